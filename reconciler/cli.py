@@ -1,0 +1,149 @@
+"""The command line: arguments, exit codes and printing; nothing is decided here."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
+
+MODES = {
+    "plan": "show what would change, and what that costs running traffic (the default)",
+    "apply": "make it so: all of it, or nothing",
+    "destroy": "remove everything of these projects",
+    "status": "tell what stands and whether it is in sync (exit 2 when it is not)",
+    "validate": "check the manifests alone; needs neither root nor a kernel",
+    "show": "print the networks, containers, addresses and ports as decided",
+}
+DEFAULT_PATH = "/etc/reconciler"
+LEVELS = ["none", "flow", "link", "recreate"]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--project": {"action": "append", "default": [], "metavar": "NAME", "help": "only these projects"},
+    "--host": {"metavar": "NAME", "help": "which of `hosts:` this machine is (default: its hostname)"},
+    "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
+    "--out": {"metavar": "FILE", "help": "--plan: write the plan as JSON to FILE too"},
+    "--only": {"metavar": "DIGEST", "default": "", "help": "--apply: exactly the plan that was reviewed"},
+    "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
+    "--max-removals": {"metavar": "N|P%", "default": "", "help": "remove no more networks and sandboxes"},
+    "--max-disruption": {"choices": LEVELS, "default": "", "help": "cost running traffic no more than this"},
+    "--wait": {"metavar": "SECONDS", "type": float, "default": 0.0, "help": "wait for the host's lock"},
+    "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
+    "-v --verbose": {"action": "store_true", "help": "also list keys of the manifest that nothing uses"},
+    "-q --quiet": {"action": "store_true", "help": "print errors only"},
+    "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colours"},
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="reconcile",
+        description="Container networking for Linux, declared in YAML.",
+        epilog="Every option has an environment twin: RECONCILE_MAX_REMOVALS for --max-removals.",
+    )
+    modes = p.add_mutually_exclusive_group()
+    for mode, what in MODES.items():
+        modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=what)
+    modes.add_argument("--explain", metavar="KEY", help="tell everything about one resource of the plan")
+    p.add_argument(
+        "paths", nargs="*", metavar="PATH", help=f"files, directories or - (default {DEFAULT_PATH})"
+    )
+    for names, more in OPTIONS.items():
+        option(p, *names.split(), **more)
+    p.add_argument("--version", action="version", version=version())
+    return p
+
+
+def option(p: argparse.ArgumentParser, *names: str, **more: Any) -> None:
+    """An option whose default its environment twin may set."""
+    value = os.environ.get("RECONCILE_" + names[-1].lstrip("-").replace("-", "_").upper())
+    if value is not None:
+        match more.get("action"):
+            case "store_true":
+                more["default"] = value not in ("", "0", "false", "no")
+            case "append":
+                more["default"] = value.split(",")
+            case _:
+                more["default"] = more.get("type", str)(value)
+    p.add_argument(*names, **more)
+
+
+def version() -> str:
+    from . import __version__
+
+    return f"reconcile {__version__}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; never a traceback, always an exit code of CONTRACT's table."""
+    try:
+        args = arguments(sys.argv[1:] if argv is None else argv)
+        return run(args)
+    except SystemExit as stop:  # argparse's own: --help is 0, a wrong option 2, which sysexits calls 64
+        return 64 if stop.code == 2 else int(stop.code or 0)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except ReconcileError as error:
+        complain(error, as_json="json" in (argv or sys.argv))
+        return error.exit_code
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    args = parser().parse_args(argv)
+    first = args.paths[0] if args.paths else ""
+    if first in MODES and not os.path.exists(first):
+        raise UsageError(f"`{first}` is no file", f"the mode is written --{first}")
+    args.mode = args.mode or ("explain" if args.explain else "plan")
+    return args
+
+
+def run(args: argparse.Namespace) -> int:
+    from . import command
+
+    actions: dict[str, Callable[[Any], int]] = {
+        "plan": command.show_plan,
+        "apply": command.apply,
+        "destroy": command.destroy,
+        "status": command.status,
+        "validate": command.validate,
+        "show": command.show,
+        "explain": command.explain,
+    }
+    return actions[args.mode](args)
+
+
+def complain(error: ReconcileError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"errors": [error_json(e) for e in each(error)]}, indent=2), file=sys.stderr)
+        return
+    for one in each(error):
+        print(told(one), file=sys.stderr)
+
+
+def each(error: ReconcileError) -> list[ReconcileError]:
+    return list(error.errors) if isinstance(error, ManifestErrors) else [error]
+
+
+def told(error: ReconcileError) -> str:
+    if isinstance(error, ManifestError):
+        from .manifest.report import report
+
+        return report(error)
+    return f"error: {error}"
+
+
+def error_json(error: ReconcileError) -> dict[str, Any]:
+    where = error.where
+    return {
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "path": where.path if where else None,
+    }

@@ -1,0 +1,1 @@
+"""The Container Network Model, with every decision taken.  Pure."""

@@ -1,0 +1,108 @@
+"""Manifest and facts in, Topology out: every name, address, gateway and port is decided here, and nowhere
+later."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..errors import ManifestError, ManifestErrors
+from ..facts import Facts
+from ..manifest.spec import Manifest, ProjectSpec
+from . import names, parents
+from .endpoint import Member, attach
+from .files import hosts, resolv
+from .network import networks_of
+from .policy import policy, warnings
+from .ports import conflicts, publish, targets
+from .topology import Endpoint, Network, Sandbox, Topology
+
+RESERVED = ("host",)  # the place that is no sandbox, in every key and plan
+
+
+def build(manifest: Manifest, facts: Facts) -> Topology:
+    """Decide everything.  Raises ManifestErrors with every conflict that was found."""
+    members = [member for project in manifest.projects for member in members_of(project, facts)]
+    refuse_taken_names(members, facts)
+    used = {(member.project.name, end.network) for member in members for end in member.ends}
+    bare = networks_of(manifest.projects, used, facts)
+    attached = attach(bare, members, facts)
+    networks = furnished(bare, attached)
+    ports = tuple(
+        publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
+    )
+    if errors := [*parents.conflicts(networks, facts), *conflicts(ports, facts)]:
+        raise ManifestErrors(errors)
+    return Topology(
+        projects=tuple(project.name for project in manifest.projects),
+        root=manifest.root,
+        networks=tuple(networks),
+        sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
+        ports=ports,
+        policy=policy(manifest.projects, networks, facts),
+        warnings=tuple(warnings(networks, ports, facts)),
+    )
+
+
+def members_of(project: ProjectSpec, facts: Facts) -> Iterator[Member]:
+    """One for each container and each replica that has a namespace of its own on this host."""
+    for spec in project.containers:
+        if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
+            continue
+        if spec.host and facts.name and spec.host != facts.name:
+            continue
+        if spec.is_service and not spec.container_name:
+            for index in range(1, spec.replicas + 1):
+                yield Member(names.sandbox(project.name, f"{spec.name}-{index}"), spec, project)
+        else:
+            yield Member(spec.container_name or names.sandbox(project.name, spec.name), spec, project)
+
+
+def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
+    """`foo` + `bar-baz` and `foo-bar` + `baz` make one name, and a namespace may stand that is not ours."""
+    errors, seen = [], {}
+    for member in members:
+        if member.name in seen:
+            label = (seen[member.name].spec.where, "the first of that name")
+            errors.append(
+                ManifestError(
+                    f"two containers would have the sandbox {member.name}",
+                    "rename one, or give it a `container_name`",
+                    member.spec.where,
+                    label,
+                )
+            )
+        if member.name in facts.namespaces:
+            errors.append(
+                ManifestError(
+                    f"the namespace {member.name} exists and is not ours",
+                    "rename the container, or remove the namespace",
+                    member.spec.where,
+                )
+            )
+        if member.name in RESERVED:
+            errors.append(
+                ManifestError(f"no sandbox may be called {member.name}", "rename it", member.spec.where)
+            )
+        seen.setdefault(member.name, member)
+    if errors:
+        raise ManifestErrors(errors)
+
+
+def furnished(bare: Sequence[Network], attached: dict[str, list[tuple[Network, Endpoint]]]) -> list[Network]:
+    """The networks with the endpoints that were attached to them."""
+    ends: dict[int, list[Endpoint]] = defaultdict(list)
+    for pairs in attached.values():
+        for network, endpoint in pairs:
+            ends[id(network)].append(endpoint)
+    return [replace(network, endpoints=tuple(ends[id(network)])) for network in bare]
+
+
+def sandbox(member: Member, attached: list[tuple[Network, Endpoint]], facts: Facts) -> Sandbox:
+    return Sandbox(
+        project=member.project.name,
+        name=member.name,
+        hosts=hosts(member.name, member.spec, attached),
+        resolv=resolv(member.spec, facts, attached),
+        sysctls=member.spec.sysctls,
+        where=member.spec.where,
+    )

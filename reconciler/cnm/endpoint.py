@@ -1,0 +1,186 @@
+"""Endpoints, decided: addresses, interface names and which network leads out, family by family."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..errors import ManifestError
+from ..facts import Facts
+from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
+from . import names
+from .ipam import Range, Request, assign
+from .topology import Endpoint, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A sandbox that is wanted: its name, what was written, and of which project."""
+
+    name: str
+    spec: ContainerSpec
+    project: ProjectSpec
+
+    @property
+    def ends(self) -> tuple[EndpointSpec, ...]:
+        match self.spec.network_mode:
+            case "none":
+                return ()
+            case "bridge":
+                key = next((n.name for n in self.project.networks if n.default), "bridge")
+            case _ if self.spec.networks:
+                return self.spec.networks
+            case _:
+                key = "default"
+        return (EndpointSpec(network=key, mac_address=self.spec.mac_address, where=self.spec.where),)
+
+
+BRIDGE_PORTS = 1023  # BR_MAX_PORTS (net/bridge/br_private.h) less the one that is never given
+
+Joined = list[tuple[Member, EndpointSpec]]
+Addresses = dict[tuple[str, str], list[tuple[str, int]]]  # (network, sandbox) -> (ip, prefix length)
+
+
+def attach(
+    networks: Sequence[Network], members: Sequence[Member], facts: Facts
+) -> dict[str, list[tuple[Network, Endpoint]]]:
+    """The endpoints of every sandbox, with their networks, in the order of their interfaces."""
+    by_key = {(network.project, network.key): network for network in networks}
+    joined: dict[str, Joined] = defaultdict(list)
+    for member in members:
+        for end in member.ends:
+            if network := by_key.get((member.project.name, end.network)):
+                joined[network.name].append((member, end))
+    given: Addresses = {}
+    for network in {network.name: network for network in networks}.values():
+        refuse_crowd(network, len(joined[network.name]))
+        refuse_macs(network, joined[network.name])
+        given |= addresses(network, joined[network.name], facts)
+    return {member.name: list(endpoints(member, by_key, given)) for member in members}
+
+
+def refuse_crowd(network: Network, count: int) -> None:
+    if network.bridge and count > BRIDGE_PORTS:
+        raise ManifestError(
+            f"network {network.name} would have {count} containers, and a bridge has {BRIDGE_PORTS} ports",
+            "spread them over several networks",
+            network.spec.where,
+        )
+
+
+def refuse_macs(network: Network, joined: Joined) -> None:
+    for _, end in joined:
+        if end.mac_address and not has_macs(network):
+            raise ManifestError(
+                f"network {network.name} gives its containers the MAC of their parent",
+                "leave `mac_address` out, or use macvlan in another mode",
+                end.where,
+            )
+
+
+def has_macs(network: Network) -> bool:
+    """Whether each container has a MAC of its own."""
+    return network.spec.driver != "ipvlan" and not (network.parent and network.parent.mode == "passthru")
+
+
+def addresses(network: Network, joined: Joined, facts: Facts) -> Addresses:
+    """One address a family for each member, out of one set of ranges whichever project the member is of."""
+    given: Addresses = defaultdict(list)
+    for family in (4, 6):
+        ranges = [
+            Range(spec, subnet.gateway)
+            for spec, subnet in zip(network.ranges, network.subnets, strict=True)
+            if subnet.family == family
+        ]
+        if not ranges:
+            continue
+        requests = [request(network, member, end, facts, family) for member, end in joined]
+        for name, ip in assign(network.name, ranges, requests).items():
+            given[network.name, name].append((ip, prefix_of(ip, ranges)))
+    return given
+
+
+def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
+    if len(ranges) == 1:
+        return ranges[0].prefix.prefixlen
+    return next(r.prefix.prefixlen for r in ranges if r.holds(ip))
+
+
+def request(network: Network, member: Member, end: EndpointSpec, facts: Facts, family: int) -> Request:
+    held = facts.leases.get((member.name, network.home), ())
+    return Request(
+        name=member.name,
+        written=end.ipv4_address if family == 4 else end.ipv6_address,
+        held=tuple(ip for ip in held if (":" in ip) == (family == 6)),
+        where=end.where,
+    )
+
+
+def endpoints(
+    member: Member, by_key: dict[tuple[str, str], Network], given: Addresses
+) -> Iterator[tuple[Network, Endpoint]]:
+    attached = [
+        (by_key[member.project.name, end.network], end)
+        for end in member.ends
+        if (member.project.name, end.network) in by_key
+    ]
+    leading = {family: leader(family, attached) for family in (4, 6)}
+    for (network, end), ifname in zip(attached, ifnames(attached), strict=True):
+        mine = given.get((network.name, member.name), [])
+        extra = [(ip, 64 if ":" in ip else 16) for ip in end.link_local_ips]
+        yield (
+            network,
+            Endpoint(
+                sandbox=member.name,
+                ifname=ifname,
+                host_link=names.host_end(member.name, ifname),
+                mac=end.mac_address or (names.mac(network.id, member.name) if has_macs(network) else ""),
+                addresses=(*mine, *extra),
+                gateways=tuple(gateways(network, end, mine, leading)),
+                routes=end.routes,
+                sysctls=end.driver_opts,
+                host_access=any(address == "host-gateway" for _, address in member.spec.extra_hosts),
+                where=end.where,
+            ),
+        )
+
+
+def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
+    """eth0, eth1 ... in Compose's order, around those that were chosen."""
+    chosen = {end.interface_name for _, end in attached}
+    counts: dict[str, int] = defaultdict(int)
+    for network, end in attached:
+        prefix = network.spec.container_prefix
+        while not end.interface_name and f"{prefix}{counts[prefix]}" in chosen:
+            counts[prefix] += 1
+        yield end.interface_name or f"{prefix}{counts[prefix]}"
+        counts[prefix] += not end.interface_name
+
+
+def leader(family: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> EndpointSpec | None:
+    """Who holds the default route: the highest gw_priority, then the first by name, as in Docker."""
+    able = [
+        (network, end)
+        for network, end in attached
+        if not network.spec.internal and any(s.family == family and s.gateway for s in network.subnets)
+    ]
+    return min(able, key=lambda item: (-item[1].gw_priority, item[0].name))[1] if able else None
+
+
+def gateways(
+    network: Network,
+    end: EndpointSpec,
+    mine: Sequence[tuple[str, int]],
+    leading: dict[int, EndpointSpec | None],
+) -> Iterator[tuple[str, str]]:
+    for ip, _ in mine:
+        family = 6 if ":" in ip else 4
+        if leading[family] is end:
+            yield (
+                next(s.gateway for s in network.subnets if s.family == family and holds(s.cidr, ip, network)),
+                ip,
+            )
+
+
+def holds(cidr: str, ip: str, network: Network) -> bool:
+    alone = sum((":" in s.cidr) == (":" in ip) for s in network.subnets) == 1
+    return alone or Range.within(cidr, ip)

@@ -1,0 +1,187 @@
+"""Address management, pure: what was written wins, what a running endpoint has is kept, the rest is hashed
+and probed.
+
+There is no lease file: the kernel is the store, and without history every host derives the same addresses.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from ..errors import ManifestError, Where
+from ..manifest.spec import PoolSpec, SubnetSpec
+from .names import number
+
+Prefix = IPv4Network | IPv6Network
+
+# A Linux bridge has at most 1023 ports (BR_MAX_PORTS), so that a /20 always suffices.
+POOLS4 = (PoolSpec(base="172.16.0.0/12", size=20), PoolSpec(base="192.168.0.0/16", size=24))
+POOLS6 = (
+    PoolSpec(base="fd00::/8", size=64),
+)  # RFC 4193: eight bits, then 56 that the network's name decides
+SPREAD6 = 1 << 32  # hashed IPv6 addresses stay in the first 2^32 of their subnet, to be readable
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one endpoint asks of one subnet's family."""
+
+    name: str  # of the sandbox: what the hash is made of
+    written: str = ""
+    held: tuple[str, ...] = ()
+    where: Where | None = None
+
+
+def choose_subnet(name: str, pools: Sequence[PoolSpec], taken: Sequence[Prefix], where: Where) -> Prefix:
+    """The first free prefix of the pools, probed from where the network's name hashes to."""
+    for pool in pools:
+        base = ip_network(pool.base)
+        slots = 1 << (pool.size - base.prefixlen)
+        start = number("subnet", name) % slots
+        for step in range(min(slots, 1 << 16)):
+            candidate = slot(base, pool.size, (start + step) % slots)
+            if not any(overlap(candidate, other) for other in taken):
+                return candidate
+    raise ManifestError(
+        "every subnet of the pools overlaps a route of the host or another network",
+        "add a pool under `pools:` or write `ipam.config[0].subnet`",
+        where,
+    )
+
+
+def slot(base: Prefix, size: int, index: int) -> Prefix:
+    address = int(base.network_address) + (index << (base.max_prefixlen - size))
+    return ip_network((address, size))
+
+
+def overlap(one: Prefix, other: Prefix) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def usable(prefix: Prefix) -> tuple[int, int]:
+    """First and last address of a subnet that a host may have (RFC 3021 gives a /31 both of its two)."""
+    first, last = int(prefix.network_address), int(prefix.broadcast_address)
+    if prefix.prefixlen >= prefix.max_prefixlen - 1:
+        return first, last
+    return first + 1, last - (prefix.version == 4)
+
+
+def gateway_of(spec: SubnetSpec) -> str:
+    """As written, else the first usable address that no auxiliary address has."""
+    if spec.gateway:
+        return spec.gateway
+    prefix = ip_network(spec.subnet)
+    first, last = usable(prefix)
+    aux = {int(ip_address(a)) for a in spec.aux_addresses.values()}
+    free = (address for address in range(first, last + 1) if address not in aux)
+    return str(ip_address(next(free)))
+
+
+class Range:
+    """The addresses of one subnet that are still free."""
+
+    def __init__(self, spec: SubnetSpec, gateway: str):
+        self.prefix = ip_network(spec.subnet)
+        first, last = usable(self.prefix)
+        inner = ip_network(spec.ip_range) if spec.ip_range else self.prefix
+        low = max(first, int(inner.network_address))
+        high = min(last, int(inner.broadcast_address))
+        self.low, self.high = low, min(high, low + SPREAD6 - 1)
+        reserved = [*spec.aux_addresses.values(), *filter(None, [gateway])]
+        self.used = {int(ip_address(address)) for address in reserved}
+        self.skip: dict[int, int] = {}  # a used address -> where probing from it goes on
+
+    def take(self, address: int) -> bool:
+        if address in self.used or address not in range(*self.span()):
+            return False
+        self.used.add(address)
+        return True
+
+    def holds(self, ip: str) -> bool:
+        return ip_address(ip) in self.prefix
+
+    @staticmethod
+    def within(cidr: str, ip: str) -> bool:
+        return ip_address(ip) in ip_network(cidr)
+
+    def span(self) -> tuple[int, int]:
+        first, last = usable(self.prefix)
+        return first, last + 1
+
+    def probe(self, name: str) -> int | None:
+        """The next free address from where the name hashes to; near constant time however full the range
+        is."""
+        size = self.high - self.low + 1
+        if size <= 0:
+            return None
+        start = self.low + number("address", name) % size
+        found = self._free_from(start)
+        found = self._free_from(self.low) if found > self.high else found
+        if found > self.high:
+            return None
+        self.used.add(found)
+        return found
+
+    def _free_from(self, address: int) -> int:
+        trail = []
+        while address in self.used and address <= self.high:
+            trail.append(address)
+            address = self.skip.get(address, address + 1)
+        for passed in trail:
+            self.skip[passed] = address
+        return address
+
+
+def assign(network: str, ranges: Sequence[Range], requests: Iterable[Request]) -> dict[str, str]:
+    """An address for each request, by name.  Written ones first, then held ones, then the rest in order of
+    names."""
+    asked = sorted(requests, key=lambda request: request.name)
+    given = dict(_written(network, ranges, asked))
+    given |= dict(_held(ranges, [r for r in asked if r.name not in given]))
+    for request in asked:
+        if request.name not in given:
+            given[request.name] = _probed(network, ranges, request)
+    return given
+
+
+def _written(network: str, ranges: Sequence[Range], asked: Sequence[Request]) -> Iterator[tuple[str, str]]:
+    for request in asked:
+        if not request.written:
+            continue
+        address = ip_address(request.written)
+        home = next((r for r in ranges if address in r.prefix), None)
+        if home is None:
+            subnets = ", ".join(str(r.prefix) for r in ranges) or "none"
+            raise ManifestError(
+                f"{request.written} is in no subnet of network {network}",
+                f"its subnets: {subnets}",
+                request.where,
+            )
+        if not home.take(int(address)):
+            raise ManifestError(
+                f"{request.written} is taken or reserved in network {network}",
+                "another container, the gateway or an auxiliary address has it",
+                request.where,
+            )
+        yield request.name, str(address)
+
+
+def _held(ranges: Sequence[Range], asked: Sequence[Request]) -> Iterator[tuple[str, str]]:
+    for request in asked:
+        for held in request.held:
+            address = ip_address(held)
+            if any(address in r.prefix and r.take(int(address)) for r in ranges):
+                yield request.name, held
+                break
+
+
+def _probed(network: str, ranges: Sequence[Range], request: Request) -> str:
+    for r in ranges:
+        found = r.probe(request.name)
+        if found is not None:
+            return str(ip_address(found))
+    raise ManifestError(
+        f"network {network} has no free address left for {request.name}",
+        "widen `subnet` or `ip_range`, or add a subnet",
+        request.where,
+    )

@@ -1,0 +1,43 @@
+"""Names, ids and MAC addresses: derived, never random, so that every host and every run agrees."""
+
+from base64 import b32encode
+from hashlib import sha256
+
+IFNAME = 15  # IFNAMSIZ less the terminating zero
+
+
+def digest(*words: str) -> bytes:
+    return sha256("\0".join(words).encode()).digest()
+
+
+def number(*words: str) -> int:
+    """A well-spread integer of 64 bits that depends on the words alone."""
+    return int.from_bytes(digest(*words)[:8], "big")
+
+
+def sandbox(project: str, container: str) -> str:
+    return f"{project}-{container}"
+
+
+def network(project: str, key: str) -> str:
+    return f"{project}_{key}"
+
+
+def network_id(name: str, machine: str = "") -> str:
+    """64 hex digits; local scope adds the machine's id, so that each host has its own."""
+    return digest("network", machine, name).hex()
+
+
+def bridge(project: str, key: str, ident: str) -> str:
+    readable = f"br-{project}-{key}"
+    return readable if len(readable) <= IFNAME else f"br-{ident[:12]}"
+
+
+def host_end(sandbox: str, ifname: str) -> str:
+    """Fixed width, so that the two ends of a pair are never taken for each other's prefix."""
+    return "ve" + b32encode(digest("veth", sandbox, ifname)).decode().lower()[: IFNAME - 2]
+
+
+def mac(*words: str) -> str:
+    """A locally administered unicast address (IEEE 802: second hex digit 2)."""
+    return ":".join(f"{byte:02x}" for byte in b"\x02" + digest("mac", *words)[:5])

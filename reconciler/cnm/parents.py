@@ -1,0 +1,136 @@
+"""What macvlan and ipvlan networks stand on: a link of the host, an 802.1Q link on one, or nothing."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ..errors import ManifestError, Unsupported, Where
+from ..facts import Child, Facts
+from ..manifest.spec import NetworkSpec
+from . import names
+from .topology import Network, Parent
+
+MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
+FLAGS = {"macvlan": ("",), "ipvlan": ("bridge", "private", "vepa")}
+TAGGED = re.compile(r"(.+)\.(\d+)")  # eth0.50
+TAGS = range(1, 4095)  # IEEE 802.1Q keeps 0 and 4095 for itself
+SLAVERS = ("bridge", "bond", "team", "openvswitch")  # masters that take the one receive hook that a link has
+
+
+def parent_of(ident: str, spec: NetworkSpec, facts: Facts) -> Parent:
+    """Decides the parent; raises what is wrong with the options, and what the kernel lacks."""
+    require(spec.driver, spec.where, facts)
+    mode = choice(spec, "mode", MODES[spec.driver])
+    flag = choice(spec, "flag", FLAGS[spec.driver])
+    written = spec.options.get("parent", "")
+    link, base, tag = placed(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
+    if not written or tag:
+        require("vlan" if tag else "dummy", spec.where, facts)
+    shim = shim_addresses(spec)
+    return Parent(
+        link=link,
+        base=base,
+        tag=tag,
+        isolated=not written,
+        mode=mode,
+        flag=flag,
+        shim=f"mv-{ident[:12]}" if shim else "",
+        host=shim,
+    )
+
+
+def require(feature: str, where: Where, facts: Facts) -> None:
+    if lack := facts.missing.get(feature):
+        raise Unsupported(f"this kernel has no {feature}", lack, where)
+
+
+def choice(spec: NetworkSpec, option: str, known: Sequence[str]) -> str:
+    """An option that takes one of a few words; the first of them is the default."""
+    value = spec.options.get(option) or known[0]
+    if value not in known:
+        raise ManifestError(
+            f"{spec.driver} has no {option} {value}", f"known: {', '.join(known)}", spec.where
+        )
+    return value
+
+
+def placed(written: str, where: Where, facts: Facts) -> tuple[str, str, int]:
+    """A link that stands, or what its name says of an 802.1Q link to be made; without facts any may stand."""
+    if written in facts.links:
+        return written, "", 0
+    if (tagged := TAGGED.fullmatch(written)) and (tagged[1] in facts.links or not facts.links):
+        if int(tagged[2]) not in TAGS or len(written) > names.IFNAME:
+            raise ManifestError(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
+        return written, tagged[1], int(tagged[2])
+    if facts.links:
+        raise ManifestError(
+            f"the host has no link {written}",
+            f"links there are: {', '.join(sorted(set(facts.links) - {'lo'})) or 'none'}; "
+            "LINK.TAG makes an 802.1Q link on one of them",
+            where,
+        )
+    return written, "", 0
+
+
+def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
+    """`host_access: ADDRESS`, or one of each family with a comma between."""
+    if spec.host_access == "all":
+        raise ManifestError(
+            f"host_access: all is for bridges; a {spec.driver} network needs an address for the host",
+            "write a free address of the subnet: `host_access: 192.168.1.250`",
+            spec.where,
+        )
+    return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
+
+
+def mtu_of(parent: Parent | None, facts: Facts) -> int:
+    device = parent and facts.links.get(parent.base or parent.link)
+    return device.mtu if device else facts.mtu
+
+
+def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    """A link has one receive hook: macvlan and ipvlan exclude each other, and passthru everybody."""
+    on: dict[str, list[Child]] = defaultdict(list)
+    for child in facts.children:
+        on[child.parent].append(child)
+    for network in networks:
+        if network.parent is None or network.standing:
+            continue
+        mine = Child(
+            network.project, network.name, network.parent.link, network.spec.driver,
+            network.parent.mode, network.parent.flag,
+        )  # fmt: skip
+        reasons = [*crowding(network), *filter(None, (clash(mine, other) for other in on[mine.parent]))]
+        reasons += occupied(network, facts)
+        for reason in reasons:
+            yield ManifestError(f"network {network.name} cannot use {mine.parent}: {reason}",
+                                "give it another parent", network.spec.where)  # fmt: skip
+        on[mine.parent].append(mine)
+
+
+def crowding(network: Network) -> Iterator[str]:
+    if network.parent and network.parent.mode == "passthru" and len(network.endpoints) > 1:
+        yield f"passthru takes one container, and {len(network.endpoints)} want it"
+
+
+def clash(mine: Child, other: Child) -> str:
+    if "passthru" in (mine.mode, other.mode):
+        return f"network {other.network} is on it, and passthru shares it with nobody"
+    if mine.driver != other.driver:
+        return f"network {other.network} is on it with {other.driver}"
+    if mine.driver == "ipvlan" and (mine.mode, mine.flag) != (other.mode, other.flag):
+        return f"network {other.network} is on it in mode {other.mode} {other.flag}, and a link has one"
+    return ""
+
+
+def occupied(network: Network, facts: Facts) -> Iterator[str]:
+    """What others than we have made of the link."""
+    assert network.parent
+    link = network.parent.link
+    master = facts.links[link].master if link in facts.links else ""
+    if master and facts.links[master].kind in SLAVERS:
+        yield f"it is a port of {master}"
+    for name, device in sorted(facts.links.items()):
+        if device.parent == link and device.kind in ("macvlan", "macvtap", "ipvlan", "ipvtap"):
+            if device.kind[:3] != network.spec.driver[:3] or network.parent.mode == "passthru":
+                yield f"{name}, which is not ours, is on it with {device.kind}"

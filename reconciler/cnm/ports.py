@@ -1,0 +1,165 @@
+"""Port publishing, decided: which host port leads where, and every conflict found before anything is
+touched."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..errors import ManifestError, Where
+from ..facts import Facts
+from ..manifest.spec import ContainerSpec, PortSpec
+from .names import number
+from .topology import Endpoint, Network, Port
+
+ANY = ("", "0.0.0.0", "::")
+LOOPBACK6 = "::1"
+
+
+class Holder(NamedTuple):
+    """Who has a range of host ports: one of ours, another project, or a listening socket."""
+
+    first: int
+    last: int
+    ip: str
+    label: str
+    port: Port | None = None
+
+
+class Targets(NamedTuple):
+    """Where a sandbox's published ports lead, by family."""
+
+    sandbox: str
+    project: str
+    homes: dict[int, tuple[Network, Endpoint]]
+
+
+def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoint]]) -> Targets:
+    """The endpoint that holds the default route takes the published ports, as in Docker, else the first
+    that can."""
+    homes: dict[int, tuple[Network, Endpoint]] = {}
+    bridged = [(n, e) for n, e in attached if n.bridge and not n.spec.internal]
+    for family in (4, 6):
+        able = [(n, e) for n, e in bridged if e.of_family(family)]
+        leading = [(n, e) for n, e in able if any((":" in via) == (family == 6) for via, _ in e.gateways)]
+        if able:
+            homes[family] = (leading or able)[0]
+    return Targets(sandbox, project, homes)
+
+
+def publish(wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts) -> Iterator[Port]:
+    """Every port of every container; written ones first, so that random ones go around them."""
+    pairs = [(spec, to, port) for spec, to in wanted for port in spec.ports]
+    chosen: set[tuple[str, int]] = {(x.protocol, x.port) for x in facts.listeners}
+    chosen |= {(c.protocol, p) for c in facts.claims for p in range(c.first, c.last + 1)}
+    for _, to, port in pairs:
+        if port.published and not is_choice(port):
+            first, last = port.published
+            chosen |= {(port.protocol, p) for p in range(first, last + 1)}
+            yield from resolve(port, to, first, last - first + 1)
+    for _, to, port in pairs:
+        if not port.published or is_choice(port):
+            for target in range(port.target[0], port.target[1] + 1):
+                single = narrowed(port, target)
+                yield from resolve(single, to, pick(single, to, facts, chosen), 1)
+
+
+def is_choice(port: PortSpec) -> bool:
+    """A range of host ports for one target: one of them is taken."""
+    first, last = port.published or (0, 0)
+    return last - first != port.target[1] - port.target[0]
+
+
+def narrowed(port: PortSpec, target: int) -> PortSpec:
+    return PortSpec(
+        target=(target, target),
+        published=port.published,
+        host_ip=port.host_ip,
+        protocol=port.protocol,
+        mode=port.mode,
+        where=port.where,
+    )
+
+
+def pick(port: PortSpec, to: Targets, facts: Facts, chosen: set[tuple[str, int]]) -> int:
+    """What stands is kept; else the first free one from where the sandbox and the target hash to."""
+    low, high = port.published or facts.ephemeral
+    for _, (_, endpoint) in sorted(to.homes.items()):
+        for ip, _ in endpoint.addresses:
+            held = facts.ports.get((port.protocol, f"{ip} . {port.target[0]}"), 0)
+            if low <= held <= high and (port.protocol, held) not in chosen:
+                chosen.add((port.protocol, held))
+                return held
+    size = high - low + 1
+    start = number("port", to.sandbox, port.protocol, str(port.target[0])) % size
+    for step in range(size):
+        candidate = low + (start + step) % size
+        if (port.protocol, candidate) not in chosen:
+            chosen.add((port.protocol, candidate))
+            return candidate
+    raise ManifestError(f"no host port is free between {low} and {high}", "widen the range", port.where)
+
+
+def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Port]:
+    for family, (network, endpoint) in sorted(to.homes.items()):
+        host_ip = port.host_ip or network.spec.host_ip
+        if host_ip and (":" in host_ip) != (family == 6):
+            continue
+        yield Port(
+            project=to.project,
+            sandbox=to.sandbox,
+            protocol=port.protocol,
+            host_ip="" if host_ip in ANY else host_ip,
+            first=first,
+            count=count,
+            ip=endpoint.of_family(family)[0],
+            target=port.target[0],
+            bridge=network.bridge,
+            routed=network.mode(family) == "routed",
+            where=port.where,
+        )
+
+
+def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
+    """Two that want one port of one address; a wildcard meets every address."""
+    by_wire: dict[tuple[int, str], list[Holder]] = defaultdict(list)
+    for port in ports:
+        if not port.routed:
+            label = f"{port.sandbox} publishes it"
+            by_wire[port.family, port.protocol].append(
+                Holder(port.first, port.last, port.host_ip, label, port)
+            )
+    for claim in facts.claims:
+        label = f"project {claim.project} publishes it"
+        by_wire[claim.family, claim.protocol].append(Holder(claim.first, claim.last, claim.ip, label))
+    for protocol, ip, number_ in facts.listeners:
+        label = "a process of the host listens on it"
+        for family in (4, 6) if ip == "::" else (6,) if ":" in ip else (4,):
+            holder = Holder(number_, number_, "" if ip in ANY else ip, label)
+            by_wire[family, protocol].append(holder)
+    for (_, protocol), holders in by_wire.items():
+        yield from overlapping(protocol, sorted(holders, key=lambda h: (h.first, h.last, h.ip, h.label)))
+
+
+def overlapping(protocol: str, holders: list[Holder]) -> Iterator[ManifestError]:
+    active: list[Holder] = []
+    for holder in holders:
+        active = [other for other in active if other.last >= holder.first]
+        for other in active:
+            if holder.ip == other.ip or not holder.ip or not other.ip:
+                yield from clash(protocol, other, holder)
+        active.append(holder)
+
+
+def clash(protocol: str, one: Holder, two: Holder) -> Iterator[ManifestError]:
+    mine, other = (two, one) if two.port else (one, two)
+    if mine.port is None:
+        return
+    label: tuple[Where, str] | None = (other.port.where, "first published here") if other.port else None
+    number_ = max(one.first, two.first)
+    ip = f"{mine.ip}:" if mine.ip else ""
+    yield ManifestError(
+        f"host port {ip}{number_}/{protocol} is taken: {other.label}",
+        "choose another port, or publish on another address",
+        mine.port.where,
+        label,
+    )

@@ -1,0 +1,142 @@
+"""The Container Network Model as frozen values: sandboxes, endpoints, networks and what they publish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import Where
+from ..facts import Tagged
+from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subnet:
+    cidr: str
+    gateway: str = ""  # the bridge's own address in it; "" where it has none
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.cidr else 4
+
+    @property
+    def prefix(self) -> int:
+        return int(self.cidr.partition("/")[2])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """A sandbox's attachment to one network."""
+
+    sandbox: str
+    ifname: str
+    host_link: str
+    mac: str
+    addresses: tuple[tuple[str, int], ...] = ()  # (ip, prefix length)
+    gateways: tuple[tuple[str, str], ...] = ()  # (default gateway, source address), one a family at most
+    routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    host_access: bool = False  # Compose asks for it: extra_hosts NAME:host-gateway
+    where: Where = NOWHERE
+
+    def of_family(self, family: int) -> tuple[str, ...]:
+        return tuple(ip for ip, _ in self.addresses if (":" in ip) == (family == 6))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parent:
+    """What a network without a bridge stands on."""
+
+    link: str
+    base: str = ""  # where `link` is an 802.1Q link that is ours to make: what that stands on
+    tag: int = 0
+    isolated: bool = False  # `link` leads nowhere
+    mode: str
+    flag: str = ""
+    shim: str = ""  # the host's own link among its children
+    host: tuple[str, ...] = ()  # and its addresses
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    project: str
+    key: str  # in the manifest's `networks:`
+    name: str  # PROJECT_KEY, or as `name:` says
+    id: str
+    bridge: str  # "" where it stands on a parent
+    parent: Parent | None = None
+    mac: str  # of the host's own link
+    mtu: int
+    ranges: tuple[SubnetSpec, ...]  # as written, or taken from the pools
+    subnets: tuple[Subnet, ...]
+    endpoints: tuple[Endpoint, ...] = ()
+    spec: NetworkSpec
+    standing: bool = False  # external: it is somebody else's, only the endpoints are ours
+
+    @property
+    def ipv6(self) -> bool:
+        return any(subnet.family == 6 for subnet in self.subnets)
+
+    @property
+    def home(self) -> str:
+        """What a lease is held in."""
+        return self.bridge or self.name
+
+    def mode(self, family: int) -> str:
+        return self.spec.gateway_mode if family == 4 else self.spec.gateway_mode_ipv6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sandbox:
+    project: str
+    name: str
+    hosts: str  # the text of its hosts file
+    resolv: str  # the text of its resolv.conf
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    where: Where = NOWHERE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Port:
+    """A published port or range, decided: host side and target.  Both ranges have `count` ports."""
+
+    project: str
+    sandbox: str
+    protocol: str
+    host_ip: str  # "" is any address of the family
+    first: int
+    count: int
+    ip: str  # of the container
+    target: int
+    bridge: str
+    routed: bool = False  # reached at the container's own address: no port of the host is taken
+    where: Where = NOWHERE
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.ip else 4
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostPolicy:
+    """What all projects of the host share: it goes with the last of them."""
+
+    subnets: tuple[str, ...] = ()  # of every network, whosoever's
+    internal: tuple[str, ...] = ()  # bridges of internal networks
+    forwarding: tuple[int, ...] = ()  # families that must be forwarded
+    guards: tuple[int, ...] = ()  # families in which the host was no router before us
+    tagged: tuple[Tagged, ...] = ()  # 802.1Q links that are ours
+    advertised: tuple[str, ...] = ()  # links whose router advertisements must survive forwarding
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    projects: tuple[str, ...] = ()
+    root: str = ""
+    networks: tuple[Network, ...] = ()
+    sandboxes: tuple[Sandbox, ...] = ()
+    ports: tuple[Port, ...] = ()
+    policy: HostPolicy = HostPolicy()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,209 @@
+"""What each mode does: the line run as far as the mode needs it, and its result printed."""
+
+import gc
+import json
+import os
+import sys
+from argparse import Namespace as Arguments
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .cli import DEFAULT_PATH
+from .core import render
+from .core.resource import State
+from .errors import UsageError
+from .facts import Facts
+from .manifest.spec import Manifest
+from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
+
+
+def say(args: Arguments, text: str) -> None:
+    if text and not args.quiet:
+        print(text)
+
+
+def note(args: Arguments, text: str) -> None:
+    if not args.quiet:
+        print(text, file=sys.stderr)
+
+
+def read(args: Arguments) -> Manifest:
+    """The manifests that the PATHs name, less the projects that were not asked for."""
+    from .manifest.load import load
+
+    manifest = load(args.paths or [DEFAULT_PATH], projects=frozenset(args.project) or None)
+    for unused in manifest.notes if args.verbose else ():
+        note(args, unused)
+    return manifest
+
+
+@contextmanager
+def linux() -> Iterator[Any]:
+    from .kernel.linux import Linux
+
+    gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
+    yield Linux()
+
+
+def comparison(args: Arguments, host: Any) -> Change:
+    change = compare(read(args), host, prune=not args.no_prune)
+    for warning in change.topology.warnings:
+        note(args, f"warning: {warning}")
+    return change
+
+
+def show_plan(args: Arguments) -> int:
+    with linux() as host:
+        change = comparison(args, host)
+    if args.out:
+        with open(args.out, "w", encoding="utf-8") as file:
+            json.dump(plan_json(change), file, indent=1)
+    print_plan(args, change)
+    return 2 if args.exit_code and change.todo else 0
+
+
+def plan_json(change: Change) -> dict[str, Any]:
+    return render.as_json(
+        change.todo,
+        change.live,
+        projects=list(change.topology.projects),
+        revision=change.manifest.digest,
+        warnings=list(change.topology.warnings),
+    )
+
+
+def print_plan(args: Arguments, change: Change) -> None:
+    match args.output:
+        case "json":
+            print(json.dumps(plan_json(change), indent=1))
+        case "shell":
+            say(args, render.shell(change.todo).rstrip())
+        case layout:
+            say(args, render.text(change.todo, wide=layout == "wide", colour=coloured(args)).rstrip())
+            say(args, render.summary(change.todo))
+
+
+def coloured(args: Arguments) -> bool:
+    """NO_COLOR and FORCE_COLOR as no-color.org and force-color.org have them."""
+    if args.color != "auto":
+        return args.color == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def apply(args: Arguments) -> int:
+    from .kernel.lock import lock
+
+    with lock(args.wait), linux() as host:
+        change = comparison(args, host)
+        carry_out(args, change, host)
+    return 0
+
+
+def carry_out(args: Arguments, change: Change, host: Any) -> None:
+    refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
+    enact(change, host)
+    print_plan(args, change)
+
+
+def destroy(args: Arguments) -> int:
+    """The projects that are named, or those of the manifests."""
+    from .kernel.lock import lock
+
+    manifest = Manifest() if args.project and not args.paths else read(args)
+    wanted = destruction(manifest, frozenset(args.project))
+    if not wanted.projects:
+        raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
+    with lock(args.wait), linux() as host:
+        change = compare(wanted, host)
+        carry_out(args, change, host)
+        left = forwarding_left(change, host.facts())
+    if left:
+        note(args, f"left as it is: {', '.join(left)}")
+    return 0
+
+
+def forwarding_left(change: Change, facts: Facts) -> list[str]:
+    """The global sysctls are never reset: something else may count on them by now."""
+    from .drivers.policy import FORWARD
+
+    gone = not any(key.startswith("table inet/") for key in change.desired) and change.todo
+    return [f"{FORWARD[f]}=1" for f, on in zip((4, 6), facts.forwarding, strict=True) if on and gone]
+
+
+def status(args: Arguments) -> int:
+    from .kernel.linux import Linux
+    from .standing import roots
+
+    live = Linux().observe()
+    wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
+    change = comparison(args, Linux()) if wanted else None
+    in_sync = change is None or not change.todo
+    rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
+    if args.output == "json":
+        print(json.dumps({"schema_version": 1, "in_sync": in_sync, "projects": rows}, indent=1))
+    else:
+        for row in rows:
+            say(
+                args,
+                "{project}: {networks} networks, {sandboxes} sandboxes, {ports} published ports{from}".format(
+                    **row, **{"from": f", from {row['root']}" if row["root"] else ""}
+                ),
+            )
+        say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo) if change else ''}")
+    return 0 if in_sync else 2
+
+
+def project_row(name: str, root: str, live: State) -> dict[str, Any]:
+    from .kinds.link import Bridge
+    from .kinds.namespace import Namespace
+    from .kinds.nft import Element
+
+    mine = [r for r in live.values() if getattr(r, "project", "") == name]
+    ports = {
+        r.item for r in live.values() if isinstance(r, Element) and r.flow and r.table == f"reconciler-{name}"
+    }
+    return {
+        "project": name,
+        "root": root,
+        "networks": sum(isinstance(r, Bridge) for r in mine),
+        "sandboxes": sum(isinstance(r, Namespace) for r in mine),
+        "ports": len(ports),
+    }
+
+
+def validate(args: Arguments) -> int:
+    manifest = read(args)
+    topology, _ = decide(manifest, Facts())
+    say(
+        args,
+        f"valid: {len(topology.projects)} projects, {len(topology.networks)} networks, "
+        f"{len(topology.sandboxes)} sandboxes, {len(topology.ports)} published ports",
+    )
+    return 0
+
+
+def show(args: Arguments) -> int:
+    from .show import as_json, as_text
+
+    with linux() as host:
+        topology = comparison(args, host).topology
+    print(json.dumps(as_json(topology), indent=1) if args.output == "json" else as_text(topology), end="")
+    return 0
+
+
+def explain(args: Arguments) -> int:
+    with linux() as host:
+        change = comparison(args, host)
+    if args.explain not in {**change.live, **change.desired}:
+        from difflib import get_close_matches
+
+        near = get_close_matches(args.explain, [*change.live, *change.desired], 1)
+        raise UsageError(
+            f"nothing has the key {args.explain!r}",
+            f"did you mean {near[0]!r}?" if near else "see --plan -o wide",
+        )
+    print(render.explained(args.explain, change.live, change.desired), end="")
+    return 0

@@ -1,0 +1,1 @@
+"""Resources, plans and the one loop.  Pure; knows nothing of networking."""

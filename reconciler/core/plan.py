@@ -1,0 +1,132 @@
+"""From two states to the steps between them: tear down leaves first, build up roots first."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+
+from .resource import DISRUPTIONS, Disruption, Key, Resource, State
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change: `+` create, `~` update in place, `-` delete."""
+
+    op: str
+    resource: Resource
+    old: Resource | None = None
+    because: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.op} {self.resource.key}" + f"   # {self.because}" * bool(self.because)
+
+    @property
+    def disruption(self) -> Disruption:
+        gone = self.op == "-" or (self.op == "+" and self.old is not None)
+        return self.resource.loss if gone else self.resource.cost(self.old)
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What a reviewer approved when approving this step."""
+        return self.op, self.resource.key, self.old and self.old.values(), self.resource.values()
+
+
+class Plan(tuple[Step, ...]):
+    """Steps in the order of their execution."""
+
+    __slots__ = ()
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps([step.facts for step in self], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def disruption(self) -> Disruption:
+        return max((step.disruption for step in self), key=DISRUPTIONS.index, default="none")
+
+    def count(self) -> dict[str, int]:
+        """How many resources are created, updated, replaced and deleted; a replacement counts once."""
+        replaced = sum(step.op == "+" and step.old is not None for step in self)
+        rebuilt = {step.resource.key for step in self if step.op == "+"}
+        return {
+            "create": sum(step.op == "+" for step in self) - replaced,
+            "update": sum(step.op == "~" for step in self),
+            "replace": replaced,
+            "delete": sum(step.op == "-" and step.resource.key not in rebuilt for step in self),
+        }
+
+
+def diff(live: State, desired: State) -> set[Key]:
+    """The keys that differ; what bears no mark counts only where it is declared."""
+    wrong = {key for key, new in desired.items() if live.get(key) != new}
+    return wrong | {key for key in live.keys() - desired.keys() if live[key].marked}
+
+
+def ordered(resources: Iterable[Resource]) -> list[Resource]:
+    """By stage, place, rank and key: each comes after what it is within or refers to."""
+    return sorted(resources, key=attrgetter("order"))
+
+
+def plan(live: State, desired: State) -> Plan:
+    if not (changed := diff(live, desired)):
+        return Plan()
+    standing = ordered(live.values())
+    gone = doomed(standing, desired)
+    buried = {old.key for old in standing if any(live[up].prompt for up in gone.intersection(old.within))}
+    explicit = gone - buried
+    removals = [removal(old, desired) for old in reversed(standing) if old.key in explicit]
+    return Plan(
+        (
+            *(step for step in removals if not step.resource.lasting),
+            *builds(live, desired, changed, gone),
+            *(step for step in removals if step.resource.lasting),
+        )
+    )
+
+
+def doomed(standing: list[Resource], desired: State) -> set[Key]:
+    """What must go: undeclared, not changeable in place, or inside something that goes."""
+    gone: set[Key] = set()
+    for old in standing:
+        new = desired.get(old.key)
+        if (new is None and old.marked) or (new and new.replaces(old)) or not gone.isdisjoint(old.within):
+            gone.add(old.key)
+    return gone
+
+
+def removal(old: Resource, desired: State) -> Step:
+    return Step("-", old, old, "to be replaced" if old.key in desired else "")
+
+
+def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> Iterator[Step]:
+    """Roots first: what is new, what was torn down, what lost something it refers to, what differs."""
+    affected = changed | gone | {key for key, old in live.items() if gone and not gone.isdisjoint(old.refers)}
+    for new in ordered(desired[key] for key in affected if key in desired):
+        old = live.get(new.key)
+        if old is None:
+            yield Step("+", new)
+        elif new.key in gone:
+            yield Step("+", new, old, rebuilt(old, new, gone))
+        else:
+            lost = ", ".join(up for up in old.refers if up in gone)
+            yield Step("~", new, old, differences(old, new) or f"detached from {lost}")
+
+
+def rebuilt(old: Resource, new: Resource, gone: set[Key]) -> str:
+    if new.replaces(old):
+        return f"replaced: {differences(old, new) or 'another kind'}"
+    return f"went with {', '.join(up for up in old.within if up in gone)}"
+
+
+def differences(old: Resource, new: Resource) -> str:
+    before, after = old.values(), new.values()
+    changed = [name for name, value in after.items() if before.get(name) != value]
+    return ", ".join(difference(name, before.get(name), after[name]) for name in changed)
+
+
+def difference(name: str, before: object, after: object) -> str:
+    """`mtu 1500 -> 9000`, or the bare name of what does not fit into a line."""
+    text = f"{name} {'none' if before == '' else before} -> {'none' if after == '' else after}"
+    return name if len(text) > 80 or "\n" in text else text

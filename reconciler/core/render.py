@@ -1,0 +1,148 @@
+"""A plan as text, JSON or shell commands.  Pure: what is printed is returned."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..errors import Where
+from .plan import Plan, Step, ordered
+from .resource import Key, Resource, State, roles
+
+SCHEMA_VERSION = 1
+COLOURS = {"+": "32", "~": "33", "-": "31"}
+OPS = {"+": "create", "~": "update", "-": "delete"}
+
+
+def line(step: Step) -> str:
+    """A step with its cost and its place: the line of `-o wide` and of the log."""
+    cost = f"   [{step.disruption}]" if step.disruption != "none" else ""
+    return f"{step}{cost}{place(step.resource)}"
+
+
+def place(resource: Resource) -> str:
+    where = resource.origin.where if resource.origin else None
+    return f"   {where.file}:{where.line}" if where and where.file else ""
+
+
+def text(todo: Plan, *, wide: bool = False, colour: bool = False) -> str:
+    """One line a step; unless `wide`, what is made inside something new is counted behind it."""
+    lines = map(line, todo) if wide else summarised(todo)
+    return "".join(f"{paint(row) if colour else row}\n" for row in lines)
+
+
+def paint(row: str) -> str:
+    return f"\033[{COLOURS[row[0]]}m{row}\033[0m"
+
+
+def summarised(todo: Plan) -> Iterator[str]:
+    created = {step.resource.key for step in todo if step.op == "+" and step.old is None}
+    inside: dict[Key, Counter[str]] = {}
+    for step in todo:
+        home = outermost(step, created)
+        if home:
+            inside.setdefault(home, Counter())[step.resource.noun] += 1
+    for step in todo:
+        if not outermost(step, created):
+            contents = inside.get(step.resource.key)
+            yield line(step) if not contents else f"{step}   ({counted(contents)}){place(step.resource)}"
+
+
+def outermost(step: Step, created: set[Key]) -> Key:
+    """The new thing that a new thing stands in, as far out as it goes; "" if it stands for itself."""
+    if step.op != "+" or step.old is not None:
+        return ""
+    return next((key for key in step.resource.homes if key in created), "")
+
+
+def counted(contents: Counter[str]) -> str:
+    plural = {"address": "addresses"}
+    return ", ".join(
+        f"{n} {noun if n == 1 else plural.get(noun, noun + 's')}" for noun, n in sorted(contents.items())
+    )
+
+
+def summary(todo: Plan) -> str:
+    """The last line of a plan."""
+    if not todo:
+        return "Nothing to do."
+    words = ", ".join(f"{n} to {what}" for what, n in todo.count().items() if n)
+    return f"{words}; running traffic: {todo.disruption}; plan {todo.digest}"
+
+
+def shell(todo: Plan) -> str:
+    """The same as `ip` and `nft` commands, for people; apply itself runs none of them."""
+    return "".join(f"{command}\n" for step in todo for command in commands(step))
+
+
+def commands(step: Step) -> list[str]:
+    if step.op == "-":
+        return step.resource.removal()
+    return step.resource.commands(None if step.op == "+" else step.old)
+
+
+def as_json(todo: Plan, live: State, **more: Any) -> dict[str, Any]:
+    """The object that `-o json` prints; keys are only ever added, never renamed (see `schema_version`)."""
+    counts = todo.count()
+    untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **more,
+        "digest": todo.digest,
+        "summary": {**counts, "unchanged": max(untouched, 0)},
+        "steps": [step_json(step) for step in todo],
+    }
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    replaced = step.op == "+" and step.old is not None
+    return {
+        "op": "replace" if replaced else OPS[step.op],
+        "kind": step.resource.noun,
+        "key": step.resource.key,
+        "because": step.because,
+        "disruption": step.disruption,
+        "origin": origin_json(step.resource),
+        "before": step.old.values() if step.old else None,
+        "after": step.resource.values() if step.op != "-" else None,
+    }
+
+
+def origin_json(resource: Resource) -> dict[str, Any] | None:
+    if resource.origin is None:
+        return None
+    where: Where = resource.origin.where
+    return {"file": where.file, "line": where.line, "column": where.column, "driver": resource.origin.driver}
+
+
+def listing(state: State) -> str:
+    """Every resource with its values, in the order of building: the golden format of a state."""
+    return "".join(f"{entry(resource)}\n" for resource in ordered(state.values()))
+
+
+def entry(resource: Resource) -> str:
+    known = roles(type(resource)).identity(resource)
+    values = {name: value for name, value in resource.values().items() if value not in (*known, "", ())}
+    return "  ".join([resource.key, *(f"{name}={value}" for name, value in values.items())])
+
+
+def explained(key: Key, live: State, desired: State) -> str:
+    """Everything known of one resource: what stands, what is wanted, why, and the commands that say the
+    same."""
+    old, new = live.get(key), desired.get(key)
+    lines = [key]
+    if some := new or old:
+        lines += [f"  wanted by  {some.origin.where} (driver {some.origin.driver})"] if some.origin else []
+        lines += [f"  within     {', '.join(some.within)}"] if some.within else []
+        lines += [f"  refers to  {', '.join(some.refers)}"] if some.refers else []
+        lines += [f"  $ {command}" for command in some.commands(None)]
+    lines += rows(old.values() if old else {}, new.values() if new else {})
+    lines += [
+        "  in sync" if old == new else "  missing" if old is None else "  differs" if new else "  not wanted"
+    ]
+    return "".join(f"{row}\n" for row in lines)
+
+
+def rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        yield f"  {name:<10} {new if old == new or not before else f'{old} -> {new}' if after else old}"

@@ -1,0 +1,130 @@
+"""A resource is a frozen value with roles on its fields; everything else follows from the dataclass."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
+
+from ..errors import Where
+
+T = TypeVar("T")
+Identity = Annotated[T, "identity"]  # part of the key
+Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
+
+Key = str  # "link host/br-front": what is printed is what is compared
+Disruption = str
+DISRUPTIONS: tuple[Disruption, ...] = ("none", "flow", "link", "recreate")  # in order of what it costs
+
+
+class Origin(NamedTuple):
+    """Why a resource is wanted: the place in the manifest and the driver that asked for it."""
+
+    where: Where
+    driver: str = ""
+
+
+class Stage:
+    """When in an apply a kind is built; torn down in the opposite order.  The host fails closed."""
+
+    FIREWALL, WIRING, OPENING = range(3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One thing the kernel holds: equal values mean there is nothing to do.
+
+    A kind is a subclass that states, as class variables, `noun` (the first word of its key), `stage` and
+    `rank` (when it is built, relative to others of its place), and, as roles on its fields, what is its
+    identity and what the kernel cannot change in place.  `within` and `refers` must point to what is built
+    earlier.
+    """
+
+    noun: ClassVar[str]
+    stage: ClassVar[int] = Stage.WIRING
+    rank: ClassVar[int] = 0
+    prompt: ClassVar[bool] = True  # deleting it buries its contents at once; a namespace does so later
+    lasting: ClassVar[bool] = False  # its loss cannot be undone: deleted when all else has succeeded
+    marked: ClassVar[bool] = True  # ours can be told from others'; what cannot is set, never pruned
+    leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back
+    loss: ClassVar[Disruption] = "link"  # what deleting it costs running traffic
+
+    origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def at(cls, *path: str) -> Key:
+        return f"{cls.noun} {'/'.join(path)}"
+
+    @property
+    def key(self) -> Key:
+        return f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
+
+    @property
+    def place(self) -> str:
+        """The sandbox it stands in, or "" for the host: what stands in one place is built together."""
+        return ""
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        """Deleting any of these deletes this (on delete cascade)."""
+        return ()
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        """Deleting any of these detaches this (on delete set null)."""
+        return ()
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        """What it is counted under when that is new as well, outermost first."""
+        return self.within
+
+    @property
+    def order(self) -> tuple[int, str, int, Key]:
+        return self.stage, self.place, self.rank, self.key
+
+    def replaces(self, old: "Resource") -> bool:
+        fixed = roles(type(self)).fixed
+        return type(self) is not type(old) or fixed(self) != fixed(old)
+
+    def cost(self, old: "Resource | None") -> Disruption:
+        """What becoming this costs running traffic; `old` is None for a creation."""
+        return "none"
+
+    def values(self) -> dict[str, Any]:
+        """Every field but the origin, by name: what JSON and the digest are made of."""
+        return {name: getattr(self, name) for name in roles(type(self)).names}
+
+    def commands(self, old: "Resource | None") -> list[str]:
+        """The `ip` or `nft` commands that would bring this about, for people (`-o shell`)."""
+        return []
+
+    def removal(self) -> list[str]:
+        """The commands that would remove it."""
+        return []
+
+
+State = Mapping[Key, Resource]  # desired and live are one type; only their reader differs
+
+
+class Roles(NamedTuple):
+    """What the annotations of a kind's fields say, as ready-made getters."""
+
+    identity: Callable[[Resource], tuple[str, ...]]
+    fixed: Callable[[Resource], tuple[Any, ...]]
+    names: tuple[str, ...]
+
+
+@cache
+def roles(kind: type[Resource]) -> Roles:
+    def getter(tag: str) -> Callable[[Any], tuple[Any, ...]]:
+        marked = [f.name for f in fields(kind) if tag in getattr(f.type, "__metadata__", ())]
+        if len(marked) > 1:
+            return attrgetter(*marked)
+        return lambda resource: tuple(getattr(resource, name) for name in marked)
+
+    return Roles(getter("identity"), getter("fixed"), tuple(f.name for f in fields(kind) if f.compare))
+
+
+def state(*resources: Resource) -> State:
+    return {r.key: r for r in resources}

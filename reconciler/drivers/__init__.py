@@ -1,0 +1,40 @@
+"""Drivers turn a decided Topology into kernel values.  They are pure generators and never call the kernel."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..cnm.topology import Network, Topology
+from ..core.resource import Resource, State
+from . import bridge, firewall, ipvlan, macvlan, policy, sandbox
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One way to build a network: `lower` yields everything that the network and its endpoints need, in any
+    order.
+
+    It is given decided values alone and must be pure: the same network yields equal resources.  What it
+    yields
+    stands in the sandboxes of its endpoints or on the host, under names taken from the network.
+    """
+
+    name: str
+    lower: Callable[[Network], Iterator[Resource]]
+
+
+BUILT_IN = (Driver("bridge", bridge.lower), Driver("macvlan", macvlan.lower), Driver("ipvlan", ipvlan.lower))
+DRIVERS = {driver.name: driver for driver in BUILT_IN}
+
+
+def lower(topology: Topology) -> State:
+    """Everything that the topology means for this host's kernel, by key."""
+    return {resource.key: resource for resource in resources(topology)}
+
+
+def resources(topology: Topology) -> Iterator[Resource]:
+    for box in topology.sandboxes:
+        yield from sandbox.lower(box)
+    for network in topology.networks:
+        yield from DRIVERS[network.spec.driver].lower(network)
+    yield from firewall.lower(topology)
+    yield from policy.lower(topology.policy)

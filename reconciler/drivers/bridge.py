@@ -1,0 +1,83 @@
+"""bridge: a Linux bridge on this host, one veth pair an endpoint, and the way out through the host's NAT."""
+
+from collections.abc import Iterator
+
+from ..cnm.topology import Endpoint, Network
+from ..core.resource import Origin, Resource
+from ..kinds.address import Address
+from ..kinds.link import Bridge, Veth
+from ..kinds.marks import HOST
+from ..kinds.route import Route
+from ..kinds.sysctl import Sysctl
+
+DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+def lower(network: Network) -> Iterator[Resource]:
+    if not network.standing:
+        yield from switch(network)
+    for endpoint in network.endpoints:
+        yield from port(network, endpoint)
+
+
+def switch(network: Network) -> Iterator[Resource]:
+    """The bridge with its own addresses: the gateways of its containers."""
+    name, origin = network.bridge, Origin(network.spec.where, "bridge")
+    yield Bridge(
+        ns=HOST,
+        name=name,
+        project=network.project,
+        network=network.name,
+        mac=network.mac,
+        mtu=network.mtu,
+        origin=origin,
+    )
+    yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
+    if not network.spec.internal:
+        # Lets 127.0.0.1:PORT be DNATed to a container; the firewall's raw chain guards it (CVE-2020-8558).
+        yield Sysctl(
+            ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value="1", link=name, origin=origin
+        )
+    for subnet in network.subnets:
+        if subnet.gateway:
+            yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
+
+
+def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
+    ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "bridge")
+    yield Veth(
+        ns=ns,
+        name=name,
+        project=network.project,
+        host_name=endpoint.host_link,
+        mac=endpoint.mac,
+        bridge=network.bridge,
+        mtu=network.mtu,
+        isolated=not network.spec.icc,
+        origin=origin,
+    )
+    yield from ipv6_switches(ns, name, origin, on=network.ipv6)
+    yield from addressing(endpoint, origin)
+
+
+def addressing(endpoint: Endpoint, origin: Origin) -> Iterator[Resource]:
+    """What every driver with addresses of its own gives an endpoint: addresses, routes, sysctls."""
+    ns, name = endpoint.sandbox, endpoint.ifname
+    for ip, prefix in endpoint.addresses:
+        yield Address(ns=ns, link=name, ip=ip, prefix=prefix, origin=origin)
+    for gateway, source in endpoint.gateways:
+        yield Route(
+            ns=ns, dst=DEFAULTS[6 if ":" in source else 4], link=name, via=gateway, src=source, origin=origin
+        )
+    for prefix_, gateway in endpoint.routes:
+        yield Route(ns=ns, dst=prefix_, link=name, via=gateway, origin=origin)
+    for setting, value in sorted(endpoint.sysctls.items()):
+        yield Sysctl(ns=ns, name=setting, value=value, link=name, origin=origin)
+
+
+def ipv6_switches(ns: str, link: str, origin: Origin, *, on: bool) -> Iterator[Resource]:
+    """IPv6 is off where the network has none (CVE-2024-32473); nobody's router advertisement is believed."""
+    path = f"net/ipv6/conf/{link}"
+    yield Sysctl(ns=ns, name=f"{path}/disable_ipv6", value="0" if on else "1", link=link, origin=origin)
+    if on:
+        yield Sysctl(ns=ns, name=f"{path}/accept_ra", value="0", link=link, origin=origin)

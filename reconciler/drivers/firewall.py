@@ -1,0 +1,116 @@
+"""The firewall of a project: default deny.  Chains are constant; all that is declared is elements of maps
+and sets.
+
+The shape was tried against 7 probes that must work, 14 attacks that must fail, and 12 kinds of spoofing.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+
+from ..cnm.topology import Endpoint, Network, Port, Topology
+from ..core.resource import Origin, Resource
+from ..kinds.marks import TABLE_PREFIX
+from ..kinds.nft import Chain, Element, Map, Table
+from .firewall_rules import BRIDGE_CHAINS, BRIDGE_MAPS, INET_CHAINS, INET_MAPS
+
+Item = tuple[str, str, str]  # map, item, value
+
+
+def lower(topology: Topology) -> Iterator[Resource]:
+    for project in topology.projects:
+        name = TABLE_PREFIX + project
+        networks = [network for network in topology.networks if network.project == project]
+        ports = [port for port in topology.ports if port.project == project]
+        if any(network.endpoints or not network.standing for network in networks):
+            yield from skeleton(name, topology.root)
+            bridged = [network for network in networks if network.bridge]
+            yield from inet_elements(name, bridged, ports)
+            yield from bridge_elements(name, bridged)
+
+
+def skeleton(name: str, root: str = "") -> Iterator[Resource]:
+    """Tables, maps and chains: the same for every project."""
+    for family, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", BRIDGE_MAPS, BRIDGE_CHAINS)):
+        yield Table(family=family, name=name, root=root if family == "inet" else "")
+        for map_name, (kind, data, interval) in maps.items():
+            yield Map(family=family, table=name, name=map_name, type=kind, data=data, interval=interval)
+        for chain, (hook, *rules) in chains.items():
+            yield Chain(family=family, table=name, name=chain, hook=hook, rules=tuple(rules))
+
+
+def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Iterator[Resource]:
+    for network in networks:
+        origin = Origin(network.spec.where, "firewall")
+        for name, item, value in () if network.standing else network_items(network):
+            yield Element(family="inet", table=table, map=name, item=item, value=value, origin=origin)
+        for endpoint in network.endpoints:
+            for family in (4, 6) if endpoint.host_access else ():
+                for ip in endpoint.of_family(family):
+                    yield Element(
+                        family="inet", table=table, map=f"host_users{family}", item=ip, origin=origin
+                    )
+    for port in ports:
+        for name, item, value in port_items(port):
+            yield Element(
+                family="inet",
+                table=table,
+                map=name,
+                item=item,
+                value=value,
+                origin=Origin(port.where, "firewall"),
+            )
+
+
+def network_items(network: Network) -> Iterator[Item]:
+    bridge, spec = network.bridge, network.spec
+    yield "bridges", bridge, ""
+    if spec.icc:  # else a frame to the gateway's MAC would be routed back to a neighbour
+        yield "same_network", f"{bridge} . {bridge}", ""
+    if spec.internal:
+        yield "internal", bridge, ""
+    if spec.host_access == "all":
+        yield "host_open", bridge, ""
+    for subnet in network.subnets:
+        family, mode = subnet.family, network.mode(subnet.family)
+        yield f"subnets{family}", subnet.cidr, ""
+        if mode in ("routed", "nat-unprotected"):
+            yield f"direct{family}", subnet.cidr, ""
+            yield mode.replace("nat-", ""), f"{bridge} . ipv{family}", ""
+        snat = spec.snat if family == 4 else spec.snat_ipv6
+        if snat:
+            yield f"snat{family}", subnet.cidr, snat
+        elif spec.masquerade and not spec.internal and mode in ("nat", "nat-unprotected"):
+            yield f"masquerade{family}", subnet.cidr, ""
+
+
+def port_items(port: Port) -> Iterator[Item]:
+    """One element a port, or one for a whole range that keeps its numbers; a shifted range needs one for
+    each."""
+    family, wire = port.family, port.protocol
+    if port.routed:
+        for offset in range(port.count):
+            yield f"reachable{family}", f"{port.ip} . {wire} . {port.target + offset}", ""
+        return
+    at, name = (f"{port.host_ip} . ", f"publish_at{family}") if port.host_ip else ("", f"publish{family}")
+    if port.count > 1 and port.first == port.target:
+        yield f"{name}_range", f"{at}{wire} . {port.first}-{port.last}", port.ip
+        return
+    for offset in range(port.count):
+        yield name, f"{at}{wire} . {port.first + offset}", f"{port.ip} . {port.target + offset}"
+
+
+def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
+    for network in networks:
+        for endpoint in network.endpoints:
+            origin = Origin(endpoint.where, "firewall")
+            for name, item in guard_items(endpoint):
+                yield Element(family="bridge", table=table, map=name, item=item, origin=origin)
+
+
+def guard_items(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """What may come out of a container's port: its MAC with each of its addresses, and nothing else."""
+    yield "ports", endpoint.host_link
+    for ip, _ in endpoint.addresses:
+        yield f"own{6 if ':' in ip else 4}", f"{endpoint.host_link} . {endpoint.mac} . {ip}"
+        if ":" in ip:
+            yield "targets6", f"{endpoint.host_link} . {int(IPv6Address(ip)):#034x}"

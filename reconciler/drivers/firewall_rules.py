@@ -1,0 +1,154 @@
+"""The rules of a project's two tables, word for word; they never vary, whatever is declared."""
+
+from ..kinds.marks import GROUP
+from .policy import MARK
+
+WIRE = "inet_proto . inet_service"
+Maps = dict[str, tuple[str, str, bool]]  # name: (type, data, interval)
+
+
+def of_family(family: int, ip: str) -> Maps:
+    service = f"{ip} . inet_service"
+    return {
+        f"subnets{family}": (ip, "", True),
+        f"direct{family}": (ip, "", True),  # may be reached without NAT
+        f"masquerade{family}": (ip, "", True),
+        f"snat{family}": (ip, ip, True),
+        f"host_users{family}": (ip, "", False),  # extra_hosts: NAME:host-gateway
+        f"reachable{family}": (f"{ip} . {WIRE}", "", False),  # published ports of routed networks
+        f"publish{family}": (WIRE, service, False),
+        f"publish_at{family}": (f"{ip} . {WIRE}", service, False),
+        f"publish{family}_range": (WIRE, ip, True),
+        f"publish_at{family}_range": (f"{ip} . {WIRE}", ip, True),
+    }
+
+
+INET_MAPS: Maps = {
+    "bridges": ("ifname", "", False),  # of this project
+    "same_network": ("ifname . ifname", "", False),  # with br_netfilter, bridged frames pass forward too
+    "internal": ("ifname", "", False),
+    "host_open": ("ifname", "", False),  # host_access: all
+    "routed": ("ifname . nf_proto", "", False),
+    "unprotected": ("ifname . nf_proto", "", False),
+    **of_family(4, "ipv4_addr"),
+    **of_family(6, "ipv6_addr"),
+}
+
+# name: (hook, rule, rule, ...)
+INET_CHAINS: dict[str, tuple[str, ...]] = {
+    "publish": (
+        "",
+        "dnat ip to ip daddr . meta l4proto . th dport map @publish_at4",
+        "dnat ip to meta l4proto . th dport map @publish4",
+        "dnat ip to ip daddr . meta l4proto . th dport map @publish_at4_range",
+        "dnat ip to meta l4proto . th dport map @publish4_range",
+        "dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish_at6",
+        "dnat ip6 to meta l4proto . th dport map @publish6",
+        "dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish_at6_range",
+        "dnat ip6 to meta l4proto . th dport map @publish6_range",
+    ),
+    "direct": (
+        "",
+        f"iifgroup {GROUP} drop",  # between networks
+        "oifname . meta nfproto @unprotected accept",
+        "oifname . meta nfproto @routed icmp type echo-request accept",
+        "oifname . meta nfproto @routed icmpv6 type echo-request accept",
+        "ip daddr . meta l4proto . th dport @reachable4 accept",
+        "ip6 daddr . meta l4proto . th dport @reachable6 accept",
+        "drop",
+    ),
+    # Before conntrack and DNAT: what claims to be loopback, or one of ours, from outside (CVE-2020-8558, and
+    # 127.0.0.1 publishing seen from the LAN).
+    "outside": (
+        "type filter hook prerouting priority -300; policy accept;",
+        'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+        f'iifname != "lo" iifgroup != {GROUP} ip saddr @subnets4 drop',
+        f'iifname != "lo" iifgroup != {GROUP} ip6 saddr @subnets6 drop',
+    ),
+    # DNAT requires a local destination (CVE-2025-67499).
+    "inbound": (
+        "type nat hook prerouting priority -100; policy accept;",
+        "fib daddr type local jump publish",
+    ),
+    # [::1] cannot be DNATed: the kernel drops the replies.  Left alone it is refused, and clients fall back
+    # to v4.
+    "local": (
+        "type nat hook output priority -100; policy accept;",
+        "ip6 daddr ::1 accept",
+        "fib daddr type local jump publish",
+    ),
+    # What may go to a container bears the mark that the routing policy asks for; see policy.py.
+    "admit": (
+        "type filter hook prerouting priority -90; policy accept;",
+        f"ip daddr @subnets4 ct state established,related meta mark set meta mark | {MARK:#x}",
+        f"ip daddr @subnets4 ct status dnat meta mark set meta mark | {MARK:#x}",
+        f"ip daddr @direct4 meta mark set meta mark | {MARK:#x}",
+        f"ip6 daddr @subnets6 ct state established,related meta mark set meta mark | {MARK:#x}",
+        f"ip6 daddr @subnets6 ct status dnat meta mark set meta mark | {MARK:#x}",
+        f"ip6 daddr @direct6 meta mark set meta mark | {MARK:#x}",
+    ),
+    "outbound": (
+        "type nat hook postrouting priority 100; policy accept;",
+        # From the host's loopback, and hairpin: replies must come back through the host.  Matched by address,
+        # since br_netfilter leaves iifname empty here.
+        "oifname @bridges ip saddr 127.0.0.0/8 masquerade",
+        "oifname @bridges ip saddr @subnets4 ct status dnat masquerade",
+        "oifname @bridges ip6 saddr @subnets6 ct status dnat masquerade",
+        f"oifgroup {GROUP} accept",
+        "snat ip to ip saddr map @snat4",
+        "snat ip6 to ip6 saddr map @snat6",
+        "ip saddr @masquerade4 masquerade",
+        "ip6 saddr @masquerade6 masquerade",
+    ),
+    # Containers may use what the host publishes, not what it serves.
+    "to_host": (
+        "type filter hook input priority 0; policy accept;",
+        "iifname != @bridges accept",
+        "ct state established,related accept",
+        "meta l4proto icmp accept",
+        "meta l4proto ipv6-icmp accept",
+        "iifname @host_open accept",
+        "ip saddr @host_users4 accept",
+        "ip6 saddr @host_users6 accept",
+        "drop",
+    ),
+    "forward": (
+        "type filter hook forward priority 0; policy accept;",
+        "iifname != @bridges oifname != @bridges accept",
+        "ct state invalid drop",
+        "ct state established,related accept",
+        "iifname . oifname @same_network accept",
+        "iifname @internal drop",
+        "oifname @internal drop",
+        "oifname @bridges ct status dnat accept",
+        "oifname @bridges jump direct",
+    ),
+}
+
+BRIDGE_MAPS: Maps = {
+    "ports": ("ifname", "", False),
+    "own4": ("ifname . ether_addr . ipv4_addr", "", False),
+    "own6": ("ifname . ether_addr . ipv6_addr", "", False),
+    "targets6": ("iifname . @th,64,128", "", False),  # own6 again, as nft types what it reads by offset
+}
+
+# ICMPv6 types by number (nft 1.0.6 has no name for some): 134 router advertisement, 136 neighbour
+# advertisement,
+# 137 redirect.  The target of a neighbour advertisement is 64 bits behind the start of the ICMPv6 header
+# (RFC 4861, 4.4).
+BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
+    "guard": (
+        "type filter hook prerouting priority -300; policy accept;",
+        "iifname != @ports accept",
+        "udp sport 67 drop",  # nobody but the host answers DHCP
+        "udp sport 547 drop",
+        "icmpv6 type 134 drop",
+        "icmpv6 type 137 drop",
+        "icmpv6 type 136 iifname . @th,64,128 != @targets6 drop",
+        "iifname . ether saddr . ip saddr @own4 accept",
+        "iifname . ether saddr . ip6 saddr @own6 accept",
+        "iifname . ether saddr . arp saddr ip != @own4 drop",
+        "iifname . arp saddr ether . arp saddr ip @own4 accept",
+        "drop",  # everything else: other people's addresses, STP, VLAN tags, unknown ethertypes
+    )
+}

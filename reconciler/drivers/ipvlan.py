@@ -1,0 +1,37 @@
+"""ipvlan: containers share the parent's MAC; in l3 and l3s they are routed, without a broadcast domain."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..cnm.topology import Endpoint, Network
+from ..core.resource import Origin, Resource
+from ..kinds.parent import Ipvlan
+from .bridge import addressing, ipv6_switches
+from .macvlan import anchor
+
+
+def lower(network: Network) -> Iterator[Resource]:
+    parent = network.parent
+    assert parent
+    if parent.isolated and not network.standing:
+        yield anchor(network, Origin(network.spec.where, "ipvlan"))
+    for endpoint in network.endpoints:
+        ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "ipvlan")
+        yield Ipvlan(
+            ns=ns,
+            name=name,
+            project=network.project,
+            network=network.name,
+            parent=parent.link,
+            mode=parent.mode,
+            flag=parent.flag,
+            mtu=network.mtu,
+            origin=origin,
+        )
+        yield from ipv6_switches(ns, name, origin, on=network.ipv6)
+        yield from addressing(endpoint if parent.mode == "l2" else routed(endpoint), origin)
+
+
+def routed(endpoint: Endpoint) -> Endpoint:
+    """The same without gateways: the kernel looks up what leaves in the host's own routes."""
+    return replace(endpoint, gateways=tuple(("", source) for _, source in endpoint.gateways))

@@ -1,0 +1,23 @@
+"""The sandbox itself: a namespace with its lo, its own sysctls, and the two files that resolvers read."""
+
+from collections.abc import Iterator
+
+from ..cnm.topology import Sandbox
+from ..core.resource import Origin, Resource
+from ..kinds.file import File
+from ..kinds.marks import FILE_MARK
+from ..kinds.namespace import Namespace
+from ..kinds.sysctl import Sysctl
+
+FILES = "/etc/netns"  # where `ip netns exec` and systemd's NetworkNamespacePath= users bind them from
+
+
+def lower(box: Sandbox) -> Iterator[Resource]:
+    origin = Origin(box.where, "sandbox")
+    yield Namespace(name=box.name, project=box.project, origin=origin)
+    for name, value in sorted(box.sysctls.items()):
+        yield Sysctl(ns=box.name, name=name.replace(".", "/"), value=value, origin=origin)
+    for name, text in (("hosts", box.hosts), ("resolv.conf", box.resolv)):
+        yield File(
+            ns=box.name, path=f"{FILES}/{box.name}/{name}", content=f"{FILE_MARK}\n{text}", origin=origin
+        )

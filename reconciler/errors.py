@@ -1,0 +1,112 @@
+"""One hierarchy of errors; each says what is wrong, where it stands, and what to do about it."""
+
+from typing import NamedTuple
+
+
+class Where(NamedTuple):
+    """A place in a manifest; prints as `shop.yaml:14:9 services.web.ports[0]`."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        spot = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{spot} {self.path}" if self.path else spot
+
+
+class ReconcileError(Exception):
+    """What every failure of ours is; `exit_code` follows sysexits.h and CONTRACT's table."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "", where: Where | None = None):
+        super().__init__(message)
+        self.message, self.hint, self.where = message, hint, where
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class UsageError(ReconcileError):
+    """The command line is off."""
+
+    exit_code = 64
+
+
+class ManifestError(ReconcileError):
+    """A manifest is off; `label` is a second place that takes part in the mistake."""
+
+    exit_code = 65
+
+    def __init__(
+        self, message: str, hint: str = "", where: Where | None = None, label: tuple[Where, str] | None = None
+    ):
+        super().__init__(message, hint, where)
+        self.label = label
+
+
+class ManifestErrors(ManifestError):
+    """Every mistake that one run found; they are reported together."""
+
+    def __init__(self, errors: "list[ManifestError]"):
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors
+
+
+class Unsupported(ReconcileError):
+    """The kernel or the host lacks something that the manifest needs."""
+
+    exit_code = 69
+
+
+class Refused(ReconcileError):
+    """The plan was found and will not be applied: stale digest, too many removals, too much disruption."""
+
+    exit_code = 1
+
+
+class Foreign(ReconcileError):
+    """Something that is not ours stands where the manifest wants a thing of its own."""
+
+    exit_code = 1
+
+
+class Locked(ReconcileError):
+    """Another apply holds the host's lock."""
+
+    exit_code = 75
+
+
+class NotPermitted(ReconcileError):
+    """The kernel demands a capability that this process does not have."""
+
+    exit_code = 77
+
+
+class KernelError(ReconcileError):
+    """The kernel refused a step: the step, the errno and the kernel's own words."""
+
+    def __init__(self, step: str, number: int, words: str, where: Where | None = None):
+        super().__init__(f"{step}: {words}", where=where)
+        self.step, self.number = step, number
+
+
+class NotConverged(ReconcileError):
+    """Every step was accepted and these keys still differ."""
+
+    def __init__(self, left: "list[str]"):
+        super().__init__(f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:8])}")
+        self.left = left
+
+
+class RollbackFailed(ReconcileError):
+    """The apply failed, and so did the way back; `left` names what is not as it was."""
+
+    exit_code = 3
+
+    def __init__(self, cause: ReconcileError, left: "list[str]"):
+        super().__init__(f"{cause.message}; rolling back left {', '.join(left)}", where=cause.where)
+        self.cause, self.left = cause, left

@@ -1,0 +1,104 @@
+"""What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Listener(NamedTuple):
+    """A socket of the host that listens; `ip` is 0.0.0.0 or :: for any."""
+
+    protocol: str  # tcp, udp or sctp
+    ip: str
+    port: int
+
+
+class Blocker(NamedTuple):
+    """A base chain of somebody else's that drops what no rule of it accepts."""
+
+    family: str
+    table: str
+    chain: str
+    hook: str  # forward or input
+    accepts_dnat: bool  # it has a rule that accepts what was DNATed
+
+
+class Standing(NamedTuple):
+    """A network of ours that stands in the kernel."""
+
+    project: str
+    bridge: str
+    subnets: tuple[str, ...]  # with the bridge's own address, as 10.1.0.1/24
+    internal: bool = False
+
+
+class Device(NamedTuple):
+    """A link of the host that is not ours."""
+
+    kind: str = ""  # bridge, vlan, macvlan ...; "" for hardware
+    mtu: int = 1500
+    parent: str = ""  # the link that it stands on
+    master: str = ""  # the link that it is a port of
+
+
+class Child(NamedTuple):
+    """A network on a parent link."""
+
+    project: str
+    network: str
+    parent: str
+    driver: str  # macvlan, ipvlan
+    mode: str
+    flag: str = ""
+
+
+class Tagged(NamedTuple):
+    """An 802.1Q link of ours."""
+
+    name: str
+    parent: str
+    tag: int
+    mtu: int
+
+
+class Claim(NamedTuple):
+    """Host ports that another project publishes; `ip` is "" for any address."""
+
+    project: str
+    family: int
+    ip: str
+    protocol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Empty for `--validate` and for the plan of another host; the second half is what our own live state
+    tells."""
+
+    name: str = ""
+    machine: str = ""  # /etc/machine-id
+    routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours
+    addresses: frozenset[str] = frozenset()  # the host's own addresses, without ours
+    links: Mapping[str, Device] = field(default_factory=dict)  # that are not ours, by name
+    namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
+    listeners: frozenset[Listener] = frozenset()
+    ephemeral: tuple[int, int] = (32768, 60999)  # net.ipv4.ip_local_port_range
+    forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
+    nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
+    blockers: tuple[Blocker, ...] = ()
+    mtu: int = 1500  # of the link that the default route leaves by
+    ipv6: bool = True  # the kernel has it and it is not disabled
+    router_advertisements: tuple[str, ...] = ()  # links that take RAs now and would cease to when forwarding
+    missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
+
+    leases: Mapping[tuple[str, str], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # (sandbox, bridge) -> addresses
+    networks: Mapping[str, Standing] = field(default_factory=dict)  # by full name
+    ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
+    claims: tuple[Claim, ...] = ()  # of projects that are not in this run
+    children: tuple[Child, ...] = ()  # likewise
+    tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
+    guarded: tuple[bool, bool] = (False, False)  # forwarding was switched on by us: IPv4, IPv6

@@ -1,0 +1,71 @@
+"""What the running kernel was built without, as its own configuration tells: found out at plan time, by reading."""
+
+import gzip
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+# feature: (the option that brings it, the module that holds it)
+FEATURES = {
+    "macvlan": ("MACVLAN", "macvlan"),
+    "ipvlan": ("IPVLAN", "ipvlan"),
+    "vlan": ("VLAN_8021Q", "8021q"),
+    "dummy": ("DUMMY", "dummy"),
+    "vxlan": ("VXLAN", "vxlan"),
+    "wireguard": ("WIREGUARD", "wireguard"),
+    "vlan filtering": ("BRIDGE_VLAN_FILTERING", "bridge"),
+}
+
+
+class Missing(Mapping[str, str]):
+    """Facts.missing: read when something is first asked for, since most manifests ask for nothing."""
+
+    @cached_property
+    def options(self) -> dict[str, str]:
+        """CONFIG_ options that are y or m; empty where the kernel's configuration is nowhere to be read."""
+        rows = (line.removeprefix("CONFIG_").partition("=") for line in configuration().splitlines())
+        return {name: value for name, _, value in rows if value in ("y", "m")}
+
+    def lack(self, feature: str) -> str:
+        option, module = FEATURES[feature]
+        if not self.options:
+            return ""
+        match self.options.get(option):
+            case None:
+                return f"Linux {os.uname().release} was built without CONFIG_{option}"
+            case "m" if not loadable(module):
+                return f"the module {module} of Linux {os.uname().release} is not installed"
+        return ""
+
+    def __getitem__(self, feature: str) -> str:
+        if feature in FEATURES and (lack := self.lack(feature)):
+            return lack
+        raise KeyError(feature)
+
+    def __iter__(self) -> Iterator[str]:
+        return (feature for feature in FEATURES if self.lack(feature))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def configuration() -> str:
+    try:
+        return gzip.decompress(Path("/proc/config.gz").read_bytes()).decode()
+    except OSError:
+        pass
+    try:
+        return Path(f"/boot/config-{os.uname().release}").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def loadable(module: str) -> bool:
+    """Loaded, or listed where modprobe looks; without a list nothing is said."""
+    if os.path.exists(f"/sys/module/{module.replace('-', '_')}"):
+        return True
+    try:
+        return f"/{module}.ko" in Path(f"/lib/modules/{os.uname().release}/modules.dep").read_text(encoding="utf-8")
+    except OSError:
+        return True

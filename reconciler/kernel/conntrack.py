@@ -1,0 +1,126 @@
+"""Connections remember where they were sent: what is published elsewhere now must be forgotten.
+
+Only entries towards a port that changed, and only those that do not already go where the maps say.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from ..errors import KernelError, Unsupported
+from ..kinds.nft import Flow
+from .netlink import ACK, attr, attributes
+from .nfnetlink import Channel, Torn, items
+
+CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
+GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*
+ORIGINAL, REPLY, ID, ZONE = 1, 2, 12, 18  # CTA_*
+NESTED = 0x8000
+PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
+COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
+ATTEMPTS = 4
+
+Port = tuple[int, int, int]  # address family, protocol, port: of the original destination
+Home = tuple[str, int]  # where a published port leads
+NOWHERE: Home = ("", 0)
+Targets = Mapping[Port, dict[str, Home]]  # by published address, "" for any of the host's
+
+
+class End(NamedTuple):
+    """One direction's protocol, source and destination."""
+
+    protocol: int
+    source: Home
+    destination: Home
+
+
+def forget(changes: Iterable[tuple[Flow, str]]) -> None:
+    """Each flow with where it leads now, as the map's value has it, "" for nowhere; later changes win."""
+    if not (wanted := targets(changes)):
+        return
+    try:
+        with Channel(CONNTRACK) as channel:
+            for family, body in [m for f in {f for f, _, _ in wanted} for m in dump(channel, f)]:
+                if astray(family, body, wanted):
+                    delete(channel, family, body)
+    except OSError as error:
+        if tracked():
+            words = f"cannot forget the connections of ports that changed: {error.strerror}"
+            raise Unsupported(words, "load the module nf_conntrack_netlink") from None
+
+
+def tracked() -> bool:
+    with suppress(OSError), open(COUNT) as file:
+        return int(file.read()) > 0
+    return False
+
+
+def targets(changes: Iterable[tuple[Flow, str]]) -> Targets:
+    found: dict[Port, dict[str, Home]] = {}
+    for flow, value in changes:
+        family = socket.AF_INET6 if flow.family == 6 else socket.AF_INET
+        ip, _, port = value.partition(" . ")
+        for published in range(flow.first, flow.last + 1):
+            at = found.setdefault((family, PROTOCOLS[flow.protocol], published), {})
+            at[flow.ip] = ip, int(port or published) if ip else 0
+    return found
+
+
+def dump(channel: Channel, family: int) -> list[tuple[int, bytes]]:
+    for _ in range(ATTEMPTS):
+        with suppress(Torn):
+            return channel.ask(GET, family)
+    raise KernelError("read conntrack", errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def astray(family: int, body: bytes, wanted: Targets) -> bool:
+    """Whether the connection is towards a port that changed and its replies come from elsewhere than the map says."""
+    rest = items(body)
+    first, original = next(rest)  # always the original direction: most entries are done with it
+    towards = end(original) if first == ORIGINAL else None
+    if not towards or not (leads := wanted.get((family, towards.protocol, towards.destination[1]))):
+        return False
+    ip = towards.destination[0]
+    if ip not in leads and not ("" in leads and local(family, ip)):
+        return False
+    target = leads.get(ip, NOWHERE)
+    target = leads.get("", NOWHERE) if target == NOWHERE else target
+    reply = end(dict(rest)[REPLY])
+    return reply is not None and reply.source != (towards.destination if target == NOWHERE else target)
+
+
+def end(tuple_: bytes) -> End | None:
+    """None for a protocol without ports."""
+    parts = attributes(tuple_)  # 1: CTA_TUPLE_IP, 2: CTA_TUPLE_PROTO
+    source, destination = (address(raw) for _, raw in items(parts[1]))
+    ports = attributes(parts[2])
+    if 2 not in ports:
+        return None
+    one, two = (int.from_bytes(ports[kind], "big") for kind in (2, 3))
+    return End(ports[1][0], (source, one), (destination, two))
+
+
+def address(raw: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+
+
+def local(family: int, ip: str) -> bool:
+    """Whether it is an address of this host: to others, the same port is somebody else's."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.bind((ip, 0))
+        return True
+    return False
+
+
+def delete(channel: Channel, family: int, body: bytes) -> None:
+    """Exactly this entry: by both its tuple and its id, so that a successor is left alone."""
+    kept = b"".join(attr(kind | NESTED if kind == ORIGINAL else kind, raw)
+                    for kind, raw in items(body) if kind in (ORIGINAL, ID, ZONE))
+    try:
+        channel.ask(DELETE, family, kept, ACK)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise

@@ -1,0 +1,59 @@
+"""The small files of a sandbox: written by rename, ours by their first line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import Foreign
+from ..kinds.file import File
+from ..kinds.marks import FILE_MARK
+
+FOLDER = "/etc/netns"
+
+
+def of(ns: str) -> Iterator[File]:
+    """Those of ours in the sandbox's folder."""
+    try:
+        entries = sorted(os.listdir(f"{FOLDER}/{ns}"))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        path = f"{FOLDER}/{ns}/{entry}"
+        content = read(path)
+        if content and content.startswith(FILE_MARK):
+            yield File(ns=ns, path=path, content=content)
+
+
+def read(path: str) -> str | None:
+    """os.open, since open() costs ten times as much and there are two files a sandbox."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.read(fd, os.fstat(fd).st_size + 1).decode(errors="replace")
+    finally:
+        os.close(fd)
+
+
+def write(file: File) -> None:
+    path = Path(file.path)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(file.content, encoding="utf-8")
+    fresh.rename(path)
+
+
+def refuse_foreign(file: File) -> None:
+    content = read(file.path)
+    if content is not None and not content.startswith(FILE_MARK):
+        where = file.origin.where if file.origin else None
+        raise Foreign(f"{file.path} exists and is not ours", "move it away", where)
+
+
+def remove(file: File) -> None:
+    path = Path(file.path)
+    path.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody keeps files of their own beside ours
+        path.parent.rmdir()

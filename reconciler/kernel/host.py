@@ -1,0 +1,133 @@
+"""What the host itself has, as far as a decision depends on it."""
+
+import ipaddress
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..facts import Device, Facts, Listener
+from ..kinds.marks import GROUP, PROTOCOL
+from . import nft, rtnl, sandbox
+from .capabilities import Missing
+from .netlink import attributes, dump, open_socket
+
+RA = 9  # RTPROT_RA
+TABLES = (
+    ("tcp", "tcp", "0A"),
+    ("tcp", "tcp6", "0A"),
+    ("udp", "udp", "07"),
+    ("udp", "udp6", "07"),
+)  # listening states
+LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+
+
+def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
+    links = {seen.index: seen for seen in view.links.values()}
+    ours = {index for index, seen in links.items() if seen.group == GROUP}
+    routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
+    return Facts(
+        name=socket.gethostname(),
+        machine=text("/etc/machine-id").strip(),
+        routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
+        addresses=frozenset(own_addresses()),
+        namespaces=frozenset(foreign_namespaces),
+        missing=Missing(),
+        links={seen.name: device(seen, links) for seen in links.values() if seen.group != GROUP},
+        listeners=frozenset(listeners()),
+        ephemeral=ephemeral(),
+        forwarding=forwarding(),
+        nameservers=nameservers(),
+        blockers=nft.blockers(),
+        mtu=uplink_mtu(routes, links),
+        ipv6=os.path.exists("/proc/sys/net/ipv6"),
+        router_advertisements=tuple(
+            sorted({links[i].name for p, i, proto in routes if proto == RA and i in links})
+        ),
+    )
+
+
+def device(seen: rtnl.Seen, links: dict[int, rtnl.Seen]) -> Device:
+    parent = links.get(seen.number(rtnl.LINK)) if rtnl.NETNSID not in seen.found else None
+    master = links.get(seen.number(rtnl.MASTER))
+    return Device(seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "")
+
+
+def text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
+    """(prefix, link index, protocol) of routes that are not ours; the kernel's local and multicast ones
+    left out."""
+    for body in dump_:
+        family, length, _, _, table, protocol, _, kind, _ = rtnl.RTMSG.unpack_from(body)
+        if protocol == PROTOCOL or kind not in (1, 6, 7, 8) or table == 255:
+            continue
+        found = attributes(body, 12)
+        raw = found.get(1, bytes(16 if family == rtnl.INET6 else 4))
+        prefix = f"{socket.inet_ntop(family, raw)}/{length}"
+        if not prefix.startswith(("fe80:", "ff00:")):
+            yield prefix, int.from_bytes(found.get(4, b""), "little"), protocol
+
+
+def own_addresses() -> Iterator[str]:
+    with open_socket() as channel:
+        for body in dump(channel, rtnl.GETADDR, rtnl.ALL_ADDRESSES):
+            found = attributes(body, 8)
+            if found.get(11, b"\0")[0] != PROTOCOL:
+                yield socket.inet_ntop(body[0], found.get(2) or found[1])
+
+
+def uplink_mtu(routes: list[tuple[str, int, int]], links: dict[int, rtnl.Seen]) -> int:
+    out = [links[index].mtu for prefix, index, _ in routes if prefix.endswith("/0") and index in links]
+    return min(out, default=1500)
+
+
+def listeners() -> Iterator[Listener]:
+    for protocol, table, state in TABLES:
+        for line in text(f"/proc/net/{table}").splitlines()[1:]:
+            words = line.split()
+            if words[3] == state:
+                raw, _, port = words[1].partition(":")
+                yield Listener(protocol, address(raw), int(port, 16))
+
+
+def address(raw: str) -> str:
+    """/proc/net has addresses as words of 32 bits in the machine's order."""
+    words = struct.unpack(f">{len(raw) // 8}I", bytes.fromhex(raw))
+    packed = struct.pack(f"={len(words)}I", *words)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def ephemeral() -> tuple[int, int]:
+    low, high = text("/proc/sys/net/ipv4/ip_local_port_range").split() or ("32768", "60999")
+    return int(low), int(high)
+
+
+def forwarding() -> tuple[bool, bool]:
+    names = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+    four, six = (text(sandbox.PROC + name).strip() == "1" for name in names)
+    return four, six
+
+
+def nameservers() -> tuple[str, ...]:
+    """Of /etc/resolv.conf without loopback ones; behind systemd-resolved's stub stands the real list."""
+    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        words = (line.split() for line in text(path).splitlines())
+        servers = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+        outside = tuple(server for server in servers if not loopback(server))
+        if outside:
+            return outside
+    return ()
+
+
+def loopback(server: str) -> bool:
+    try:
+        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+    except ValueError:
+        return True

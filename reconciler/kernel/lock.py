@@ -1,0 +1,43 @@
+"""One apply at a time on a host: an flock that dies with its holder, so there is no lease to outlive."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import Locked, NotPermitted
+
+RUN = "/run/reconciler"
+
+
+@contextmanager
+def lock(wait: float = 0.0, run: str = RUN) -> Iterator[None]:
+    """Hold the host's lock; raise Locked when another has it for longer than `wait` seconds."""
+    deadline = time.monotonic() + wait
+    while (fd := attempt(run)) is None:
+        if time.monotonic() >= deadline:
+            raise Locked("another apply is running on this host", "wait for it with --wait SECONDS")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def attempt(run: str) -> int | None:
+    """The locked descriptor, or None; the file may have been replaced between opening and locking it."""
+    path = f"{run}/lock"
+    try:
+        os.makedirs(run, mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise NotPermitted(f"cannot take the lock {path}: {error.strerror}", "run as root") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.stat(path).st_ino == os.fstat(fd).st_ino:
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(fd)
+    return None

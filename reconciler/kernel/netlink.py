@@ -1,0 +1,162 @@
+"""rtnetlink on the wire: attributes, batches whose errors say which message, and dumps that are whole or
+raise."""
+
+import errno
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+ROUTE = 0  # NETLINK_ROUTE
+REQUEST, ACK, ROOT_MATCH, CREATE, EXCL, REPLACE = 0x1, 0x4, 0x300, 0x400, 0x200, 0x100
+DUMP_INTR = 0x10
+ERROR, DONE = 2, 3
+CAP_ACK, EXT_ACK, STRICT = 10, 11, 12  # netlink socket options (linux/netlink.h)
+SOL_NETLINK = 270
+CHUNK = (
+    128  # messages a send: a default receive buffer holds 256 acknowledgements, and errors must not be lost
+)
+BUFFER = 1 << 15  # the kernel fills up to 32 KiB a read; beyond 128 KiB glibc maps and unmaps each buffer
+ATTEMPTS = 12
+
+HEADER = struct.Struct("=IHHII")
+ATTR = struct.Struct("=HH")
+
+
+class Message(NamedTuple):
+    kind: int
+    flags: int
+    body: bytes
+
+
+class Refusal(NamedTuple):
+    """Which message of a batch was refused, and why."""
+
+    index: int
+    number: int
+    words: str
+
+
+def attr(kind: int, data: bytes) -> bytes:
+    return ATTR.pack(len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
+
+
+def u8(kind: int, value: int) -> bytes:
+    return attr(kind, bytes((value,)))
+
+
+def u32(kind: int, value: int) -> bytes:
+    return struct.pack("=HHI", 8, kind, value)
+
+
+def text(kind: int, value: str) -> bytes:
+    return attr(kind, value.encode() + b"\0")
+
+
+def nest(kind: int, *parts: bytes) -> bytes:
+    return attr(kind | 0x8000, b"".join(parts))
+
+
+def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
+    found = {}
+    end = len(data)
+    while at + 4 <= end:
+        size, kind = ATTR.unpack_from(data, at)
+        if size < 4:
+            break
+        found[kind & 0x3FFF] = data[at + 4 : at + size]
+        at += (size + 3) & ~3
+    return found
+
+
+def open_socket() -> socket.socket:
+    """A socket that stays in the namespace that the calling thread is in now."""
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, ROUTE)
+    for option in (CAP_ACK, EXT_ACK, STRICT):
+        channel.setsockopt(SOL_NETLINK, option, 1)
+    return channel
+
+
+def frames(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(type, flags, sequence, body) of each message in a datagram."""
+    at = 0
+    while at + 16 <= len(data):
+        size, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
+        yield kind, flags, sequence, data[at + 16 : at + size]
+        at += (size + 3) & ~3
+
+
+def send(channel: socket.socket, messages: Sequence[Message]) -> list[Refusal]:
+    """Send all as batches; the kernel goes on after a refused one, and each refusal is reported."""
+    refused: list[Refusal] = []
+    for start in range(0, len(messages), CHUNK):
+        refused += send_chunk(channel, messages[start : start + CHUNK], start)
+    return refused
+
+
+def send_chunk(channel: socket.socket, messages: Sequence[Message], start: int) -> list[Refusal]:
+    last = len(messages) - 1
+    parts = []
+    for sequence, (kind, flags, body) in enumerate(messages):
+        more = ACK if sequence == last else 0
+        parts.append(HEADER.pack(len(body) + 16, kind, flags | REQUEST | more, sequence, 0))
+        parts.append(body)
+        parts.append(b"\0" * (-len(body) % 4))
+    channel.send(b"".join(parts))
+    refused: list[Refusal] = []
+    while True:
+        for kind, flags, sequence, body in frames(channel.recv(BUFFER)):
+            if kind == ERROR:
+                if number := -int.from_bytes(body[:4], "little", signed=True):
+                    refused.append(Refusal(start + sequence, number, words(number, flags, body)))
+                if sequence == last:
+                    return refused
+
+
+def words(number: int, flags: int, body: bytes) -> str:
+    """The kernel's own explanation (NLMSGERR_ATTR_MSG), else the errno's."""
+    if flags & 0x200:  # NLM_F_ACK_TLVS
+        skip = 20 if flags & 0x100 else 4 + int.from_bytes(body[4:8], "little")  # NLM_F_CAPPED
+        if told := attributes(body, skip).get(1):
+            return told.rstrip(b"\0").decode(errors="replace")
+    return os.strerror(number)
+
+
+def dump(channel: Callable[[], socket.socket] | socket.socket, kind: int, body: bytes) -> list[bytes]:
+    """Every object; read again while it changes underneath, and raise rather than return a part."""
+    for attempt in range(ATTEMPTS):
+        found = dump_once(channel, kind, body, attempt)
+        if found is not None:
+            return found
+        time.sleep(0.001 * attempt)
+    raise OSError(errno.EAGAIN, "the kernel's tables keep changing")
+
+
+def dump_once(channel: socket.socket, kind: int, body: bytes, sequence: int) -> list[bytes] | None:
+    head = HEADER.pack(len(body) + 16, kind, REQUEST | ROOT_MATCH, sequence + 1, 0)
+    channel.send(head + body)
+    found: list[bytes] = []
+    whole = True
+    while True:
+        for answer, flags, number, data in frames(channel.recv(BUFFER)):
+            if number != sequence + 1:
+                continue
+            whole &= not flags & DUMP_INTR
+            if answer in (DONE, ERROR):
+                if code := -int.from_bytes(data[:4], "little", signed=True):
+                    raise OSError(code, os.strerror(code))
+                return found if whole else None
+            found.append(data)
+
+
+def get(channel: socket.socket, kind: int, body: bytes) -> bytes:
+    """One object, asked for by what the body says."""
+    channel.send(HEADER.pack(len(body) + 16, kind, REQUEST, 0, 0) + body)
+    for answer, _, _, data in frames(channel.recv(BUFFER)):
+        if answer == ERROR:
+            number = -int.from_bytes(data[:4], "little", signed=True)
+            raise OSError(number, os.strerror(number))
+        return data
+    raise OSError(errno.EIO, "the kernel gave no answer")

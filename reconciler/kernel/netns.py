@@ -1,0 +1,97 @@
+"""Network namespaces by their system calls; names stand in /run/netns as iproute2 has them."""
+
+import ctypes
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+RUN = "/run/netns"
+NEWNET = 0x40000000
+BIND, RECURSIVE, SHARED, DETACH = 4096, 16384, 1 << 20, 2
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def path(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name:
+        raise ValueError(f"no namespace can be called {name!r}")
+    return f"{RUN}/{name}"
+
+
+def current() -> int:
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def kept() -> Iterator[int]:
+    """The thread is back in its namespace afterwards, wherever it went meanwhile; yields a descriptor of
+    it."""
+    home = current()
+    try:
+        yield home
+    finally:
+        back(home)
+        os.close(home)
+
+
+def back(home: int) -> None:
+    checked(libc.setns(home, NEWNET))
+
+
+def enter(name: str) -> None:
+    fd = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        checked(libc.setns(fd, NEWNET))
+    finally:
+        os.close(fd)
+
+
+def make() -> None:
+    """The thread moves into a new namespace, which is gone with it unless it is named."""
+    checked(libc.unshare(NEWNET))
+
+
+def publish(name: str) -> None:
+    """Give the thread's namespace its name: the commit of a sandbox."""
+    prepare()
+    target = path(name)
+    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+    checked(libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", BIND, None))
+
+
+def prepare() -> None:
+    """/run/netns as `ip netns add` makes it: a shared mount of itself, so that names reach every mount
+    namespace."""
+    os.makedirs(RUN, mode=0o755, exist_ok=True)
+    run = RUN.encode()
+    if libc.mount(b"", run, b"none", SHARED | RECURSIVE, None) < 0:
+        checked(libc.mount(run, run, b"none", BIND | RECURSIVE, None))
+        checked(libc.mount(b"", run, b"none", SHARED | RECURSIVE, None))
+
+
+def remove(name: str) -> None:
+    """Take the name away; the namespace lives on as long as a process is in it."""
+    target = path(name)
+    libc.umount2(target.encode(), DETACH)
+    with suppress(FileNotFoundError):
+        os.unlink(target)
+
+
+def names() -> list[str]:
+    """Those that are mounted; an empty file is what a crash left."""
+    try:
+        with os.scandir(RUN) as entries:
+            return sorted(entry.name for entry in entries if mounted(entry.path))
+    except FileNotFoundError:
+        return []
+
+
+def mounted(target: str) -> bool:
+    status = os.stat(target)
+    return stat.S_ISREG(status.st_mode) and status.st_dev != os.stat(RUN).st_dev

@@ -1,0 +1,72 @@
+"""Requests to the netfilter subsystems, and whole answers or none."""
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from .netlink import ATTR, BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
+
+NETFILTER = 12  # NETLINK_NETFILTER
+NFGEN = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id
+
+
+class Torn(Exception):
+    """The answer is not whole: interrupted, truncated, or of something that changed meanwhile."""
+
+
+def items(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes in order, where one number may stand for many."""
+    at = 0
+    while at + 4 <= len(data):
+        size, kind = ATTR.unpack_from(data, at)
+        yield kind & 0x3FFF, data[at + 4 : at + size]
+        at += max(size + 3 & ~3, 4)
+
+
+def word(raw: bytes) -> str:
+    return raw.rstrip(b"\0").decode(errors="replace")
+
+
+class Channel:
+    """A socket that speaks to one subsystem.  After an exception it is of no more use: leftovers may be queued."""
+
+    def __init__(self, subsystem: int):
+        self.subsystem, self.sequence = subsystem, 0
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER)
+
+    def __enter__(self) -> "Channel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def ask(self, kind: int, family: int = 0, body: bytes = b"", flags: int = ROOT_MATCH) -> list[Any]:
+        """Raises OSError with the kernel's errno, or Torn."""
+        self.sequence += 1
+        size = HEADER.size + NFGEN.size + len(body)
+        head = HEADER.pack(size, self.subsystem << 8 | kind, REQUEST | flags, self.sequence, 0)
+        self.socket.send(head + NFGEN.pack(family, 0, 0) + body)
+        answer: list[Any] = []
+        while not self.more(answer) and flags:
+            pass
+        return answer
+
+    def more(self, answer: list[Any]) -> bool:
+        """Take one datagram; true when it ends the answer."""
+        data, _, truncated, _ = self.socket.recvmsg(BUFFER)
+        ended = False
+        for kind, flags, sequence, body in frames(data):
+            if truncated & socket.MSG_TRUNC or flags & DUMP_INTR or sequence != self.sequence:
+                raise Torn
+            if kind not in (ERROR, DONE):
+                answer.append(self.message(body))
+            elif number := -struct.unpack_from("=i", body)[0]:
+                raise OSError(number, os.strerror(number))
+            ended |= kind in (ERROR, DONE)
+        return ended
+
+    def message(self, body: bytes) -> Any:
+        """What is kept of a message: its family and its attributes."""
+        return NFGEN.unpack_from(body)[0], body[NFGEN.size :]

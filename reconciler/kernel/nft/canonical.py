@@ -1,0 +1,118 @@
+"""Rules by digest.  Constant text and the kernel's byte code cannot be compared, so the text is loaded where it harms
+nobody, in an empty network namespace, and its byte code is compared.
+
+The digests are cached; the key is the text itself, the kernel and the library, never the project, so that one
+skeleton serves them all.  Deleting the cache costs some milliseconds.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from ...core.plan import Step
+from ...core.resource import Resource
+from ...errors import KernelError
+from ...kinds.marks import TABLE_PREFIX
+from ...kinds.nft import Chain, Map, Table
+from ..lock import RUN
+from ..netlink import attributes
+from ..nfnetlink import items, word
+from . import library, raw
+from .text import transaction
+from .wire import snapshot
+
+NAME = "skeleton"  # the project that every skeleton is renamed to: rules name sets and chains, never their table
+NEWNET = 0x40000000  # CLONE_NEWNET
+Digests = Mapping[str, str]  # by chain
+
+
+def digests(table: raw.Table) -> Digests:
+    """What a table's chains do, without what changes on its own: counters, and the names of anonymous sets."""
+    contents = {one.name: content(one) for one in table.sets if one.flags & raw.ANONYMOUS}
+    return {chain.name: digest(repr([(stable(rule.expressions, contents), rule.comment) for rule in chain.rules]))
+            for chain in table.chains if chain.rules}
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def content(one: raw.Set) -> bytes:
+    """The kernel numbers anonymous sets as they come, and orders hash tables at random."""
+    elements = sorted(element for message in one.elements for _, element in items(message))
+    return digest(repr((one.flags, one.key, one.data, elements))).encode()
+
+
+def stable(expressions: bytes, contents: Mapping[str, bytes]) -> object:
+    if b"counter\0" not in expressions and b"\0__" not in expressions and not contents:
+        return expressions
+    return [(name, None if name == "counter" else named(data, contents)) for name, data in parts(expressions)]
+
+
+def parts(expressions: bytes) -> Iterable[tuple[str, bytes]]:
+    """Name and data of each expression of a rule."""
+    for _, expression in items(expressions):
+        found = attributes(expression)
+        yield word(found[1]), found.get(2, b"")
+
+
+def named(data: bytes, contents: Mapping[str, bytes]) -> list[tuple[int, bytes]]:
+    return [(kind, contents.get(word(value), value)) for kind, value in items(data)]
+
+
+def canonical(skeleton: Iterable[Resource]) -> Digests:
+    """The digests of chains as they are written; `skeleton` is one table with its maps and chains."""
+    steps = [Step("+", renamed(resource)) for resource in skeleton]
+    content = "\n".join(line.text for line in transaction(steps, {}))
+    path = f"{RUN}/rules-{digest(content + os.uname().release + library.version())}.json"
+    if (known := cached(path)) is None:
+        known = loaded(content)
+        with suppress(OSError):
+            store(path, known)
+    return known
+
+
+def renamed(resource: Resource) -> Resource:
+    name = TABLE_PREFIX + NAME
+    match resource:
+        case Table():
+            return replace(resource, name=name, root="")
+        case Map() | Chain():
+            return replace(resource, table=name)
+    raise ValueError(resource.key)
+
+
+def loaded(content: str) -> Digests:
+    def scratch() -> tuple[bool, str]:
+        if ctypes.CDLL(None, use_errno=True).unshare(NEWNET):
+            return False, os.strerror(ctypes.get_errno())
+        accepted, words = library.run(content)
+        if not accepted:
+            return False, words
+        [table] = snapshot(lambda reading: raw.tables(reading, raw.Wanted(raw.ours(frozenset({NAME})))))
+        return True, json.dumps(digests(table))
+
+    answer = library.in_child(scratch)
+    if not answer.accepted:
+        raise KernelError("load rules in a scratch namespace", 0, answer.complaint)
+    return json.loads(answer.words)
+
+
+def cached(path: str) -> Digests | None:
+    with suppress(OSError, ValueError), open(path) as file:
+        known = json.load(file)
+        if isinstance(known, dict) and all(isinstance(value, str) for value in known.values()):
+            return known
+    return None
+
+
+def store(path: str, known: Digests) -> None:
+    os.makedirs(RUN, mode=0o700, exist_ok=True)
+    part = f"{path}.{os.getpid()}"
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+        json.dump(known, file)
+    os.replace(part, path)

@@ -1,0 +1,190 @@
+"""What the keys and values of maps are made of: how each part looks on the wire and in a resource.
+
+Normal form, which `show` prints and `text` demands: parts joined by ` . `; addresses as inet_ntop prints
+them; protocols
+by name; interface names bare; a range of addresses as a prefix where it is one, else `first-last`; ports in
+decimal.
+"""
+
+import re
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from socket import AF_INET6, inet_ntoa, inet_ntop
+from typing import Any, NamedTuple
+
+Columns = Sequence[Sequence[Any]]  # the values of each part, unpacked
+
+
+class Names(dict[int, str]):
+    """Numbers that have no name print as numbers."""
+
+    def __missing__(self, number: int) -> str:
+        return str(number)
+
+
+PROTOCOLS = Names({1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"})
+NUMBERS = {name: number for number, name in PROTOCOLS.items()}
+FAMILIES = Names({2: "ipv4", 10: "ipv6"})
+LINK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,14}")
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+BITS = 6  # a concatenation's number is those of its parts, six bits each (TYPE_BITS of nftables' datatype.h)
+
+
+class Datatype(NamedTuple):
+    """One part: `number` is nftables' own (enum datatypes), `code` how `struct` unpacks it, `text` what nft
+    is told."""
+
+    name: str
+    number: int
+    size: int
+    code: str
+    show: Callable[[Any], str]
+    text: Callable[[str], str]
+    address: bool = False
+    ranged: bool = False
+
+    def span(self, first: Any, last: Any) -> str:
+        if first == last:
+            return self.show(first)
+        if self.address:
+            low, high = int.from_bytes(first, "big"), int.from_bytes(last, "big")
+            size = high - low + 1
+            if size & (size - 1) == 0 and low % size == 0:
+                return f"{self.show(first)}/{8 * self.size - size.bit_length() + 1}"
+        return f"{self.show(first)}-{self.show(last)}"
+
+
+def known(names: dict[str, str]) -> Callable[[str], str]:
+    """Only these words, and what nft shall read instead: numbers need no /etc/protocols."""
+    def text(word: str) -> str:
+        if word not in names:
+            raise ValueError(word)
+        return names[word]
+    return text
+
+
+def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    def text(word: str) -> str:
+        if not pattern.fullmatch(word):
+            raise ValueError(word)
+        return form.format(word)
+    return text
+
+
+def canonical(kind: Callable[[str], Any]) -> Callable[[str], str]:
+    """Only what `kind` prints as it was written."""
+    def text(word: str) -> str:
+        if str(kind(word)) != word:
+            raise ValueError(word)
+        return word
+    return text
+
+
+def port(word: str) -> int:
+    if not word.isascii() or not word.isdigit() or int(word) > 0xFFFF:
+        raise ValueError(word)
+    return int(word)
+
+
+def link_name(raw: bytes) -> str:
+    return raw.partition(b"\0")[0].decode(errors="replace")
+
+
+@cache
+def integer(size: int) -> Datatype:
+    digits = re.compile(rf"0x[0-9a-f]{{{2 * size}}}")
+    return Datatype("integer", 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"))
+
+
+DATATYPES = {datatype.name: datatype for datatype in (
+    Datatype("nf_proto", 2, 1, "B", FAMILIES.__getitem__, known({n: n for n in FAMILIES.values()})),
+    Datatype("ipv4_addr", 7, 4, "4s", inet_ntoa, canonical(IPv4Address), address=True, ranged=True),
+    Datatype("ipv6_addr", 8, 16, "16s", partial(inet_ntop, AF_INET6),
+             canonical(lambda word: inet_ntop(AF_INET6, IPv6Address(word).packed)), address=True, ranged=True),
+    Datatype("ether_addr", 9, 6, "6s", lambda raw: raw.hex(":"), matching(MAC, "{}")),
+    Datatype("inet_proto", 12, 1, "B", PROTOCOLS.__getitem__, known({name: str(n) for name, n in NUMBERS.items()})),
+    Datatype("inet_service", 13, 2, "H", str, canonical(port), ranged=True),
+    Datatype("mark", 19, 4, "4s", lambda raw: f"0x{int.from_bytes(raw, sys.byteorder):08x}",
+             matching(re.compile(r"0x[0-9a-f]{8}"), "{}")),
+    Datatype("ifname", 41, 16, "16s", link_name, matching(LINK, '"{}"')),
+)}
+BY_NUMBER = {datatype.number: datatype for datatype in DATATYPES.values()}
+EXPRESSIONS = {"iifname": "ifname", "oifname": "ifname"}  # words of a `typeof` that are not datatypes
+PAYLOAD = re.compile(r"@(?:ll|nh|th),\d{1,4},(\d{1,3})")
+
+
+class Type(NamedTuple):
+    """A key or a value: its parts in order."""
+
+    parts: tuple[Datatype, ...]
+
+    @property
+    def name(self) -> str:
+        return " . ".join(part.name for part in self.parts)
+
+    @property
+    def code(self) -> str:
+        """For `struct`: in a concatenation each part fills whole 32-bit registers."""
+        pad = 4 if len(self.parts) > 1 else 1
+        return "".join(f"{part.code}{-part.size % pad}x" for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        return struct.calcsize(">" + self.code)
+
+    def show(self, first: Columns, last: Columns | None = None) -> Iterator[str]:
+        """An item for each row; with `last`, ranges.  By columns, so that no Python runs for a row of plain values."""
+        if last is None:
+            shown = [map(part.show, column) for part, column in zip(self.parts, first)]
+        else:
+            shown = [map(part.span, a, b) for part, a, b in zip(self.parts, first, last)]
+        return map(" . ".join, zip(*shown))
+
+    def text(self, item: str, *, interval: bool = False) -> str:
+        """The item as nft is told it; raises ValueError on all but the normal form."""
+        words = item.split(" . ")
+        if len(words) != len(self.parts):
+            raise ValueError(item)
+        return " . ".join([bounds(part, word) if interval and part.ranged else part.text(word)
+                           for part, word in zip(self.parts, words)])
+
+
+def bounds(part: Datatype, word: str) -> str:
+    if part.address and "/" in word:
+        if str(ip_network(word)) != word:
+            raise ValueError(word)
+        return word
+    first, dash, last = word.partition("-")
+    return f"{part.text(first)}-{part.text(last)}" if dash else part.text(word)
+
+
+@cache
+def named(text: str) -> Type:
+    """The type that a Map states: datatypes, or what a `typeof` names; raises ValueError."""
+    return Type(tuple(map(part_named, text.split(" . "))))
+
+
+def part_named(word: str) -> Datatype:
+    if payload := PAYLOAD.fullmatch(word):
+        return integer(int(payload[1]) // 8)
+    if (word := EXPRESSIONS.get(word, word)) not in DATATYPES:
+        raise ValueError(word)
+    return DATATYPES[word]
+
+
+@cache
+def numbered(number: int, size: int) -> Type | None:
+    """The type that the kernel keeps for userspace as a number; None where it is none of these."""
+    numbers = []
+    while number:
+        numbers.append(number & (1 << BITS) - 1)
+        number >>= BITS
+    rest = size - sum(-(-BY_NUMBER[n].size // 4) * 4 for n in numbers if n in BY_NUMBER)
+    parts = tuple(integer(rest) if n == 4 and rest > 0 else BY_NUMBER.get(n) for n in reversed(numbers))
+    if not parts or None in parts:
+        return None
+    found = Type(parts)
+    return found if found.size == size else None

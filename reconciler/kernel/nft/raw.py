@@ -1,0 +1,116 @@
+"""Our tables as the kernel holds them: names as text, everything else in the kernel's own bytes and numbers."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ...kinds.marks import TABLE_PREFIX
+from ..netlink import attributes, text
+from ..nfnetlink import word
+from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, Reading
+
+FAMILIES = ("inet", "bridge")
+ANONYMOUS, INTERVAL, MAP = 0x1, 0x4, 0x8  # NFT_SET_*
+
+
+class Set(NamedTuple):
+    """`elements` are the element lists, one a message; `flags`, `key` and `data` (type, length) as the kernel gives them."""
+
+    name: str
+    flags: int
+    key: tuple[int, int]
+    data: tuple[int, int]
+    elements: list[bytes]
+
+
+class Hook(NamedTuple):
+    kind: str
+    number: int
+    priority: int
+    policy: int
+
+
+class Rule(NamedTuple):
+    expressions: bytes
+    comment: bytes
+
+
+class Chain(NamedTuple):
+    name: str
+    hook: Hook | None
+    rules: list[Rule]
+
+
+class Table(NamedTuple):
+    family: str
+    name: str
+    comment: str
+    sets: list[Set]
+    chains: list[Chain]
+
+
+class Wanted(NamedTuple):
+    """What of a ruleset is to be read."""
+
+    table: Callable[[str], bool]
+    set: Callable[[str], bool] = lambda name: True
+    chains: bool = True
+    elements: bool = True
+
+
+def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
+    """Whether a table is of these projects; of any of ours for None."""
+    if projects is not None:
+        return {TABLE_PREFIX + project for project in projects}.__contains__
+    return lambda name: name.startswith(TABLE_PREFIX) and name != TABLE_PREFIX
+
+
+def tables(reading: Reading, wanted: Wanted) -> list[Table]:
+    return [table(reading, family, name, comment, wanted)
+            for family, name, comment in heads(reading) if family in FAMILIES and wanted.table(name)]
+
+
+def heads(reading: Reading) -> Iterator[tuple[str, str, str]]:
+    """Family, name and comment of every table."""
+    for message in reading.ask(GETTABLE):
+        words = dict(userdata(message.attributes.get(6, b"")))
+        yield message.family, word(message.attributes[1]), word(words.get(0, b""))
+
+
+def table(reading: Reading, family: str, name: str, comment: str, wanted: Wanted) -> Table:
+    sets = [one(reading, family, found.attributes, wanted)
+            for found in reading.ask(GETSET, NUMBERS[family], text(1, name))
+            if wanted.set(word(found.attributes[2]))]
+    return Table(family, name, comment, sets, chains(reading, family, name) if wanted.chains else [])
+
+
+def one(reading: Reading, family: str, found: dict[int, bytes], wanted: Wanted) -> Set:
+    flags, key, size, data, width = (int.from_bytes(found.get(kind, b""), "big") for kind in (3, 4, 5, 6, 7))
+    where = text(1, word(found[1])) + text(2, word(found[2]))
+    answer = reading.ask(GETSETELEM, NUMBERS[family], where) if wanted.elements else []
+    elements = [message.attributes[3] for message in answer if 3 in message.attributes]
+    return Set(word(found[2]), flags, (key, size), (data, width), elements)
+
+
+def chains(reading: Reading, family: str, table: str) -> list[Chain]:
+    rules: dict[str, list[Rule]] = {}
+    for message in reading.ask(GETRULE, NUMBERS[family], text(1, table)):
+        found = message.attributes
+        rules.setdefault(word(found[2]), []).append(Rule(found.get(4, b""), found.get(7, b"")))
+    return [Chain(word(found[3]), hook(found), rules.get(word(found[3]), []))
+            for _, found in reading.ask(GETCHAIN, NUMBERS[family]) if word(found[1]) == table]
+
+
+def hook(found: dict[int, bytes]) -> Hook | None:
+    if 4 not in found:
+        return None
+    where = attributes(found[4])
+    number, priority = (int.from_bytes(where[kind], "big", signed=True) for kind in (1, 2))
+    return Hook(word(found[7]), number, priority, int.from_bytes(found.get(5, b"\1"), "big"))
+
+
+def userdata(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Userspace's own attributes, with one byte each for number and length."""
+    at = 0
+    while at + 2 <= len(data):
+        yield data[at], data[at + 2:at + 2 + data[at + 1]]
+        at += 2 + data[at + 1]

@@ -1,0 +1,155 @@
+"""From the kernel's bytes to resources in normal form.
+
+Map types are numbers in the kernel and rules its own byte code, so what is `named` (desired tables, maps, chains) is
+compared in the kernel's terms, and what is equal there reads back in the very words it was named by.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from ...core.resource import Key, Resource
+from ...kinds.marks import TABLE_PREFIX
+from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table
+from . import raw
+from .canonical import Digests, canonical, digests
+from .comment import decoded, encoded
+from .datatypes import numbered
+from .elements import listed
+from .text import Place, Shape, opaque, path, shape
+from .wire import snapshot
+
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # NF_INET_*, and NF_BR_* alike
+POLICIES = ("drop", "accept")
+SUBNETS = ("subnets4", "subnets6")
+Named = Mapping[Key, Resource]
+
+
+def read(projects: frozenset[str] | None = None, named: Iterable[Resource] = ()) -> list[Resource]:
+    """Everything of these projects (of all for None), of one generation of the ruleset, or an error.
+
+    `named` holds the desired tables, maps and chains; a chain that does what its namesake there says has its rules,
+    any other has a digest for its rules, which equals nothing.
+    """
+    wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
+    found = snapshot(lambda reading: raw.tables(reading, raw.Wanted(raw.ours(projects))))
+    return [resource for table in found for resource in resources(table, wanted)]
+
+
+def resources(table: raw.Table, named: Named) -> Iterator[Resource]:
+    yield head(table, named)
+    for one in table.sets:
+        if not one.flags & raw.ANONYMOUS:
+            yield from contents(table, one, named)
+    yield from chains(table, named)
+
+
+def head(table: raw.Table, named: Named) -> Table:
+    wanted = named.get(Table.at(table.family, table.name))
+    same = isinstance(wanted, Table) and encoded(wanted.root) == table.comment
+    return Table(family=table.family, name=table.name, root=wanted.root if same else decoded(table.comment))
+
+
+def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Element]:
+    """A map and its elements; of a type that is none of ours, the map alone: it goes with all that is in it."""
+    form = formed(one)
+    if form is None:
+        data = f"type {one.data[0]}" if one.flags & raw.MAP else ""
+        yield Map(family=table.family, table=table.name, name=one.name, type=f"type {one.key[0]}", data=data)
+        return
+    wanted = named.get(Map.at(table.family, table.name, one.name))
+    if isinstance(wanted, Map) and shape(wanted) == form:
+        yield replace(wanted, origin=None)
+    else:
+        data = form.data.name if form.data else ""
+        yield Map(family=table.family, table=table.name, name=one.name, type=form.key.name, data=data,
+                  interval=form.interval)
+    for item, value in listed(form, one.elements):
+        yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
+
+
+def formed(one: raw.Set) -> Shape | None:
+    key = numbered(*one.key)
+    data = numbered(*one.data) if one.flags & raw.MAP else None
+    if key is None or (data is None and one.flags & raw.MAP):
+        return None
+    return Shape(key, data, bool(one.flags & raw.INTERVAL))
+
+
+def chains(table: raw.Table, named: Named) -> Iterator[Chain]:
+    held = digests(table)
+    known = skeleton(table, named)
+    for chain in table.chains:
+        wanted = named.get(Chain.at(table.family, table.name, chain.name))
+        rules: tuple[str, ...] = ()
+        if isinstance(wanted, Chain) and held.get(chain.name) == known.get(chain.name):
+            rules = wanted.rules
+        elif chain.name in held:
+            rules = opaque(held[chain.name])
+        yield Chain(family=table.family, table=table.name, name=chain.name, hook=hook(chain.hook), rules=rules)
+
+
+def skeleton(table: raw.Table, named: Named) -> Digests:
+    inside = [r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == (table.family, table.name)]
+    if not any(isinstance(r, Chain) for r in inside):
+        return {}
+    return canonical([Table(family=table.family, name=table.name), *inside])
+
+
+def hook(found: raw.Hook | None) -> str:
+    if found is None:
+        return ""
+    return (f"type {found.kind} hook {HOOKS[found.number]} priority {found.priority}; "
+            f"policy {POLICIES[found.policy]};")
+
+
+def shapes(places: Iterable[Place]) -> Mapping[Place, Shape]:
+    """What stands of these maps."""
+    wanted = set(places)
+    if not wanted:
+        return {}
+    tables, names = ({place[n] for place in wanted} for n in (1, 2))
+    parts = raw.Wanted(tables.__contains__, names.__contains__, chains=False, elements=False)
+    found = snapshot(lambda reading: raw.tables(reading, parts))
+    pairs = (((t.family, t.name, one.name), formed(one)) for t in found for one in t.sets)
+    return {place: form for place, form in pairs if form}
+
+
+def projects() -> dict[str, str]:
+    """The directory that each project's inet table was applied from, by project."""
+    ours = raw.ours(None)
+    found = snapshot(lambda reading: list(raw.heads(reading)))
+    return {name.removeprefix(TABLE_PREFIX): decoded(comment)
+            for family, name, comment in found if family == "inet" and ours(name)}
+
+
+def published(places: Iterable[Place]) -> list[Flow]:
+    """The published ports that stand in these tables or maps."""
+    inside = tuple(places)
+    if not inside:
+        return []
+    tables = {place[1] for place in inside}
+    return [element.flow for element in elements(raw.Wanted(tables.__contains__, publishing, chains=False))
+            if element.flow and path(element)[:2] in inside or path(element) in inside]
+
+
+Ports = tuple[str, str, int, int]  # protocol, address or "0.0.0.0" or "::" for any, first and last port
+
+
+def neighbours(projects: frozenset[str]) -> tuple[frozenset[str], frozenset[Ports]]:
+    """Subnets and published host ports of all projects but these."""
+    all_ours, own = raw.ours(None), raw.ours(projects)
+    found = elements(raw.Wanted(lambda name: all_ours(name) and not own(name),
+                                lambda name: name in SUBNETS or publishing(name), chains=False))
+    flows = [element.flow for element in found if element.flow]
+    return (frozenset(element.item for element in found if element.map in SUBNETS),
+            frozenset((flow.protocol, flow.ip or ("::" if flow.family == 6 else "0.0.0.0"), flow.first, flow.last)
+                      for flow in flows))
+
+
+def publishing(name: str) -> bool:
+    return name.startswith(PUBLISH)
+
+
+def elements(wanted: raw.Wanted) -> list[Element]:
+    found = snapshot(lambda reading: raw.tables(reading, wanted))
+    return [r for table in found for one in table.sets for r in contents(table, one, {}) if isinstance(r, Element)]

@@ -1,0 +1,77 @@
+"""Readings of nftables that are whole: every dump belongs to one generation of the ruleset, or all is read again.
+
+The kernel stamps each message with the low half of the generation id (`res_id`), which GETGEN tells in full.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from ...errors import KernelError, NotPermitted, Unsupported
+from ..netlink import attributes
+from ..nfnetlink import NFGEN, Channel, Torn
+
+T = TypeVar("T")
+
+NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
+GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN = 1, 4, 7, 10, 13, 16
+FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+NUMBERS = {name: number for number, name in FAMILIES.items()}
+ATTEMPTS = 8  # the pauses between them grow from 2 to 256 ms, half a second in all
+PASSING = (errno.ENOENT, errno.ENOBUFS, errno.EAGAIN, errno.EBUSY, errno.EINTR)  # ENOENT: gone between two dumps
+
+
+class Message(NamedTuple):
+    family: str
+    attributes: dict[int, bytes]
+
+
+class Reading(Channel):
+    """One attempt, on a socket of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(NFTABLES)
+        self.generation: int | None = None
+        self.generation = self.current()
+
+    def current(self) -> int:
+        [message] = self.ask(GETGEN, flags=0)
+        return int.from_bytes(message.attributes[1], "big")
+
+    def message(self, body: bytes) -> Message:
+        family, _, stamp = NFGEN.unpack_from(body)
+        if self.generation is not None and stamp != self.generation & 0xFFFF:
+            raise Torn
+        return Message(FAMILIES.get(family, str(family)), attributes(body, NFGEN.size))
+
+
+def snapshot(read: Callable[[Reading], T]) -> T:
+    """What `read` makes of one generation of the ruleset; raises, rather than returning less than there is."""
+    for attempt in range(ATTEMPTS):
+        try:
+            with Reading() as reading:
+                result = read(reading)
+                if reading.current() == reading.generation:
+                    return result
+        except Torn:
+            pass
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise mapped(error) from None
+        time.sleep(0.002 * 2**attempt)
+    raise KernelError("read nftables", errno.EAGAIN, f"no whole reading in {ATTEMPTS} attempts")
+
+
+def mapped(error: OSError) -> Exception:
+    match error.errno:
+        case errno.EPERM | errno.EACCES:
+            return NotPermitted("cannot read nftables", "run as root")
+        case errno.EINVAL | errno.EOPNOTSUPP | errno.EPROTONOSUPPORT:
+            return Unsupported("this kernel has no nf_tables", "load the module nf_tables")
+    return KernelError("read nftables", error.errno or 0, os.strerror(error.errno or 0))
+
+
+def generation() -> int:
+    return snapshot(lambda reading: reading.current())

@@ -1,0 +1,54 @@
+"""One batch of steps is one transaction: it happens whole or not at all."""
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+
+from ...core.plan import Step
+from ...errors import KernelError
+from ...kinds.nft import Element, Map, Table
+from .. import conntrack
+from . import library
+from .read import published, shapes
+from .text import Line, path, transaction
+from .wire import generation
+
+LOCATED = re.compile(r"[^:\s]*:(\d+):\d+-\d+: Error: (.*)")
+NUMBERS = {os.strerror(number): number for number in errno.errorcode}
+
+
+def execute(steps: Sequence[Step]) -> None:
+    """Raises KernelError, naming the step where it can be told, and nothing has changed then.
+
+    After the commit, connections through published ports that changed are forgotten, so that they go where the
+    maps say now.
+    """
+    elements = [step for step in steps if isinstance(step.resource, Element)]
+    lines = transaction(steps, shapes(path(step.resource) for step in elements))
+    if not lines:
+        return
+    torn = [path(s.resource) for s in steps if s.op == "-" and isinstance(s.resource, Table | Map)]
+    lost = [(flow, "") for flow in published(torn)]
+    commit(lines)
+    now = [(s.resource.flow, "" if s.op == "-" else s.resource.value) for s in elements if s.resource.flow]
+    conntrack.forget([*lost, *now])
+
+
+def commit(lines: Sequence[Line]) -> None:
+    before = generation()
+    answer = library.in_child(lambda: library.run("\n".join(line.text for line in lines)))
+    if not answer.accepted:
+        raise refusal(lines, answer)
+    if generation() == before:
+        raise KernelError("the firewall transaction", 0, "accepted, and nothing was committed")
+
+
+def refusal(lines: Sequence[Line], answer: library.Answer) -> KernelError:
+    """The step of the first line that was refused, else the whole batch."""
+    located = LOCATED.search(answer.words)
+    if not located or not 0 < int(located[1]) <= len(lines):
+        return KernelError("the firewall transaction", 0, answer.complaint)
+    step, words = lines[int(located[1]) - 1].step, located[2]
+    origin = step.resource.origin
+    return KernelError(str(step), NUMBERS.get(words.rpartition(": ")[2], 0), words, origin and origin.where)

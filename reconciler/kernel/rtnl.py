@@ -1,0 +1,334 @@
+"""Links, addresses, routes and rules as rtnetlink messages, both ways; what the kernel adds or defaults
+ends here."""
+
+import socket
+import struct
+from collections.abc import Iterator
+
+from ..kinds.address import Address
+from ..kinds.link import Bridge, Link, Stray, Veth
+from ..kinds.marks import DOOMED, GROUP, HOST, PROTOCOL, alias, owner
+from ..kinds.namespace import Namespace
+from ..kinds.route import Route
+from ..kinds.rule import Rule
+from .netlink import CREATE, EXCL, REPLACE, Message, attr, attributes, get, nest, text, u8, u32
+
+NEWLINK, DELLINK, GETLINK = 16, 17, 18
+NEWADDR, DELADDR, GETADDR = 20, 21, 22
+NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
+NEWRULE, DELRULE, GETRULE = 32, 33, 34
+INET, INET6 = socket.AF_INET, socket.AF_INET6
+UP = 1
+# linux/if_link.h
+ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, AF_SPEC, GROUP_ATTR = 1, 3, 4, 5, 10, 18, 20, 26, 27
+NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 28, 29, 31, 32, 37
+KIND, DATA, SLAVE_KIND, SLAVE_DATA = 1, 2, 4, 5
+HAIRPIN, ISOLATED = 4, 33  # IFLA_BRPORT_*
+# One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
+QUEUES = u32(TX_QUEUES, 1) + u32(RX_QUEUES, 1)
+# No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in a
+# creating
+# message, and must come before IFF_UP.
+NO_LINK_LOCAL = nest(AF_SPEC, nest(INET6, u8(8, 1)))
+SKIP_STATS = u32(EXT_MASK, 8)
+IFINFO, IFADDR, RTMSG = struct.Struct("=BxHiII"), struct.Struct("=BBBBI"), struct.Struct("=BBBBBBBBI")
+KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+KIND_NAMES = {number: name for name, number in KINDS.items()}
+ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
+ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
+MAIN = 254
+
+
+def ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
+    return IFINFO.pack(0, 0, index, flags, change)
+
+
+def hardware(mac: str) -> bytes:
+    return attr(ADDRESS, bytes.fromhex(mac.replace(":", "")))
+
+
+def outer_mac(mac: str) -> str:
+    """The host end's: the highest of a bridge's ports, should anybody ever unpin the bridge."""
+    return f"fe:{mac[3:]}"
+
+
+def packed(ip: str) -> tuple[int, bytes]:
+    family = INET6 if ":" in ip else INET
+    return family, socket.inet_pton(family, ip)
+
+
+def family_of(ip: str) -> int:
+    return INET6 if ":" in ip else INET
+
+
+def flags(link: Link) -> bytes:
+    return ifinfo(0, UP if link.up else 0, UP)
+
+
+def new_bridge(bridge: Bridge) -> list[Message]:
+    info = nest(LINKINFO, text(KIND, "bridge"))
+    head = ifinfo() + text(IFNAME, bridge.name)
+    return [Message(NEWLINK, CREATE | EXCL, head + hardware(bridge.mac) + u32(GROUP_ATTR, GROUP) + info)]
+
+
+def bridge_settings(bridge: Bridge) -> list[Message]:
+    head = ifinfo() + text(IFNAME, bridge.name)
+    return [
+        Message(NEWLINK, 0, head + hardware(bridge.mac) + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias)),
+        Message(NEWLINK, 0, head + NO_LINK_LOCAL),
+    ]
+
+
+def lo(namespace: Namespace) -> list[Message]:
+    """Up, and with the alias that marks the namespace as ours."""
+    head = ifinfo(1, UP if namespace.up else 0, UP)
+    return [Message(NEWLINK, 0, head + text(IFALIAS, alias(namespace.project, namespace.name)))]
+
+
+def index_of(channel: socket.socket, name: str) -> int:
+    return IFINFO.unpack_from(get(channel, GETLINK, ifinfo() + text(IFNAME, name)))[2]
+
+
+def raised(link: Link, name: str) -> Message:
+    return Message(NEWLINK, 0, flags(link) + text(IFNAME, name))
+
+
+def new_veth(veth: Veth, index: int, host: int, master: int) -> Message:
+    """Sent from inside the sandbox: the host end is placed and enslaved as it is made."""
+    peer = nest(1, ifinfo(index), text(IFNAME, veth.name), hardware(veth.mac), u32(MTU, veth.mtu), QUEUES)
+    outer = [
+        text(IFNAME, veth.host_name),
+        hardware(outer_mac(veth.mac)),
+        u32(GROUP_ATTR, GROUP),
+        u32(MTU, veth.mtu),
+    ]
+    outer += [u32(MASTER, master)] if master else []
+    info = nest(LINKINFO, text(KIND, "veth"), nest(DATA, peer))
+    return Message(NEWLINK, CREATE | EXCL, ifinfo() + b"".join(outer) + u32(NET_NS_FD, host) + QUEUES + info)
+
+
+def inner_settings(veth: Veth, *, new: bool) -> list[Message]:
+    name = text(IFNAME, veth.name)
+    change = [] if new else [Message(NEWLINK, 0, ifinfo() + name + hardware(veth.mac) + u32(MTU, veth.mtu))]
+    return [*change, Message(NEWLINK, 0, ifinfo() + name + NO_LINK_LOCAL), raised(veth, veth.name)]
+
+
+def outer_settings(veth: Veth, master: int) -> list[Message]:
+    name = text(IFNAME, veth.host_name)
+    port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated))
+    mine = [u32(MASTER, master), u32(MTU, veth.mtu), text(IFALIAS, veth.alias)]
+    return [
+        Message(NEWLINK, 0, ifinfo() + name + b"".join(mine)),
+        Message(NEWLINK, 0, ifinfo() + name + NO_LINK_LOCAL),
+        *(
+            [Message(NEWLINK, 0, ifinfo() + name + nest(LINKINFO, text(SLAVE_KIND, "bridge"), port))]
+            if master
+            else []
+        ),
+        raised(veth, veth.host_name),
+    ]
+
+
+def doomed(name: str) -> Message:
+    return Message(NEWLINK, 0, ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, DOOMED))
+
+
+def delete_doomed() -> Message:
+    """One request, one wait for RCU, however many links."""
+    return Message(DELLINK, 0, ifinfo() + u32(GROUP_ATTR, DOOMED))
+
+
+def address(a: Address, index: int, *, delete: bool = False) -> Message:
+    family, raw = packed(a.ip)
+    body = IFADDR.pack(family, a.prefix, 0, 0, index) + attr(2, raw) + attr(1, raw) + u8(11, PROTOCOL)
+    if family == INET6:
+        body += u32(8, 0x02)  # IFA_F_NODAD
+    return Message(DELADDR, 0, body) if delete else Message(NEWADDR, CREATE | REPLACE, body)
+
+
+def route(r: Route, index: int, *, delete: bool = False) -> Message:
+    ip, _, length = r.dst.partition("/")
+    family, raw = packed(ip)
+    table = MAIN if r.table == "main" else int(r.table)
+    scope = 253 if family == INET and r.kind == "unicast" and not r.via else 0
+    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, KINDS[r.kind], 0)
+    body += attr(1, raw) if int(length) else b""
+    body += u32(15, table)
+    body += u32(4, index) if index else b""
+    body += attr(5, packed(r.via)[1]) if r.via else b""
+    body += attr(7, packed(r.src)[1]) if r.src else b""
+    body += u32(6, r.metric) if r.metric else b""
+    return Message(DELROUTE, 0, body) if delete else Message(NEWROUTE, CREATE | REPLACE, body)
+
+
+def rule(r: Rule, *, delete: bool = False) -> Message:
+    family = INET if r.family == "inet" else INET6
+    table = int(r.table or 0)
+    body = RTMSG.pack(family, 0, 0, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
+    body += u32(6, int(r.priority)) + u8(21, PROTOCOL)
+    body += text(3, r.iif) if r.iif else b""
+    body += u32(10, r.mark) + u32(16, r.mask) if r.mask else b""
+    body += u32(15, table) if r.action == "lookup" else b""
+    body += u32(4, r.target) if r.action == "goto" else b""
+    return Message(DELRULE, 0, body) if delete else Message(NEWRULE, CREATE | EXCL, body)
+
+
+# Settings of a link that its dump carries: the arrays of linux/ip.h (IPV4_DEVCONF_*, from 1) and
+# linux/ipv6.h (DEVCONF_*).
+# Opening a file below /proc/sys costs 30 us in a namespace that nobody looked into; these cost nothing.
+SETTINGS = {
+    ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21, ("ipv4", "route_localnet"): 25,
+    ("ipv6", "accept_ra"): 3, ("ipv6", "disable_ipv6"): 26,
+}  # fmt: skip
+
+
+def setting(seen: "Seen", name: str) -> str | None:
+    """The value of `net/ipv4/conf/LINK/NAME` as the dump of the link tells it; None where it does not."""
+    family, _, rest = name.removeprefix("net/").partition("/conf/")
+    index = SETTINGS.get((family, rest.rpartition("/")[2]))
+    if index is None:
+        return None
+    raw = seen.settings.get((family == "ipv6"), b"")[index * 4 : index * 4 + 4]
+    return str(int.from_bytes(raw, "little", signed=True)) if raw else None
+
+
+class Seen:
+    """One link as a dump shows it."""
+
+    __slots__ = ("index", "up", "found", "name", "group")
+
+    def __init__(self, body: bytes):
+        _, _, self.index, bits, _ = IFINFO.unpack_from(body)
+        self.up = bool(bits & UP)
+        self.found = attributes(body, 16)
+        self.name = self.found[IFNAME].rstrip(b"\0").decode()
+        self.group = self.number(GROUP_ATTR)
+
+    def number(self, kind: int) -> int:
+        return int.from_bytes(self.found.get(kind, b""), "little")
+
+    @property
+    def alias(self) -> str:
+        return self.found.get(IFALIAS, b"").rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def mac(self) -> str:
+        return self.found.get(ADDRESS, b"").hex(":")
+
+    @property
+    def mtu(self) -> int:
+        return self.number(MTU)
+
+    @property
+    def info(self) -> dict[int, bytes]:
+        return attributes(self.found.get(LINKINFO, b""))
+
+    @property
+    def settings(self) -> dict[bool, bytes]:
+        """The arrays of settings, by whether they are IPv6's."""
+        spec = attributes(self.found.get(AF_SPEC, b""))
+        arrays = ((family, attributes(spec.get(family, b""))) for family in (INET, INET6))
+        return {family == INET6: array.get(2 if family == INET6 else 1, b"") for family, array in arrays}
+
+    @property
+    def kind(self) -> str:
+        return self.info.get(KIND, b"").rstrip(b"\0").decode()
+
+
+def bridge_of(seen: Seen) -> Bridge:
+    words = seen.alias.split("/", 2)
+    return Bridge(
+        ns=HOST,
+        name=seen.name,
+        project=owner(seen.alias),
+        network=words[-1],
+        mac=seen.mac,
+        mtu=seen.mtu,
+        up=seen.up,
+    )
+
+
+def stray_of(seen: Seen) -> Stray:
+    return Stray(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
+
+
+def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str]) -> Veth:
+    port = attributes(outer.info.get(SLAVE_DATA, b""))
+    master = outer.number(MASTER)
+    return Veth(
+        ns=ns,
+        name=inner.name,
+        project=owner(outer.alias),
+        host_name=outer.name,
+        mac=inner.mac,
+        mtu=inner.mtu if inner.mtu == outer.mtu else -1,
+        bridge=names.get(master, ""),
+        up=inner.up and outer.up,
+        hairpin=port.get(HAIRPIN, b"\1") == b"\1" if master else True,
+        isolated=port.get(ISOLATED, b"\0") == b"\1",
+    )
+
+
+def addresses_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Address]:
+    for body in dump:
+        family, prefix, _, _, index = IFADDR.unpack_from(body)
+        found = attributes(body, 8)
+        if found.get(11, b"\0")[0] == PROTOCOL and index in names:
+            raw = found.get(2) or found[1]
+            yield Address(ns=ns, link=names[index], ip=socket.inet_ntop(family, raw), prefix=prefix)
+
+
+def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Route]:
+    for body in dump:
+        family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
+        if protocol != PROTOCOL or kind not in KIND_NAMES:
+            continue
+        found = attributes(body, 12)
+        table = int.from_bytes(found.get(15, b""), "little") or table
+        metric = int.from_bytes(found.get(6, b""), "little")
+        raw = found.get(1, bytes(16 if family == INET6 else 4))
+        plain = KIND_NAMES[kind] == "unicast"
+        yield Route(
+            ns=ns,
+            table="main" if table == MAIN else str(table),
+            dst=f"{socket.inet_ntop(family, raw)}/{length}",
+            kind=KIND_NAMES[kind],
+            metric=0 if family == INET6 and metric == 1024 else metric,
+            link=names.get(int.from_bytes(found.get(4, b""), "little"), "") if plain else "",
+            via=socket.inet_ntop(family, found[5]) if 5 in found else "",
+            src=socket.inet_ntop(family, found[7]) if 7 in found else "",
+        )
+
+
+def rules_of(dump: list[bytes]) -> Iterator[Rule]:
+    for body in dump:
+        family, *_, action, _ = RTMSG.unpack_from(body)
+        found = attributes(body, 12)
+        if found.get(21, b"\0")[0] != PROTOCOL or action not in ACTION_NAMES:
+            continue
+
+        def number(kind: int, found: dict[int, bytes] = found) -> int:
+            return int.from_bytes(found.get(kind, b""), "little")
+
+        yield Rule(
+            family="inet" if family == INET else "inet6",
+            priority=str(number(6)),
+            action=ACTION_NAMES[action],
+            iif=found.get(3, b"").rstrip(b"\0").decode(),
+            target=number(4),
+            mark=number(10),
+            mask=number(16) if number(10) else 0,
+            table=str(number(15)) if ACTION_NAMES[action] == "lookup" else "",
+        )
+
+
+ALL_LINKS = ifinfo() + SKIP_STATS
+ALL_ADDRESSES = IFADDR.pack(0, 0, 0, 0, 0)
+
+
+def all_routes(family: int, table: int = 0) -> bytes:
+    return RTMSG.pack(family, 0, 0, 0, table, 0, 0, 0, 0)
+
+
+def all_rules(family: int) -> bytes:
+    return RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)

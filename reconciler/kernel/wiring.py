@@ -1,0 +1,233 @@
+"""Steps on links, addresses, routes, rules, sysctls, namespaces and files, carried out place by place.
+
+A sandbox is one visit and, where nothing else comes between, one message batch.  Host ends go up last, all
+at once: a
+bridge that is filled while it is down costs half as much.
+"""
+
+import errno
+import socket
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from ..core.plan import Step
+from ..core.resource import Resource
+from ..errors import KernelError, NotPermitted
+from ..kinds.address import Address
+from ..kinds.file import File
+from ..kinds.link import Bridge, Link, Veth
+from ..kinds.marks import HOST
+from ..kinds.namespace import Namespace
+from ..kinds.parent import Macvlan
+from ..kinds.route import Route
+from ..kinds.rule import Rule
+from ..kinds.sysctl import Sysctl
+from . import files, links, netns, rtnl, sandbox
+from .netlink import Message, open_socket, send
+
+GONE = {
+    errno.ENODEV,
+    errno.ENOENT,
+    errno.ESRCH,
+    errno.EADDRNOTAVAIL,
+    errno.ENXIO,
+}  # what a removal need not mind
+
+
+class Letter(NamedTuple):
+    """A message and the step that it carries out."""
+
+    step: Step
+    message: Message
+
+
+def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
+    where = step.resource.origin.where if step.resource.origin else None
+    if number in (errno.EPERM, errno.EACCES):
+        return NotPermitted(f"{step}: {words}", "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)", where)
+    return KernelError(str(step), number, words, where)
+
+
+def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
+    """Send a batch; raise for the first refusal that matters."""
+    for refusal in send(channel, [letter.message for letter in letters]):
+        step = letters[refusal.index].step
+        if not (step.op == "-" and refusal.number in GONE):
+            raise refused(step, refusal.number, refusal.words)
+
+
+def host_end(resource: Resource) -> str:
+    """The name that a link is removed by on the host; "" for what has no end there."""
+    if not isinstance(resource, Link):
+        return ""
+    return getattr(resource, "host_name", resource.name if resource.ns == HOST else "")
+
+
+def carry_out(steps: Sequence[Step]) -> None:
+    with netns.kept() as home, open_socket() as host:
+        run = Run(home, host)
+        for place, group in groupby(steps, key=lambda step: step.resource.place):
+            run.place(place, list(group))
+        run.finish()
+
+
+class Run:
+    """One batch under way: links on their way out, and host ends that go up at the end."""
+
+    def __init__(self, home: int, host: socket.socket):
+        self.home, self.host = home, host
+        self.doomed: list[Letter] = []
+        self.late: list[Letter] = []
+        self.indexes: dict[str, int] = {}
+
+    def place(self, name: str, steps: list[Step]) -> None:
+        """Everything of one place; a new namespace gets its name when all of it stands."""
+        removals = [step for step in steps if step.op == "-"]
+        builds = [step for step in steps if step.op != "-"]
+        self.doomed += [Letter(step, rtnl.doomed(end)) for step in removals if (end := host_end(step.resource))]
+        rest = [step for step in removals if not host_end(step.resource)]
+        if builds or any(isinstance(step.resource, Namespace) for step in rest):
+            self.bury()
+        if name and not builds and all(isinstance(step.resource, Namespace | File) for step in rest):
+            for step in rest:
+                Visit(self, self.host, HOST).take(step)
+            return
+        if name:
+            self.sandbox(name, rest + builds)
+        elif rest or builds:
+            visit = Visit(self, self.host, HOST)
+            visit.all(rest + builds)
+
+    def sandbox(self, name: str, steps: list[Step]) -> None:
+        new = any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps)
+        try:
+            netns.make() if new else netns.enter(name)
+            with open_socket() as channel:
+                Visit(self, channel, name, new=new).all(steps)
+            if new:
+                netns.publish(name)
+        except OSError as error:
+            raise refused(steps[0], error.errno or errno.EIO, str(error)) from error
+        finally:
+            netns.back(self.home)
+
+    def index(self, name: str) -> int:
+        """Of a link of the host; the thread may be elsewhere, the socket is not."""
+        if name not in self.indexes:
+            self.indexes[name] = rtnl.index_of(self.host, name)
+        return self.indexes[name]
+
+    def bury(self) -> None:
+        if self.doomed:
+            last = Letter(self.doomed[-1].step, rtnl.delete_doomed())
+            post(self.host, [*self.doomed, last])
+            self.doomed.clear()
+            self.indexes.clear()
+
+    def finish(self) -> None:
+        self.bury()
+        ports = [letter for letter in self.late if isinstance(letter.step.resource, Veth)]
+        bridges = [letter for letter in self.late if not isinstance(letter.step.resource, Veth)]
+        post(self.host, ports + bridges)
+
+
+class Visit:
+    """The steps of one place: messages gather until something else must happen between them."""
+
+    def __init__(self, run: Run, channel: socket.socket, ns: str, *, new: bool = False):
+        self.run, self.channel, self.ns = run, channel, ns
+        self.next_index = 2 if new else 0  # 1 is lo; in a namespace of our making we know every index
+        self.pending: list[Letter] = []
+        self.indexes: dict[str, int] = {}
+        self.news: list[Letter] = []  # for neighbours, when the addresses stand
+
+    def all(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self.take(step)
+        self.pending += self.news
+        self.flush()
+
+    def flush(self) -> None:
+        if self.pending:
+            post(self.channel, self.pending)
+            self.pending.clear()
+
+    def add(self, step: Step, *messages: Message) -> None:
+        self.pending += [Letter(step, message) for message in messages]
+
+    def index(self, link: str) -> int:
+        if not link:
+            return 0
+        if link not in self.indexes:
+            self.flush()
+            self.indexes[link] = rtnl.index_of(self.channel, link)
+        return self.indexes[link]
+
+    def take(self, step: Step) -> None:
+        gone = step.op == "-"
+        try:
+            match step.resource:
+                case Address() as a:
+                    self.add(step, rtnl.address(a, self.index(a.link), delete=gone))
+                case Route() as r:
+                    self.add(step, rtnl.route(r, self.index(r.link), delete=gone))
+                case Rule() as r:
+                    self.add(step, rtnl.rule(r, delete=gone))
+                case Bridge() as b:
+                    self.bridge(step, b)
+                case Veth() as v:
+                    self.veth(step, v)
+                case Link() as link if gone:
+                    self.add(step, links.removal(link))
+                case Link() as link:
+                    self.stacked(step, link)
+                case _:
+                    self.flush()
+                    self.other(step, gone=gone)
+        except OSError as error:
+            if not gone:
+                raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
+
+    def other(self, step: Step, *, gone: bool) -> None:
+        match step.resource:
+            case Namespace() as n if gone:
+                netns.remove(n.name)
+            case Namespace() as n:
+                self.add(step, *rtnl.lo(n))
+            case Sysctl() as s if not gone:
+                sandbox.write(s)
+            case File() as f:
+                files.remove(f) if gone else files.write(f)
+
+    def bridge(self, step: Step, bridge: Bridge) -> None:
+        if step.op == "+":
+            self.add(step, *rtnl.new_bridge(bridge))
+        self.add(step, *rtnl.bridge_settings(bridge))
+        self.run.late.append(Letter(step, rtnl.raised(bridge, bridge.name)))
+
+    def count(self, link: Link) -> None:
+        if self.next_index:
+            self.indexes[link.name] = self.next_index
+            self.next_index += 1
+
+    def stacked(self, step: Step, link: Link) -> None:
+        """Made on the host, where its parent is, straight into this namespace."""
+        if step.op == "+":
+            self.flush()
+            parent = getattr(link, "parent", "")
+            with netns.kept() as here:
+                made = links.create(link, self.run.index(parent) if parent else 0, here, self.next_index)
+                post(self.run.host, [Letter(step, made)])
+            self.count(link)
+        self.add(step, *links.settings(link, new=step.op == "+"))
+        if isinstance(link, Macvlan) and link.mac:
+            self.news.append(Letter(step, links.announcement(link)))
+
+    def veth(self, step: Step, veth: Veth) -> None:
+        master = self.run.index(veth.bridge) if veth.bridge else 0
+        if step.op == "+":
+            self.add(step, rtnl.new_veth(veth, self.next_index, self.run.home, master))
+            self.count(veth)
+        self.add(step, *rtnl.inner_settings(veth, new=step.op == "+"))
+        self.run.late += [Letter(step, message) for message in rtnl.outer_settings(veth, master)]

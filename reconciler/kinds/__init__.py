@@ -1,0 +1,1 @@
+"""What a Linux kernel can hold: one frozen dataclass a kind, no I/O."""

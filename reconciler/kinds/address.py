@@ -1,0 +1,38 @@
+"""An address on a link, marked as ours by its protocol number (IFA_PROTO, Linux 5.18)."""
+
+from dataclasses import dataclass
+
+from ..core.resource import Fixed, Identity, Key, Resource
+from .link import Link
+from .marks import PROTOCOL, inside, place
+from .namespace import homes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address(Resource):
+    noun, rank = "address", 7
+    place = property(place)
+
+    ns: Identity[str]
+    link: Identity[str]
+    ip: Identity[str]
+    prefix: Fixed[int]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),)
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        return homes(self)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        nodad = " nodad" if ":" in self.ip else ""
+        return [
+            inside(
+                self.ns, f"ip address replace {self.ip}/{self.prefix} dev {self.link} proto {PROTOCOL}{nodad}"
+            )
+        ]
+
+    def removal(self) -> list[str]:
+        return [inside(self.ns, f"ip address del {self.ip}/{self.prefix} dev {self.link}")]

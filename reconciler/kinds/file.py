@@ -1,0 +1,29 @@
+"""A small file that belongs to a sandbox (`/etc/netns/NAME/hosts`), marked as ours by its first line."""
+
+from dataclasses import dataclass
+from shlex import quote
+
+from ..core.resource import Identity, Key, Resource
+from .marks import place
+from .namespace import Namespace
+
+
+@dataclass(frozen=True, kw_only=True)
+class File(Resource):
+    noun, rank = "file", 10
+    loss = "none"
+    place = property(place)
+
+    ns: str
+    path: Identity[str]
+    content: str
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Namespace.at(self.ns),)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [f"printf %s {quote(self.content)} >{self.path}"]
+
+    def removal(self) -> list[str]:
+        return [f"rm {self.path}"]

@@ -1,0 +1,35 @@
+"""How what is ours is told from what is not, and how a place is named.  Numbers here are on the wire; never
+renumber."""
+
+from typing import Any
+
+HOST = "host"  # the namespace that reconcile runs in; no sandbox may have this name
+GROUP = 0x7265636F  # IFLA_GROUP of every link of ours: "reco", far from the groups people number by hand
+DOOMED = GROUP + 1  # links on their way out are regrouped here and leave with one request
+PROTOCOL = (
+    109  # of our addresses, routes and rules; iproute2's rt_protos has 186 and above for routing daemons
+)
+ALIAS = "reconciler"  # first word of every alias of ours
+TABLE_PREFIX = "reconciler-"  # of every nftables table of ours
+FILE_MARK = "# reconciler: generated, edits are undone"
+
+
+def place(resource: Any) -> str:
+    """`place` of every kind that has an `ns`: the sandbox's name, "" on the host."""
+    return "" if resource.ns == HOST else resource.ns
+
+
+def alias(*words: str) -> str:
+    """The text that marks an object as ours, and tells people whose it is: `reconciler/shop/front`."""
+    return "/".join((ALIAS, *words))
+
+
+def owner(text: str) -> str:
+    """The project that an alias names; "" where the alias is not ours."""
+    words = text.split("/")
+    return words[1] if len(words) > 1 and words[0] == ALIAS else ""
+
+
+def inside(ns: str, command: str) -> str:
+    """An `ip` command, as typed on the host for the namespace `ns`."""
+    return command if ns == HOST else command.replace("ip ", f"ip -n {ns} ", 1)

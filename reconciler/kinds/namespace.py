@@ -1,0 +1,36 @@
+"""A network namespace: the sandbox of the Container Network Model.  Named, and marked as ours by the alias
+of its lo."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.resource import Identity, Key, Resource
+from .marks import alias
+
+
+@dataclass(frozen=True, kw_only=True)
+class Namespace(Resource):
+    noun, rank = "namespace", 0
+    prompt, lasting = False, True  # the kernel buries it when the last process leaves
+    loss = "recreate"
+
+    name: Identity[str]
+    project: str
+    up: bool = True  # its lo
+
+    @property
+    def place(self) -> str:
+        return self.name
+
+    def commands(self, old: Resource | None) -> list[str]:
+        mark = alias(self.project, self.name)
+        lo = f"ip -n {self.name} link set lo alias {mark} {'up' if self.up else 'down'}"
+        return [lo] if old else [f"ip netns add {self.name}", lo]
+
+    def removal(self) -> list[str]:
+        return [f"ip netns del {self.name}"]
+
+
+def homes(resource: Any) -> tuple[Key, ...]:
+    """`homes` of what may stand in a sandbox: the sandbox, then whatever it is within."""
+    return (Namespace.at(resource.place), *resource.within) if resource.place else resource.within

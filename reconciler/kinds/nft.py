@@ -1,0 +1,153 @@
+"""Tables, chains, maps and their elements.  Rules are constant text; what varies is elements."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Resource, Stage
+
+LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
+PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
+
+
+class Flow(NamedTuple):
+    """The original direction of the connections through a published port; `ip` is "" for any of the
+    host's."""
+
+    family: int  # 4 or 6
+    ip: str
+    protocol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Resource):
+    """`family` is inet, bridge, ip, ip6 or netdev; `root` is the directory it was applied from, if any."""
+
+    noun, stage, rank = "table", Stage.FIREWALL, 0
+    loss = "none"
+
+    family: Identity[str]
+    name: Identity[str]
+    root: Fixed[str] = ""
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [f"nft add table {self.family} {self.name}"]
+
+    def removal(self) -> list[str]:
+        return [f"nft delete table {self.family} {self.name}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(Resource):
+    """A map from `type` to `data`; a set is a map to nothing."""
+
+    noun, stage, rank = "map", Stage.FIREWALL, 1
+    loss = "none"
+
+    family: Identity[str]
+    table: Identity[str]
+    name: Identity[str]
+    type: Fixed[
+        str
+    ]  # "ipv4_addr . inet_service", as nft writes it; with an "@" in it, expressions (`typeof`)
+    data: Fixed[str] = ""
+    interval: Fixed[bool] = False
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Table.at(self.family, self.table),)
+
+    @property
+    def declaration(self) -> str:
+        word = "typeof" if "@" in self.type else "type"
+        kind = f"{word} {self.type} : {self.data};" if self.data else f"{word} {self.type};"
+        return kind + " flags interval;" * self.interval
+
+    def commands(self, old: Resource | None) -> list[str]:
+        word = "map" if self.data else "set"
+        return [f"nft 'add {word} {self.family} {self.table} {self.name} {{ {self.declaration} }}'"]
+
+    def removal(self) -> list[str]:
+        word = "map" if self.data else "set"
+        return [f"nft delete {word} {self.family} {self.table} {self.name}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element(Resource):
+    """`item` and `value` as nft prints them: `tcp . 8080` and `10.1.0.2 . 80`."""
+
+    noun, stage, rank = "element", Stage.FIREWALL, 2
+    loss = "flow"
+
+    family: Identity[str]
+    table: Identity[str]
+    map: Identity[str]
+    item: Identity[str]
+    value: str = ""
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Map.at(self.family, self.table, self.map),)
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        """A published port speaks for itself; the rest is counted under its table."""
+        return () if self.flow else (Table.at(self.family, self.table), *self.within)
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none" if old is None else "flow"
+
+    @property
+    def flow(self) -> Flow | None:
+        """The connections that this published port carries; None for what publishes nothing."""
+        if not self.map.startswith(PUBLISH):
+            return None
+        *ip, protocol, port = self.item.split(" . ")
+        first, _, last = port.partition("-")
+        return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
+
+    @property
+    def text(self) -> str:
+        return f"{self.item} : {self.value}" if self.value else self.item
+
+    def commands(self, old: Resource | None) -> list[str]:
+        change = self.removal() if old else []
+        return [*change, f"nft 'add element {self.family} {self.table} {self.map} {{ {self.text} }}'"]
+
+    def removal(self) -> list[str]:
+        return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain(Resource):
+    """`hook` is "" for a chain that is only jumped to."""
+
+    noun, stage, rank = "chain", Stage.FIREWALL, 3
+    loss = "none"
+
+    family: Identity[str]
+    table: Identity[str]
+    name: Identity[str]
+    hook: Fixed[str] = ""  # "type filter hook forward priority 0; policy accept;"
+    rules: tuple[str, ...] = ()
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Table.at(self.family, self.table),)
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        """The maps it looks up: nftables lets none go before the chain is flushed."""
+        names = sorted({name for rule in self.rules for name in LOOKUP.findall(rule)})
+        return tuple(Map.at(self.family, self.table, name) for name in names)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        where = f"{self.family} {self.table} {self.name}"
+        head = f"nft flush chain {where}" if old else f"nft 'add chain {where} {{ {self.hook} }}'"
+        return [head, *(f"nft 'add rule {where} {rule}'" for rule in self.rules)]
+
+    def removal(self) -> list[str]:
+        where = f"{self.family} {self.table} {self.name}"
+        return [f"nft flush chain {where}", f"nft delete chain {where}"]

@@ -1,0 +1,68 @@
+"""A route, marked as ours by its protocol number."""
+
+from dataclasses import dataclass
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from .address import Address
+from .link import Link
+from .marks import PROTOCOL, inside, place
+from .namespace import homes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Resource):
+    """`kind` is unicast, prohibit, blackhole or unreachable; `table` is a number or `main`.
+
+    An IPv4 route over a link states its `src`: Linux drops a link's IPv4 routes with its last address
+    (fib_disable_ip), and `within` has to know which.
+    """
+
+    noun, rank = "route", 8
+    place = property(place)
+
+    ns: Identity[str]
+    table: Identity[str] = "main"
+    dst: Identity[str]  # a prefix in canonical form: 0.0.0.0/0, ::/0, 10.1.0.0/24
+    kind: str = "unicast"
+    link: str = ""
+    via: str = ""
+    src: str = ""  # an address on `link`
+    metric: Fixed[int] = 0  # 0 is the family's default, 1024 for IPv6; `replace` never changes it, it adds
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        """IPv4 deletes a route with its preferred source (fib_sync_down_addr); IPv6 only forgets it."""
+        if not self.link:
+            return ()
+        link = Link.at(self.ns, self.link)
+        return (link, *self._source) if ":" not in self.dst else (link,)
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        return self._source if ":" in self.dst else ()
+
+    @property
+    def _source(self) -> tuple[Key, ...]:
+        return (Address.at(self.ns, self.link, self.src),) if self.src else ()
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        return homes(self)
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none" if old is None else "flow"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        words = [
+            self.dst,
+            f"via {self.via}" * bool(self.via),
+            f"dev {self.link}" * bool(self.link),
+            f"src {self.src}" * bool(self.src),
+            f"metric {self.metric}" * bool(self.metric),
+        ]
+        what = "" if self.kind == "unicast" else f"{self.kind} "
+        text = " ".join(filter(None, words))
+        return [inside(self.ns, f"ip route replace {what}{text} table {self.table} proto {PROTOCOL}")]
+
+    def removal(self) -> list[str]:
+        return [inside(self.ns, f"ip route del {self.dst} table {self.table} proto {PROTOCOL}")]

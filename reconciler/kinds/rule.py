@@ -1,0 +1,42 @@
+"""A routing policy rule, marked as ours by its protocol number.  Rules cannot be changed: all is fixed."""
+
+from dataclasses import dataclass
+
+from ..core.resource import Fixed, Identity, Resource
+from .marks import HOST, PROTOCOL, place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Resource):
+    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit; a mask of 0 matches every
+    packet."""
+
+    noun, rank = "rule", 9
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    family: Identity[str]  # inet or inet6
+    priority: Identity[str]
+    iif: Identity[str] = ""
+    action: Fixed[str]
+    table: Fixed[str] = ""
+    target: Fixed[int] = 0
+    mark: Fixed[int] = 0
+    mask: Fixed[int] = 0
+
+    def commands(self, old: Resource | None) -> list[str]:
+        words = [
+            f"fwmark {self.mark:#x}/{self.mask:#x}" * bool(self.mask),
+            f"iif {self.iif}" * bool(self.iif),
+            {"lookup": f"lookup {self.table}", "goto": f"goto {self.target}"}.get(self.action, self.action),
+        ]
+        return [
+            f"{self._ip} rule add pref {self.priority} {' '.join(filter(None, words))} protocol {PROTOCOL}"
+        ]
+
+    def removal(self) -> list[str]:
+        return [f"{self._ip} rule del pref {self.priority} protocol {PROTOCOL}"]
+
+    @property
+    def _ip(self) -> str:
+        return "ip -6" if self.family == "inet6" else "ip"

@@ -1,0 +1,41 @@
+"""A kernel setting.  It bears no mark: it is set, never pruned, and goes with the link it belongs to."""
+
+from dataclasses import dataclass, field
+
+from ..core.resource import Identity, Key, Resource, Stage
+from .link import Link
+from .marks import HOST, place
+from .namespace import homes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sysctl(Resource):
+    """`name` is the path below /proc/sys, with slashes, since link names may hold dots."""
+
+    noun, rank = "sysctl", 6
+    marked, loss = False, "none"
+    place = property(place)
+
+    ns: Identity[str]
+    name: Identity[str]
+    value: str
+    link: str = field(default="", compare=False)  # the link it lives and dies with
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),) if self.link else ()
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        return homes(self)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        run = "" if self.ns == HOST else f"ip netns exec {self.ns} "
+        return [f"{run}sysctl -w {self.name}={self.value}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forwarding(Sysctl):
+    """What lets the host forward at all: opened when all else stands."""
+
+    stage, rank = Stage.OPENING, 0

@@ -1,0 +1,225 @@
+"""A service or a container as written becomes a ContainerSpec."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import dotenv
+from .fields import IFNAME
+from .files import Inputs
+from .models import Container, Endpoint, Port, Service
+from .node import Mistakes, Node, Place, locate, nearest, where
+from .options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
+from .spec import ContainerSpec, EndpointSpec, PortSpec
+
+RUNTIMES = ("none", "systemd", "oci", "podman")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A container's key, node and record, and where to tell mistakes."""
+
+    section: str
+    key: str
+    node: Node
+    spot: Place
+    record: Container
+    inputs: Inputs
+    runtime: str = "none"  # the manifest's default
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.key}"
+
+    @property
+    def mistakes(self) -> Mistakes:
+        return self.inputs.mistakes
+
+    def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        path = ".".join([self.path, *map(str, steps)])
+        self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
+
+
+def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
+    record = written.record
+    ends = endpoints(written)
+    return ContainerSpec(
+        name=written.key,
+        is_service=written.section == "services",
+        replicas=replicas(written),
+        container_name=record.container_name,
+        network_mode=mode(record.network_mode),
+        networks=ends,
+        ports=tuple(ports(written)),
+        expose=tuple(record.expose),
+        hostname=record.hostname,
+        domainname=record.domainname,
+        dns=tuple(filter(None, record.dns)),
+        dns_search=tuple(filter(None, record.dns_search)),
+        dns_opt=tuple(filter(None, record.dns_opt)),
+        extra_hosts=tuple(extra_hosts(written)),
+        links=tuple(record.links),
+        sysctls={name: value for name, value in record.sysctls.items() if name.startswith("net.")},
+        mac_address=record.mac_address,
+        image=record.image,
+        host=record.host,
+        endpoint_mode=deployed(record, "endpoint_mode", "vip"),
+        labels=record.labels,
+        runtime=runtime(written),
+        rootfs=record.rootfs,
+        attach=record.attach.model_dump(exclude_defaults=True, mode="json") if record.attach else {},
+        environment=environment(written, variables),
+        where=where(written.spot, written.path),
+    )
+
+
+def mode(text: str) -> str:
+    """Docker's `default` is its bridge."""
+    return "bridge" if text == "default" else text
+
+
+def deployed(record: Container, key: str, default: Any) -> Any:
+    deploy = record.deploy if isinstance(record, Service) else None
+    return getattr(deploy, key) if deploy else default
+
+
+def replicas(written: Written) -> int:
+    """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
+    record = written.record
+    if not isinstance(record, Service):
+        return 1
+    scale, count = record.scale, deployed(record, "replicas", None)
+    if scale is not None and count is not None and scale != count:
+        written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
+    number = next((n for n in (scale, count) if n is not None), 1)
+    if number > 1 and record.container_name:
+        written.wrong(("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name")
+    return number
+
+
+def runtime(written: Written) -> str:
+    """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours."""
+    text = written.record.runtime
+    return text if text in RUNTIMES else written.runtime
+
+
+def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
+    """Compose's order: by priority, then by name.  A container's own MAC address goes to the first."""
+    record = written.record
+    node = written.node.get("networks")
+    names = sorted(record.networks, key=lambda name: (-record.networks[name].priority, name))
+    ends = []
+    for name in names:
+        end = record.networks[name]
+        mac = end.mac_address or ("" if ends else record.mac_address)
+        spot = node.keys.get(name, node.place) if node else written.spot
+        ends.append(endpoint(written, name, end, mac, spot))
+    return tuple(ends)
+
+
+def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) -> EndpointSpec:
+    sysctls, ifname = endpoint_options(written, name, end)
+    return EndpointSpec(
+        network=name,
+        aliases=tuple(end.aliases),
+        ipv4_address=end.ipv4_address,
+        ipv6_address=end.ipv6_address,
+        link_local_ips=tuple(end.link_local_ips),
+        mac_address=mac,
+        interface_name=end.interface_name or ifname,
+        priority=int(end.priority),
+        gw_priority=int(end.gw_priority),
+        driver_opts=sysctls,
+        routes=tuple((route.to, route.via) for route in end.routes),
+        vlan=end.vlan,
+        trunk=tuple(end.trunk),
+        bandwidth=(end.bandwidth.ingress, end.bandwidth.egress) if end.bandwidth else ("", ""),
+        where=where(spot, f"{written.path}.networks.{name}"),
+    )
+
+
+def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dict[str, str], str]:
+    """The sysctls, as paths below /proc/sys with IFNAME for the interface, and the interface's name."""
+    sysctls: dict[str, str] = {}
+    ifname = ""
+    for name, value in end.driver_opts.items():
+        at = ("networks", network, "driver_opts", name)
+        if name == ENDPOINT_SYSCTLS:
+            for setting in filter(None, value.split(",")):
+                key, equals, text = setting.strip().partition("=")
+                if not equals or ".IFNAME." not in key or not key.startswith("net."):
+                    written.wrong(at, f"{setting!r} is no sysctl of an interface", "as net.ipv4.conf.IFNAME.forwarding=1")
+                    continue
+                sysctls[key.replace(".", "/")] = text
+        elif name == ENDPOINT_IFNAME:
+            ifname = value
+            if not IFNAME.fullmatch(value):
+                written.wrong(at, f"{value!r} is no interface name", "at most 15 letters and digits")
+        else:
+            known = (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME)
+            written.wrong(at, f"an endpoint has no option `{name}`", nearest(name, known))
+    return sysctls, ifname
+
+
+def ports(written: Written) -> Iterator[PortSpec]:
+    """Each once: of two that are equal in address, ports and protocol the second says nothing new."""
+    seen: set[tuple[Any, ...]] = set()
+    nodes = written.node.get("ports")
+    for index, port in enumerate(written.record.ports):
+        key = (port.host_ip, port.published, port.target, port.protocol)
+        if port.published and key in seen:
+            continue
+        seen.add(key)
+        spot = nodes.value[index].place if nodes else written.spot
+        yield port_spec(port, spot, f"{written.path}.ports[{index}]")
+
+
+def port_spec(port: Port, spot: Place, path: str) -> PortSpec:
+    return PortSpec(
+        target=port.target,
+        published=port.published,
+        host_ip=port.host_ip,
+        protocol=port.protocol,
+        mode=port.mode,
+        name=port.name,
+        host_if=port.host_if,
+        allow_from=tuple(port.allow_from),
+        rate=port.rate,
+        max_conns=port.max_conns,
+        where=where(spot, path),
+    )
+
+
+def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:
+    for name, addresses in written.record.extra_hosts.items():
+        for text in addresses or [""]:
+            yield name, text
+
+
+def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str]:
+    """`env_file` and, over it, `environment`; a name without a value takes the shell's."""
+    values: dict[str, str] = {}
+    for index, entry in enumerate(written.record.env_file):
+        spot = locate(written.node, ("env_file", index))
+        file = os.path.normpath(os.path.join(os.path.dirname(spot.file), entry.path))
+        if not os.path.isfile(file):
+            if entry.required:
+                written.wrong(("env_file", index), f"env file {file} does not exist", "create it, or set `required: false`")
+            continue
+        text = written.inputs.read(file)
+        try:
+            values |= dotenv.parse(text or "", {**variables, **values})
+        except dotenv.BadLine as error:
+            written.mistakes.at(Place(file, error.line, 1), "", str(error), "write NAME=value")
+    return values | dict(own_environment(written, variables))
+
+
+def own_environment(written: Written, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    node = written.node.get("environment")
+    for name, value in written.record.environment.items():
+        absent = node is not None and (child := node.get(name)) is not None and child.value is None
+        if not absent:
+            yield name, value
+        elif name in variables:
+            yield name, variables[name]

@@ -1,0 +1,71 @@
+"""The `.env` and `env_file` format, as Compose reads it."""
+
+import re
+from collections.abc import Mapping
+
+from .interpolate import BadTemplate, Variables, substitute
+
+KEY = re.compile(r"(?:export[ \t]+)?(?P<name>[\w.\-\[\]]*)[ \t]*(?P<end>[=:]|\r?\n|\Z)")
+SPACE = re.compile(r"(?:\s|#[^\n]*)*")
+BLANK = re.compile(r"[ \t\v\f\r\x85\xa0]*")
+QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+ESCAPE = re.compile(r'\\([abfnrtv$"\\]|0[0-7]{1,3})')
+PLAIN_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$"}
+
+
+class BadLine(ValueError):
+    """A line that is no assignment."""
+
+    def __init__(self, line: int, message: str):
+        super().__init__(message)
+        self.line = line
+
+
+def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a file; `outside` wins where a value names a variable that both have."""
+    found: dict[str, str] = {}
+    at = SPACE.match(text.removeprefix("\ufeff")).end()  # type: ignore[union-attr]
+    text = text.removeprefix("\ufeff")
+    while at < len(text):
+        key = KEY.match(text, at)
+        if not key:
+            raise BadLine(line_of(text, at), f"no assignment: {text[at:].splitlines()[0][:60]!r}")
+        at = BLANK.match(text, key.end()).end()  # type: ignore[union-attr]
+        if key["end"] in ("=", ":"):
+            value, at = value_at(text, at, {**found, **outside})
+            found[key["name"]] = value
+        elif (inherited := outside.get(key["name"])) is not None:
+            found[key["name"]] = inherited
+        at = SPACE.match(text, at).end()  # type: ignore[union-attr]
+    return found
+
+
+def value_at(text: str, at: int, known: Mapping[str, str]) -> tuple[str, int]:
+    """The value that starts there, and where it ends."""
+    if at < len(text) and text[at] in "'\"":
+        quoted = QUOTED.match(text, at)
+        if not quoted:
+            raise BadLine(line_of(text, at), f"unterminated quoted value {text[at:].splitlines()[0][:40]}")
+        if quoted[1] is not None:
+            return quoted[1].replace("\\'", "'"), quoted.end()
+        return expanded(ESCAPE.sub(unescape, quoted[2]), text, at, known), quoted.end()
+    end = text.find("\n", at)
+    end = len(text) if end < 0 else end
+    value = text[at:end].split(" #", 1)[0].rstrip()
+    return expanded(value, text, at, known), end
+
+
+def unescape(match: re.Match[str]) -> str:
+    code = match[1]
+    return chr(int(code[1:], 8)) if code[0] == "0" else PLAIN_ESCAPES.get(code, code)
+
+
+def expanded(value: str, text: str, at: int, known: Mapping[str, str]) -> str:
+    try:
+        return substitute(value, Variables(known))
+    except BadTemplate as error:
+        raise BadLine(line_of(text, at), str(error)) from None
+
+
+def line_of(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

@@ -1,0 +1,107 @@
+"""`${VAR}` in all of Compose's forms, applied to values and never to keys."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .node import Mistakes, Node, Place, dotted
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OPERATOR = re.compile(r":?[-?+]")
+
+
+class BadTemplate(ValueError):
+    """What stands after a `$` is none of the forms, or a required variable has no value."""
+
+
+@dataclass
+class Variables:
+    """What `${...}` may name; remembers what was asked for."""
+
+    values: Mapping[str, str]
+    used: dict[str, str | None] = field(default_factory=dict)
+    blank: dict[str, Place] = field(default_factory=dict)  # neither set nor given a default
+
+    def get(self, name: str) -> str | None:
+        self.used[name] = self.values.get(name)
+        return self.used[name]
+
+
+def substitute(text: str, variables: Variables, place: Place | None = None) -> str:
+    """The text with every form replaced; raises BadTemplate."""
+    done, rest = "", text
+    while "$" in rest:
+        before, _, rest = rest.partition("$")
+        done += before
+        if rest.startswith("$"):
+            done, rest = done + "$", rest[1:]
+        elif rest.startswith("{"):
+            inner, rest = braced(rest, text)
+            done += expand(inner, variables, place)
+        elif name := NAME.match(rest):
+            done, rest = done + plain(name[0], variables, place), rest[name.end() :]
+        else:
+            done += "$"
+    return done + rest
+
+
+def braced(rest: str, text: str) -> tuple[str, str]:
+    """What stands between `{` and the `}` that closes it, and what follows."""
+    depth = 0
+    for index, character in enumerate(rest):
+        depth += (character == "{") - (character == "}")
+        if not depth:
+            return rest[1:index], rest[index + 1 :]
+    if (last := rest.rfind("}")) > 0:
+        return rest[1:last], rest[last + 1 :]
+    raise BadTemplate(f"invalid interpolation in {shorten(text)!r}: `${{` is not closed")
+
+
+def expand(inner: str, variables: Variables, place: Place | None) -> str:
+    name = NAME.match(inner)
+    operator = OPERATOR.match(inner, name.end()) if name else None
+    if not name or not operator and name.end() < len(inner):
+        raise BadTemplate(f"invalid interpolation `${{{shorten(inner)}}}`")
+    if not operator:
+        return plain(name[0], variables, place)
+    value, word = variables.get(name[0]), inner[operator.end() :]
+    present = bool(value) if operator[0].startswith(":") else value is not None
+    match operator[0][-1]:
+        case "-":
+            return str(value) if present else substitute(word, variables, place)
+        case "+":
+            return substitute(word, variables, place) if present else ""
+    if present:
+        return str(value)
+    reason = substitute(word, variables, place)
+    raise BadTemplate(f"required variable {name[0]} is missing a value{f': {reason}' if reason else ''}")
+
+
+def plain(name: str, variables: Variables, place: Place | None) -> str:
+    value = variables.get(name)
+    if value is None and place:
+        variables.blank.setdefault(name, place)
+    return value or ""
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def interpolated(node: Node, variables: Variables, mistakes: Mistakes, path: tuple[str | int, ...] = ()) -> Node:
+    """The tree with every text substituted; what holds no `$` is shared with the original."""
+    value = node.value
+    if type(value) is str and "$" in value:
+        try:
+            return Node(substitute(value, variables, node.place), node.place, node.tag)
+        except BadTemplate as error:
+            hint = "a literal dollar is written $$" if "invalid" in str(error) else "set it in the environment or in .env"
+            mistakes.at(node.place, dotted(path), str(error), hint)
+            return Node("", node.place, node.tag)
+    if type(value) is dict:
+        children = {k: interpolated(v, variables, mistakes, (*path, k)) for k, v in value.items()}
+        return Node(children, node.place, node.tag, node.keys)
+    if type(value) is list:
+        elements = [interpolated(v, variables, mistakes, (*path, i)) for i, v in enumerate(value)]
+        return Node(elements, node.place, node.tag)
+    return node

@@ -1,0 +1,91 @@
+"""A YAML value with its place; merging moves nodes about, and each keeps the place where it was written."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from ..errors import ManifestError, Where
+
+
+class Place(NamedTuple):
+    """Counted from one, as editors do."""
+
+    file: str
+    line: int
+    column: int
+
+
+class Node:
+    """One value; treated as immutable, since an anchor's node stands wherever its aliases do."""
+
+    __slots__ = ("value", "place", "tag", "keys")
+
+    def __init__(self, value: Any, place: Place, tag: str = "", keys: dict[str, Place] | None = None):
+        self.value = value  # dict[str, Node], list[Node], str, int, float, bool or None
+        self.place = place
+        self.tag = tag  # "", !reset or !override
+        self.keys = keys or {}  # of a mapping: where each key stands
+
+    def get(self, key: str) -> "Node | None":
+        return self.value.get(key) if type(self.value) is dict else None
+
+    def items(self) -> list[tuple[str, "Node"]]:
+        """Of a mapping; anything else has none."""
+        return list(self.value.items()) if type(self.value) is dict else []
+
+    def elements(self) -> list["Node"]:
+        """Of a list; anything else has none."""
+        return self.value if type(self.value) is list else []
+
+
+def raw(node: Node) -> Any:
+    """The plain data."""
+    value = node.value
+    if type(value) is dict:
+        return {key: raw(child) for key, child in value.items()}
+    return [raw(child) for child in value] if type(value) is list else value
+
+
+def where(place: Place, path: str = "") -> Where:
+    return Where(place.file, place.line, place.column, path)
+
+
+def dotted(steps: Iterable[str | int]) -> str:
+    """`services.web.ports[0]`."""
+    text = ""
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def locate(node: Node, steps: Sequence[str | int]) -> Place:
+    """Where a path leads, or as near to it as there are nodes."""
+    place = node.place
+    for step in steps:
+        match node.value:
+            case dict() as children if step in children:
+                node = children[step]
+            case list() as children if isinstance(step, int) and step < len(children):
+                node = children[step]
+            case _:
+                break
+        place = node.place
+    return place
+
+
+class Mistakes(list[ManifestError]):
+    """Every mistake of a run, in the order in which they are found."""
+
+    def at(
+        self, place: Place, path: str, message: str, hint: str = "", label: tuple[Place, str] | None = None
+    ) -> None:
+        second = (where(label[0]), label[1]) if label else None
+        self.append(ManifestError(message, hint, where(place, path), second))
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A hint with the word that was probably meant, else all that there are."""
+    known = sorted(words)
+    if near := get_close_matches(word.lower(), known, 1, 0.6):
+        return f"did you mean `{near[0]}`?"
+    return f"there are: {', '.join(known)}" if known else "there are none"

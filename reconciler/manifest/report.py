@@ -1,0 +1,87 @@
+"""A mistake as a good compiler tells it: the message, the source line, a caret under the token, a hint."""
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+from unicodedata import combining, east_asian_width
+
+from ..errors import ManifestError, ManifestErrors, Where
+
+TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#]+|.""")
+WIDEST = 120  # columns of source that are shown; of a longer line the part around the token
+LARGEST = 64 << 20
+
+Sources = Callable[[str], str]
+
+
+def from_disk(file: str) -> str:
+    """The text of a file, or nothing where it cannot be had: a report must not fail."""
+    try:
+        if not os.path.isfile(file) or os.path.getsize(file) > LARGEST:
+            return ""
+        with open(file, encoding="utf-8-sig", errors="replace") as opened:
+            return opened.read()
+    except (OSError, ValueError):
+        return ""
+
+
+def report(error: ManifestError, sources: Sources = from_disk) -> str:
+    """The mistake, or all of them with an empty line between; `sources` gives a file's text by its name."""
+    if isinstance(error, ManifestErrors):
+        return "\n\n".join(report(one, sources) for one in error.errors)
+    lines = [f"error: {error.message}"]
+    if error.where:
+        lines += snippet(error.where, "-->", "^", "", sources)
+    if error.label:
+        lines += snippet(error.label[0], ":::", "-", error.label[1], sources)
+    lines += [f"  hint: {error.hint}"] if error.hint else []
+    return "\n".join(printable(line) for line in lines)
+
+
+def snippet(where: Where, arrow: str, mark: str, words: str, sources: Sources) -> list[str]:
+    """The place and, where its text is at hand, the line with the token marked."""
+    note = f" {words}" if words else ""
+    source = sources(where.file).splitlines() if where.line else []
+    if not 0 < where.line <= len(source):
+        return [f"  {arrow} {where}{note}"]
+    line, column = window(source[where.line - 1], where.column - 1)
+    token = TOKEN.match(line, column)
+    length = width(token[0].removesuffix(":")) if token else 1
+    gutter = " " * len(str(where.line))
+    return [
+        f"{gutter} {arrow} {where}",
+        f"{gutter} |",
+        f"{where.line} | {line}".rstrip(),
+        f"{gutter} | {' ' * width(line[:column])}{mark * max(length, 1)}{note}",
+    ]
+
+
+def window(line: str, column: int) -> tuple[str, int]:
+    """At most WIDEST columns of a line, and where in them the column is."""
+    line = line.replace("\t", " ")
+    if len(line) <= WIDEST:
+        return line, column
+    start = max(0, min(column - WIDEST // 3, len(line) - WIDEST))
+    return line[start : start + WIDEST], column - start
+
+
+def width(text: str) -> int:
+    """Columns on a terminal."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: a manifest's text must not move the cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def as_json(error: ManifestError) -> dict[str, Any]:
+    """The mistake for programs."""
+    label = {**place(error.label[0]), "message": error.label[1]} if error.label else None
+    return {"message": error.message, "hint": error.hint, **place(error.where), "label": label}
+
+
+def place(where: Where | None) -> dict[str, Any]:
+    known = where or Where("")
+    return {"file": known.file, "line": known.line, "column": known.column, "path": known.path}

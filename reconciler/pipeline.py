@@ -1,0 +1,148 @@
+"""The straight line: load, observe, build, lower, plan, apply, verify.
+
+manifests/*.yaml
+     | load       text -> Manifest               what the user wrote
+     |            observe -> State, Facts        what stands                        [I/O]
+     | build      Manifest, Facts -> Topology    the Container Network Model, decided
+     | lower      Topology -> State              what this host's kernel should hold
+     | plan       live, desired -> Plan          what lies between
+     | apply      Plan -> kernel                                                    [I/O]
+     | verify     observe again; any difference left -> reconcile with the past
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from . import standing
+from .cnm.build import build
+from .cnm.topology import Topology
+from .core.plan import Plan, plan
+from .core.reconcile import Kernel, settle
+from .core.resource import DISRUPTIONS, Resource, State
+from .drivers import lower
+from .drivers.firewall import skeleton
+from .drivers.policy import router_guard
+from .errors import Refused
+from .facts import Facts
+from .kinds.marks import TABLE_PREFIX
+from .manifest.spec import Manifest, ProjectSpec
+
+
+class Host(Kernel, Protocol):
+    """A kernel with the host around it."""
+
+    def facts(self) -> Facts: ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """One run of the line up to its plan: everything that a reviewer could ask."""
+
+    manifest: Manifest
+    topology: Topology
+    live: State
+    desired: State
+    todo: Plan
+
+    @property
+    def removed(self) -> list[str]:
+        """Sandboxes and networks that would go."""
+        return sorted(
+            key
+            for key in self.live.keys() - self.desired.keys()
+            if key.startswith(("namespace ", "link host/"))
+        )
+
+    @property
+    def standing(self) -> int:
+        return sum(key.startswith(("namespace ", "link host/")) for key in self.live)
+
+
+def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
+    """The pure half of the line."""
+    topology = build(manifest, facts)
+    return topology, lower(topology)
+
+
+def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
+    """Everything up to the plan; reads the host and changes nothing."""
+    ours = host.observe(skeletons(manifest))
+    manifest = whole_truth(manifest, ours)
+    names = frozenset(project.name for project in manifest.projects)
+    topology, wanted = decide(manifest, standing.know(host.facts(), ours, names))
+    live = host.observe(wanted.values())
+    desired = {**standing.of_others(live, names), **wanted}
+    if not prune:
+        desired = {**live, **desired}
+    return Change(manifest, topology, live, desired, plan(live, desired))
+
+
+def skeletons(manifest: Manifest) -> Iterator[Resource]:
+    """The chains that the kernel is asked about: it tells whether they stand word for word."""
+    yield from router_guard((4, 6))
+    for project in manifest.projects:
+        yield from skeleton(TABLE_PREFIX + project.name, manifest.root)
+
+
+def whole_truth(manifest: Manifest, live: State) -> Manifest:
+    """A directory speaks for the projects last applied from it too: what left it is pruned."""
+    if not manifest.root:
+        return manifest
+    named = {project.name for project in manifest.projects}
+    left = [
+        name
+        for name, root in sorted(standing.roots(live).items())
+        if root == manifest.root and name not in named
+    ]
+    return replace(manifest, projects=(*manifest.projects, *map(empty, left)))
+
+
+def empty(project: str) -> ProjectSpec:
+    """A project of which nothing is wanted."""
+    return ProjectSpec(name=project)
+
+
+def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
+    """The manifest that wants nothing of these projects, or of those that `manifest` names."""
+    wanted = names or {project.name for project in manifest.projects}
+    return Manifest(projects=tuple(empty(name) for name in sorted(wanted)), root=manifest.root)
+
+
+def enact(change: Change, host: Host) -> None:
+    """Apply, verify, and on any failure return to what stood before."""
+    settle(change.todo, change.live, change.desired, host)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a person set as the most that an apply may do."""
+
+    digest: str = ""
+    removals: str = ""  # a number, or a percentage of what stands
+    disruption: str = ""
+
+
+def refuse(change: Change, limits: Limits) -> None:
+    """Raise Refused where the plan goes beyond the limits."""
+    if limits.digest and change.todo.digest != limits.digest:
+        raise Refused(
+            f"the plan is {change.todo.digest} now, not {limits.digest}: something moved since",
+            "look at `--plan` again",
+        )
+    if limits.removals and len(change.removed) > allowed(limits.removals, change.standing):
+        raise Refused(
+            f"{len(change.removed)} of {change.standing} networks and sandboxes would go, "
+            f"more than --max-removals {limits.removals}",
+            f"first of them: {change.removed[0]}",
+        )
+    if limits.disruption and DISRUPTIONS.index(change.todo.disruption) > DISRUPTIONS.index(limits.disruption):
+        raise Refused(
+            f"the plan disrupts running traffic ({change.todo.disruption}), "
+            f"more than --max-disruption {limits.disruption}",
+            "`--plan -o wide` shows the step",
+        )
+
+
+def allowed(removals: str, standing_now: int) -> float:
+    return standing_now * int(removals[:-1]) / 100 if removals.endswith("%") else int(removals)

@@ -1,0 +1,104 @@
+"""A topology for people and for scripts: what was decided, before the kernel comes into it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .cnm.topology import Network, Port, Subnet, Topology
+
+
+def as_text(topology: Topology) -> str:
+    return "".join(f"{row}\n" for row in rows(topology))
+
+
+def rows(topology: Topology) -> Iterator[str]:
+    ports: dict[str, list[Port]] = {}
+    for port in topology.ports:
+        ports.setdefault(port.sandbox, []).append(port)
+    for network in topology.networks:
+        flags = " internal" * network.spec.internal + " external" * network.standing
+        subnets, gateways = (
+            " ".join(filter(None, words)) for words in zip(*map(pair, network.subnets), strict=True)
+        )
+        yield f"network {network.name}  {network.spec.driver} {carrier(network)}  {subnets}{flags}"
+        yield f"  id {network.id[:12]}  mtu {network.mtu}  gateway {gateways}"
+        for endpoint in network.endpoints:
+            leads = "  default route" if endpoint.gateways else ""
+            ips = " ".join(ip for ip, _ in endpoint.addresses)
+            yield f"  {endpoint.sandbox} {endpoint.ifname}  {ips}  {endpoint.mac}{leads}"
+    for sandbox in topology.sandboxes:
+        yield f"sandbox {sandbox.name}  /run/netns/{sandbox.name}"
+        for port in ports.get(sandbox.name, []):
+            yield f"  {published(port)}"
+
+
+def carrier(network: Network) -> str:
+    """The bridge, or the parent with how it is used."""
+    if not (parent := network.parent):
+        return network.bridge
+    host = f" host {' '.join(parent.host)}" if parent.host else ""
+    return f"{parent.link} {parent.mode}" + f" {parent.flag}" * bool(parent.flag) + host
+
+
+def pair(subnet: Subnet) -> tuple[str, str]:
+    return subnet.cidr, subnet.gateway
+
+
+def published(port: Port) -> str:
+    def span(first: int) -> str:
+        return str(first) if port.count == 1 else f"{first}-{first + port.count - 1}"
+
+    host = (
+        f"[{port.host_ip}]"
+        if ":" in port.host_ip
+        else port.host_ip or ("0.0.0.0" if port.family == 4 else "[::]")
+    )
+    ip = f"[{port.ip}]" if port.family == 6 else port.ip
+    return f"{host}:{span(port.first)}/{port.protocol} -> {ip}:{span(port.target)}"
+
+
+def as_json(topology: Topology) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "projects": list(topology.projects),
+        "networks": [network_json(network) for network in topology.networks],
+        "sandboxes": [
+            {"name": s.name, "project": s.project, "path": f"/run/netns/{s.name}"} for s in topology.sandboxes
+        ],
+        "ports": [
+            {
+                "sandbox": p.sandbox,
+                "protocol": p.protocol,
+                "host_ip": p.host_ip,
+                "first": p.first,
+                "count": p.count,
+                "ip": p.ip,
+                "target": p.target,
+            }
+            for p in topology.ports
+        ],
+    }
+
+
+def network_json(network: Network) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "id": network.id,
+        "project": network.project,
+        "driver": network.spec.driver,
+        "scope": network.spec.scope,
+        "bridge": network.bridge,
+        "parent": network.parent.link if network.parent else "",
+        "mtu": network.mtu,
+        "internal": network.spec.internal,
+        "subnets": [{"subnet": s.cidr, "gateway": s.gateway} for s in network.subnets],
+        "endpoints": [
+            {
+                "sandbox": e.sandbox,
+                "interface": e.ifname,
+                "mac": e.mac,
+                "addresses": [f"{ip}/{prefix}" for ip, prefix in e.addresses],
+                "gateways": [gateway for gateway, _ in e.gateways],
+            }
+            for e in network.endpoints
+        ],
+    }

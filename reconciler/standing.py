@@ -1,0 +1,123 @@
+"""What our own live state tells to decisions: who owns what, which addresses and ports are held."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .core.resource import Resource, State
+from .facts import Child, Claim, Facts, Standing, Tagged
+from .kinds.address import Address
+from .kinds.link import Bridge, Link, Veth
+from .kinds.marks import HOST, TABLE_PREFIX
+from .kinds.namespace import Namespace
+from .kinds.nft import Chain, Element, Table
+from .kinds.parent import Ipvlan, Macvlan, Vlan
+
+SHARED = "host"  # the implicit project of what all share; it goes with the last one
+GUARDS = ("guard4", "guard6")
+
+
+def owners(live: State) -> Callable[[Any], str]:
+    """A function from a live resource to the project that it is of."""
+    homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
+    links = {r.name: getattr(r, "project", "") for r in live.values() if isinstance(r, Link) and r.ns == HOST}
+
+    def owner(resource: Any) -> str:
+        match resource:
+            case Table(name=table) | Chain(table=table) | Element(table=table):
+                return table.removeprefix(TABLE_PREFIX)
+            case Namespace(project=project) | Bridge(project=project):
+                return project
+            case _ if hasattr(resource, "table") and resource.noun == "map":
+                return resource.table.removeprefix(TABLE_PREFIX)
+            case _ if resource.place:
+                return homes.get(resource.place, SHARED)
+            case _:
+                return links.get(getattr(resource, "link", ""), getattr(resource, "project", "")) or SHARED
+
+    return owner
+
+
+def roots(live: State) -> dict[str, str]:
+    """Every project that stands, with the directory that it was last applied from."""
+    return {
+        r.name.removeprefix(TABLE_PREFIX): r.root
+        for r in live.values()
+        if isinstance(r, Table) and r.family == "inet" and r.name != TABLE_PREFIX + SHARED
+    }
+
+
+def of_others(live: State, projects: frozenset[str]) -> State:
+    """What belongs to projects that this run is not about: it stays as it is."""
+    owner = owners(live)
+    mine = projects | {SHARED}
+    return {key: r for key, r in live.items() if owner(r) not in mine}
+
+
+def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
+    """The host's facts, completed by what stands of ours."""
+    elements = [r for r in live.values() if isinstance(r, Element) and r.flow]
+    others = tuple(children(live, projects))
+    used = {child.parent for child in others} | {device.parent for device in host.links.values()}
+    return replace(
+        host,
+        leases=leases(live),
+        networks=networks(live),
+        ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
+        claims=tuple(claims(elements, projects)),
+        children=others,
+        tagged=tuple(tagged(live, used)),
+        guarded=tuple(f"chain inet/{TABLE_PREFIX}{SHARED}/{guard}" in live for guard in GUARDS),
+    )
+
+
+def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
+    held: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
+    homes = {(r.ns, r.name): r.bridge for r in live.values() if isinstance(r, Veth)}
+    homes |= {(r.ns, r.name): r.network for r in live.values() if isinstance(r, Macvlan | Ipvlan)}
+    for r in live.values():
+        if isinstance(r, Address) and r.ns != HOST:
+            held[r.ns, homes.get((r.ns, r.link), "")] += (r.ip,)
+    return held
+
+
+def networks(live: State) -> dict[str, Standing]:
+    addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for r in live.values():
+        if isinstance(r, Address) and r.ns == HOST:
+            addresses[r.link] += (f"{r.ip}/{r.prefix}",)
+    internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
+    return {
+        r.network: Standing(r.project, r.name, addresses[r.name], r.name in internal)
+        for r in live.values()
+        if isinstance(r, Bridge)
+    }
+
+
+def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]:
+    for element in elements:
+        project = element.table.removeprefix(TABLE_PREFIX)
+        if project not in projects and element.flow:
+            yield Claim(project, *element.flow)
+
+
+def children(live: State, projects: frozenset[str]) -> Iterator[Child]:
+    """The networks of other projects that stand on parents."""
+    seen = set()
+    for r in live.values():
+        if isinstance(r, Macvlan | Ipvlan) and r.project not in projects:
+            driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
+            seen.add(Child(r.project, r.network, r.parent, driver, r.mode, flag))
+    yield from sorted(seen)
+
+
+def tagged(live: State, used: set[str]) -> Iterator[Tagged]:
+    """Our 802.1Q links that somebody stands on who is not of this run."""
+    for r in live.values():
+        if isinstance(r, Vlan) and r.name in used:
+            yield Tagged(r.name, r.parent, r.tag, r.mtu)
+
+
+def count(state: State, kind: type[Resource]) -> int:
+    return sum(isinstance(r, kind) for r in state.values())

@@ -1,0 +1,199 @@
+"""Files ring through watchdog; what it is blind to is why every directory on the way is watched, and by inode.
+
+A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or reached through a
+symlink that now leads elsewhere goes on being watched where nobody looks.  So the whole chain of directories that leads
+to a PATH is watched too, and all of it is armed again when any (device, inode) in it has changed.
+"""
+
+import logging
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from .bell import Bell
+
+CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading rings nothing
+MOVES = {"created", "deleted", "moved"}
+IGNORED = ".git"  # where `git status` writes; what it means for the work tree rings there
+LINKS = 40  # MAXSYMLINKS of Linux
+
+
+class Step(NamedTuple):
+    """A directory on the way and the entry of it that leads on; "" is everything in it and below."""
+
+    directory: str
+    entry: str
+
+
+def way(path: str) -> Iterator[Step]:
+    """Every step from the root to `path`, through its symlinks; it ends where something is missing."""
+    todo, here, links = [part for part in os.path.abspath(path).split("/") if part], "/", 0
+    while todo:
+        name, todo = todo[0], todo[1:]
+        if name == "..":
+            here = os.path.dirname(here)
+            continue
+        yield Step(here, name)
+        ahead = os.path.join(here, name)
+        try:
+            target = os.readlink(ahead)
+        except OSError:
+            here = ahead
+            continue
+        if (links := links + 1) > LINKS:
+            return
+        here = "/" if target.startswith("/") else here
+        todo = [part for part in target.split("/") if part not in ("", ".")] + todo
+    if os.path.isdir(here):
+        yield Step(here, "")
+
+
+def ways(paths: Iterable[str]) -> dict[str, set[str]]:
+    """The directories to watch, with the entries that matter; links that stand in a tree have ways of their own."""
+    found: dict[str, set[str]] = {}
+    todo, seen = list(map(os.path.abspath, paths)), set()
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for step in way(path):
+            if os.path.isdir(step.directory):
+                found.setdefault(step.directory, set()).add(step.entry)
+            if not step.entry:
+                todo += (item.path for item in entries(step.directory) if item.is_symlink())
+    return found
+
+
+def entries(tree: str) -> Iterator[os.DirEntry[str]]:
+    """Everything below a directory, without what is git's."""
+    try:
+        with os.scandir(tree) as found:
+            items = list(found)
+    except OSError:
+        return
+    for item in items:
+        if item.name != IGNORED:
+            yield item
+            if item.is_dir(follow_symlinks=False):
+                yield from entries(item.path)
+
+
+def signature(paths: Iterable[str]) -> tuple[object, ...]:
+    """What changes whenever a file below `paths` does: equal before and after reading, and the reading was whole."""
+    return tuple(stamp(file) for path in paths for file in sorted({path, *(item.path for item in entries(path))}))
+
+
+def stamp(file: str) -> tuple[object, ...]:
+    try:
+        s = os.stat(file)
+    except OSError as error:
+        return file, error.errno
+    if stat.S_ISDIR(s.st_mode):
+        return file, s.st_dev, s.st_ino
+    return file, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
+
+
+def busy(paths: Iterable[str]) -> bool:
+    """Whether git is writing to a work tree that one of these is in: half a checkout is no revision."""
+    here = (Path(os.path.realpath(path)) for path in paths)
+    return any((folder / ".git/index.lock").exists() for path in here for folder in (path, *path.parents))
+
+
+class Entries(FileSystemEventHandler):
+    """Rings for some entries of one directory; for "" of it, for everything below."""
+
+    def __init__(self, ring: Callable[[str, object], None], directory: str, names: set[str]):
+        self.ring, self.directory, self.names = ring, directory, names
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in CHANGES:
+            return
+        for path in filter(None, (event.src_path, getattr(event, "dest_path", ""))):
+            first, *rest = os.path.relpath(os.fsdecode(path), self.directory).split("/")
+            gits = IGNORED in (first, *rest)
+            if first in self.names or ("" in self.names and not gits):
+                self.ring(os.fsdecode(path), event.is_directory and event.event_type in MOVES)
+                return
+
+
+class Files:
+    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has to look now and then."""
+
+    def __init__(self, bell: Bell, paths: Sequence[str]):
+        self.bell, self.paths, self.polling = bell, list(paths), ""
+        self._lock, self._armed = Lock(), ()
+        self._observer = None
+        logging.getLogger("watchdog").setLevel(logging.ERROR)  # an overflow is no news: those it lost came in a crowd
+        warnings.filterwarnings("ignore", module="watchdog")  # nor is a directory that it found twice
+
+    def arm(self) -> bool:
+        """Watch what the paths lead to now; true where that differs from what was watched."""
+        with self._lock:
+            wanted = ways(self.paths)
+            identity = tuple(sorted((d, *inode(t)) for d in wanted for t in (trees(d) if "" in wanted[d] else [d])))
+            if identity == self._armed:
+                return False
+            self._armed = identity
+            self._disarm()
+            self._watch(wanted, len({row[1:] for row in identity}))
+            return True
+
+    def _ring(self, path: str, stale: object) -> None:
+        if stale:
+            self._armed = ()  # a directory that was made anew may well have the inode of the one before
+        self.bell.ring("file", words=path)
+
+    def _watch(self, wanted: dict[str, set[str]], inodes: int) -> None:
+        self._observer = Observer()
+        self.polling = ""
+        try:
+            self._observer.start()
+            for directory, names in wanted.items():
+                self._observer.schedule(Entries(self._ring, directory, names), directory, recursive="" in names)
+        except FileNotFoundError:
+            self._armed = ()  # it went meanwhile: its parent rings, or the next look finds the change
+        except OSError as error:
+            self.polling = f"inotify: {error.strerror}"
+        else:
+            if watched() < inodes:  # watchdog is silent about directories below that it could not watch
+                self.polling = "inotify: fs.inotify.max_user_watches is reached"
+
+    def _disarm(self) -> None:
+        if self._observer and self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+    def close(self) -> None:
+        with self._lock:
+            self._disarm()
+
+
+def trees(directory: str) -> list[str]:
+    return [directory, *(item.path for item in entries(directory) if item.is_dir(follow_symlinks=False))]
+
+
+def inode(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def watched() -> int:
+    """How many inodes this process watches, as the kernel tells."""
+    count = 0
+    for fd in os.listdir("/proc/self/fdinfo"):
+        try:
+            count += Path(f"/proc/self/fdinfo/{fd}").read_text().count("inotify wd:")
+        except OSError:
+            continue
+    return count

@@ -1,0 +1,32 @@
+"""The loop: listen, take a turn, rest as long as the turn took."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .bell import STOP, Bell, Ring
+
+Turn = Callable[[Sequence[Ring]], float]
+
+
+def loop(bell: Bell, turn: Turn, ticks: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
+    """Call `turn` with every batch of rings until somebody rings STOP.
+
+    `turn` returns in how many seconds it wants another one at the latest.  `ticks` ring by themselves: kind
+    and seconds between.  Clocks are monotonic, so that nobody who sets the time can stop it or make it spin.
+    """
+    due = {kind: clock() + seconds for kind, seconds in ticks.items()}
+    wish = clock()
+    while True:
+        rings = bell.listen(max(min([wish, *due.values()]) - clock(), 0.0))
+        if any(ring.kind == STOP for ring in rings):
+            return
+        rings = (*rings, *ticking(due, ticks, clock()))
+        began = clock()
+        wish = clock() + max(turn(rings), 0.05)  # no wish makes this a busy loop
+        bell.rest(clock() - began)
+
+
+def ticking(due: dict[str, float], ticks: Mapping[str, float], now: float) -> Iterator[Ring]:
+    for kind in [kind for kind, at in due.items() if at <= now]:
+        due[kind] = now + ticks[kind]
+        yield Ring(kind)

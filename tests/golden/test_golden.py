@@ -1,0 +1,52 @@
+"""Golden cases: every example in manifests/, and tests/golden/DRIVER/CASE; a change of behaviour is a diff of text.
+
+`pytest --update-golden` rewrites them; look at what it changed.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler import show
+from reconciler.core import render
+from reconciler.core.plan import plan
+from reconciler.facts import Facts
+from reconciler.manifest.load import load
+from reconciler.pipeline import decide
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CASES = {
+    **{f"manifests/{path.stem}": path for path in sorted((ROOT / "manifests").glob("*.yaml"))},
+    **{str(path.parent.relative_to(HERE)): path for path in sorted(HERE.glob("*/*/manifest.yaml"))},
+}
+HOST = Facts(name="host", machine="0" * 32, nameservers=("192.0.2.53",))
+
+
+def texts(path: Path) -> dict[str, str]:
+    """What a manifest becomes on an empty host, stage by stage."""
+    topology, desired = decide(load([path.relative_to(ROOT)]), HOST)
+    todo = plan({}, desired)
+    return {
+        "topology.txt": show.as_text(topology),
+        "state.txt": render.listing(desired),
+        "plan.txt": f"{render.text(todo)}{render.summary(todo)}\n",
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case, update_golden, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    folder = HERE / case
+    for name, text in texts(CASES[case]).items():
+        file = folder / name
+        if update_golden:
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        assert file.exists(), f"{file} is missing: run pytest --update-golden and look at it"
+        assert text == file.read_text()
+
+
+def test_no_golden_case_is_left_over():
+    known = {HERE / case for case in CASES}
+    assert {path.parent for path in HERE.glob("*/*/topology.txt")} <= known

@@ -1,0 +1,229 @@
+"""The command as scripts see it: modes, exit codes, limits, and what is printed where."""
+
+import json
+import os
+
+import pytest
+
+from tests.netns.lab import ENVIRONMENT, command
+from tests.netns.samples import MORE, OTHER, WEB
+
+
+def test_plan_is_the_default_mode_and_changes_nothing(lab):
+    before = lab.snapshot()
+    result = lab.succeed(lab.reconcile(lab.write(WEB)))
+    assert "br-t-n" in result.out
+    assert lab.snapshot() == before
+    assert not os.path.exists("/run/netns")
+
+
+def test_exit_code_tells_of_changes(lab):
+    assert lab.plan(WEB, "--exit-code").rc == 2
+    lab.apply(WEB)
+    assert lab.plan(WEB, "--exit-code").rc == 0
+    assert lab.plan(MORE, "--exit-code").rc == 2
+
+
+def test_status_tells_whether_it_is_in_sync(lab):
+    lab.apply(WEB)
+    file = lab.files / "t.yaml"
+    assert lab.reconcile("--status", file).rc == 0
+    lab.run("nft delete table inet reconciler-t")
+    assert lab.reconcile("--status", file).rc == 2
+
+
+def test_the_shape_of_json(lab):
+    plan = lab.plan(WEB, "-o", "json").json
+    assert plan["schema_version"] == 1
+    assert plan["digest"] and "revision" in plan
+    assert plan.get("projects") == ["t"] or plan.get("project") == "t"
+    assert {"create", "update", "replace", "delete", "unchanged"} <= plan["summary"].keys()
+    assert plan["summary"]["create"] == len(plan["steps"])
+    for step in plan["steps"]:
+        assert {"op", "kind", "key", "because", "disruption", "origin", "before", "after"} <= step.keys()
+    origin = next(step["origin"] for step in plan["steps"] if step["key"] == "link t-web/eth0")
+    assert origin["file"].endswith("t.yaml") and origin["line"] == 6 and origin["column"] > 0
+
+
+def test_json_of_an_apply_and_of_an_error_is_one_object(lab):
+    assert lab.apply(WEB, "-o", "json").json["summary"]["create"] > 5
+    assert json.loads(lab.try_apply("{name: t, networks: {n: {driver: nope}}}", "-o", "json").err)
+
+
+def test_shell_is_commands_that_do_the_same(lab):
+    """What `-o shell` prints, run by a shell, leaves nothing to plan but what no command can say."""
+    script = lab.succeed(lab.plan(WEB, "-o", "shell")).out
+    assert "ip netns add t-web" in script and "nft " in script and "ip link add br-t-n type bridge" in script
+    lab.run(["sh", "-n"], input=script)
+
+
+def test_stdout_has_the_result_and_stderr_the_errors(lab):
+    assert lab.apply(WEB).err == ""
+    result = lab.try_apply("{name: t, networks: {n: {driver: nope}}}")
+    assert result.out == "" and "nope" in result.err
+
+
+def test_quiet_prints_nothing(lab):
+    result = lab.apply(WEB, "-q")
+    assert (result.out, result.err) == ("", "")
+
+
+def test_no_colours_where_no_terminal_is(lab):
+    assert "\033[" not in lab.plan(WEB).out
+    assert "\033[" in lab.plan(WEB, "--color", "always").out
+
+
+def test_explain_tells_everything_about_one_resource(lab):
+    lab.apply(WEB)
+    file = lab.files / "t.yaml"
+    result = lab.succeed(lab.reconcile("--explain", "link host/br-t-n", file))
+    assert "t.yaml:4" in result.out and "in sync" in result.out
+    assert lab.reconcile("--explain", "link host/nope", file).rc == 64
+
+
+def test_show_prints_what_was_decided(lab):
+    text = lab.succeed(lab.reconcile("--show", lab.write(WEB))).out
+    assert "t-web" in text and "8080" in text and "10.91.0." in text
+    assert lab.succeed(lab.reconcile("--show", lab.write(WEB), "-o", "json")).json
+
+
+def test_a_manifest_from_standard_input(lab):
+    lab.succeed(lab.reconcile("--apply", "-", input=WEB))
+    assert lab.namespaces() == ["t-db", "t-web"]
+
+
+# exit codes
+
+
+@pytest.mark.parametrize("arguments", ["--nonsense", "apply", "--apply --plan", "--only", "-o yaml"])
+def test_wrong_usage_is_64(lab, arguments):
+    result = lab.reconcile(*arguments.split())
+    assert result.rc == 64 and "Traceback" not in result.err, result
+
+
+def test_a_file_that_is_not_there_is_one_sentence(lab):
+    result = lab.reconcile("--plan", "/nowhere.yaml")
+    assert result.rc in (64, 65) and "/nowhere.yaml" in result.err and "Traceback" not in result.err, result
+
+
+def test_a_mode_without_dashes_gets_a_hint(lab):
+    assert "--apply" in lab.reconcile("apply").err
+
+
+@pytest.mark.parametrize(
+    ("manifest", "place"),
+    [
+        ("name: t\nnetworks:\n  n: {driver: nope}\n", "t.yaml:3"),
+        ("name: t\nnetworks:\n  n: {drivr: bridge}\n", "t.yaml:3"),
+        ("name: t\ncontainers:\n  a: {networks: [nope]}\n", "t.yaml:3"),
+        ("name: t\nname: u\n", "t.yaml:2"),
+        ("name: t\ncontainers: [\n", "t.yaml:"),
+        ("name: t\ncontainers:\n  '../x': {}\n", "t.yaml:3"),
+        ("name: t\ncontainers:\n  'a;reboot': {}\n", "t.yaml:3"),
+        ("name: t\nnetworks:\n  n: {bridge_name: 'a/b'}\n", "t.yaml:3"),
+        ("name: t\nnetworks:\n  n: {bridge_name: 'br%d'}\n", "t.yaml:3"),
+        ("name: t\nnetworks:\n  n: {bridge_name: 'much-too-long-a-name'}\n", "t.yaml:3"),
+        ("name: t\nnetworks:\n  n: {mtu: 10}\n", "t.yaml:3"),
+    ],
+    ids=[
+        "driver",
+        "unknown_key",
+        "unknown_network",
+        "duplicate_key",
+        "syntax",
+        "path_in_a_name",
+        "shell_in_a_name",
+        "slash",
+        "percent",
+        "length",
+        "mtu",
+    ],
+)
+def test_an_invalid_manifest_is_65_with_its_place(lab, manifest, place):
+    lab.refused(manifest, place)
+
+
+def test_all_mistakes_are_told_together(lab):
+    result = lab.refused("name: t\nnetworks:\n  n: {driver: nope}\n  m: {mtu: x}\n")
+    assert "t.yaml:3" in result.err and "t.yaml:4" in result.err
+
+
+def test_without_permission_it_is_77_and_one_sentence(lab):
+    result = lab.run(["unshare", "-U", *command("--apply", lab.write(WEB))], check=False, env=ENVIRONMENT)
+    assert result.rc == 77, result
+    assert "Traceback" not in result.err
+
+
+def test_validate_needs_no_permission(lab):
+    lab.run(["unshare", "-U", *command("--validate", lab.write(WEB))], env=ENVIRONMENT)
+
+
+# limits
+
+
+def test_only_applies_the_plan_that_was_reviewed(lab):
+    digest = lab.plan(WEB, "-o", "json").json["digest"]
+    lab.apply(WEB, "--only", digest)
+    assert lab.planned(WEB) == []
+
+
+def test_only_refuses_a_stale_plan(lab):
+    digest = lab.plan(WEB, "-o", "json").json["digest"]
+    lab.apply("{name: t, networks: {n: {}}}")
+    before = lab.snapshot()
+    result = lab.try_apply(WEB, "--only", digest)
+    assert result.rc == 1 and digest in result.err
+    assert lab.snapshot() == before
+
+
+def test_out_saves_the_plan(lab):
+    lab.plan(WEB, "--out", lab.files / "plan.json")
+    saved = json.loads((lab.files / "plan.json").read_text())
+    assert saved["digest"] == lab.plan(WEB, "-o", "json").json["digest"]
+
+
+@pytest.mark.parametrize(("limit", "rc"), [("0", 1), ("1", 0), ("10%", 1), ("90%", 0)])
+def test_max_removals(lab, limit, rc):
+    lab.apply(MORE)
+    assert lab.try_apply(WEB, "--max-removals", limit).rc == rc
+    assert ("t-cache" in lab.namespaces()) is (rc == 1)
+
+
+@pytest.mark.parametrize(("limit", "rc"), [("none", 1), ("link", 1), ("recreate", 0)])
+def test_max_disruption(lab, limit, rc):
+    lab.apply(MORE)
+    assert lab.try_apply(WEB, "--max-disruption", limit).rc == rc
+
+
+def test_no_prune_leaves_what_is_no_longer_declared(lab):
+    lab.apply(MORE)
+    lab.apply(WEB, "--no-prune")
+    assert "t-cache" in lab.namespaces()
+    lab.apply(WEB)
+    assert "t-cache" not in lab.namespaces()
+
+
+def test_environment_twins(lab):
+    environment = {**ENVIRONMENT, "RECONCILE_EXIT_CODE": "1"}
+    assert lab.run(command("--plan", lab.write(WEB)), check=False, env=environment).rc == 2
+
+
+# directories
+
+
+def test_a_directory_is_the_whole_truth_for_its_projects(lab):
+    lab.write(WEB, "dir/t.yaml")
+    lab.write(OTHER, "dir/o.yaml")
+    lab.succeed(lab.reconcile("--apply", lab.files / "dir"))
+    assert lab.namespaces() == ["o-db", "o-web", "t-db", "t-web"]
+    (lab.files / "dir/o.yaml").unlink()
+    lab.succeed(lab.reconcile("--apply", lab.files / "dir"))
+    assert lab.namespaces() == ["t-db", "t-web"]
+
+
+def test_a_file_is_the_truth_for_its_project_alone(lab):
+    lab.write(WEB, "dir/t.yaml")
+    lab.write(OTHER, "dir/o.yaml")
+    lab.succeed(lab.reconcile("--apply", lab.files / "dir"))
+    lab.succeed(lab.reconcile("--apply", lab.files / "dir/t.yaml"))
+    assert lab.namespaces() == ["o-db", "o-web", "t-db", "t-web"]

@@ -1,0 +1,54 @@
+"""What somebody changed by hand is seen by the plan and put right by the next apply."""
+
+import pytest
+
+from tests.netns.samples import WEB
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "nft flush ruleset",
+        "nft delete table inet reconciler-t",
+        "nft delete table bridge reconciler-t",
+        "ip link del br-t-n",
+        "ip link set br-t-n down",
+        "ip addr flush dev br-t-n",
+        "ip netns del t-web",
+        "ip -n t-web addr flush dev eth0",
+        "ip -n t-web route del default",
+        "ip -n t-web link set eth0 down",
+        "ip -n t-web link del eth0",
+        "ip link set br-t-n mtu 1300",
+        "ip link set dev br-t-n address 02:11:22:33:44:55",
+        "umount /run/netns/t-web",
+        "rm -r /etc/netns/t-web",
+        "ip rule flush",
+    ],
+)
+def test_is_repaired(lab, command):
+    lab.apply(WEB)
+    before = lab.rules()
+    lab.run(command)
+    if command == "ip rule flush":
+        lab.ip("rule add pref 32766 lookup main\nrule add pref 32767 lookup default")
+    assert lab.planned(WEB) != []
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []
+    assert lab.rules() == before
+    lab.serve("t-web", 80)
+    for address in ("198.51.100.1", "2001:db8:1::1"):
+        assert lab.ask("R", address, 8080)
+
+
+def test_the_state_directory_may_be_lost(lab):
+    lab.apply(WEB)
+    lab.run("rm -rf /var/lib/reconciler /run/reconciler")
+    assert lab.planned(WEB) == []
+    lab.apply(WEB)
+
+
+def test_a_read_only_state_directory_is_no_reason_to_fail(lab):
+    lab.run("mount -t tmpfs -o ro none /var/lib")
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []

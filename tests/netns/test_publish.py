@@ -1,0 +1,269 @@
+"""Published ports: who reaches them from where, in which syntax, and what stands in their way."""
+
+import re
+import socket
+
+import pytest
+
+from tests.netns.lab import HOST4, HOST6, REMOTE4, REMOTE6, Lab
+from tests.netns.samples import web
+
+EVERYWHERE = """
+name: t
+networks: {n: {enable_ipv6: true}, m: {enable_ipv6: true}}
+containers:
+  web: {networks: [n], ports: %s}
+  near: {networks: [n]}
+  far: {networks: [m]}
+""" % ["8080:80", "8080:80/udp", "127.0.0.1:8081:80", "9000-9002:9000-9002", "9100-9102:80"]
+
+
+@pytest.fixture(scope="module")
+def published(netfiltered: Lab) -> Lab:
+    netfiltered.run("ip addr add 198.51.100.7/24 dev uplink")
+    netfiltered.apply(EVERYWHERE)
+    netfiltered.serve("t-web", 80, 9000, 9001, 9002)
+    netfiltered.serve("t-web", 80, proto="udp")
+    return netfiltered
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize(
+    ("who", "address"),
+    [
+        ("R", HOST4),
+        ("R", HOST6),
+        ("R", "198.51.100.7"),
+        ("", HOST4),
+        ("", HOST6),
+        ("", "127.0.0.1"),
+        ("", "127.0.0.2"),
+        ("", "198.51.100.7"),
+        ("t-web", HOST4),
+        ("t-web", HOST6),
+        ("t-near", HOST4),
+        ("t-near", HOST6),
+        ("t-far", HOST4),
+        ("t-far", HOST6),
+    ],
+)
+def test_is_answered(published, who, address, proto):
+    assert (published.ask(who, address, 8080, proto) or "").startswith("t-web ")
+
+
+@pytest.mark.parametrize("who", ["t-web", "t-near", "t-far"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_is_answered_at_the_containers_own_gateway(published, who, family):
+    bridge = "br-t-m" if who == "t-far" else "br-t-n"
+    gateway = published.addresses("", bridge, family)[0].split("/")[0]
+    assert (published.ask(who, gateway, 8080) or "").startswith("t-web ")
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize(("address", "client"), [(HOST4, REMOTE4), (HOST6, REMOTE6)])
+def test_the_clients_address_is_kept(published, address, client, proto):
+    assert published.ask("R", address, 8080, proto) == f"t-web {client}"
+
+
+@pytest.mark.parametrize("port", [9000, 9001, 9002])
+@pytest.mark.parametrize("address", [HOST4, HOST6])
+def test_every_port_of_a_range_leads_to_its_own(published, address, port):
+    assert published.ask("R", address, port) == f"t-web {REMOTE6 if ':' in address else REMOTE4}"
+
+
+def test_a_range_of_host_ports_for_one_target_takes_one_of_them(published):
+    answers = published.ask_all([("R", HOST4, port) for port in (9100, 9101, 9102)])
+    assert sum(answer is not None for answer in answers) == 1
+
+
+def test_ports_beside_a_range_are_closed(published):
+    published.silent(
+        ("R", HOST4, 8999), ("R", HOST4, 9003), ("R", HOST6, 9003), ("R", HOST4, 8081), ("R", HOST4, 80)
+    )
+
+
+def test_a_port_on_127_0_0_1_answers_the_host_alone(published):
+    assert published.ask("", "127.0.0.1", 8081)
+    published.silent(("R", HOST4, 8081), ("", HOST4, 8081), ("t-near", HOST4, 8081), ("t-far", HOST4, 8081))
+
+
+@pytest.mark.parametrize("port", [8080, 8081])
+def test_ipv6_loopback_refuses_at_once_so_that_clients_fall_back(published, port):
+    with socket.socket(socket.AF_INET6) as sock:
+        sock.settimeout(1)
+        with pytest.raises(ConnectionRefusedError):
+            sock.connect(("::1", port))
+
+
+def test_localhost_by_name_works_with_a_client_that_falls_back(published):
+    assert published.run(
+        ["curl", "-s", "-m", "2", "--http0.9", "http://localhost:8080"], check=False
+    ).out.startswith("t-web")
+
+
+def test_no_process_serves_a_port(published):
+    listening = published.run("ss -Hlntu").out
+    assert ":8080" not in listening and ":9000" not in listening
+
+
+def test_a_plan_after_apply_is_empty(published):
+    assert published.planned(EVERYWHERE) == []
+
+
+# syntax
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "8080:80",
+        "8080:80/tcp",
+        "0.0.0.0:8080:80",
+        f"{HOST4}:8080:80",
+        "8080-8080:80-80",
+        {"target": 80, "published": 8080},
+        {"target": 80, "published": "8080", "protocol": "tcp", "mode": "host"},
+        {"target": 80, "published": 8080, "host_ip": HOST4},
+    ],
+    ids=str,
+)
+def test_syntax(lab, written):
+    lab.apply(web(written, network=""))
+    lab.serve("t-web", 80)
+    assert lab.ask("R", HOST4, 8080) == f"t-web {REMOTE4}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["80:", "70000:80", "0:0", "a:80", "abcd:8080:80", "8080:80/icmp", "8000-8002:80-81", "80-70:80"],
+)
+def test_wrong_syntax_is_refused(lab, written):
+    lab.refused(web(written), "t.yaml:5")
+
+
+def test_ipv6_host_address(lab):
+    lab.apply(web(f"[{HOST6}]:8080:80"))
+    lab.serve("t-web", 80)
+    assert lab.ask("R", HOST6, 8080) == f"t-web {REMOTE6}"
+    lab.silent(("R", HOST4, 8080))
+
+
+def test_a_port_on_one_of_several_host_addresses(lab):
+    lab.ip("addr add 198.51.100.7/24 dev uplink")
+    lab.apply(web("198.51.100.7:8080:80"))
+    lab.serve("t-web", 80)
+    assert lab.ask("R", "198.51.100.7", 8080)
+    lab.silent(("R", HOST4, 8080), ("R", HOST6, 8080), ("", "127.0.0.1", 8080))
+
+
+def test_two_containers_share_a_port_on_two_addresses(lab):
+    lab.ip("addr add 198.51.100.7/24 dev uplink")
+    lab.apply(web(f"{HOST4}:8080:80", more="  api: {networks: [n], ports: ['198.51.100.7:8080:80']}"))
+    lab.serve("t-web", 80)
+    lab.serve("t-api", 80)
+    assert lab.ask("R", HOST4, 8080) == f"t-web {REMOTE4}"
+    assert lab.ask("R", "198.51.100.7", 8080) == f"t-api {REMOTE4}"
+
+
+def test_distinct_loopback_addresses_for_two_containers(lab):
+    lab.apply(web("127.0.0.2:8080:80", more="  api: {networks: [n], ports: ['127.0.0.3:8080:80']}"))
+    lab.serve("t-web", 80)
+    lab.serve("t-api", 80)
+    assert (lab.ask("", "127.0.0.2", 8080) or "").startswith("t-web")
+    assert (lab.ask("", "127.0.0.3", 8080) or "").startswith("t-api")
+
+
+def test_tcp_and_udp_of_one_number_go_to_different_containers(lab):
+    lab.apply(web("53:53/udp", more="  api: {networks: [n], ports: ['53:53/tcp']}"))
+    lab.serve("t-web", 53, proto="udp")
+    lab.serve("t-api", 53)
+    assert lab.ask("R", HOST4, 53, "udp") == f"t-web {REMOTE4}"
+    assert lab.ask("R", HOST4, 53) == f"t-api {REMOTE4}"
+
+
+def test_the_default_host_address_of_a_network(lab):
+    lab.apply(web("8080:80", network="driver_opts: {com.docker.network.bridge.host_binding_ipv4: 127.0.0.1}"))
+    lab.serve("t-web", 80)
+    assert lab.ask("", "127.0.0.1", 8080)
+    lab.silent(("R", HOST4, 8080))
+
+
+def chosen_port(lab: Lab) -> int:
+    """The host port of the only mapping."""
+    return int(re.findall(r"tcp \. (\d{5}) : ", lab.rules("inet reconciler-t"))[0])
+
+
+@pytest.mark.parametrize("written", ["80", "127.0.0.1::80"])
+def test_a_random_port_is_stable(lab, written):
+    lab.apply(web(written, network=""))
+    chosen = chosen_port(lab)
+    lab.serve("t-web", 80)
+    assert lab.ask("", "127.0.0.1", chosen)
+    lab.apply(web(written, network="", more="  other: {networks: [n], ports: ['81', '82']}"))
+    assert lab.ask("", "127.0.0.1", chosen)
+    assert lab.planned(web(written, network="", more="  other: {networks: [n], ports: ['81', '82']}")) == []
+
+
+def test_a_large_range_is_one_element(lab):
+    lab.apply(web("10000-20000:10000-20000", network=""))
+    assert lab.rules("inet reconciler-t").count("10000-20000") == 1
+    lab.serve("t-web", 10000, 14321, 20000)
+    for port in (10000, 14321, 20000):
+        assert lab.ask("R", HOST4, port) == f"t-web {REMOTE4}"
+    lab.silent(("R", HOST4, 9999), ("R", HOST4, 20001))
+
+
+def test_a_shifted_range(lab):
+    lab.apply(web("8000-8003:9000-9003", network=""))
+    lab.serve("t-web", 9000, 9003)
+    assert lab.ask("R", HOST4, 8000) and lab.ask("R", HOST4, 8003)
+    lab.silent(("R", HOST4, 8001), ("R", HOST4, 8004))
+
+
+def test_the_rules_do_not_grow_with_the_ports(lab):
+    def chains(*ports: str) -> str:
+        lab.apply(web(*ports))
+        return lab.run("nft --stateless --terse list ruleset").out
+
+    assert chains("8080:80") == chains(*(f"{8000 + i}:{9000 + i}" for i in range(40)))
+
+
+def test_sctp(lab):
+    try:
+        with lab.inside(""):
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132).close()
+    except OSError:
+        pytest.skip("this kernel has no SCTP (CONFIG_IP_SCTP)")
+    lab.apply(web("8080:80/sctp"))
+    with lab.inside("t-web"):
+        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
+        server.bind(("0.0.0.0", 80))
+        server.listen()
+    with lab.inside("R"), socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132) as client:
+        client.settimeout(3)
+        client.connect((HOST4, 8080))
+
+
+def test_an_sctp_association_is_translated(lab):
+    """Without SCTP sockets an INIT chunk shows whether the port is mapped (conntrack has its own switch)."""
+    from tests.netns.frames import Sniffer
+
+    lab.apply(web("8080:80/sctp", network=""))
+    init = bytes.fromhex("01 00 0014 c0ffee99 0000ffff 0001 0001 00000001".replace(" ", ""))
+    head = (40000).to_bytes(2, "big") + (8080).to_bytes(2, "big") + bytes(4)
+    packet = head + crc32c(head + bytes(4) + init).to_bytes(4, "little") + init
+    with Sniffer(lab, "t-web", "eth0") as sniffer, lab.inside("R"):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+        raw.sendto(packet, (HOST4, 0))
+        raw.close()
+    seen = [frame for frame in sniffer.frames if bytes.fromhex("c0ffee99") in frame]
+    assert seen and seen[0][34:38] == (40000).to_bytes(2, "big") + (80).to_bytes(2, "big")
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data[:8] + data[12:]:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

@@ -1,0 +1,203 @@
+"""Random states that a Linux host could hold, drawn so that any two of them share most of their keys."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from reconciler.core.resource import Fixed, Resource, State, state
+from reconciler.kinds.address import Address
+from reconciler.kinds.file import File
+from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.marks import HOST
+from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.nft import Chain, Element, Map, Table
+from reconciler.kinds.parent import Macvlan, Vlan
+from reconciler.kinds.route import Route
+from reconciler.kinds.rule import Rule
+from reconciler.kinds.sysctl import Forwarding, Sysctl
+
+PICKS = 100  # more than a state takes
+FOREIGN = (
+    Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
+    Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
+    Route(ns=HOST, dst="192.168.0.0/16", kind="blackhole"),
+    Rule(family="inet", priority="50", action="lookup", table="50"),
+    Namespace(name="cni-1234", project=""),
+    Table(family="ip", name="filter"),
+    Chain(
+        family="ip", table="filter", name="FORWARD", hook="type filter hook forward priority 0; policy drop;"
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged(Bridge):
+    """A bridge with something that no bridge can change in place: it is replaced under its ports."""
+
+    protocol: Fixed[str] = "802.1Q"
+
+
+class Picks:
+    """Decisions read off a string of bytes; 0 takes the first option, and shrinking leads there."""
+
+    def __init__(self, data: bytes):
+        self._data = iter(data)
+
+    def of(self, *options):
+        return options[next(self._data, 0) % len(options)]
+
+
+def state_of(data: bytes) -> State:
+    picks = Picks(data)
+    switches = list(host(picks))
+    bridges = {r.name for r in switches if isinstance(r, Bridge | Vlan)}
+    return state(*switches, *firewall(picks), *sandboxes(picks, bridges), *policy(picks))
+
+
+def edited(data: bytes, edits: dict[int, int]) -> bytes:
+    return bytes(edits.get(index, byte) for index, byte in enumerate(data))
+
+
+seeds = st.binary(min_size=PICKS, max_size=PICKS)
+states = seeds.map(state_of)
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> tuple[State, State]:
+    """From a state to another: a few edits away, or wholly different."""
+    before = draw(seeds)
+    few = st.dictionaries(st.integers(0, PICKS - 1), st.integers(0, 255), min_size=1, max_size=6)
+    after = draw(seeds | few.map(lambda edits: edited(before, edits)))
+    return state_of(before), state_of(after)
+
+
+def host(picks: Picks) -> Iterator[Resource]:
+    for n in (1, 2):
+        kind, mac, mtu = picks.of(None, Bridge, Tagged), picks.of("02::1", "02::2"), picks.of(1500, 9000)
+        more = {"protocol": picks.of("802.1Q", "802.1ad")}
+        prefix, six, setting, via = (
+            picks.of(24, 16),
+            picks.of("", "64"),
+            picks.of(None, "0", "1"),
+            picks.of(77, 78),
+        )
+        if not kind:
+            continue
+        name = f"br{n}"
+        yield kind(
+            ns=HOST, name=name, project="p", network="n", mac=mac, mtu=mtu, **(more if kind is Tagged else {})
+        )
+        yield Address(ns=HOST, link=name, ip=f"10.{n}.0.1", prefix=prefix)
+        yield Route(ns=HOST, dst=f"10.9{n}.0.0/16", link=name, via=f"10.{n}.0.{via}", src=f"10.{n}.0.1")
+        if six:
+            yield Address(ns=HOST, link=name, ip=f"fd00:{n}::1", prefix=int(six))
+        if setting:
+            yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value=setting, link=name)
+
+
+    if tag := picks.of(0, 50, 51):
+        yield Vlan(ns=HOST, name="up0.5", parent="up0", tag=tag)
+    if tag and (address := picks.of("", "10.5.0.1", "10.5.0.2")):
+        common = {"project": "p", "network": "n", "parent": "up0.5"}
+        yield Macvlan(ns=HOST, name="shim", mode="bridge", mac=picks.of("02::3", "02::4"), **common)
+        yield Address(ns=HOST, link="shim", ip=address, prefix=32)
+        yield Route(ns=HOST, dst="10.5.0.9/32", link="shim", src=address)
+
+
+def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
+    for n in (1, 2, 3):
+        project, owner = picks.of("", "p", "q"), picks.of("p", "q")
+        links = [list(endpoint(picks, f"c{n}", end, bridges)) for end in (0, 1)]
+        hosts, setting = picks.of("", "one", "two\nlines"), picks.of("", "0", "1")
+        if not project:
+            continue
+        yield Namespace(name=f"c{n}", project=owner)
+        for resources in links:
+            yield from resources
+        if hosts:
+            yield File(ns=f"c{n}", path=f"/etc/netns/c{n}/hosts", content=hosts)
+        if setting:
+            yield Sysctl(ns=f"c{n}", name="net/ipv4/ip_default_ttl", value=setting)
+
+
+def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Resource]:
+    """`eth0` or `eth1`, on a bridge where the state has it, else alone."""
+    net, name, generation = picks.of(0, 1, 2, 3), f"eth{end}", picks.of("a", "b")
+    number = 10 * int(ns[1:]) + end
+    host_name, number = f"v{number}{generation}", number + picks.of(0, 100)
+    mtu, prefix, six, gateway = (
+        picks.of(1500, 1400),
+        picks.of(24, 16),
+        picks.of(False, True),
+        picks.of(1, 254),
+    )
+    metric, disabled = picks.of(0, 7), picks.of("", "0", "1")
+    if not net:
+        return
+    common = {"ns": ns, "name": name, "project": "p", "mac": f"02::{number}", "mtu": mtu}
+    if net == 3 and "up0.5" in bridges:
+        mode = "bridge" if host_name.endswith("a") else "vepa"
+        yield Macvlan(network="n", parent="up0.5", mode=mode, **common)
+    else:
+        yield Veth(host_name=host_name, bridge=f"br{net}" if f"br{net}" in bridges else "", **common)
+    here, six_here = f"10.{net}.0.{number}", f"fd00:{net}::{number}"
+    yield Address(ns=ns, link=name, ip=here, prefix=prefix)
+    yield Route(
+        ns=ns, dst=f"10.20{end}.0.0/16", link=name, via=f"10.{net}.0.{gateway}", src=here, metric=metric
+    )
+    if six:
+        yield Address(ns=ns, link=name, ip=six_here, prefix=64 + prefix)
+        yield Route(ns=ns, dst=f"fd0{end}::/16", link=name, src=six_here, metric=1024 + metric)
+    if disabled:
+        yield Sysctl(ns=ns, name=f"net/ipv6/conf/{name}/accept_ra", value=disabled, link=name)
+
+
+def policy(picks: Picks) -> Iterator[Resource]:
+    for family, priority in (("inet", "1090"), ("inet", "1091"), ("inet6", "1090")):
+        action, table, mark = picks.of("", "lookup", "nop"), picks.of("109", "110"), picks.of(0, 1 << 24)
+        if action:
+            yield Rule(
+                family=family,
+                priority=priority,
+                action=action,
+                table=table * (action == "lookup"),
+                mark=mark,
+                mask=mark,
+            )
+    if kind := picks.of("", "prohibit", "unreachable"):
+        yield Route(ns=HOST, table="109", dst="10.1.0.0/24", kind=kind)
+    for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+        if value := picks.of("", "0", "1"):
+            yield Forwarding(ns=HOST, name=name, value=value)
+
+
+def firewall(picks: Picks) -> Iterator[Resource]:
+    for project in ("p", "q"):
+        root = picks.of(None, "/etc/a", "/etc/b")
+        at = {"family": "inet", "table": f"reconciler-{project}"}
+        contents = list(chains(picks, at))
+        if root is not None:
+            yield Table(family="inet", name=at["table"], root=root)
+            yield from contents
+
+
+def chains(picks: Picks, at: dict[str, str]) -> Iterator[Resource]:
+    wide, jumped, hook = picks.of(False, True), picks.of(False, True), picks.of("filter", "nat")
+    yield Map(
+        **at, name="publish4", type="inet_service" if wide else "inet_proto . inet_service", data="ipv4_addr"
+    )
+    for port in ("80", "81", "82"):
+        if value := picks.of("", "10.1.0.2", "10.1.0.3"):
+            yield Element(**at, map="publish4", item=port if wide else f"tcp . {port}", value=value)
+    yield Chain(
+        **at,
+        name="base",
+        hook=f"type {hook} hook prerouting priority 0; policy accept;",
+        rules=("dnat to tcp dport map @publish4", *(("jump direct",) if jumped else ())),
+    )
+    if jumped:
+        yield Chain(**at, name="direct", rules=picks.of(("drop",), ("accept", "drop")))
+        yield Map(**at, name="verdicts", type="ifname", data="verdict")
+        yield Element(**at, map="verdicts", item="br1", value=picks.of("jump direct", "goto direct"))
+        yield Chain(**at, name="vmap", rules=("iifname vmap @verdicts", "ct state established accept"))

@@ -1,0 +1,185 @@
+"""What `build` decides: names, interfaces, gateways, subnets, sandboxes."""
+
+import pytest
+from worlds import container, manifest, project, shop
+
+from reconciler.cnm.build import build
+from reconciler.errors import ManifestError
+from reconciler.facts import Device, Facts, Standing
+from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
+
+
+def built(*items, facts=Facts(), name="shop", **more):
+    return build(manifest(project(name, *items, **more)), facts)
+
+
+def net(name, *cidrs, **more):
+    return NetworkSpec(name=name, subnets=tuple(SubnetSpec(subnet=c) for c in cidrs), **more)
+
+
+def ends(topology, sandbox):
+    return {n.key: e for n in topology.networks for e in n.endpoints if e.sandbox == sandbox}
+
+
+def test_sandbox_names_of_containers_services_and_container_name():
+    topology = built(
+        container("db"), container("web", is_service=True, replicas=2), container("x", container_name="cache")
+    )
+    assert [s.name for s in topology.sandboxes] == ["shop-db", "shop-web-1", "shop-web-2", "cache"]
+
+
+def test_two_containers_that_make_one_name_are_refused():
+    one, other = project("foo", container("bar-baz")), project("foo-bar", container("baz"))
+    with pytest.raises(ManifestError, match="foo-bar-baz"):
+        build(manifest(one, other), Facts())
+
+
+def test_a_namespace_that_is_not_ours_is_not_taken_over():
+    with pytest.raises(ManifestError, match="exists and is not ours"):
+        built(container("db"), facts=Facts(namespaces=frozenset({"shop-db"})))
+
+
+def test_a_link_that_is_not_ours_is_not_taken_over():
+    with pytest.raises(ManifestError, match="has a link br-shop-front"):
+        built(net("front"), facts=Facts(links={"br-shop-front": Device()}))
+
+
+def test_the_implicit_default_network_is_made_when_somebody_needs_it():
+    assert [n.name for n in built(container("a")).networks] == ["shop_default"]
+    assert built(container("a", network_mode="none")).networks == ()
+    assert [n.name for n in built(net("front"), container("a", "front")).networks] == ["shop_front"]
+
+
+def test_network_mode_bridge_joins_the_network_that_takes_docker0s_place():
+    assert [n.name for n in built(container("a", network_mode="bridge")).networks] == ["shop_bridge"]
+    topology = built(net("lan", default=True), container("a", network_mode="bridge"))
+    assert list(ends(topology, "shop-a")) == ["lan"]
+
+
+@pytest.mark.parametrize("mode", ["host", "service:a", "container:x"])
+def test_who_shares_a_namespace_has_no_sandbox(mode):
+    assert [s.name for s in built(container("a"), container("b", network_mode=mode)).sandboxes] == ["shop-a"]
+
+
+def test_bridge_names_are_readable_where_they_fit():
+    names = [n.bridge for n in built(net("front"), net("a-very-long-name")).networks]
+    assert "br-shop-front" in names
+    assert all(len(name) <= 15 for name in names)
+
+
+def test_local_ids_differ_between_hosts_and_macs_with_them():
+    one, other = (built(container("a"), facts=Facts(machine=m)).networks[0] for m in ("m1", "m2"))
+    assert one.id != other.id
+    assert one.endpoints[0].mac != other.endpoints[0].mac
+
+
+def test_interfaces_are_numbered_in_composes_order_around_chosen_names():
+    first = EndpointSpec(network="b", interface_name="eth1")
+    topology = built(net("a"), net("b"), net("c"), container("x", first, "a", "c"))
+    assert {k: e.ifname for k, e in ends(topology, "shop-x").items()} == {
+        "b": "eth1",
+        "a": "eth0",
+        "c": "eth2",
+    }
+
+
+def test_the_default_route_goes_to_the_highest_gw_priority_then_the_first_name():
+    by_name = built(net("a"), net("b"), container("x", "b", "a"))
+    assert ends(by_name, "shop-x")["a"].gateways and not ends(by_name, "shop-x")["b"].gateways
+    asked = built(net("a"), net("b"), container("x", "a", EndpointSpec(network="b", gw_priority=1)))
+    assert ends(asked, "shop-x")["b"].gateways and not ends(asked, "shop-x")["a"].gateways
+
+
+def test_each_family_has_a_default_route_of_its_own():
+    topology = built(net("a"), net("b", enable_ipv6=True), container("x", "a", "b"))
+    assert [":" in via for via, _ in ends(topology, "shop-x")["a"].gateways] == [False]
+    assert [":" in via for via, _ in ends(topology, "shop-x")["b"].gateways] == [True]
+
+
+def test_internal_networks_lead_nowhere():
+    topology = built(net("a", internal=True), container("x", "a"))
+    assert ends(topology, "shop-x")["a"].gateways == ()
+    assert topology.policy.internal == ("br-shop-a",)
+    assert topology.policy.forwarding == ()
+
+
+def test_an_isolated_network_has_no_address_on_the_host():
+    topology = built(net("a", "10.1.0.0/24", internal=True, gateway_mode="isolated"), container("x", "a"))
+    assert topology.networks[0].subnets[0].gateway == ""
+
+
+def test_a_subnet_that_is_in_use_is_refused_and_one_inside_a_wider_route_is_not():
+    with pytest.raises(ManifestError, match="overlaps 10.1.0.0/25"):
+        built(net("a", "10.1.0.0/24"), facts=Facts(routes=frozenset({"10.1.0.0/25"})))
+    built(net("a", "10.1.0.0/24"), facts=Facts(routes=frozenset({"10.0.0.0/8"})))
+
+
+def test_two_networks_that_overlap_are_refused():
+    with pytest.raises(ManifestError, match="overlaps"):
+        built(net("a", "10.1.0.0/16"), net("b", "10.1.2.0/24"))
+
+
+def test_pools_go_around_written_subnets_and_other_projects():
+    alone = built(net("b")).networks[0].subnets[0].cidr
+    beside = built(net("a", alone), net("b"))
+    assert len({s.cidr for n in beside.networks for s in n.subnets}) == 2
+    facts = Facts(networks={"other_x": Standing("other", "br-other-x", (alone,))})
+    assert built(net("b"), facts=facts).networks[0].subnets[0].cidr != alone
+
+
+def test_a_standing_network_keeps_its_subnet():
+    facts = Facts(networks={"shop_b": Standing("shop", "br-shop-b", ("172.30.16.1/20",))})
+    assert built(net("b"), facts=facts).networks[0].subnets[0].cidr == "172.30.16.0/20"
+
+
+def test_a_running_endpoint_keeps_its_address():
+    topology = built(container("a"))
+    bridge, cidr = topology.networks[0].bridge, topology.networks[0].subnets[0].cidr
+    held = cidr.replace(".0/20", ".77")
+    facts = Facts(leases={("shop-a", bridge): (held,)})
+    assert ends(built(container("a"), facts=facts), "shop-a")["default"].addresses == ((held, 20),)
+
+
+def test_an_external_network_must_exist():
+    lan = net("lan", external=True, full_name="office")
+    with pytest.raises(ManifestError, match="external network office does not exist"):
+        built(lan, container("a", "lan"))
+    facts = Facts(networks={"office": Standing("it", "br-office", ("10.9.0.1/24",))})
+    endpoint = ends(built(lan, container("a", "lan"), facts=facts), "shop-a")["lan"]
+    assert endpoint.addresses[0][0].startswith("10.9.0.")
+    assert endpoint.gateways[0][0] == "10.9.0.1"
+
+
+def test_an_external_network_of_the_same_run_shares_its_addresses():
+    home = project("it", net("office"), container("x", "office"))
+    guest = project("shop", net("lan", external=True, full_name="it_office"), container("y", "lan"))
+    topology = build(manifest(home, guest), Facts())
+    given = [ip for n in topology.networks for e in n.endpoints for ip, _ in e.addresses]
+    assert len(set(given)) == 2
+
+
+def test_hosts_and_resolv_conf_before_names_exist():
+    topology = built(
+        net("a", "10.1.0.0/24", internal=True),
+        container("in", "a"),
+        container("out", hostname="w", domainname="x.org", extra_hosts=(("gw", "host-gateway"),)),
+        facts=Facts(nameservers=("9.9.9.9",)),
+    )
+    inside, outside = topology.sandboxes
+    assert inside.resolv == ""
+    assert outside.resolv == "nameserver 9.9.9.9\n"
+    endpoint = ends(topology, "shop-out")["default"]
+    assert f"{endpoint.addresses[0][0]} w.x.org w\n" in outside.hosts
+    assert f"{endpoint.gateways[0][0]} gw\n" in outside.hosts
+    assert endpoint.host_access
+
+
+def test_a_thousand_containers_have_a_thousand_addresses():
+    topology = build(shop(1000), Facts())
+    assert len({ip for n in topology.networks for e in n.endpoints for ip, _ in e.addresses}) == 2000
+
+
+def test_a_bridge_has_1023_ports():
+    build(shop(1023), Facts())
+    with pytest.raises(ManifestError, match="1023 ports"):
+        build(shop(1024), Facts())

@@ -1,0 +1,211 @@
+"""The rules of the house, read off the syntax tree of every module."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from reconciler import cli
+
+ROOT = Path(__file__).parents[2]
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match | ast.AsyncFor | ast.AsyncWith
+
+# What each package may import of ours, and from others; the modules beside them lead, and are led by `cli`.
+MAY = {
+    "errors": set(),
+    "facts": set(),
+    "core": {"errors"},
+    "kinds": {"core", "facts"},
+    "manifest": {"errors"},
+    "cnm": {"manifest", "errors", "facts"},
+    "drivers": {"cnm", "manifest", "kinds", "core", "errors"},
+    "kernel": {"core", "kinds", "errors", "facts"},
+    "watch": {"errors"},
+}
+OTHERS = {
+    "manifest": {"pydantic", "pydantic_core", "yaml"},
+    "drivers": {"pydantic"},
+    "kernel": {"pyroute2", "nftables", "pyroute2_minimal"},
+    "watch": {"watchdog"},
+}
+PURE = {"core", "kinds", "cnm", "drivers", "facts", "errors"}
+IMPURE = {
+    "os",
+    "socket",
+    "subprocess",
+    "ctypes",
+    "fcntl",
+    "select",
+    "time",
+    "random",
+    "threading",
+    "tempfile",
+    "uuid",
+}
+SPEAKERS = {"cli.py", "command.py", "render.py"}
+FORBIDDEN = re.compile(r"Manager|Handler|Helper|Utils|^process_|^do_|^_?(utils?|helpers?)$")
+
+
+class Module(NamedTuple):
+    path: Path
+    text: str
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.path.relative_to(ROOT / "reconciler").parts[0].removesuffix(".py")
+
+    def at(self, node: ast.AST, words: str) -> str:
+        return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)} {words}"
+
+
+def read(path: Path) -> Module:
+    return Module(path, path.read_text(), ast.parse(path.read_text()))
+
+
+MODULES = [read(path) for path in sorted((ROOT / "reconciler").rglob("*.py"))]
+
+
+def functions(module: Module) -> Iterator[FUNCTION]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, FUNCTION))
+
+
+def imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
+    """Every imported module by its full name."""
+    here = module.path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(here[: len(here) - node.level]) if node.level else ""
+            whole = ".".join(filter(None, (above, node.module)))
+            # `from . import x` and `from .. import x` name the module in the alias
+            yield from ((node, f"{whole}.{alias.name}" if not node.module else whole) for alias in node.names)
+
+
+def layers(module: Module) -> Iterator[str]:
+    may = MAY.get(module.package)
+    for node, name in imports(module):
+        head, _, rest = name.partition(".")
+        if head == "reconciler" and may is not None and rest.split(".")[0] not in may | {module.package, ""}:
+            yield module.at(node, f"imports {name}")
+        if (
+            head == "reconciler"
+            and module.package in ("pipeline", "standing")
+            and rest.startswith(("watch", "cli"))
+        ):
+            yield module.at(node, f"imports {name}")
+
+
+def strangers(module: Module) -> Iterator[str]:
+    for node, name in imports(module):
+        head = name.partition(".")[0]
+        if head not in sys.stdlib_module_names | {"reconciler"} | OTHERS.get(module.package, set()):
+            yield module.at(node, f"imports {head}")
+        if head in IMPURE and module.package in PURE:
+            yield module.at(node, f"imports {head}, and is pure")
+
+
+def lengths(module: Module) -> Iterator[str]:
+    lines = module.text.splitlines()
+    if len(lines) > 300:
+        yield module.at(module.tree, f"has {len(lines)} lines")
+    yield from (
+        f"{module.path.relative_to(ROOT)}:{n} has {len(row)} columns"
+        for n, row in enumerate(lines, 1)
+        if len(row) > 110
+    )
+    for function in functions(module):
+        if (length := function.end_lineno - function.lineno + 1) > 50:
+            yield module.at(function, f"{function.name} has {length} lines")
+
+
+def parameters(module: Module) -> Iterator[str]:
+    for function in functions(module):
+        args = function.args
+        positional = [a for a in args.posonlyargs + args.args if a.arg not in ("self", "cls")]
+        if len(positional) + len(args.kwonlyargs) > 5:
+            yield module.at(function, f"{function.name} has too many parameters")
+        defaults = args.defaults[-len(positional) :] if positional else []
+        defaulted = dict(
+            zip([a.arg for a in positional][len(positional) - len(defaults) :], defaults, strict=True)
+        )
+        for arg in positional:
+            default = defaulted.get(arg.arg)
+            if (
+                is_bool(arg.annotation)
+                or isinstance(default, ast.Constant)
+                and isinstance(default.value, bool)
+            ):
+                yield module.at(function, f"{function.name}({arg.arg}) is a positional boolean")
+
+
+def is_bool(annotation: ast.expr | None) -> bool:
+    return isinstance(annotation, ast.Name) and annotation.id == "bool"
+
+
+def nesting(module: Module) -> Iterator[str]:
+    for function in functions(module):
+        if (depth := max(map(nested, function.body), default=0)) > 3:
+            yield module.at(function, f"{function.name} nests {depth} deep")
+
+
+def nested(node: ast.AST) -> int:
+    """How deep blocks stand in one another; an `elif` stands beside its `if`."""
+    if isinstance(node, FUNCTION | ast.ClassDef):
+        return 0
+    if isinstance(node, ast.If) and len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+        return max(1 + max(map(nested, node.body)), nested(node.orelse[0]))
+    return isinstance(node, BLOCKS) + max(map(nested, ast.iter_child_nodes(node)), default=0)
+
+
+def frozen(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree) if module.package in PURE else ():
+        marks = [ast.unparse(mark) for mark in node.decorator_list] if isinstance(node, ast.ClassDef) else []
+        if any(mark.startswith("dataclass") and "frozen=True" not in mark for mark in marks):
+            yield module.at(node, f"{node.name} is not frozen")
+
+
+def silence(module: Module) -> Iterator[str]:
+    if module.path.name not in SPEAKERS:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                yield module.at(node, "prints")
+
+
+def names(module: Module) -> Iterator[str]:
+    if FORBIDDEN.search(module.path.stem):
+        yield module.at(module.tree, "has a forbidden name")
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef | FUNCTION) and FORBIDDEN.search(node.name):
+            yield module.at(node, f"{node.name} is a forbidden name")
+        if isinstance(node, ast.Global):
+            yield module.at(node, "changes the state of its module")
+
+
+def docstrings(module: Module) -> Iterator[str]:
+    if not ast.get_docstring(module.tree) and module.path.name != "__main__.py":
+        yield module.at(module.tree, "does not say what its idea is")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [layers, strangers, lengths, parameters, nesting, frozen, silence, names, docstrings],
+    ids=lambda rule: rule.__name__,
+)
+def test_house(rule: Callable[[Module], Iterator[str]]):
+    broken = [line for module in MODULES for line in rule(module)]
+    assert not broken, "\n".join(broken)
+
+
+def test_every_flag_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    flags = {
+        flag for action in cli.parser()._actions for flag in action.option_strings if flag.startswith("--")
+    }
+    assert sorted(flag for flag in flags - {"--help"} if f"`{flag}" not in readme) == []

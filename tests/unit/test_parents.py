@@ -1,0 +1,170 @@
+"""macvlan and ipvlan, decided and lowered: parents, 802.1Q links, conflicts, and what the kernel lacks."""
+
+import pytest
+from worlds import container, manifest, port, project
+
+from reconciler.core.resource import State
+from reconciler.errors import ManifestError, ManifestErrors, Unsupported
+from reconciler.facts import Child, Device, Facts, Tagged
+from reconciler.kinds.address import Address
+from reconciler.kinds.marks import HOST
+from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from reconciler.kinds.route import Route
+from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
+from reconciler.pipeline import decide
+from reconciler.standing import know
+
+LINKS = {"lo": Device(), "eth0": Device(mtu=9000), "br0": Device("bridge"), "eth1": Device(master="br0")}
+HOST_FACTS = Facts(links=LINKS, routes=frozenset({"192.0.2.0/24"}))
+
+
+def lan(name: str = "lan", driver: str = "macvlan", subnet: str = "192.0.2.0/24", host: str = "", **options) -> NetworkSpec:
+    subnets = (SubnetSpec(subnet=subnet),) if subnet else ()
+    return NetworkSpec(name=name, driver=driver, subnets=subnets, options=options, host_access=host)
+
+
+def state(*items, facts: Facts = HOST_FACTS) -> State:
+    return decide(manifest(project("shop", *items)), facts)[1]
+
+
+def of(kind, state: State):
+    return [r for r in state.values() if isinstance(r, kind)]
+
+
+def web(*networks, **more):
+    return container("web", *networks, **more)
+
+
+def test_a_child_stands_on_the_parent_with_its_mtu():
+    (child,) = of(Macvlan, state(lan(parent="eth0"), web("lan")))
+    assert (child.parent, child.mode, child.mtu, child.ns) == ("eth0", "bridge", 9000, "shop-web")
+    assert child.mac.startswith("02:")
+
+
+def test_the_subnet_may_be_that_of_the_lan_but_not_of_another_network():
+    state(lan(parent="eth0"), web("lan"))
+    with pytest.raises(ManifestError, match="overlaps"):
+        state(lan("a", parent="eth0"), lan("b", parent="eth0"))
+
+
+def test_an_8021q_link_is_made_where_none_stands():
+    (vlan,) = of(Vlan, state(lan(parent="eth0.50"), web("lan")))
+    assert (vlan.name, vlan.parent, vlan.tag, vlan.mtu) == ("eth0.50", "eth0", 50, 9000)
+    standing = Facts(links={**LINKS, "eth0.50": Device("vlan", parent="eth0")})
+    assert not of(Vlan, state(lan(parent="eth0.50"), web("lan"), facts=standing))
+
+
+def test_an_8021q_link_that_others_use_stays():
+    used = Facts(links=LINKS, tagged=(Tagged("eth0.50", "eth0", 50, 9000),))
+    assert of(Vlan, state(facts=used))
+    live = state(lan(parent="eth0.50"), web("lan"))
+    assert know(HOST_FACTS, live, frozenset({"other"})).tagged == (Tagged("eth0.50", "eth0", 50, 9000),)
+    assert know(HOST_FACTS, live, frozenset({"shop"})).tagged == ()
+    stacked = Facts(links={**LINKS, "mv": Device("macvlan", parent="eth0.50")})
+    assert know(stacked, live, frozenset({"shop"})).tagged
+
+
+@pytest.mark.parametrize("parent", ["nope", "nope.50", "eth0.0", "eth0.4095"])
+def test_a_parent_must_exist(parent):
+    with pytest.raises(ManifestError):
+        state(lan(parent=parent))
+
+
+def test_without_a_parent_the_network_is_internal():
+    desired = state(lan(), web("lan"))
+    (dummy,), (child,) = of(Dummy, desired), of(Macvlan, desired)
+    assert child.parent == dummy.name
+    assert not [r for r in of(Route, desired) if r.ns != HOST]
+
+
+def test_the_host_reaches_its_children_over_a_shim():
+    desired = state(lan(parent="eth0", host="192.0.2.250"), web("lan"))
+    shim = next(r for r in of(Macvlan, desired) if r.ns == HOST)
+    assert Address.at(HOST, shim.name, "192.0.2.250") in desired
+    (child,) = [r for r in of(Address, desired) if r.ns == "shop-web"]
+    assert any(r.dst == f"{child.ip}/32" and r.link == shim.name for r in of(Route, desired) if r.ns == HOST)
+
+
+def test_no_container_gets_the_address_of_the_shim():
+    tight = NetworkSpec(name="lan", driver="macvlan", options={"parent": "eth0"}, host_access="192.0.2.2",
+                        subnets=(SubnetSpec(subnet="192.0.2.0/30", gateway="192.0.2.1"),))  # fmt: skip
+    with pytest.raises(ManifestError, match="no free address"):
+        state(tight, web("lan"))
+
+
+def test_a_bridge_word_is_refused():
+    with pytest.raises(ManifestError, match="needs an address"):
+        state(lan(parent="eth0", host="all"))
+
+
+@pytest.mark.parametrize(
+    ("networks", "words"),
+    [
+        ([lan("a", parent="eth0"), lan("b", "ipvlan", "10.0.0.0/24", parent="eth0")], "with macvlan"),
+        ([lan("a", parent="eth0", mode="passthru"), lan("b", subnet="10.0.0.0/24", parent="eth0")], "passthru"),
+        ([lan("a", "ipvlan", parent="eth0"), lan("b", "ipvlan", "10.0.0.0/24", parent="eth0", mode="l3")], "mode l2"),
+        ([lan("a", parent="eth1")], "port of br0"),
+    ],
+)
+def test_a_parent_is_not_shared_by_what_excludes_each_other(networks, words):
+    with pytest.raises(ManifestErrors, match=words):
+        state(*networks)
+
+
+def test_several_networks_stand_on_one_parent():
+    desired = state(lan("a", parent="eth0"), lan("b", subnet="10.0.0.0/24", parent="eth0"), web("a", "b"))
+    assert len(of(Macvlan, desired)) == 2
+
+
+def test_networks_of_other_projects_count():
+    other = Facts(links=LINKS, children=(Child("blog", "blog_lan", "eth0", "ipvlan", "l2", "bridge"),))
+    with pytest.raises(ManifestErrors, match="blog_lan"):
+        state(lan(parent="eth0"), facts=other)
+    live = state(lan(parent="eth0"), web("lan"))
+    assert know(HOST_FACTS, live, frozenset({"blog"})).children == (Child("shop", "shop_lan", "eth0", "macvlan", "bridge"),)
+
+
+def test_passthru_takes_one_container_and_the_parents_mac():
+    passthru = lan(parent="eth0", mode="passthru")
+    assert of(Macvlan, state(passthru, web("lan")))[0].mac == ""
+    with pytest.raises(ManifestErrors, match="takes one container"):
+        state(passthru, web("lan"), container("db", "lan"))
+
+
+@pytest.mark.parametrize("mode", ["l3", "l3s"])
+def test_routed_ipvlan_has_a_default_route_without_a_gateway(mode):
+    desired = state(lan(driver="ipvlan", parent="eth0", mode=mode), web("lan"))
+    (route,) = [r for r in of(Route, desired) if r.ns == "shop-web"]
+    assert (route.dst, route.via) == ("0.0.0.0/0", "")
+    assert of(Ipvlan, desired)[0].mode == mode
+
+
+def test_no_mac_can_be_chosen_where_the_parents_is_used():
+    end = EndpointSpec(network="lan", mac_address="02:00:00:00:00:01")
+    with pytest.raises(ManifestError, match="MAC of their parent"):
+        state(lan(driver="ipvlan", parent="eth0"), web(end))
+
+
+@pytest.mark.parametrize(("driver", "option"), [("macvlan", {"mode": "l2"}), ("ipvlan", {"flag": "x"})])
+def test_unknown_options_are_named(driver, option):
+    with pytest.raises(ManifestError, match="known"):
+        state(lan(driver=driver, parent="eth0", **option))
+
+
+@pytest.mark.parametrize("lacks", ["macvlan", "vlan"])
+def test_what_the_kernel_lacks_is_named_before_anything_is_done(lacks):
+    facts = Facts(links=LINKS, missing={lacks: "CONFIG_X is not set"})
+    with pytest.raises(Unsupported, match=lacks):
+        state(lan(parent="eth0.50"), web("lan"), facts=facts)
+
+
+def test_nothing_is_published_on_a_lan():
+    topology, desired = decide(manifest(project("shop", lan(parent="eth0"), web("lan", ports=(port(80, 8080),)))), HOST_FACTS)
+    assert topology.ports == ()
+    assert "sysctl host/net/ipv4/ip_forward" not in desired
+
+
+def test_a_lease_is_kept():
+    live = state(lan(parent="eth0"), web("lan"))
+    held = know(HOST_FACTS, live, frozenset({"shop"})).leases
+    assert list(held) == [("shop-web", "shop_lan")]

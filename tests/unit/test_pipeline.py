@@ -1,0 +1,161 @@
+"""The whole line on the fake kernel: projects side by side, the whole truth of a directory, limits, stickiness."""
+
+from dataclasses import replace
+
+import pytest
+from worlds import container, manifest, port, project, shop
+
+from reconciler.errors import ManifestError, Refused
+from reconciler.facts import Facts
+from reconciler.kernel.fake import FakeKernel
+from reconciler.manifest.spec import Manifest, NetworkSpec
+from reconciler.pipeline import Limits, compare, destruction, enact, refuse
+
+
+class FakeHost(FakeKernel):
+    known = Facts(machine="m", name="h")
+
+    def facts(self) -> Facts:
+        return self.known
+
+
+def run(host: FakeHost, wanted: Manifest, **more):
+    change = compare(wanted, host, **more)
+    enact(change, host)
+    return change
+
+
+def blog(*more, **rest) -> Manifest:
+    return manifest(project("blog", container("web", ports=(port(80, 9000),)), *more, **rest))
+
+
+def tables(host: FakeHost) -> set[str]:
+    return {key for key in host.observe() if key.startswith("table inet/")}
+
+
+def test_plan_after_apply_is_empty():
+    host = FakeHost()
+    assert run(host, shop(3)).todo
+    assert not compare(shop(3), host).todo
+
+
+def test_destroy_leaves_nothing():
+    host = FakeHost()
+    run(host, shop(3))
+    run(host, destruction(shop(3), frozenset()))
+    assert not host.observe()
+
+
+def test_projects_leave_each_other_alone():
+    host = FakeHost()
+    run(host, shop(2))
+    before = host.observe()
+    run(host, blog())
+    assert before.items() <= host.observe().items()
+    assert not compare(shop(2), host).todo
+    run(host, destruction(Manifest(), frozenset({"blog"})))
+    assert dict(host.observe()) == dict(before)
+
+
+def test_what_is_shared_goes_with_the_last_project():
+    host = FakeHost()
+    run(host, shop(1))
+    run(host, blog())
+    assert "table inet/reconciler-host" in tables(host)
+    run(host, destruction(shop(1), frozenset()))
+    assert tables(host) == {"table inet/reconciler-host", "table inet/reconciler-blog"}
+    run(host, destruction(blog(), frozenset()))
+    assert not tables(host)
+
+
+def test_no_router_guard_where_the_host_forwarded_already():
+    host = FakeHost()
+    host.known = Facts(forwarding=(True, True))
+    run(host, shop(1))
+    assert "table inet/reconciler-host" not in tables(host)
+
+
+def test_two_projects_never_get_one_subnet_or_one_port():
+    host = FakeHost()
+    run(host, shop(1))
+    change = compare(blog(), host)
+    subnets = {s.cidr for n in change.topology.networks for s in n.subnets}
+    assert not subnets & {s.cidr for n in compare(shop(1), host).topology.networks for s in n.subnets}
+    with pytest.raises(ManifestError, match="project shop publishes it"):
+        compare(manifest(project("blog", container("web", ports=(port(80, 8000),)))), host)
+
+
+def test_a_directory_prunes_the_projects_that_left_it():
+    host = FakeHost()
+    both = Manifest(projects=(*shop(1).projects, *blog().projects), root="/etc/reconciler")
+    run(host, both)
+    run(host, replace(shop(1), root="/etc/reconciler"))
+    assert "table inet/reconciler-blog" not in tables(host)
+
+
+def test_a_file_speaks_for_its_project_alone():
+    host = FakeHost()
+    run(host, Manifest(projects=(*shop(1).projects, *blog().projects), root="/etc/reconciler"))
+    assert not [step for step in compare(blog(), host).todo if step.resource.place == "shop-web0"]
+
+
+def test_applying_from_elsewhere_adopts():
+    host = FakeHost()
+    run(host, replace(shop(1), root="/a"))
+    run(host, replace(shop(1), root="/b"))
+    assert not compare(replace(shop(1), root="/b"), host).todo
+    assert not run(host, replace(Manifest(), root="/a")).todo
+
+
+def test_no_prune_leaves_what_is_no_longer_declared():
+    host = FakeHost()
+    run(host, shop(2))
+    assert not [step for step in compare(shop(1), host, prune=False).todo if step.op == "-"]
+
+
+def test_a_random_port_stays():
+    host = FakeHost()
+    wanted = manifest(project("p", container("a", ports=(port(80),))))
+    first = run(host, wanted).topology.ports
+    host.known = Facts(ephemeral=(20000, 60999))
+    assert compare(wanted, host).topology.ports == first
+
+
+def test_addresses_stay_when_the_range_of_others_changes():
+    host = FakeHost()
+    run(host, shop(5))
+    before = {e.sandbox: e.addresses for n in compare(shop(5), host).topology.networks for e in n.endpoints}
+    run(host, shop(40))
+    after = {e.sandbox: e.addresses for n in compare(shop(40), host).topology.networks for e in n.endpoints}
+    assert before.items() <= after.items()
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(digest="0" * 16), "something moved"),
+        (Limits(removals="1"), "more than --max-removals 1"),
+        (Limits(removals="10%"), "more than --max-removals 10%"),
+        (Limits(disruption="none"), "disrupts running traffic"),
+    ],
+)
+def test_limits_refuse(limits, message):
+    host = FakeHost()
+    run(host, shop(4))
+    with pytest.raises(Refused, match=message):
+        refuse(compare(shop(1), host), limits)
+
+
+def test_limits_let_through_what_is_within_them():
+    host = FakeHost()
+    run(host, shop(4))
+    change = compare(shop(3), host)
+    refuse(change, Limits(change.todo.digest, "50%", "recreate"))
+
+
+def test_adding_a_network_touches_no_running_container():
+    host = FakeHost()
+    run(host, shop(3))
+    more = project("shop", NetworkSpec(name="back"), *shop(3).projects[0].networks, *shop(3).projects[0].containers)
+    change = compare(manifest(more), host)
+    assert change.todo and change.todo.disruption == "none"
