@@ -15,19 +15,28 @@ MODES = {
     "destroy": "remove everything of these projects",
     "status": "tell what stands and whether it is in sync (exit 2 when it is not)",
     "validate": "check the manifests alone; needs neither root nor a kernel",
+    "lock": "write addresses.lock, which keeps what several hosts agree on",
     "show": "print the networks, containers, addresses and ports as decided",
+    "watch": "follow the manifests and put right what drifts, until told to stop",
+    "history": "list past revisions",
+    "suspend": "let the watcher apply nothing",
+    "resume": "let it go on",
 }
+KEEPING = ("watch", "rehearse", "history", "rollback", "suspend", "resume")  # modes of operate.py
 DEFAULT_PATH = "/etc/reconciler"
 LEVELS = ["none", "flow", "link", "recreate"]
 OPTIONS: dict[str, dict[str, Any]] = {
     "--project": {"action": "append", "default": [], "metavar": "NAME", "help": "only these projects"},
     "--host": {"metavar": "NAME", "help": "which of `hosts:` this machine is (default: its hostname)"},
+    "--check": {"action": "store_true", "help": "--lock: only tell whether the file is as it should be"},
     "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
     "--out": {"metavar": "FILE", "help": "--plan: write the plan as JSON to FILE too"},
     "--only": {"metavar": "DIGEST", "default": "", "help": "--apply: exactly the plan that was reviewed"},
+    "--rehearse": {"action": "store_true", "help": "try it in a throw-away namespace; before --apply, or alone"},
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
     "--max-removals": {"metavar": "N|P%", "default": "", "help": "remove no more networks and sandboxes"},
     "--max-disruption": {"choices": LEVELS, "default": "", "help": "cost running traffic no more than this"},
+    "--state-dir": {"metavar": "DIR", "default": "/var/lib/reconciler", "help": "where revisions are kept"},
     "--wait": {"metavar": "SECONDS", "type": float, "default": 0.0, "help": "wait for the host's lock"},
     "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
     "-v --verbose": {"action": "store_true", "help": "also list keys of the manifest that nothing uses"},
@@ -45,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     modes = p.add_mutually_exclusive_group()
     for mode, what in MODES.items():
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=what)
+    again = {"metavar": "N", "nargs": "?", "type": int, "const": -1}
+    modes.add_argument("--rollback", **again, help="apply a past revision; without N the one before")
     modes.add_argument("--explain", metavar="KEY", help="tell everything about one resource of the plan")
     p.add_argument(
         "paths", nargs="*", metavar="PATH", help=f"files, directories or - (default {DEFAULT_PATH})"
@@ -97,19 +108,33 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     first = args.paths[0] if args.paths else ""
     if first in MODES and not os.path.exists(first):
         raise UsageError(f"`{first}` is no file", f"the mode is written --{first}")
-    args.mode = args.mode or ("explain" if args.explain else "plan")
+    args.mode = args.mode or implied(args)
+    if args.rehearse and args.mode not in ("rehearse", "apply"):
+        raise UsageError("--rehearse goes with --apply, or stands alone")
     return args
+
+
+def implied(args: argparse.Namespace) -> str:
+    """The mode where no word names it alone."""
+    if args.rollback is not None:
+        return "rollback"
+    return "explain" if args.explain else "rehearse" if args.rehearse else "plan"
 
 
 def run(args: argparse.Namespace) -> int:
     from . import command
 
+    if args.mode in KEEPING:
+        from . import operate
+
+        return int(getattr(operate, args.mode)(args))
     actions: dict[str, Callable[[Any], int]] = {
         "plan": command.show_plan,
         "apply": command.apply,
         "destroy": command.destroy,
         "status": command.status,
         "validate": command.validate,
+        "lock": command.lock_addresses,
         "show": command.show,
         "explain": command.explain,
     }

@@ -15,7 +15,9 @@ from .core.resource import State
 from .errors import UsageError
 from .facts import Facts
 from .manifest.spec import Manifest
-from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
+from .pipeline import Change, Elsewhere, Limits, compare, decide, destruction, enact, refuse
+
+LOOKING = ("plan", "show", "explain")  # modes that may be about another host
 
 
 def say(args: Arguments, text: str) -> None:
@@ -39,22 +41,31 @@ def read(args: Arguments) -> Manifest:
 
 
 @contextmanager
-def linux() -> Iterator[Any]:
+def linux(args: Arguments) -> Iterator[Any]:
     from .kernel.linux import Linux
 
     gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
-    yield Linux()
+    yield Linux(args.host or "")
 
 
 def comparison(args: Arguments, host: Any) -> Change:
-    change = compare(read(args), host, prune=not args.no_prune)
+    manifest = read(args)
+    if args.mode in LOOKING and is_elsewhere(args.host, manifest, host):
+        host = Elsewhere(args.host)
+    change = compare(manifest, host, prune=not args.no_prune)
     for warning in change.topology.warnings:
         note(args, f"warning: {warning}")
     return change
 
 
+def is_elsewhere(name: str | None, manifest: Manifest, host: Any) -> bool:
+    """Whether `--host` names another machine: one whose address this one has not."""
+    known = (other for project in manifest.projects for other in project.hosts if other.name == name)
+    return any(other.address and other.address not in host.facts().addresses for other in known)
+
+
 def show_plan(args: Arguments) -> int:
-    with linux() as host:
+    with linux(args) as host:
         change = comparison(args, host)
     if args.out:
         with open(args.out, "w", encoding="utf-8") as file:
@@ -96,14 +107,30 @@ def coloured(args: Arguments) -> bool:
 def apply(args: Arguments) -> int:
     from .kernel.lock import lock
 
-    with lock(args.wait), linux() as host:
+    with lock(args.wait), linux(args) as host:
         change = comparison(args, host)
         carry_out(args, change, host)
+    remember(args, change)
     return 0
+
+
+def remember(args: Arguments, change: Change) -> None:
+    """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
+    from .git import commit
+    from .history import History
+
+    paths = tuple(path if path == "-" else os.path.abspath(path) for path in args.paths or [DEFAULT_PATH])
+    past = History(args.state_dir)
+    past.pardon(change.manifest.digest)
+    past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
 
 
 def carry_out(args: Arguments, change: Change, host: Any) -> None:
     refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
+    if args.rehearse:
+        from .rehearsal import rehearse
+
+        note(args, rehearse(change, host.facts()))
     enact(change, host)
     print_plan(args, change)
 
@@ -116,7 +143,7 @@ def destroy(args: Arguments) -> int:
     wanted = destruction(manifest, frozenset(args.project))
     if not wanted.projects:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
-    with lock(args.wait), linux() as host:
+    with lock(args.wait), linux(args) as host:
         change = compare(wanted, host)
         carry_out(args, change, host)
         left = forwarding_left(change, host.facts())
@@ -136,14 +163,17 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 def status(args: Arguments) -> int:
     from .kernel.linux import Linux
     from .standing import roots
+    from .tally import in_words, running
 
-    live = Linux().observe()
+    watcher = running()
+    live = Linux(args.host or "").observe()
     wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
-    change = comparison(args, Linux()) if wanted else None
+    change = comparison(args, Linux(args.host or "")) if wanted else None
     in_sync = change is None or not change.todo
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     if args.output == "json":
-        print(json.dumps({"schema_version": 1, "in_sync": in_sync, "projects": rows}, indent=1))
+        told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
+        print(json.dumps(told, indent=1))
     else:
         for row in rows:
             say(
@@ -152,6 +182,7 @@ def status(args: Arguments) -> int:
                     **row, **{"from": f", from {row['root']}" if row["root"] else ""}
                 ),
             )
+        say(args, in_words(watcher))
         say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo) if change else ''}")
     return 0 if in_sync else 2
 
@@ -176,7 +207,8 @@ def project_row(name: str, root: str, live: State) -> dict[str, Any]:
 
 def validate(args: Arguments) -> int:
     manifest = read(args)
-    topology, _ = decide(manifest, Facts())
+    for name in host_names(manifest) or [""]:
+        topology, _ = decide(manifest, Facts(name=name))
     say(
         args,
         f"valid: {len(topology.projects)} projects, {len(topology.networks)} networks, "
@@ -185,17 +217,40 @@ def validate(args: Arguments) -> int:
     return 0
 
 
+def host_names(manifest: Manifest) -> list[str]:
+    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
+
+
+def lock_addresses(args: Arguments) -> int:
+    """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be written."""
+    from .manifest import lockfile
+
+    manifest = read(args)
+    name = next(iter(host_names(manifest)), "")
+    topology, _ = decide(manifest, Facts(name=name))
+    file, wanted = lockfile.beside(args.paths or [DEFAULT_PATH]), dict(topology.lock)
+    new, gone = wanted.items() - manifest.lock.items(), manifest.lock.keys() - wanted.keys()
+    counts = f"{len(wanted)} lines, {len(new)} new or changed, {len(gone)} removed"
+    if args.check:
+        say(args, f"{file}: " + (f"stale: {counts}" if new or gone else "as it should be"))
+        return 2 if new or gone else 0
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(lockfile.text(wanted))
+    say(args, f"{file}: {counts}")
+    return 0
+
+
 def show(args: Arguments) -> int:
     from .show import as_json, as_text
 
-    with linux() as host:
+    with linux(args) as host:
         topology = comparison(args, host).topology
     print(json.dumps(as_json(topology), indent=1) if args.output == "json" else as_text(topology), end="")
     return 0
 
 
 def explain(args: Arguments) -> int:
-    with linux() as host:
+    with linux(args) as host:
         change = comparison(args, host)
     if args.explain not in {**change.live, **change.desired}:
         from difflib import get_close_matches

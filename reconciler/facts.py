@@ -39,6 +39,8 @@ class Device(NamedTuple):
     mtu: int = 1500
     parent: str = ""  # the link that it stands on
     master: str = ""  # the link that it is a port of
+    vni: int = 0  # of a VXLAN link, with
+    port: int = 0  # its UDP port
 
 
 class Child(NamedTuple):
@@ -80,7 +82,7 @@ class Facts:
     name: str = ""
     machine: str = ""  # /etc/machine-id
     routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours
-    addresses: frozenset[str] = frozenset()  # the host's own addresses, without ours
+    addresses: Mapping[str, str] = field(default_factory=dict)  # the host's own, without ours -> their link
     links: Mapping[str, Device] = field(default_factory=dict)  # that are not ours, by name
     namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
     listeners: frozenset[Listener] = frozenset()
@@ -101,4 +103,8 @@ class Facts:
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[Child, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
+    tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise
+    locked: Mapping[tuple[str, str], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # what addresses.lock says: (network, name) -> values
     guarded: tuple[bool, bool] = (False, False)  # forwarding was switched on by us: IPv4, IPv6

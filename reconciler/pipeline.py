@@ -10,20 +10,20 @@ manifests/*.yaml
      | verify     observe again; any difference left -> reconcile with the past
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from . import standing
 from .cnm.build import build
 from .cnm.topology import Topology
-from .core.plan import Plan, plan
+from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, settle
 from .core.resource import DISRUPTIONS, Resource, State
 from .drivers import lower
 from .drivers.firewall import skeleton
 from .drivers.policy import router_guard
-from .errors import Refused
+from .errors import ManifestError, Refused
 from .facts import Facts
 from .kinds.marks import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
@@ -61,7 +61,7 @@ class Change:
 
 def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     """The pure half of the line."""
-    topology = build(manifest, facts)
+    topology = build(manifest, replace(facts, locked=manifest.lock))
     return topology, lower(topology)
 
 
@@ -71,11 +71,37 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     manifest = whole_truth(manifest, ours)
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, standing.know(host.facts(), ours, names))
+    refuse_stale(manifest, topology)
     live = host.observe(wanted.values())
     desired = {**standing.of_others(live, names), **wanted}
     if not prune:
         desired = {**live, **desired}
     return Change(manifest, topology, live, desired, plan(live, desired))
+
+
+def refuse_stale(manifest: Manifest, topology: Topology) -> None:
+    """Hosts must not decide for themselves what they have to agree on."""
+    if left := [key for key, values in topology.lock.items() if manifest.lock.get(key) != values]:
+        raise ManifestError(
+            f"addresses.lock is stale: {len(left)} of {len(topology.lock)} lines, first {' '.join(min(left))}",
+            "run `reconcile --lock` with the same PATHs, and commit the file",
+        )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another host, of which nothing is known: what it would take to build it from nothing."""
+
+    name: str
+
+    def facts(self) -> Facts:
+        return Facts(name=self.name)
+
+    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
+        return {}
+
+    def execute(self, batch: Sequence[Step]) -> None:
+        raise Refused(f"{self.name} is another host", "apply it there")
 
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:

@@ -12,6 +12,7 @@ from .kinds.link import Bridge, Link, Veth
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element, Table
+from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
@@ -68,6 +69,11 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         claims=tuple(claims(elements, projects)),
         children=others,
         tagged=tuple(tagged(live, used)),
+        tunnels={
+            (r.port, r.vni): r.network
+            for r in live.values()
+            if isinstance(r, Vxlan) and r.project not in projects
+        },
         guarded=tuple(f"chain inet/{TABLE_PREFIX}{SHARED}/{guard}" in live for guard in GUARDS),
     )
 
@@ -85,7 +91,7 @@ def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
 def networks(live: State) -> dict[str, Standing]:
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for r in live.values():
-        if isinstance(r, Address) and r.ns == HOST:
+        if isinstance(r, Address) and r.ns == HOST and not r.ip.startswith("fe80:"):
             addresses[r.link] += (f"{r.ip}/{r.prefix}",)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
     return {

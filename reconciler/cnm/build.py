@@ -2,15 +2,17 @@
 later."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
-from ..manifest.spec import Manifest, ProjectSpec
-from . import names, parents
-from .endpoint import Member, attach
+from ..manifest.spec import Manifest
+from . import overlay, parents
+from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_macs
 from .files import hosts, resolv
+from .hosts import is_local, members_of
 from .network import networks_of
 from .policy import policy, warnings
 from .ports import conflicts, publish, targets
@@ -21,16 +23,21 @@ RESERVED = ("host",)  # the place that is no sandbox, in every key and plan
 
 def build(manifest: Manifest, facts: Facts) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
-    members = [member for project in manifest.projects for member in members_of(project, facts)]
+    everywhere = [member for project in manifest.projects for member in members_of(project)]
+    members = [member for member in everywhere if is_local(member, facts)]
     refuse_taken_names(members, facts)
     used = {(member.project.name, end.network) for member in members for end in member.ends}
     bare = networks_of(manifest.projects, used, facts)
-    attached = attach(bare, members, facts)
+    joined = join(bare, everywhere, members)
+    given = give(bare, joined, facts)
+    bare = [overlay.settled(network, joined[network.name], given) for network in bare]
+    attached = attach(bare, members, given)
     networks = furnished(bare, attached)
     ports = tuple(
         publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
     )
-    if errors := [*parents.conflicts(networks, facts), *conflicts(ports, facts)]:
+    clashes = (parents.conflicts(networks, facts), overlay.conflicts(networks, facts), conflicts(ports, facts))
+    if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
     return Topology(
         projects=tuple(project.name for project in manifest.projects),
@@ -39,22 +46,9 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
+        lock=overlay.lock_of(networks, given),
         warnings=tuple(warnings(networks, ports, facts)),
     )
-
-
-def members_of(project: ProjectSpec, facts: Facts) -> Iterator[Member]:
-    """One for each container and each replica that has a namespace of its own on this host."""
-    for spec in project.containers:
-        if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
-            continue
-        if spec.host and facts.name and spec.host != facts.name:
-            continue
-        if spec.is_service and not spec.container_name:
-            for index in range(1, spec.replicas + 1):
-                yield Member(names.sandbox(project.name, f"{spec.name}-{index}"), spec, project)
-        else:
-            yield Member(spec.container_name or names.sandbox(project.name, spec.name), spec, project)
 
 
 def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
@@ -86,6 +80,17 @@ def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
         seen.setdefault(member.name, member)
     if errors:
         raise ManifestErrors(errors)
+
+
+def give(networks: Sequence[Network], joined: dict[str, Joined], facts: Facts) -> Addresses:
+    """The addresses of everybody on every network."""
+    given: Addresses = {}
+    for network in {network.name: network for network in networks}.values():
+        ends = joined[network.name]
+        refuse_crowd(network, ends)
+        refuse_macs(network, ends)
+        given |= addresses(network, ends, overlay.gateway_requests(network, facts), facts)
+    return given
 
 
 def furnished(bare: Sequence[Network], attached: dict[str, list[tuple[Network, Endpoint]]]) -> list[Network]:

@@ -19,6 +19,7 @@ class Member:
     name: str
     spec: ContainerSpec
     project: ProjectSpec
+    host: str = ""  # of `hosts:`; "" is every one
 
     @property
     def ends(self) -> tuple[EndpointSpec, ...]:
@@ -40,25 +41,32 @@ Joined = list[tuple[Member, EndpointSpec]]
 Addresses = dict[tuple[str, str], list[tuple[str, int]]]  # (network, sandbox) -> (ip, prefix length)
 
 
+def join(
+    networks: Sequence[Network], everywhere: Sequence[Member], here: Sequence[Member]
+) -> dict[str, Joined]:
+    """Who is on each network, by its full name: those of this host, and on an overlay everybody."""
+    overlays = {(n.project, n.key): n for n in networks if n.overlay}
+    others = {(n.project, n.key): n for n in networks if not n.overlay}
+    joined: dict[str, Joined] = {network.name: [] for network in networks}
+    for members, by_key in ((here, others), (everywhere, overlays)):
+        for member in members:
+            for end in member.ends:
+                if network := by_key.get((member.project.name, end.network)):
+                    joined[network.name].append((member, end))
+    return joined
+
+
 def attach(
-    networks: Sequence[Network], members: Sequence[Member], facts: Facts
+    networks: Sequence[Network], members: Sequence[Member], given: Addresses
 ) -> dict[str, list[tuple[Network, Endpoint]]]:
     """The endpoints of every sandbox, with their networks, in the order of their interfaces."""
     by_key = {(network.project, network.key): network for network in networks}
-    joined: dict[str, Joined] = defaultdict(list)
-    for member in members:
-        for end in member.ends:
-            if network := by_key.get((member.project.name, end.network)):
-                joined[network.name].append((member, end))
-    given: Addresses = {}
-    for network in {network.name: network for network in networks}.values():
-        refuse_crowd(network, len(joined[network.name]))
-        refuse_macs(network, joined[network.name])
-        given |= addresses(network, joined[network.name], facts)
     return {member.name: list(endpoints(member, by_key, given)) for member in members}
 
 
-def refuse_crowd(network: Network, count: int) -> None:
+def refuse_crowd(network: Network, joined: Joined) -> None:
+    here = network.overlay and network.overlay.host
+    count = sum(not here or member.host == here for member, _ in joined)
     if network.bridge and count > BRIDGE_PORTS:
         raise ManifestError(
             f"network {network.name} would have {count} containers, and a bridge has {BRIDGE_PORTS} ports",
@@ -82,8 +90,8 @@ def has_macs(network: Network) -> bool:
     return network.spec.driver != "ipvlan" and not (network.parent and network.parent.mode == "passthru")
 
 
-def addresses(network: Network, joined: Joined, facts: Facts) -> Addresses:
-    """One address a family for each member, out of one set of ranges whichever project the member is of."""
+def addresses(network: Network, joined: Joined, more: Sequence[Request], facts: Facts) -> Addresses:
+    """One address a family for each member and for `more`, whichever project the members are of."""
     given: Addresses = defaultdict(list)
     for family in (4, 6):
         ranges = [
@@ -93,7 +101,7 @@ def addresses(network: Network, joined: Joined, facts: Facts) -> Addresses:
         ]
         if not ranges:
             continue
-        requests = [request(network, member, end, facts, family) for member, end in joined]
+        requests = [*more, *(request(network, member, end, facts, family) for member, end in joined)]
         for name, ip in assign(network.name, ranges, requests).items():
             given[network.name, name].append((ip, prefix_of(ip, ranges)))
     return given
@@ -106,11 +114,13 @@ def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
 
 
 def request(network: Network, member: Member, end: EndpointSpec, facts: Facts, family: int) -> Request:
-    held = facts.leases.get((member.name, network.home), ())
+    shared = network.overlay is not None
+    held = facts.locked if shared else facts.leases
+    key = (network.name, member.name) if shared else (member.name, network.home)
     return Request(
         name=member.name,
         written=end.ipv4_address if family == 4 else end.ipv6_address,
-        held=tuple(ip for ip in held if (":" in ip) == (family == 6)),
+        held=tuple(ip for ip in held.get(key, ()) if (":" in ip) == (family == 6)),
         where=end.where,
     )
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from ..errors import ManifestError
 from ..facts import Facts, Standing
-from ..manifest.spec import NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import names
+from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
+from . import names, overlay
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
 from .parents import MODES, mtu_of, parent_of
 from .topology import Network, Subnet
@@ -21,6 +21,7 @@ class Taken(NamedTuple):
 
     routes: tuple[Prefix, ...]
     networks: list[Prefix]
+    shared: list[Prefix]  # those of this run that every host decides alike
 
     @property
     def all(self) -> list[Prefix]:
@@ -44,15 +45,19 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
         for spec in with_implicit(project)
         if spec in project.networks or (project.name, spec.name) in used
     ]
-    wanted.sort(key=lambda item: (not item[1].subnets, item[0].name, item[1].name))
+    wanted.sort(
+        key=lambda item: (not item[1].subnets, item[1].driver != "overlay", item[0].name, item[1].name)
+    )
     routes = tuple(ip_network(route) for route in sorted(facts.routes))
-    taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)])
+    taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [])
     done: dict[str, Network] = {}
     for project, spec in wanted:
         if spec.driver not in DRIVERS_WITHOUT_LINKS and not spec.external:
             network = decide(project, spec, facts, taken)
             done[network.name] = network
-            taken.networks.extend(ip_network(subnet.cidr) for subnet in network.subnets)
+            subnets = [ip_network(subnet.cidr) for subnet in network.subnets]
+            taken.networks.extend(subnets)
+            taken.shared.extend(subnets)
     outside = [external(project, spec, done, facts) for project, spec in wanted if spec.external]
     return [*done.values(), *outside]
 
@@ -84,9 +89,10 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
     name = full_name(project, spec)
     ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
     parent = parent_of(ident, spec, facts) if spec.driver in MODES else None
+    carrier = overlay.overlay_of(project, spec, name, ident, facts)
     if parent and parent.isolated:
         spec = replace(spec, internal=True)
-    ranges = tuple(subnet_specs(name, project, spec, facts.networks.get(name), taken))
+    ranges = tuple(subnet_specs(name, project, spec, facts, taken))
     if parent:
         ranges = tuple(without(parent.host, written) for written in ranges)
     return Network(
@@ -96,10 +102,11 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
         id=ident,
         bridge="" if parent else bridge_of(project, spec, ident, facts),
         parent=parent,
+        overlay=carrier,
         mac=names.mac(ident, "bridge"),
-        mtu=mtu_of(parent, facts) if spec.mtu == "auto" else int(spec.mtu),
+        mtu=overlay.mtu_of(carrier, spec, facts) if carrier else mtu_of(parent, spec, facts),
         ranges=ranges,
-        subnets=subnets(spec, ranges),
+        subnets=tuple(Subnet(cidr=r.subnet) for r in ranges) if carrier else subnets(spec, ranges),
         spec=spec,
     )
 
@@ -122,7 +129,7 @@ def without(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
 
 
 def subnet_specs(
-    name: str, project: ProjectSpec, spec: NetworkSpec, standing: Standing | None, taken: Taken
+    name: str, project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken
 ) -> Iterator[SubnetSpec]:
     """The written subnets, and one from the pools for each family that is on and has none."""
     for written in spec.subnets:
@@ -134,12 +141,22 @@ def subnet_specs(
         if not enabled or any(of_family(s.subnet, family) for s in spec.subnets):
             continue
         pools = [pool for pool in project.pools if of_family(pool.base, family)] or default
+        if spec.driver == "overlay" and project.hosts:
+            written = SubnetSpec(subnet=agreed(name, family, pools, facts, taken), where=spec.where)
+            refuse_overlap(written, name, taken)
+            yield written
+            continue
+        held = kept(facts.networks.get(name), family, pools, taken)
         yield SubnetSpec(
-            subnet=str(
-                kept(standing, family, pools, taken) or choose_subnet(name, pools, taken.all, spec.where)
-            ),
-            where=spec.where,
+            subnet=str(held or choose_subnet(name, pools, taken.all, spec.where)), where=spec.where
         )
+
+
+def agreed(name: str, family: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
+    """The subnet that every host comes to, whatever stands on it: the locked one, or the first free of the
+    pools among what the manifests say."""
+    locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if of_family(cidr, family))
+    return next(locked, "") or str(choose_subnet(name, pools, taken.shared, NOWHERE))
 
 
 def of_family(prefix: str, family: int) -> bool:

@@ -83,7 +83,9 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
 
 
-def mtu_of(parent: Parent | None, facts: Facts) -> int:
+def mtu_of(parent: Parent | None, spec: NetworkSpec, facts: Facts) -> int:
+    if spec.mtu != "auto":
+        return int(spec.mtu)
     device = parent and facts.links.get(parent.base or parent.link)
     return device.mtu if device else facts.mtu
 

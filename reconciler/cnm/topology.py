@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import Where
 from ..facts import Tagged
@@ -55,6 +56,35 @@ class Parent:
     host: tuple[str, ...] = ()  # and its addresses
 
 
+class Remote(NamedTuple):
+    """An endpoint of another host; `host` is the address by which that one is reached."""
+
+    mac: str
+    ips: tuple[str, ...]
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overlay:
+    """What carries a network between hosts."""
+
+    link: str
+    vni: int
+    port: int
+    host: str  # this one
+    hosts: tuple[tuple[str, str], ...]  # (name, address) of all
+    flood: bool = False  # broadcast and multicast reach every host
+    remotes: tuple[Remote, ...] = ()
+
+    @property
+    def local(self) -> str:
+        return dict(self.hosts)[self.host]
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        return tuple(address for name, address in self.hosts if name != self.host)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
     project: str
@@ -63,6 +93,7 @@ class Network:
     id: str
     bridge: str  # "" where it stands on a parent
     parent: Parent | None = None
+    overlay: Overlay | None = None
     mac: str  # of the host's own link
     mtu: int
     ranges: tuple[SubnetSpec, ...]  # as written, or taken from the pools
@@ -139,4 +170,5 @@ class Topology:
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
+    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # see overlay.lock_of
     warnings: tuple[str, ...] = ()

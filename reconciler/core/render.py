@@ -120,8 +120,8 @@ def listing(state: State) -> str:
 
 
 def entry(resource: Resource) -> str:
-    known = roles(type(resource)).identity(resource)
-    values = {name: value for name, value in resource.values().items() if value not in (*known, "", ())}
+    keys = roles(type(resource)).keys
+    values = {name: value for name, value in resource.values().items() if name not in keys and value not in ("", ())}
     return "  ".join([resource.key, *(f"{name}={value}" for name, value in values.items())])
 
 

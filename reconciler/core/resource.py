@@ -113,17 +113,23 @@ class Roles(NamedTuple):
     identity: Callable[[Resource], tuple[str, ...]]
     fixed: Callable[[Resource], tuple[Any, ...]]
     names: tuple[str, ...]
+    keys: tuple[str, ...]  # the names of those that are its identity
 
 
 @cache
 def roles(kind: type[Resource]) -> Roles:
-    def getter(tag: str) -> Callable[[Any], tuple[Any, ...]]:
-        marked = [f.name for f in fields(kind) if tag in getattr(f.type, "__metadata__", ())]
-        if len(marked) > 1:
-            return attrgetter(*marked)
-        return lambda resource: tuple(getattr(resource, name) for name in marked)
+    def tagged(tag: str) -> tuple[str, ...]:
+        return tuple(f.name for f in fields(kind) if tag in getattr(f.type, "__metadata__", ()))
 
-    return Roles(getter("identity"), getter("fixed"), tuple(f.name for f in fields(kind) if f.compare))
+    def getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+        if len(names) > 1:
+            return attrgetter(*names)
+        return lambda resource: tuple(getattr(resource, name) for name in names)
+
+    keys = tagged("identity")
+    return Roles(
+        getter(keys), getter(tagged("fixed")), tuple(f.name for f in fields(kind) if f.compare), keys
+    )
 
 
 def state(*resources: Resource) -> State:

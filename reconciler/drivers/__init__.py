@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..cnm.topology import Network, Topology
 from ..core.resource import Resource, State
-from . import bridge, firewall, ipvlan, macvlan, policy, sandbox
+from . import bridge, firewall, ipvlan, macvlan, overlay, policy, sandbox
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,12 @@ class Driver:
     lower: Callable[[Network], Iterator[Resource]]
 
 
-BUILT_IN = (Driver("bridge", bridge.lower), Driver("macvlan", macvlan.lower), Driver("ipvlan", ipvlan.lower))
+BUILT_IN = (
+    Driver("bridge", bridge.lower),
+    Driver("macvlan", macvlan.lower),
+    Driver("ipvlan", ipvlan.lower),
+    Driver("overlay", overlay.lower),
+)
 DRIVERS = {driver.name: driver for driver in BUILT_IN}
 
 

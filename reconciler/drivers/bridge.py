@@ -38,6 +38,9 @@ def switch(network: Network) -> Iterator[Resource]:
         yield Sysctl(
             ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value="1", link=name, origin=origin
         )
+    if network.ipv6:
+        # Without a link-local address the kernel solicits no neighbour for what it forwards (ndisc_send_ns).
+        yield Address(ns=HOST, link=name, ip="fe80::1", prefix=64, origin=origin)
     for subnet in network.subnets:
         if subnet.gateway:
             yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)

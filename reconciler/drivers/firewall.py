@@ -21,11 +21,13 @@ def lower(topology: Topology) -> Iterator[Resource]:
         name = TABLE_PREFIX + project
         networks = [network for network in topology.networks if network.project == project]
         ports = [port for port in topology.ports if port.project == project]
-        if any(network.endpoints or not network.standing for network in networks):
+        used = [network for network in networks if network.endpoints or not network.standing]
+        if bridged := [network for network in used if network.bridge]:
             yield from skeleton(name, topology.root)
-            bridged = [network for network in networks if network.bridge]
             yield from inet_elements(name, bridged, ports)
             yield from bridge_elements(name, bridged)
+        elif used:
+            yield Table(family="inet", name=name, root=topology.root)  # the project's mark; it filters nothing
 
 
 def skeleton(name: str, root: str = "") -> Iterator[Resource]:

@@ -37,15 +37,26 @@ class End(NamedTuple):
     destination: Home
 
 
+class Astray(Channel):
+    """Keeps of what is listed only the connections that go elsewhere than they should: there may be many."""
+
+    def __init__(self, wanted: Targets):
+        super().__init__(CONNTRACK)
+        self.wanted = wanted
+
+    def message(self, body: bytes) -> tuple[int, bytes] | None:
+        family, found = super().message(body)
+        return (family, found) if astray(family, found, self.wanted) else None
+
+
 def forget(changes: Iterable[tuple[Flow, str]]) -> None:
     """Each flow with where it leads now, as the map's value has it, "" for nowhere; later changes win."""
     if not (wanted := targets(changes)):
         return
     try:
-        with Channel(CONNTRACK) as channel:
-            for family, body in [m for f in {f for f, _, _ in wanted} for m in dump(channel, f)]:
-                if astray(family, body, wanted):
-                    delete(channel, family, body)
+        with Astray(wanted) as channel:
+            for family, body in [m for f in {f for f, _, _ in wanted} for m in dump(channel, f) if m]:
+                delete(channel, family, body)
     except OSError as error:
         if tracked():
             words = f"cannot forget the connections of ports that changed: {error.strerror}"
@@ -69,7 +80,7 @@ def targets(changes: Iterable[tuple[Flow, str]]) -> Targets:
     return found
 
 
-def dump(channel: Channel, family: int) -> list[tuple[int, bytes]]:
+def dump(channel: Channel, family: int) -> list[tuple[int, bytes] | None]:
     for _ in range(ATTEMPTS):
         with suppress(Torn):
             return channel.ask(GET, family)
@@ -77,7 +88,7 @@ def dump(channel: Channel, family: int) -> list[tuple[int, bytes]]:
 
 
 def astray(family: int, body: bytes, wanted: Targets) -> bool:
-    """Whether the connection is towards a port that changed and its replies come from elsewhere than the map says."""
+    """Whether it is towards a port that changed, and its replies come from elsewhere than the map says."""
     rest = items(body)
     first, original = next(rest)  # always the original direction: most entries are done with it
     towards = end(original) if first == ORIGINAL else None
@@ -117,8 +128,11 @@ def local(family: int, ip: str) -> bool:
 
 def delete(channel: Channel, family: int, body: bytes) -> None:
     """Exactly this entry: by both its tuple and its id, so that a successor is left alone."""
-    kept = b"".join(attr(kind | NESTED if kind == ORIGINAL else kind, raw)
-                    for kind, raw in items(body) if kind in (ORIGINAL, ID, ZONE))
+    kept = b"".join(
+        attr(kind | NESTED if kind == ORIGINAL else kind, raw)
+        for kind, raw in items(body)
+        if kind in (ORIGINAL, ID, ZONE)
+    )
     try:
         channel.ask(DELETE, family, kept, ACK)
     except OSError as error:

@@ -1,6 +1,7 @@
 """The small files of a sandbox: written by rename, ours by their first line."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from ..errors import Foreign
 from ..kinds.file import File
 from ..kinds.marks import FILE_MARK
+from . import netns
 
 FOLDER = "/etc/netns"
 
@@ -26,8 +28,13 @@ def of(ns: str) -> Iterator[File]:
 
 
 def read(path: str) -> str | None:
-    """os.open, since open() costs ten times as much and there are two files a sandbox."""
+    """None where nothing stands, "" for what is no file: a link, a directory.
+
+    os.open, since open() costs ten times as much and there are two files a sandbox.
+    """
     try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return ""
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
@@ -39,9 +46,11 @@ def read(path: str) -> str | None:
 
 def write(file: File) -> None:
     path = Path(file.path)
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    netns.folder(FOLDER)
+    netns.folder(str(path.parent))
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_text(file.content, encoding="utf-8")
+    fresh.chmod(0o644)  # whatever the umask: who is not root must resolve names too
     fresh.rename(path)
 
 

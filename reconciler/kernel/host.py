@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..facts import Device, Facts, Listener
 from ..kinds.marks import GROUP, PROTOCOL
-from . import nft, rtnl, sandbox
+from . import inet, nft, rtnl, sandbox
 from .capabilities import Missing
 from .netlink import attributes, dump, open_socket
 
@@ -31,7 +31,7 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         name=socket.gethostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
-        addresses=frozenset(own_addresses()),
+        addresses={ip: links[index].name for ip, index in own_addresses() if index in links},
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
         links={seen.name: device(seen, links) for seen in links.values() if seen.group != GROUP},
@@ -51,7 +51,11 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
 def device(seen: rtnl.Seen, links: dict[int, rtnl.Seen]) -> Device:
     parent = links.get(seen.number(rtnl.LINK)) if rtnl.NETNSID not in seen.found else None
     master = links.get(seen.number(rtnl.MASTER))
-    return Device(seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "")
+    data = attributes(seen.info.get(rtnl.DATA, b"")) if seen.kind == "vxlan" else {}
+    vni, port = int.from_bytes(data.get(1, b""), "little"), int.from_bytes(data.get(15, b""), "big")
+    return Device(
+        seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port
+    )
 
 
 def text(path: str) -> str:
@@ -65,7 +69,7 @@ def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
     """(prefix, link index, protocol) of routes that are not ours; the kernel's local and multicast ones
     left out."""
     for body in dump_:
-        family, length, _, _, table, protocol, _, kind, _ = rtnl.RTMSG.unpack_from(body)
+        family, length, _, _, table, protocol, _, kind, _ = inet.RTMSG.unpack_from(body)
         if protocol == PROTOCOL or kind not in (1, 6, 7, 8) or table == 255:
             continue
         found = attributes(body, 12)
@@ -75,12 +79,12 @@ def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
             yield prefix, int.from_bytes(found.get(4, b""), "little"), protocol
 
 
-def own_addresses() -> Iterator[str]:
+def own_addresses() -> Iterator[tuple[str, int]]:
     with open_socket() as channel:
-        for body in dump(channel, rtnl.GETADDR, rtnl.ALL_ADDRESSES):
+        for body in dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES):
             found = attributes(body, 8)
             if found.get(11, b"\0")[0] != PROTOCOL:
-                yield socket.inet_ntop(body[0], found.get(2) or found[1])
+                yield socket.inet_ntop(body[0], found.get(2) or found[1]), inet.IFADDR.unpack_from(body)[4]
 
 
 def uplink_mtu(routes: list[tuple[str, int, int]], links: dict[int, rtnl.Seen]) -> int:

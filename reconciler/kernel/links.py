@@ -1,28 +1,38 @@
 """Links that stand on another link of the host, as rtnetlink messages, both ways."""
 
+import socket
 import struct
+from typing import Any
 
 from ..core.resource import Resource
 from ..kinds.link import Link
 from ..kinds.marks import GROUP, HOST, owner
+from ..kinds.overlay import Vxlan
 from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
-from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u32
+from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u32
 from .rtnl import (
     DATA,
     DELLINK,
     GROUP_ATTR,
     IFALIAS,
     IFNAME,
+    INET,
+    INET6,
+    ISOLATED,
     KIND,
     LINK,
     LINKINFO,
+    MASTER,
     MTU,
     NET_NS_FD,
     NEWLINK,
     NO_LINK_LOCAL,
+    SLAVE_DATA,
+    SLAVE_KIND,
     Seen,
     hardware,
     ifinfo,
+    packed,
     raised,
 )
 
@@ -30,7 +40,10 @@ from .rtnl import (
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
-Stacked = Vlan | Dummy | Macvlan | Ipvlan
+NAMELESS = "reconciler-new"
+Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan
+# IFLA_BRPORT_*: learning, then unicast, multicast and broadcast flooding, then neighbour suppression
+LEARNING, FLOODS, SUPPRESS = 8, (9, 27, 30), 32
 
 
 def u16(kind: int, value: int) -> bytes:
@@ -44,28 +57,51 @@ def data(link: Link) -> bytes:
             return u16(1, tag)
         case Macvlan(mode=mode):
             return u32(1, MACVLAN_MODES[mode])
+        case Vxlan(vni=vni, local=local, port=port):
+            at = attr(17 if ":" in local else 4, packed(local)[1])
+            return u32(1, vni) + at + attr(15, struct.pack("!H", port)) + u8(7, 0)  # nolearning
         case Ipvlan(mode=mode, flag=flag):
             return u16(1, IPVLAN_MODES[mode]) + u16(2, IPVLAN_FLAGS[flag])
     return b""
 
 
-def create(link: Link, parent: int, ns: int, index: int) -> Message:
-    """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor."""
+def create(link: Link, parent: int, ns: int) -> Message:
+    """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor.
+
+    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is `named` later.
+    """
     info = nest(LINKINFO, text(KIND, type(link).__name__.lower()), nest(DATA, data(link)))
-    head = ifinfo(index) + text(IFNAME, link.name) + u32(GROUP_ATTR, GROUP)
+    name = link.name if link.ns == HOST else NAMELESS
+    head = ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, GROUP)
     place = u32(NET_NS_FD, ns) if link.ns != HOST else b""
     return Message(NEWLINK, CREATE | EXCL, head + (u32(LINK, parent) if parent else b"") + place + info)
 
 
-def settings(link: Stacked, *, new: bool) -> list[Message]:
+def named(link: Link, index: int) -> Message:
+    return Message(NEWLINK, 0, ifinfo(index) + text(IFNAME, link.name))
+
+
+def settings(link: Stacked, master: int, *, new: bool) -> list[Message]:
     head = ifinfo() + text(IFNAME, link.name)
+    bridged = u32(MASTER, master) if master else b""
     change = b"" if new else nest(LINKINFO, text(KIND, "ipvlan"), nest(DATA, data(link)))
     own = (change if isinstance(link, Ipvlan) else b"") + address(link)
     return [
-        Message(NEWLINK, 0, head + own + u32(MTU, link.mtu) + text(IFALIAS, link.alias)),
+        Message(NEWLINK, 0, head + own + bridged + u32(MTU, link.mtu) + text(IFALIAS, link.alias)),
         Message(NEWLINK, 0, head + NO_LINK_LOCAL),
+        *([Message(NEWLINK, 0, head + port(link))] if isinstance(link, Vxlan) else []),
         raised(link, link.name),
     ]
+
+
+def port(link: Vxlan) -> bytes:
+    """Nothing is learned by the tunnel, and unless it floods the bridge answers ARP and ND for what is behind."""
+    flags = [u8(kind, value) for kind, value in quiet(flood=link.flood).items()]
+    return nest(LINKINFO, text(SLAVE_KIND, "bridge"), nest(SLAVE_DATA, *flags, u8(ISOLATED, link.isolated)))
+
+
+def quiet(*, flood: bool) -> dict[int, int]:
+    return {LEARNING: 0, **dict.fromkeys(FLOODS, int(flood)), SUPPRESS: int(not flood)}
 
 
 def address(link: Link) -> bytes:
@@ -108,4 +144,23 @@ def link_of(ns: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:
         case "ipvlan":
             flag = word(IPVLAN_FLAGS, 2)
             return Ipvlan(parent=parent, mode=word(IPVLAN_MODES, 1), flag=flag, **whose, **common)
+        case "vxlan":
+            return vxlan_of(seen, found, hosts.get(seen.number(MASTER), ""), {**whose, **common})
     return None
+
+
+def vxlan_of(seen: Seen, found: dict[int, bytes], bridge: str, common: dict[str, Any]) -> Vxlan:
+    """With an MTU that nobody wants where the port's flags are neither of the two sets that we give it."""
+    raw = attributes(seen.info.get(SLAVE_DATA, b""))
+    flags = {kind: raw.get(kind, b"\1")[0] for kind in (LEARNING, *FLOODS, SUPPRESS)}
+    local = found.get(17) or found.get(4) or bytes(4)
+    usual = flags in (quiet(flood=True), quiet(flood=False))
+    return Vxlan(
+        **{**common, "mtu": seen.mtu if usual else -1},
+        bridge=bridge,
+        vni=int.from_bytes(found[1], "little"),
+        local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),
+        port=int.from_bytes(found[15], "big"),
+        flood=flags[FLOODS[0]] == 1,
+        isolated=raw.get(ISOLATED, b"\0") == b"\1",
+    )

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ..core.plan import Step
 from ..core.resource import Resource, Stage, State
@@ -12,19 +13,22 @@ from ..kinds.marks import GROUP, HOST, owner
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
-from . import files, host, links, netns, nft, rtnl, sandbox, wiring
+from . import bulk, files, host, links, netns, nft, rtnl, sandbox, wiring
 
 
 class Linux:
     """core.reconcile.Kernel on this machine.  What it has read is kept until it executes something."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name  # of this host, where it is not its hostname
         self.views: dict[str, sandbox.View] = {}  # by namespace; HOST for the host's own
         self.boxes: dict[str, list[Resource]] = {}  # what stands in each of our sandboxes
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
+        self.tunnelled: list[Resource] | None = None
 
     def facts(self) -> Facts:
-        return host.facts(self.view(HOST), [name for name in netns.names() if not self.project(name)])
+        seen = host.facts(self.view(HOST), [name for name in netns.names() if not self.project(name)])
+        return replace(seen, name=self.name or seen.name)
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)
@@ -42,7 +46,7 @@ class Linux:
         """Whatever is asked next is read anew."""
         self.views.clear()
         self.boxes.clear()
-        self.ruleset = None
+        self.ruleset = self.tunnelled = None
 
     def resources(self, named: list[Resource], places: frozenset[str] | None) -> Iterator[Resource]:
         boxes = [name for name in netns.names() if (places is None or name in places) and self.project(name)]
@@ -94,9 +98,18 @@ class Linux:
                 yield link
             elif seen.group == GROUP and strays and seen.index not in paired:
                 yield rtnl.stray_of(seen)
+        yield from self.tables()
         yield from view.addresses
         yield from view.routes
         yield from view.rules
+
+    def tables(self) -> list[Resource]:
+        """What our tunnels know of other hosts."""
+        if self.tunnelled is None:
+            view = self.view(HOST)
+            tunnels = [seen for seen in view.links.values() if seen.group == GROUP and seen.kind == "vxlan"]
+            self.tunnelled = [table for seen in tunnels for table in bulk.read(view.links, seen)]
+        return self.tunnelled
 
     def firewall(self, named: list[Resource]) -> list[Resource]:
         """Read again only when chains are asked about that were not asked about before."""

@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 ROUTE = 0  # NETLINK_ROUTE
@@ -84,6 +84,8 @@ def frames(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     at = 0
     while at + 16 <= len(data):
         size, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
+        if size < 16:
+            return
         yield kind, flags, sequence, data[at + 16 : at + size]
         at += (size + 3) & ~3
 
@@ -105,14 +107,21 @@ def send_chunk(channel: socket.socket, messages: Sequence[Message], start: int) 
         parts.append(body)
         parts.append(b"\0" * (-len(body) % 4))
     channel.send(b"".join(parts))
-    refused: list[Refusal] = []
-    while True:
-        for kind, flags, sequence, body in frames(channel.recv(BUFFER)):
+    return [
+        Refusal(start + sequence, number, words(number, flags, body))
+        for sequence, flags, body in acknowledgements(channel, last)
+        if (number := -int.from_bytes(body[:4], "little", signed=True))
+    ]
+
+
+def acknowledgements(channel: socket.socket, last: int) -> Iterator[tuple[int, int, bytes]]:
+    """(sequence, flags, body) of each, up to that of the last message; the others speak only if refused."""
+    sequence = -1
+    while sequence != last:
+        for kind, flags, number, body in frames(channel.recv(BUFFER)):
             if kind == ERROR:
-                if number := -int.from_bytes(body[:4], "little", signed=True):
-                    refused.append(Refusal(start + sequence, number, words(number, flags, body)))
-                if sequence == last:
-                    return refused
+                sequence = number
+                yield sequence, flags, body
 
 
 def words(number: int, flags: int, body: bytes) -> str:
@@ -124,7 +133,7 @@ def words(number: int, flags: int, body: bytes) -> str:
     return os.strerror(number)
 
 
-def dump(channel: Callable[[], socket.socket] | socket.socket, kind: int, body: bytes) -> list[bytes]:
+def dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
     """Every object; read again while it changes underneath, and raise rather than return a part."""
     for attempt in range(ATTEMPTS):
         found = dump_once(channel, kind, body, attempt)
@@ -139,16 +148,23 @@ def dump_once(channel: socket.socket, kind: int, body: bytes, sequence: int) -> 
     channel.send(head + body)
     found: list[bytes] = []
     whole = True
-    while True:
-        for answer, flags, number, data in frames(channel.recv(BUFFER)):
-            if number != sequence + 1:
-                continue
-            whole &= not flags & DUMP_INTR
-            if answer in (DONE, ERROR):
-                if code := -int.from_bytes(data[:4], "little", signed=True):
-                    raise OSError(code, os.strerror(code))
-                return found if whole else None
+    for answer, flags, data in answers(channel, sequence + 1):
+        whole &= not flags & DUMP_INTR
+        if answer not in (DONE, ERROR):
             found.append(data)
+        elif code := -int.from_bytes(data[:4], "little", signed=True):
+            raise OSError(code, os.strerror(code))
+    return found if whole else None
+
+
+def answers(channel: socket.socket, sequence: int) -> Iterator[tuple[int, int, bytes]]:
+    """(type, flags, body) of each to this request, up to the one that ends them."""
+    answer = 0
+    while answer not in (DONE, ERROR):
+        for kind, flags, number, data in frames(channel.recv(BUFFER)):
+            if number == sequence:
+                answer = kind
+                yield kind, flags, data
 
 
 def get(channel: socket.socket, kind: int, body: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """Network namespaces by their system calls; names stand in /run/netns as iproute2 has them."""
 
 import ctypes
+import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -58,21 +58,35 @@ def make() -> None:
 
 
 def publish(name: str) -> None:
-    """Give the thread's namespace its name: the commit of a sandbox."""
+    """Give the thread's namespace its name: the commit of a sandbox.
+
+    What a crash left is an empty file, and is mounted over; a namespace that stands there is never covered.
+    """
     prepare()
     target = path(name)
-    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+    if exists(name):
+        raise FileExistsError(errno.EEXIST, "another namespace has this name", target)
+    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444))
     checked(libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", BIND, None))
 
 
 def prepare() -> None:
     """/run/netns as `ip netns add` makes it: a shared mount of itself, so that names reach every mount
     namespace."""
-    os.makedirs(RUN, mode=0o755, exist_ok=True)
+    folder(RUN)
     run = RUN.encode()
     if libc.mount(b"", run, b"none", SHARED | RECURSIVE, None) < 0:
         checked(libc.mount(run, run, b"none", BIND | RECURSIVE, None))
         checked(libc.mount(b"", run, b"none", SHARED | RECURSIVE, None))
+
+
+def folder(name: str) -> None:
+    """A directory that everybody may look into, whatever the umask that a service runs with."""
+    try:
+        os.makedirs(name)
+    except FileExistsError:
+        return
+    os.chmod(name, 0o755)
 
 
 def remove(name: str) -> None:
@@ -84,14 +98,16 @@ def remove(name: str) -> None:
 
 
 def names() -> list[str]:
-    """Those that are mounted; an empty file is what a crash left."""
+    """Those that are namespaces; an empty file is what a crash left."""
     try:
-        with os.scandir(RUN) as entries:
-            return sorted(entry.name for entry in entries if mounted(entry.path))
+        return sorted(filter(exists, os.listdir(RUN)))
     except FileNotFoundError:
         return []
 
 
-def mounted(target: str) -> bool:
-    status = os.stat(target)
-    return stat.S_ISREG(status.st_mode) and status.st_dev != os.stat(RUN).st_dev
+def exists(name: str) -> bool:
+    """All namespaces, and nothing else, are files of one file system (nsfs)."""
+    try:
+        return os.stat(path(name)).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
+    except OSError:  # a link that leads nowhere or into a circle, or what went just now
+        return False

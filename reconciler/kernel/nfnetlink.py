@@ -30,7 +30,7 @@ def word(raw: bytes) -> str:
 
 
 class Channel:
-    """A socket that speaks to one subsystem.  After an exception it is of no more use: leftovers may be queued."""
+    """A socket for one subsystem; after an exception it is of no use, since leftovers may be queued."""
 
     def __init__(self, subsystem: int):
         self.subsystem, self.sequence = subsystem, 0
@@ -56,9 +56,11 @@ class Channel:
     def more(self, answer: list[Any]) -> bool:
         """Take one datagram; true when it ends the answer."""
         data, _, truncated, _ = self.socket.recvmsg(BUFFER)
+        if truncated & socket.MSG_TRUNC:
+            raise Torn
         ended = False
         for kind, flags, sequence, body in frames(data):
-            if truncated & socket.MSG_TRUNC or flags & DUMP_INTR or sequence != self.sequence:
+            if flags & DUMP_INTR or sequence != self.sequence:
                 raise Torn
             if kind not in (ERROR, DONE):
                 answer.append(self.message(body))

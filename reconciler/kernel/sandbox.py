@@ -9,7 +9,7 @@ from ..kinds.marks import HOST
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
-from . import rtnl
+from . import inet, rtnl
 from .netlink import dump, open_socket
 
 PROC = "/proc/sys/"
@@ -47,13 +47,13 @@ def look(ns: str) -> View:
         links = {seen.index: seen for seen in map(rtnl.Seen, dump(channel, rtnl.GETLINK, rtnl.ALL_LINKS))}
         view = View(links)
         names = view.names
-        view.addresses = list(rtnl.addresses_of(ns, dump(channel, rtnl.GETADDR, rtnl.ALL_ADDRESSES), names))
+        view.addresses = list(inet.addresses_of(ns, dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES), names))
         for family in (rtnl.INET, rtnl.INET6):
-            routes = dump(channel, rtnl.GETROUTE, rtnl.all_routes(family))
-            view.routes += rtnl.routes_of(ns, routes, names)
+            routes = dump(channel, rtnl.GETROUTE, inet.all_routes(family))
+            view.routes += inet.routes_of(ns, routes, names)
             if ns == HOST:
                 view.foreign += routes
-                view.rules += rtnl.rules_of(dump(channel, rtnl.GETRULE, rtnl.all_rules(family)))
+                view.rules += inet.rules_of(dump(channel, rtnl.GETRULE, inet.all_rules(family)))
     return view
 
 

@@ -19,11 +19,12 @@ from ..kinds.file import File
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
+from ..kinds.overlay import Entries, Neighbours, Vxlan
 from ..kinds.parent import Macvlan
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
-from . import files, links, netns, rtnl, sandbox
+from . import bulk, files, inet, links, netns, rtnl, sandbox
 from .netlink import Message, open_socket, send
 
 GONE = {
@@ -169,11 +170,11 @@ class Visit:
         try:
             match step.resource:
                 case Address() as a:
-                    self.add(step, rtnl.address(a, self.index(a.link), delete=gone))
+                    self.add(step, inet.address(a, self.index(a.link), delete=gone))
                 case Route() as r:
-                    self.add(step, rtnl.route(r, self.index(r.link), delete=gone))
+                    self.add(step, inet.route(r, self.index(r.link), delete=gone))
                 case Rule() as r:
-                    self.add(step, rtnl.rule(r, delete=gone))
+                    self.add(step, inet.rule(r, delete=gone))
                 case Bridge() as b:
                     self.bridge(step, b)
                 case Veth() as v:
@@ -182,6 +183,9 @@ class Visit:
                     self.add(step, links.removal(link))
                 case Link() as link:
                     self.stacked(step, link)
+                case Entries(link=link) | Neighbours(link=link) as bulk_:
+                    index = self.index(link)
+                    self.add(step, *bulk.messages(bulk_, step.old, index, gone=gone))
                 case _:
                     self.flush()
                     self.other(step, gone=gone)
@@ -206,28 +210,32 @@ class Visit:
         self.add(step, *rtnl.bridge_settings(bridge))
         self.run.late.append(Letter(step, rtnl.raised(bridge, bridge.name)))
 
-    def count(self, link: Link) -> None:
-        if self.next_index:
-            self.indexes[link.name] = self.next_index
-            self.next_index += 1
-
     def stacked(self, step: Step, link: Link) -> None:
         """Made on the host, where its parent is, straight into this namespace."""
+        self.flush()
         if step.op == "+":
-            self.flush()
             parent = getattr(link, "parent", "")
             with netns.kept() as here:
-                made = links.create(link, self.run.index(parent) if parent else 0, here, self.next_index)
+                made = links.create(link, self.run.index(parent) if parent else 0, here)
                 post(self.run.host, [Letter(step, made)])
-            self.count(link)
-        self.add(step, *links.settings(link, new=step.op == "+"))
+            if link.ns != HOST:
+                self.name(step, link)
+        master = self.run.index(link.bridge) if isinstance(link, Vxlan) else 0
+        self.add(step, *links.settings(link, master, new=step.op == "+"))
         if isinstance(link, Macvlan) and link.mac:
             self.news.append(Letter(step, links.announcement(link)))
+
+    def name(self, step: Step, link: Link) -> None:
+        self.indexes[link.name] = index = rtnl.index_of(self.channel, links.NAMELESS)
+        self.next_index = index + 1 if self.next_index else 0
+        self.add(step, links.named(link, index))
 
     def veth(self, step: Step, veth: Veth) -> None:
         master = self.run.index(veth.bridge) if veth.bridge else 0
         if step.op == "+":
             self.add(step, rtnl.new_veth(veth, self.next_index, self.run.home, master))
-            self.count(veth)
+            if self.next_index:
+                self.indexes[veth.name] = self.next_index
+                self.next_index += 1
         self.add(step, *rtnl.inner_settings(veth, new=step.op == "+"))
         self.run.late += [Letter(step, message) for message in rtnl.outer_settings(veth, master)]

@@ -1,5 +1,6 @@
 """A kernel setting.  It bears no mark: it is set, never pruned, and goes with the link it belongs to."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..core.resource import Identity, Key, Resource, Stage
@@ -39,3 +40,12 @@ class Forwarding(Sysctl):
     """What lets the host forward at all: opened when all else stands."""
 
     stage, rank = Stage.OPENING, 0
+
+
+USUAL = ("net/ipv4/conf/{}/route_localnet", "net/ipv6/conf/{}/accept_ra", "net/ipv6/conf/{}/disable_ipv6")
+
+
+def usual(link: Link) -> Iterator[Sysctl]:
+    """What drivers set on links.  To be named for a link that goes: rolling back restores what was read."""
+    for name in USUAL:
+        yield Sysctl(ns=link.ns, name=name.format(link.name), value="", link=link.name)

@@ -5,12 +5,20 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from .models import Record
 from .node import Mistakes, Node, Place, dotted, locate, nearest, raw
+from .record import Record
 
 Steps = tuple[str | int, ...]
 R = TypeVar("R", bound=Record)
-TYPES = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+ABSENT = (None, "")  # an unset `${VARIABLE}` leaves a blank text
+TYPES = {
+    dict: "a mapping",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
 EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
@@ -20,6 +28,7 @@ EXPECTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
+    "finite_number": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
     "bool_type": "true or false",
@@ -44,8 +53,12 @@ def record(node: Node, model: type[Record], path: str, unused: set[str]) -> dict
     for key, child in node.value.items():
         if key in model.unused:
             unused.add(f"{path}.{key}" if path else key)
-        elif child.value is not None and not key.startswith("x-"):
-            data[key] = inner(child, model.nested[key], f"{path}.{key}", unused) if key in model.nested else raw(child)
+        elif child.value not in ABSENT and not key.startswith("x-"):
+            data[key] = (
+                inner(child, model.nested[key], f"{path}.{key}", unused)
+                if key in model.nested
+                else raw(child)
+            )
     return data
 
 
@@ -64,7 +77,13 @@ def inner(node: Node, nested: tuple[str, type[Record]], path: str, unused: set[s
 def entry(node: Node, model: type[Record], path: str, unused: set[str]) -> Any:
     if node.value is None:
         return {}
-    return record(node, model, path, unused) if type(node.value) is dict else node.value if type(node.value) is not list else raw(node)
+    return (
+        record(node, model, path, unused)
+        if type(node.value) is dict
+        else node.value
+        if type(node.value) is not list
+        else raw(node)
+    )
 
 
 def tell(error: Any, node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
@@ -85,13 +104,17 @@ def words(error: Any, model: type[Record], steps: Steps) -> tuple[str, str]:
         case "missing":
             return f"`{steps[-1]}` is missing", f"add `{steps[-1]}:`"
         case "literal_error":
-            return f"{shown(given)} is no value of `{steps[-1]}`", f"there are: {context['expected'].replace(chr(39), '')}"
+            return (
+                f"{shown(given)} is no value of `{steps[-1]}`",
+                f"there are: {context['expected'].replace(chr(39), '')}",
+            )
         case "greater_than_equal":
             return f"{shown(given)} is too small", f"at least {context['ge']}"
         case "less_than_equal":
             return f"{shown(given)} is too large", f"at most {context['le']}"
         case kind if kind in EXPECTED:
-            return f"must be {EXPECTED[kind]}, not {described(given)}", ""
+            what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
+            return f"{what} must be {EXPECTED[kind]}, not {described(given)}", ""
     return error["msg"], ""
 
 

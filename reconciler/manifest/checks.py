@@ -20,7 +20,7 @@ def semantic_mistakes(read: Iterable[tuple[ProjectSpec, Reading]]) -> Iterator[M
     read = list(read)
     for project, reading in read:
         yield from references(project, reading)
-        yield from address_mistakes(project)
+        yield from address_mistakes(project, reading.where)
     yield from conflicts([project for project, _ in read])
 
 
@@ -58,11 +58,12 @@ def names_of(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
     for end in spec.networks:
         if not end.interface_name:
             continue
+        at = reading.where(spec, "networks", end.network, "interface_name")
         if end.interface_name in taken:
             label = (taken[end.interface_name], "first used here")
             message = f"interface name `{end.interface_name}` is taken"
-            yield ManifestError(message, "choose another", end.where, label)
-        taken[end.interface_name] = end.where
+            yield ManifestError(message, "choose another", at, label)
+        taken[end.interface_name] = at
     if not spec.is_service and spec.name in reading.names("services"):
         yield ManifestError(f"`{spec.name}` is a service too", "rename one of them", spec.where)
 
@@ -83,9 +84,15 @@ def mode_mistakes(
         hint = f"write `networks: [{mode}]`" if mode in networks else nearest(mode, (*MODES, *JOINS))
         yield ManifestError(f"unknown network mode `{mode}`", hint, at)
     if spec.ports and (mode == "host" or mode.startswith(JOINS)):
-        why = "every port is the host's already" if mode == "host" else "publish them where the namespace is made"
+        why = (
+            "every port is the host's already"
+            if mode == "host"
+            else "publish them where the namespace is made"
+        )
         label = (at, "the mode")
-        yield ManifestError(f"ports cannot be published with `network_mode: {mode}`", why, spec.ports[0].where, label)
+        yield ManifestError(
+            f"ports cannot be published with `network_mode: {mode}`", why, spec.ports[0].where, label
+        )
 
 
 def join_mistakes(mode: str, at: Where, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
@@ -115,7 +122,9 @@ def circles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[M
             circle = trail[trail.index(end) :]
             steps = " -> ".join((*circle, circle[0]))
             at = reading.where(specs[circle[0]], "network_mode")
-            yield ManifestError(f"network modes in a circle: {steps}", "one of them needs networks of its own", at)
+            yield ManifestError(
+                f"network modes in a circle: {steps}", "one of them needs networks of its own", at
+            )
 
 
 def followed(name: str, joins: Mapping[str, str], done: set[str]) -> list[str]:
@@ -139,7 +148,9 @@ def dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
         if name not in names:
             yield ManifestError(f"depends on unknown service `{name}`", nearest(name, names), at)
         elif name in reading.idle and not reading.idle[name].startswith("is provided"):
-            yield ManifestError(f"depends on `{name}`, which {reading.idle[name]}", "set `required: false`", at)
+            yield ManifestError(
+                f"depends on `{name}`, which {reading.idle[name]}", "set `required: false`", at
+            )
 
 
 def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:

@@ -12,7 +12,9 @@ ANY4, ANY6 = "0.0.0.0", "::"
 
 
 def conflicts(projects: Sequence[ProjectSpec]) -> Iterator[ManifestError]:
-    networks = [(project, network) for project in projects for network in project.networks if not network.external]
+    networks = [
+        (project, network) for project in projects for network in project.networks if not network.external
+    ]
     yield from overlapping_subnets([network for _, network in networks])
     yield from equal_names(networks)
     yield from equal_ports(list(publications(projects)))
@@ -28,7 +30,9 @@ def overlapping_subnets(networks: Sequence[NetworkSpec]) -> Iterator[ManifestErr
     for span in sorted(spans, key=lambda s: s[:3]):
         if widest and widest[0] == span[0] and span[1] <= -widest[2]:
             one, two = sorted((widest, span), key=lambda s: s[3].where)
-            message = f"subnet {two[3].subnet} of network {two[4].name} overlaps {one[3].subnet} of {one[4].name}"
+            message = (
+                f"subnet {two[3].subnet} of network {two[4].name} overlaps {one[3].subnet} of {one[4].name}"
+            )
             label = (one[3].where, "the other one")
             yield ManifestError(message, free_subnet(two[3].subnet, spans), two[3].where, label)
         if not widest or widest[0] != span[0] or -span[2] > -widest[2]:
@@ -60,7 +64,9 @@ def equal_names(networks: Sequence[tuple[ProjectSpec, NetworkSpec]]) -> Iterator
             yield ManifestError(f"two networks are named {full}", hint, network.where, label)
         if network.bridge_name and network.bridge_name in bridges:
             label = (bridges[network.bridge_name], "the other one")
-            yield ManifestError(f"two bridges are named {network.bridge_name}", "rename one", network.where, label)
+            yield ManifestError(
+                f"two bridges are named {network.bridge_name}", "rename one", network.where, label
+            )
         names.setdefault(full, network.where)
         bridges.setdefault(network.bridge_name, network.where)
 
@@ -92,10 +98,16 @@ def publications(projects: Sequence[ProjectSpec]) -> Iterator[Publication]:
         networks = {network.name: network for network in project.networks}
         for spec in project.containers:
             default = binding(spec, networks)
-            for port in spec.ports if default is not None else ():
-                if port.published and port.published[1] - port.published[0] == port.target[1] - port.target[0]:
-                    owner = f"{project.name}/{spec.name}"
-                    yield Publication(*port.published, port.host_ip or default, owner, spec.host, port)
+            if default is not None:
+                yield from published(project, spec, default)
+
+
+def published(project: ProjectSpec, spec: ContainerSpec, default: str) -> Iterator[Publication]:
+    owner = f"{project.name}/{spec.name}"
+    for port in spec.ports:
+        first, last = port.published or (0, 0)
+        if first and last - first == port.target[1] - port.target[0]:
+            yield Publication(first, last, port.host_ip or default, owner, spec.host, port)
 
 
 def binding(spec: ContainerSpec, networks: dict[str, NetworkSpec]) -> str | None:
@@ -104,7 +116,11 @@ def binding(spec: ContainerSpec, networks: dict[str, NetworkSpec]) -> str | None
         return None
     keys = [end.network for end in spec.networks] or [spec.network_mode or "default"]
     joined = [networks.get(key, NetworkSpec(name=key)) for key in keys]
-    able = [n for n in joined if not n.internal and not n.external and n.gateway_mode in ("nat", "nat-unprotected")]
+    able = [
+        n
+        for n in joined
+        if not n.internal and not n.external and n.gateway_mode in ("nat", "nat-unprotected")
+    ]
     able += [n for n in joined if n.external]
     return able[0].host_ip if able else None
 
@@ -114,13 +130,16 @@ def equal_ports(wanted: Sequence[Publication]) -> Iterator[ManifestError]:
     for one in wanted:
         by_protocol[one.port.protocol].append(one)
     for protocol, group in sorted(by_protocol.items()):
-        active: list[Publication] = []
-        for one in sorted(group, key=lambda p: (p.first, p.last, p.ip, p.port.where)):
-            active = [other for other in active if other.last >= one.first]
-            for other in active:
-                if one.meets(other):
-                    yield clash(protocol, other, one, group)
-            active.append(one)
+        for one, two in meetings(sorted(group, key=lambda p: (p.first, p.last, p.ip, p.port.where))):
+            yield clash(protocol, one, two, group)
+
+
+def meetings(ordered: Sequence[Publication]) -> Iterator[tuple[Publication, Publication]]:
+    active: list[Publication] = []
+    for one in ordered:
+        active = [other for other in active if other.last >= one.first]
+        yield from ((other, one) for other in active if one.meets(other))
+        active.append(one)
 
 
 def clash(protocol: str, one: Publication, two: Publication, group: Sequence[Publication]) -> ManifestError:

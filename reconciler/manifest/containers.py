@@ -1,23 +1,26 @@
 """A service or a container as written becomes a ContainerSpec."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, NamedTuple
 
 from . import dotenv
-from .fields import IFNAME
+from .fields import HOST, IFNAME
 from .files import Inputs
-from .models import Container, Endpoint, Port, Service
-from .node import Mistakes, Node, Place, locate, nearest, where
+from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
+from .service import Container, Endpoint, Port, Service
 from .spec import ContainerSpec, EndpointSpec, PortSpec
 
+HOST_GATEWAY = "host-gateway"
+SYSCTL = re.compile(r"net(\.[A-Za-z0-9_/:@-]+)+")
+INTERFACE_SYSCTL = re.compile(r"(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+)=([!-~ ]*)")
 RUNTIMES = ("none", "systemd", "oci", "podman")
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A container's key, node and record, and where to tell mistakes."""
 
     section: str
@@ -37,7 +40,7 @@ class Written:
         return self.inputs.mistakes
 
     def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
-        path = ".".join([self.path, *map(str, steps)])
+        path = dotted((self.section, self.key, *steps))
         self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
 
 
@@ -60,7 +63,7 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
         dns_opt=tuple(filter(None, record.dns_opt)),
         extra_hosts=tuple(extra_hosts(written)),
         links=tuple(record.links),
-        sysctls={name: value for name, value in record.sysctls.items() if name.startswith("net.")},
+        sysctls=dict(sysctls(written)),
         mac_address=record.mac_address,
         image=record.image,
         host=record.host,
@@ -94,7 +97,9 @@ def replicas(written: Written) -> int:
         written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
     number = next((n for n in (scale, count) if n is not None), 1)
     if number > 1 and record.container_name:
-        written.wrong(("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name")
+        written.wrong(
+            ("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name"
+        )
     return number
 
 
@@ -128,8 +133,8 @@ def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) 
         link_local_ips=tuple(end.link_local_ips),
         mac_address=mac,
         interface_name=end.interface_name or ifname,
-        priority=int(end.priority),
-        gw_priority=int(end.gw_priority),
+        priority=end.priority,
+        gw_priority=end.gw_priority,
         driver_opts=sysctls,
         routes=tuple((route.to, route.via) for route in end.routes),
         vlan=end.vlan,
@@ -146,20 +151,26 @@ def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dic
     for name, value in end.driver_opts.items():
         at = ("networks", network, "driver_opts", name)
         if name == ENDPOINT_SYSCTLS:
-            for setting in filter(None, value.split(",")):
-                key, equals, text = setting.strip().partition("=")
-                if not equals or ".IFNAME." not in key or not key.startswith("net."):
-                    written.wrong(at, f"{setting!r} is no sysctl of an interface", "as net.ipv4.conf.IFNAME.forwarding=1")
-                    continue
-                sysctls[key.replace(".", "/")] = text
-        elif name == ENDPOINT_IFNAME:
+            sysctls |= dict(interface_sysctls(written, at, value))
+        elif name == ENDPOINT_IFNAME and IFNAME.fullmatch(value):
             ifname = value
-            if not IFNAME.fullmatch(value):
-                written.wrong(at, f"{value!r} is no interface name", "at most 15 letters and digits")
+        elif name == ENDPOINT_IFNAME:
+            written.wrong(at, f"{value!r} is no interface name", "at most 15 letters and digits")
         else:
-            known = (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME)
-            written.wrong(at, f"an endpoint has no option `{name}`", nearest(name, known))
+            hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
+            written.wrong(at, f"an endpoint has no option `{name}`", hint)
     return sysctls, ifname
+
+
+def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
+    for setting in filter(None, map(str.strip, text.split(","))):
+        match = INTERFACE_SYSCTL.fullmatch(setting)
+        if match:
+            yield match[1].replace(".", "/"), match[2]
+        else:
+            written.wrong(
+                at, f"{setting!r} is no sysctl of an interface", "as net.ipv4.conf.IFNAME.forwarding=1"
+            )
 
 
 def ports(written: Written) -> Iterator[PortSpec]:
@@ -193,21 +204,45 @@ def port_spec(port: Port, spot: Place, path: str) -> PortSpec:
 
 def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:
     for name, addresses in written.record.extra_hosts.items():
+        at = ("extra_hosts", name)
+        if not HOST.fullmatch(name):
+            written.wrong(at, f"{name[:60]!r} is no host name", "write NAME=ADDRESS")
         for text in addresses or [""]:
-            yield name, text
+            if text == HOST_GATEWAY or is_address(text):
+                yield name, text
+            else:
+                written.wrong(
+                    at, f"{text[:60]!r} is no address for {name}", f"an IP address or {HOST_GATEWAY}"
+                )
+
+
+def is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+def sysctls(written: Written) -> Iterator[tuple[str, str]]:
+    """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
+    for name, value in written.record.sysctls.items():
+        if not name.startswith("net."):
+            written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
+        elif SYSCTL.fullmatch(name):
+            yield name, value
+        else:
+            written.wrong(("sysctls", name), f"{name[:60]!r} is no sysctl", "as net.core.somaxconn")
 
 
 def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str]:
     """`env_file` and, over it, `environment`; a name without a value takes the shell's."""
     values: dict[str, str] = {}
     for index, entry in enumerate(written.record.env_file):
-        spot = locate(written.node, ("env_file", index))
-        file = os.path.normpath(os.path.join(os.path.dirname(spot.file), entry.path))
-        if not os.path.isfile(file):
-            if entry.required:
-                written.wrong(("env_file", index), f"env file {file} does not exist", "create it, or set `required: false`")
-            continue
-        text = written.inputs.read(file)
+        file = entry.path
+        if entry.required and not os.path.exists(file):
+            hint = "create it, or set `required: false`"
+            written.wrong(("env_file", index), f"env file {file} does not exist", hint)
+        text = written.inputs.read(file) if os.path.isfile(file) else ""
         try:
             values |= dotenv.parse(text or "", {**variables, **values})
         except dotenv.BadLine as error:

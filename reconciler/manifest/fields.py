@@ -5,15 +5,16 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_LENGTH = 63
 IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with the terminating zero
-HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]*[A-Za-z0-9_.*])?")
+HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
+BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
 RATE = re.compile(r"[1-9][0-9]*(/(second|minute|hour|day))?")
 
 
@@ -54,6 +55,10 @@ def address(text: str) -> str:
         raise wrong(f"{text[:60]!r} is no IP address", "as 192.0.2.10 or 2001:db8::10") from None
 
 
+def host_access(text: str) -> str:
+    return text if text in ("", "all") else ",".join(address(part.strip()) for part in text.split(","))
+
+
 def address_of(version: int) -> Callable[[str], str]:
     def check(text: str) -> str:
         normal = address(text)
@@ -71,7 +76,9 @@ def prefix(text: str) -> str:
     except ValueError:
         raise wrong(f"{text[:60]!r} is no subnet", "as 10.1.0.0/24 or fd00:1::/64") from None
     if "/" not in text:
-        raise wrong(f"{text!r} has no prefix length", f"as {text}/24" if network.version == 4 else f"as {text}/64")
+        raise wrong(
+            f"{text!r} has no prefix length", f"as {text}/24" if network.version == 4 else f"as {text}/64"
+        )
     if ip_interface(text).ip != network.network_address:
         raise wrong(f"{text} has bits beyond its length", f"write {network}")
     return str(network)
@@ -112,14 +119,10 @@ def mtu(value: Any) -> Any:
     return int(value)
 
 
-def gone_when_empty(value: Any) -> Any:
-    """`${UNSET}` leaves an empty text, which Compose takes for nothing."""
-    return None if value == "" else value
-
-
 Scalar = Annotated[str, BeforeValidator(text, json_schema_input_type=str | int | float | bool | None)]
 Name = Annotated[str, AfterValidator(name)]
 Address = Annotated[str, AfterValidator(address)]
+HostAccess = Annotated[str, AfterValidator(host_access)]
 Address4 = Annotated[str, AfterValidator(address_of(4))]
 Address6 = Annotated[str, AfterValidator(address_of(6))]
 Prefix = Annotated[str, AfterValidator(prefix)]
@@ -127,11 +130,12 @@ Source = Annotated[str, AfterValidator(prefix_or_address)]
 Mac = Annotated[str, AfterValidator(mac)]
 Mtu = Annotated[int | str, BeforeValidator(mtu, json_schema_input_type=int | str)]
 Ifname = Annotated[
-    str,
-    AfterValidator(matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` and `-`")),
+    str, AfterValidator(matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` and `-`"))
 ]
 HostName = Annotated[
     str, AfterValidator(matching(HOST, "host name", "letters, digits, `.`, `_` and `-`; no spaces"))
 ]
 Word = Annotated[str, AfterValidator(matching(WORD, "single word", "no spaces and no control characters"))]
+Bits = Annotated[str, AfterValidator(matching(BANDWIDTH, "bandwidth", "as 100mbit"))]
+Vlan = Annotated[int, Field(ge=1, le=4094)]
 Rate = Annotated[str, AfterValidator(matching(RATE, "rate", "as 100/second"))]

@@ -1,10 +1,12 @@
-"""Which files the PATHs name, and their text: only regular files are opened, and nothing is left out in silence."""
+"""Which files the PATHs name, and their text: only regular files are opened, and none is passed over."""
 
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from .node import Mistakes
@@ -13,7 +15,9 @@ from .syntax import MAX_BYTES
 STDIN = "-"
 SUFFIXES = (".yaml", ".yml")
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-OVERRIDES = tuple(f"{stem}.override{suffix}" for stem in ("compose", "docker-compose") for suffix in (".yml", ".yaml"))
+OVERRIDES = tuple(
+    f"{stem}.override{suffix}" for stem in ("compose", "docker-compose") for suffix in (".yml", ".yaml")
+)
 
 
 @dataclass
@@ -30,11 +34,16 @@ class Inputs:
         """The text of a file; None, and a mistake, where it cannot be had."""
         if file not in self.texts:
             try:
-                self.texts[file] = (self.stdin or "") if file == STDIN else read_regular(file)
+                self.texts[file] = self.standard_input() if file == STDIN else read_regular(file)
             except ManifestError as error:
                 self.mistakes.append(error)
                 return None
         return self.texts[file]
+
+    def standard_input(self) -> str:
+        if self.stdin is not None:
+            return self.stdin
+        return decoded(STDIN, sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
 def read_regular(file: str) -> str:
@@ -43,13 +52,14 @@ def read_regular(file: str) -> str:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise unreadable(file, error) from None
-    with os.fdopen(descriptor, "rb", buffering=0, closefd=True) as opened:
+    try:
         refuse_irregular(file, os.fstat(descriptor))
-        try:
-            data = opened.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise unreadable(file, error) from None
-    return decoded(file, data)
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            return decoded(file, opened.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise unreadable(file, error) from None
+    finally:
+        os.close(descriptor)
 
 
 def refuse_irregular(file: str, found: os.stat_result) -> None:
@@ -78,13 +88,14 @@ def kind(mode: int) -> str:
 
 def unreadable(file: str, error: OSError | ValueError) -> ManifestError:
     if isinstance(error, FileNotFoundError) and os.path.islink(file):
-        return ManifestError(f"dangling link to {os.readlink(file)}", "remove it, or restore its target", Where(file))
+        return ManifestError(
+            f"dangling link to {os.readlink(file)}", "remove it, or restore its target", Where(file)
+        )
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return ManifestError(f"cannot be read: {words}", "", Where(file))
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One manifest file; those that were found in a directory need not be manifests."""
 
     file: str

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from .node import Mistakes, Node, Place, dotted
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DOLLAR = re.compile(r"\$(?:\$|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<brace>\{))?")
+BRACE = re.compile(r"[{}]")
+MAX_DEPTH = 32  # of a default within a default
 OPERATOR = re.compile(r":?[-?+]")
 
 
@@ -27,37 +30,39 @@ class Variables:
         return self.used[name]
 
 
-def substitute(text: str, variables: Variables, place: Place | None = None) -> str:
+def substitute(text: str, variables: Variables, place: Place | None = None, depth: int = 0) -> str:
     """The text with every form replaced; raises BadTemplate."""
-    done, rest = "", text
-    while "$" in rest:
-        before, _, rest = rest.partition("$")
-        done += before
-        if rest.startswith("$"):
-            done, rest = done + "$", rest[1:]
-        elif rest.startswith("{"):
-            inner, rest = braced(rest, text)
-            done += expand(inner, variables, place)
-        elif name := NAME.match(rest):
-            done, rest = done + plain(name[0], variables, place), rest[name.end() :]
+    if depth > MAX_DEPTH:
+        raise BadTemplate(f"invalid interpolation: nested deeper than {MAX_DEPTH} levels")
+    done: list[str] = []
+    at = 0
+    while found := DOLLAR.search(text, at):
+        done.append(text[at : found.start()])
+        at = found.end()
+        if found["name"]:
+            done.append(plain(found["name"], variables, place))
+        elif found["brace"]:
+            end = closing(text, found.start("brace"))
+            done.append(expand(text[at:end], variables, place, depth))
+            at = end + 1
         else:
-            done += "$"
-    return done + rest
+            done.append("$")
+    return "".join((*done, text[at:])) if done else text
 
 
-def braced(rest: str, text: str) -> tuple[str, str]:
-    """What stands between `{` and the `}` that closes it, and what follows."""
+def closing(text: str, start: int) -> int:
+    """Where the `}` stands that closes the `{` at `start`."""
     depth = 0
-    for index, character in enumerate(rest):
-        depth += (character == "{") - (character == "}")
+    for brace in BRACE.finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
         if not depth:
-            return rest[1:index], rest[index + 1 :]
-    if (last := rest.rfind("}")) > 0:
-        return rest[1:last], rest[last + 1 :]
+            return brace.start()
+    if (last := text.rfind("}", start)) > 0:
+        return last
     raise BadTemplate(f"invalid interpolation in {shorten(text)!r}: `${{` is not closed")
 
 
-def expand(inner: str, variables: Variables, place: Place | None) -> str:
+def expand(inner: str, variables: Variables, place: Place | None, depth: int) -> str:
     name = NAME.match(inner)
     operator = OPERATOR.match(inner, name.end()) if name else None
     if not name or not operator and name.end() < len(inner):
@@ -68,12 +73,12 @@ def expand(inner: str, variables: Variables, place: Place | None) -> str:
     present = bool(value) if operator[0].startswith(":") else value is not None
     match operator[0][-1]:
         case "-":
-            return str(value) if present else substitute(word, variables, place)
+            return str(value) if present else substitute(word, variables, place, depth + 1)
         case "+":
-            return substitute(word, variables, place) if present else ""
+            return substitute(word, variables, place, depth + 1) if present else ""
     if present:
         return str(value)
-    reason = substitute(word, variables, place)
+    reason = substitute(word, variables, place, depth + 1)
     raise BadTemplate(f"required variable {name[0]} is missing a value{f': {reason}' if reason else ''}")
 
 
@@ -88,14 +93,20 @@ def shorten(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def interpolated(node: Node, variables: Variables, mistakes: Mistakes, path: tuple[str | int, ...] = ()) -> Node:
+def interpolated(
+    node: Node, variables: Variables, mistakes: Mistakes, path: tuple[str | int, ...] = ()
+) -> Node:
     """The tree with every text substituted; what holds no `$` is shared with the original."""
     value = node.value
     if type(value) is str and "$" in value:
         try:
             return Node(substitute(value, variables, node.place), node.place, node.tag)
         except BadTemplate as error:
-            hint = "a literal dollar is written $$" if "invalid" in str(error) else "set it in the environment or in .env"
+            hint = (
+                "a literal dollar is written $$"
+                if "invalid" in str(error)
+                else "set it in the environment or in .env"
+            )
             mistakes.at(node.place, dotted(path), str(error), hint)
             return Node("", node.place, node.tag)
     if type(value) is dict:

@@ -1,5 +1,6 @@
-"""Compose's override rules, on nodes: both spellings of a key are brought to one shape, then the trees are merged."""
+"""Compose's override rules: both spellings of a key are brought to one shape, then the trees are merged."""
 
+import os
 from collections.abc import Callable, Mapping
 
 from .node import Node, Place
@@ -127,8 +128,27 @@ def as_hosts(node: Node) -> Node:
 def split_addresses(node: Node) -> Node:
     if not isinstance(node.value, str):
         return node
-    found = [Node(text.strip().removeprefix("[").removesuffix("]"), node.place) for text in node.value.split(",")]
+    found = [
+        Node(text.strip().removeprefix("[").removesuffix("]"), node.place) for text in node.value.split(",")
+    ]
     return Node(found, node.place, node.tag)
+
+
+def as_paths(folder: str) -> Shape:
+    """`env_file` as a list, its paths from the project's folder on."""
+
+    def shape(node: Node) -> Node:
+        node = as_list(node)
+        if type(node.value) is not list:
+            return node
+        return Node([moved(child) for child in node.value], node.place, node.tag)
+
+    def moved(child: Node) -> Node:
+        if isinstance(child.value, str):
+            return Node(os.path.normpath(os.path.join(folder, child.value)), child.place, child.tag)
+        return shaped(child, {"path": moved})
+
+    return shape
 
 
 SERVICE = {
@@ -139,24 +159,32 @@ SERVICE = {
     "environment": as_assignments,
     "dns": as_list,
     "dns_search": as_list,
-    "env_file": as_list,
     "extra_hosts": as_hosts,
 }
-NETWORK = {"labels": as_assignments}
-SECTIONS = {"services": SERVICE, "containers": SERVICE, "networks": NETWORK}
 
 
-def canonical(document: Node) -> Node:
+def canonical(document: Node, folder: str) -> Node:
     """A whole document with every key that has two spellings in one shape."""
-    shapes: dict[str, Shape] = {section: entries(of) for section, of in SECTIONS.items()}
-    return shaped(document, shapes)
+    service = entries({**SERVICE, "env_file": as_paths(folder)})
+    networks = entries({"labels": as_assignments}, external_name)
+    return shaped(document, {"services": service, "containers": service, "networks": networks})
 
 
-def entries(shapes: Mapping[str, Shape]) -> Shape:
+def external_name(network: Node) -> Node:
+    """`external: {name: X}`, which Compose has given up, is `external: true` and `name: X`."""
+    external = network.get("external")
+    if external is None or type(external.value) is not dict:
+        return network
+    name = {"name": external.value["name"]} if "name" in external.value else {}
+    children = {**network.value, **name, "external": Node(True, external.place, external.tag)}
+    return Node(children, network.place, network.tag, network.keys)
+
+
+def entries(shapes: Mapping[str, Shape], rest: Shape = lambda entry: entry) -> Shape:
     def shape(section: Node) -> Node:
         if type(section.value) is not dict:
             return section
-        children = {name: shaped(entry, shapes) for name, entry in section.value.items()}
+        children = {name: rest(shaped(entry, shapes)) for name, entry in section.value.items()}
         return Node(children, section.place, section.tag, section.keys)
 
     return shape

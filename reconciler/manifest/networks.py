@@ -1,24 +1,28 @@
-"""A network as written becomes a NetworkSpec: Docker's option names and external forms are translated here."""
+"""A network as written becomes a NetworkSpec; Docker's names of options are translated here."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from .fields import IFNAME, address, mtu
-from .models import Network
-from .node import Mistakes, Node, Place, locate, nearest, where
-from .options import OPTIONS, Option, accepted
+from .models import IpamConfig, Network
+from .node import Mistakes, Node, Place, dotted, locate, nearest, where
+from .options import OPTIONS, Option, accepted, value_of
 from .plugins import plugin_drivers
 from .spec import NetworkSpec, SubnetSpec
 
-GATEWAY_MODES = ("nat", "routed", "nat-unprotected", "isolated")
-PREDEFINED = ("host", "none", "bridge")  # Docker's own networks, which files name as external ones
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+PREDEFINED = {"bridge": {"default": True}, "host": {"driver": "host"}, "none": {"driver": "none"}}
+FIELDS = frozenset(
+    (
+        *("internal", "icc", "enable_ipv4", "enable_ipv6", "mtu", "bridge_name", "gateway_mode"),
+        *("gateway_mode_ipv6", "masquerade", "snat", "snat_ipv6", "host_access", "host_ip"),
+        *("container_prefix", "default"),
+    )
+)
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A network's key, node and record, and where to tell mistakes."""
 
     key: str
@@ -33,7 +37,7 @@ class Written:
         return f"networks.{self.key}"
 
     def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
-        path = ".".join([self.path, *map(str, steps)])
+        path = dotted(("networks", self.key, *steps))
         self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
 
 
@@ -52,7 +56,7 @@ def spec_of(written: Written) -> NetworkSpec:
         driver=driver,
         full_name=record.name,
         options=options,
-        subnets=subnets(written, fields.get("enable_ipv6", record.enable_ipv6)),
+        subnets=subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6)),
         allow_networks=tuple(record.allow_networks),
         attachable=record.attachable,
         scope=record.scope or ("swarm" if driver == "overlay" else "local"),
@@ -64,8 +68,7 @@ def spec_of(written: Written) -> NetworkSpec:
 
 def own_fields(record: Network) -> dict[str, Any]:
     """The fields of a NetworkSpec that our own keys set."""
-    names = "internal icc enable_ipv4 enable_ipv6 mtu bridge_name gateway_mode masquerade snat snat_ipv6 host_access host_ip default"
-    same = {name: getattr(record, name) for name in names.split()}
+    same = {name: getattr(record, name) for name in FIELDS if name in Network.model_fields}
     return {**same, "gateway_mode_ipv6": record.gateway_mode_ipv6 or record.gateway_mode}
 
 
@@ -73,12 +76,12 @@ def external(written: Written) -> NetworkSpec:
     """A network that others make; besides its name nothing may be said of it."""
     record, at = written.record, where(written.spot, written.path)
     for key in sorted(record.model_fields_set - {"external", "name"}):
-        written.wrong((key,), f"`{key}` of an external network", "whoever made the network decides; remove the key")
-    match record.name or written.key:
-        case "bridge":
-            return NetworkSpec(name=written.key, default=True, where=at)
-        case "host" | "none" as driver:
-            return NetworkSpec(name=written.key, driver=driver, where=at)
+        written.wrong(
+            (key,), f"`{key}` of an external network", "whoever made the network decides; remove the key"
+        )
+    docker = PREDEFINED.get(record.name or written.key)
+    if docker:
+        return NetworkSpec(name=written.key, where=at, **docker)
     return NetworkSpec(name=written.key, full_name=record.name, external=True, where=at)
 
 
@@ -86,19 +89,19 @@ def translated(written: Written, driver: str) -> tuple[dict[str, Any], dict[str,
     """`driver_opts` as fields of NetworkSpec, and as options of other drivers."""
     record, known = written.record, accepted(driver)
     fields: dict[str, Any] = {}
-    options = {key: getattr(record, key) for key in ("parent",) if getattr(record, key)}
+    options = {"parent": record.parent} if record.parent else {}
     options |= {key: "true" for key in ("encrypted", "multicast") if getattr(record, key)}
-    for name, value in record.driver_opts.items():
+    for name, text in record.driver_opts.items():
         option = known.get(name)
-        if option is None:
-            if driver in OPTIONS:
-                written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", option_hint(name, driver))
-            else:
-                options[name] = value
-        elif option.kind == "ignored":
-            written.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
+        if option is not None:
+            value = converted(written, name, option, text)
+            target = fields if option.key in FIELDS else options
+            target |= {option.key: value} if value is not None else {}
+        elif driver in OPTIONS:
+            hint = option_hint(name, driver)
+            written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", hint)
         else:
-            place(option, converted(written, name, option, value), fields, options)
+            options[name] = text
     return fields, options
 
 
@@ -109,67 +112,62 @@ def option_hint(name: str, driver: str) -> str:
     return nearest(name, {n for option in OPTIONS[driver] for n in (option.docker or (option.key,))})
 
 
-def place(option: Option, value: Any, fields: dict[str, Any], options: dict[str, str]) -> None:
-    if value is None:
-        return
-    if option.key in NetworkSpec.__dataclass_fields__:
-        fields[option.key] = value
-    else:
-        options[option.key] = value
-
-
 def converted(written: Written, name: str, option: Option, text: str) -> Any:
-    """The option's value in its type; None, and a mistake, where it has none."""
+    """The option's value in its type; None where it has none, or where it is a mistake."""
+    if option.kind == "ignored":
+        written.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
+        return None
     try:
-        match option.kind:
-            case "bool" | "flag" if text.lower() in TRUE or (option.kind == "flag" and not text):
-                return True if option.kind == "bool" else "true"
-            case "bool" | "flag" if text.lower() in FALSE:
-                return False if option.kind == "bool" else None
-            case "bool" | "flag":
-                written.wrong(("driver_opts", name), f"{text!r} is neither true nor false")
-                return None
-            case "mtu":
-                return None if text in ("", "0") else mtu(text)
-            case "address":
-                return "" if text == "0.0.0.0" else address(text)
-            case "mode" if text not in GATEWAY_MODES:
-                written.wrong(("driver_opts", name), f"{text!r} is no gateway mode", nearest(text, GATEWAY_MODES))
-                return None
-            case "ifname" if not IFNAME.fullmatch(text):
-                written.wrong(("driver_opts", name), f"{text!r} is no interface name", "at most 15 letters and digits")
-                return None
+        return value_of(option, text)
     except PydanticCustomError as error:
         context = error.context or {}
         written.wrong(("driver_opts", name), context["message"], context["hint"])
         return None
-    return text
 
 
-def subnets(written: Written, ipv6: bool) -> tuple[SubnetSpec, ...]:
+def subnets(written: Written, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
     """The subnets of the families that are on."""
     ipam = written.record.ipam
     if ipam is None:
         return ()
-    if ipam.driver not in ("default", ""):
+    if ipam.driver == "dhcp":
+        hint = "write a `subnet`, and as `ip_range` a part of it that the DHCP server leaves alone"
+        written.wrong(("ipam", "driver"), "addresses by DHCP are not supported", hint)
+    elif ipam.driver not in ("default", ""):
         written.wrong(("ipam", "driver"), f"unknown IPAM driver `{ipam.driver}`", "there are: default")
-    found = []
-    for index, config in enumerate(ipam.config):
-        at = where(locate(written.node, ("ipam", "config", index, "subnet")), f"{written.path}.ipam.config[{index}]")
-        if not config.subnet:
-            if config.model_fields_set:
-                written.wrong(("ipam", "config", index), "`subnet` is missing", "add `subnet:`")
-            continue
-        if ":" in config.subnet and not ipv6:
-            written.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
-            continue
-        found.append(
-            SubnetSpec(
-                subnet=config.subnet,
-                ip_range=config.ip_range,
-                gateway=config.gateway,
-                aux_addresses=config.aux_addresses,
-                where=at,
-            )
+    return tuple(
+        subnet for index in range(len(ipam.config)) for subnet in subnet_specs(written, index, ipv6=ipv6)
+    )
+
+
+def subnet_specs(written: Written, index: int, *, ipv6: bool) -> Iterator[SubnetSpec]:
+    """The one entry of `ipam.config`, or nothing where it counts for nothing."""
+    config = written.record.ipam.config[index]  # type: ignore[union-attr]
+    steps = ("ipam", "config", index)
+    at = where(locate(written.node, (*steps, "subnet")), dotted(("networks", written.key, *steps)))
+    if not config.subnet:
+        if config.model_fields_set:
+            written.wrong(steps, "`subnet` is missing", "add `subnet:`")
+    elif ":" in config.subnet and not ipv6:
+        written.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
+    else:
+        outside(written, steps, config)
+        yield SubnetSpec(
+            subnet=config.subnet,
+            ip_range=config.ip_range,
+            gateway=config.gateway,
+            aux_addresses=config.aux_addresses,
+            where=at,
         )
-    return tuple(found)
+
+
+def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) -> None:
+    """What is said of a subnet must lie in it."""
+    prefix = ip_network(config.subnet)
+    named = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
+    named |= {("aux_addresses", name): ip for name, ip in config.aux_addresses.items()}
+    for key, value in named.items():
+        other = ip_network(value) if value else prefix
+        if other.version != prefix.version or not other.subnet_of(prefix):
+            hint = f"take one of {prefix[0]} to {prefix[-1]}"
+            written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)

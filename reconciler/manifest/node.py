@@ -1,10 +1,11 @@
 """A YAML value with its place; merging moves nodes about, and each keeps the place where it was written."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ..errors import ManifestError, Where
+
+MOST_WORDS = 12  # that a hint lists
 
 
 class Place(NamedTuple):
@@ -85,7 +86,10 @@ class Mistakes(list[ManifestError]):
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """A hint with the word that was probably meant, else all that there are."""
+    from difflib import get_close_matches  # some milliseconds, which only mistakes are worth
+
     known = sorted(words)
     if near := get_close_matches(word.lower(), known, 1, 0.6):
         return f"did you mean `{near[0]}`?"
-    return f"there are: {', '.join(known)}" if known else "there are none"
+    more = f" and {len(known) - MOST_WORDS} more" if len(known) > MOST_WORDS else ""
+    return f"there are: {', '.join(known[:MOST_WORDS])}{more}" if known else "there are none"

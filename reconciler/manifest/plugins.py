@@ -1,4 +1,4 @@
-"""Drivers that others have installed, by their entry points; looked for only when a driver is not built in."""
+"""Drivers that others have installed; looked for only when a driver is not built in."""
 
 GROUP = "reconciler.drivers"
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from . import dotenv
@@ -23,6 +24,7 @@ class Library:
     inputs: Inputs
     parsed: dict[str, list[Node]] = field(default_factory=dict)
     used: dict[str, str | None] = field(default_factory=dict)  # variables that were asked for
+    blank: dict[str, Place] = field(default_factory=dict)  # those that have no value and no default
     borrowed: set[str] = field(default_factory=set)  # files that others include or extend from
 
     @property
@@ -35,26 +37,34 @@ class Library:
             self.parsed[file] = parse(text, file, self.mistakes) if text is not None else []
         return self.parsed[file]
 
-    def readable(self, file: str, variables: Variables) -> list[Node]:
+    def readable(self, file: str, variables: Variables, folder: str) -> list[Node]:
         """The documents with their variables replaced and one spelling for everything."""
         found = []
         for document in self.documents(file):
             if document.value is None:
                 continue
             if type(document.value) is not dict:
-                self.mistakes.at(document.place, "", "a manifest is a mapping", "begin with `services:` or `networks:`")
+                self.mistakes.at(
+                    document.place, "", "a manifest is a mapping", "begin with `services:` or `networks:`"
+                )
                 continue
             if "$" in self.inputs.texts[file]:
                 document = interpolated(document, variables, self.mistakes)
-            found.append(canonical(document))
+            found.append(canonical(document, folder))
         return found
+
+    def lend(self, file: str, place: Place, path: str) -> bool:
+        """Note that a file is included or extended from; a missing one is told where it is asked for."""
+        self.borrowed.add(os.path.abspath(file))
+        if not os.path.exists(file):
+            self.mistakes.at(place, path, f"{file} does not exist", "write its path from this file's folder")
+        return os.path.exists(file)
 
     def tagged(self) -> bool:
         return any("!reset" in text for text in self.inputs.texts.values())
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """Where a file stands: its project's directory and variables, and the files that led to it."""
 
     library: Library
@@ -70,11 +80,12 @@ class Context:
         return os.path.normpath(os.path.join(self.directory, name)) if self.directory else name
 
 
-def context(library: Library, file: str) -> Context:
-    """The context of a file that was named or found: its folder's `.env` counts where the environment is silent."""
+def context(library: Library, file: str, project: str = "") -> Context:
+    """The context of a file that was named or found; its folder's `.env` stands behind the environment."""
     directory = os.path.dirname(file) if file != STDIN else ""
     values = with_env_files(library.inputs, library.inputs.environ, [os.path.join(directory, ".env")])
-    return Context(library, directory, Variables(values, library.used), ())
+    values |= {"COMPOSE_PROJECT_NAME": project} if project else {}
+    return Context(library, directory, Variables(values, library.used, library.blank))
 
 
 def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[str]) -> dict[str, str]:
@@ -85,7 +96,9 @@ def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[s
             try:
                 values |= dotenv.parse(text, {**values, **outside})
             except dotenv.BadLine as error:
-                inputs.mistakes.append(ManifestError(str(error), "write NAME=value", Where(file, error.line, 1)))
+                inputs.mistakes.append(
+                    ManifestError(str(error), "write NAME=value", Where(file, error.line, 1))
+                )
     return {**values, **outside}
 
 
@@ -93,7 +106,7 @@ def assemble(files: Sequence[str], at: Context) -> Node:
     """The files of one project, each on top of the one before."""
     tree = NOTHING
     for file in files:
-        for document in at.library.readable(file, at.variables):
+        for document in at.library.readable(file, at.variables, at.directory):
             document = merged(included(document, at, file), without(document, "include"))
             document = extended(document, at, file, tree)
             tree = merged(tree, document) if tree.value is not None else document
@@ -101,7 +114,7 @@ def assemble(files: Sequence[str], at: Context) -> Node:
 
 
 def without(node: Node, key: str) -> Node:
-    if key not in node.value:
+    if node.get(key) is None:
         return node
     return Node({k: v for k, v in node.value.items() if k != key}, node.place, node.tag, node.keys)
 
@@ -122,8 +135,7 @@ def included(document: Node, at: Context, file: str) -> Node:
     return tree
 
 
-@dataclass(frozen=True)
-class Include:
+class Include(NamedTuple):
     """One entry of `include`."""
 
     files: tuple[str, ...]
@@ -138,17 +150,23 @@ class Include:
         names = value.get("path") if isinstance(value, dict) else None
         names = [names] if isinstance(names, str) else names
         if not isinstance(names, list) or not names or not all(isinstance(n, str) and n for n in names):
-            at.mistakes.at(item.place, path, "an entry of `include` needs a `path`", "write the path of a file")
+            at.mistakes.at(
+                item.place, path, "an entry of `include` needs a `path`", "write the path of a file"
+            )
             return None
         if any(name.startswith(REMOTE) for name in names):
-            at.mistakes.at(item.place, path, "remote files are not loaded", "copy the file and include the copy")
+            at.mistakes.at(
+                item.place, path, "remote files are not loaded", "copy the file and include the copy"
+            )
             return None
         files = tuple(at.path(name) for name in names)
         directory = value.get("project_directory")
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
         env = value.get("env_file")
         named = [env] if isinstance(env, str) else env if isinstance(env, list) else []
-        env_files = tuple(at.path(str(n)) for n in named if n != "/dev/null") or (os.path.join(folder, ".env"),)
+        env_files = tuple(at.path(str(n)) for n in named if n != "/dev/null") or (
+            os.path.join(folder, ".env"),
+        )
         return Include(files, folder, env_files, item.place, path)
 
     def is_circular(self, at: Context, file: str) -> bool:
@@ -160,11 +178,11 @@ class Include:
         return circular
 
     def tree(self, at: Context, file: str) -> Node:
-        at.library.borrowed.update(map(os.path.abspath, self.files))
+        files = [name for name in self.files if at.library.lend(name, self.place, self.path)]
         values = with_env_files(at.library.inputs, at.variables.values, self.env_files)
-        variables = Variables(values, at.library.used)
+        variables = Variables(values, at.library.used, at.library.blank)
         inner = Context(at.library, self.directory, variables, (*at.trail, file))
-        return assemble(self.files, inner)
+        return assemble(files, inner)
 
 
 def extended(document: Node, at: Context, file: str, before: Node) -> Node:
@@ -181,8 +199,7 @@ def extended(document: Node, at: Context, file: str, before: Node) -> Node:
     return document
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """The services of one file, of which one may extend another, or one of another file."""
 
     services: Mapping[str, Node]
@@ -204,9 +221,13 @@ class Chain:
         wanted = {"service": raw(extends)} if isinstance(extends.value, str) else raw(extends)
         name = wanted.get("service") if isinstance(wanted, dict) else None
         if not isinstance(name, str):
-            self.at.mistakes.at(extends.place, path, "`extends` needs a `service`", "write `extends: {service: NAME}`")
+            self.at.mistakes.at(
+                extends.place, path, "`extends` needs a `service`", "write `extends: {service: NAME}`"
+            )
             return None
-        there = self.elsewhere(str(wanted["file"])) if wanted.get("file") else self
+        there = self.elsewhere(extends, path) if wanted.get("file") else self
+        if there is None:
+            return None
         place = (extends.get("service") or extends).place
         if name not in there.services:
             hint = nearest(name, there.services)
@@ -218,12 +239,14 @@ class Chain:
             return None
         return there.whole(name, trail)
 
-    def elsewhere(self, name: str) -> "Chain":
-        file = self.at.path(name)
+    def elsewhere(self, extends: Node, path: str) -> "Chain | None":
+        named = extends.value["file"]
+        file = self.at.path(str(named.value))
         library = self.at.library
-        library.borrowed.add(os.path.abspath(file))
+        if not library.lend(file, named.place, path):
+            return None
         services: dict[str, Node] = {}
-        for document in library.readable(file, self.at.variables):
+        for document in library.readable(file, self.at.variables, os.path.dirname(file)):
             services |= dict(services_of(document))
         return Chain(services, Context(library, os.path.dirname(file), self.at.variables), file)
 
@@ -237,14 +260,9 @@ def borrowings(library: Library, file: str) -> None:
     """Note which files this one includes or extends from, so that a directory does not load them twice."""
     at = context(library, file)
     for document in library.documents(file):
-        if type(document.value) is not dict:
-            continue
-        for _, service in services_of(document):
-            name = (service.get("extends") or NOTHING).get("file")
-            if name and isinstance(name.value, str):
-                library.borrowed.add(os.path.abspath(at.path(name.value)))
+        named = [(service.get("extends") or NOTHING).get("file") for _, service in services_of(document)]
         for item in (document.get("include") or NOTHING).elements():
             paths = item.get("path") or item
-            for one in paths.elements() or [paths]:
-                if isinstance(one.value, str):
-                    library.borrowed.add(os.path.abspath(at.path(one.value)))
+            named += paths.elements() or [paths]
+        texts = [node.value for node in named if node and isinstance(node.value, str)]
+        library.borrowed.update(os.path.abspath(at.path(text)) for text in texts)

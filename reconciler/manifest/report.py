@@ -10,6 +10,7 @@ from ..errors import ManifestError, ManifestErrors, Where
 
 TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#]+|.""")
 WIDEST = 120  # columns of source that are shown; of a longer line the part around the token
+LONGEST = 500  # characters of one line of a report
 LARGEST = 64 << 20
 
 Sources = Callable[[str], str]
@@ -72,7 +73,8 @@ def width(text: str) -> int:
 
 
 def printable(text: str) -> str:
-    """Without what a terminal would obey: a manifest's text must not move the cursor."""
+    """Without what a terminal would obey: a manifest's text must not move the cursor, nor fill the screen."""
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from ..errors import Where
 from . import containers, networks
 from .check import checked
 from .fields import name_mistake
 from .files import Inputs
 from .merge import NOTHING
-from .models import Container, Host, Network, Pool, Record, Service, Top
-from ..errors import Where
+from .models import Host, Network, Pool, Top
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
+from .record import Record
+from .service import Container, Service
 from .spec import ContainerSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 
 SECTIONS = {"services": Service, "containers": Container}
@@ -50,7 +52,12 @@ class Reading:
         """The named entries of a section that are in order."""
         holder = self.tree.get(section) or NOTHING
         if holder.value is not None and type(holder.value) is not dict:
-            self.mistakes.at(holder.place, section, f"`{section}` must be a mapping of names", f"write `{section}: {{NAME: ...}}`")
+            self.mistakes.at(
+                holder.place,
+                section,
+                f"`{section}` must be a mapping of names",
+                f"write `{section}: {{NAME: ...}}`",
+            )
         for key, node in holder.items():
             if key.startswith("x-"):
                 continue
@@ -92,7 +99,9 @@ def top_level(reading: Reading) -> None:
 
 def network_specs(reading: Reading) -> Iterator[NetworkSpec]:
     for key, node, spot, record in reading.entries("networks", Network):
-        yield networks.spec_of(networks.Written(key, node, spot, record, reading.mistakes, reading.inputs.notes))
+        yield networks.spec_of(
+            networks.Written(key, node, spot, record, reading.mistakes, reading.inputs.notes)
+        )
 
 
 def container_specs(reading: Reading) -> Iterator[ContainerSpec]:
@@ -129,7 +138,12 @@ def runtime(reading: Reading) -> str:
     if node is None or node.value is None:
         return "none"
     if node.value not in containers.RUNTIMES:
-        reading.mistakes.at(node.place, "runtime", f"unknown runtime {node.value!r}", nearest(str(node.value), containers.RUNTIMES))
+        reading.mistakes.at(
+            node.place,
+            "runtime",
+            f"unknown runtime {node.value!r}",
+            nearest(str(node.value), containers.RUNTIMES),
+        )
         return "none"
     return str(node.value)
 
@@ -142,11 +156,15 @@ def host_specs(reading: Reading) -> Iterator[HostSpec]:
 def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
     holder = reading.tree.get("pools") or NOTHING
     if holder.value is not None and type(holder.value) is not list:
-        reading.mistakes.at(holder.place, "pools", "`pools` must be a list", "write `pools: [{base: 10.0.0.0/8, size: 24}]`")
+        reading.mistakes.at(
+            holder.place, "pools", "`pools` must be a list", "write `pools: [{base: 10.0.0.0/8, size: 24}]`"
+        )
     for index, node in enumerate(holder.elements()):
         steps = ("pools", index)
         pool = checked(node, Pool, steps, reading.mistakes, reading.unused)
         if pool and pool.size < int(pool.base.rpartition("/")[2]):
-            reading.mistakes.at(node.place, dotted(steps), f"/{pool.size} is larger than {pool.base}", "take a longer `size`")
+            reading.mistakes.at(
+                node.place, dotted(steps), f"/{pool.size} is larger than {pool.base}", "take a longer `size`"
+            )
         elif pool:
             yield PoolSpec(base=pool.base, size=pool.size, where=where(node.place, dotted(steps)))

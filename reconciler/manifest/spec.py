@@ -1,7 +1,7 @@
 """What the user wrote, validated and merged: frozen values with their places.  `...Spec` means as written.
 
-Text becomes these through `models.py` (pydantic, which also makes the schema); everything behind `load` sees these alone,
-so that a plan whose manifests are cached never imports pydantic.
+Text becomes these through `models.py` (pydantic, which also makes the schema); everything behind `load` sees
+these alone, so that a plan whose manifests are cached never imports pydantic.
 """
 
 from collections.abc import Mapping
@@ -166,5 +166,6 @@ class Manifest:
 
     projects: tuple[ProjectSpec, ...] = ()
     root: str = ""
+    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # of addresses.lock
     notes: tuple[str, ...] = ()  # keys that no part of ours uses, once each, for -v
     digest: str = ""  # sha256 of the inputs

@@ -1,14 +1,21 @@
 """YAML text to nodes: libyaml's events, the 1.2 core scalars, and limits against files made to hurt.
 
-libyaml's own loader overflows the stack on deep nesting and resolves by YAML 1.1 (`22:22` is 1342, `no` is false), so
-only its events are used, and each becomes a node with its place.
+libyaml's own loader overflows the stack on deep nesting and resolves by YAML 1.1 (`22:22` is 1342, `no` is
+false), so only its events are used, and each becomes a node with its place.
 """
 
 import re
 from typing import Any
 
 import yaml
-from yaml.events import AliasEvent, DocumentStartEvent, Event, MappingStartEvent, ScalarEvent, SequenceStartEvent
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 
 from ..errors import ManifestError
 from .node import Mistakes, Node, Place, where
@@ -156,9 +163,9 @@ class Builder:
         return Node(children, place, tag, keys)
 
     def key(self, event: Event) -> str:
-        if type(event) is AliasEvent and (known := self.anchors.get(event.anchor, (None, 0))[0]):
-            if isinstance(known.value, str):
-                return known.value
+        known = self.anchors.get(event.anchor, (None, 0))[0] if type(event) is AliasEvent else None
+        if known and isinstance(known.value, str):
+            return known.value
         if type(event) is not ScalarEvent:
             raise self.refuse(event, "a key must be text", "quote it")
         if event.anchor:
@@ -166,7 +173,7 @@ class Builder:
         return event.value
 
     def merged(self, node: Node, spot: Place) -> list[Node]:
-        """The mappings that `<<` brings in; among several the first wins, and what is written beside it wins over all."""
+        """The mappings that `<<` brings in; the first wins, and what is written beside it wins over all."""
         bases = node.value if type(node.value) is list else [node]
         if any(type(base.value) is not dict for base in bases):
             self.mistakes.at(spot, "", "`<<` takes a mapping or a list of mappings", "write `<<: *anchor`")
@@ -178,7 +185,11 @@ class Builder:
         self.mistakes.at(spot, "", f"duplicate key `{name}`", hint, (first, "first written here"))
 
 
-BUILD = {ScalarEvent: Builder.scalar, SequenceStartEvent: Builder.sequence, MappingStartEvent: Builder.mapping}
+BUILD = {
+    ScalarEvent: Builder.scalar,
+    SequenceStartEvent: Builder.sequence,
+    MappingStartEvent: Builder.mapping,
+}
 
 
 def syntax_error(error: yaml.YAMLError, text: str, file: str) -> ManifestError:

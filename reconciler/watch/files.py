@@ -1,18 +1,20 @@
-"""Files ring through watchdog; what it is blind to is why every directory on the way is watched, and by inode.
+"""Files ring through watchdog; what it is blind to is why every directory on the way is watched, and by
+inode.
 
-A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or reached through a
-symlink that now leads elsewhere goes on being watched where nobody looks.  So the whole chain of directories that leads
-to a PATH is watched too, and all of it is armed again when any (device, inode) in it has changed.
-"""
+A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or
+reached through a symlink that now leads elsewhere goes on being watched where nobody looks.  So the whole
+chain of directories that leads to a PATH is watched too, and all of it is armed again when any (device,
+inode) in it has changed. """
 
 import logging
 import os
 import stat
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -23,6 +25,9 @@ CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own readi
 MOVES = {"created", "deleted", "moved"}
 IGNORED = ".git"  # where `git status` writes; what it means for the work tree rings there
 LINKS = 40  # MAXSYMLINKS of Linux
+PATIENCE = 10.0  # seconds: a lock that git left behind after a crash must not stop everything
+
+T = TypeVar("T")
 
 
 class Step(NamedTuple):
@@ -56,7 +61,8 @@ def way(path: str) -> Iterator[Step]:
 
 
 def ways(paths: Iterable[str]) -> dict[str, set[str]]:
-    """The directories to watch, with the entries that matter; links that stand in a tree have ways of their own."""
+    """The directories to watch, with the entries that matter; links that stand in a tree have ways of their
+    own."""
     found: dict[str, set[str]] = {}
     todo, seen = list(map(os.path.abspath, paths)), set()
     while todo:
@@ -87,8 +93,11 @@ def entries(tree: str) -> Iterator[os.DirEntry[str]]:
 
 
 def signature(paths: Iterable[str]) -> tuple[object, ...]:
-    """What changes whenever a file below `paths` does: equal before and after reading, and the reading was whole."""
-    return tuple(stamp(file) for path in paths for file in sorted({path, *(item.path for item in entries(path))}))
+    """What changes whenever a file below `paths` does: equal before and after reading, and the reading was
+    whole."""
+    return tuple(
+        stamp(file) for path in paths for file in sorted({path, *(item.path for item in entries(path))})
+    )
 
 
 def stamp(file: str) -> tuple[object, ...]:
@@ -125,20 +134,25 @@ class Entries(FileSystemEventHandler):
 
 
 class Files:
-    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has to look now and then."""
+    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has to look now and
+    then."""
 
     def __init__(self, bell: Bell, paths: Sequence[str]):
         self.bell, self.paths, self.polling = bell, list(paths), ""
         self._lock, self._armed = Lock(), ()
         self._observer = None
-        logging.getLogger("watchdog").setLevel(logging.ERROR)  # an overflow is no news: those it lost came in a crowd
+        logging.getLogger("watchdog").setLevel(
+            logging.ERROR
+        )  # an overflow is no news: those it lost came in a crowd
         warnings.filterwarnings("ignore", module="watchdog")  # nor is a directory that it found twice
 
     def arm(self) -> bool:
         """Watch what the paths lead to now; true where that differs from what was watched."""
         with self._lock:
             wanted = ways(self.paths)
-            identity = tuple(sorted((d, *inode(t)) for d in wanted for t in (trees(d) if "" in wanted[d] else [d])))
+            identity = tuple(
+                sorted((d, *inode(t)) for d in wanted for t in (trees(d) if "" in wanted[d] else [d]))
+            )
             if identity == self._armed:
                 return False
             self._armed = identity
@@ -157,7 +171,9 @@ class Files:
         try:
             self._observer.start()
             for directory, names in wanted.items():
-                self._observer.schedule(Entries(self._ring, directory, names), directory, recursive="" in names)
+                self._observer.schedule(
+                    Entries(self._ring, directory, names), directory, recursive="" in names
+                )
         except FileNotFoundError:
             self._armed = ()  # it went meanwhile: its parent rings, or the next look finds the change
         except OSError as error:
@@ -197,3 +213,16 @@ def watched() -> int:
         except OSError:
             continue
     return count
+
+
+def steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T]:
+    """What `read` returns of files that did not move meanwhile, with their signature; after ten seconds,
+    anyhow."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        before = signature(paths())
+        result = read()
+        settled = signature(paths()) == before and not busy(paths())
+        if settled or time.monotonic() > deadline:
+            return before, result
+        time.sleep(0.05)

@@ -8,7 +8,9 @@ from .bell import STOP, Bell, Ring
 Turn = Callable[[Sequence[Ring]], float]
 
 
-def loop(bell: Bell, turn: Turn, ticks: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
+def loop(
+    bell: Bell, turn: Turn, ticks: Mapping[str, float], clock: Callable[[], float] = time.monotonic
+) -> None:
     """Call `turn` with every batch of rings until somebody rings STOP.
 
     `turn` returns in how many seconds it wants another one at the latest.  `ticks` ring by themselves: kind

@@ -1,4 +1,5 @@
-"""How soon to touch again what failed or came undone: at once at first, then ever later, up to half a minute."""
+"""How soon to touch again what failed or came undone: at once at first, then ever later, up to half a
+minute."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -14,7 +15,8 @@ class Streak(NamedTuple):
 
 
 class Pace:
-    """Counts the hits of each key; the first `free` of them cost nothing, each further one doubles the wait."""
+    """Counts the hits of each key; the first `free` of them cost nothing, each further one doubles the
+    wait."""
 
     def __init__(self, free: int = 0, clock: Callable[[], float] = time.monotonic):
         self._free, self._clock = free, clock

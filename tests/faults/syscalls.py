@@ -12,8 +12,10 @@ import platform
 import select
 import signal
 import struct
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -109,7 +111,7 @@ def supervise(pid: int, shared: mmap.mmap, fault: Fault | None, done: Trial, dea
                 answer(pid, listener, fault, done)
             elif process in ready:
                 return
-    raise TimeoutError(f"still running after {len(done.calls)} calls, {done.injected} injected")
+    raise TimeoutError(f"still running after {len(done.calls)} calls, {len(done.injected)} of them disturbed")
 
 
 @contextmanager
@@ -172,11 +174,12 @@ def child(program: Program, shared: mmap.mmap, output: int) -> None:
         while not shared[4]:  # exec would close the listener before it is copied
             time.sleep(0.0005)
         if callable(program):
+            sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
             code = int(program() or 0)
         else:
             os.execvp(program[0], list(program))
-    except BaseException as error:
-        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.faults.syscalls import KILL, Missed, count, trial
 
+pytestmark = pytest.mark.faults
+
 
 def talk() -> int:
     """Two datagrams to ourselves: 0 if they arrive, 3 if one could not be sent."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.netns import forked
 from tests.netns.lab import Lab
 from tests.netns.namespaces import become_root, throwaway_host
 
@@ -24,6 +25,7 @@ def privileged() -> None:
     if "RECONCILER_THROWAWAY" not in os.environ:
         become_root()
         os.environ["RECONCILER_THROWAWAY"] = "1"
+    forked.load()
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.netns import forked
 from tests.netns.namespaces import current, entered, fresh
 from tests.netns.prober import Flow, family_of, flowing
 from tests.netns.servers import KINDS, Servers
-from tests.netns.snapshot import snapshot
+from tests.netns.snapshot import canonical, snapshot
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
@@ -28,6 +29,7 @@ PATIENCE, IMPATIENCE = 3.0, 0.4  # seconds: for what must answer, and for what m
 HOST_SIDE = f"""
 link set lo up
 link add uplink type veth peer name eth0 netns /proc/{{pid}}/fd/{{remote}}
+link set uplink addrgenmode none
 addr add {HOST4}/24 dev uplink
 addr add {HOST6}/64 dev uplink nodad
 link set uplink up
@@ -36,6 +38,7 @@ route add default via {REMOTE4}
 HOST_SIDE6 = f"route add default via {REMOTE6} dev uplink"
 REMOTE_SIDE = f"""
 link set lo up
+link set eth0 addrgenmode none
 addr add {REMOTE4}/24 dev eth0
 addr add {REMOTE6}/64 dev eth0 nodad
 link set eth0 up
@@ -94,8 +97,8 @@ class Lab:
 
     # the command
 
-    def reconcile(self, *arguments: object, **options: Any) -> Result:
-        return self.run(command(*arguments), check=False, env=ENVIRONMENT, **options)
+    def reconcile(self, *arguments: object) -> Result:
+        return Result(*forked.run([str(word) for word in arguments], ENVIRONMENT, 60))
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """The command, running in the background."""
@@ -173,7 +176,7 @@ class Lab:
 
     def addresses(self, ns: str, ifname: str = "eth0", family: int = 4) -> list[str]:
         found = self.json(f"ip -j -{family} addr show dev {ifname} scope global", ns)
-        return [f"{a['local']}/{a['prefixlen']}" for link in found if link for a in link["addr_info"]]
+        return [f"{a['local']}/{a['prefixlen']}" for link in found if link for a in link["addr_info"] if a]
 
     def address(self, ns: str, ifname: str = "eth0", family: int = 4) -> str:
         return self.addresses(ns, ifname, family)[0].split("/")[0]
@@ -197,7 +200,7 @@ class Lab:
         return self.run("nft -f -", input=text).out
 
     def rules(self, table: str = "") -> str:
-        return self.run(f"nft list table {table}" if table else "nft list ruleset").out
+        return canonical(self.run(f"nft list table {table}" if table else "nft list ruleset").out)
 
     def snapshot(self) -> dict[str, str]:
         """Everything that a host shows of its network, by command; what time alone changes is left out."""
@@ -252,7 +255,12 @@ class Lab:
         self.ip(f"link add {uplink} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{self.outside[ns]}")
         for side, link, given in (("", uplink, host), (ns, "eth0", other)):
             lines = [f"addr add {a} dev {link}" + " nodad" * (family == 6) for family, a in given.items()]
-            self.ip("\n".join(["link set lo up", *lines, f"link set {link} up"]), side)
+            self.ip(
+                "\n".join(
+                    ["link set lo up", f"link set {link} addrgenmode none", *lines, f"link set {link} up"]
+                ),
+                side,
+            )
 
 
 @contextmanager

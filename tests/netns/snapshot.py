@@ -1,6 +1,7 @@
 """What a host shows of its network, as text: the measure of `nothing changed` and `nothing is left`."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,18 +16,31 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own, and what `conf/all` only repeats on its way to every link.
+# What moves on its own: timers of bridges, addresses that are being checked for duplicates.
+MOVING = re.compile(r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(tentative|optimistic) |\b(packets|bytes) \d+")
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")
-# Named in the plan, and left as they are: other programs may have come to rely on them.
-NAMED = ("ipv4/ip_forward", "/forwarding", "/accept_ra", "bc_forwarding")
+# Forwarding is named in the plan and left on, since others may rely on it by now; the kernel itself changes the rest with
+# it (devinet_forward_change, and an anycast address for each subnet that it is a router in).
+NAMED = ("ipv4/ip_forward", "/forwarding", "/accept_ra", "/accept_redirects")
 
 
 def snapshot(run: Callable[[str], str]) -> dict[str, str]:
-    texts = {command: run(command) for command in COMMANDS}
+    texts = {command: MOVING.sub("", run(command)) for command in COMMANDS}
+    texts["nft list ruleset"] = canonical(texts["nft list ruleset"])
     texts["sysctls"] = "\n".join(f"{name} = {value}" for name, value in sorted(sysctls().items()))
     texts["namespaces"] = "\n".join(sorted(files("/run/netns")))
     texts["files"] = "\n".join(sorted(files("/etc/netns")))
     return texts
+
+
+def canonical(ruleset: str) -> str:
+    """Tables by name and elements one a line, since nft lists both in the order that they were made in."""
+    tables = re.split(r"^(?=table )", ruleset, flags=re.M)
+    return "".join(re.sub(r"(?s)elements = \{(.*?)\}", by_name, table) for table in sorted(tables))
+
+
+def by_name(elements: re.Match[str]) -> str:
+    return "\n".join(sorted(element.strip() for element in elements[1].split(",")))
 
 
 def sysctls() -> dict[str, str]:

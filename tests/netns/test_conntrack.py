@@ -11,24 +11,28 @@ from reconciler.core.resource import State, state
 from reconciler.errors import Unsupported
 from reconciler.kernel import conntrack, nft
 from reconciler.kinds.nft import Chain, Element, Map, Table
-from tests.netns.lab import HOST4, HOST6, KINDS, Lab
+from tests.netns.lab import HOST4, HOST6, KINDS, REMOTE6, Lab
 
 TABLE = "reconciler-shop"
 WIRE = "inet_proto . inet_service"
 NAT = "type nat hook prerouting priority -100; policy accept;"
+MAPS = (
+    ("publish4", WIRE, "ipv4_addr . inet_service", False),
+    ("publish_at4", f"ipv4_addr . {WIRE}", "ipv4_addr . inet_service", False),
+    ("publish4_range", WIRE, "ipv4_addr", True),
+    ("publish6", WIRE, "ipv6_addr . inet_service", False),
+)
 SKELETON = state(
     Table(family="inet", name=TABLE),
     *(
-        Map(family="inet", table=TABLE, name=f"publish{tail}", type=kind, data=data, interval=data.endswith("addr"))
-        for tail, kind, data in (
-            ("4", WIRE, "ipv4_addr . inet_service"),
-            ("_at4", f"ipv4_addr . {WIRE}", "ipv4_addr . inet_service"),
-            ("4_range", WIRE, "ipv4_addr"),
-            ("6", WIRE, "ipv6_addr . inet_service"),
-        )
+        Map(family="inet", table=TABLE, name=name, type=kind, data=data, interval=interval)
+        for name, kind, data, interval in MAPS
     ),
     Chain(
-        family="inet", table=TABLE, name="nat", hook=NAT,
+        family="inet",
+        table=TABLE,
+        name="nat",
+        hook=NAT,
         rules=(
             "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish_at4",
             "fib daddr type local dnat ip to meta l4proto . th dport map @publish4",
@@ -36,12 +40,15 @@ SKELETON = state(
             "fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6",
         ),
     ),
-)  # fmt: skip
+)
 
 
 def published(**maps: dict[str, str]) -> State:
-    elements = [Element(family="inet", table=TABLE, map=name, item=item, value=value)
-                for name, items in maps.items() for item, value in items.items()]  # fmt: skip
+    elements = [
+        Element(family="inet", table=TABLE, map=name, item=item, value=value)
+        for name, items in maps.items()
+        for item, value in items.items()
+    ]
     return {**SKELETON, **state(*elements)}
 
 
@@ -61,37 +68,165 @@ def town(lab: Lab) -> Iterator[Lab]:
     lab.ip(f"route add 10.0.0.0/8 via {HOST4}", "R")
     lab.sysctl("net/ipv4/ip_forward", value=1)
     lab.sysctl("net/ipv6/conf/all/forwarding", value=1)
+    for address in ("10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2", REMOTE6):
+        assert any(lab.ping("", address) for _ in range(5))  # neighbours know each other
     yield lab
 
 
 class Client:
-    """Asks again and again from one port."""
+    """Asks again and again from one port; a TCP server says its name first and then what it is sent."""
 
-    def __init__(self, lab: Lab, address: str, port: int):
+    def __init__(self, lab: Lab, address: str, port: int, proto: str = "udp"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with lab.inside("R"):
-            self.socket = socket.socket(family, KINDS["udp"])
+            self.socket = socket.socket(family, KINDS[proto])
         self.socket.settimeout(0.5)
         self.socket.connect((address, port))
 
     def ask(self) -> str:
         try:
             self.socket.send(b"?")
-            return self.socket.recv(200).decode().split()[0]
+            return self.socket.recv(200).decode()[:1]
         except OSError:
             return ""
 
 
-def entries(lab: Lab) -> set[str]:
-    """What conntrack holds, without what time changes."""
+def entries(lab: Lab) -> dict[str, str]:
+    """What conntrack holds: the id of each entry, by its original direction."""
     found = lab.run("conntrack -L -o id").out + lab.run("conntrack -L -f ipv6 -o id").out
-    return {" ".join(word for word in line.split() if "=" in word) for line in found.splitlines()}
+    lines = [line.split() for line in found.splitlines()]
+    return {" ".join([w[0], *[x for x in w if "=" in x][:4]]): w[-1] for w in lines}
+
+
+def forgotten(lab: Lab, before: dict[str, str]) -> set[str]:
+    """The port of the original direction of each entry that is not what it was."""
+    now = entries(lab)
+    return {key.rpartition("dport=")[2] for key in before if now.get(key) != before[key]}
+
+
+TO_A, TO_B = {"udp . 8080": "10.1.0.2 . 80"}, {"udp . 8080": "10.2.0.2 . 80"}
+HERE_TO_A, HERE_TO_B = ({f"{HOST4} . {key}": to for key, to in items.items()} for items in (TO_A, TO_B))
 
 
 @pytest.mark.parametrize(
-    ("address", "maps", "moved"),
+    ("address", "port", "past", "now"),
     [
-        (HOST4, "publish4", "tcp . 1"),
+        (HOST4, 8080, {"publish4": TO_A}, {"publish4": TO_B}),
+        (
+            HOST6,
+            53,
+            {"publish6": {"udp . 53": "fd00:1::2 . 80"}},
+            {"publish6": {"udp . 53": "fd00:2::2 . 80"}},
+        ),
+        (
+            HOST4,
+            9001,
+            {"publish4_range": {"udp . 9000-9002": "10.1.0.2"}},
+            {"publish4_range": {"udp . 9000-9002": "10.2.0.2"}},
+        ),
+        (
+            HOST4,
+            9001,
+            {"publish4_range": {"udp . 9001": "10.1.0.2"}},
+            {"publish4": {"udp . 9001": "10.2.0.2 . 80"}},
+        ),
+        (HOST4, 8080, {"publish_at4": HERE_TO_A}, {"publish4": TO_B}),
+        (HOST4, 8080, {"publish4": TO_A}, {"publish_at4": HERE_TO_B}),
     ],
 )
-def test_placeholder(address: str, maps: str, moved: str) -> None: ...
+def test_a_port_that_moves_takes_its_clients_along(
+    town: Lab, address: str, port: int, past: dict[str, dict[str, str]], now: dict[str, dict[str, str]]
+) -> None:
+    become(published(**past))
+    client = Client(town, address, port)
+    assert client.ask() == "A"
+    become(published(**now))
+    assert [client.ask(), client.ask()] == ["B", "B"]
+
+
+def test_nobody_else_is_disturbed(town: Lab) -> None:
+    """The same port of other addresses, other ports, another protocol, and what the host only forwards."""
+    town.run("ip addr add 198.51.100.7/24 dev uplink")
+    ports = {"tcp . 8080": "10.1.0.2 . 80", "udp . 8081": "10.1.0.2 . 80", "tcp . 8082": "10.1.0.2 . 80"}
+    here, there = f"{HOST4} . udp . 8080", "198.51.100.7 . udp . 8080"
+    become(published(publish4=ports, publish_at4={here: "10.1.0.2 . 80", there: "10.1.0.2 . 80"}))
+    moving = Client(town, HOST4, 8080)
+    staying = [
+        Client(town, "198.51.100.7", 8080),
+        Client(town, HOST4, 8081),
+        Client(town, HOST4, 8080, "tcp"),
+        Client(town, HOST4, 8082, "tcp"),
+        Client(town, "10.1.0.2", 8080),
+    ]
+    assert [client.ask() for client in (moving, *staying)] == ["A"] * 6
+    before = entries(town)
+    become(published(publish4=ports, publish_at4={here: "10.2.0.2 . 80", there: "10.1.0.2 . 80"}))
+    assert forgotten(town, before) == {"8080"}
+    assert len(before.items() - entries(town).items()) == 1
+    assert [client.ask() for client in (moving, *staying)] == ["B", "A", "A", "?", "?", "A"]
+
+
+def test_a_wildcard_port_means_the_host_s_own_addresses(town: Lab) -> None:
+    become(published(publish4=TO_A))
+    ours, through = Client(town, HOST4, 8080), Client(town, "10.1.0.2", 8080)
+    assert [ours.ask(), through.ask()] == ["A", "A"]
+    before = entries(town)
+    become(published(publish4=TO_B))
+    assert len(before.items() - entries(town).items()) == 1
+    assert [ours.ask(), through.ask()] == ["B", "A"]
+
+
+@pytest.mark.parametrize("left", [SKELETON, {}], ids=["element", "table"])
+def test_a_port_that_is_published_no_more(town: Lab, left: State) -> None:
+    become(published(publish4=TO_A, publish4_range={"tcp . 9000-9002": "10.1.0.2"}))
+    clients = [Client(town, HOST4, 8080), Client(town, HOST4, 9001, "tcp")]
+    assert [client.ask() for client in clients] == ["A", "A"]
+    before = entries(town)
+    become(left)
+    assert forgotten(town, before) == {"8080", "9001"}
+    assert clients[0].ask() == ""
+
+
+def test_a_port_that_is_new(town: Lab) -> None:
+    """Who asked in vain before, and goes on asking from the same port, is answered now."""
+    become(SKELETON)
+    town.nft(
+        "table ip hold { chain c { type filter hook input priority 0; udp dport 8080 counter drop\n }\n }"
+    )
+    client = Client(town, HOST4, 8080)
+    town.run("conntrack -L")
+    assert client.ask() == ""
+    become(published(publish4=TO_A))
+    assert client.ask() == "A"
+
+
+def test_the_same_again_keeps_connections(town: Lab) -> None:
+    ports = published(publish4={"tcp . 8080": "10.1.0.2 . 80", "udp . 8080": "10.1.0.2 . 80"})
+    become(ports)
+    clients = [Client(town, HOST4, 8080, proto) for proto in ("tcp", "udp")]
+    assert [client.ask() for client in clients] == ["A", "A"]
+    before = entries(town)
+    moved = {key: replace(r, root="/srv") if isinstance(r, Table) else r for key, r in ports.items()}
+    become(moved)
+    assert not forgotten(town, before)
+    assert [client.ask() for client in clients] == ["?", "A"]
+
+
+def test_a_kernel_without_conntrack_messages(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*arguments: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(conntrack.Channel, "ask", unknown)
+    change = [
+        (element.flow, "")
+        for element in published(publish4={"udp . 8080": "1.1.1.1 . 1"}).values()
+        if isinstance(element, Element)
+    ]
+    monkeypatch.setattr(conntrack, "COUNT", "/nowhere")
+    conntrack.forget(change)
+    monkeypatch.setattr(conntrack, "COUNT", "/run/count")
+    with open("/run/count", "w") as file:
+        file.write("7\n")
+    with pytest.raises(Unsupported, match="nf_conntrack_netlink"):
+        conntrack.forget(change)
+    conntrack.forget([])

@@ -113,10 +113,9 @@ route add 10.200.0.0/16 via 198.51.100.2
 rule add pref 1000 from 10.200.0.0/16 lookup 100
 route add default via 198.51.100.2 table 100""")
     lab.run("ip netns add t-foreign")
-    lab.nft("""table ip filter { chain FORWARD { type filter hook forward priority 0; policy accept; counter
-        } }
-        table inet reconcile { set s { type ipv4_addr; elements = { 10.0.0.1 }
-        } }""")
+    lab.nft("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; }")
+    lab.nft("add rule ip filter FORWARD counter")
+    lab.nft("add table inet reconcile; add set inet reconcile s { type ipv4_addr; elements = { 10.0.0.1 } }")
     lab.sysctl("net/ipv4/conf/uplink/rp_filter", value=2)
 
 

@@ -20,12 +20,12 @@ containers:
 @pytest.mark.parametrize(
     ("beta", "alpha", "eth0", "via"),
     [
-        ("", "", "10.92.0", "10.91.0.1"),
-        ("gw_priority: 1", "", "10.92.0", "10.92.0.1"),
-        ("", "priority: 10", "10.91.0", "10.91.0.1"),
-        ("", "priority: 10, gw_priority: -1", "10.91.0", "10.92.0.1"),
+        ("", "", "10.91.0", "10.91.0.1"),
+        ("gw_priority: 1", "", "10.91.0", "10.92.0.1"),
+        ("priority: 10", "", "10.92.0", "10.91.0.1"),
+        ("priority: 10, gw_priority: 1", "", "10.92.0", "10.92.0.1"),
     ],
-    ids=["as_written", "gw_priority", "priority", "both"],
+    ids=["by_name", "gw_priority", "priority", "both"],
 )
 def test_interface_order_and_the_choice_of_the_gateway(lab, beta, alpha, eth0, via):
     lab.apply(TWO % (beta, alpha))
@@ -54,7 +54,7 @@ def test_a_container_on_two_networks_reaches_both_and_joins_neither_to_the_other
 def test_strict_reverse_path_filter_with_two_networks(lab):
     for name in ("all", "default"):
         lab.sysctl(f"net/ipv4/conf/{name}/rp_filter", value=1)
-    lab.apply((TWO % ("", "")).replace("a: {", "a: {ports: ['8080:80'], "))
+    lab.apply((TWO % ("", "")).replace("  a: {", "  a: {ports: ['8080:80'], "))
     lab.serve("t-a", 80)
     assert lab.ask("R", "198.51.100.1", 8080) == f"t-a {REMOTE4}"
     assert lab.ask("", "127.0.0.1", 8080)

@@ -1,4 +1,4 @@
-"""The nftables half of the kernel package, on a real kernel: what is written reads back, whole or not at all."""
+"""nftables on a real kernel: what is written reads back, and both happen whole or not at all."""
 
 import errno
 import os
@@ -111,7 +111,7 @@ def test_each_project_reads_alone_and_none_reads_all(shop: State) -> None:
 
 
 def test_foreign_tables_are_not_read(lab: Lab) -> None:
-    lab.nft("add table inet filter\nadd chain inet filter x\nadd table ip reconciler-x\nadd table inet reconcilers")
+    lab.nft("add table inet filter\nadd table ip reconciler-x\nadd table inet reconcilers")
     assert live() == {}
 
 
@@ -229,7 +229,10 @@ def test_counters_and_anonymous_sets_do_not_make_a_difference(lab: Lab) -> None:
     hook = "type filter hook output priority 0; policy accept;"
     rules = ("tcp dport { 22, 80, 443 } counter accept", "ip daddr { 10.0.0.0/8, 1.2.3.4 } counter drop")
     wanted = state(
-        Table(family="inet", name=SHOP), chain("a", *rules, "counter", hook=hook), chain("b", "jump c"), chain("c")
+        Table(family="inet", name=SHOP),
+        chain("a", *rules, "counter", hook=hook),
+        chain("b", "jump c"),
+        chain("c"),
     )
     lab.nft("table inet reconciler-shop { chain z { udp dport { 1, 2 } drop; }\n }")
     lab.nft("add table inet reconciler-shop { }")
@@ -240,6 +243,30 @@ def test_counters_and_anonymous_sets_do_not_make_a_difference(lab: Lab) -> None:
     lab.nft(f"add rule inet reconciler-shop a {rules[0].replace('443', '444')}")
     lab.nft(f"add rule inet reconciler-shop a {rules[1]}\nadd rule inet reconciler-shop a counter")
     assert differing(wanted) == {"chain inet/reconciler-shop/a"}
+
+
+def test_others_rules_in_a_table_of_ours_do_not_make_ours_differ(lab: Lab, shop: State) -> None:
+    lab.nft(
+        "add chain inet reconciler-shop mine\nadd rule inet reconciler-shop mine tcp dport { 1, 2 } accept"
+    )
+    assert differing(shop) == {"chain inet/reconciler-shop/mine"}
+
+
+def test_a_past_of_somebody_else_s_making_can_be_named(lab: Lab, shop: State) -> None:
+    lab.nft(
+        "add set inet reconciler-shop odder { type ct_state; }\n"
+        "add chain inet reconciler-shop entry { type filter hook ingress device lo priority 0; }\n"
+        "add rule inet reconciler-shop publish accept\n"
+        "flush chain inet reconciler-shop local"
+    )
+    past = live(shop)
+    assert past["chain inet/reconciler-shop/inbound"] == shop["chain inet/reconciler-shop/inbound"]
+    assert live({**shop, **past}) == past
+
+
+def test_rules_that_cannot_be_loaded_stand_nowhere(shop: State) -> None:
+    broken = replace(shop["chain inet/reconciler-shop/local"], rules=("no such words",))
+    assert live({**shop, broken.key: broken})[broken.key].rules != broken.rules
 
 
 def test_a_chain_that_differs_is_not_written_back(lab: Lab, shop: State) -> None:
@@ -288,7 +315,13 @@ def test_one_bad_step_applies_nothing(shop: State, bad: Resource, number: int) -
     before = live(shop)
     good = [Step("+", element("publish4", f"tcp . {n}", "10.1.0.2 . 80")) for n in range(1, 50)]
     with pytest.raises(KernelError) as caught:
-        nft.execute([*good, Step("+", bad), *(Step("+", replace(s.resource, item=s.resource.item + "1")) for s in good)])
+        nft.execute(
+            [
+                *good,
+                Step("+", bad),
+                *(Step("+", replace(s.resource, item=s.resource.item + "1")) for s in good),
+            ]
+        )
     assert caught.value.number in (number, 0)
     assert bad.key in caught.value.step, caught.value
     assert "\n" not in str(caught.value)
@@ -303,7 +336,19 @@ def test_a_deletion_of_what_is_gone_names_its_step(lab: Lab, shop: State) -> Non
     assert "tcp . 8080" in caught.value.step and caught.value.number == errno.ENOENT
 
 
-EVIL = ["x; flush ruleset", "x } ; flush ruleset ; {", 'x"', "x\nflush ruleset", "x\\", "x # y", "$x", "x'", "x\0", "é", ""]
+EVIL = [
+    "x; flush ruleset",
+    "x } ; flush ruleset ; {",
+    'x"',
+    "x\nflush ruleset",
+    "x\\",
+    "x # y",
+    "$x",
+    "x'",
+    "x\0",
+    "é",
+    "",
+]
 HOOK = "type filter hook input priority 0; policy accept;"
 
 
@@ -422,9 +467,7 @@ FAULTS: dict[str, Callable[[bytes], tuple[bytes, int]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_reading_is_whole_or_an_error(
-    shop: State, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
+def test_a_reading_is_whole_or_an_error(shop: State, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     monkeypatch.setattr(nfnetlink.socket, "socket", Faulty)
     monkeypatch.setattr(wire.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(Faulty, "fault", staticmethod(FAULTS[fault]))
@@ -515,7 +558,10 @@ table inet firewalld {
     ("text", "found"),
     [
         ("", set()),
-        (UFW % "", {("ip", "filter", "FORWARD", "forward", False), ("ip", "filter", "INPUT", "input", False)}),
+        (
+            UFW % "",
+            {("ip", "filter", "FORWARD", "forward", False), ("ip", "filter", "INPUT", "input", False)},
+        ),
         (
             UFW % "ct status dnat counter accept",
             {("ip", "filter", "FORWARD", "forward", True), ("ip", "filter", "INPUT", "input", False)},

@@ -1,4 +1,4 @@
-"""Rules by digest.  Constant text and the kernel's byte code cannot be compared, so the text is loaded where it harms
+"""Rules by digest.  Text cannot be compared with the kernel's byte code, so it is loaded where it harms
 nobody, in an empty network namespace, and its byte code is compared.
 
 The digests are cached; the key is the text itself, the kernel and the library, never the project, so that one
@@ -22,19 +22,22 @@ from ..lock import RUN
 from ..netlink import attributes
 from ..nfnetlink import items, word
 from . import library, raw
-from .text import transaction
+from .text import illegible, shape, transaction
 from .wire import snapshot
 
-NAME = "skeleton"  # the project that every skeleton is renamed to: rules name sets and chains, never their table
+NAME = "skeleton"  # every project is renamed to this: rules name sets and chains, never their table
 NEWNET = 0x40000000  # CLONE_NEWNET
 Digests = Mapping[str, str]  # by chain
 
 
 def digests(table: raw.Table) -> Digests:
-    """What a table's chains do, without what changes on its own: counters, and the names of anonymous sets."""
+    """What a table's chains do, less what changes on its own: counters, and the names of anonymous sets."""
     contents = {one.name: content(one) for one in table.sets if one.flags & raw.ANONYMOUS}
-    return {chain.name: digest(repr([(stable(rule.expressions, contents), rule.comment) for rule in chain.rules]))
-            for chain in table.chains if chain.rules}
+    return {
+        chain.name: digest(repr([(stable(rule.expressions, contents), rule.comment) for rule in chain.rules]))
+        for chain in table.chains
+        if chain.rules
+    }
 
 
 def digest(text: str) -> str:
@@ -48,7 +51,7 @@ def content(one: raw.Set) -> bytes:
 
 
 def stable(expressions: bytes, contents: Mapping[str, bytes]) -> object:
-    if b"counter\0" not in expressions and b"\0__" not in expressions and not contents:
+    if b"counter\0" not in expressions and b"\0__" not in expressions:
         return expressions
     return [(name, None if name == "counter" else named(data, contents)) for name, data in parts(expressions)]
 
@@ -66,14 +69,20 @@ def named(data: bytes, contents: Mapping[str, bytes]) -> list[tuple[int, bytes]]
 
 def canonical(skeleton: Iterable[Resource]) -> Digests:
     """The digests of chains as they are written; `skeleton` is one table with its maps and chains."""
-    steps = [Step("+", renamed(resource)) for resource in skeleton]
+    steps = [Step("+", renamed(resource)) for resource in skeleton if writable(resource)]
     content = "\n".join(line.text for line in transaction(steps, {}))
     path = f"{RUN}/rules-{digest(content + os.uname().release + library.version())}.json"
-    if (known := cached(path)) is None:
-        known = loaded(content)
+    if (known := cached(path)) is None and (known := loaded(content)):
         with suppress(OSError):
             store(path, known)
-    return known
+    return known or {}
+
+
+def writable(resource: Resource) -> bool:
+    """A past that is to return may hold maps that somebody else made."""
+    with suppress(ValueError):
+        return not isinstance(resource, Map) or bool(shape(resource))
+    return False
 
 
 def renamed(resource: Resource) -> Resource:
@@ -81,15 +90,19 @@ def renamed(resource: Resource) -> Resource:
     match resource:
         case Table():
             return replace(resource, name=name, root="")
+        case Chain(rules=rules) if not rules or illegible(resource):
+            return replace(resource, table=name, hook="", rules=())  # others may jump to it
         case Map() | Chain():
             return replace(resource, table=name)
     raise ValueError(resource.key)
 
 
-def loaded(content: str) -> Digests:
+def loaded(content: str) -> Digests | None:
+    """None where the library refuses: what cannot be loaded stands nowhere."""
+
     def scratch() -> tuple[bool, str]:
         if ctypes.CDLL(None, use_errno=True).unshare(NEWNET):
-            return False, os.strerror(ctypes.get_errno())
+            raise OSError(ctypes.get_errno(), "unshare")
         accepted, words = library.run(content)
         if not accepted:
             return False, words
@@ -97,9 +110,9 @@ def loaded(content: str) -> Digests:
         return True, json.dumps(digests(table))
 
     answer = library.in_child(scratch)
-    if not answer.accepted:
+    if answer.died:
         raise KernelError("load rules in a scratch namespace", 0, answer.complaint)
-    return json.loads(answer.words)
+    return json.loads(answer.words) if answer.accepted else None
 
 
 def cached(path: str) -> Digests | None:

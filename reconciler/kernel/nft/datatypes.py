@@ -26,7 +26,6 @@ class Names(dict[int, str]):
 
 
 PROTOCOLS = Names({1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "ipv6-icmp", 132: "sctp", 136: "udplite"})
-NUMBERS = {name: number for number, name in PROTOCOLS.items()}
 FAMILIES = Names({2: "ipv4", 10: "ipv6"})
 LINK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,14}")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -59,10 +58,12 @@ class Datatype(NamedTuple):
 
 def known(names: dict[str, str]) -> Callable[[str], str]:
     """Only these words, and what nft shall read instead: numbers need no /etc/protocols."""
+
     def text(word: str) -> str:
         if word not in names:
             raise ValueError(word)
         return names[word]
+
     return text
 
 
@@ -71,15 +72,18 @@ def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
         if not pattern.fullmatch(word):
             raise ValueError(word)
         return form.format(word)
+
     return text
 
 
 def canonical(kind: Callable[[str], Any]) -> Callable[[str], str]:
     """Only what `kind` prints as it was written."""
+
     def text(word: str) -> str:
         if str(kind(word)) != word:
             raise ValueError(word)
         return word
+
     return text
 
 
@@ -99,18 +103,37 @@ def integer(size: int) -> Datatype:
     return Datatype("integer", 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"))
 
 
-DATATYPES = {datatype.name: datatype for datatype in (
-    Datatype("nf_proto", 2, 1, "B", FAMILIES.__getitem__, known({n: n for n in FAMILIES.values()})),
-    Datatype("ipv4_addr", 7, 4, "4s", inet_ntoa, canonical(IPv4Address), address=True, ranged=True),
-    Datatype("ipv6_addr", 8, 16, "16s", partial(inet_ntop, AF_INET6),
-             canonical(lambda word: inet_ntop(AF_INET6, IPv6Address(word).packed)), address=True, ranged=True),
-    Datatype("ether_addr", 9, 6, "6s", lambda raw: raw.hex(":"), matching(MAC, "{}")),
-    Datatype("inet_proto", 12, 1, "B", PROTOCOLS.__getitem__, known({name: str(n) for name, n in NUMBERS.items()})),
-    Datatype("inet_service", 13, 2, "H", str, canonical(port), ranged=True),
-    Datatype("mark", 19, 4, "4s", lambda raw: f"0x{int.from_bytes(raw, sys.byteorder):08x}",
-             matching(re.compile(r"0x[0-9a-f]{8}"), "{}")),
-    Datatype("ifname", 41, 16, "16s", link_name, matching(LINK, '"{}"')),
-)}
+DATATYPES = {
+    datatype.name: datatype
+    for datatype in (
+        Datatype("nf_proto", 2, 1, "B", FAMILIES.__getitem__, known({n: n for n in FAMILIES.values()})),
+        Datatype("ipv4_addr", 7, 4, "4s", inet_ntoa, canonical(IPv4Address), address=True, ranged=True),
+        Datatype(
+            "ipv6_addr",
+            8,
+            16,
+            "16s",
+            partial(inet_ntop, AF_INET6),
+            canonical(lambda word: inet_ntop(AF_INET6, IPv6Address(word).packed)),
+            address=True,
+            ranged=True,
+        ),
+        Datatype("ether_addr", 9, 6, "6s", lambda raw: raw.hex(":"), matching(MAC, "{}")),
+        Datatype(
+            "inet_proto", 12, 1, "B", PROTOCOLS.__getitem__, known({PROTOCOLS[n]: str(n) for n in range(256)})
+        ),
+        Datatype("inet_service", 13, 2, "H", str, canonical(port), ranged=True),
+        Datatype(
+            "mark",
+            19,
+            4,
+            "4s",
+            lambda raw: f"0x{int.from_bytes(raw, sys.byteorder):08x}",
+            matching(re.compile(r"0x[0-9a-f]{8}"), "{}"),
+        ),
+        Datatype("ifname", 41, 16, "16s", link_name, matching(LINK, '"{}"')),
+    )
+}
 BY_NUMBER = {datatype.number: datatype for datatype in DATATYPES.values()}
 EXPRESSIONS = {"iifname": "ifname", "oifname": "ifname"}  # words of a `typeof` that are not datatypes
 PAYLOAD = re.compile(r"@(?:ll|nh|th),\d{1,4},(\d{1,3})")
@@ -136,20 +159,24 @@ class Type(NamedTuple):
         return struct.calcsize(">" + self.code)
 
     def show(self, first: Columns, last: Columns | None = None) -> Iterator[str]:
-        """An item for each row; with `last`, ranges.  By columns, so that no Python runs for a row of plain values."""
+        """An item for each row; with `last`, ranges.  By columns, so that no Python runs row by row."""
         if last is None:
-            shown = [map(part.show, column) for part, column in zip(self.parts, first)]
+            shown = [map(part.show, column) for part, column in zip(self.parts, first, strict=True)]
         else:
-            shown = [map(part.span, a, b) for part, a, b in zip(self.parts, first, last)]
-        return map(" . ".join, zip(*shown))
+            shown = [map(part.span, a, b) for part, a, b in zip(self.parts, first, last, strict=True)]
+        return map(" . ".join, zip(*shown, strict=True))
 
     def text(self, item: str, *, interval: bool = False) -> str:
         """The item as nft is told it; raises ValueError on all but the normal form."""
         words = item.split(" . ")
         if len(words) != len(self.parts):
             raise ValueError(item)
-        return " . ".join([bounds(part, word) if interval and part.ranged else part.text(word)
-                           for part, word in zip(self.parts, words)])
+        return " . ".join(
+            [
+                bounds(part, word) if interval and part.ranged else part.text(word)
+                for part, word in zip(self.parts, words, strict=True)
+            ]
+        )
 
 
 def bounds(part: Datatype, word: str) -> str:

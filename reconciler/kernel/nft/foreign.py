@@ -1,6 +1,6 @@
-"""Other people's firewalls, as far as they drop what ours lets through: their drop is final, our accept is not.
+"""Other people's firewalls: where they drop what ours lets through, their drop is final, our accept is not.
 
-Rules are read as the kernel's expressions; only what is recognised counts, so `accepts_dnat` is never true by mistake.
+Rules are read as the kernel's expressions, and `accepts_dnat` is true only of what is recognised.
 """
 
 import struct
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...kinds.host import Blocker
+from ...facts import Blocker
 from ..netlink import attributes
 from ..nfnetlink import word
 from . import raw
@@ -123,7 +123,7 @@ def native(data: bytes) -> int:
 
 
 def xt_state(info: bytes) -> bool:
-    """struct xt_conntrack_mtinfo3, up to its state_mask: DNAT among the states asked for, and nothing else asked."""
+    """struct xt_conntrack_mtinfo3 up to its state_mask: DNAT is asked for, and nothing but the state."""
     if len(info) < XT_CONNTRACK.size:
         return False
     asked, inverted, states = XT_CONNTRACK.unpack_from(info)

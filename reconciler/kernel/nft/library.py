@@ -1,7 +1,7 @@
 """libnftables, in a child that may die: some of its versions assert, exit or crash where a call fails.
 
-Measured with 1.0.6 under 140 injected faults: 16 aborts, 4 calls of exit().  The library is loaded here and called only
-there; the child speaks through one pipe, and its exit status says whether it came to an end.
+Measured with 1.0.6 under 140 injected faults: 16 aborts, 4 calls of exit().  The library is loaded here and
+called only there; the child speaks through one pipe, and its exit status says whether it came to an end.
 """
 
 import ctypes
@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from ...errors import Unsupported
 
-DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"  # Debian's; a virtual environment hides it
+# Debian's module, which a virtual environment hides.
+DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
 LIBRARY = "libnftables.so.1"
 REFUSED = 100  # of the child; the library's own exits are 1 to 3
 
@@ -42,7 +43,9 @@ def binding() -> ModuleType:
         ctypes.CDLL(LIBRARY)
         return loaded(DISTRIBUTION) if os.path.exists(DISTRIBUTION) else importlib.import_module("nftables")
     except (OSError, ImportError) as error:
-        raise Unsupported(f"cannot write nftables: {error}", "install the packages libnftables1 and python3-nftables") from None
+        raise Unsupported(
+            f"cannot write nftables: {error}", "install the packages libnftables1 and python3-nftables"
+        ) from None
 
 
 def loaded(path: str) -> ModuleType:
@@ -64,7 +67,7 @@ def version() -> str:
 
 
 def run(text: str) -> tuple[bool, str]:
-    """Run commands in this process, which may end here; whether they were accepted, and what the library says.
+    """Run commands in this process, which may end here: whether they were accepted, and what was said.
 
     They come as a file, since it names lines of files alone.
     """
@@ -79,14 +82,16 @@ def run(text: str) -> tuple[bool, str]:
 
 
 def widen(fd: int) -> None:
-    """In a user namespace the library may not force its send buffer (SO_SNDBUFFORCE) and asks for no other: 5,000
-    elements would be too long a message, where net.core.wmem_max may allow more."""
+    """In a user namespace the library may not force its send buffer (SO_SNDBUFFORCE) and asks for no other.
+
+    Some 5,000 elements would then be too long a message, where net.core.wmem_max may allow more.
+    """
     with suppress(OSError), socket.socket(fileno=os.dup(fd)) as channel:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
 
 
 def in_child(work: Callable[[], tuple[bool, str]]) -> Answer:
-    """`work` in a fork, which no death of its parent ends: a transaction under way is committed or not, never cut."""
+    """`work` in a fork, which the parent's death does not end: a transaction under way comes to its end."""
     binding()
     reader, writer = os.pipe()
     child = os.fork()

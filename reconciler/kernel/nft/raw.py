@@ -1,4 +1,4 @@
-"""Our tables as the kernel holds them: names as text, everything else in the kernel's own bytes and numbers."""
+"""Our tables as the kernel holds them: names as text, all else in the kernel's own bytes and numbers."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ ANONYMOUS, INTERVAL, MAP = 0x1, 0x4, 0x8  # NFT_SET_*
 
 
 class Set(NamedTuple):
-    """`elements` are the element lists, one a message; `flags`, `key` and `data` (type, length) as the kernel gives them."""
+    """`key` and `data` are (type, length); `elements` are the element lists, one a message."""
 
     name: str
     flags: int
@@ -65,8 +65,11 @@ def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
 
 
 def tables(reading: Reading, wanted: Wanted) -> list[Table]:
-    return [table(reading, family, name, comment, wanted)
-            for family, name, comment in heads(reading) if family in FAMILIES and wanted.table(name)]
+    return [
+        table(reading, family, name, comment, wanted)
+        for family, name, comment in heads(reading)
+        if family in FAMILIES and wanted.table(name)
+    ]
 
 
 def heads(reading: Reading) -> Iterator[tuple[str, str, str]]:
@@ -77,9 +80,11 @@ def heads(reading: Reading) -> Iterator[tuple[str, str, str]]:
 
 
 def table(reading: Reading, family: str, name: str, comment: str, wanted: Wanted) -> Table:
-    sets = [one(reading, family, found.attributes, wanted)
-            for found in reading.ask(GETSET, NUMBERS[family], text(1, name))
-            if wanted.set(word(found.attributes[2]))]
+    sets = [
+        one(reading, family, found.attributes, wanted)
+        for found in reading.ask(GETSET, NUMBERS[family], text(1, name))
+        if wanted.set(word(found.attributes[2]))
+    ]
     return Table(family, name, comment, sets, chains(reading, family, name) if wanted.chains else [])
 
 
@@ -96,8 +101,11 @@ def chains(reading: Reading, family: str, table: str) -> list[Chain]:
     for message in reading.ask(GETRULE, NUMBERS[family], text(1, table)):
         found = message.attributes
         rules.setdefault(word(found[2]), []).append(Rule(found.get(4, b""), found.get(7, b"")))
-    return [Chain(word(found[3]), hook(found), rules.get(word(found[3]), []))
-            for _, found in reading.ask(GETCHAIN, NUMBERS[family]) if word(found[1]) == table]
+    return [
+        Chain(word(found[3]), hook(found), rules.get(word(found[3]), []))
+        for _, found in reading.ask(GETCHAIN, NUMBERS[family])
+        if word(found[1]) == table
+    ]
 
 
 def hook(found: dict[int, bytes]) -> Hook | None:
@@ -112,5 +120,5 @@ def userdata(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Userspace's own attributes, with one byte each for number and length."""
     at = 0
     while at + 2 <= len(data):
-        yield data[at], data[at + 2:at + 2 + data[at + 1]]
+        yield data[at], data[at + 2 : at + 2 + data[at + 1]]
         at += 2 + data[at + 1]

@@ -1,7 +1,7 @@
 """From the kernel's bytes to resources in normal form.
 
-Map types are numbers in the kernel and rules its own byte code, so what is `named` (desired tables, maps, chains) is
-compared in the kernel's terms, and what is equal there reads back in the very words it was named by.
+Map types are numbers in the kernel and rules its own byte code, so what is `named` (desired tables, maps,
+chains) is compared in the kernel's terms, and what is equal there reads back in the words it was named by.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,8 +27,8 @@ Named = Mapping[Key, Resource]
 def read(projects: frozenset[str] | None = None, named: Iterable[Resource] = ()) -> list[Resource]:
     """Everything of these projects (of all for None), of one generation of the ruleset, or an error.
 
-    `named` holds the desired tables, maps and chains; a chain that does what its namesake there says has its rules,
-    any other has a digest for its rules, which equals nothing.
+    `named` holds the desired tables, maps and chains.  A chain that does what its namesake there says has its
+    rules; any other has a digest for its rules, which equals nothing.
     """
     wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
     found = snapshot(lambda reading: raw.tables(reading, raw.Wanted(raw.ours(projects))))
@@ -50,7 +50,7 @@ def head(table: raw.Table, named: Named) -> Table:
 
 
 def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Element]:
-    """A map and its elements; of a type that is none of ours, the map alone: it goes with all that is in it."""
+    """A map and its elements; of a type that is none of ours, the map alone, since it goes as a whole."""
     form = formed(one)
     if form is None:
         data = f"type {one.data[0]}" if one.flags & raw.MAP else ""
@@ -61,8 +61,14 @@ def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Ele
         yield replace(wanted, origin=None)
     else:
         data = form.data.name if form.data else ""
-        yield Map(family=table.family, table=table.name, name=one.name, type=form.key.name, data=data,
-                  interval=form.interval)
+        yield Map(
+            family=table.family,
+            table=table.name,
+            name=one.name,
+            type=form.key.name,
+            data=data,
+            interval=form.interval,
+        )
     for item, value in listed(form, one.elements):
         yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
 
@@ -80,16 +86,18 @@ def chains(table: raw.Table, named: Named) -> Iterator[Chain]:
     known = skeleton(table, named)
     for chain in table.chains:
         wanted = named.get(Chain.at(table.family, table.name, chain.name))
-        rules: tuple[str, ...] = ()
-        if isinstance(wanted, Chain) and held.get(chain.name) == known.get(chain.name):
+        rules = opaque(held[chain.name]) if chain.name in held else ()
+        if rules and isinstance(wanted, Chain) and held[chain.name] == known.get(chain.name):
             rules = wanted.rules
-        elif chain.name in held:
-            rules = opaque(held[chain.name])
-        yield Chain(family=table.family, table=table.name, name=chain.name, hook=hook(chain.hook), rules=rules)
+        yield Chain(
+            family=table.family, table=table.name, name=chain.name, hook=hook(chain.hook), rules=rules
+        )
 
 
 def skeleton(table: raw.Table, named: Named) -> Digests:
-    inside = [r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == (table.family, table.name)]
+    inside = [
+        r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == (table.family, table.name)
+    ]
     if not any(isinstance(r, Chain) for r in inside):
         return {}
     return canonical([Table(family=table.family, name=table.name), *inside])
@@ -98,8 +106,10 @@ def skeleton(table: raw.Table, named: Named) -> Digests:
 def hook(found: raw.Hook | None) -> str:
     if found is None:
         return ""
-    return (f"type {found.kind} hook {HOOKS[found.number]} priority {found.priority}; "
-            f"policy {POLICIES[found.policy]};")
+    return (
+        f"type {found.kind} hook {HOOKS[found.number]} priority {found.priority}; "
+        f"policy {POLICIES[found.policy]};"
+    )
 
 
 def shapes(places: Iterable[Place]) -> Mapping[Place, Shape]:
@@ -118,8 +128,11 @@ def projects() -> dict[str, str]:
     """The directory that each project's inet table was applied from, by project."""
     ours = raw.ours(None)
     found = snapshot(lambda reading: list(raw.heads(reading)))
-    return {name.removeprefix(TABLE_PREFIX): decoded(comment)
-            for family, name, comment in found if family == "inet" and ours(name)}
+    return {
+        name.removeprefix(TABLE_PREFIX): decoded(comment)
+        for family, name, comment in found
+        if family == "inet" and ours(name)
+    }
 
 
 def published(places: Iterable[Place]) -> list[Flow]:
@@ -128,8 +141,9 @@ def published(places: Iterable[Place]) -> list[Flow]:
     if not inside:
         return []
     tables = {place[1] for place in inside}
-    return [element.flow for element in elements(raw.Wanted(tables.__contains__, publishing, chains=False))
-            if element.flow and path(element)[:2] in inside or path(element) in inside]
+    found = elements(raw.Wanted(tables.__contains__, publishing, chains=False))
+    held = [element for element in found if path(element)[:2] in inside or path(element) in inside]
+    return [flow for element in held if (flow := element.flow)]
 
 
 Ports = tuple[str, str, int, int]  # protocol, address or "0.0.0.0" or "::" for any, first and last port
@@ -138,12 +152,21 @@ Ports = tuple[str, str, int, int]  # protocol, address or "0.0.0.0" or "::" for 
 def neighbours(projects: frozenset[str]) -> tuple[frozenset[str], frozenset[Ports]]:
     """Subnets and published host ports of all projects but these."""
     all_ours, own = raw.ours(None), raw.ours(projects)
-    found = elements(raw.Wanted(lambda name: all_ours(name) and not own(name),
-                                lambda name: name in SUBNETS or publishing(name), chains=False))
-    flows = [element.flow for element in found if element.flow]
-    return (frozenset(element.item for element in found if element.map in SUBNETS),
-            frozenset((flow.protocol, flow.ip or ("::" if flow.family == 6 else "0.0.0.0"), flow.first, flow.last)
-                      for flow in flows))
+    found = elements(
+        raw.Wanted(
+            lambda name: all_ours(name) and not own(name),
+            lambda name: name in SUBNETS or publishing(name),
+            chains=False,
+        )
+    )
+    flows = [flow for element in found if (flow := element.flow)]
+    return (
+        frozenset(element.item for element in found if element.map in SUBNETS),
+        frozenset(
+            (flow.protocol, flow.ip or ("::" if flow.family == 6 else "0.0.0.0"), flow.first, flow.last)
+            for flow in flows
+        ),
+    )
 
 
 def publishing(name: str) -> bool:
@@ -152,4 +175,6 @@ def publishing(name: str) -> bool:
 
 def elements(wanted: raw.Wanted) -> list[Element]:
     found = snapshot(lambda reading: raw.tables(reading, wanted))
-    return [r for table in found for one in table.sets for r in contents(table, one, {}) if isinstance(r, Element)]
+    return [
+        r for table in found for one in table.sets for r in contents(table, one, {}) if isinstance(r, Element)
+    ]

@@ -19,7 +19,10 @@ from .comment import encoded
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-HOOK = re.compile(r"type (?:filter|nat|route) hook [a-z]+ priority -?[0-9]{1,9}; policy (?:accept|drop);")
+HOOK = re.compile(
+    r"type (?:filter|nat|route) hook (?:prerouting|input|forward|output|postrouting)"
+    r" priority -?[0-9]{1,9}; policy (?:accept|drop);"
+)
 RULE = re.compile(r"""(?:[A-Za-z0-9 _.,:/@=!<>&|^+*{}()-]|"[A-Za-z0-9 _.,:/@=!+*()-]*")+""")
 
 
@@ -32,13 +35,13 @@ class Shape(NamedTuple):
 
 
 def opaque(digest: str) -> tuple[str, ...]:
-    """The rules of a chain that says something else than what is wanted: equal to nothing, and never written."""
+    """The rules of a chain that says something else than is wanted: equal to nothing, and never written."""
     return (f"<differs: {digest[:12]}>",)
 
 
 def illegible(resource: Resource) -> bool:
-    """Rolling back cannot restore such a chain: it is left as it is, and named by the reading that follows."""
-    return isinstance(resource, Chain) and resource.rules[:1] != () and resource.rules[0].startswith("<differs: ")
+    """Rolling back cannot restore such a chain: it is left alone, and named by the reading that follows."""
+    return isinstance(resource, Chain) and "".join(resource.rules[:1]).startswith("<differs: ")
 
 
 class Line(NamedTuple):
@@ -61,8 +64,12 @@ def transaction(steps: Sequence[Step], live: Shapes) -> list[Line]:
     elements = [s for s in steps if isinstance(s.resource, Element)]
     others = [s for s in steps if not isinstance(s.resource, Element)]
     made = [line(s, head, "add") for s in others if s.op == "+"]
-    shapes = {**live, **{path(s.resource): shape(s.resource) for s in others
-                         if s.op == "+" and isinstance(s.resource, Map)}}
+    shapes = {
+        **live,
+        **{
+            path(s.resource): shape(s.resource) for s in others if s.op == "+" and isinstance(s.resource, Map)
+        },
+    }
     return [
         *(line(s, head, "flush") for s in chains if s.op != "+"),
         *grouped([s for s in elements if s.op != "+"], live, "delete"),
@@ -115,9 +122,13 @@ def grouped(steps: Iterable[Step], shapes: Shapes, verb: str) -> Iterator[Line]:
     for step in steps:
         maps.setdefault(path(step.resource), []).append(step)
     for where, group in maps.items():
-        yield line(group[0], lambda _: f"{verb} element {place(*where)} {{")
+        yield line(group[0], opening, verb)
         yield from (line(step, element, shapes.get(where), verb) for step in group)
         yield Line("}", group[-1])
+
+
+def opening(resource: Element, verb: str) -> str:
+    return f"{verb} element {place(*path(resource))} {{"
 
 
 def element(resource: Element, form: Shape | None, verb: str) -> str:

@@ -1,4 +1,4 @@
-"""Readings of nftables that are whole: every dump belongs to one generation of the ruleset, or all is read again.
+"""Readings of nftables that are whole: all dumps are of one generation of the ruleset, or all is read again.
 
 The kernel stamps each message with the low half of the generation id (`res_id`), which GETGEN tells in full.
 """
@@ -20,7 +20,8 @@ GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN = 1, 4, 7, 10, 13, 16
 FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 NUMBERS = {name: number for number, name in FAMILIES.items()}
 ATTEMPTS = 8  # the pauses between them grow from 2 to 256 ms, half a second in all
-PASSING = (errno.ENOENT, errno.ENOBUFS, errno.EAGAIN, errno.EBUSY, errno.EINTR)  # ENOENT: gone between two dumps
+# Worth another attempt; ENOENT is a set that went between two dumps.
+PASSING = (errno.ENOENT, errno.ENOBUFS, errno.EAGAIN, errno.EBUSY, errno.EINTR)
 
 
 class Message(NamedTuple):
@@ -48,7 +49,7 @@ class Reading(Channel):
 
 
 def snapshot(read: Callable[[Reading], T]) -> T:
-    """What `read` makes of one generation of the ruleset; raises, rather than returning less than there is."""
+    """What `read` makes of one generation of the ruleset; raises rather than return less than there is."""
     for attempt in range(ATTEMPTS):
         try:
             with Reading() as reading:

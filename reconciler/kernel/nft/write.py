@@ -19,10 +19,10 @@ NUMBERS = {os.strerror(number): number for number in errno.errorcode}
 
 
 def execute(steps: Sequence[Step]) -> None:
-    """Raises KernelError, naming the step where it can be told, and nothing has changed then.
+    """Raises KernelError, naming the step where it can be told; nothing of the transaction has happened then.
 
-    After the commit, connections through published ports that changed are forgotten, so that they go where the
-    maps say now.
+    After the commit, connections through published ports that changed are forgotten, so that they go where
+    the maps say now.
     """
     elements = [step for step in steps if isinstance(step.resource, Element)]
     lines = transaction(steps, shapes(path(step.resource) for step in elements))

@@ -1,0 +1,190 @@
+"""What a watcher remembers between two turns: the newest revision, the last good one, and what to leave
+alone for now.
+
+Every turn is the whole line again.  The newest revision is compared first, and what stands already needs no
+permission: a person's own apply is never undone.  Where the newest cannot be had, the last good one is kept
+healed. """
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import standing
+from .core.plan import plan
+from .core.resource import Key
+from .errors import Foreign, KernelError, ManifestError, NotConverged, ReconcileError, Refused, Unsupported
+from .manifest.spec import Manifest
+from .pipeline import Change, Host, enact
+
+HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
+FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line as this watcher was told to run it."""
+
+    host: Host
+    read: Callable[[], Manifest]
+    compare: Callable[[Manifest], Change]
+    refuse: Callable[[Change], None]
+    lock: Callable[[], AbstractContextManager[None]]
+    last: Callable[[], Manifest | None]  # the last good revision that is remembered
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a turn."""
+
+    change: Change | None = None  # what was applied, or that there was nothing to apply
+    drift: bool = False  # the manifests had not moved: somebody else had
+    seconds: float | None = None  # of the apply
+    error: ReconcileError | None = None  # why the newest revision does not stand
+
+    @property
+    def in_sync(self) -> bool:
+        return self.error is None and self.change is not None
+
+
+class Keeper:
+    """Takes the turns; `pace` makes what counts and slows down (watch.pace.Pace)."""
+
+    def __init__(self, line: Line, pace: Callable[..., Any]):
+        self.line, self.good = line, line.last()
+        self.newest: Manifest | None = None
+        self.broken: ReconcileError | None = None  # why there is no newest
+        self.refused: ReconcileError | None = None  # why some project stands by an older revision
+        self.failing, self.stuck = (
+            pace(),
+            pace(),
+        )  # projects, by their newest and by their last good revision
+        self.fights = pace(FREE_REPAIRS)  # (project, key)
+
+    def turn(self, *, read: bool) -> Outcome:
+        if read:
+            self.learn()
+        error = self.broken
+        for manifest in filter(None, (self.newest, self.good)):
+            try:
+                outcome = self.run(manifest)
+                return replace(outcome, error=error or outcome.error)
+            except HARMLESS as refused:
+                error = error or refused
+            except ReconcileError as failed:
+                return Outcome(error=failed)
+        return Outcome(error=error)
+
+    @property
+    def patience(self) -> float:
+        """Seconds until something that is left alone now is due."""
+        paces = (self.failing, self.stuck, self.fights)
+        return min((seconds for pace in paces for seconds in pace.held().values()), default=3600.0)
+
+    def learn(self) -> None:
+        """Read the files; while they are broken, there is no newest revision."""
+        try:
+            newest = self.line.read()
+        except Refused as error:  # a person went back behind it
+            self.newest, self.broken, self.good = None, error, self.line.last()
+            return
+        except ManifestError as error:
+            self.newest, self.broken = None, error
+            return
+        if not self.newest or newest.digest != self.newest.digest:
+            self.failing.reset()
+        self.newest, self.broken = newest, None
+
+    def run(self, manifest: Manifest) -> Outcome:
+        """Look without the lock, so that nobody's apply waits for a look; then again under it."""
+        change = self.look(manifest)
+        if not change.todo:
+            self.accept(manifest)
+            return Outcome(change)
+        drift = self.good is not None and manifest.digest == self.good.digest
+        with self.line.lock():
+            change = without(self.look(self.mixture(manifest)), self.spared())
+            self.line.refuse(change)
+            began = time.monotonic()
+            self.enact(change)
+        if drift:
+            self.count(change)
+        if not (self.failing.held() or self.stuck.held()):
+            self.accept(manifest)
+        return Outcome(change, drift and bool(change.todo), time.monotonic() - began, self.refused)
+
+    def look(self, manifest: Manifest) -> Change:
+        self.line.host.forget()
+        return self.line.compare(manifest)
+
+    def accept(self, manifest: Manifest) -> None:
+        self.good, self.refused = manifest, None
+        self.failing.reset()
+        self.stuck.reset()
+
+    def mixture(self, manifest: Manifest) -> Manifest:
+        """Of each project the newest revision, but the last good one where the newest has just failed."""
+        held = self.failing.held()
+        old = {project.name: project for project in self.good.projects} if self.good else {}
+        projects = tuple(old.get(p.name, p) if p.name in held else p for p in manifest.projects)
+        return replace(manifest, projects=projects)
+
+    def spared(self) -> frozenset[str]:
+        """Projects that are left as they stand for now."""
+        old = {project.name for project in self.good.projects} if self.good else set()
+        fought = {project for project, _ in self.fights.held()}
+        return frozenset((self.failing.held().keys() - old) | self.stuck.held().keys() | fought)
+
+    def enact(self, change: Change) -> None:
+        try:
+            enact(change, self.line.host)
+        except ReconcileError as error:
+            self.refused, old = error, self.failing.held()
+            for project in blamed(error, change):
+                (self.stuck if project in old else self.failing).hit(project)
+            raise
+
+    def count(self, change: Change) -> None:
+        """A thing that is put right over and over is one that another program wants otherwise."""
+        owner = owners(change)
+        for step in change.todo:
+            self.fights.hit((owner(step.resource.key), step.resource.key))
+
+
+def owners(change: Change) -> Callable[[Key], str]:
+    """A function from a key to the project that it is of."""
+    old, new = standing.owners(change.live), standing.owners(change.desired)
+
+    def owner(key: Key) -> str:
+        if key in change.desired:
+            return new(change.desired[key])
+        return old(change.live[key]) if key in change.live else ""
+
+    return owner
+
+
+def without(change: Change, spared: frozenset[str]) -> Change:
+    """The same change, but these projects are wanted as they stand."""
+    if not spared:
+        return change
+    owner = owners(change)
+    desired = {key: r for key, r in change.desired.items() if owner(key) not in spared}
+    desired |= {key: r for key, r in change.live.items() if owner(key) in spared}
+    return replace(change, desired=desired, todo=plan(change.live, desired))
+
+
+def blamed(error: ReconcileError, change: Change) -> frozenset[str]:
+    """The projects whose keys the error names; all that the plan touches where it names none."""
+    owner = owners(change)
+    named = frozenset(filter(None, map(owner, keys(error))))
+    return named or frozenset(owner(step.resource.key) for step in change.todo)
+
+
+def keys(error: ReconcileError) -> Iterator[Key] | Iterable[Key]:
+    match error:
+        case KernelError(step=step):
+            return [step[2:].split("   #")[0]]
+        case NotConverged(left=left):
+            return left
+    return keys(error.cause) if hasattr(error, "cause") else ()

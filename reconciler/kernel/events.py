@@ -1,0 +1,209 @@
+"""What the kernel tells by itself: something changed, where, and who did it.  A hint, never the truth.
+
+One socket hears every sandbox (NETLINK_LISTEN_ALL_NSID) that has a number here; nftables names the process
+that wrote; mounts tell that a sandbox lost its name.  What was missed is found by the next full look. """
+
+import errno
+import os
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+from ..kinds.marks import PROTOCOL
+from . import netns
+from .netlink import HEADER, REPLACE, SOL_NETLINK, attributes, frames, u32
+from .nfnetlink import NFGEN
+from .rtnl import DELADDR, DELROUTE, DELRULE, NEWADDR, NEWROUTE, NEWRULE
+
+# linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
+# NETCONFs, NSID.
+# Of the sysctls, only forwarding and rp_filter have events.
+GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25, 28)
+NFTABLES_GROUP, NEWGEN = 7, 10 << 8 | 15
+ADD_MEMBERSHIP, LISTEN_ALL_NSID = 1, 8
+NEWNSID, DELNSID, GETNSID = 88, 89, 90
+NSID, NSID_FD = 1, 3  # NETNSA_*
+RCVBUF = 8 << 20  # bytes; what overflows it is answered by looking at everything
+OWNED = {  # kinds of message in which the attribute tells the protocol; the route's stands in its header
+    NEWADDR: 11,
+    DELADDR: 11,
+    NEWRULE: 21,
+    DELRULE: 21,
+}
+
+Ring = Callable[[str | None, str], None]
+
+
+class Events:
+    """A thread that calls `ring(place, words)`; a context manager that ends it."""
+
+    def __init__(self, ring: Ring):
+        self.ring = ring
+        self.places: Mapping[int, str] = {}
+        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self.rtnl, self.nft = (
+            subscribed(*which) for which in ((socket.NETLINK_ROUTE, GROUPS), (12, (NFTABLES_GROUP,)))
+        )
+        self.mounts = open("/proc/self/mountinfo", encoding="utf-8", errors="replace")
+        self.names = self.mounted()
+        self.thread = Thread(target=self.run, name="events", daemon=True)
+
+    def __enter__(self) -> "Events":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.eventfd_write(self.stop, 1)
+        self.thread.join()
+        for channel in (self.rtnl, self.nft, self.mounts):
+            channel.close()
+        os.close(self.stop)
+
+    def run(self) -> None:
+        poll = select.poll()
+        for channel in (self.rtnl, self.nft, self.stop):
+            poll.register(channel, select.POLLIN)
+        poll.register(self.mounts, select.POLLPRI)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self.stop:
+                    return
+                for place, words in self.heard(fd):
+                    self.ring(place, words)
+
+    def heard(self, fd: int) -> list[tuple[str | None, str]]:
+        try:
+            if fd == self.rtnl.fileno():
+                return list(self.routes())
+            if fd == self.nft.fileno():
+                return list(self.tables())
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            return [(None, "more events than could be kept")]
+        before, self.names = self.names, self.mounted()
+        return [(None, "a sandbox's name")] if before != self.names else []
+
+    def routes(self) -> Iterator[tuple[str | None, str]]:
+        data, control, _, _ = self.rtnl.recvmsg(1 << 16, 64)
+        for message in split(data):
+            if ours(message):
+                yield self.place(message, control), who(message.port)
+
+    def place(self, message: "Heard", control: list[tuple[int, int, bytes]]) -> str | None:
+        """Where it happened; None where that cannot be told."""
+        if message.kind in (NEWNSID, DELNSID):
+            return None
+        for level, kind, value in control:
+            if (level, kind) == (SOL_NETLINK, LISTEN_ALL_NSID) and (
+                nsid := struct.unpack("=i", value)[0]
+            ) >= 0:
+                return self.places.get(nsid)
+        return ""
+
+    def tables(self) -> Iterator[tuple[str | None, str]]:
+        data, _, _, _ = self.nft.recvmsg(1 << 16)
+        for message in split(data):
+            if message.kind == NEWGEN:
+                found = attributes(message.body, NFGEN.size)
+                name = found.get(3, b"").rstrip(b"\0").decode(errors="replace")
+                yield "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
+
+    def mounted(self) -> list[str]:
+        self.mounts.seek(0)
+        return sorted(line.split(" ")[4] for line in self.mounts if f" {netns.RUN}/" in line)
+
+    def listen(self, names: list[str]) -> None:
+        """Hear these sandboxes, and know them by name."""
+        self.places = dict(numbered(names))
+
+
+class Heard(NamedTuple):
+    kind: int
+    flags: int
+    port: int
+    body: bytes
+
+
+def subscribed(protocol: int, groups: tuple[int, ...]) -> socket.socket:
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    channel.bind((0, 0))
+    with suppress(OSError):  # not in a user namespace: the default buffer has to do
+        channel.setsockopt(socket.SOL_SOCKET, 33, RCVBUF)  # SO_RCVBUFFORCE
+    if protocol == socket.NETLINK_ROUTE:
+        channel.setsockopt(SOL_NETLINK, LISTEN_ALL_NSID, 1)
+    for group in groups:
+        channel.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
+    return channel
+
+
+def split(data: bytes) -> Iterator[Heard]:
+    at = 0
+    while at + HEADER.size <= len(data):
+        size, kind, flags, _, port = HEADER.unpack_from(data, at)
+        yield Heard(kind, flags, port, data[at + HEADER.size : at + size])
+        at += max((size + 3) & ~3, HEADER.size)
+
+
+def ours(message: Heard) -> bool:
+    """Addresses, routes and rules of others are no concern; what replaced one of ours no longer bears our
+    mark."""
+    if message.flags & REPLACE:
+        return True
+    if message.kind in (NEWROUTE, DELROUTE):
+        return message.body[5] == PROTOCOL
+    if message.kind in OWNED:
+        start = 8 if message.kind in (NEWADDR, DELADDR) else 12
+        return attributes(message.body, start).get(OWNED[message.kind], b"\0")[0] == PROTOCOL
+    return True
+
+
+def who(port: int) -> str:
+    """Netlink ports are mostly the process id of their owner; "" for the kernel, ourselves, and who has
+    gone."""
+    if port in (0, os.getpid()):
+        return ""
+    try:
+        return f"{Path(f'/proc/{port}/comm').read_text().strip()}[{port}]"
+    except OSError:
+        return ""
+
+
+def numbered(names: list[str]) -> Iterator[tuple[int, str]]:
+    """The number that each sandbox has here; those without a link to the host get one."""
+    with socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+    ) as channel:
+        for name in names:
+            try:
+                fd = os.open(netns.path(name), os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                nsid = number(channel, fd)
+            finally:
+                os.close(fd)
+            if nsid >= 0:
+                yield nsid, name
+
+
+def number(channel: socket.socket, fd: int) -> int:
+    found = ask(channel, GETNSID, u32(NSID_FD, fd))
+    if found < 0:
+        ask(channel, NEWNSID, u32(NSID_FD, fd) + struct.pack("=HHi", 8, NSID, -1), ack=True)
+        found = ask(channel, GETNSID, u32(NSID_FD, fd))
+    return found
+
+
+def ask(channel: socket.socket, kind: int, body: bytes, *, ack: bool = False) -> int:
+    """The number in the answer; -1 where there is none."""
+    channel.send(HEADER.pack(HEADER.size + 4 + len(body), kind, 5 if ack else 1, 0, 0) + b"\0" * 4 + body)
+    for answer, _, _, data in frames(channel.recv(4096)):
+        if answer == NEWNSID:
+            return int.from_bytes(attributes(data, 4).get(NSID, b"\xff" * 4), "little", signed=True)
+    return -1

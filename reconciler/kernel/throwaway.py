@@ -1,0 +1,65 @@
+"""A host to throw away: user, network and mount namespaces of the calling process, with nothing of ours in
+them."""
+
+import os
+from collections.abc import Iterable
+
+from ..errors import Unsupported
+from . import netns
+from .netlink import CREATE, EXCL, Message, nest, open_socket, send, text, u32
+from .netns import checked, libc
+from .rtnl import IFNAME, KIND, LINKINFO, MTU, NEWLINK, UP, ifinfo
+
+NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
+RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h
+BESIDE = "/run/etc"  # where the machine's own /etc can be read
+
+
+def enter() -> None:
+    """Move the process, which must have one thread, onto a host of its own; it ends with the process."""
+    become_root()
+    mount("none", "/", "", PRIVATE | RECURSIVE)
+    mount("run", "/run", "tmpfs")
+    forgetful_etc()
+    with open_socket() as channel:
+        send(channel, [Message(NEWLINK, 0, ifinfo(1, UP, UP))])
+
+
+def become_root() -> None:
+    """Root needs no user namespace of its own where those are switched off."""
+    uid, gid = os.geteuid(), os.getegid()
+    if libc.unshare(NEWUSER | NEWNS | netns.NEWNET) == 0:
+        for file, line in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+            with open(f"/proc/self/{file}", "w", encoding="ascii") as out:
+                out.write(line)
+        return
+    try:
+        checked(libc.unshare(NEWNS | netns.NEWNET))
+    except OSError:
+        hint = "see sysctl kernel.unprivileged_userns_clone and user.max_user_namespaces"
+        raise Unsupported("a rehearsal needs user namespaces", hint) from None
+
+
+def forgetful_etc() -> None:
+    """Links to the machine's files: what is written beside them goes nowhere."""
+    os.makedirs(BESIDE)
+    mount("/etc", BESIDE, "", BIND | RECURSIVE)
+    mount("etc", "/etc", "tmpfs")
+    for name in os.listdir(BESIDE):
+        if name != "netns":
+            os.symlink(f"{BESIDE}/{name}", f"/etc/{name}")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
+    checked(libc.mount(source.encode(), target.encode(), kind.encode(), flags, None))
+
+
+def stand_in(names: Iterable[str], mtu: int) -> None:
+    """Links for those of the host that others stand on: bridges, since every kernel of ours has them."""
+    kind = nest(LINKINFO, text(KIND, "bridge"))
+    links = [
+        Message(NEWLINK, CREATE | EXCL, ifinfo(0, UP, UP) + text(IFNAME, name) + u32(MTU, mtu) + kind)
+        for name in names
+    ]
+    with open_socket() as channel:
+        send(channel, links)

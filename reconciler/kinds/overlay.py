@@ -1,0 +1,116 @@
+"""What carries a network between hosts.  Entries that grow with the number of containers are one value a link."""
+
+from dataclasses import dataclass
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from .link import Link
+from .marks import HOST, PROTOCOL, alias, place
+
+NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vxlan(Link):
+    """A VXLAN link, a port of `bridge`, that learns nothing: every entry is given to it."""
+
+    rank = 2
+
+    project: str
+    network: str
+    vni: Fixed[int]
+    local: Fixed[str]
+    port: Fixed[int]
+    bridge: str
+    flood: bool = False  # broadcast, multicast and what is for unknown MACs goes out
+    isolated: bool = False
+
+    @property
+    def alias(self) -> str:
+        return alias(self.project, self.network)
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        return (Link.at(HOST, self.bridge),)
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none" if old is None else "flow"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        on, off = ("on", "off") if self.flood else ("off", "on")
+        create = f"ip link add {self.name} type vxlan id {self.vni} local {self.local} dstport {self.port} nolearning"
+        settings = f"master {self.bridge} mtu {self.mtu} alias {self.alias} {self.state}"
+        port = f"learning off flood {on} mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
+        isolated = "on" if self.isolated else "off"
+        return [
+            *([] if old else [create]),
+            f"ip link set dev {self.name} {settings}",
+            f"bridge link set dev {self.name} {port} isolated {isolated}",
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries(Resource):
+    """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's is not among
+    them."""
+
+    noun, rank, loss = "entries", 8, "flow"
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    link: Identity[str]
+    bridge: str
+    entries: tuple[str, ...]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),)
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.bridge),)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [command for entry in changed(self, old) for command in self.added(*entry.split(" ")[:2])]
+
+    def added(self, mac: str, host: str) -> list[str]:
+        if mac == NOBODY:
+            return [f"bridge fdb append {mac} dev {self.link} dst {host} self permanent"]
+        return [
+            f"bridge fdb replace {mac} dev {self.link} dst {host} self static",
+            f"bridge fdb replace {mac} dev {self.link} master static sticky",
+        ]
+
+    def removal(self) -> list[str]:
+        return [f"bridge fdb del {entry.split(' ')[0]} dev {self.link}" for entry in self.entries]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours(Resource):
+    """All neighbours of a bridge that stand on other hosts: `IP MAC`, sorted, marked by their protocol
+    number."""
+
+    noun, rank, loss = "neighbours", 8, "flow"
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    link: Identity[str]
+    entries: tuple[str, ...]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        pairs = (entry.split(" ") for entry in changed(self, old))
+        return [
+            f"ip neigh replace {ip} lladdr {mac} dev {self.link} nud permanent protocol {PROTOCOL}"
+            for ip, mac in pairs
+        ]
+
+    def removal(self) -> list[str]:
+        return [f"ip neigh del {entry.split(' ')[0]} dev {self.link}" for entry in self.entries]
+
+
+def changed(new: Entries | Neighbours, old: Resource | None) -> list[str]:
+    before = set(getattr(old, "entries", ()))
+    return [entry for entry in new.entries if entry not in before]

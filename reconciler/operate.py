@@ -1,0 +1,125 @@
+"""The modes that keep a host as declared: watching, what a person says to a watcher, and rehearsing."""
+
+import json
+import os
+import signal
+import time
+from argparse import Namespace as Arguments
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .cli import DEFAULT_PATH
+from .command import comparison, linux, print_plan, say
+from .errors import Locked, UsageError
+from .history import History, Revision
+from .kernel.lock import RUN, lock
+from .notify import notify
+from .pipeline import Limits, compare, enact, refuse
+from .tally import SUSPENDED, WATCHING, watched
+
+# Seconds.  The sweep finds what has no event: most sysctls, files on a network file system.
+TICKS = {"beat": 5.0, "sweep": 20.0}
+
+
+def watch(args: Arguments) -> int:
+    """Follow the manifests and put right what drifts, until told to stop."""
+    from .kernel.events import Events
+    from .kernel.linux import Linux
+    from .watch.bell import STOP, Bell
+    from .watch.files import Files
+    from .watch.loop import loop
+    from .watcher import Watcher
+
+    paths, bell = given(args), Bell()
+    with alone(), Events(lambda place, who: bell.ring("kernel", place, who)) as events:
+        files = Files(bell, [*paths, SUSPENDED])
+        watcher = Watcher(args, paths, Linux(args.host or ""), (files, events))
+        for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
+            signal.signal(number, lambda *_, kind=kind: bell.ring(kind))
+        bell.ring("start")
+        loop(bell, watcher.turn, TICKS)
+        notify(STOPPING=1)
+        files.close()
+    return 0
+
+
+def given(args: Arguments) -> tuple[str, ...]:
+    """The PATHs, from the root."""
+    if "-" in args.paths and args.mode == "watch":
+        raise UsageError("standard input cannot be watched", "name files or directories")
+    return tuple(path if path == "-" else os.path.abspath(path) for path in args.paths or [DEFAULT_PATH])
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One watcher a host: two would take turns at undoing each other."""
+    try:
+        with lock(0, WATCHING):
+            yield
+    except Locked:
+        raise Locked("another --watch runs on this host", "see --status") from None
+
+
+def suspend(args: Arguments) -> int:
+    Path(RUN).mkdir(mode=0o700, exist_ok=True)
+    Path(SUSPENDED).touch()
+    say(
+        args,
+        "suspended: the watcher applies nothing until --resume"
+        if watched()
+        else "suspended; no watcher runs",
+    )
+    return 0
+
+
+def resume(args: Arguments) -> int:
+    Path(SUSPENDED).unlink(missing_ok=True)
+    say(args, "resumed" if watched() else "resumed; no watcher runs")
+    return 0
+
+
+def history(args: Arguments) -> int:
+    """Past revisions, the newest first."""
+    known = list(History(args.state_dir).revisions())
+    if args.output == "json":
+        print(json.dumps({"revisions": [row(revision) for revision in known]}, indent=1))
+    for r in known if args.output != "json" else ():
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
+        say(
+            args,
+            f"{r.number:>5}  {at}  {r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}",
+        )
+    return 0
+
+
+def row(r: Revision) -> dict[str, Any]:
+    names = ("number", "digest", "at", "commit", "paths", "summary")
+    return {name: getattr(r, name) for name in names}
+
+
+def rollback(args: Arguments) -> int:
+    """An ordinary apply of a past revision; the watcher leaves the one that stood alone from then on."""
+    past = History(args.state_dir)
+    wanted = past.find(args.rollback)
+    replaced = next((r for r in past.revisions() if r.paths == wanted.paths), wanted)
+    if replaced.digest != wanted.digest:
+        past.reject(replaced.digest, f"rolled back to revision {wanted.number}")
+    past.pardon(wanted.digest)
+    with lock(args.wait), linux(args) as host:
+        change = compare(wanted.manifest, host, prune=not args.no_prune)
+        refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
+        enact(change, host)
+    past.record(wanted.manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
+    print_plan(args, change)
+    return 0
+
+
+def rehearse(args: Arguments) -> int:
+    from .rehearsal import rehearse as rehearsed
+
+    with linux(args) as host:
+        change = comparison(args, host)
+        say(args, rehearsed(change, host.facts()))
+    return 0

@@ -1,0 +1,132 @@
+"""The whole plan, applied for real where it harms nobody: on a host to throw away that starts where this
+one stands.
+
+What is ours and live is played back there by planning from nothing; then the same line runs as on the host.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .core.plan import Step, diff, plan
+from .core.reconcile import apply, settle
+from .core.resource import Resource, State
+from .errors import NotConverged, ReconcileError, Where
+from .facts import Facts
+from .kernel import throwaway
+from .kernel.linux import Linux
+from .kernel.nft.text import illegible
+from .pipeline import Change, compare
+
+
+class Stage(Linux):
+    """The throw-away host's kernel, with the real host around it; counts what it is asked to do."""
+
+    def __init__(self, facts: Facts):
+        super().__init__()
+        self.known, self.requests = facts, 0
+
+    def facts(self) -> Facts:
+        return self.known
+
+    def execute(self, batch: Sequence[Step]) -> None:
+        self.requests += len(batch)
+        super().execute(batch)
+
+
+def rehearse(change: Change, facts: Facts) -> str:
+    """One line that says it went well; raises the first error that the host would have met."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        perform(change, facts, writer)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    if not said:
+        raise ReconcileError("the rehearsal died", "run it again; the host was not touched")
+    told = json.loads(said)
+    if "line" in told:
+        return str(told["line"])
+    where = Where(*told["where"]) if told["where"] else None
+    error = ReconcileError(f"in the rehearsal: {told['message']}", told["hint"], where)
+    error.exit_code = told["exit_code"]
+    raise error
+
+
+def perform(change: Change, facts: Facts, writer: int) -> None:
+    """The child's whole life."""
+    try:
+        told: dict[str, Any] = {"line": acts(change, facts)}
+    except ReconcileError as error:
+        told = {
+            "message": error.message,
+            "hint": error.hint,
+            "where": error.where,
+            "exit_code": error.exit_code,
+        }
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+    os.write(writer, json.dumps(told).encode())
+    os._exit(0)
+
+
+def acts(change: Change, facts: Facts) -> str:
+    throwaway.enter()
+    throwaway.stand_in(sorted(parents([*change.live.values(), *change.desired.values()])), facts.mtu)
+    stage = Stage(facts)
+    start = played_back(change, stage)
+    began = time.monotonic()
+    desired = legible(change.desired)
+    settle(plan(start, desired), start, desired, stage)
+    stage.requests = 0
+    again(compare(change.manifest, stage), stage)
+    back(change, start, stage)
+    return f"rehearsed in {(time.monotonic() - began) * 1000:.0f} ms: converges, idempotent, reversible"
+
+
+def played_back(change: Change, stage: Stage) -> State:
+    """Bring the throw-away host to where this one stands; a chain that somebody edited comes as it should
+    be."""
+    live = {
+        key: change.desired.get(key, r) if illegible(r) else r
+        for key, r in change.live.items()
+        if not r.leftover
+    }
+    past = legible(live)
+    named = {**change.desired, **past}
+    apply(plan(stage.observe(named.values()), past), stage)
+    return stage.observe(named.values())
+
+
+def legible(state: State) -> State:
+    """Without other projects' chains: nobody told us their text."""
+    return {key: r for key, r in state.items() if not illegible(r)}
+
+
+def again(change: Change, stage: Stage) -> None:
+    """The second plan is empty, and the second apply asks for nothing."""
+    if change.todo:
+        raise NotConverged(sorted(step.resource.key for step in change.todo))
+    settle(change.todo, change.live, change.desired, stage)
+    if stage.requests:
+        raise ReconcileError(f"the second apply made {stage.requests} requests")
+
+
+def back(change: Change, start: State, stage: Stage) -> None:
+    named = {**change.desired, **start}
+    apply(plan(stage.observe(named.values()), start), stage)
+    if left := sorted(diff(stage.observe(named.values()), start)):
+        raise NotConverged(left)
+
+
+def parents(resources: Iterable[Resource]) -> set[str]:
+    """Links of the host that something of ours stands on."""
+    ours = {getattr(r, "name", "") for r in resources if r.noun == "link" and not r.place}
+    return {parent for r in resources if (parent := getattr(r, "parent", ""))} - ours

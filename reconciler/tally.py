@@ -1,0 +1,192 @@
+"""What a watcher has seen and done, as status.json for people and as metrics for the node exporter."""
+
+import json
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from . import standing
+from .core import render
+from .core.resource import State
+from .errors import ManifestErrors, ReconcileError
+from .keeper import Keeper, Outcome
+from .kernel.lock import RUN, attempt
+
+STATUS, METRICS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "metrics.prom", "suspended"))
+WATCHING = f"{RUN}/watch"  # where the watcher's lock is
+REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
+
+
+@dataclass
+class Tally:
+    """Counts since the watcher started; times are of the wall clock and only shown."""
+
+    started: float = field(default_factory=time.time)
+    turns: int = 0
+    applies: int = 0
+    failures: int = 0
+    healed: int = 0
+    seconds: float = 0.0  # of all applies
+    last_seconds: float = 0.0
+    last_apply: float | None = None
+    trigger: str = ""
+    at: float = 0.0
+    outcome: Outcome = field(default_factory=Outcome)
+    commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
+    healings: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def add(self, outcome: Outcome, trigger: str, who: str) -> None:
+        self.turns += 1
+        self.outcome, self.trigger, self.at = outcome, trigger, time.time()
+        self.failures += outcome.error is not None
+        if outcome.seconds is not None and outcome.change and outcome.change.todo:
+            self.applies += 1
+            self.seconds += outcome.seconds
+            self.last_seconds, self.last_apply = outcome.seconds, self.at
+        if outcome.drift and outcome.change:
+            self.healed += len(outcome.change.todo)
+            what = list(islice(render.summarised(outcome.change.todo), LISTED))
+            self.healings.append(
+                {"at": self.at, "by": who, "steps": len(outcome.change.todo), "what": what}
+            )
+
+    @property
+    def live(self) -> State:
+        """What stands after the last turn that could tell."""
+        return self.outcome.change.desired if self.outcome.change else {}
+
+
+def health(tally: Tally, keeper: Keeper) -> str:
+    if os.path.exists(SUSPENDED):
+        return "suspended"
+    if tally.outcome.error:
+        return "failing"
+    return "fighting" if keeper.fights.slowed() else "ok"
+
+
+def as_json(tally: Tally, keeper: Keeper, **more: Any) -> dict[str, Any]:
+    revision = {
+        name: manifest and {"digest": manifest.digest, "commit": tally.commits.get(manifest.digest, "")}
+        for name, manifest in (("applied", keeper.good), ("attempted", keeper.newest))
+    }
+    return {
+        "schema_version": render.SCHEMA_VERSION,
+        "pid": os.getpid(),
+        "in_sync": tally.outcome.in_sync,
+        "health": health(tally, keeper),
+        "revision": revision,
+        "error": told(tally.outcome.error),
+        "last_run": {"at": tally.at, "trigger": tally.trigger, "turns": tally.turns},
+        "last_apply": {"at": tally.last_apply, "seconds": tally.last_seconds, "count": tally.applies},
+        "drift": {"healed": tally.healed, "last": list(tally.healings)},
+        "fights": [
+            {"project": project, "key": key, "repairs": hits}
+            for (project, key), hits in keeper.fights.slowed().items()
+        ],
+        "owned": dict(Counter(r.noun for r in tally.live.values())),
+        "projects": standing.roots(tally.live),
+        **more,
+    }
+
+
+def told(error: ReconcileError | None) -> dict[str, Any] | None:
+    """The first mistake, with its place."""
+    if error is None:
+        return None
+    first = error.errors[0] if isinstance(error, ManifestErrors) else error
+    where = first.where
+    return {
+        "message": first.message,
+        "hint": first.hint,
+        "file": where and where.file,
+        "line": where and where.line,
+        "column": where and where.column,
+        "path": where and where.path,
+    }
+
+
+def metrics(tally: Tally, keeper: Keeper) -> Iterator[str]:
+    """In the text format of Prometheus."""
+    rows: Sequence[tuple[str, str, str, float]] = (
+        ("in_sync", "gauge", "1 while the host is as the newest revision says", tally.outcome.in_sync),
+        ("suspended", "gauge", "1 while nothing is applied", os.path.exists(SUSPENDED)),
+        ("turns_total", "counter", "looks at the host", tally.turns),
+        ("applies_total", "counter", "applies that went through", tally.applies),
+        ("failures_total", "counter", "turns that ended with an error", tally.failures),
+        ("drift_healed_total", "counter", "things that were put right", tally.healed),
+        ("apply_seconds_total", "counter", "time spent in applies", tally.seconds),
+        ("last_apply_seconds", "gauge", "duration of the last apply", tally.last_seconds),
+        ("last_apply_time_seconds", "gauge", "when that was", tally.last_apply or 0),
+        ("fights", "gauge", "things that another program keeps changing back", len(keeper.fights.slowed())),
+    )
+    for name, kind, words, value in rows:
+        yield from head(name, kind, words)
+        yield f"reconciler_{name} {float(value):g}\n" if value < 1e6 else f"reconciler_{name} {value:.3f}\n"
+    yield from head("objects", "gauge", "what is ours in the kernel")
+    for noun, count in sorted(Counter(r.noun for r in tally.live.values()).items()):
+        yield f'reconciler_objects{{kind="{noun}"}} {count}\n'
+
+
+def head(name: str, kind: str, words: str) -> Iterator[str]:
+    yield f"# HELP reconciler_{name} {words}\n"
+    yield f"# TYPE reconciler_{name} {kind}\n"
+
+
+def publish(tally: Tally, keeper: Keeper, **more: Any) -> None:
+    """Write both files, each whole or not at all; a full disk is no reason to stop."""
+    with suppress(OSError):
+        replaced(STATUS, json.dumps(as_json(tally, keeper, **more), indent=1) + "\n")
+        replaced(METRICS, "".join(metrics(tally, keeper)))
+
+
+def replaced(path: str, text: str) -> None:
+    fresh = Path(f"{path}.new")
+    fresh.write_text(text)
+    fresh.chmod(0o644)
+    fresh.replace(path)
+
+
+def watched() -> bool:
+    """Whether a watcher runs: it holds its lock, whatever files say."""
+    try:
+        fd = attempt(WATCHING)
+    except ReconcileError:
+        return os.path.exists(STATUS)  # not ours to try
+    if fd is not None:
+        os.close(fd)
+    return fd is None
+
+
+def running() -> dict[str, Any] | None:
+    """What the watcher that runs has written down."""
+    with suppress(OSError, ValueError):
+        if watched():
+            return dict(json.loads(Path(STATUS).read_text()))
+    return None
+
+
+def in_words(watcher: dict[str, Any] | None) -> str:
+    """The lines of --status."""
+    if watcher is None:
+        return "SUSPENDED: see --resume" if os.path.exists(SUSPENDED) else ""
+    commit = (watcher["revision"]["applied"] or {}).get("commit")
+    lines = [
+        f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"
+    ]
+    lines += ["SUSPENDED: nothing is applied until --resume"] if watcher["health"] == "suspended" else []
+    lines += [f"{watcher['drift']['healed']} things put right"] if watcher["drift"]["healed"] else []
+    lines += [
+        f"  {h['what'][0]}" + f"   changed by {h['by']}" * bool(h["by"])
+        for h in watcher["drift"]["last"][-3:]
+    ]
+    lines += [f"fight over {f['key']}: put right {f['repairs']} times" for f in watcher["fights"]]
+    if error := watcher["error"]:
+        place = f"{error['file']}:{error['line']}: " if error["file"] else ""
+        lines.append(f"last error: {place}{error['message']}")
+    return "\n".join(lines)

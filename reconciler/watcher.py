@@ -1,0 +1,154 @@
+"""One turn after another: read if files rang, let the keeper run the line, tell what came of it."""
+
+import os
+import time
+from argparse import Namespace as Arguments
+from collections.abc import Sequence
+from typing import Any
+
+from .command import note
+from .core import render
+from .errors import ReconcileError, Refused
+from .git import commit
+from .history import History
+from .keeper import Keeper, Line, Outcome
+from .kernel.lock import lock
+from .manifest.spec import Manifest
+from .notify import notify
+from .pipeline import Limits, compare, refuse
+from .tally import SUSPENDED, Tally, publish
+
+READS = {"start", "file", "asked", "sweep"}  # after these rings the files may say something new
+LOCK_PATIENCE = 10.0  # seconds; somebody's apply goes first
+LISTED = 20  # steps in the log, the rest is counted
+REMOVALS = "50%"  # what may go in one step without a person
+ERRONEOUS = 5.0  # seconds until the next look while something is wrong
+
+
+class Watcher:
+    """`sources` are what rings: the files, to be armed again, and the kernel's events, to be told of
+    sandboxes."""
+
+    def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, sources: tuple[Any, Any]):
+        from .watch.pace import Pace
+
+        self.args, self.paths = args, paths
+        self.files, self.events = sources
+        self.history, self.tally = History(args.state_dir), Tally()
+        self.reader = Reader(args, paths, self.history)
+        limits = Limits(removals=args.max_removals or REMOVALS, disruption=args.max_disruption)
+        line = Line(
+            host,
+            self.reader,
+            lambda manifest: compare(manifest, host, prune=not args.no_prune),
+            lambda change: refuse(change, limits),
+            lambda: lock(LOCK_PATIENCE),
+            lambda: self.history.last(paths),
+        )
+        self.keeper = Keeper(line, Pace)
+        self.complained = ""
+
+    def turn(self, rings: Sequence[Any]) -> float:
+        notify(WATCHDOG=1)
+        kinds = {ring.kind for ring in rings}
+        if kinds == {"beat"} and not self.files.polling:
+            return self.keeper.patience
+        self.files.arm()  # before reading: what changes from here on rings
+        trigger, who = (
+            cause(rings),
+            ", ".join(sorted({r.words for r in rings if r.kind == "kernel" and r.words})),
+        )
+        if os.path.exists(SUSPENDED):
+            self.complain("suspended: nothing is applied until --resume")
+        else:
+            outcome = self.keeper.turn(read=bool(kinds & READS) or bool(self.files.polling))
+            self.tally.add(outcome, trigger, who)
+            self.tell(outcome, who)
+        self.publish()
+        return self.keeper.patience if self.tally.outcome.in_sync else min(self.keeper.patience, ERRONEOUS)
+
+    def tell(self, outcome: Outcome, who: str) -> None:
+        """The log: each step as in a plan, and each error once."""
+        change = outcome.change
+        if change and change.todo:
+            word = "put right" if outcome.drift else "applied"
+            by = f"; changed by {who}" if outcome.drift and who else ""
+            self.note(
+                f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(change.todo)}{by}"
+            )
+            few = len(change.todo) <= LISTED
+            for row in map(render.line, change.todo) if few else render.summarised(change.todo):
+                self.note(f"  {row}")
+            self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
+        self.remember(outcome)
+        self.complain(str(outcome.error) if outcome.error else "")
+        for (project, key), hits in self.keeper.fights.slowed().items():
+            self.complain(f"project {project}: another program keeps changing {key} back ({hits} times)")
+
+    def remember(self, outcome: Outcome) -> None:
+        good = self.keeper.good
+        if outcome.in_sync and outcome.change and good and good.digest not in self.tally.commits:
+            self.tally.commits[good.digest] = self.reader.commit
+            self.history.record(good, self.paths, self.reader.commit, render.summary(outcome.change.todo))
+
+    def complain(self, words: str) -> None:
+        if words and words != self.complained:
+            self.note(words)
+        self.complained = words
+
+    def note(self, words: str) -> None:
+        stamp = "" if "JOURNAL_STREAM" in os.environ else time.strftime("%H:%M:%S ")
+        note(self.args, stamp + words)
+
+    def publish(self) -> None:
+        files = f"polled, since {self.files.polling}" if self.files.polling else "watched"
+        publish(self.tally, self.keeper, files=files, paths=self.paths)
+        state = (
+            "in sync"
+            if self.tally.outcome.in_sync
+            else self.complained.splitlines()[0]
+            if self.complained
+            else ""
+        )
+        notify(READY=1, STATUS=f"{state}; {self.tally.healed} put right")
+
+
+class Reader:
+    """The manifests, read again when a file has changed, and not while somebody is writing them."""
+
+    def __init__(self, args: Arguments, paths: tuple[str, ...], history: History):
+        self.args, self.paths, self.history = args, paths, history
+        self.signature: object = None
+        self.commit = ""
+        self.known: Manifest | ReconcileError | None = None
+
+    def __call__(self) -> Manifest:
+        from .watch.files import signature, steadily
+
+        if self.known is None or signature(self.watched) != self.signature:
+            self.signature, self.known = steadily(lambda: self.watched, self.attempt)
+            self.commit = commit(self.paths)
+        if not isinstance(self.known, Manifest):
+            raise self.known
+        if why := self.history.rejections.get(self.known.digest):
+            raise Refused(
+                f"this revision is not applied: {why}", "change the manifests, or run --apply yourself"
+            )
+        return self.known
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return (*self.paths, *getattr(self.known, "files", ()))
+
+    def attempt(self) -> Manifest | ReconcileError:
+        from .manifest.load import load
+
+        try:
+            return load(self.paths, projects=frozenset(self.args.project) or None)
+        except ReconcileError as error:
+            return error
+
+
+def cause(rings: Sequence[Any]) -> str:
+    words = [f"{ring.kind} {ring.words}".strip() for ring in rings]
+    return ", ".join(dict.fromkeys(words[:3])) + f" and {len(words) - 3} more" * (len(words) > 3)

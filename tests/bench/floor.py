@@ -1,0 +1,208 @@
+"""The least that Linux needs for N attached containers: hand-packed netlink, batched, and one nft transaction.
+
+    python tests/bench/floor.py N      in a throw-away namespace (see .ci/setup: throwaway); prints one JSON line
+
+It decides, checks and remembers nothing, and shares no code with what it is held against.
+"""
+
+import ctypes
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+libc = ctypes.CDLL(None, use_errno=True)
+NEWNET, BIND, DETACH, GROUP = 0x40000000, 4096, 2, 4242
+REQUEST, ACK, DUMP, CREATE_EXCL = 1, 4, 0x300, 0x600
+NEWLINK, DELLINK, GETLINK, NEWADDR, GETADDR, NEWROUTE, GETROUTE = 16, 17, 18, 20, 22, 24, 26
+V4, V6, NODAD = 2, 10, 2
+BATCH, BUFFER = 64, 1 << 15
+SELF = "/proc/thread-self/ns/net"
+TABLE = """table inet floor {
+ map p4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
+ map p6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
+ chain pre { type nat hook prerouting priority dstnat; fib daddr type local jump d; }
+ chain out { type nat hook output priority -100; fib daddr type local jump d; }
+ chain d { dnat ip to meta l4proto . th dport map @p4; dnat ip6 to meta l4proto . th dport map @p6; }
+ chain post { type nat hook postrouting priority srcnat; ip saddr 10.99.0.0/16 oifname != "floor0" masquerade;
+  ip6 saddr fd99::/64 oifname != "floor0" masquerade; }
+}
+"""
+
+
+def call(name, *arguments):
+    if getattr(libc, name)(*arguments) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def attr(kind, data):
+    return struct.pack("=HH", len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
+
+
+def u32(kind, value):
+    return struct.pack("=HHI", 8, kind, value)
+
+
+def nest(kind, *parts):
+    return attr(kind | 0x8000, b"".join(parts))
+
+
+def message(kind, flags, body):
+    return struct.pack("=IHHII", 16 + len(body), kind, REQUEST | flags, 1, 0) + body
+
+
+def link(flags=0, body=b"", index=0, up=0, kind=NEWLINK):
+    return message(kind, flags, struct.pack("=BBHiII", 0, 0, 0, index, up, up) + body)
+
+
+def address(family, length, index, ip):
+    head = struct.pack("=BBBBI", family, length, 0, 0, index)
+    return message(
+        NEWADDR, CREATE_EXCL, head + attr(2, ip) + (attr(1, ip) if family == V4 else u32(8, NODAD))
+    )
+
+
+def default(family, gateway):
+    head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 254, 4, 0, 1, 0)
+    return message(NEWROUTE, CREATE_EXCL, head + attr(5, gateway))
+
+
+def ip4(i):
+    return bytes((10, 99, (i + 2) >> 8, (i + 2) & 255))
+
+
+def ip6(i):
+    return struct.pack(">HHQI", 0xFD99, 0, 0, i + 2)
+
+
+def talk(sock, messages):
+    """One send; only the last is acknowledged, and any other's error comes back too."""
+    for start in range(0, len(messages), BATCH):
+        batch = [bytearray(m) for m in messages[start : start + BATCH]]
+        struct.pack_into("=HI", batch[-1], 6, struct.unpack_from("=H", batch[-1], 6)[0] | ACK, 2)
+        sock.send(b"".join(batch))
+        while not acknowledged(sock.recv(BUFFER)):
+            pass
+
+
+def acknowledged(data):
+    at = 0
+    while at < len(data):
+        size, kind, _, sequence, _, error = struct.unpack_from("=IHHIIi", data, at)
+        if kind == 2 and error:
+            raise OSError(-error, os.strerror(-error))
+        if kind == 2 and sequence == 2:
+            return True
+        at += (size + 3) & ~3
+    return False
+
+
+def dump(sock, kind):
+    """The number of answers; nothing in them is looked at."""
+    sock.send(link(DUMP, kind=kind))
+    count = 0
+    while True:
+        data, at = sock.recv(BUFFER), 0
+        while at < len(data):
+            size, answer = struct.unpack_from("=IH", data, at)
+            if answer == 3:
+                return count
+            count, at = count + 1, at + ((size + 3) & ~3)
+
+
+def nft(text):
+    subprocess.run(["nft", "-f", "-"], input=text.encode(), check=True, stdout=subprocess.DEVNULL)
+
+
+def elements(which):
+    four = ",".join(f"tcp . {20000 + i} : 10.99.{(i + 2) >> 8}.{(i + 2) & 255} . 80" for i in which)
+    six = ",".join(f"tcp . {20000 + i} : fd99::{i + 2:x} . 80" for i in which)
+    return f"add element inet floor p4 {{{four}}}\nadd element inet floor p6 {{{six}}}\n"
+
+
+class Floor:
+    """A bridge, and sandboxes on it."""
+
+    def __init__(self):
+        self.home = os.open(SELF, os.O_RDONLY)
+        self.host = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        os.makedirs("/run/netns", exist_ok=True)
+        kind = nest(18, attr(1, b"bridge\0"))
+        talk(self.host, [link(CREATE_EXCL, attr(3, b"floor0\0") + kind)])
+        self.bridge = socket.if_nametoindex("floor0")
+        talk(self.host, [address(V4, 16, self.bridge, ip4(-1)), address(V6, 64, self.bridge, ip6(-1))])
+
+    def sandboxes(self, which):
+        """Made, wired and named; then all host ends up, and the bridge behind them."""
+        quiet = nest(26, nest(10, attr(8, b"\1")))
+        ends = [attr(3, f"f{i}\0".encode()) for i in which]
+        for i, end in zip(which, ends, strict=True):
+            call("unshare", NEWNET)
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as inside:
+                talk(inside, self.wiring(i, end))
+            path = f"/run/netns/floor{i}"
+            os.close(os.open(path, os.O_CREAT))
+            call("mount", SELF.encode(), path.encode(), None, BIND, None)
+        call("setns", self.home, NEWNET)
+        talk(self.host, [m for end in ends for m in (link(0, end + quiet), link(0, end, up=1))])
+        talk(self.host, [link(index=self.bridge, up=1)])
+
+    def wiring(self, i, end):
+        peer = nest(1, struct.pack("=BBHiII", 0, 0, 0, 2, 0, 0), attr(3, b"eth0\0"), u32(31, 1), u32(32, 1))
+        where = u32(27, GROUP) + u32(10, self.bridge) + u32(28, self.home) + u32(31, 1) + u32(32, 1)
+        return [
+            link(CREATE_EXCL, end + where + nest(18, attr(1, b"veth\0"), nest(2, peer))),
+            link(index=1, up=1),
+            link(index=2, up=1),
+            address(V4, 16, 2, ip4(i)),
+            address(V6, 64, 2, ip6(i)),
+            default(V4, ip4(-1)),
+            default(V6, ip6(-1)),
+        ]
+
+    def read(self, count):
+        """Every message of every sandbox, and of the host."""
+        total = sum(dump(self.host, kind) for kind in (GETLINK, GETADDR, GETROUTE))
+        for i in range(count):
+            fd = os.open(f"/run/netns/floor{i}", os.O_RDONLY)
+            call("setns", fd, NEWNET)
+            os.close(fd)
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as inside:
+                total += sum(dump(inside, kind) for kind in (GETLINK, GETADDR, GETROUTE))
+        call("setns", self.home, NEWNET)
+        return total
+
+    def destroy(self, count):
+        talk(self.host, [link(body=u32(27, GROUP), kind=DELLINK), link(index=self.bridge, kind=DELLINK)])
+        for i in range(count):
+            path = f"/run/netns/floor{i}"
+            call("umount2", path.encode(), DETACH)
+            os.unlink(path)
+
+
+def main(count):
+    """Prints seconds by phase; `cpu` is the process's own, which neighbours on the machine do not stretch."""
+    marks = [time.monotonic()]
+    floor = Floor()
+    floor.sandboxes(range(count))
+    marks.append(time.monotonic())
+    nft(TABLE + elements(range(count)))
+    marks.append(time.monotonic())
+    messages = floor.read(count)
+    marks.append(time.monotonic())
+    nft("delete table inet floor\n")
+    floor.destroy(count)
+    marks.append(time.monotonic())
+    spans = dict(
+        zip(("wiring", "nft", "read", "destroy"), map(lambda a, b: b - a, marks, marks[1:]), strict=False)
+    )
+    spans |= {"build": spans["wiring"] + spans["nft"], "cpu": sum(os.times()[:2])}
+    print(json.dumps({"n": count, "messages": messages} | {k: round(v, 4) for k, v in spans.items()}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

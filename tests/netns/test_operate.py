@@ -1,0 +1,188 @@
+"""Rehearsals, past revisions, and what a person says to a watcher."""
+
+import json
+import os
+import re
+
+import pytest
+
+from tests.netns.lab import ENVIRONMENT, command
+from tests.netns.samples import BROKEN, MORE, OTHER, WEB
+from tests.netns.watching import STATUS, watching
+
+REHEARSED = r"rehearsed in \d+ ms: converges, idempotent, reversible"
+
+
+@pytest.fixture
+def directory(lab):
+    lab.write(WEB, "m/t.yaml")
+    return lab.files / "m"
+
+
+# rehearsal
+
+
+def test_a_rehearsal_touches_nothing_and_is_one_line(lab):
+    before = lab.snapshot()
+    result = lab.succeed(lab.reconcile("--rehearse", lab.write(WEB)))
+    assert re.fullmatch(REHEARSED + "\n", result.out)
+    assert lab.snapshot() == before and lab.namespaces() == [] and not os.path.exists("/etc/netns")
+
+
+BARE = "{name: t, networks: {n: {}}, containers: {web: {networks: [n]}}}"
+
+
+@pytest.mark.parametrize("next_one", [WEB, MORE, OTHER, BARE])
+def test_a_rehearsal_starts_where_the_host_stands(lab, next_one):
+    lab.apply(WEB)
+    lab.apply(OTHER)
+    before = lab.snapshot()
+    assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(next_one))).out)
+    assert lab.snapshot() == before
+
+
+def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
+    lab.apply(WEB)
+    lab.run("nft add rule inet reconciler-t forward drop")
+    lab.run("ip link del br-t-n")
+    assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(MORE))).out)
+
+
+def test_the_kernels_own_error_at_the_manifests_line(lab):
+    before = lab.snapshot()
+    result = lab.reconcile("--rehearse", lab.write(BROKEN))
+    assert result.rc == 1 and "t.yaml:8" in result.err and "Invalid argument" in result.err, result
+    assert lab.snapshot() == before
+
+
+def test_apply_rehearses_first(lab):
+    assert re.search(REHEARSED, lab.apply(WEB, "--rehearse").err)
+    assert lab.planned(WEB) == []
+    before = lab.snapshot()
+    assert lab.try_apply(BROKEN, "--rehearse").rc == 1
+    assert lab.snapshot() == before
+
+
+def test_a_rehearsal_without_privileges(lab):
+    """A user without any, who may make user namespaces."""
+    file = lab.write(WEB)
+    result = lab.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command("--rehearse", file)], check=False,
+        env=ENVIRONMENT ) assert re.search(REHEARSED, result.out), result
+
+
+def test_rehearse_goes_with_apply_alone(lab):
+    assert lab.reconcile("--rehearse", "--status").rc == 64
+
+
+# history
+
+
+def test_history_and_rollback(lab):
+    lab.apply(WEB)
+    lab.apply(MORE)
+    lab.apply(MORE)
+    known = lab.reconcile("--history", "-o", "json").json["revisions"]
+    assert [r["number"] for r in known] == [2, 1]
+    assert len(lab.reconcile("--history").out.splitlines()) == 2
+    lab.succeed(lab.reconcile("--rollback"))
+    assert lab.namespaces() == ["t-db", "t-web"]
+    lab.succeed(lab.reconcile("--rollback", "2"))
+    assert "t-cache" in lab.namespaces()
+    assert lab.planned(MORE) == []
+    assert lab.reconcile("--rollback", "77").rc == 64
+
+
+def test_rollback_keeps_within_limits(lab):
+    lab.apply(WEB)
+    lab.apply(MORE)
+    assert lab.reconcile("--rollback", "--max-removals", "0").rc == 1
+    assert "t-cache" in lab.namespaces()
+
+
+def test_history_may_be_lost_or_read_only_or_broken(lab):
+    lab.apply(WEB)
+    lab.run("sh -c 'echo x >/var/lib/reconciler/revisions/1.meta; echo x
+    >/var/lib/reconciler/revisions/rejected'") lab.apply(MORE) lab.run("rm -r /var/lib/reconciler") assert
+    lab.succeed(lab.reconcile("--history")).out == "" lab.run("mount -t tmpfs -o ro none /var/lib")
+    lab.apply(WEB) assert lab.planned(WEB) == []
+
+
+def test_the_state_directory_may_be_elsewhere(lab):
+    lab.apply(WEB, "--state-dir", "/run/elsewhere")
+    assert not os.path.exists("/var/lib/reconciler")
+    assert lab.reconcile("--history", "--state-dir", "/run/elsewhere").out
+
+
+def test_a_rollback_holds_against_the_watcher_until_the_manifests_change(lab, directory):
+    with watching(lab, directory) as watcher:
+        (directory / "t.yaml").write_text(MORE)
+        watcher.until(lambda: "t-cache" in lab.namespaces())
+        watcher.settled()
+        lab.succeed(lab.reconcile("--rollback", "--wait", 5))
+        watcher.settled()
+        assert "t-cache" not in lab.namespaces()
+        watcher.until(lambda: not watcher.status["in_sync"])
+        assert "rolled back" in watcher.log
+        lab.run("ip netns del t-web")
+        watcher.until(lambda: "t-web" in lab.namespaces())
+        assert "t-cache" not in lab.namespaces()
+        (directory / "t.yaml").write_text(MORE + "  more: {networks: [n]}\n")
+        watcher.until(lambda: {"t-cache", "t-more"} <= set(lab.namespaces()))
+
+
+# suspend, status, metrics
+
+
+def test_suspended_nothing_is_applied_and_resumed_all_is(lab, directory):
+    with watching(lab, directory) as watcher:
+        watcher.settled()
+        assert "until --resume" in lab.succeed(lab.reconcile("--suspend")).out
+        watcher.until(lambda: watcher.status["health"] == "suspended")
+        lab.run("ip link del br-t-n")
+        watcher.settled()
+        assert "br-t-n" not in lab.links()
+        assert "SUSPENDED" in lab.reconcile("--status", directory).out
+        lab.succeed(lab.reconcile("--resume"))
+        watcher.until(lambda: "br-t-n" in lab.links(), 3)
+        watcher.until(lambda: watcher.status["health"] == "ok")
+
+
+def test_suspending_without_a_watcher_says_so(lab):
+    assert "no watcher" in lab.succeed(lab.reconcile("--suspend")).out
+    assert "no watcher" in lab.succeed(lab.reconcile("--resume")).out
+
+
+def test_status_tells_of_the_watcher(lab, directory):
+    with watching(lab, directory) as watcher:
+        watcher.settled()
+        lab.run("ip link del br-t-n")
+        watcher.until(lambda: watcher.status["drift"]["healed"])
+        watcher.settled()
+        text = lab.succeed(lab.reconcile("--status", directory)).out
+        assert f"watching {directory}" in text and "put right" in text
+        told = lab.reconcile("--status", directory, "-o", "json").json
+        assert told["in_sync"] and told["watcher"]["drift"]["healed"] > 0
+        (directory / "t.yaml").write_text("name: [")
+        watcher.until(lambda: watcher.status["error"])
+        result = lab.reconcile("--status", directory)
+        assert result.rc != 0
+
+
+def test_status_json_is_always_whole(lab, directory):
+    with watching(lab, directory) as watcher:
+        for n in range(30):
+            lab.run(f"ip link set br-t-n mtu {1400 + n}")
+            json.loads(STATUS.read_text())
+        watcher.settled()
+        assert oct(STATUS.stat().st_mode)[-3:] == "644"
+
+
+def test_metrics_are_in_prometheus_text(lab, directory):
+    with watching(lab, directory) as watcher:
+        watcher.settled()
+        lines = (STATUS.parent / "metrics.prom").read_text().splitlines()
+        values = [line for line in lines if not line.startswith("#")]
+        row = re.compile(r'reconciler_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [-+.e0-9]+')
+        assert all(row.fullmatch(value) for value in values)
+        assert "reconciler_in_sync 1" in values and 'reconciler_objects{kind="namespace"} 2' in values

@@ -1,0 +1,91 @@
+"""A watcher in a lab: started, waited for, asked, and ended."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.netns.lab import ENVIRONMENT, Lab, command
+
+STATUS = Path("/run/reconciler/status.json")
+PATIENCE = 15.0  # seconds, for a machine that does other things too
+
+
+class Watcher:
+    """`log` is what it has said so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path):
+        self.process, self.file = process, log
+
+    @property
+    def log(self) -> str:
+        return self.file.read_text()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return json.loads(STATUS.read_text())
+
+    def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> float:
+        """Seconds until `condition` holds."""
+        began = time.monotonic()
+        while not holds(condition):
+            assert time.monotonic() - began < patience, f"not within {patience} s\n{self.log}"
+            assert self.process.poll() is None, f"ended with {self.process.returncode}\n{self.log}"
+            time.sleep(0.01)
+        return time.monotonic() - began
+
+    def synced(self) -> float:
+        return self.until(lambda: self.status["in_sync"])
+
+    def settled(self) -> None:
+        """Wait until it has nothing more to answer."""
+        turns = -1
+        while turns != (turns := self.status["last_run"]["turns"]):
+            time.sleep(0.4)
+
+    def quiet(self, seconds: float = 1.0) -> int:
+        """How many applies it makes while nothing happens."""
+        self.settled()
+        before = self.status["last_apply"]["count"]
+        time.sleep(seconds)
+        return self.status["last_apply"]["count"] - before
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+def holds(condition: Callable[[], Any]) -> bool:
+    try:
+        return bool(condition())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@contextmanager
+def watching(lab: Lab, *paths: object, sync: bool = True, **environment: str) -> Iterator[Watcher]:
+    lab.files.mkdir(exist_ok=True)
+    log = lab.files.parent / "watch.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            command("--watch", *paths),
+            env={**ENVIRONMENT, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    watcher = Watcher(process, log)
+    try:
+        if sync:
+            watcher.synced()
+        yield watcher
+    finally:
+        process.kill()
+        process.wait()
+        if STATUS.exists():
+            os.unlink(STATUS)

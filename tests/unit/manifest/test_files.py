@@ -1,0 +1,195 @@
+"""PATHs: files, directories and `-`, and everything that is no manifest."""
+
+import os
+import socket
+
+import pytest
+
+from reconciler.errors import ManifestErrors
+from reconciler.manifest import files
+from reconciler.manifest.load import load
+
+
+def projects(manifest):
+    return {project.name: sorted(c.name for c in project.containers) for project in manifest.projects}
+
+
+def test_the_folders_name_is_the_projects(tmp_path):
+    for folder, name in {"My App": "myapp", "_x.y": "xy", "a-b_c": "a-b_c"}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "compose.yaml").write_text("services: {web: }")
+        assert load([tmp_path / folder / "compose.yaml"], environ={}).projects[0].name == name
+
+
+def test_a_folder_that_names_nothing(tmp_path):
+    (tmp_path / "...").mkdir()
+    (tmp_path / "..." / "a.yaml").write_text("services: {web: }")
+    with pytest.raises(ManifestErrors, match="makes no project name"):
+        load([tmp_path / "..." / "a.yaml"], environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("name: My_App\n", {}, "my_app"),
+        ("name: '${N}'\n", {"N": "given"}, "given"),
+        ("name: '${N}'\n", {}, "shop"),
+        ("", {"COMPOSE_PROJECT_NAME": "env"}, "env"),
+        ("name: own\n", {"COMPOSE_PROJECT_NAME": "env"}, "own"),
+    ],
+)
+def test_the_projects_name(desk, text, environ, expected):
+    assert desk.project(text + "services: {web: }", environ).name == expected
+
+
+def test_standard_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest = load(["-"], environ={}, stdin="name: piped\nservices: {web: }")
+    assert projects(manifest) == {"piped": ["web"]} and manifest.root == ""
+    with pytest.raises(ManifestErrors) as caught:
+        load(["-"], environ={}, stdin="services: {web: {prots: }}\nx: 1")
+    assert {error.where.file for error in caught.value.errors} == {"-"}
+
+
+def test_a_directory_is_read_whole(desk):
+    desk.write("a.yaml", "services: {a: }")
+    desk.write("b.yml", "name: other\nservices: {b: }")
+    desk.write("deep/er/c.yaml", "services: {c: }")
+    desk.write(".hidden.yaml", "services: {no: }")
+    desk.write(".git/d.yaml", "services: {no: }")
+    desk.write("a.yaml~", "services: {no: }")
+    desk.write(".a.yaml.swp", "services: {no: }")
+    desk.write("4913", "")
+    desk.write("notes.txt", "services: {no: }")
+    manifest = desk.load(".")
+    assert projects(manifest) == {"shop": ["a"], "other": ["b"], "er": ["c"]}
+    assert manifest.root == str(desk.folder)
+
+
+def test_a_directory_holds_other_yaml_too(desk):
+    desk.write("compose.yaml", "services: {a: }")
+    desk.write("prometheus.yml", "global: {scrape_interval: 5s}\nscrape_configs: []\n")
+    desk.write("playbook.yaml", "- hosts: all\n")
+    desk.write("empty.yaml", "# nothing\n")
+    manifest = desk.load(".")
+    assert projects(manifest) == {"shop": ["a"]}
+    assert [note for note in manifest.notes if "no manifest" in note and "prometheus.yml" in note]
+
+
+def test_a_misspelt_manifest_in_a_directory_is_not_passed_over(desk):
+    desk.write("a.yaml", "servces: {web: }\n")
+    (error,) = desk.refused(".")
+    assert error.hint == "did you mean `services`?"
+
+
+def test_a_broken_file_in_a_directory_is_a_mistake(desk):
+    desk.write("a.yaml", "services: {a: }")
+    desk.write("b.yaml", "services: {b: \n")
+    assert len(desk.refused(".")) == 1
+
+
+def test_of_composes_default_names_the_first_counts(desk):
+    desk.write("compose.yaml", "services: {a: }")
+    desk.write("docker-compose.yml", "services: {b: }")
+    assert projects(desk.load(".")) == {"shop": ["a"]}
+
+
+def test_an_empty_directory_is_an_empty_truth(desk):
+    manifest = desk.load(".")
+    assert manifest.projects == () and manifest.root == str(desk.folder)
+
+
+def test_links_to_files_are_followed(desk):
+    desk.write("..data/real.yaml", "services: {a: }")
+    (desk.folder / "a.yaml").symlink_to("..data/real.yaml")
+    assert projects(desk.load(".")) == {"shop": ["a"]}
+
+
+def test_nameless_files_of_one_folder_go_together(desk):
+    desk.write("base.yaml", "name: named\nservices: {a: {image: x}}")
+    desk.write("over.yaml", "services: {a: {image: y}}")
+    (project,) = desk.load("base.yaml", "over.yaml").projects
+    assert (project.name, project.containers[0].image) == ("named", "y")
+
+
+def test_files_of_two_projects(desk):
+    desk.write("a.yaml", "name: one\nservices: {a: }")
+    desk.write("b.yaml", "name: two\nservices: {b: }")
+    assert projects(desk.load("a.yaml", "b.yaml")) == {"one": ["a"], "two": ["b"]}
+
+
+def test_only_some_projects(desk):
+    desk.write("a.yaml", "name: one\nservices: {a: }")
+    desk.write("b.yaml", "name: two\nservices: {b: {prots: }}")
+    assert projects(desk.load("a.yaml", "b.yaml", projects=frozenset({"one"}))) == {"one": ["a"]}
+    with pytest.raises(ManifestErrors, match="no project is named oen") as caught:
+        desk.load("a.yaml", "b.yaml", projects=frozenset({"oen"}))
+    assert caught.value.errors[0].hint == "did you mean `one`?"
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def listener(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path)[-90:])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "cannot be read: No such file or directory"),
+        (pipe, "a pipe is no manifest"),
+        (lambda path: path.symlink_to("nowhere"), "dangling link to nowhere"),
+        (lambda path: path.symlink_to("x.yaml"), "cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("/dev/null"), "a device is no manifest"),
+        (lambda path: path.write_bytes(b"a: \xff\n"), "no UTF-8: byte 0xff"),
+        (lambda path: path.write_bytes("services: {}".encode("utf-16")), "no UTF-8: byte 0xff"),
+        (lambda path: path.write_bytes(b"a: \0\n"), "no YAML"),
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_bytes(b"# all gone\n"), "the file is empty"),
+    ],
+)
+def test_what_cannot_be_read(desk, make, message):
+    make(desk.folder / "x.yaml")
+    (error,) = desk.refused("x.yaml")
+    assert message in error.message and error.where.file.endswith("x.yaml")
+
+
+def test_what_cannot_be_read_in_a_directory(desk):
+    desk.write("a.yaml", "services: {a: }")
+    os.mkfifo(desk.folder / "pipe.yaml")
+    (desk.folder / "link.yml").symlink_to("nowhere")
+    assert len(desk.refused(".")) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission(desk):
+    desk.write("x.yaml", "services: {}").chmod(0)
+    assert "Permission denied" in desk.refused("x.yaml")[0].message
+
+
+def test_a_file_that_is_too_large(desk, monkeypatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 10)
+    desk.write("x.yaml", "services: {web: }\n")
+    assert "larger than" in desk.refused("x.yaml")[0].message
+
+
+def test_bad_names_of_files(desk):
+    assert "cannot be read" in desk.refused("a\0b")[0].message
+    assert "cannot be read" in desk.refused("x" * 300)[0].message
+
+
+def test_a_byte_order_mark_is_no_content(desk):
+    (desk.folder / "compose.yaml").write_bytes(b"\xef\xbb\xbfservices: {web: }\n")
+    assert projects(desk.load()) == {"shop": ["web"]}
+
+
+def test_the_digest_covers_texts_and_variables(desk):
+    desk.write("compose.yaml", "services: {web: {image: 'a:$TAG'}}")
+    first = desk.load(environ={"TAG": "1", "OTHER": "1"}).digest
+    assert desk.load(environ={"TAG": "1", "OTHER": "2"}).digest == first
+    assert desk.load(environ={"TAG": "2"}).digest != first
+    desk.write("compose.yaml", "services: {web: {image: 'b:$TAG'}}")
+    assert desk.load(environ={"TAG": "1"}).digest != first

@@ -1,0 +1,205 @@
+"""Whatever the bytes: a manifest, or mistakes with places that can be reported; never another exception."""
+
+import json
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import ManifestErrors
+from reconciler.manifest.load import load
+from reconciler.manifest.report import as_json, report
+
+SEED = """\
+name: shop
+x-common: &common {image: "a:${TAG:-1}", labels: {a: b}}
+include: []
+networks:
+  front: {driver: bridge, enable_ipv6: true, ipam: {config: [{subnet: 10.1.0.0/24, gateway: 10.1.0.1}]}}
+  back: {internal: true, driver_opts: {com.docker.network.bridge.name: br0}}
+  out: {external: true}
+services:
+  web:
+    <<: *common
+    ports: ["8080:80", "9000-9009:9000-9009/udp", {target: 80, published: "81", host_ip: 127.0.0.1}]
+    networks: {front: {ipv4_address: 10.1.0.9, aliases: [www], priority: 5}, back: }
+    deploy: {replicas: 1}
+    depends_on: [db]
+    extra_hosts: ["h=10.0.0.1"]
+    environment: [A=1, B]
+  db: {extends: web, ports: !reset [], networks: !override [back], network_mode: }
+  side: {network_mode: "service:db", profiles: [debug]}
+containers:
+  one: {networks: [front], sysctls: {net.core.somaxconn: 1}, attach: {pid: 1}}
+hosts: {h1: {address: 192.0.2.1}}
+pools: [{base: 10.8.0.0/14, size: 24}]
+"""
+WORDS = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    "&a",
+    "*a",
+    "!reset",
+    "!!int",
+    "<<:",
+    "$",
+    "${",
+    "'",
+    '"',
+    "|",
+    "#",
+    "%",
+    ".inf",
+    "-1",
+    "null",
+    "..",
+    "/",
+    "x-a",
+    "~",
+    "?",
+    "---",
+]
+WORDS += ["\n", "  ", "\t", "- ", "\0", "\x85", "\u2028", "\ud7ff", "9" * 40]
+
+
+def survives(text):
+    """Loads, or refuses in a way that can be told."""
+    try:
+        load(["-"], environ={}, stdin=text)
+    except ManifestErrors as errors:
+        assert errors.errors
+        assert report(errors, lambda file: text)
+        for error in errors.errors:
+            json.dumps(as_json(error))
+
+
+def changed(text, luck):
+    """The text with a few cuts, copies and strange words."""
+    for _ in range(luck.randint(1, 6)):
+        at, size = luck.randrange(len(text) + 1), luck.choice([0, 1, 3, 20])
+        new = luck.choice([luck.choice(WORDS), luck.choice(text.splitlines() or [""]), ""])
+        text = text[:at] + new + text[at + size :]
+    return text
+
+
+def test_mutated_manifests():
+    luck = random.Random(20240817)
+    for _ in range(400):
+        survives(changed(SEED, luck))
+
+
+def test_every_truncation():
+    for end in range(0, len(SEED), 9):
+        survives(SEED[:end])
+
+
+def test_every_value_replaced():
+    strange = [
+        None,
+        True,
+        5,
+        -1,
+        1.5,
+        "",
+        "a",
+        "..",
+        [],
+        [[]],
+        {},
+        {"a": 1},
+        "$",
+        [None],
+        {"": None},
+        10**30,
+        ["a", {}],
+    ]
+    whole = json.loads(json.dumps(plain()))
+    for path in paths(whole):
+        for value in strange:
+            survives(json.dumps(replaced(whole, path, value)))
+
+
+def plain():
+    return {
+        "name": "shop",
+        "networks": {
+            "n": {
+                "driver": "bridge",
+                "ipam": {"config": [{"subnet": "10.1.0.0/24"}]},
+                "driver_opts": {"icc": "1"},
+            }
+        },
+        "services": {
+            "w": {
+                "ports": [{"target": 80}],
+                "networks": {"n": {"aliases": ["a"]}},
+                "deploy": {"replicas": 2},
+                "env_file": [{"path": "x", "required": False}],
+                "extra_hosts": {"a": ["10.0.0.1"]},
+                "extends": {"service": "v"},
+                "depends_on": {"v": {"required": True}},
+                "labels": {"a": "b"},
+            },
+            "v": {"network_mode": "none", "links": ["w"], "attach": {"pid": 1}},
+        },
+        "include": [{"path": ["no.yaml"]}],
+        "hosts": {"h": {"vars": {"a": 1}}},
+        "pools": [{"base": "10.0.0.0/8", "size": 24}],
+    }
+
+
+def paths(value, at=()):
+    yield at
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        yield from paths(child, (*at, key))
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    head, *rest = path
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[head] = replaced(value[head], rest, new)
+    return copy
+
+
+@given(st.text(max_size=60))
+def test_random_text(text):
+    survives(text)
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes(tmp_path_factory, data):
+    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    file.write_bytes(data)
+    try:
+        load([file], environ={})
+    except ManifestErrors as errors:
+        assert report(errors)
+
+
+def test_huge_scalars_and_many_mistakes():
+    survives("services: {web: {image: " + "a" * 300_000 + "}}")
+    survives("services: {web: {hostname: '" + "é " * 50_000 + "'}}")
+    survives("a" * 100_000 + ": 1")
+    survives("services:\n" + "".join(f"  w{i}: {{prots: {i}}}\n" for i in range(300)))
+
+
+def test_bombs():
+    survives(
+        "a: &a ["
+        + "x, " * 9
+        + "]\n"
+        + "".join(f"a{i}: &a{i} [{'*a' + str(i - 1) if i else '*a'}{', *a' * 20}]\n" for i in range(20))
+    )
+    survives("[" * 100_000)
+    survives("{a: " * 100_000)
+    survives("- " * 20_000)
+    survives("${" * 50_000)
+    survives("services: {w: {image: '" + "${A:-" * 5000 + "}" * 5000 + "'}}")
