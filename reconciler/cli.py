@@ -18,11 +18,12 @@ MODES = {
     "lock": "write addresses.lock, which keeps what several hosts agree on",
     "show": "print the networks, containers, addresses and ports as decided",
     "watch": "follow the manifests and put right what drifts, until told to stop",
+    "confirm": "keep what --apply --confirm-within applied",
     "history": "list past revisions",
     "suspend": "let the watcher apply nothing",
     "resume": "let it go on",
 }
-KEEPING = ("watch", "rehearse", "history", "rollback", "suspend", "resume")  # modes of operate.py
+KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
 DEFAULT_PATH = "/etc/reconciler"
 LEVELS = ["none", "flow", "link", "recreate"]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -36,6 +37,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
     "--max-removals": {"metavar": "N|P%", "default": "", "help": "remove no more networks and sandboxes"},
     "--max-disruption": {"choices": LEVELS, "default": "", "help": "cost running traffic no more than this"},
+    "--confirm-within": {
+        "metavar": "SECONDS",
+        "type": float,
+        "default": 0.0,
+        "help": "--apply: undone by itself unless --confirm comes",
+    },
     "--state-dir": {"metavar": "DIR", "default": "/var/lib/reconciler", "help": "where revisions are kept"},
     "--wait": {"metavar": "SECONDS", "type": float, "default": 0.0, "help": "wait for the host's lock"},
     "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
@@ -111,6 +118,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args.mode = args.mode or implied(args)
     if args.rehearse and args.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
+    if args.confirm_within and args.mode != "apply":
+        raise UsageError("--confirm-within goes with --apply")
     return args
 
 

@@ -20,6 +20,9 @@ from .pipeline import Change, Elsewhere, Limits, compare, decide, destruction, e
 LOOKING = ("plan", "show", "explain")  # modes that may be about another host
 
 
+CACHE = "/run/reconciler/manifests"  # of validated manifests; deleting it costs a little time
+
+
 def say(args: Arguments, text: str) -> None:
     if text and not args.quiet:
         print(text)
@@ -34,7 +37,7 @@ def read(args: Arguments) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from .manifest.load import load
 
-    manifest = load(args.paths or [DEFAULT_PATH], projects=frozenset(args.project) or None)
+    manifest = load(args.paths or [DEFAULT_PATH], projects=frozenset(args.project) or None, folder=CACHE)
     for unused in manifest.notes if args.verbose else ():
         note(args, unused)
     return manifest
@@ -110,7 +113,8 @@ def apply(args: Arguments) -> int:
     with lock(args.wait), linux(args) as host:
         change = comparison(args, host)
         carry_out(args, change, host)
-    remember(args, change)
+    if not args.confirm_within:
+        remember(args, change)
     return 0
 
 
@@ -130,8 +134,13 @@ def carry_out(args: Arguments, change: Change, host: Any) -> None:
     if args.rehearse:
         from .rehearsal import rehearse
 
-        note(args, rehearse(change, host.facts()))
-    enact(change, host)
+        note(args, rehearse(change, host))
+    if args.confirm_within:
+        from .operate import enact_until_confirmed
+
+        enact_until_confirmed(args, change, host)
+    else:
+        enact(change, host)
     print_plan(args, change)
 
 
@@ -163,6 +172,7 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 def status(args: Arguments) -> int:
     from .kernel.linux import Linux
     from .standing import roots
+    from .confirm import waiting
     from .tally import in_words, running
 
     watcher = running()
@@ -182,6 +192,7 @@ def status(args: Arguments) -> int:
                     **row, **{"from": f", from {row['root']}" if row["root"] else ""}
                 ),
             )
+        say(args, waiting())
         say(args, in_words(watcher))
         say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo) if change else ''}")
     return 0 if in_sync else 2

@@ -1,24 +1,26 @@
-"""Which commit the manifests are of.  Asked as the owner of the repository, whose settings may name
-programs to run."""
+"""Which commit the manifests are of.
+
+Git is asked only about trees of our own user: its settings may name programs to run.  Of others HEAD is read.
+"""
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 5.0  # seconds
 
 
 def commit(paths: tuple[str, ...]) -> str:
-    """`3f2a91c` or `3f2a91c+dirty`; "" where the first path is in no work tree or git cannot tell."""
-    tree = next(
-        (folder for path in paths[:1] for folder in above(path) if (folder / ".git").exists()), None
-    )
+    """`3f2a91c04d11` or `3f2a91c04d11+dirty`; "" where the first path is in no work tree."""
+    tree = next((folder for path in paths[:1] for folder in above(path) if (folder / ".git").exists()), None)
     if tree is None:
         return ""
-    head = ask(tree, "rev-parse", "--short=12", "HEAD")
-    if not head:
-        return ""
-    return head + "+dirty" * bool(ask(tree, "status", "--porcelain", "--", os.path.realpath(paths[0])))
+    if tree.stat().st_uid != os.geteuid():
+        return head(tree / ".git")[:12]
+    found = ask(tree, "rev-parse", "HEAD")[:12]
+    dirty = found and ask(tree, "status", "--porcelain", "--", os.path.realpath(paths[0]))
+    return found + "+dirty" * bool(dirty)
 
 
 def above(path: str) -> list[Path]:
@@ -27,14 +29,22 @@ def above(path: str) -> list[Path]:
 
 
 def ask(tree: Path, *words: str) -> str:
-    owner = tree.stat()
-    other = os.geteuid() == 0 and owner.st_uid != 0
-    became = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if other else {}
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(tree), *words]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, **became
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        return done.stdout.strip() if done.returncode == 0 else ""
+    return ""
+
+
+def head(folder: Path) -> str:
+    """The commit that HEAD names, by itself or through a branch."""
+    with suppress(OSError, StopIteration):
+        text = (folder / "HEAD").read_text().strip()
+        if not text.startswith("ref: "):
+            return text
+        branch = text.removeprefix("ref: ")
+        if (folder / branch).exists():
+            return (folder / branch).read_text().strip()
+        rows = (line.split() for line in (folder / "packed-refs").read_text().splitlines())
+        return next(row[0] for row in rows if row[1:] == [branch])
+    return ""

@@ -56,9 +56,10 @@ class History:
                 yield Revision(number=number, file=file, **{**told, "paths": tuple(told["paths"])})
 
     def last(self, paths: tuple[str, ...]) -> Manifest | None:
-        """The newest revision that was applied from these paths."""
+        """The newest revision that was applied from these paths, and that nobody went back behind."""
+        rejected = self.rejections
         for revision in self.revisions():
-            if revision.paths == paths:
+            if revision.paths == paths and revision.digest not in rejected:
                 with suppress(OSError, ValueError):
                     return revision.manifest
         return None

@@ -62,9 +62,8 @@ class Keeper:
         )  # projects, by their newest and by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
 
-    def turn(self, *, read: bool) -> Outcome:
-        if read:
-            self.learn()
+    def turn(self) -> Outcome:
+        self.learn()
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
             try:

@@ -7,16 +7,17 @@ import time
 from argparse import Namespace as Arguments
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .cli import DEFAULT_PATH
-from .command import comparison, linux, print_plan, say
-from .errors import Locked, UsageError
+from .command import comparison, linux, note, print_plan, remember, say
+from .errors import Locked, NotPermitted, ReconcileError, RollbackFailed, UsageError
 from .history import History, Revision
 from .kernel.lock import RUN, lock
 from .notify import notify
-from .pipeline import Limits, compare, enact, refuse
+from .pipeline import Change, Limits, compare, enact, refuse
 from .tally import SUSPENDED, WATCHING, watched
 
 # Seconds.  The sweep finds what has no event: most sysctls, files on a network file system.
@@ -116,10 +117,43 @@ def rollback(args: Arguments) -> int:
     return 0
 
 
+def enact_until_confirmed(args: Arguments, change: Change, host: Any) -> None:
+    """Apply, with the way back held by somebody who outlives this process."""
+    from .confirm import hold, release
+
+    seconds, past = args.confirm_within, History(args.state_dir)
+    why = f"nobody confirmed it within {seconds:g} s"
+    rejecting = partial(past.reject, change.manifest.digest, why)
+    hold(change, seconds, host, (partial(remember, args, change), rejecting))
+    try:
+        enact(change, host)
+    except RollbackFailed:  # the holder tries again when its time comes
+        raise
+    except ReconcileError:
+        release()
+        raise
+    note(args, f"undone in {seconds:g} s unless `reconcile --confirm` comes")
+
+
+def confirm(args: Arguments) -> int:
+    from .confirm import confirm as confirmed
+
+    confirmed()
+    say(args, "confirmed")
+    return 0
+
+
 def rehearse(args: Arguments) -> int:
+    """In a namespace of one's own; who may not read the host rehearses from an empty one."""
+    from .rehearsal import Nothing
     from .rehearsal import rehearse as rehearsed
 
     with linux(args) as host:
-        change = comparison(args, host)
-        say(args, rehearsed(change, host.facts()))
+        try:
+            change = comparison(args, host)
+        except NotPermitted:
+            note(args, "the host cannot be read without root: rehearsed as if nothing stood")
+            host = Nothing()
+            change = comparison(args, host)
+        say(args, rehearsed(change, host))
     return 0

@@ -6,19 +6,25 @@ What is ours and live is played back there by planning from nothing; then the sa
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from . import standing
 from .core.plan import Step, diff, plan
 from .core.reconcile import apply, settle
 from .core.resource import Resource, State
+from .drivers.firewall import skeleton
 from .errors import NotConverged, ReconcileError, Where
 from .facts import Facts
 from .kernel import throwaway
+from .kernel.fake import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
-from .pipeline import Change, compare
+from .kinds.marks import TABLE_PREFIX
+from .pipeline import Change, Host, compare
 
 
 class Stage(Linux):
@@ -36,8 +42,16 @@ class Stage(Linux):
         super().execute(batch)
 
 
-def rehearse(change: Change, facts: Facts) -> str:
+class Nothing(FakeKernel):
+    """A host of which nothing is known."""
+
+    def facts(self) -> Facts:
+        return Facts(name=socket.gethostname())
+
+
+def rehearse(change: Change, host: Host) -> str:
     """One line that says it went well; raises the first error that the host would have met."""
+    change, facts = in_full(change, host), host.facts()
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -55,6 +69,17 @@ def rehearse(change: Change, facts: Facts) -> str:
     error = ReconcileError(f"in the rehearsal: {told['message']}", told["hint"], where)
     error.exit_code = told["exit_code"]
     raise error
+
+
+def in_full(change: Change, host: Host) -> Change:
+    """The same change with other projects' chains and maps in words: it was made without asking for them."""
+    others = standing.roots(change.live).items()
+    skeletons = {r.key: r for name, root in others for r in skeleton(TABLE_PREFIX + name, root)}
+    kept = {key for key, r in change.desired.items() if r == change.live.get(key)}
+    named = {**change.desired, **{key: r for key, r in skeletons.items() if key in kept}}
+    live = host.observe(named.values())
+    desired = {key: live.get(key, r) if key in kept else r for key, r in change.desired.items()}
+    return replace(change, live=live, desired=desired)
 
 
 def perform(change: Change, facts: Facts, writer: int) -> None:

@@ -32,7 +32,9 @@ def rows(topology: Topology) -> Iterator[str]:
 
 
 def carrier(network: Network) -> str:
-    """The bridge, or the parent with how it is used."""
+    """The bridge and what joins it to others, or the parent with how it is used."""
+    if overlay := network.overlay:
+        return f"{network.bridge} vni {overlay.vni} on {overlay.local}"
     if not (parent := network.parent):
         return network.bridge
     host = f" host {' '.join(parent.host)}" if parent.host else ""
@@ -88,6 +90,7 @@ def network_json(network: Network) -> dict[str, Any]:
         "scope": network.spec.scope,
         "bridge": network.bridge,
         "parent": network.parent.link if network.parent else "",
+        "vni": network.overlay.vni if network.overlay else None,
         "mtu": network.mtu,
         "internal": network.spec.internal,
         "subnets": [{"subnet": s.cidr, "gateway": s.gateway} for s in network.subnets],

@@ -11,7 +11,7 @@ from .kinds.address import Address
 from .kinds.link import Bridge, Link, Veth
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
-from .kinds.nft import Chain, Element, Table
+from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
 
@@ -26,12 +26,10 @@ def owners(live: State) -> Callable[[Any], str]:
 
     def owner(resource: Any) -> str:
         match resource:
-            case Table(name=table) | Chain(table=table) | Element(table=table):
+            case Table(name=table) | Map(table=table) | Chain(table=table) | Element(table=table):
                 return table.removeprefix(TABLE_PREFIX)
             case Namespace(project=project) | Bridge(project=project):
                 return project
-            case _ if hasattr(resource, "table") and resource.noun == "map":
-                return resource.table.removeprefix(TABLE_PREFIX)
             case _ if resource.place:
                 return homes.get(resource.place, SHARED)
             case _:
@@ -53,6 +51,8 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     """What belongs to projects that this run is not about: it stays as it is."""
     owner = owners(live)
     mine = projects | {SHARED}
+    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine:
+        return {}
     return {key: r for key, r in live.items() if owner(r) not in mine}
 
 

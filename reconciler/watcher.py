@@ -61,7 +61,8 @@ class Watcher:
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
         else:
-            outcome = self.keeper.turn(read=bool(kinds & READS) or bool(self.files.polling))
+            self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
+            outcome = self.keeper.turn()
             self.tally.add(outcome, trigger, who)
             self.tell(outcome, who)
         self.publish()
@@ -118,6 +119,7 @@ class Reader:
 
     def __init__(self, args: Arguments, paths: tuple[str, ...], history: History):
         self.args, self.paths, self.history = args, paths, history
+        self.stale = True
         self.signature: object = None
         self.commit = ""
         self.known: Manifest | ReconcileError | None = None
@@ -125,7 +127,8 @@ class Reader:
     def __call__(self) -> Manifest:
         from .watch.files import signature, steadily
 
-        if self.known is None or signature(self.watched) != self.signature:
+        stale, self.stale = self.stale, False
+        if self.known is None or (stale and signature(self.watched) != self.signature):
             self.signature, self.known = steadily(lambda: self.watched, self.attempt)
             self.commit = commit(self.paths)
         if not isinstance(self.known, Manifest):

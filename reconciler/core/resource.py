@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
@@ -55,7 +55,7 @@ class Resource:
     def at(cls, *path: str) -> Key:
         return f"{cls.noun} {'/'.join(path)}"
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
 

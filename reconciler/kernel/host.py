@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..facts import Device, Facts, Listener
-from ..kinds.marks import GROUP, PROTOCOL
+from ..kinds.marks import PROTOCOL
 from . import inet, nft, rtnl, sandbox
 from .capabilities import Missing
 from .netlink import attributes, dump, open_socket
@@ -25,7 +25,7 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
     links = {seen.index: seen for seen in view.links.values()}
-    ours = {index for index, seen in links.items() if seen.group == GROUP}
+    ours = {index for index, seen in links.items() if seen.ours}
     routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
     return Facts(
         name=socket.gethostname(),
@@ -34,7 +34,7 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         addresses={ip: links[index].name for ip, index in own_addresses() if index in links},
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
-        links={seen.name: device(seen, links) for seen in links.values() if seen.group != GROUP},
+        links={seen.name: device(seen, links) for seen in links.values() if not seen.ours},
         listeners=frozenset(listeners()),
         ephemeral=ephemeral(),
         forwarding=forwarding(),

@@ -1,4 +1,4 @@
-"""Addresses, routes and rules as rtnetlink messages, both ways; what the kernel adds or defaults ends here."""
+"""Addresses, routes and rules as rtnetlink messages, both ways; what the kernel defaults ends here."""
 
 import socket
 import struct

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from functools import cached_property
 
 from ..kinds.link import Bridge, Link, Stray, Veth
 from ..kinds.marks import DOOMED, GROUP, HOST, alias, owner
@@ -55,9 +56,10 @@ def flags(link: Link) -> bytes:
 
 
 def new_bridge(bridge: Bridge) -> list[Message]:
+    """With another MTU than it will have: only one that changes counts as set, else it follows its ports'."""
     info = nest(LINKINFO, text(KIND, "bridge"))
-    head = ifinfo() + text(IFNAME, bridge.name)
-    return [Message(NEWLINK, CREATE | EXCL, head + hardware(bridge.mac) + u32(GROUP_ATTR, GROUP) + info)]
+    head = ifinfo() + text(IFNAME, bridge.name) + hardware(bridge.mac) + u32(MTU, bridge.mtu ^ 1)
+    return [Message(NEWLINK, CREATE | EXCL, head + u32(GROUP_ATTR, GROUP) + info)]
 
 
 def bridge_settings(bridge: Bridge) -> list[Message]:
@@ -147,9 +149,7 @@ def setting(seen: "Seen", name: str) -> str | None:
 
 
 class Seen:
-    """One link as a dump shows it."""
-
-    __slots__ = ("index", "up", "found", "name", "group")
+    """One link as a dump shows it; what is nested is taken apart when first asked for."""
 
     def __init__(self, body: bytes):
         _, _, self.index, bits, _ = IFINFO.unpack_from(body)
@@ -162,6 +162,11 @@ class Seen:
         return int.from_bytes(self.found.get(kind, b""), "little")
 
     @property
+    def ours(self) -> bool:
+        """Also when an apply was killed between regrouping it and removing it."""
+        return self.group in (GROUP, DOOMED)
+
+    @cached_property
     def alias(self) -> str:
         return self.found.get(IFALIAS, b"").rstrip(b"\0").decode(errors="replace")
 
@@ -173,18 +178,18 @@ class Seen:
     def mtu(self) -> int:
         return self.number(MTU)
 
-    @property
+    @cached_property
     def info(self) -> dict[int, bytes]:
         return attributes(self.found.get(LINKINFO, b""))
 
-    @property
+    @cached_property
     def settings(self) -> dict[bool, bytes]:
         """The arrays of settings, by whether they are IPv6's."""
         spec = attributes(self.found.get(AF_SPEC, b""))
         arrays = ((family, attributes(spec.get(family, b""))) for family in (INET, INET6))
         return {family == INET6: array.get(2 if family == INET6 else 1, b"") for family, array in arrays}
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self.info.get(KIND, b"").rstrip(b"\0").decode()
 

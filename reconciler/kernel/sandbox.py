@@ -10,9 +10,10 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
 from . import inet, rtnl
-from .netlink import dump, open_socket
+from .netlink import attributes, dump, get, open_socket, u32
 
 PROC = "/proc/sys/"
+GETNSID, NSID, NSID_FD = 90, 1, 3  # linux/net_namespace.h
 
 
 @dataclass
@@ -55,6 +56,13 @@ def look(ns: str) -> View:
                 view.foreign += routes
                 view.rules += inet.rules_of(dump(channel, rtnl.GETRULE, inet.all_rules(family)))
     return view
+
+
+def number_of(namespace: int) -> int:
+    """The number that the namespace behind a descriptor has in the one that the calling thread is in."""
+    with open_socket() as channel:
+        answer = get(channel, GETNSID, bytes(4) + u32(NSID_FD, namespace))
+    return int.from_bytes(attributes(answer, 4)[NSID], "little")
 
 
 def read(sysctl: Sysctl) -> Sysctl | None:

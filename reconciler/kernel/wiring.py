@@ -36,6 +36,9 @@ GONE = {
 }  # what a removal need not mind
 
 
+ROOT = "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)"
+
+
 class Letter(NamedTuple):
     """A message and the step that it carries out."""
 
@@ -46,7 +49,7 @@ class Letter(NamedTuple):
 def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
     where = step.resource.origin.where if step.resource.origin else None
     if number in (errno.EPERM, errno.EACCES):
-        return NotPermitted(f"{step}: {words}", "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)", where)
+        return NotPermitted(f"{step}: {words}", ROOT, where)
     return KernelError(str(step), number, words, where)
 
 
@@ -86,10 +89,14 @@ class Run:
         """Everything of one place; a new namespace gets its name when all of it stands."""
         removals = [step for step in steps if step.op == "-"]
         builds = [step for step in steps if step.op != "-"]
-        self.doomed += [Letter(step, rtnl.doomed(end)) for step in removals if (end := host_end(step.resource))]
+        ends = ((step, host_end(step.resource)) for step in removals)
+        self.doomed += [Letter(step, rtnl.doomed(end)) for step, end in ends if end]
         rest = [step for step in removals if not host_end(step.resource)]
         if builds or any(isinstance(step.resource, Namespace) for step in rest):
             self.bury()
+        if name and not builds and not netns.exists(name):
+            # all else went with it
+            rest = [step for step in rest if isinstance(step.resource, Namespace | File)]
         if name and not builds and all(isinstance(step.resource, Namespace | File) for step in rest):
             for step in rest:
                 Visit(self, self.host, HOST).take(step)

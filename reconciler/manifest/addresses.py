@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from .fields import MAC
-from .spec import ContainerSpec, NetworkSpec, ProjectSpec, SubnetSpec
+from .spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -23,10 +23,8 @@ def address_mistakes(project: ProjectSpec, locate: Locate) -> Iterator[ManifestE
     for spec in project.containers:
         for end in spec.networks:
             plan = plans.setdefault(end.network, Plan(NetworkSpec(name=end.network), (), {}))
-            for key in ("ipv4_address", "ipv6_address", "mac_address"):
-                if text := getattr(end, key):
-                    at = locate(spec, "networks", end.network, key)
-                    yield from fixed(Wish(spec, text, at), plan)
+            for wish in wishes(spec, end, locate):
+                yield from fixed(wish, plan)
 
 
 class Plan(NamedTuple):
@@ -43,6 +41,12 @@ class Wish(NamedTuple):
     spec: ContainerSpec
     text: str
     where: Where
+
+
+def wishes(spec: ContainerSpec, end: EndpointSpec, locate: Locate) -> Iterator[Wish]:
+    for key in ("ipv4_address", "ipv6_address", "mac_address"):
+        if text := getattr(end, key):
+            yield Wish(spec, text, locate(spec, "networks", end.network, key))
 
 
 def prefixes(network: NetworkSpec) -> tuple[tuple[Prefix, SubnetSpec], ...]:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from .compose_keys import INSIDE
 from .node import Mistakes, Node, Place, dotted, locate, nearest, raw
 from .record import Record
 
@@ -39,12 +40,23 @@ EXPECTED = {
 def checked(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
     """The record that the node describes; None, and mistakes, where it describes none."""
     data = record(node, model, f"{path[0]}.*", unused) if type(node.value) is dict else raw(node)
+    misspelt_inside(node, model, path, mistakes)
     try:
         return model.model_validate({} if data is None else data)
     except ValidationError as error:
         for one in error.errors(include_url=False):
             tell(one, node, model, path, mistakes)
     return None
+
+
+def misspelt_inside(node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
+    """Keys that Compose does not know in what nothing of ours uses."""
+    for key, child in node.items():
+        known = INSIDE.get(key) if key in model.unused else None
+        for word, below in child.items() if known else ():
+            if word not in known and not word.startswith("x-"):
+                spot = child.keys.get(word, below.place)
+                mistakes.at(spot, dotted((*path, key, word)), f"unknown key `{word}`", nearest(word, known))
 
 
 def record(node: Node, model: type[Record], path: str, unused: set[str]) -> dict[str, Any]:

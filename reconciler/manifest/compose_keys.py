@@ -72,4 +72,51 @@ SERVICE = frozenset(
 )
 DEPLOY = frozenset(["labels", "placement", "resources", "restart_policy", "rollback_config", "update_config"])
 TOP = frozenset(["configs", "models", "secrets", "version", "volumes"])
+INSIDE = {  # keys of keys that nothing uses: a misspelt one is a mistake all the same
+    "blkio_config": frozenset(
+        [  # fmt: skip
+            "device_read_bps",
+            "device_read_iops",
+            "device_write_bps",
+            "device_write_iops",
+            "weight",
+            "weight_device",
+        ]
+    ),
+    "build": frozenset(
+        [  # fmt: skip
+            "additional_contexts",
+            "args",
+            "cache_from",
+            "cache_to",
+            "context",
+            "dockerfile",
+            "dockerfile_inline",
+            "entitlements",
+            "extra_hosts",
+            "isolation",
+            "labels",
+            "network",
+            "no_cache",
+            "no_cache_filter",
+            "platforms",
+            "privileged",
+            "provenance",
+            "pull",
+            "sbom",
+            "secrets",
+            "shm_size",
+            "ssh",
+            "tags",
+            "target",
+            "ulimits",
+        ]
+    ),
+    "credential_spec": frozenset(["config", "file", "registry"]),
+    "develop": frozenset(["watch"]),
+    "healthcheck": frozenset(
+        ["disable", "interval", "retries", "start_interval", "start_period", "test", "timeout"]
+    ),
+    "logging": frozenset(["driver", "options"]),
+}
 NOTHING: frozenset[str] = frozenset()

@@ -6,8 +6,9 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from .spec import ContainerSpec, NetworkSpec, PortSpec, ProjectSpec
+from .spec import ContainerSpec, NetworkSpec, PortSpec, ProjectSpec, SubnetSpec
 
+MOST_HINTS = 50  # a free value is looked for through all that are taken
 ANY4, ANY6 = "0.0.0.0", "::"
 
 
@@ -20,35 +21,49 @@ def conflicts(projects: Sequence[ProjectSpec]) -> Iterator[ManifestError]:
     yield from equal_ports(list(publications(projects)))
 
 
+class Span(NamedTuple):
+    """A subnet as numbers, so that a sort brings what overlaps together."""
+
+    version: int
+    first: int
+    last: int
+    subnet: SubnetSpec
+    network: str
+
+
 def overlapping_subnets(networks: Sequence[NetworkSpec]) -> Iterator[ManifestError]:
     spans = []
     for network in networks:
         for subnet in network.subnets:
             prefix = ip_network(subnet.subnet)
-            spans.append((prefix.version, int(prefix[0]), -int(prefix[-1]), subnet, network))
-    widest = None
-    for span in sorted(spans, key=lambda s: s[:3]):
-        if widest and widest[0] == span[0] and span[1] <= -widest[2]:
-            one, two = sorted((widest, span), key=lambda s: s[3].where)
-            message = (
-                f"subnet {two[3].subnet} of network {two[4].name} overlaps {one[3].subnet} of {one[4].name}"
-            )
-            label = (one[3].where, "the other one")
-            yield ManifestError(message, free_subnet(two[3].subnet, spans), two[3].where, label)
-        if not widest or widest[0] != span[0] or -span[2] > -widest[2]:
+            spans.append(Span(prefix.version, int(prefix[0]), int(prefix[-1]), subnet, network.name))
+    spans.sort(key=lambda s: (s.version, s.first, -s.last))
+    widest: Span | None = None
+    for number, span in enumerate(spans):
+        meets = widest and widest.version == span.version and span.first <= widest.last
+        if widest and meets:
+            one, two = sorted((widest, span), key=lambda s: s.subnet.where)
+            hint = free_subnet(two.subnet.subnet, spans) if number < MOST_HINTS else "choose another"
+            yield overlap(one, two, hint)
+        if not widest or not meets or span.last > widest.last:
             widest = span
 
 
-def free_subnet(text: str, spans: Sequence[tuple]) -> str:
+def overlap(one: Span, two: Span, hint: str) -> ManifestError:
+    mine, other = f"{two.subnet.subnet} of network {two.network}", f"{one.subnet.subnet} of {one.network}"
+    label = (one.subnet.where, "the other one")
+    return ManifestError(f"subnet {mine} overlaps {other}", hint, two.subnet.where, label)
+
+
+def free_subnet(text: str, spans: Sequence[Span]) -> str:
     """A hint with the next subnet of the same length that nothing in this run has."""
     prefix = ip_network(text)
-    size, limit = prefix.num_addresses, 1 << prefix.max_prefixlen
-    start = int(prefix[0])
+    size, start = prefix.num_addresses, int(prefix[0])
     for _ in range(256):
         start += size
-        if start + size > limit:
+        if start + size > 1 << prefix.max_prefixlen:
             break
-        if not any(s[0] == prefix.version and s[1] < start + size and start <= -s[2] for s in spans):
+        if not any(s.version == prefix.version and s.first < start + size and start <= s.last for s in spans):
             return f"{ip_network((start, prefix.prefixlen))} is free"
     return "choose another"
 
@@ -130,33 +145,36 @@ def equal_ports(wanted: Sequence[Publication]) -> Iterator[ManifestError]:
     for one in wanted:
         by_protocol[one.port.protocol].append(one)
     for protocol, group in sorted(by_protocol.items()):
-        for one, two in meetings(sorted(group, key=lambda p: (p.first, p.last, p.ip, p.port.where))):
-            yield clash(protocol, one, two, group)
+        ordered = sorted(group, key=lambda p: (p.first, p.last, p.ip, p.port.where))
+        for number, (one, two) in enumerate(meetings(ordered)):
+            hint = free_port(two, ordered) if number < MOST_HINTS else "choose another port"
+            yield clash(protocol, one, two, hint)
 
 
 def meetings(ordered: Sequence[Publication]) -> Iterator[tuple[Publication, Publication]]:
+    """Each publication with the first that it meets, in the order of the manifest."""
     active: list[Publication] = []
     for one in ordered:
         active = [other for other in active if other.last >= one.first]
-        yield from ((other, one) for other in active if one.meets(other))
-        active.append(one)
+        met = next((other for other in active if one.meets(other)), None)
+        if met:
+            yield (met, one) if met.port.where <= one.port.where else (one, met)
+        else:
+            active.append(one)
 
 
-def clash(protocol: str, one: Publication, two: Publication, group: Sequence[Publication]) -> ManifestError:
-    one, two = sorted((one, two), key=lambda p: p.port.where)
+def clash(protocol: str, one: Publication, two: Publication, hint: str) -> ManifestError:
     number = max(one.first, two.first)
     ip = f"{two.ip}:" if two.ip else ""
     label = (one.port.where, f"{one.owner} publishes it")
-    return ManifestError(
-        f"host port {ip}{number}/{protocol} is published twice", free_port(two, group), two.port.where, label
-    )
+    return ManifestError(f"host port {ip}{number}/{protocol} is published twice", hint, two.port.where, label)
 
 
-def free_port(port: Publication, group: Sequence[Publication]) -> str:
+def free_port(port: Publication, ordered: Sequence[Publication]) -> str:
     """A hint with the next host port, or range of as many, that nothing in this run has."""
     size = port.last - port.first
     first = port.last + 1
-    for other in sorted(group):
+    for other in ordered:
         if other.first <= first + size and first <= other.last:
             first = other.last + 1
     last = first + size

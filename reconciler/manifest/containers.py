@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from . import dotenv
 from .fields import HOST, IFNAME
 from .files import Inputs
+from .merge import NOTHING
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
-from .service import Container, Endpoint, Port, Service
-from .spec import ContainerSpec, EndpointSpec, PortSpec
+from .published import published
+from .service import Container, Endpoint, Service
+from .spec import ContainerSpec, EndpointSpec
 
 HOST_GATEWAY = "host-gateway"
 SYSCTL = re.compile(r"net(\.[A-Za-z0-9_/:@-]+)+")
@@ -54,7 +56,7 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
         container_name=record.container_name,
         network_mode=mode(record.network_mode),
         networks=ends,
-        ports=tuple(ports(written)),
+        ports=tuple(published(record.ports, places(written), f"{written.path}.ports")),
         expose=tuple(record.expose),
         hostname=record.hostname,
         domainname=record.domainname,
@@ -173,33 +175,9 @@ def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Itera
             )
 
 
-def ports(written: Written) -> Iterator[PortSpec]:
-    """Each once: of two that are equal in address, ports and protocol the second says nothing new."""
-    seen: set[tuple[Any, ...]] = set()
-    nodes = written.node.get("ports")
-    for index, port in enumerate(written.record.ports):
-        key = (port.host_ip, port.published, port.target, port.protocol)
-        if port.published and key in seen:
-            continue
-        seen.add(key)
-        spot = nodes.value[index].place if nodes else written.spot
-        yield port_spec(port, spot, f"{written.path}.ports[{index}]")
-
-
-def port_spec(port: Port, spot: Place, path: str) -> PortSpec:
-    return PortSpec(
-        target=port.target,
-        published=port.published,
-        host_ip=port.host_ip,
-        protocol=port.protocol,
-        mode=port.mode,
-        name=port.name,
-        host_if=port.host_if,
-        allow_from=tuple(port.allow_from),
-        rate=port.rate,
-        max_conns=port.max_conns,
-        where=where(spot, path),
-    )
+def places(written: Written) -> list[Place]:
+    """Where each entry of `ports` stands."""
+    return [node.place for node in (written.node.get("ports") or NOTHING).elements()]
 
 
 def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ..errors import ManifestError
 from .files import Found
 from .interpolate import interpolated
+from .library import Context, Library, context
 from .node import Mistakes, Node, Place, nearest
-from .project import Context, Library, assemble, borrowings, context
+from .project import assemble, borrowings
 from .section import Reading
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")

@@ -1,20 +1,13 @@
-"""PATHs in, Manifest out: find, parse, assemble, check; every mistake of the run is told at once."""
+"""PATHs in, Manifest out; what was validated before and has not changed since is not validated again."""
 
 import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 
-from ..errors import ManifestError, ManifestErrors
-from . import lockfile
-from .checks import semantic_mistakes
-from .files import STDIN, Inputs, find
-from .groups import grouped, reading, wanted
-from .node import Mistakes
-from .project import Library
-from .section import Reading, spec_of
+from . import cache
+from .files import STDIN, Inputs
 from .spec import Manifest
 
 
@@ -24,41 +17,26 @@ def load(
     environ: Mapping[str, str] = os.environ,
     projects: frozenset[str] | None = None,
     stdin: str | None = None,
+    folder: str = "",
 ) -> Manifest:
     """Everything that the PATHs describe; raises ManifestErrors with all mistakes.
 
     `paths` are files, directories or `-`, whose text is `stdin` or what the process is given.  `projects` are
-    the only ones wanted; None wants all.
+    the only ones wanted; None wants all.  `folder` is where validated manifests are kept for the next run; ""
+    keeps none.
     """
+    asked = cache.Asked(tuple(map(os.fspath, paths)), projects, environ)
+    kept = folder if STDIN not in asked.paths else ""
     with uncollected():
-        return loaded(paths, Inputs(environ, stdin), projects)
+        if kept and (known := cache.remembered(kept, asked)):
+            return known
+        from .assemble import assemble  # with pydantic, which costs more than all the rest of a plan
 
-
-def loaded(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[str] | None) -> Manifest:
-    library = Library(inputs)
-    groups = grouped(find(paths, inputs.mistakes), library)
-    if projects is not None:
-        groups = wanted(groups, projects, inputs.mistakes)
-    readings = {name: reading(group, library) for name, group in sorted(groups.items())}
-    read = [(spec_of(name, at), at) for name, at in readings.items()]
-    inputs.mistakes.extend(semantic_mistakes(read))
-    lock = locked(lockfile.beside(paths), inputs)
-    if inputs.mistakes:
-        raise ManifestErrors(once(inputs.mistakes))
-    return Manifest(
-        projects=tuple(spec for spec, _ in read),
-        root=root_of(paths),
-        lock=lock,
-        notes=tuple(notes(library, list(readings.values()))),
-        digest=digest(inputs, library),
-    )
-
-
-def locked(file: str, inputs: Inputs) -> lockfile.Lock:
-    text = inputs.read(file) if os.path.exists(file) else None
-    lock, mistakes = lockfile.parse(text or "", file)
-    inputs.mistakes.extend(mistakes)
-    return lock
+        inputs = Inputs(environ, stdin)
+        manifest = assemble(paths, inputs, projects)
+        if kept:
+            cache.remember(kept, asked, inputs.texts, manifest)
+        return manifest
 
 
 @contextmanager
@@ -71,35 +49,3 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def root_of(paths: Sequence[str | Path]) -> str:
-    """A directory that is named alone is the whole truth for its projects."""
-    alone = os.fspath(paths[0]) if len(paths) == 1 else ""
-    return os.path.abspath(alone) if alone and alone != STDIN and os.path.isdir(alone) else ""
-
-
-def once(mistakes: Mistakes) -> list[ManifestError]:
-    """By place, and without repetitions: a file that is included twice makes its mistakes once."""
-    unique = {(error.where, error.message): error for error in mistakes}
-    return sorted(unique.values(), key=lambda error: error.where or ("", 0, 0, ""))
-
-
-def notes(library: Library, readings: Sequence[Reading]) -> Iterator[str]:
-    """What users may want to know though it is no mistake."""
-    yield from dict.fromkeys(library.inputs.notes)
-    for name, place in sorted(library.blank.items()):
-        yield f"{place.file}:{place.line}:{place.column}: variable {name} is not set; blank is taken for it"
-    for key in sorted({key for at in readings for key in at.unused}):
-        yield f"{key}: accepted, not used"
-    yield from sorted({f"{key} {why}" for at in readings for key, why in at.idle.items()})
-
-
-def digest(inputs: Inputs, library: Library) -> str:
-    """Of every text that was read and every variable that was asked for."""
-    total = sha256()
-    for name, text in sorted(inputs.texts.items()):
-        total.update(f"{name}\0{len(text)}\0{text}".encode(errors="surrogatepass"))
-    for name, value in sorted(library.used.items()):
-        total.update(f"{name}\0{value}\0".encode(errors="surrogateescape"))
-    return total.hexdigest()

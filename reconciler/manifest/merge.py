@@ -64,6 +64,12 @@ def is_scalar(node: Node) -> bool:
     return not isinstance(node.value, dict | list)
 
 
+def without(node: Node, key: str) -> Node:
+    if node.get(key) is None:
+        return node
+    return Node({k: v for k, v in node.value.items() if k != key}, node.place, node.tag, node.keys)
+
+
 def without_resets(node: Node) -> Node:
     """What is left of `!reset` when nothing stands below it: nothing."""
     if type(node.value) is list and any(child.tag == "!reset" for child in node.value):

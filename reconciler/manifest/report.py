@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from unicodedata import combining, east_asian_width
 
@@ -13,7 +14,10 @@ WIDEST = 120  # columns of source that are shown; of a longer line the part arou
 LONGEST = 500  # characters of one line of a report
 LARGEST = 64 << 20
 
+BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # what ends a line for YAML
+
 Sources = Callable[[str], str]
+Lines = Callable[[str], list[str]]
 
 
 def from_disk(file: str) -> str:
@@ -29,21 +33,25 @@ def from_disk(file: str) -> str:
 
 def report(error: ManifestError, sources: Sources = from_disk) -> str:
     """The mistake, or all of them with an empty line between; `sources` gives a file's text by its name."""
-    if isinstance(error, ManifestErrors):
-        return "\n\n".join(report(one, sources) for one in error.errors)
-    lines = [f"error: {error.message}"]
+    lines = cache(lambda file: BREAK.split(sources(file)))
+    errors = error.errors if isinstance(error, ManifestErrors) else [error]
+    return "\n\n".join(told(one, lines) for one in errors)
+
+
+def told(error: ManifestError, lines: Lines) -> str:
+    said = [f"error: {error.message}"]
     if error.where:
-        lines += snippet(error.where, "-->", "^", "", sources)
+        said += snippet(error.where, ("-->", "^", ""), lines)
     if error.label:
-        lines += snippet(error.label[0], ":::", "-", error.label[1], sources)
-    lines += [f"  hint: {error.hint}"] if error.hint else []
-    return "\n".join(printable(line) for line in lines)
+        said += snippet(error.label[0], (":::", "-", f" {error.label[1]}"), lines)
+    said += [f"  hint: {error.hint}"] if error.hint else []
+    return "\n".join(printable(line) for line in said)
 
 
-def snippet(where: Where, arrow: str, mark: str, words: str, sources: Sources) -> list[str]:
+def snippet(where: Where, style: tuple[str, str, str], lines: Lines) -> list[str]:
     """The place and, where its text is at hand, the line with the token marked."""
-    note = f" {words}" if words else ""
-    source = sources(where.file).splitlines() if where.line else []
+    arrow, mark, note = style
+    source = lines(where.file) if where.line else []
     if not 0 < where.line <= len(source):
         return [f"  {arrow} {where}{note}"]
     line, column = window(source[where.line - 1], where.column - 1)

@@ -1,4 +1,4 @@
-"""The loop: listen, take a turn, rest as long as the turn took."""
+"""The loop: listen, take a turn, rest as long as the turn kept the processor busy."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ def loop(
         if any(ring.kind == STOP for ring in rings):
             return
         rings = (*rings, *ticking(due, ticks, clock()))
-        began = clock()
-        wish = clock() + max(turn(rings), 0.05)  # no wish makes this a busy loop
-        bell.rest(clock() - began)
+        began = time.process_time()
+        wish = max(turn(rings), 0.05) + clock()  # no wish makes this a busy loop
+        bell.rest(time.process_time() - began)
 
 
 def ticking(due: dict[str, float], ticks: Mapping[str, float], now: float) -> Iterator[Ring]:

@@ -16,11 +16,15 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own: timers of bridges, addresses that are being checked for duplicates.
-MOVING = re.compile(r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(tentative|optimistic) |\b(packets|bytes) \d+")
+# What moves on its own: timers of bridges, carriers that the kernel reports up to a second late, addresses being
+# checked for duplicates, and an anycast address for each subnet that it is a router in.
+MOVING = re.compile(
+    r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(packets|bytes) \d+"
+    r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
+)
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")
 # Forwarding is named in the plan and left on, since others may rely on it by now; the kernel itself changes the rest with
-# it (devinet_forward_change, and an anycast address for each subnet that it is a router in).
+# it (inet_forward_change).
 NAMED = ("ipv4/ip_forward", "/forwarding", "/accept_ra", "/accept_redirects")
 
 

@@ -92,7 +92,7 @@ def layers(module: Module) -> Iterator[str]:
     may = MAY.get(module.package)
     for node, name in imports(module):
         head, _, rest = name.partition(".")
-        if head == "reconciler" and may is not None and rest.split(".")[0] not in may | {module.package, ""}:
+        if head == "reconciler" and may is not None and rest.split(".")[0] not in may | {module.package, "", "__version__"}:
             yield module.at(node, f"imports {name}")
         if (
             head == "reconciler"

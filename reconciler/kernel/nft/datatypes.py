@@ -100,7 +100,8 @@ def link_name(raw: bytes) -> str:
 @cache
 def integer(size: int) -> Datatype:
     digits = re.compile(rf"0x[0-9a-f]{{{2 * size}}}")
-    return Datatype("integer", 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"))
+    name = f"@th,0,{8 * size}"  # the kernel keeps its width alone; this is read back as the same
+    return Datatype(name, 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"))
 
 
 DATATYPES = {

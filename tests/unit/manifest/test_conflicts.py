@@ -181,3 +181,9 @@ def test_ports_of_different_hosts_and_different_bindings(desk):
         f"networks: {{a: {{{opts % 1}}}, b: {{{opts % 2}}}}}\n"
         "services: {a: {networks: [a], ports: ['80:80']}, b: {networks: [b], ports: ['80:80']}}"
     )
+
+
+def test_a_thousand_conflicts_are_told_in_a_moment(desk):
+    services = "".join(f"  s{i}: {{ports: ['80:80'], networks: [wrong]}}\n" for i in range(1000))
+    networks = "".join(f"  n{i}: {{ipam: {{config: [{{subnet: 10.0.0.0/8}}]}}}}\n" for i in range(200))
+    assert len(desk.mistakes(f"networks:\n{networks}services:\n{services}")) >= 1199

@@ -87,6 +87,15 @@ def test_circles_over_files(desk):
     assert {"include" in e.message or "extends" in e.message for e in errors} == {True}
 
 
+def test_long_chains_are_refused_and_long_lists_are_not(desk):
+    chain = "".join(f"  s{i}: {{extends: s{i + 1}}}\n" for i in range(200))
+    errors = desk.mistakes(f"services:\n{chain}  s200: \n")
+    assert all("more than 64 services extend one another" in error.message for error in errors)
+    desk.write("base.yaml", "services: {base: {image: x}}")
+    many = "".join(f"  s{i}: {{extends: {{file: base.yaml, service: base}}}}\n" for i in range(300))
+    assert len(desk.project(f"services:\n{many}").containers) == 300
+
+
 def test_extends_in_one_file(desk):
     project = desk.project(
         "services:\n"

@@ -122,9 +122,28 @@ def test_long_syntax_refused(desk, entry, message):
     assert message in desk.only(f"services: {{web: {{ports: [{entry}]}}}}").message
 
 
-def test_what_is_equal_is_one_port(desk):
-    ports = desk.service("ports: ['8080:80', '8080:80/tcp', {target: 80, published: 8080}, '80', '80']").ports
-    assert [port.published for port in ports] == [(8080, 8080), None, None]
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (["8080:80", "8080:80/tcp", "0.0.0.0:8080:80"], [((8080, 8080), (80, 80))]),
+        (["80", "80"], [(None, (80, 80))]),
+        (["80", "80/udp"], [(None, (80, 80)), (None, (80, 80))]),
+        (["8000-8002:8000-8002", "8001:8001"], [((8000, 8002), (8000, 8002))]),
+        (
+            ["8001:8001", "8000-8002:8000-8002"],
+            [((8001, 8001),) * 2, ((8000, 8000),) * 2, ((8002, 8002),) * 2],
+        ),
+        (["8000-8001:80-81", "8001-8003:81-83"], [((8000, 8001), (80, 81)), ((8002, 8003), (82, 83))]),
+        (["8000-8009:80", "8000-8009:80"], [((8000, 8009), (80, 80))]),
+    ],
+)
+def test_what_is_said_twice_is_one_port(desk, entries, expected):
+    ports = desk.service(f"ports: {entries}").ports
+    assert [(port.published, port.target) for port in ports] == expected
+
+
+def test_one_host_port_for_two_targets_is_a_conflict(desk):
+    assert "published twice" in desk.only("services: {web: {ports: ['80:80', '80:81']}}").message
 
 
 def test_ports_know_their_place(desk):

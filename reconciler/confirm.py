@@ -1,0 +1,177 @@
+"""An apply that undoes itself unless somebody confirms it: the way back is held by a process of its own.
+
+It is started before anything is applied and belongs to no session, terminal or watcher.  Confirming is an
+answer on its socket, so that there is no moment in which both happen; when it cannot be reached, the way
+back is taken. """
+
+import json
+import os
+import signal
+import socket
+import syslog
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from . import standing
+from .core.plan import plan
+from .core.reconcile import settle
+from .core.resource import State
+from .errors import Refused
+from .kernel.lock import RUN, lock
+from .pipeline import Change, Host
+from .standing import SHARED
+from .tally import replaced
+
+SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
+CONFIRM, RELEASE = b"confirm", b"release"
+PATIENCE = 60.0  # seconds for the host's lock: an undo that is due waits for the apply that holds it
+ANSWER = 30.0  # seconds
+
+Then = Callable[[], None]
+
+
+def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) -> None:
+    """Fork the holder of the way back; it calls the first of `then` when confirmed, the second before an
+    undo."""
+    if ask(b"") is not None:
+        raise Refused("an apply waits for confirmation already", "--confirm it, or wait until it is undone")
+    Path(RUN).mkdir(mode=0o700, exist_ok=True)
+    Path(SOCKET).unlink(missing_ok=True)
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
+        door.bind(SOCKET)
+        door.listen()
+        if os.fork() == 0:
+            detached(door)
+            wait(door, deadline, lambda: undo(change, host), then)
+    tell("waiting", seconds=seconds, digest=change.manifest.digest)
+
+
+def detached(door: socket.socket) -> None:
+    """The grandchild goes on: without a terminal, a session, or any descriptor but its door's; the lock is one."""
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    kept = door.fileno()
+    void = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3):
+        os.dup2(void, fd)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 1 << 16)
+
+
+def wait(door: socket.socket, deadline: float, undone: Then, then: tuple[Then, Then]) -> None:
+    """The holder's whole life."""
+    code = 1
+    try:
+        answer = heard(door, deadline)
+        door.close()
+        if answer == CONFIRM:
+            then[0]()
+            tell("confirmed")
+        elif answer is None:
+            then[1]()
+            undone()
+            tell("undone", error="nobody confirmed it in time")
+        code = 0
+    except BaseException as error:
+        tell("failed", error=f"the undo failed: {error}")
+    finally:
+        with suppress(OSError):
+            os.unlink(SOCKET)
+        os._exit(code)
+
+
+def heard(door: socket.socket, deadline: float) -> bytes | None:
+    """What somebody said before the deadline."""
+    while (left := deadline - time.monotonic()) > 0:
+        door.settimeout(left)
+        with suppress(TimeoutError):
+            caller, _ = door.accept()
+            with caller, suppress(OSError):
+                caller.settimeout(1.0)
+                word = caller.recv(64)
+                caller.sendall(b"yes")
+                if word in (CONFIRM, RELEASE):
+                    return word
+    return None
+
+
+def undo(change: Change, host: Host) -> None:
+    """Back to what stood, in the projects that the apply was about; what others did meanwhile stays."""
+    with lock(PATIENCE):
+        host.forget()
+        now = host.observe([*change.desired.values(), *change.live.values()])
+        past = goal(change, now)
+        settle(plan(now, past), now, past, host)
+
+
+def goal(change: Change, now: State) -> State:
+    """What stood of these projects, and what stands of others now, with what they share."""
+    names = frozenset(project.name for project in change.manifest.projects)
+    owner, owned = standing.owners(change.live), standing.owners(now)
+    past = {key: r for key, r in change.live.items() if owner(r) in names | {SHARED} and not r.leftover}
+    others = dict(standing.of_others(now, names))
+    if others:
+        made = {key for key, r in change.desired.items() if r.noun == "route" and key not in change.live}
+        past |= {key: r for key, r in now.items() if owned(r) == SHARED and key not in made}
+    return {**others, **past}
+
+
+def ask(word: bytes) -> bytes | None:
+    """Say something to the holder; None where there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
+        door.settimeout(ANSWER)
+        try:
+            door.connect(SOCKET)
+            door.sendall(word or b"?")
+            return door.recv(64)
+        except OSError:
+            return None
+
+
+def confirm() -> None:
+    """Keep what was applied."""
+    if ask(CONFIRM) is None:
+        raise Refused("nothing waits for confirmation", last())
+
+
+def release() -> None:
+    """The apply has failed and is rolled back already."""
+    ask(RELEASE)
+
+
+def tell(state: str, **more: Any) -> None:
+    """In a file, and in the system's log."""
+    with suppress(OSError):
+        replaced(STATE, json.dumps({"state": state, "at": time.time(), **more}) + "\n")
+    syslog.openlog("reconcile", syslog.LOG_PID)
+    syslog.syslog(syslog.LOG_WARNING, f"apply --confirm-within: {state} {more.get('error', '')}".strip())
+
+
+def last() -> str:
+    """How the last one ended, in words."""
+    with suppress(OSError, ValueError, KeyError):
+        told = json.loads(Path(STATE).read_text())
+        at = time.strftime("%H:%M:%S", time.localtime(told["at"]))
+        return f"the last apply was {told['state']} at {at}" + f": {told['error']}" * ("error" in told)
+    return ""
+
+
+def waiting() -> str:
+    """A line for --status."""
+    with suppress(OSError, ValueError, KeyError):
+        told = json.loads(Path(STATE).read_text())
+        left = told["at"] + told.get("seconds", 0) - time.time()
+        if told["state"] == "waiting" and os.path.exists(SOCKET):
+            return f"NOT CONFIRMED: undone in {max(left, 0):.0f} s unless --confirm comes"
+        if told["state"] == "failed":
+            return told["error"]
+    return ""
+
+

@@ -1,0 +1,149 @@
+"""One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import cached_property, wraps
+from typing import TypeVar
+
+from ..core.resource import Resource
+from ..kinds.marks import GROUP, HOST, alias, owner
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Chain, Map, Table
+from ..kinds.sysctl import Sysctl
+from . import bulk, files, links, netns, nft, rtnl, sandbox
+
+T = TypeVar("T")
+
+
+def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
+    """A reading of one namespace that is made once a survey."""
+
+    @wraps(read)
+    def once(survey: "Survey", ns: str) -> T:
+        key = read.__name__, ns
+        if key not in survey.kept:
+            survey.kept[key] = read(survey, ns)
+        return survey.kept[key]
+
+    return once
+
+
+class Survey:
+    """Good until something is executed; whoever changes the machine takes a new one."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], object] = {}
+        self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        return netns.names()
+
+    @cached_property
+    def sandboxes(self) -> list[str]:
+        return [name for name in self.names if self.project(name)]
+
+    @remembered
+    def view(self, ns: str) -> sandbox.View:
+        with netns.kept():
+            if ns != HOST:
+                netns.enter(ns)
+            return sandbox.look(ns)
+
+    @remembered
+    def project(self, ns: str) -> str:
+        """Whose sandbox it is, by the alias of its lo; "" for somebody else's, or a second name of ours."""
+        try:
+            lo = self.view(ns).links.get(1)
+        except FileNotFoundError:  # gone since it was listed
+            return ""
+        project = owner(lo.alias) if lo else ""
+        return project if lo and lo.alias == alias(project, ns) else ""
+
+    def strangers(self, named: list[Resource]) -> set[str]:
+        """The names of wanted sandboxes that somebody else's namespaces have."""
+        wanted = (r.name for r in named if isinstance(r, Namespace))
+        return {name for name in wanted if netns.exists(name) and not self.project(name)}
+
+    @remembered
+    def box(self, name: str) -> list[Resource]:
+        """Everything of ours in one sandbox."""
+        view, outside = self.view(name), self.view(HOST).names
+        lo = Namespace(name=name, project=self.project(name), up=view.links[1].up)
+        pairs = [rtnl.veth_of(name, *pair, outside) for pair in self.pairs(name)]
+        ours = (seen for seen in view.links.values() if seen.group == GROUP)
+        stacked = filter(None, (links.link_of(name, seen, outside) for seen in ours))
+        return [lo, *pairs, *stacked, *view.addresses, *view.routes, *files.of(name)]
+
+    @remembered
+    def pairs(self, ns: str) -> list[tuple[rtnl.Seen, rtnl.Seen]]:
+        """The veths of a sandbox with their host ends; found by each other's index, whatever their names."""
+        found = []
+        for inner in self.view(ns).links.values():
+            outer = self.view(HOST).links.get(inner.number(rtnl.LINK)) if inner.kind == "veth" else None
+            mutual = outer and outer.group == GROUP and outer.number(rtnl.LINK) == inner.index
+            if mutual and self.joined(ns, inner, outer):
+                found.append((inner, outer))
+        return found
+
+    def joined(self, ns: str, inner: rtnl.Seen, outer: rtnl.Seen) -> bool:
+        """Indexes hold for one namespace: unless the alias tells, the kernel must: is it the host's."""
+        if outer.alias == alias(self.project(ns), ns, inner.name):
+            return True
+        with netns.kept() as home:
+            netns.enter(ns)
+            return inner.number(rtnl.NETNSID) == sandbox.number_of(home)
+
+    def hosts_own(self, *, strays: bool) -> Iterator[Resource]:
+        view = self.view(HOST)
+        homes = [pair for name in self.sandboxes for pair in self.pairs(name)] if strays else []
+        paired = {outer.index for _, outer in homes}
+        for seen in view.links.values():
+            if seen.group == GROUP and seen.kind == "bridge":
+                yield rtnl.bridge_of(seen)
+            elif seen.group == GROUP and (link := links.link_of(HOST, seen, view.names)):
+                yield link
+            elif seen.ours and strays and seen.index not in paired:
+                yield rtnl.stray_of(seen)
+        yield from self.tables
+        yield from view.addresses
+        yield from view.routes
+        yield from view.rules
+
+    @cached_property
+    def tables(self) -> list[Resource]:
+        """What our tunnels know of other hosts."""
+        view = self.view(HOST)
+        tunnels = [seen for seen in view.links.values() if seen.group == GROUP and seen.kind == "vxlan"]
+        return [table for seen in tunnels for table in bulk.read(view.links, seen)]
+
+    def firewall(self, named: list[Resource]) -> list[Resource]:
+        """Read again only when chains are asked about that were not asked about before."""
+        asked = frozenset(r for r in named if isinstance(r, Table | Map | Chain))
+        if self.ruleset is None or not asked <= self.ruleset[0]:
+            self.ruleset = asked, nft.read(None, asked)
+        return self.ruleset[1]
+
+    def settings(self, named: list[Resource], places: set[str]) -> Iterator[Sysctl]:
+        """The sysctls that are asked for: most come with the dump of their link, the rest is read on the
+        spot."""
+        spots: dict[str, list[Sysctl]] = defaultdict(list)
+        for r in named:
+            if isinstance(r, Sysctl) and r.ns in places:
+                if found := self.view(r.ns).setting(r):
+                    yield found
+                else:
+                    spots[r.ns].append(r)
+        with netns.kept() as home:
+            for ns, sysctls in spots.items():
+                netns.enter(ns) if ns != HOST else netns.back(home)
+                yield from filter(None, map(sandbox.read, sysctls))
+
+    def resources(self, named: list[Resource], places: frozenset[str] | None) -> Iterator[Resource]:
+        boxes = [name for name in self.names if (places is None or name in places) and self.project(name)]
+        for name in boxes:
+            yield from self.box(name)
+        if places is None or "" in places:
+            yield from self.hosts_own(strays=places is None)
+            yield from self.firewall(named)
+        yield from self.settings(named, {HOST, *boxes} if places is None or "" in places else set(boxes))

@@ -1,0 +1,112 @@
+"""Several hosts on one underlay: each a process with a network, a /run, a /var/lib and an /etc/netns of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.netns.lab import ROOT, Lab, Result
+from tests.netns.namespaces import entered
+from tests.netns.servers import Servers
+
+MACHINE = """
+mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && mount -t tmpfs netns /etc/netns
+ip link set lo up && echo ready && exec sleep infinity
+"""
+OUTSIDE = {4: "10.99.0.254", 6: "fd99::254"}
+
+
+class Machine(Lab):
+    """Host number `number` of a cluster; `ns` in all of Lab's methods is a sandbox of it, "" itself."""
+
+    def __init__(self, number: int, files: Path) -> None:
+        self.name, self.number = f"h{number}", number
+        self.underlay = {4: f"10.99.0.{number}", 6: f"fd99::{number}"}
+        self.files = files / self.name
+        self.outside = {}
+        self.servers = Servers()
+        self.start()
+
+    def start(self) -> None:
+        words = ["unshare", "-nm", "--propagation", "private", "sh", "-ec", MACHINE]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        assert self.process.stdout and self.process.stdout.readline() == "ready\n"
+        port = f"port{self.number}"
+        here = f"link add {port} type veth peer name uplink netns {self.process.pid}\nlink set {port} master ul up"
+        subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
+        self.ip(f"addr add {self.underlay[4]}/24 dev uplink\naddr add {self.underlay[6]}/64 dev uplink nodad\n"
+                "link set uplink up")  # fmt: skip
+        self.ip(f"route add default via {OUTSIDE[4]}")
+
+    def kill(self) -> None:
+        """The power goes: everything of it is gone at once."""
+        self.servers.close()
+        self.servers = Servers()
+        self.process.kill()
+        self.process.wait()
+        subprocess.run(["ip", "link", "del", f"port{self.number}"], check=False, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        self.kill()
+
+    def inside(self, ns: str) -> AbstractContextManager[None]:
+        at = f"root/run/netns/{ns}" if ns else "ns/net"
+        return opened(f"/proc/{self.process.pid}/{at}")
+
+    def reconcile(self, *arguments: object, **options: Any) -> Result:
+        enter = ["nsenter", "-t", str(self.process.pid), "-m", "-n", f"--wd={os.getcwd()}"]
+        words = [*enter, sys.executable, "-m", "reconciler", "--host", self.name, *map(str, arguments)]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        done = subprocess.run(words, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=60)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[None]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with entered(fd):
+            yield
+    finally:
+        os.close(fd)
+
+
+class Cluster:
+    """Hosts h1, h2 ... with one manifest; the test itself stands outside, on the underlay's bridge `ul`."""
+
+    def __init__(self, count: int, files: Path) -> None:
+        os.makedirs("/etc/netns", exist_ok=True)
+        lines = ["link set lo up", "link add ul type bridge mcast_snooping 0", "link set ul up"]
+        lines += [f"addr add {OUTSIDE[4]}/24 dev ul", f"addr add {OUTSIDE[6]}/64 dev ul nodad"]
+        subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
+        self.files = files
+        self.hosts = [Machine(number, files) for number in range(1, count + 1)]
+
+    def __getitem__(self, name: str) -> Machine:
+        return next(host for host in self.hosts if host.name == name)
+
+    def close(self) -> None:
+        for host in self.hosts:
+            host.close()
+
+    def manifest(self, text: str, name: str = "commit") -> Path:
+        """A folder with the manifest and its lock, as a checkout would have them."""
+        folder = self.files / name
+        folder.mkdir(exist_ok=True)
+        (folder / "t.yaml").write_text(text)
+        self.hosts[0].succeed(self.hosts[0].reconcile("--lock", folder))
+        return folder
+
+    def apply(self, text: str) -> Path:
+        folder = self.manifest(text)
+        for host in self.hosts:
+            host.succeed(host.reconcile("--apply", folder))
+        return folder
+
+
+def hosts(count: int = 3, family: int = 4) -> str:
+    pattern = {4: "10.99.0.{}", 6: "'fd99::{}'"}[family]
+    return "hosts: {" + ", ".join(f"h{n}: {{address: {pattern.format(n)}}}" for n in range(1, count + 1)) + "}"

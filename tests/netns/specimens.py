@@ -1,0 +1,275 @@
+"""Every kind with the values that its fields can have: what test_readback holds against the kernel."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core.resource import Resource, roles
+from reconciler.drivers.firewall import skeleton
+from reconciler.kernel.inet import ACTIONS, KINDS
+from reconciler.kernel.links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
+from reconciler.kernel.rtnl import SETTINGS
+from reconciler.kinds.address import Address
+from reconciler.kinds.file import File
+from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.marks import FILE_MARK, HOST
+from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.nft import Chain, Element, Map, Table
+from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
+from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from reconciler.kinds.route import Route
+from reconciler.kinds.rule import Rule
+from reconciler.kinds.sysctl import Forwarding, Sysctl
+
+TABLE = "reconciler-t"
+UPLINK = "uplink"  # a link of the host that is not ours
+CHANGES: dict[str, Any] = {"mtu": [1300], "up": [False]}
+WHOSE: dict[str, Any] = {"project": ["u"], "network": ["m.2_x-y"]}
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A value, what must stand before it, and other values that its fields take in place."""
+
+    value: Resource
+    needs: tuple[Resource, ...] = ()
+    changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    feature: str = ""  # of the kernel, where not every kernel has it
+
+    def __str__(self) -> str:
+        odd = [f"{f.name}={getattr(self.value, f.name)}" for f in self.odd()]
+        return " ".join((type(self.value).__name__, self.value.key, *odd)).replace(" ", "_")[:80]
+
+    def odd(self) -> Iterator[dataclasses.Field[Any]]:
+        """The fields that tell it from others of its key."""
+        names = set(roles(type(self.value)).names) - set(roles(type(self.value)).keys)
+        for one in dataclasses.fields(self.value):
+            if one.name in names and one.name not in ("rules", "content", "entries", "mac", "project"):
+                if getattr(self.value, one.name) not in (one.default, "", 0):
+                    yield one
+
+    def variants(self) -> Iterator[Resource]:
+        """One field changed at a time."""
+        for name, values in self.changes.items():
+            yield from (replace(self.value, **{name: value}) for value in values)
+
+
+BOX = Namespace(name="box", project="t")
+BRIDGE = Bridge(ns=HOST, name="br0", project="t", network="n", mac="02:00:00:00:00:01")
+OTHER = Bridge(ns=HOST, name="br1", project="t", network="o", mac="02:00:00:00:00:02", mtu=9000)
+ETH0 = Veth(ns="box", name="eth0", project="t", host_name="v0", mac="02:00:00:00:01:00", bridge="br0")
+ETH1 = Veth(ns="box", name="eth1", project="t", host_name="v1", mac="02:00:00:00:01:01", bridge="br1")
+PAIRS = (BOX, BRIDGE, OTHER, ETH0, ETH1)
+
+
+def address(ip: str, prefix: int, link: str = "eth0", ns: str = "box") -> Address:
+    return Address(ns=ns, link=link, ip=ip, prefix=prefix)
+
+
+def host_address(ip: str, prefix: int) -> Address:
+    return address(ip, prefix, "br0", HOST)
+
+
+LAN = (
+    *PAIRS,
+    address("10.7.0.2", 24),
+    address("10.7.0.3", 24),
+    address("10.8.0.2", 24, "eth1"),
+    address("fd07::2", 64),
+    address("fd07::3", 64),
+    address("fd08::2", 64, "eth1"),
+)
+
+
+def namespaces() -> Iterator[Specimen]:
+    yield Specimen(BOX, changes={"project": ["u"], "up": [False]})
+    yield Specimen(Namespace(name="n" * 63 + "-" + "c" * 63, project="p" * 63))
+    yield Specimen(Namespace(name="a.b_c-1", project="t.u", up=False), changes={"up": [True]})
+
+
+def bridges() -> Iterator[Specimen]:
+    yield Specimen(BRIDGE, changes={**WHOSE, "mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]})
+    yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
+    yield Specimen(replace(BRIDGE, name="a.dot"), changes=CHANGES)
+
+
+def veths() -> Iterator[Specimen]:
+    needs = (BOX, BRIDGE, OTHER)
+    yield Specimen(
+        ETH0,
+        needs,
+        {"project": ["u"], "mac": ["02:00:00:00:01:09"], "mtu": [1300, 9000], "bridge": ["br1", ""],
+         "hairpin": [False], "isolated": [True], "up": [False]},
+    )  # fmt: skip
+    yield Specimen(replace(ETH0, isolated=True, hairpin=False, mtu=1400), needs, {"isolated": [False]})
+    yield Specimen(replace(ETH0, bridge=""), needs, {**CHANGES, "bridge": ["br0"]})
+    yield Specimen(replace(ETH0, up=False), needs, {"up": [True]})
+    yield Specimen(replace(ETH0, name="v0"), needs, CHANGES)  # both ends may have the same name
+    yield Specimen(replace(ETH0, name="i" * 15, host_name="h" * 15), needs)
+    yield Specimen(ETH1, (*needs, ETH0), CHANGES)
+
+
+def stacked() -> Iterator[Specimen]:
+    common = {"project": "t", "network": "n", "parent": UPLINK}
+    mac = {"mac": ["02:00:00:00:02:09"]}
+    for mode in MACVLAN_MODES:
+        own = "" if mode == "passthru" else "02:00:00:00:02:00"
+        link = Macvlan(ns="box", name="eth0", mode=mode, mac=own, **common)
+        yield Specimen(link, (BOX,), {**CHANGES, **WHOSE, **(mac if own else {})}, "macvlan")
+    shim = Macvlan(ns=HOST, name="shim", mode="bridge", mac="02:00:00:00:02:01", mtu=1400, **common)
+    yield Specimen(shim, (), {**CHANGES, **WHOSE, **mac}, "macvlan")
+    for mode in IPVLAN_MODES:
+        link = Ipvlan(ns="box", name="eth0", mode=mode, **common)
+        others = {"mode": [m for m in IPVLAN_MODES if m != mode], "flag": list(IPVLAN_FLAGS)[1:]}
+        yield Specimen(link, (BOX,), {**CHANGES, **WHOSE, **others}, "ipvlan")
+    yield Specimen(Ipvlan(ns=HOST, name="shim", mode="l2", flag="vepa", **common), (), CHANGES, "ipvlan")
+    for tag in (1, 4094):
+        yield Specimen(Vlan(ns=HOST, name="up.1", parent=UPLINK, tag=tag), (), CHANGES, "vlan")
+    yield Specimen(Dummy(ns=HOST, name="dm-1", project="t", network="n"), (), {**CHANGES, **WHOSE}, "dummy")
+
+
+def tunnel(local: str, **more: Any) -> Vxlan:
+    common = {"ns": HOST, "name": "vx0", "project": "t", "network": "n", "bridge": "br0", "mtu": 1400}
+    return Vxlan(vni=4097, local=local, port=4789, **common, **more)
+
+
+def overlays() -> Iterator[Specimen]:
+    changes = {**WHOSE, **CHANGES, "bridge": ["br1"], "isolated": [True], "flood": [True]}
+    for local in ("198.51.100.1", "2001:db8:1::1"):
+        yield Specimen(tunnel(local), (BRIDGE, OTHER), changes, "vxlan")
+        yield Specimen(
+            tunnel(local, flood=True, isolated=True), (BRIDGE,), {"flood": [False], "isolated": [False]}, "vxlan"
+        )
+    entries = ("02:00:00:00:03:01 198.51.100.2", "02:00:00:00:03:02 198.51.100.3")
+    fewer = [entries[:1], (f"{NOBODY} 198.51.100.2", f"{NOBODY} 198.51.100.3", *entries), (entries[1],)]
+    needs = (BRIDGE, tunnel("198.51.100.1"))
+    fdb = Entries(link="vx0", bridge="br0", entries=entries)
+    yield Specimen(fdb, needs, {"entries": [*fewer, (entries[0].replace("100.2", "100.9"),)]}, "vxlan")
+    there = ("10.7.0.9 02:00:00:00:03:01", "fd07::9 02:00:00:00:03:01")
+    needs = (*needs, host_address("10.7.0.1", 24), host_address("fd07::1", 64))
+    changed = [there[:1], (there[0][:-1] + "5", there[1]), ("10.7.0.10 02:00:00:00:03:02", *there)]
+    yield Specimen(Neighbours(link="br0", entries=there), needs, {"entries": changed}, "vxlan")
+
+
+def addresses() -> Iterator[Specimen]:
+    for prefix in (1, 24, 31, 32):
+        yield Specimen(address("10.7.0.2", prefix), PAIRS)
+    for prefix in (1, 64, 127, 128):
+        yield Specimen(address("fd07::2", prefix), PAIRS)
+    for ip, prefix in (("10.7.0.1", 24), ("fd07::1", 64), ("::ffff:10.7.0.1", 128), ("fe80::1", 64)):
+        yield Specimen(host_address(ip, prefix), (BRIDGE,))
+    yield Specimen(address("169.254.7.7", 16), PAIRS)
+    yield Specimen(address("10.9.9.9", 32, "lo"), (BOX,))
+    yield Specimen(address("10.7.0.2", 24), (*PAIRS, address("10.7.0.3", 24)))  # the second of a subnet
+    yield Specimen(address("10.7.0.2", 24), (*PAIRS, address("10.7.0.2", 24, "eth1")))  # the same elsewhere
+
+
+def routes() -> Iterator[Specimen]:
+    gateways = {"via": ["10.7.0.9", ""], "src": ["10.7.0.3"]}
+    for table in ("main", "100", "70000"):
+        common = {"ns": "box", "table": table, "link": "eth0"}
+        four = Route(dst="0.0.0.0/0", via="10.7.0.1", src="10.7.0.2", **common)
+        yield Specimen(four, LAN, gateways)
+        yield Specimen(replace(four, dst="10.99.0.0/16", via="", src="", metric=5), LAN, {"via": ["10.7.0.1"]})
+        six = Route(dst="::/0", via="fd07::1", src="fd07::2", **common)
+        yield Specimen(six, LAN, {"via": ["fd07::9", "fe80::1", ""], "src": ["fd07::3"]})
+        yield Specimen(replace(six, dst="fd99::/48", via="", src="", metric=5), LAN, {"via": ["fd07::1"]})
+    moved = {"link": ["eth1"]}
+    yield Specimen(Route(ns="box", dst="10.9.0.0/16", link="eth0"), LAN, moved)
+    yield Specimen(Route(ns="box", dst="fd09::/64", link="eth0"), LAN, moved)
+    yield Specimen(Route(ns="box", dst="10.7.0.77/32", link="eth0"), LAN)
+    for kind in [kind for kind in KINDS if kind != "unicast"]:
+        others = {"kind": [other for other in KINDS if other not in (kind, "unicast")]}
+        for ns, dst in ((HOST, "10.99.0.0/16"), (HOST, "fd99::/48"), ("box", "::/0"), ("box", "0.0.0.0/0")):
+            yield Specimen(Route(ns=ns, dst=dst, kind=kind, table="1090", metric=7), (BOX,), others)
+        yield Specimen(Route(ns=HOST, dst="fd99::/48", kind=kind), (), others)
+
+
+def rules() -> Iterator[Specimen]:
+    """Nothing of a rule can be changed: test_readback replaces one by the next."""
+    for family in ("inet", "inet6"):
+        for action in ACTIONS:
+            more = {"lookup": {"table": "70000"}, "goto": {"target": 2000}}.get(action, {})
+            common = {"family": family, "priority": "1000", "action": action, **more}
+            yield Specimen(Rule(**common))
+            yield Specimen(Rule(mark=0x6D, mask=0xFF, **common))
+            yield Specimen(Rule(mark=0xFFFFFFFF, mask=0xFFFFFFFF, iif="lo", **common))
+        yield Specimen(Rule(family=family, priority="1001", action="lookup", table="254", iif="nosuch0"))
+
+
+def sysctls() -> Iterator[Specimen]:
+    needs, value = (BRIDGE, BOX, ETH0), {"value": ["0"]}
+    for ns, link in ((HOST, "br0"), ("box", "eth0")):
+        for family, name in SETTINGS:
+            path = f"net/{family}/conf/{link}/{name}"
+            yield Specimen(Sysctl(ns=ns, name=path, value="1", link=link), needs, value)
+    yield Specimen(Sysctl(ns="box", name="net/ipv4/conf/eth0/forwarding", value="1", link="eth0"), needs, value)
+    yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000"), needs, {"value": ["1 2"]})
+    yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_unprivileged_port_start", value="99"), needs, value)
+    for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+        yield Specimen(Forwarding(ns=HOST, name=name, value="1"), (), {"value": ["0"]})
+
+
+def files() -> Iterator[Specimen]:
+    content = [f"{FILE_MARK}\n127.0.0.1 localhost\n", f"{FILE_MARK}\n# ü\n" + "::1 x\n" * 9999]
+    for name in ("hosts", "resolv.conf"):
+        file = File(ns="box", path=f"/etc/netns/box/{name}", content=f"{FILE_MARK}\n")
+        yield Specimen(file, (BOX,), {"content": content})
+
+
+# Two of each part of a map's key or value.
+WORDS = {
+    "ifname": ("br-a", "eth0.100"),
+    "nf_proto": ("ipv4", "ipv6"),
+    "ipv4_addr": ("10.1.0.2", "198.51.100.7"),
+    "ipv6_addr": ("fd00:1::2", "2001:db8::7"),
+    "ether_addr": ("02:42:0a:01:00:02", "fe:00:00:00:00:00"),
+    "inet_proto": ("tcp", "sctp"),
+    "inet_service": ("8080", "65535"),
+    "mark": ("0x00000001", "0xffffffff"),
+    "iifname": ("br-a", "eth0.100"),
+    "@th,64,128": (f"0x{7:032x}", f"0x{2**128 - 1:032x}"),
+}
+RANGES = {
+    "ipv4_addr": ("10.1.0.0/24", "0.0.0.0/8", "255.255.255.0/24", "10.1.2.1-10.1.2.6"),
+    "ipv6_addr": ("fd00:1::/64", "2001:db8::/32"),
+    "inet_service": ("9000-9063", "1-2"),
+}
+
+
+def worded(kind: str, pick: int) -> str:
+    return " . ".join(WORDS[part][pick] for part in kind.split(" . "))
+
+
+def items(one: Map) -> Iterator[str]:
+    yield from (worded(one.type, pick) for pick in (0, 1))
+    *before, last = one.type.split(" . ")
+    for span in RANGES.get(last, ()) if one.interval else ():
+        yield " . ".join((*(WORDS[part][0] for part in before), span))
+
+
+def firewall() -> Iterator[Specimen]:
+    parts = list(skeleton(TABLE))
+    for table in [r for r in parts if isinstance(r, Table)]:
+        yield Specimen(table)
+        inside = [r for r in parts if isinstance(r, Map | Chain) and r.family == table.family]
+        maps = [r for r in inside if isinstance(r, Map)]
+        yield from (Specimen(one, (table,)) for one in maps)
+        for one in maps:
+            where = {"family": one.family, "table": TABLE, "map": one.name}
+            value, changed = (worded(one.data, pick) if one.data else "" for pick in (0, 1))
+            for item in items(one):
+                element = Element(item=item, value=value, **where)
+                yield Specimen(element, (table, one), {"value": [changed]} if one.data else {})
+        for chain in [r for r in inside if isinstance(r, Chain)]:
+            jumped = [r for r in inside if isinstance(r, Chain) and not r.hook and r != chain and chain.hook]
+            changes = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
+            yield Specimen(chain, (table, *maps, *jumped), changes)
+    yield Specimen(Table(family="inet", name=TABLE, root="/srv/a b/ü"))
+
+
+GROUPS = (
+    namespaces, bridges, veths, stacked, overlays, addresses, routes, rules, sysctls, files, firewall,
+)  # fmt: skip
+SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

@@ -1,0 +1,117 @@
+"""An apply that nobody confirms is undone, whatever dies meanwhile."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.netns.lab import ENVIRONMENT, command
+from tests.netns.samples import BROKEN, MORE, OTHER, WEB
+from tests.netns.watching import holds, watching
+
+STATE = Path("/run/reconciler/confirm.json")
+
+
+def until(condition, patience=20.0):
+    ends = time.monotonic() + patience
+    while not holds(condition):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def state() -> str:
+    return json.loads(STATE.read_text())["state"]
+
+
+def test_confirmed_it_stays(lab):
+    lab.apply(WEB)
+    assert "unless" in lab.apply(MORE, "--confirm-within", 3).err
+    assert "NOT CONFIRMED" in lab.reconcile("--status", lab.files / "t.yaml").out
+    lab.succeed(lab.reconcile("--confirm"))
+    until(lambda: state() == "confirmed")
+    time.sleep(3.2)
+    assert lab.planned(MORE) == []
+    assert lab.reconcile("--history", "-o", "json").json["revisions"][0]["number"] == 2
+
+
+def test_unconfirmed_it_is_undone_and_the_outcome_is_told(lab):
+    lab.apply(WEB)
+    lab.apply(MORE, "--confirm-within", 1)
+    assert "t-cache" in lab.namespaces()
+    until(lambda: state() == "undone")
+    assert lab.planned(WEB) == []
+    assert lab.namespaces() == ["t-db", "t-web"]
+    result = lab.reconcile("--confirm")
+    assert result.rc == 1 and "undone" in result.err
+    assert len(lab.reconcile("--history").out.splitlines()) == 1
+
+
+def test_the_first_apply_of_all_is_undone_to_nothing(lab):
+    lab.apply(WEB, "--confirm-within", 1)
+    until(lambda: state() == "undone")
+    assert lab.namespaces() == [] and "br-t-n" not in lab.links() and "reconciler" not in lab.rules()
+
+
+def test_what_others_did_meanwhile_stays(lab):
+    lab.apply(WEB, "--confirm-within", 3)
+    lab.apply(OTHER)
+    until(lambda: state() == "undone")
+    assert lab.namespaces() == ["o-db", "o-web"]
+    assert lab.planned(OTHER) == []
+    lab.serve("o-web", 80)
+    assert lab.ask("R", "198.51.100.1", 8081)
+
+
+def test_it_is_undone_when_session_and_applier_die(lab):
+    """As when the terminal hangs up and the whole session is killed, in the middle of the apply even."""
+    lab.apply(WEB)
+    many = "".join(f"  c{n}: {{networks: [n]}}\n" for n in range(40))
+    words = command("--apply", "--confirm-within", 1, lab.write(WEB + many))
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(words, env=ENVIRONMENT, start_new_session=True, **quiet)
+    until(lambda: "t-c0" in lab.namespaces())
+    os.killpg(process.pid, signal.SIGHUP)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    until(lambda: state() == "undone")
+    assert lab.planned(WEB) == []
+
+
+def test_one_that_fails_is_rolled_back_at_once_and_nothing_waits(lab):
+    lab.apply(WEB)
+    assert lab.try_apply(BROKEN, "--confirm-within", 30).rc == 1
+    assert lab.reconcile("--confirm").rc == 1
+    assert lab.planned(WEB) == []
+
+
+def test_a_second_one_is_refused_while_one_waits(lab):
+    lab.apply(WEB, "--confirm-within", 30)
+    assert lab.try_apply(MORE, "--confirm-within", 30).rc == 1
+    assert "t-cache" not in lab.namespaces()
+    lab.succeed(lab.reconcile("--confirm"))
+
+
+def test_the_watcher_does_not_apply_again_what_was_undone(lab):
+    lab.write(WEB, "m/t.yaml")
+    with watching(lab, lab.files / "m") as watcher:
+        watcher.settled()
+        lab.reconcile("--suspend")
+        lab.write(MORE, "m/t.yaml")
+        lab.succeed(lab.reconcile("--apply", "--confirm-within", 1, lab.files / "m"))
+        lab.reconcile("--resume")
+        until(lambda: state() == "undone")
+        watcher.settled()
+        assert lab.namespaces() == ["t-db", "t-web"]
+        assert "nobody confirmed" in watcher.log
+        lab.succeed(lab.reconcile("--apply", "--wait", 5, lab.files / "m"))
+        watcher.synced()
+        assert "t-cache" in lab.namespaces()
+
+
+@pytest.mark.parametrize("mode", ["--plan", "--destroy"])
+def test_it_goes_with_apply_alone(lab, mode):
+    assert lab.reconcile(mode, "--confirm-within", "5").rc == 64

@@ -1,0 +1,132 @@
+"""Law 7 on a real kernel: what is made reads back, what changes in place too, and what goes leaves nothing.
+
+A new kind is tested by being registered: it needs a specimen here, and so does every map and every action.
+"""
+
+import importlib
+import pkgutil
+import subprocess
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from reconciler import kinds
+from reconciler.core.plan import plan
+from reconciler.core.reconcile import apply, reconcile
+from reconciler.core.resource import Resource, State, roles, state
+from reconciler.kernel.capabilities import Missing
+from reconciler.kernel.linux import Linux
+from reconciler.kinds.file import File
+from reconciler.kinds.link import Link, Stray
+from reconciler.kinds.overlay import Entries
+from reconciler.kinds.rule import Rule
+from tests.netns.namespaces import throwaway_host
+from tests.netns.snapshot import differing, snapshot
+from tests.netns.specimens import SPECIMENS, UPLINK, Specimen
+
+UPLINK_SIDE = ("ip link set lo up", f"ip link add {UPLINK} type veth peer name lan", f"ip link set {UPLINK} up")
+# A link in general is none, and a stray is what others become.  A file's path says whose it is, and a tunnel whose
+# port its entries are.
+WITHOUT, STEADY = {Link, Stray}, {(File, "ns"), (Entries, "bridge")}
+
+
+@pytest.fixture(scope="module")
+def host(privileged: None) -> Iterator[None]:
+    """A host with one link of its own, which looks afterwards as it did before."""
+    with throwaway_host():
+        for line in UPLINK_SIDE:
+            run(line)
+        before = snapshot(run)
+        yield
+        become()
+        left = differing(before, snapshot(run))
+        assert set(left) <= {"sysctls"}, left  # these bear no mark and are never reset
+
+
+def run(command: str) -> str:
+    return subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout
+
+
+def live(named: State) -> State:
+    return Linux().observe(named.values())
+
+
+def become(*wanted: Resource) -> list[str]:
+    """Reconcile, look with a fresh reader, and tell the steps."""
+    desired = state(*wanted)
+    steps = reconcile(desired, Linux())
+    assert live(desired) == desired
+    return [f"{step.op} {step.resource.key}" for step in steps]
+
+
+def registered() -> set[type[Resource]]:
+    for module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        importlib.import_module(module.name)
+    return {kind for kind in heirs(Resource) if kind.__module__.startswith(f"{kinds.__name__}.")}
+
+
+def heirs(kind: type[Resource]) -> Iterable[type[Resource]]:
+    for heir in kind.__subclasses__():
+        yield heir
+        yield from heirs(heir)
+
+
+def test_every_kind_has_a_specimen():
+    assert registered() - {type(one.value) for one in SPECIMENS} == WITHOUT
+
+
+def test_every_field_that_changes_in_place_is_changed():
+    changed = {(type(one.value), name) for one in SPECIMENS for name in one.changes}
+    for kind in registered() - WITHOUT:
+        names = set(roles(kind).names) - set(roles(kind).keys) - fixed(kind)
+        assert {(kind, name) for name in names} - changed <= STEADY
+
+
+def fixed(kind: type[Resource]) -> set[str]:
+    """All of them, for a rule: the kernel changes none in place."""
+    tagged = {name for name, hint in annotations(kind) if "fixed" in getattr(hint, "__metadata__", ())}
+    return tagged | (set(roles(Rule).names) if kind is Rule else set())
+
+
+def annotations(kind: type[Resource]) -> Iterator[tuple[str, object]]:
+    for parent in kind.__mro__:
+        yield from getattr(parent, "__annotations__", {}).items()
+
+
+@pytest.mark.parametrize("specimen", SPECIMENS, ids=str)
+def test_reads_back(host: None, specimen: Specimen) -> None:
+    if lack := Missing().get(specimen.feature):
+        pytest.skip(lack)
+    value, needs = specimen.value, specimen.needs
+    become(*needs)
+    made, changes = become(*needs, value), [f"~ {value.key}"]
+    assert made == [f"+ {value.key}"] if value.marked else made in (changes, [])
+    for changed in specimen.variants():
+        become(*needs, changed)
+        assert become(*needs, value) == changes
+    assert become(*needs) == [f"- {value.key}"] * value.marked
+
+
+RULES = [one.value for one in SPECIMENS if isinstance(one.value, Rule)]
+
+
+@pytest.mark.parametrize(("old", "new"), list(zip(RULES, RULES[1:], strict=False)), ids=lambda rule: rule.action)
+def test_a_rule_is_replaced(host: None, old: Rule, new: Rule) -> None:
+    become(old)
+    become(new)
+    become(old, *([] if new.key == old.key else [new]))
+
+
+def test_everything_stands_at_once(host: None) -> None:
+    """Specimens that do not exclude each other, in one apply; and the other way round in the next."""
+    everything: dict[str, Resource] = {}
+    for one in SPECIMENS:
+        if one.feature or isinstance(one.value, Rule):
+            continue
+        for r in (*one.needs, one.value):
+            everything.setdefault(r.key, r)
+    kept = {key: r for key, r in everything.items() if not key.startswith(("route box", "address"))}
+    become(*kept.values())
+    assert reconcile(state(*kept.values()), Linux()) == ()
+    become()
+

@@ -1,0 +1,86 @@
+"""What was validated is remembered, and forgotten as soon as anything that it came from changes."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.manifest.cache import Asked, remembered
+from reconciler.manifest.frozen import freeze, thaw
+from reconciler.manifest.load import load
+
+TEXT = """
+name: shop
+networks: {front: {enable_ipv6: true, ipam: {config: [{subnet: 10.1.0.0/24, aux_addresses: {a: 10.1.0.9}}]}}}
+services:
+  web:
+    networks: {front: {aliases: [w], routes: []}}
+    ports: ["80", "8080:80", "9000-9010:9000-9010"]
+    extra_hosts: ["x:host-gateway"]
+    environment: {A: "${ANIMAL:-cat}"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "compose.yaml").write_text(TEXT)
+    return tmp_path
+
+
+def known(folder: Path, environ=None):
+    return remembered(str(folder / "kept"), Asked((str(folder / "in"),), None, environ or {}))
+
+
+def loaded(folder: Path, environ=None):
+    return load([folder / "in"], environ=environ or {}, folder=str(folder / "kept"))
+
+
+def test_a_manifest_survives_freezing():
+    manifest = load(["-"], stdin=TEXT, environ={})
+    assert thaw(freeze(manifest)) == manifest
+    assert thaw(freeze(manifest)).projects[0].containers[0].where.line == 5
+
+
+def test_what_is_no_revision_is_a_value_error():
+    for data in (b"", b"{}", b"[1]", b"[[[]],1,2,3,4]", freeze(load(["-"], stdin=TEXT))[:-9]):
+        with pytest.raises(ValueError):
+            thaw(data)
+
+
+def test_the_second_time_it_is_remembered(folder):
+    assert known(folder) is None
+    assert loaded(folder) == known(folder) == loaded(folder)
+
+
+@pytest.mark.parametrize("change", ["text", "override", "dotenv", "new file", "variable", "version"])
+def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
+    loaded(folder)
+    environ = {}
+    match change:
+        case "text":
+            (folder / "in/compose.yaml").write_text(TEXT.replace("8080", "8081"))
+        case "override":
+            (folder / "in/compose.override.yaml").write_text("services: {web: {hostname: w}}\n")
+        case "dotenv":
+            (folder / "in/.env").write_text("ANIMAL=dog\n")
+        case "new file":
+            (folder / "in/more.yaml").write_text("name: blog\ncontainers: {web: {}}\n")
+        case "variable":
+            environ = {"ANIMAL": "dog"}
+        case "version":
+            monkeypatch.setattr("reconciler.manifest.cache.__version__", "0")
+    assert known(folder, environ) is None
+
+
+def test_a_corrupt_entry_is_ignored(folder):
+    expected = loaded(folder)
+    for entry in (folder / "kept").iterdir():
+        entry.write_bytes(entry.read_bytes()[:-20])
+    assert loaded(folder) == expected
+
+
+def test_mistakes_are_never_remembered(folder):
+    (folder / "in/compose.yaml").write_text("services: {web: {nonsense: 1}}\n")
+    for _ in range(2):
+        with pytest.raises(Exception, match="nonsense"):
+            loaded(folder)

@@ -1,0 +1,36 @@
+"""What loading costs: no library of the kernel's, and time in proportion to the manifest."""
+
+import subprocess
+import sys
+import time
+
+from reconciler.manifest.load import load
+
+PROBE = """
+import sys
+from reconciler.manifest.load import load
+load(["-"], environ={}, stdin="services: {web: {ports: ['80']}}")
+loaded = {"pyroute2", "nftables", "watchdog", "asyncio"} & set(sys.modules)
+sys.exit(f"{loaded} imported" if loaded else 0)
+"""
+
+
+def test_nothing_of_the_kernels_is_imported():
+    subprocess.run([sys.executable, "-c", PROBE], check=True)
+
+
+def large(count):
+    lines = [
+        f"  w{i}: {{image: a, hostname: w{i}, networks: {{n: }}, ports: ['{i + 1024}:80']}}"
+        for i in range(count)
+    ]
+    return "name: big\nnetworks: {n: }\nservices:\n" + "\n".join(lines)
+
+
+def test_time_grows_with_the_manifest_and_no_faster():
+    spent = []
+    for count in (500, 2000):
+        start = time.process_time()
+        assert len(load(["-"], environ={}, stdin=large(count)).projects[0].containers) == count
+        spent.append(time.process_time() - start)
+    assert spent[1] < 8 * spent[0] + 0.05
