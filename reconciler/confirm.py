@@ -51,7 +51,8 @@ def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) ->
 
 
 def detached(door: socket.socket) -> None:
-    """The grandchild goes on: without a terminal, a session, or any descriptor but its door's; the lock is one."""
+    """The grandchild goes on: without a terminal, a session, or any descriptor but its door's; the lock is
+    one."""
     os.setsid()
     if os.fork():
         os._exit(0)

@@ -62,7 +62,8 @@ class Keeper:
         )  # projects, by their newest and by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
 
-    def turn(self) -> Outcome:
+    def turn(self) -> Outcome | None:
+        """One run of the line; None while somebody else applies."""
         self.learn()
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
@@ -71,6 +72,8 @@ class Keeper:
                 return replace(outcome, error=error or outcome.error)
             except HARMLESS as refused:
                 error = error or refused
+            except Locked:
+                return None
             except ReconcileError as failed:
                 return Outcome(error=failed)
         return Outcome(error=error)

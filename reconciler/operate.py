@@ -28,6 +28,7 @@ def watch(args: Arguments) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
     from .kernel.events import Events
     from .kernel.linux import Linux
+    from .kernel.relay import Relay
     from .watch.bell import STOP, Bell
     from .watch.files import Files
     from .watch.loop import loop
@@ -35,13 +36,14 @@ def watch(args: Arguments) -> int:
 
     paths, bell = given(args), Bell()
     with alone(), Events(lambda place, who: bell.ring("kernel", place, who)) as events:
-        files = Files(bell, [*paths, SUSPENDED])
-        watcher = Watcher(args, paths, Linux(args.host or ""), (files, events))
+        files, relay = Files(bell, [*paths, SUSPENDED]), Relay()
+        watcher = Watcher(args, paths, Linux(args.host or ""), (files, events, relay))
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: bell.ring(kind))
         bell.ring("start")
         loop(bell, watcher.turn, TICKS)
         notify(STOPPING=1)
+        relay.close()
         files.close()
     return 0
 

@@ -14,9 +14,10 @@ from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
+from .kinds.rule import Rule
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
-GUARDS = ("guard4", "guard6")
+MEMORIES = (Rule.at(HOST, "inet", "1094", ""), Rule.at(HOST, "inet6", "1094", ""))  # see drivers/policy.py
 
 
 def owners(live: State) -> Callable[[Any], str]:
@@ -74,7 +75,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
             for r in live.values()
             if isinstance(r, Vxlan) and r.project not in projects
         },
-        guarded=tuple(f"chain inet/{TABLE_PREFIX}{SHARED}/{guard}" in live for guard in GUARDS),
+        guarded=tuple(memory in live for memory in MEMORIES),
     )
 
 

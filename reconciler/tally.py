@@ -186,6 +186,8 @@ def in_words(watcher: dict[str, Any] | None) -> str:
         for h in watcher["drift"]["last"][-3:]
     ]
     lines += [f"fight over {f['key']}: put right {f['repairs']} times" for f in watcher["fights"]]
+    lines += [f"relaying {' '.join(watcher['relay']['ports'])}"] if watcher["relay"]["ports"] else []
+    lines += [f"not relayed: {row}" for row in watcher["relay"]["refused"]]
     if error := watcher["error"]:
         place = f"{error['file']}:{error['line']}: " if error["file"] else ""
         lines.append(f"last error: {place}{error['message']}")

@@ -13,27 +13,28 @@ from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Outcome
 from .kernel.lock import lock
+from .kernel.relay import published
 from .manifest.spec import Manifest
 from .notify import notify
 from .pipeline import Limits, compare, refuse
 from .tally import SUSPENDED, Tally, publish
 
 READS = {"start", "file", "asked", "sweep"}  # after these rings the files may say something new
-LOCK_PATIENCE = 10.0  # seconds; somebody's apply goes first
+BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # steps in the log, the rest is counted
 REMOVALS = "50%"  # what may go in one step without a person
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
 class Watcher:
-    """`sources` are what rings: the files, to be armed again, and the kernel's events, to be told of
-    sandboxes."""
+    """`around` it: the files, to be armed again, the kernel's events, to be told of sandboxes, and the
+    relay."""
 
-    def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, sources: tuple[Any, Any]):
+    def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, around: tuple[Any, Any, Any]):
         from .watch.pace import Pace
 
         self.args, self.paths = args, paths
-        self.files, self.events = sources
+        self.files, self.events, self.relay = around
         self.history, self.tally = History(args.state_dir), Tally()
         self.reader = Reader(args, paths, self.history)
         limits = Limits(removals=args.max_removals or REMOVALS, disruption=args.max_disruption)
@@ -42,7 +43,7 @@ class Watcher:
             self.reader,
             lambda manifest: compare(manifest, host, prune=not args.no_prune),
             lambda change: refuse(change, limits),
-            lambda: lock(LOCK_PATIENCE),
+            lock,
             lambda: self.history.last(paths),
         )
         self.keeper = Keeper(line, Pace)
@@ -63,8 +64,12 @@ class Watcher:
         else:
             self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
             outcome = self.keeper.turn()
+            if outcome is None:
+                return BUSY
             self.tally.add(outcome, trigger, who)
             self.tell(outcome, who)
+            if outcome.change:
+                self.relay.serve(published(outcome.change.desired))
         self.publish()
         return self.keeper.patience if self.tally.outcome.in_sync else min(self.keeper.patience, ERRONEOUS)
 
@@ -103,7 +108,7 @@ class Watcher:
 
     def publish(self) -> None:
         files = f"polled, since {self.files.polling}" if self.files.polling else "watched"
-        publish(self.tally, self.keeper, files=files, paths=self.paths)
+        publish(self.tally, self.keeper, files=files, paths=self.paths, relay=self.relay.told())
         state = (
             "in sync"
             if self.tally.outcome.in_sync

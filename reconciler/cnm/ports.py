@@ -49,7 +49,7 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
 def publish(wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts) -> Iterator[Port]:
     """Every port of every container; written ones first, so that random ones go around them."""
     pairs = [(spec, to, port) for spec, to in wanted for port in spec.ports]
-    chosen: set[tuple[str, int]] = {(x.protocol, x.port) for x in facts.listeners}
+    chosen: set[tuple[str, int]] = {(x.protocol, x.port) for x in facts.listeners if x.ip != LOOPBACK6}
     chosen |= {(c.protocol, p) for c in facts.claims for p in range(c.first, c.last + 1)}
     for _, to, port in pairs:
         if port.published and not is_choice(port):
@@ -132,6 +132,8 @@ def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
         label = f"project {claim.project} publishes it"
         by_wire[claim.family, claim.protocol].append(Holder(claim.first, claim.last, claim.ip, label))
     for protocol, ip, number_ in facts.listeners:
+        if ip == LOOPBACK6:  # never translated: whoever listens there, the watcher's relay mostly, keeps it
+            continue
         label = "a process of the host listens on it"
         for family in (4, 6) if ip == "::" else (6,) if ":" in ip else (4,):
             holder = Holder(number_, number_, "" if ip in ANY else ip, label)

@@ -16,7 +16,7 @@ OPS = {"+": "create", "~": "update", "-": "delete"}
 def line(step: Step) -> str:
     """A step with its cost and its place: the line of `-o wide` and of the log."""
     cost = f"   [{step.disruption}]" if step.disruption != "none" else ""
-    return f"{step}{cost}{place(step.resource)}"
+    return f"{step}{step.resource.detail if step.op == '+' else ''}{cost}{place(step.resource)}"
 
 
 def place(resource: Resource) -> str:

@@ -80,6 +80,11 @@ class Resource:
         return self.within
 
     @property
+    def detail(self) -> str:
+        """What a plan's line tells behind the key of something new."""
+        return ""
+
+    @property
     def order(self) -> tuple[int, str, int, Key]:
         return self.stage, self.place, self.rank, self.key
 

@@ -27,7 +27,9 @@ def lower(topology: Topology) -> Iterator[Resource]:
             yield from inet_elements(name, bridged, ports)
             yield from bridge_elements(name, bridged)
         elif used:
-            yield Table(family="inet", name=name, root=topology.root)  # the project's mark; it filters nothing
+            yield Table(
+                family="inet", name=name, root=topology.root
+            )  # the project's mark; it filters nothing
 
 
 def skeleton(name: str, root: str = "") -> Iterator[Resource]:

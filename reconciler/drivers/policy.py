@@ -55,12 +55,16 @@ def rules(family: str) -> Iterator[Resource]:
 
 
 def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
-    """Forwarding was off until we needed it: drop what would be forwarded and touches no link of ours."""
+    """Forwarding was off until we needed it: drop what would be forwarded and touches no link of ours.
+
+    The last rule does nothing: it remembers that, for the day on which somebody flushes nftables.
+    """
     if not families:
         return
     name = f"{TABLE_PREFIX}host"
     yield Table(family="inet", name=name)
     for family in families:
+        yield Rule(family=INET[family], priority=str(PRIORITY + 4), action="nop")
         ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
         yield Chain(
             family="inet",

@@ -104,9 +104,15 @@ class Element(Resource):
         """The connections that this published port carries; None for what publishes nothing."""
         if not self.map.startswith(PUBLISH):
             return None
-        *ip, protocol, port = self.item.split(" . ")
+        *ip, protocol, port = ["", *self.item.split(" . ")]
         first, _, last = port.partition("-")
+        if len(ip) > 2 or not protocol or not first.isdecimal():  # a map that somebody put into our table
+            return None
         return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
+
+    @property
+    def detail(self) -> str:
+        return f" : {self.value}" if self.value else ""
 
     @property
     def text(self) -> str:

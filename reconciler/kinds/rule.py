@@ -12,6 +12,7 @@ class Rule(Resource):
     packet."""
 
     noun, rank = "rule", 9
+    loss = "none"
     place = property(place)
 
     ns: Identity[str] = HOST

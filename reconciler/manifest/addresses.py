@@ -12,6 +12,7 @@ Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 Held = dict[str, tuple[Where, str]]  # address or MAC -> where, and what holds it
 Locate = Callable[..., Where]  # a container, and the steps to a value of it
+MOST_PROBES = 1024  # for a free address
 WITH_BRIDGE = ("bridge", "overlay")
 
 
@@ -83,13 +84,13 @@ def span(prefix: Prefix) -> str:
 
 def fixed(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
     if MAC.fullmatch(wish.text):
-        yield from taken(wish, plan.held)
+        yield from taken(wish, plan)
     elif wish.spec.replicas > 1:
         message = f"{wish.spec.replicas} replicas cannot share {wish.text}"
         yield ManifestError(message, "remove the address", wish.where)
     elif not plan.network.external:
         yield from misplaced(wish, plan)
-        yield from taken(wish, plan.held)
+        yield from taken(wish, plan)
 
 
 def misplaced(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
@@ -119,8 +120,23 @@ def edges(prefix: Prefix) -> tuple[Address, ...]:
     return (prefix[0], prefix[-1]) if prefix.version == 4 else (prefix[0],)
 
 
-def taken(wish: Wish, held: Held) -> Iterator[ManifestError]:
+def taken(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
+    held = plan.held
     if wish.text in held:
         where, holder = held[wish.text]
-        yield ManifestError(f"{wish.text} is taken: {holder}", "choose another", wish.where, (where, holder))
+        message = f"{wish.text} is taken: {holder}"
+        yield ManifestError(message, free_address(wish.text, plan), wish.where, (where, holder))
     held.setdefault(wish.text, (wish.where, f"{wish.spec.name} has it"))
+
+
+def free_address(text: str, plan: Plan) -> str:
+    """A hint with the next address of the subnet that nobody has asked for."""
+    ip = None if MAC.fullmatch(text) else ip_address(text)
+    home = next((prefix for prefix, _ in plan.prefixes if ip and ip in prefix), None)
+    for step in range(1, MOST_PROBES) if ip and home else ():
+        candidate = ip + step
+        if candidate not in home or candidate in edges(home):
+            break
+        if str(candidate) not in plan.held:
+            return f"{candidate} is free"
+    return "choose another"

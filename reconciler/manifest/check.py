@@ -1,12 +1,11 @@
 """Nodes through their models: what passes is typed, what fails is told in our words at its place."""
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from .compose_keys import INSIDE
-from .node import Mistakes, Node, Place, dotted, locate, nearest, raw
+from .node import Mistakes, Node, Place, dotted, followed, nearest, raw
 from .record import Record
 
 Steps = tuple[str | int, ...]
@@ -142,23 +141,10 @@ def described(value: Any) -> str:
 
 def spot(kind: str, node: Node, steps: Steps) -> Place:
     """An unknown key is shown at the key, anything else at the value."""
-    if kind == "extra_forbidden":
-        parent = descend(node, steps[:-1])
-        if parent and str(steps[-1]) in parent.keys:
-            return parent.keys[str(steps[-1])]
-    return locate(node, steps)
-
-
-def descend(node: Node, steps: Sequence[str | int]) -> Node | None:
-    for step in steps:
-        match node.value:
-            case dict() as children if step in children:
-                node = children[step]
-            case list() as children if isinstance(step, int) and step < len(children):
-                node = children[step]
-            case _:
-                return None
-    return node
+    nodes = followed(node, steps)
+    if kind == "extra_forbidden" and len(nodes) > len(steps):
+        return nodes[-2].keys.get(str(steps[-1]), nodes[-1].place)
+    return nodes[-1].place
 
 
 def model_at(model: type[Record], steps: Steps) -> type[Record]:

@@ -61,19 +61,23 @@ def dotted(steps: Iterable[str | int]) -> str:
     return text
 
 
-def locate(node: Node, steps: Sequence[str | int]) -> Place:
-    """Where a path leads, or as near to it as there are nodes."""
-    place = node.place
+def followed(node: Node, steps: Sequence[str | int]) -> list[Node]:
+    """The nodes along a path, from the first on, as far as there are any."""
+    nodes = [node]
     for step in steps:
-        match node.value:
+        match nodes[-1].value:
             case dict() as children if step in children:
-                node = children[step]
+                nodes.append(children[step])
             case list() as children if isinstance(step, int) and step < len(children):
-                node = children[step]
+                nodes.append(children[step])
             case _:
                 break
-        place = node.place
-    return place
+    return nodes
+
+
+def locate(node: Node, steps: Sequence[str | int]) -> Place:
+    """Where a path leads, or as near to it as there are nodes."""
+    return followed(node, steps)[-1].place
 
 
 class Mistakes(list[ManifestError]):

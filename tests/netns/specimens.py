@@ -105,7 +105,7 @@ def veths() -> Iterator[Specimen]:
     yield Specimen(replace(ETH0, isolated=True, hairpin=False, mtu=1400), needs, {"isolated": [False]})
     yield Specimen(replace(ETH0, bridge=""), needs, {**CHANGES, "bridge": ["br0"]})
     yield Specimen(replace(ETH0, up=False), needs, {"up": [True]})
-    yield Specimen(replace(ETH0, name="v0"), needs, CHANGES)  # both ends may have the same name
+    yield Specimen(replace(ETH0, name="w0", host_name="w0"), needs, CHANGES)  # both ends may have the same name
     yield Specimen(replace(ETH0, name="i" * 15, host_name="h" * 15), needs)
     yield Specimen(ETH1, (*needs, ETH0), CHANGES)
 
@@ -205,7 +205,7 @@ def sysctls() -> Iterator[Specimen]:
             path = f"net/{family}/conf/{link}/{name}"
             yield Specimen(Sysctl(ns=ns, name=path, value="1", link=link), needs, value)
     yield Specimen(Sysctl(ns="box", name="net/ipv4/conf/eth0/forwarding", value="1", link="eth0"), needs, value)
-    yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000"), needs, {"value": ["1 2"]})
+    yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000"), needs, {"value": ["3000 4000"]})
     yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_unprivileged_port_start", value="99"), needs, value)
     for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
         yield Specimen(Forwarding(ns=HOST, name=name, value="1"), (), {"value": ["0"]})
@@ -232,8 +232,8 @@ WORDS = {
     "@th,64,128": (f"0x{7:032x}", f"0x{2**128 - 1:032x}"),
 }
 RANGES = {
-    "ipv4_addr": ("10.1.0.0/24", "0.0.0.0/8", "255.255.255.0/24", "10.1.2.1-10.1.2.6"),
-    "ipv6_addr": ("fd00:1::/64", "2001:db8::/32"),
+    "ipv4_addr": ("10.3.0.0/24", "0.0.0.0/8", "255.255.255.0/24", "10.3.2.1-10.3.2.6"),
+    "ipv6_addr": ("fd00:3::/64", "2001:dba::/32"),
     "inet_service": ("9000-9063", "1-2"),
 }
 

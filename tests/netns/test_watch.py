@@ -13,7 +13,7 @@ from tests.netns.watching import watching
 
 def soon() -> float:
     """The promise for drift is one second, where others let us run."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return max(1.0, 1.5 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_git(lab, directory):
     with watching(lab, directory) as watcher:
         one = git(lab, "rev-parse", "--short=12", "HEAD")
         assert watcher.status["revision"]["applied"]["commit"] == one
-        watcher.settled()
+        watcher.settled(1.5)
         turns = watcher.status["last_run"]["turns"]
         git(lab, "status")
         time.sleep(0.6)
@@ -233,7 +233,7 @@ def test_drift_is_put_right_within_a_second(lab, directory, command):
 
 def test_the_log_says_what_differed_and_who_did_it(lab, directory):
     with watching(lab, directory) as watcher:
-        watcher.settled()
+        watcher.settled(1.5)
         lab.run("nft delete table inet reconciler-t")
         watcher.until(lambda: "put right" in watcher.log)
         assert "by nft[" in watcher.log and "table inet/reconciler-t" in watcher.log
@@ -293,7 +293,7 @@ def test_a_fight_is_recognised_slowed_down_and_told(lab, directory):
 
 def test_it_does_nothing_while_nothing_happens(lab, directory):
     with watching(lab, directory) as watcher:
-        watcher.quiet(1)
+        watcher.settled(1.5)
         turns = watcher.status["last_run"]["turns"]
         before = cpu(watcher.process.pid)
         time.sleep(3)
@@ -345,8 +345,8 @@ def test_somebody_elses_apply_is_not_kept_waiting_by_looks(lab, directory):
     other = lab.write(OTHER, "o.yaml")
     with watching(lab, directory) as watcher:
         for _ in range(5):
-            lab.succeed(lab.reconcile("--apply", other))
-            lab.succeed(lab.reconcile("--destroy", other))
+            lab.succeed(lab.reconcile("--apply", "--wait", 2, other))
+            lab.succeed(lab.reconcile("--destroy", "--wait", 2, other))
         assert watcher.status["in_sync"] and watcher.quiet(0.5) == 0
 
 

@@ -42,11 +42,11 @@ class Watcher:
     def synced(self) -> float:
         return self.until(lambda: self.status["in_sync"])
 
-    def settled(self) -> None:
-        """Wait until it has nothing more to answer."""
+    def settled(self, pause: float = 0.4) -> None:
+        """Wait until it has nothing more to answer.  Linux tells of a link's carrier up to a second late."""
         turns = -1
         while turns != (turns := self.status["last_run"]["turns"]):
-            time.sleep(0.4)
+            time.sleep(pause)
 
     def quiet(self, seconds: float = 1.0) -> int:
         """How many applies it makes while nothing happens."""

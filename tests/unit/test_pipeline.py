@@ -75,6 +75,16 @@ def test_no_router_guard_where_the_host_forwarded_already():
     assert "table inet/reconciler-host" not in tables(host)
 
 
+def test_the_router_guard_outlives_a_flush_of_nftables():
+    host = FakeHost()
+    run(host, shop(1))
+    host.known = Facts(forwarding=(True, True))
+    for table in ("inet/reconciler-host", "inet/reconciler-shop", "bridge/reconciler-shop"):
+        host.lose(f"table {table}")
+    run(host, shop(1))
+    assert "table inet/reconciler-host" in tables(host)
+
+
 def test_two_projects_never_get_one_subnet_or_one_port():
     host = FakeHost()
     run(host, shop(1))

@@ -13,12 +13,7 @@ MAKING = ["reconciler.service", "reconciler-apply.service"]  # those that make s
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 # Each gives the unit a mount namespace of its own, and its sandboxes are then seen by nobody else; or takes away
 # what making one needs.  Measured with systemd 252 and 257.
-BREAKING = """
-PrivateMounts PrivateTmp PrivateDevices PrivateUsers PrivateNetwork PrivateIPC ProtectSystem ProtectHome
-ProtectControlGroups ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectProc ProcSubset ReadOnlyPaths
-ReadWritePaths InaccessiblePaths ExecPaths NoExecPaths TemporaryFileSystem BindPaths BindReadOnlyPaths RootDirectory
-RootImage MountFlags MountAPIVFS DynamicUser NetworkNamespacePath MountImages ExtensionImages
-""".split()
+BREAKING = ["PrivateMounts", "PrivateTmp", "PrivateDevices", "PrivateUsers", "PrivateNetwork", "PrivateIPC", "ProtectSystem", "ProtectHome", "ProtectControlGroups", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectProc", "ProcSubset", "ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "RootDirectory", "RootImage", "MountFlags", "MountAPIVFS", "DynamicUser", "NetworkNamespacePath", "MountImages", "ExtensionImages"]
 analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
 

@@ -34,6 +34,8 @@ def test_one_address_twice(desk):
     error = desk.only(fixed(a="10.1.0.10", b="10.1.0.10"))
     assert "10.1.0.10 is taken: a has it" in error.message
     assert (error.where.line, error.label[0].line) == (4, 3)
+    assert error.hint == "10.1.0.11 is free"
+    assert desk.only(fixed(a="10.1.0.254", b="10.1.0.254")).hint == "choose another"
 
 
 def test_a_fixed_address_needs_a_written_subnet(desk):
