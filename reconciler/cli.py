@@ -95,23 +95,33 @@ def version() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; never a traceback, always an exit code of CONTRACT's table."""
+    args = argparse.Namespace(output="text", stdin="")
     try:
         args = arguments(sys.argv[1:] if argv is None else argv)
         return run(args)
-    except SystemExit as stop:  # argparse's own: --help is 0, a wrong option 2, which sysexits calls 64
-        return 64 if stop.code == 2 else int(stop.code or 0)
+    except SystemExit as stop:
+        return stopped(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
     except ReconcileError as error:
-        complain(error, as_json="json" in (argv or sys.argv))
+        print(complaint(error, args), file=sys.stderr)
         return error.exit_code
+
+
+def stopped(stop: SystemExit) -> int:
+    """argparse's own stops: --help is 0, a wrong option 2, which sysexits calls 64; or a last word."""
+    if isinstance(stop.code, str):
+        print(stop.code, file=sys.stderr)
+        return 1
+    return 64 if stop.code == 2 else int(stop.code or 0)
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args = parser().parse_args(argv)
+    args.stdin = piped() if "-" in args.paths else ""
     first = args.paths[0] if args.paths else ""
     if first in MODES and not os.path.exists(first):
         raise UsageError(f"`{first}` is no file", f"the mode is written --{first}")
@@ -121,6 +131,13 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     if args.confirm_within and args.mode != "apply":
         raise UsageError("--confirm-within goes with --apply")
     return args
+
+
+def piped() -> str:
+    """Standard input, kept since a mistake is shown with its line."""
+    from .manifest.files import MAX_BYTES, STDIN, decoded
+
+    return decoded(STDIN, sys.stdin.buffer.read(MAX_BYTES + 1))
 
 
 def implied(args: argparse.Namespace) -> str:
@@ -150,34 +167,22 @@ def run(args: argparse.Namespace) -> int:
     return actions[args.mode](args)
 
 
-def complain(error: ReconcileError, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"errors": [error_json(e) for e in each(error)]}, indent=2), file=sys.stderr)
-        return
-    for one in each(error):
-        print(told(one), file=sys.stderr)
+def complaint(error: ReconcileError, args: argparse.Namespace) -> str:
+    """All mistakes of the manifests with their source lines; any other error in its own words."""
+    if args.output == "json":
+        return json.dumps({"errors": [error_json(one) for one in each(error)]}, indent=2)
+    if not isinstance(error, ManifestError):
+        return f"error: {error}"
+    from .manifest import report
+
+    return report.report(error, lambda file: args.stdin if file == "-" else report.from_disk(file))
 
 
 def each(error: ReconcileError) -> list[ReconcileError]:
     return list(error.errors) if isinstance(error, ManifestErrors) else [error]
 
 
-def told(error: ReconcileError) -> str:
-    if isinstance(error, ManifestError):
-        from .manifest.report import report
-
-        return report(error)
-    return f"error: {error}"
-
-
 def error_json(error: ReconcileError) -> dict[str, Any]:
-    where = error.where
-    return {
-        "message": error.message,
-        "hint": error.hint,
-        "exit_code": error.exit_code,
-        "file": where.file if where else None,
-        "line": where.line if where else None,
-        "column": where.column if where else None,
-        "path": where.path if where else None,
-    }
+    from .manifest.report import as_json
+
+    return {**as_json(error), "exit_code": error.exit_code}

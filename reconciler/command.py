@@ -37,7 +37,8 @@ def read(args: Arguments) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from .manifest.load import load
 
-    manifest = load(args.paths or [DEFAULT_PATH], projects=frozenset(args.project) or None, folder=CACHE)
+    projects = frozenset(args.project) or None
+    manifest = load(args.paths or [DEFAULT_PATH], projects=projects, stdin=args.stdin, folder=CACHE)
     for unused in manifest.notes if args.verbose else ():
         note(args, unused)
     return manifest
@@ -88,6 +89,8 @@ def plan_json(change: Change) -> dict[str, Any]:
 
 
 def print_plan(args: Arguments, change: Change) -> None:
+    if args.quiet:
+        return
     match args.output:
         case "json":
             print(json.dumps(plan_json(change), indent=1))
@@ -154,8 +157,8 @@ def destroy(args: Arguments) -> int:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
     with lock(args.wait), linux(args) as host:
         change = compare(wanted, host)
-        carry_out(args, change, host)
         left = forwarding_left(change, host.facts())
+        carry_out(args, change, host)
     if left:
         note(args, f"left as it is: {', '.join(left)}")
     return 0
@@ -170,9 +173,9 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 
 def status(args: Arguments) -> int:
+    from .confirm import waiting
     from .kernel.linux import Linux
     from .standing import roots
-    from .confirm import waiting
     from .tally import in_words, running
 
     watcher = running()
@@ -219,7 +222,7 @@ def project_row(name: str, root: str, live: State) -> dict[str, Any]:
 def validate(args: Arguments) -> int:
     manifest = read(args)
     for name in host_names(manifest) or [""]:
-        topology, _ = decide(manifest, Facts(name=name))
+        topology, _ = decide(manifest, Facts(known=False, name=name))
     say(
         args,
         f"valid: {len(topology.projects)} projects, {len(topology.networks)} networks, "
@@ -238,7 +241,7 @@ def lock_addresses(args: Arguments) -> int:
 
     manifest = read(args)
     name = next(iter(host_names(manifest)), "")
-    topology, _ = decide(manifest, Facts(name=name))
+    topology, _ = decide(manifest, Facts(known=False, name=name))
     file, wanted = lockfile.beside(args.paths or [DEFAULT_PATH]), dict(topology.lock)
     new, gone = wanted.items() - manifest.lock.items(), manifest.lock.keys() - wanted.keys()
     counts = f"{len(wanted)} lines, {len(new)} new or changed, {len(gone)} removed"

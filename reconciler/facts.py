@@ -76,9 +76,10 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Empty for `--validate` and for the plan of another host; the second half is what our own live state
+    """Unknown and empty for `--validate` and for the plan of another host; the second half is what our own live state
     tells."""
 
+    known: bool = True
     name: str = ""
     machine: str = ""  # /etc/machine-id
     routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours

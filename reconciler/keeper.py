@@ -3,7 +3,7 @@ alone for now.
 
 Every turn is the whole line again.  The newest revision is compared first, and what stands already needs no
 permission: a person's own apply is never undone.  Where the newest cannot be had, the last good one is kept
-healed. """
+healed."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,9 +14,18 @@ from typing import Any
 from . import standing
 from .core.plan import plan
 from .core.resource import Key
-from .errors import Foreign, KernelError, ManifestError, NotConverged, ReconcileError, Refused, Unsupported
+from .errors import (
+    Foreign,
+    KernelError,
+    Locked,
+    ManifestError,
+    NotConverged,
+    ReconcileError,
+    Refused,
+    Unsupported,
+)
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, enact
+from .pipeline import Change, Host, again, enact
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
@@ -61,10 +70,13 @@ class Keeper:
             pace(),
         )  # projects, by their newest and by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
+        self.known: Change | None = None  # what was in sync when it was last looked at
+        self.places: frozenset[str] | None = None
 
-    def turn(self) -> Outcome | None:
-        """One run of the line; None while somebody else applies."""
+    def turn(self, places: frozenset[str] | None = None) -> Outcome | None:
+        """One run of the line; None while somebody else applies.  With `places`, only these have changed."""
         self.learn()
+        self.places = None if self.failing.held() or self.stuck.held() or self.fights.held() else places
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
             try:
@@ -103,12 +115,14 @@ class Keeper:
         change = self.look(manifest)
         if not change.todo:
             self.accept(manifest)
+            self.known = change
             return Outcome(change)
         drift = self.good is not None and manifest.digest == self.good.digest
         with self.line.lock():
             change = without(self.look(self.mixture(manifest)), self.spared())
             self.line.refuse(change)
             began = time.monotonic()
+            self.known = None
             self.enact(change)
         if drift:
             self.count(change)
@@ -117,7 +131,11 @@ class Keeper:
         return Outcome(change, drift and bool(change.todo), time.monotonic() - began, self.refused)
 
     def look(self, manifest: Manifest) -> Change:
+        """Read again what may have changed, and all where that cannot be told."""
         self.line.host.forget()
+        if self.places is not None and self.known and self.known.manifest.digest == manifest.digest:
+            if change := again(self.known, self.line.host, self.places):
+                return change
         return self.line.compare(manifest)
 
     def accept(self, manifest: Manifest) -> None:

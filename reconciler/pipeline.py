@@ -72,10 +72,10 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, standing.know(host.facts(), ours, names))
     refuse_stale(manifest, topology)
-    live = host.observe(wanted.values())
+    live = host.observe([*wanted.values(), *standing.parting(ours, wanted)])
     desired = {**standing.of_others(live, names), **wanted}
     if not prune:
-        desired = {**live, **desired}
+        desired = {**standing.kept(live), **desired}
     return Change(manifest, topology, live, desired, plan(live, desired))
 
 
@@ -95,13 +95,26 @@ class Elsewhere:
     name: str
 
     def facts(self) -> Facts:
-        return Facts(name=self.name)
+        return Facts(known=False, name=self.name)
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         return {}
 
     def execute(self, batch: Sequence[Step]) -> None:
         raise Refused(f"{self.name} is another host", "apply it there")
+
+
+def again(known: Change, host: Host, places: frozenset[str]) -> Change | None:
+    """The comparison that was made before, with only these places read again; None where others moved
+    there."""
+    named = [r for r in known.desired.values() if r.place in places]
+    part = host.observe(named, places)
+    names = frozenset(project.name for project in known.manifest.projects)
+    before = standing.of_others(known.live, names)
+    if standing.of_others(part, names) != {key: r for key, r in before.items() if r.place in places}:
+        return None
+    live = {**{key: r for key, r in known.live.items() if r.place not in places}, **part}
+    return replace(known, live=live, todo=plan(live, known.desired))
 
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:
@@ -113,7 +126,7 @@ def skeletons(manifest: Manifest) -> Iterator[Resource]:
 
 def whole_truth(manifest: Manifest, live: State) -> Manifest:
     """A directory speaks for the projects last applied from it too: what left it is pruned."""
-    if not manifest.root:
+    if not manifest.root or manifest.partial:
         return manifest
     named = {project.name for project in manifest.projects}
     left = [

@@ -15,6 +15,7 @@ from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
 from .kinds.rule import Rule
+from .kinds.sysctl import Sysctl, usual
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 MEMORIES = (Rule.at(HOST, "inet", "1094", ""), Rule.at(HOST, "inet6", "1094", ""))  # see drivers/policy.py
@@ -48,13 +49,25 @@ def roots(live: State) -> dict[str, str]:
     }
 
 
+def parting(live: State, wanted: State) -> Iterator[Sysctl]:
+    """The settings of links that go: rolling back restores what was read."""
+    for key, r in live.items():
+        if isinstance(r, Link) and key not in wanted:
+            yield from usual(r)
+
+
+def kept(live: State) -> State:
+    """What may stay although nobody declares it; half a veth pair may vanish by itself."""
+    return {key: r for key, r in live.items() if not r.leftover}
+
+
 def of_others(live: State, projects: frozenset[str]) -> State:
     """What belongs to projects that this run is not about: it stays as it is."""
     owner = owners(live)
     mine = projects | {SHARED}
     if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine:
         return {}
-    return {key: r for key, r in live.items() if owner(r) not in mine}
+    return {key: r for key, r in kept(live).items() if owner(r) not in mine}
 
 
 def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:

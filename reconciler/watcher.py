@@ -21,8 +21,9 @@ from .tally import SUSPENDED, Tally, publish
 
 READS = {"start", "file", "asked", "sweep"}  # after these rings the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
-LISTED = 20  # steps in the log, the rest is counted
+LISTED = 20  # lines of a plan in the log, the rest is counted
 REMOVALS = "50%"  # what may go in one step without a person
+FEW = 50  # places; beyond them reading everything is cheaper
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
@@ -63,7 +64,7 @@ class Watcher:
             self.complain("suspended: nothing is applied until --resume")
         else:
             self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
-            outcome = self.keeper.turn()
+            outcome = self.keeper.turn(places(rings))
             if outcome is None:
                 return BUSY
             self.tally.add(outcome, trigger, who)
@@ -82,8 +83,8 @@ class Watcher:
             self.note(
                 f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(change.todo)}{by}"
             )
-            few = len(change.todo) <= LISTED
-            for row in map(render.line, change.todo) if few else render.summarised(change.todo):
+            rows = list(render.summarised(change.todo))
+            for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
                 self.note(f"  {row}")
             self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
         self.remember(outcome)
@@ -155,6 +156,15 @@ class Reader:
             return load(self.paths, projects=frozenset(self.args.project) or None)
         except ReconcileError as error:
             return error
+
+
+def places(rings: Sequence[Any]) -> frozenset[str] | None:
+    """Where the kernel says that something changed; None where that is everywhere, or not the kernel's to
+    say."""
+    found = frozenset(
+        ring.place if ring.kind == "kernel" else None for ring in rings if ring.kind != "beat"
+    )
+    return None if None in found or not 0 < len(found) <= FEW else found
 
 
 def cause(rings: Sequence[Any]) -> str:

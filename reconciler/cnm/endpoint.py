@@ -147,7 +147,7 @@ def endpoints(
                 addresses=(*mine, *extra),
                 gateways=tuple(gateways(network, end, mine, leading)),
                 routes=end.routes,
-                sysctls=end.driver_opts,
+                sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 host_access=any(address == "host-gateway" for _, address in member.spec.extra_hosts),
                 where=end.where,
             ),

@@ -58,8 +58,8 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
             subnets = [ip_network(subnet.cidr) for subnet in network.subnets]
             taken.networks.extend(subnets)
             taken.shared.extend(subnets)
-    outside = [external(project, spec, done, facts) for project, spec in wanted if spec.external]
-    return [*done.values(), *outside]
+    outside = (external(project, spec, done, facts) for project, spec in wanted if spec.external)
+    return [*done.values(), *filter(None, outside)]
 
 
 def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
@@ -196,12 +196,17 @@ def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ..
     )
 
 
-def external(project: ProjectSpec, spec: NetworkSpec, done: dict[str, Network], facts: Facts) -> Network:
-    """A network that must exist already: of another project in this run, or in the kernel."""
+def external(project: ProjectSpec, spec: NetworkSpec, done: dict[str, Network], facts: Facts) -> Network | None:
+    """A network that must exist already: of another project in this run, or in the kernel.
+
+    None where nothing is known of the host: then it may well be there.
+    """
     name = full_name(project, spec)
     if name in done:
         return replace(done[name], project=project.name, key=spec.name, standing=True)
     standing = facts.networks.get(name)
+    if standing is None and not facts.known:
+        return None
     if standing is None:
         known = ", ".join(sorted({*facts.networks, *done})) or "none"
         raise ManifestError(

@@ -33,6 +33,10 @@ def switch(network: Network) -> Iterator[Resource]:
         origin=origin,
     )
     yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
+    # rp_filter, on in many hosts, asks with the mark of the packet: see `admit` in firewall_rules.py.
+    yield Sysctl(
+        ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="1", link=name, origin=origin
+    )
     if not network.spec.internal:
         # Lets 127.0.0.1:PORT be DNATed to a container; the firewall's raw chain guards it (CVE-2020-8558).
         yield Sysctl(
@@ -73,7 +77,9 @@ def addressing(endpoint: Endpoint, origin: Origin) -> Iterator[Resource]:
             ns=ns, dst=DEFAULTS[6 if ":" in source else 4], link=name, via=gateway, src=source, origin=origin
         )
     for prefix_, gateway in endpoint.routes:
-        yield Route(ns=ns, dst=prefix_, link=name, via=gateway, origin=origin)
+        # With a source, since Linux drops every IPv4 route of a link with its last address.
+        source = next(iter(endpoint.of_family(6 if ":" in gateway else 4)), "")
+        yield Route(ns=ns, dst=prefix_, link=name, via=gateway, src=source, origin=origin)
     for setting, value in sorted(endpoint.sysctls.items()):
         yield Sysctl(ns=ns, name=setting, value=value, link=name, origin=origin)
 

@@ -80,6 +80,8 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
     # What may go to a container bears the mark that the routing policy asks for; see policy.py.
     "admit": (
         "type filter hook prerouting priority -90; policy accept;",
+        # What leaves bears it too: rp_filter asks for the way back, which the policy else prohibits.
+        f"iifgroup {GROUP} ip daddr != @subnets4 meta mark set meta mark | {MARK:#x}",
         f"ip daddr @subnets4 ct state established,related meta mark set meta mark | {MARK:#x}",
         f"ip daddr @subnets4 ct status dnat meta mark set meta mark | {MARK:#x}",
         f"ip daddr @direct4 meta mark set meta mark | {MARK:#x}",
@@ -140,6 +142,7 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
     "guard": (
         "type filter hook prerouting priority -300; policy accept;",
         "iifname != @ports accept",
+        "ether type 8021q drop",  # the kernel takes the tag off before `ip` and `arp` look
         "udp sport 67 drop",  # nobody but the host answers DHCP
         "udp sport 547 drop",
         "icmpv6 type 134 drop",

@@ -1,7 +1,7 @@
 """What the kernel tells by itself: something changed, where, and who did it.  A hint, never the truth.
 
 One socket hears every sandbox (NETLINK_LISTEN_ALL_NSID) that has a number here; nftables names the process
-that wrote; mounts tell that a sandbox lost its name.  What was missed is found by the next full look. """
+that wrote; mounts tell that a sandbox lost its name.  What was missed is found by the next full look."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from ..kinds.marks import PROTOCOL
 from . import netns
 from .netlink import HEADER, REPLACE, SOL_NETLINK, attributes, frames, u32
 from .nfnetlink import NFGEN
-from .rtnl import DELADDR, DELROUTE, DELRULE, NEWADDR, NEWROUTE, NEWRULE
+from .rtnl import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
 # NETCONFs, NSID.
@@ -94,6 +94,14 @@ class Events:
         for message in split(data):
             if ours(message):
                 yield self.place(message, control), who(message.port)
+                yield from self.other_end(message)
+
+    def other_end(self, message: "Heard") -> Iterator[tuple[str | None, str]]:
+        """A pair is one thing, and what happens to its host end happens to the sandbox."""
+        if message.kind in (NEWLINK, DELLINK):
+            number = attributes(message.body, 16).get(NETNSID)
+            if number is not None:
+                yield self.places.get(int.from_bytes(number, "little", signed=True)), who(message.port)
 
     def place(self, message: "Heard", control: list[tuple[int, int, bytes]]) -> str | None:
         """Where it happened; None where that cannot be told."""

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 
 from ..kinds.address import Address
-from ..kinds.marks import PROTOCOL
+from ..kinds.marks import HOST, PROTOCOL
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from .netlink import CREATE, EXCL, REPLACE, Message, attr, attributes, text, u8, u32
@@ -27,7 +27,8 @@ def address(a: Address, index: int, *, delete: bool = False) -> Message:
     return Message(DELADDR, 0, body) if delete else Message(NEWADDR, CREATE | REPLACE, body)
 
 
-def route(r: Route, index: int, *, delete: bool = False) -> Message:
+def route(r: Route, index: int, *, delete: bool = False, new: bool = False) -> Message:
+    """In a sandbox a new one takes the place of what somebody put there; on the host that is refused."""
     ip, _, length = r.dst.partition("/")
     family, raw = packed(ip)
     table = MAIN if r.table == "main" else int(r.table)
@@ -39,7 +40,8 @@ def route(r: Route, index: int, *, delete: bool = False) -> Message:
     body += attr(5, packed(r.via)[1]) if r.via else b""
     body += attr(7, packed(r.src)[1]) if r.src else b""
     body += u32(6, r.metric) if r.metric else b""
-    return Message(DELROUTE, 0, body) if delete else Message(NEWROUTE, CREATE | REPLACE, body)
+    put = CREATE | (EXCL if new and r.ns == HOST else REPLACE)
+    return Message(DELROUTE, 0, body) if delete else Message(NEWROUTE, put, body)
 
 
 def rule(r: Rule, *, delete: bool = False) -> Message:

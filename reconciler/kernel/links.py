@@ -11,6 +11,7 @@ from ..kinds.overlay import Vxlan
 from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u32
 from .rtnl import (
+    ADDRESSING,
     DATA,
     DELLINK,
     GROUP_ATTR,
@@ -26,7 +27,6 @@ from .rtnl import (
     MTU,
     NET_NS_FD,
     NEWLINK,
-    NO_LINK_LOCAL,
     SLAVE_DATA,
     SLAVE_KIND,
     Seen,
@@ -88,7 +88,7 @@ def settings(link: Stacked, master: int, *, new: bool) -> list[Message]:
     own = (change if isinstance(link, Ipvlan) else b"") + address(link)
     return [
         Message(NEWLINK, 0, head + own + bridged + u32(MTU, link.mtu) + text(IFALIAS, link.alias)),
-        Message(NEWLINK, 0, head + NO_LINK_LOCAL),
+        Message(NEWLINK, 0, head + ADDRESSING),
         *([Message(NEWLINK, 0, head + port(link))] if isinstance(link, Vxlan) else []),
         raised(link, link.name),
     ]

@@ -41,7 +41,9 @@ def kept() -> Iterator[int]:
 
 
 def back(home: int) -> None:
-    checked(libc.setns(home, NEWNET))
+    """Home, or nowhere: whoever went on from here would configure a sandbox as if it were the host."""
+    if libc.setns(home, NEWNET) < 0 and libc.setns(home, NEWNET) < 0:
+        raise SystemExit("error: cannot return to the host's network namespace; run the same command again")
 
 
 def enter(name: str) -> None:
@@ -58,11 +60,10 @@ def make() -> None:
 
 
 def publish(name: str) -> None:
-    """Give the thread's namespace its name: the commit of a sandbox.
+    """Give the thread's namespace its name, in a `prepare`d directory: the commit of a sandbox.
 
     What a crash left is an empty file, and is mounted over; a namespace that stands there is never covered.
     """
-    prepare()
     target = path(name)
     if exists(name):
         raise FileExistsError(errno.EEXIST, "another namespace has this name", target)

@@ -24,7 +24,8 @@ HAIRPIN, ISOLATED = 4, 33  # IFLA_BRPORT_*
 QUEUES = u32(TX_QUEUES, 1) + u32(RX_QUEUES, 1)
 # No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in a
 # creating message, and must come before IFF_UP.
-NO_LINK_LOCAL = nest(AF_SPEC, nest(INET6, u8(8, 1)))
+# And secondaries stay when the first address of their subnet goes (20 is IPV4_DEVCONF_PROMOTE_SECONDARIES).
+ADDRESSING = nest(AF_SPEC, nest(INET6, u8(8, 1)), nest(INET, nest(1, u32(20, 1))))
 SKIP_STATS = u32(EXT_MASK, 8)
 IFINFO = struct.Struct("=BxHiII")
 
@@ -66,7 +67,7 @@ def bridge_settings(bridge: Bridge) -> list[Message]:
     head = ifinfo() + text(IFNAME, bridge.name)
     return [
         Message(NEWLINK, 0, head + hardware(bridge.mac) + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias)),
-        Message(NEWLINK, 0, head + NO_LINK_LOCAL),
+        Message(NEWLINK, 0, head + ADDRESSING),
     ]
 
 
@@ -101,7 +102,7 @@ def new_veth(veth: Veth, index: int, host: int, master: int) -> Message:
 def inner_settings(veth: Veth, *, new: bool) -> list[Message]:
     name = text(IFNAME, veth.name)
     change = [] if new else [Message(NEWLINK, 0, ifinfo() + name + hardware(veth.mac) + u32(MTU, veth.mtu))]
-    return [*change, Message(NEWLINK, 0, ifinfo() + name + NO_LINK_LOCAL), raised(veth, veth.name)]
+    return [*change, Message(NEWLINK, 0, ifinfo() + name + ADDRESSING), raised(veth, veth.name)]
 
 
 def outer_settings(veth: Veth, master: int) -> list[Message]:
@@ -110,7 +111,7 @@ def outer_settings(veth: Veth, master: int) -> list[Message]:
     mine = [u32(MASTER, master), u32(MTU, veth.mtu), text(IFALIAS, veth.alias)]
     return [
         Message(NEWLINK, 0, ifinfo() + name + b"".join(mine)),
-        Message(NEWLINK, 0, ifinfo() + name + NO_LINK_LOCAL),
+        Message(NEWLINK, 0, ifinfo() + name + ADDRESSING),
         *(
             [Message(NEWLINK, 0, ifinfo() + name + nest(LINKINFO, text(SLAVE_KIND, "bridge"), port))]
             if master
@@ -133,7 +134,8 @@ def delete_doomed() -> Message:
 # linux/ipv6.h (DEVCONF_*).
 # Opening a file below /proc/sys costs 30 us in a namespace that nobody looked into; these cost nothing.
 SETTINGS = {
-    ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21, ("ipv4", "route_localnet"): 25,
+    ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21, ("ipv4", "src_valid_mark"): 23,
+    ("ipv4", "route_localnet"): 25,
     ("ipv6", "accept_ra"): 3, ("ipv6", "disable_ipv6"): 26,
 }  # fmt: skip
 

@@ -69,6 +69,8 @@ def host_end(resource: Resource) -> str:
 
 
 def carry_out(steps: Sequence[Step]) -> None:
+    if any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps):
+        netns.prepare()
     with netns.kept() as home, open_socket() as host:
         run = Run(home, host)
         for place, group in groupby(steps, key=lambda step: step.resource.place):
@@ -179,7 +181,8 @@ class Visit:
                 case Address() as a:
                     self.add(step, inet.address(a, self.index(a.link), delete=gone))
                 case Route() as r:
-                    self.add(step, inet.route(r, self.index(r.link), delete=gone))
+                    new = step.op == "+" and step.old is None
+                    self.add(step, inet.route(r, self.index(r.link), delete=gone, new=new))
                 case Rule() as r:
                     self.add(step, inet.rule(r, delete=gone))
                 case Bridge() as b:

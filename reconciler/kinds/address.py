@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..core.resource import Fixed, Identity, Key, Resource
 from .link import Link
-from .marks import PROTOCOL, inside, place
+from .marks import inside, place
 from .namespace import homes
 
 
@@ -28,11 +28,7 @@ class Address(Resource):
 
     def commands(self, old: Resource | None) -> list[str]:
         nodad = " nodad" if ":" in self.ip else ""
-        return [
-            inside(
-                self.ns, f"ip address replace {self.ip}/{self.prefix} dev {self.link} proto {PROTOCOL}{nodad}"
-            )
-        ]
+        return [inside(self.ns, f"ip address replace {self.ip}/{self.prefix} dev {self.link}{nodad}")]
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip address del {self.ip}/{self.prefix} dev {self.link}")]

@@ -42,7 +42,12 @@ class Forwarding(Sysctl):
     stage, rank = Stage.OPENING, 0
 
 
-USUAL = ("net/ipv4/conf/{}/route_localnet", "net/ipv6/conf/{}/accept_ra", "net/ipv6/conf/{}/disable_ipv6")
+USUAL = (
+    "net/ipv4/conf/{}/route_localnet",
+    "net/ipv4/conf/{}/src_valid_mark",
+    "net/ipv6/conf/{}/accept_ra",
+    "net/ipv6/conf/{}/disable_ipv6",
+)
 
 
 def usual(link: Link) -> Iterator[Sysctl]:

@@ -23,9 +23,10 @@ def address_mistakes(project: ProjectSpec, locate: Locate) -> Iterator[ManifestE
     }
     for spec in project.containers:
         for end in spec.networks:
-            plan = plans.setdefault(end.network, Plan(NetworkSpec(name=end.network), (), {}))
+            if end.network not in plans:
+                plans[end.network] = Plan(NetworkSpec(name=end.network), (), {})
             for wish in wishes(spec, end, locate):
-                yield from fixed(wish, plan)
+                yield from fixed(wish, plans[end.network])
 
 
 class Plan(NamedTuple):

@@ -31,6 +31,7 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
     return Manifest(
         projects=tuple(spec for spec, _ in read),
         root=root_of(paths),
+        partial=projects is not None,
         lock=lock,
         notes=tuple(notes(library, list(readings.values()))),
         digest=digest(inputs, library),

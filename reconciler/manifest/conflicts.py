@@ -130,7 +130,7 @@ def binding(spec: ContainerSpec, networks: dict[str, NetworkSpec]) -> str | None
     if spec.network_mode not in ("", "bridge"):
         return None
     keys = [end.network for end in spec.networks] or [spec.network_mode or "default"]
-    joined = [networks.get(key, NetworkSpec(name=key)) for key in keys]
+    joined = [networks.get(key) or NetworkSpec(name=key) for key in keys]
     able = [
         n
         for n in joined

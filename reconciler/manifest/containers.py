@@ -222,7 +222,10 @@ def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str
             written.wrong(("env_file", index), f"env file {file} does not exist", hint)
         text = written.inputs.read(file) if os.path.isfile(file) else ""
         try:
-            values |= dotenv.parse(text or "", {**variables, **values})
+            raw = entry.format == "raw"
+            values |= (
+                dotenv.verbatim(text or "") if raw else dotenv.parse(text or "", {**variables, **values})
+            )
         except dotenv.BadLine as error:
             written.mistakes.at(Place(file, error.line, 1), "", str(error), "write NAME=value")
     return values | dict(own_environment(written, variables))

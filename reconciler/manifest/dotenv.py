@@ -40,6 +40,12 @@ def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def verbatim(text: str) -> dict[str, str]:
+    """The variables of a file of `format: raw`: every value as it stands."""
+    lines = [line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return {name.strip(): value for name, equals, value in lines if equals}
+
+
 def value_at(text: str, at: int, known: Mapping[str, str]) -> tuple[str, int]:
     """The value that starts there, and where it ends."""
     if at < len(text) and text[at] in "'\"":

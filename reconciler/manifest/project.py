@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .extends import extended, services_of
 from .interpolate import Variables
@@ -68,12 +68,17 @@ class Include(NamedTuple):
         files = tuple(at.path(name) for name in names)
         directory = value.get("project_directory")
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
-        env = value.get("env_file")
-        named = [env] if isinstance(env, str) else env if isinstance(env, list) else []
-        env_files = tuple(at.path(str(n)) for n in named if n != "/dev/null") or (
-            os.path.join(folder, ".env"),
-        )
-        return Include(files, folder, env_files, item.place, path)
+        env_files = Include.env_files_of(value.get("env_file"), at)
+        for missing in (name for name in env_files if not os.path.exists(name)):
+            at.mistakes.at(
+                item.place, path, f"env file {missing} does not exist", "create it, or leave it out"
+            )
+        return Include(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)
+
+    @staticmethod
+    def env_files_of(value: Any, at: Context) -> tuple[str, ...]:
+        named = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return tuple(at.path(str(name)) for name in named)
 
     def is_circular(self, at: Context, file: str) -> bool:
         trail = [os.path.abspath(name) for name in (*at.trail, file)]

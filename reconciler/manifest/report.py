@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from ..errors import ManifestError, ManifestErrors, Where
+from ..errors import ManifestError, ManifestErrors, ReconcileError, Where
 
 TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#]+|.""")
 WIDEST = 120  # columns of source that are shown; of a longer line the part around the token
@@ -86,9 +86,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def as_json(error: ManifestError) -> dict[str, Any]:
+def as_json(error: ReconcileError) -> dict[str, Any]:
     """The mistake for programs."""
-    label = {**place(error.label[0]), "message": error.label[1]} if error.label else None
+    second = error.label if isinstance(error, ManifestError) else None
+    label = {**place(second[0]), "message": second[1]} if second else None
     return {"message": error.message, "hint": error.hint, **place(error.where), "label": label}
 
 

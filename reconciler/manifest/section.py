@@ -94,7 +94,9 @@ def top_level(reading: Reading) -> None:
         elif key in NOT_YET and node.value:
             reading.mistakes.at(spot, key, f"`{key}` is not supported by this version", "remove the key")
         elif key not in known and not key.startswith("x-"):
-            reading.mistakes.at(spot, key, f"unknown key `{key}`", nearest(key, known))
+            first_format = node.get("image") or node.get("build")
+            hint = "services stand under `services:`" if first_format else nearest(key, known)
+            reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
 
 
 def network_specs(reading: Reading) -> Iterator[NetworkSpec]:

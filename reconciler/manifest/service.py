@@ -129,7 +129,7 @@ class EnvFile(Record):
 
     path: str = Is("The file, relative to this one.")
     required: bool = Is("It is a mistake when the file is missing.", default=True)
-    format: str = Is("`raw` takes every value as it stands.", default="")
+    format: Literal["", "raw"] = Is("`raw` takes every value as it stands.", default="")
 
 
 class Dependency(Record):

@@ -16,7 +16,7 @@ from tests.netns import forked
 from tests.netns.namespaces import current, entered, fresh
 from tests.netns.prober import Flow, family_of, flowing
 from tests.netns.servers import KINDS, Servers
-from tests.netns.snapshot import canonical, snapshot
+from tests.netns.snapshot import canonical, differing, snapshot
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
@@ -134,7 +134,7 @@ class Lab:
         assert "Traceback" not in result.err, result
         missing = [word for word in words if word not in result.err]
         assert not missing, f"{missing} not in:\n{result.err}"
-        assert self.snapshot() == before
+        assert differing(before, self.snapshot()) == {}
         return result
 
     def destroy(self, *arguments: object) -> Result:

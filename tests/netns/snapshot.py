@@ -16,15 +16,15 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own: timers of bridges, carriers that the kernel reports up to a second late, addresses being
-# checked for duplicates, and an anycast address for each subnet that it is a router in.
+# What moves on its own: timers, carriers that are reported late, addresses being checked for duplicates, what a
+# bridge takes over from its ports, an anycast address for each subnet that the host is a router in.
 MOVING = re.compile(
-    r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(packets|bytes) \d+"
+    r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")
-# Forwarding is named in the plan and left on, since others may rely on it by now; the kernel itself changes the rest with
-# it (inet_forward_change).
+# Forwarding is named in the plan and left on, since others may rely on it by now; with it the kernel changes
+# accept_redirects (inet_forward_change).
 NAMED = ("ipv4/ip_forward", "/forwarding", "/accept_ra", "/accept_redirects")
 
 

@@ -1,7 +1,10 @@
 """Bridge networks: links, addresses, gateways and isolation, as netavark's and moby's suites look at them."""
 
+import struct
+
 import pytest
 
+from tests.netns.frames import ethernet, icmpv6, option, send
 from tests.netns.lab import REMOTE4, REMOTE6, Lab
 from tests.netns.samples import PAIR, SUBNET, network
 
@@ -228,9 +231,15 @@ def test_a_foreign_namespace_of_that_name_is_refused_and_kept(lab):
 
 
 def test_ipv6_forwarding_keeps_router_advertisements_where_they_are_in_use(lab):
+    """A host takes none while it forwards, unless accept_ra is 2: it would lose its default route."""
+    router = lab.link("eth0", "R")["address"]
+    offer = icmpv6("fe80::2", "ff02::1", 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + option(1, router))
+    send(lab, "R", [ethernet("33:33:00:00:00:01", router, 0x86DD, offer)])
+    assert "proto ra" in lab.run("ip -6 route show default").out
     lab.apply(network("enable_ipv6: true"))
     assert lab.sysctl("net/ipv6/conf/all/forwarding") == "1"
     assert lab.sysctl("net/ipv6/conf/uplink/accept_ra") == "2"
+    assert "proto ra" in lab.run("ip -6 route show default").out
 
 
 def test_an_empty_file_where_a_namespace_should_be_is_replaced(lab):

@@ -154,7 +154,7 @@ def test_sysctls_of_a_container_and_of_an_endpoint(lab):
 
 
 def test_routes_of_an_endpoint(lab):
-    lab.apply(network(SUBNET, "a: {networks: {n: {routes: ['10.200.0.0/16 via 10.91.0.9']}}}"))
+    lab.apply(network(SUBNET, "a: {networks: {n: {routes: [{to: 10.200.0.0/16, via: 10.91.0.9}]}}}"))
     assert any(line.startswith("10.200.0.0/16 via 10.91.0.9 dev eth0") for line in lab.routes("t-a"))
 
 

@@ -246,7 +246,7 @@ def test_a_wrong_host_name_is_refused(cluster):
 def test_the_plan_of_another_host_needs_nothing_of_it(cluster):
     folder = cluster.manifest(pair())
     plan = cluster["h1"].succeed(cluster["h1"].reconcile("--plan", folder, "--host", "h2", "-o", "json"))
-    assert "+ namespace t-b" in plan.steps and "+ namespace t-a" not in plan.steps
+    assert "create namespace t-b" in plan.steps and "create namespace t-a" not in plan.steps
 
 
 def test_a_vni_that_somebody_has_is_refused(cluster):

@@ -2,16 +2,18 @@
 
 import socket
 import struct
+from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kernel import inet, links, netlink, rtnl
+from reconciler.kernel import bulk, inet, links, netlink, rtnl
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import DOOMED, GROUP, HOST, PROTOCOL
 from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
@@ -21,7 +23,10 @@ pytest.importorskip("pyroute2")
 from pyroute2.netlink.rtnl.fibmsg import fibmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
+from pyroute2.netlink.rtnl.ndmsg import ndmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
+
+few = settings(max_examples=settings.default.max_examples // 2)  # of what is drawn in many parts
 
 INDEX, PARENT = 7, 3
 NAMES = {INDEX: "eth0", PARENT: "uplink"}
@@ -65,6 +70,14 @@ dummies = st.builds(Dummy, ns=st.just(HOST), name=names, project=words, network=
 def ips(draw: st.DrawFn, version: int) -> str:
     raw = draw(st.ip_addresses(v=version)).packed
     return socket.inet_ntop(FAMILIES[version], raw)
+
+
+any_ips = versions.flatmap(ips)
+vxlans = st.builds(
+    Vxlan, ns=st.just(HOST), name=names, project=words, network=words, vni=st.integers(0, 2**24 - 1),
+    local=any_ips, port=st.integers(1, 65535), bridge=st.just("uplink"), flood=st.booleans(),
+    isolated=st.booleans(), **links_of_all,
+)  # fmt: skip
 
 
 @st.composite
@@ -151,6 +164,7 @@ def told(message) -> dict[str, object]:
 # what we write, as pyroute2 reads it
 
 
+@few
 @given(bridges)
 def test_a_bridge_as_they_read_it(bridge: Bridge):
     made, settings, quiet = (
@@ -167,6 +181,7 @@ def test_a_bridge_as_they_read_it(bridge: Bridge):
     assert (raised["flags"], raised["change"]) == (int(bridge.up), 1)
 
 
+@few
 @given(veths, st.integers(0, 1000), st.integers(0, 1000))
 def test_a_veth_as_they_read_it(veth: Veth, index: int, master: int):
     made = theirs(ifinfmsg, rtnl.new_veth(veth, index, 9, master))
@@ -183,6 +198,7 @@ def test_a_veth_as_they_read_it(veth: Veth, index: int, master: int):
     assert told(peer)["IFLA_NUM_TX_QUEUES"] == told(peer)["IFLA_NUM_RX_QUEUES"] == 1
 
 
+@few
 @given(veths)
 def test_a_bridge_port_as_they_read_it(veth: Veth):
     first, _, port, up = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, PARENT))
@@ -204,6 +220,7 @@ def test_marks_as_they_read_them(project: str, name: str):
     assert told(theirs(ifinfmsg, rtnl.delete_doomed())) == {"IFLA_GROUP": DOOMED}
 
 
+@few
 @given(st.one_of(macvlans, ipvlans, vlans, dummies))
 def test_stacked_links_as_they_read_them(link: links.Stacked):
     made = theirs(ifinfmsg, links.create(link, PARENT, 9))
@@ -221,6 +238,48 @@ def test_stacked_links_as_they_read_them(link: links.Stacked):
             assert data.get_attr("IFLA_VLAN_ID") == link.tag
 
 
+@few
+@given(vxlans)
+def test_a_tunnel_as_they_read_it(link: Vxlan):
+    made, placed, _, port, up = (
+        theirs(ifinfmsg, m) for m in (links.create(link, 0, 9), *links.settings(link, PARENT, new=True))
+    )
+    data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
+    assert data.get_attr("IFLA_VXLAN_ID") == link.vni and data.get_attr("IFLA_VXLAN_LEARNING") == 0
+    assert data.get_attr("IFLA_VXLAN_PORT") == link.port
+    assert data.get_attr(f"IFLA_VXLAN_LOCAL{'6' * (':' in link.local)}") == link.local
+    assert told(placed)["IFLA_MASTER"] == PARENT and told(placed)["IFLA_IFALIAS"] == link.alias
+    port = port.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
+    floods = ("UNICAST_FLOOD", "MCAST_FLOOD", "BCAST_FLOOD")
+    assert {port.get_attr(f"IFLA_BRPORT_{name}") for name in floods} == {int(link.flood)}
+    assert port.get_attr("IFLA_BRPORT_NEIGH_SUPPRESS") == int(not link.flood)
+    assert port.get_attr("IFLA_BRPORT_ISOLATED") == link.isolated
+    assert port.get_attr("IFLA_BRPORT_LEARNING") == 0 and up["flags"] == int(link.up)
+
+
+@few
+@given(macs, any_ips)
+def test_entries_as_they_read_them(mac: str, ip: str):
+    for address, count in ((mac, 2), (NOBODY, 1)):
+        new = Entries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
+        tunnel, *port = (theirs(ndmsg, m) for m in bulk.messages(new, None, INDEX, gone=False))
+        assert (tunnel["family"], tunnel["ifindex"], len(port) + 1) == (socket.AF_BRIDGE, INDEX, count)
+        assert told(tunnel) == {"NDA_LLADDR": address, "NDA_DST": ip}
+        assert [told(half) for half in port] == [{"NDA_LLADDR": address}] * (count - 1)
+        for message in bulk.messages(new, new, INDEX, gone=True):
+            assert told(theirs(ndmsg, message))["NDA_LLADDR"] == address
+
+
+@few
+@given(macs, any_ips)
+def test_neighbours_go_both_ways(mac: str, ip: str):
+    new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
+    [message] = bulk.messages(new, None, INDEX, gone=False)
+    assert list(bulk.neighbours_of([again(ndmsg, message)], INDEX)) == list(new.entries)
+    assert list(bulk.neighbours_of([again(ndmsg, message)], PARENT)) == []
+
+
+@few
 @given(addresses(), st.booleans())
 def test_an_address_as_they_read_it(address: Address, delete: bool):
     read = theirs(ifaddrmsg, inet.address(address, INDEX, delete=delete))
@@ -232,6 +291,7 @@ def test_an_address_as_they_read_it(address: Address, delete: bool):
     assert told(read).get("IFA_FLAGS", 0) == (2 if ":" in address.ip else 0)  # IFA_F_NODAD
 
 
+@few
 @given(routes())
 def test_a_route_as_they_read_it(route: Route):
     read = theirs(rtmsg, inet.route(route, INDEX if route.link else 0))
@@ -246,6 +306,7 @@ def test_a_route_as_they_read_it(route: Route):
     assert told(read).get("RTA_OIF", 0) == (INDEX if route.link else 0)
 
 
+@few
 @given(rules())
 def test_a_rule_as_they_read_it(rule: Rule):
     read = theirs(fibmsg, inet.rule(rule))
@@ -260,6 +321,7 @@ def test_a_rule_as_they_read_it(rule: Rule):
 # what they write, as we read it
 
 
+@few
 @given(bridges)
 def test_a_bridge_that_they_wrote(bridge: Bridge):
     message = link_message(
@@ -275,6 +337,16 @@ def test_a_bridge_that_they_wrote(bridge: Bridge):
     )
 
 
+@few
+@given(st.one_of(macvlans, ipvlans.map(lambda link: replace(link, flag="bridge")), vlans, dummies))
+def test_stacked_links_go_both_ways(link: links.Stacked):
+    made, placed, *_ = (links.create(link, PARENT, 9), *links.settings(link, 0, new=True))
+    head = rtnl.ifinfo(INDEX, int(link.up))
+    body = again(ifinfmsg, netlink.Message(0, 0, head + made.body[16:] + placed.body[16:]))
+    assert links.link_of(link.ns, rtnl.Seen(body), NAMES) == link
+
+
+@few
 @given(veths, st.booleans(), st.booleans())
 def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool):
     inner = link_message(
@@ -295,18 +367,21 @@ def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool):
     }
 
 
+@few
 @given(addresses())
 def test_an_address_goes_both_ways(address: Address):
     body = again(ifaddrmsg, inet.address(address, INDEX))
     assert list(inet.addresses_of("box", [body], NAMES)) == [address]
 
 
+@few
 @given(routes())
 def test_a_route_goes_both_ways(route: Route):
     body = again(rtmsg, inet.route(route, INDEX if route.link else 0))
     assert list(inet.routes_of("box", [body], NAMES)) == [route]
 
 
+@few
 @given(rules())
 def test_a_rule_goes_both_ways(rule: Rule):
     body = again(fibmsg, inet.rule(rule))

@@ -64,6 +64,7 @@ def test_an_included_file_is_no_project_of_its_own(desk):
         ("include: [none.yaml]", "none.yaml does not exist", (1, 11)),
         ("include: none.yaml", "`include` must be a list", (1, 10)),
         ("include: [{file: a}]", "an entry of `include` needs a `path`", (1, 11)),
+        ("include: [{path: compose.yaml, env_file: no}]", "no does not exist", (1, 11)),
         ("include: [5]", "an entry of `include` needs a `path`", (1, 11)),
         ("include: ['https://example.org/a.yaml']", "remote files are not loaded", (1, 11)),
         ("include: [compose.yaml]", "`include` in a circle", (1, 11)),
@@ -75,7 +76,7 @@ def test_an_included_file_is_no_project_of_its_own(desk):
     ],
 )
 def test_refused(desk, spot, text, message, place):
-    error = desk.only(text + "\n")
+    error, *_ = desk.mistakes(text + "\n")
     assert message in error.message and spot(error) == place
 
 

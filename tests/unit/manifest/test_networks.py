@@ -227,6 +227,7 @@ def test_refused(desk, body, message, hint):
         ("networks: [a]", "`networks` must be a mapping of names"),
         ("services: 5", "`services` must be a mapping of names"),
         ("netwroks: {}", "unknown key `netwroks`"),
+        ("web: {image: nginx}", "unknown key `web`"),
         ("policies: [{a: b}]", "`policies` is not supported by this version"),
         ("name: '!!'", "'!!' is no project name"),
         ("[]", "a manifest is a mapping"),

@@ -144,6 +144,9 @@ def test_environment_and_its_files(desk):
         {"SHELL": "sh"},
     )
     assert container.environment == {"A": "1", "B": "2", "C": "3", "SHELL": "sh"}
+    desk.write("raw.env", "# note\nA='$B' # kept\n")
+    container = desk.container("services: {web: {env_file: [{path: raw.env, format: raw}]}}")
+    assert container.environment == {"A": "'$B' # kept"}
     assert "none.env does not exist" in desk.only("services: {web: {env_file: none.env}}").message
 
 
