@@ -33,7 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
     "--out": {"metavar": "FILE", "help": "--plan: write the plan as JSON to FILE too"},
     "--only": {"metavar": "DIGEST", "default": "", "help": "--apply: exactly the plan that was reviewed"},
-    "--rehearse": {"action": "store_true", "help": "try it in a throw-away namespace; before --apply, or alone"},
+    "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
     "--max-removals": {"metavar": "N|P%", "default": "", "help": "remove no more networks and sandboxes"},
     "--max-disruption": {"choices": LEVELS, "default": "", "help": "cost running traffic no more than this"},

@@ -243,7 +243,8 @@ def lock_addresses(args: Arguments) -> int:
     name = next(iter(host_names(manifest)), "")
     topology, _ = decide(manifest, Facts(known=False, name=name))
     file, wanted = lockfile.beside(args.paths or [DEFAULT_PATH]), dict(topology.lock)
-    new, gone = wanted.items() - manifest.lock.items(), manifest.lock.keys() - wanted.keys()
+    held = lockfile.parsed(manifest.lock)
+    new, gone = wanted.items() - held.items(), held.keys() - wanted.keys()
     counts = f"{len(wanted)} lines, {len(new)} new or changed, {len(gone)} removed"
     if args.check:
         say(args, f"{file}: " + (f"stale: {counts}" if new or gone else "as it should be"))

@@ -92,15 +92,19 @@ def heard(door: socket.socket, deadline: float) -> bytes | None:
     """What somebody said before the deadline."""
     while (left := deadline - time.monotonic()) > 0:
         door.settimeout(left)
-        with suppress(TimeoutError):
-            caller, _ = door.accept()
-            with caller, suppress(OSError):
-                caller.settimeout(1.0)
-                word = caller.recv(64)
-                caller.sendall(b"yes")
-                if word in (CONFIRM, RELEASE):
-                    return word
+        with suppress(OSError):
+            if (word := answered(door)) in (CONFIRM, RELEASE):
+                return word
     return None
+
+
+def answered(door: socket.socket) -> bytes:
+    caller, _ = door.accept()
+    with caller:
+        caller.settimeout(1.0)
+        word = caller.recv(64)
+        caller.sendall(b"yes")
+        return word
 
 
 def undo(change: Change, host: Host) -> None:

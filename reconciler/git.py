@@ -30,8 +30,9 @@ def above(path: str) -> list[Path]:
 
 def ask(tree: Path, *words: str) -> str:
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(tree), *words]
+    closed = subprocess.DEVNULL
     with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=closed)
         return done.stdout.strip() if done.returncode == 0 else ""
     return ""
 

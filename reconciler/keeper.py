@@ -39,7 +39,8 @@ class Line:
     read: Callable[[], Manifest]
     compare: Callable[[Manifest], Change]
     refuse: Callable[[Change], None]
-    lock: Callable[[], AbstractContextManager[None]]
+    lock: Callable[[], AbstractContextManager[int]]
+    latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
     last: Callable[[], Manifest | None]  # the last good revision that is remembered
 
 
@@ -111,15 +112,18 @@ class Keeper:
         self.newest, self.broken = newest, None
 
     def run(self, manifest: Manifest) -> Outcome:
-        """Look without the lock, so that nobody's apply waits for a look; then again under it."""
+        """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
+        before = self.line.latest()
         change = self.look(manifest)
         if not change.todo:
             self.accept(manifest)
             self.known = change
             return Outcome(change)
         drift = self.good is not None and manifest.digest == self.good.digest
-        with self.line.lock():
-            change = without(self.look(self.mixture(manifest)), self.spared())
+        with self.line.lock() as last:
+            if last != before or self.failing.held():
+                change = self.look(self.mixture(manifest))
+            change = without(change, self.spared())
             self.line.refuse(change)
             began = time.monotonic()
             self.known = None
@@ -132,10 +136,11 @@ class Keeper:
 
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
+        known = self.known if self.known and self.known.manifest.digest == manifest.digest else None
+        self.line.host.forget(self.places if known else None)
+        if known and self.places is not None and (change := again(known, self.line.host, self.places)):
+            return change
         self.line.host.forget()
-        if self.places is not None and self.known and self.known.manifest.digest == manifest.digest:
-            if change := again(self.known, self.line.host, self.places):
-                return change
         return self.line.compare(manifest)
 
     def accept(self, manifest: Manifest) -> None:

@@ -87,13 +87,11 @@ def history(args: Arguments) -> int:
     """Past revisions, the newest first."""
     known = list(History(args.state_dir).revisions())
     if args.output == "json":
-        print(json.dumps({"revisions": [row(revision) for revision in known]}, indent=1))
-    for r in known if args.output != "json" else ():
+        say(args, json.dumps({"revisions": [row(revision) for revision in known]}, indent=1))
+        return 0
+    for r in known:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
-        say(
-            args,
-            f"{r.number:>5}  {at}  {r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}",
-        )
+        say(args, f"{r.number:>5}  {at}  {r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}")
     return 0
 
 

@@ -26,6 +26,7 @@ from .drivers.policy import router_guard
 from .errors import ManifestError, Refused
 from .facts import Facts
 from .kinds.marks import TABLE_PREFIX
+from .manifest import lockfile
 from .manifest.spec import Manifest, ProjectSpec
 
 
@@ -61,7 +62,7 @@ class Change:
 
 def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     """The pure half of the line."""
-    topology = build(manifest, replace(facts, locked=manifest.lock))
+    topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)))
     return topology, lower(topology)
 
 
@@ -81,9 +82,10 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:
     """Hosts must not decide for themselves what they have to agree on."""
-    if left := [key for key, values in topology.lock.items() if manifest.lock.get(key) != values]:
+    locked = set(manifest.lock.splitlines())
+    if left := [line for line in lockfile.lines(topology.lock) if line not in locked]:
         raise ManifestError(
-            f"addresses.lock is stale: {len(left)} of {len(topology.lock)} lines, first {' '.join(min(left))}",
+            f"{lockfile.NAME} is stale: {len(left)} of {len(topology.lock)} lines, first {min(left)}",
             "run `reconcile --lock` with the same PATHs, and commit the file",
         )
 
@@ -105,16 +107,20 @@ class Elsewhere:
 
 
 def again(known: Change, host: Host, places: frozenset[str]) -> Change | None:
-    """The comparison that was made before, with only these places read again; None where others moved
-    there."""
-    named = [r for r in known.desired.values() if r.place in places]
-    part = host.observe(named, places)
+    """The comparison made before, with only these places read again; None where other projects moved."""
+
+    def there(state: State) -> State:
+        return {key: r for key, r in state.items() if r.place in places}
+
+    wanted, before = there(known.desired), there(known.live)
+    part = host.observe(wanted.values(), places)
     names = frozenset(project.name for project in known.manifest.projects)
-    before = standing.of_others(known.live, names)
-    if standing.of_others(part, names) != {key: r for key, r in before.items() if r.place in places}:
+    if standing.of_others(part, names) != standing.of_others(before, names):
         return None
-    live = {**{key: r for key, r in known.live.items() if r.place not in places}, **part}
-    return replace(known, live=live, todo=plan(live, known.desired))
+    live = {key: r for key, r in known.live.items() if key not in before} | part
+    # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
+    todo = plan(live, known.desired) if "" in places else plan(part, wanted)
+    return replace(known, live=live, todo=todo)
 
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:

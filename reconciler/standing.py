@@ -18,7 +18,11 @@ from .kinds.rule import Rule
 from .kinds.sysctl import Sysctl, usual
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
-MEMORIES = (Rule.at(HOST, "inet", "1094", ""), Rule.at(HOST, "inet6", "1094", ""))  # see drivers/policy.py
+# That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
+MEMORIES = tuple(
+    {Rule.at(HOST, family, "1094", ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
+    for family, guard in (("inet", "guard4"), ("inet6", "guard6"))
+)
 
 
 def owners(live: State) -> Callable[[Any], str]:
@@ -88,7 +92,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
             for r in live.values()
             if isinstance(r, Vxlan) and r.project not in projects
         },
-        guarded=tuple(memory in live for memory in MEMORIES),
+        guarded=tuple(not memory.isdisjoint(live) for memory in MEMORIES),
     )
 
 

@@ -12,7 +12,7 @@ from .errors import ReconcileError, Refused
 from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Outcome
-from .kernel.lock import lock
+from .kernel.lock import latest, lock
 from .kernel.relay import published
 from .manifest.spec import Manifest
 from .notify import notify
@@ -45,6 +45,7 @@ class Watcher:
             lambda manifest: compare(manifest, host, prune=not args.no_prune),
             lambda change: refuse(change, limits),
             lock,
+            latest,
             lambda: self.history.last(paths),
         )
         self.keeper = Keeper(line, Pace)

@@ -120,7 +120,7 @@ def request(network: Network, member: Member, end: EndpointSpec, facts: Facts, f
     return Request(
         name=member.name,
         written=end.ipv4_address if family == 4 else end.ipv6_address,
-        held=tuple(ip for ip in held.get(key, ()) if (":" in ip) == (family == 6)),
+        held=tuple([ip for ip in held.get(key, ()) if (":" in ip) == (family == 6)]),
         where=end.where,
     )
 

@@ -40,4 +40,4 @@ def host_end(sandbox: str, ifname: str) -> str:
 
 def mac(*words: str) -> str:
     """A locally administered unicast address (IEEE 802: second hex digit 2)."""
-    return ":".join(f"{byte:02x}" for byte in b"\x02" + digest("mac", *words)[:5])
+    return (b"\x02" + digest("mac", *words)[:5]).hex(":")

@@ -121,7 +121,7 @@ def listing(state: State) -> str:
 
 def entry(resource: Resource) -> str:
     keys = roles(type(resource)).keys
-    values = {name: value for name, value in resource.values().items() if name not in keys and value not in ("", ())}
+    values = {name: value for name, value in resource.values().items() if value and name not in keys}
     return "  ".join([resource.key, *(f"{name}={value}" for name, value in values.items())])
 
 

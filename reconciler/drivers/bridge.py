@@ -81,7 +81,8 @@ def addressing(endpoint: Endpoint, origin: Origin) -> Iterator[Resource]:
         source = next(iter(endpoint.of_family(6 if ":" in gateway else 4)), "")
         yield Route(ns=ns, dst=prefix_, link=name, via=gateway, src=source, origin=origin)
     for setting, value in sorted(endpoint.sysctls.items()):
-        yield Sysctl(ns=ns, name=setting, value=value, link=name, origin=origin)
+        path = setting.replace("IFNAME", name)  # Docker's word for the interface, whatever its name becomes
+        yield Sysctl(ns=ns, name=path, value=value, link=name, origin=origin)
 
 
 def ipv6_switches(ns: str, link: str, origin: Origin, *, on: bool) -> Iterator[Resource]:

@@ -3,23 +3,16 @@
 import ipaddress
 import os
 import socket
-import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..facts import Device, Facts, Listener
+from ..facts import Device, Facts
 from ..kinds.marks import PROTOCOL
-from . import inet, nft, rtnl, sandbox
+from . import inet, listening, nft, rtnl, sandbox
 from .capabilities import Missing
 from .netlink import attributes, dump, open_socket
 
 RA = 9  # RTPROT_RA
-TABLES = (
-    ("tcp", "tcp", "0A"),
-    ("tcp", "tcp6", "0A"),
-    ("udp", "udp", "07"),
-    ("udp", "udp6", "07"),
-)  # listening states
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
@@ -35,7 +28,7 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
         links={seen.name: device(seen, links) for seen in links.values() if not seen.ours},
-        listeners=frozenset(listeners()),
+        listeners=frozenset(listening.listeners()),
         ephemeral=ephemeral(),
         forwarding=forwarding(),
         nameservers=nameservers(),
@@ -90,22 +83,6 @@ def own_addresses() -> Iterator[tuple[str, int]]:
 def uplink_mtu(routes: list[tuple[str, int, int]], links: dict[int, rtnl.Seen]) -> int:
     out = [links[index].mtu for prefix, index, _ in routes if prefix.endswith("/0") and index in links]
     return min(out, default=1500)
-
-
-def listeners() -> Iterator[Listener]:
-    for protocol, table, state in TABLES:
-        for line in text(f"/proc/net/{table}").splitlines()[1:]:
-            words = line.split()
-            if words[3] == state:
-                raw, _, port = words[1].partition(":")
-                yield Listener(protocol, address(raw), int(port, 16))
-
-
-def address(raw: str) -> str:
-    """/proc/net has addresses as words of 32 bits in the machine's order."""
-    words = struct.unpack(f">{len(raw) // 8}I", bytes.fromhex(raw))
-    packed = struct.pack(f"={len(words)}I", *words)
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def ephemeral() -> tuple[int, int]:

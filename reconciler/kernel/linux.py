@@ -57,9 +57,9 @@ class Linux:
         else:
             wiring.carry_out(batch)
 
-    def forget(self) -> None:
-        """Whatever is asked next is read anew."""
-        self.survey = Survey()
+    def forget(self, places: frozenset[str] | None = None) -> None:
+        """Whatever is asked next is read anew; with `places`, nothing has changed but in these sandboxes."""
+        self.survey = Survey() if places is None or "" in places else self.survey.without(places)
 
 
 def refuse_foreign(named: list[Resource], hosts: sandbox.View, strangers: set[str]) -> None:

@@ -12,15 +12,20 @@ RUN = "/run/reconciler"
 
 
 @contextmanager
-def lock(wait: float = 0.0, run: str = RUN) -> Iterator[None]:
-    """Hold the host's lock; raise Locked when another has it for longer than `wait` seconds."""
+def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
+    """Hold the host's lock; raise Locked when another has it for longer than `wait` seconds.
+
+    Yields what `latest` returned until now: it changes with every holder.
+    """
     deadline = time.monotonic() + wait
     while (fd := attempt(run)) is None:
         if time.monotonic() >= deadline:
             raise Locked("another apply is running on this host", "wait for it with --wait SECONDS")
         time.sleep(0.05)
     try:
-        yield
+        before = os.fstat(fd).st_mtime_ns
+        os.utime(fd)
+        yield before
     finally:
         os.close(fd)
 
@@ -41,3 +46,11 @@ def attempt(run: str) -> int | None:
         pass
     os.close(fd)
     return None
+
+
+def latest(run: str = RUN) -> int:
+    """When somebody last took the lock, in a clock of its own; 0 for never."""
+    try:
+        return os.stat(f"{run}/lock").st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -71,9 +71,9 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
     return found
 
 
-def open_socket() -> socket.socket:
+def open_socket(protocol: int = ROUTE) -> socket.socket:
     """A socket that stays in the namespace that the calling thread is in now."""
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, ROUTE)
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     for option in (CAP_ACK, EXT_ACK, STRICT):
         channel.setsockopt(SOL_NETLINK, option, 1)
     return channel

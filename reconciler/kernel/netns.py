@@ -36,14 +36,25 @@ def kept() -> Iterator[int]:
     try:
         yield home
     finally:
-        back(home)
+        if not same(home):  # who may read without privileges may not even go where he stands
+            back(home)
         os.close(home)
+
+
+def same(home: int) -> bool:
+    here, there = os.stat("/proc/thread-self/ns/net"), os.fstat(home)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def back(home: int) -> None:
     """Home, or nowhere: whoever went on from here would configure a sandbox as if it were the host."""
-    if libc.setns(home, NEWNET) < 0 and libc.setns(home, NEWNET) < 0:
+    if libc.setns(home, NEWNET) < 0 and not stands_in(home) and libc.setns(home, NEWNET) < 0:
         raise SystemExit("error: cannot return to the host's network namespace; run the same command again")
+
+
+def stands_in(namespace: int) -> bool:
+    """Whether the thread is there already: who may not change namespaces has never left."""
+    return os.path.samestat(os.fstat(namespace), os.stat("/proc/thread-self/ns/net"))
 
 
 def enter(name: str) -> None:

@@ -35,6 +35,13 @@ class Survey:
         self.kept: dict[tuple[str, str], object] = {}
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
 
+    def without(self, places: frozenset[str]) -> "Survey":
+        """This survey, as far as it is not about these sandboxes."""
+        fresh = Survey()
+        kept = {key: r for key, r in self.kept.items() if key[1] not in places}
+        fresh.__dict__ |= {**self.__dict__, "kept": kept}
+        return fresh
+
     @cached_property
     def names(self) -> list[str]:
         return netns.names()

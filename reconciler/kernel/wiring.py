@@ -195,13 +195,20 @@ class Visit:
                     self.stacked(step, link)
                 case Entries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
-                    self.add(step, *bulk.messages(bulk_, step.old, index, gone=gone))
+                    self.flush()
+                    self.many(step, bulk.messages(bulk_, step.old, index, gone=gone))
                 case _:
                     self.flush()
                     self.other(step, gone=gone)
         except OSError as error:
             if not gone:
                 raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
+
+    def many(self, step: Step, messages: Iterable[Message]) -> None:
+        """As `post`, without an envelope for each."""
+        for refusal in send(self.channel, list(messages)):
+            if not (step.op == "-" and refusal.number in GONE):
+                raise refused(step, refusal.number, refusal.words)
 
     def other(self, step: Step, *, gone: bool) -> None:
         match step.resource:

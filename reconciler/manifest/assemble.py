@@ -38,11 +38,10 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
     )
 
 
-def locked(file: str, inputs: Inputs) -> lockfile.Lock:
-    text = inputs.read(file) if os.path.exists(file) else None
-    lock, mistakes = lockfile.parse(text or "", file)
-    inputs.mistakes.extend(mistakes)
-    return lock
+def locked(file: str, inputs: Inputs) -> str:
+    text = (inputs.read(file) if os.path.exists(file) else None) or ""
+    inputs.mistakes.extend(lockfile.mistakes(text, file))
+    return text
 
 
 def root_of(paths: Sequence[str | Path]) -> str:

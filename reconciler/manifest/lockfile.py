@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ManifestError, Where
-from .files import STDIN
 
 NAME = "addresses.lock"
 HEAD = "# written by `reconcile --lock`; commit it with the manifests\n"
@@ -19,31 +18,29 @@ Lock = dict[tuple[str, str], tuple[str, ...]]
 def beside(paths: Sequence[str | Path]) -> str:
     """Where the lock of these PATHs stands: in the directory, or beside the first file."""
     first = os.fspath(paths[0]) if paths else ""
-    if first in ("", STDIN):
+    if first in ("", "-"):
         return NAME
     return os.path.join(first if os.path.isdir(first) else os.path.dirname(first), NAME)
 
 
-def parse(text: str, file: str) -> tuple[Lock, list[ManifestError]]:
-    """The lock, and what is wrong with it: a merge gone bad, or a value that two have."""
-    lock: Lock = {}
-    mistakes: list[ManifestError] = []
-    held: dict[tuple[str, str], Where] = {}
+def parsed(text: str) -> Lock:
+    """The lock, of a text without mistakes."""
+    rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {(network, name): tuple(values) for network, name, *values in rows}
+
+
+def mistakes(text: str, file: str) -> Iterator[ManifestError]:
+    """What is wrong with a lock: a merge gone bad, or a value that two have."""
+    held: dict[tuple[str, str], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+        if line.startswith("#"):
             continue
-        where = Where(file, number, 1)
-        if len(words) < 3:
-            mistakes.append(ManifestError("no line of a lock", "NETWORK ENDPOINT ADDRESS ...", where))
-            continue
-        network, name, *values = words
-        lock[network, name] = tuple(values)
-        for key in ((network, name), *((network, value) for value in values)):
-            if key in held:
-                mistakes.append(twice(key[1], where, held[key]))
-            held[key] = where
-    return lock, mistakes
+        network, *words = line.split() or [""]
+        if len(words) < 2:
+            yield ManifestError("no line of a lock", "NETWORK ENDPOINT ADDRESS ...", Where(file, number, 1))
+        for word in words:
+            if held.setdefault((network, word), number) != number:
+                yield twice(word, Where(file, number, 1), Where(file, held[network, word], 1))
 
 
 def twice(what: str, where: Where, first: Where) -> ManifestError:

@@ -167,6 +167,6 @@ class Manifest:
     projects: tuple[ProjectSpec, ...] = ()
     root: str = ""
     partial: bool = False  # only some of its projects were asked for
-    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # of addresses.lock
+    lock: str = ""  # the text of addresses.lock
     notes: tuple[str, ...] = ()  # keys that no part of ours uses, once each, for -v
     digest: str = ""  # sha256 of the inputs

@@ -1,6 +1,6 @@
 """N sandboxes straight through the kernel package: what our own codec costs above the floor.
 
-    python tests/bench/wiring.py N      in a throw-away namespace (see .ci/setup: throwaway); prints one JSON line
+    python tests/bench/wiring.py N    in a throw-away namespace (see .ci/setup); prints one JSON line
 
 No manifest, no firewall, no verification: `build` compares with floor.py's `wiring`, `read` with its `read`.
 """

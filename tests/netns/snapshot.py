@@ -16,8 +16,8 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own: timers, carriers that are reported late, addresses being checked for duplicates, what a
-# bridge takes over from its ports, an anycast address for each subnet that the host is a router in.
+# What moves on its own: timers, late carriers, addresses being checked for duplicates, what a bridge takes
+# over from its ports, an anycast address for each subnet that the host is a router in.
 MOVING = re.compile(
     r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"

@@ -11,6 +11,11 @@ from tests.netns.samples import WEB
         "nft flush ruleset",
         "nft delete table inet reconciler-t",
         "nft delete table bridge reconciler-t",
+        "nft flush chain inet reconciler-t forward",
+        "nft insert rule inet reconciler-t forward accept",
+        "nft flush map inet reconciler-t publish4",
+        "nft add element inet reconciler-t internal { br-t-n }",
+        "nft add chain inet reconciler-t stray",
         "ip link del br-t-n",
         "ip link set br-t-n down",
         "ip addr flush dev br-t-n",
@@ -39,6 +44,40 @@ def test_is_repaired(lab, command):
     lab.serve("t-web", 80)
     for address in ("198.51.100.1", "2001:db8:1::1"):
         assert lab.ask("R", address, 8080)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ipv4/ip_forward", "0"),
+        ("ipv6/conf/all/forwarding", "0"),
+        ("ipv4/conf/br-t-n/route_localnet", "0"),
+        ("ipv6/conf/br-t-n/accept_ra", "1"),
+    ],
+)
+def test_a_sysctl_is_repaired(lab, name, wrong):
+    """As `sysctl --system` does after the installation of some package."""
+    lab.apply(WEB)
+    right = lab.sysctl(f"net/{name}")
+    lab.sysctl(f"net/{name}", value=wrong)
+    assert any(name in step for step in lab.planned(WEB))
+    lab.apply(WEB)
+    assert lab.sysctl(f"net/{name}") == right
+
+
+@pytest.mark.parametrize(
+    "setting", ["nomaster", "down", "type bridge_slave hairpin off", "mtu 1300"]
+)
+def test_the_host_end_of_a_pair_is_repaired(lab, setting):
+    lab.apply(WEB)
+    ends = [link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"]
+    for end in ends:
+        lab.run(f"ip link set dev {end} {setting}")
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []
+    lab.serve("t-web", 80)
+    assert lab.ask("R", "198.51.100.1", 8080)
+    assert lab.ask("t-web", "198.51.100.1", 8080)
 
 
 def test_the_state_directory_may_be_lost(lab):

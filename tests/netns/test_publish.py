@@ -97,7 +97,7 @@ def test_ipv6_loopback_refuses_at_once_so_that_clients_fall_back(published, port
 
 def test_localhost_by_name_works_with_a_client_that_falls_back(published):
     assert published.run(
-        ["curl", "-s", "-m", "2", "--http0.9", "http://localhost:8080"], check=False
+        ["curl", "-s", "-m", "1", "--http0.9", "http://localhost:8080"], check=False
     ).out.startswith("t-web")
 
 

@@ -1,0 +1,234 @@
+"""What a watcher does turn by turn, on the fake kernel: newest first, the last good one else, patience with trouble."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+from worlds import container, manifest, port, project, shop
+
+from reconciler.errors import KernelError, Locked, ManifestError, Refused
+from reconciler.facts import Facts
+from reconciler.keeper import Keeper, Line, blamed, without
+from reconciler.kernel.fake import FakeKernel
+from reconciler.manifest.spec import Manifest, NetworkSpec
+from reconciler.pipeline import Limits, compare, enact, refuse
+from reconciler.watch.pace import Pace
+
+
+class Host(FakeKernel):
+    stubborn = ""  # the kernel refuses everything in a sandbox of this name
+
+    def facts(self) -> Facts:
+        return Facts(machine="m", name="h")
+
+    def forget(self, places=None) -> None:
+        pass
+
+    def execute(self, batch) -> None:
+        for step in batch:
+            if self.stubborn and step.op == "+" and step.resource.key == f"namespace {self.stubborn}":
+                raise KernelError(str(step), 22, "as the test asks")
+        super().execute(batch)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class World:
+    """`files` is what reading them gives: a manifest, or an error."""
+
+    def __init__(self, files, removals="50%"):
+        self.host, self.files, self.clock = Host(), files, Clock()
+        self.lock, self.remembered = nullcontext(0), None
+        line = Line(
+            self.host,
+            self.read,
+            lambda m: compare(m, self.host),
+            lambda change: refuse(change, Limits(removals=removals)),
+            lambda: self.locked(),
+            lambda: 0,
+            lambda: self.remembered,
+        )
+        self.keeper = Keeper(line, lambda free=0: Pace(free, self.clock))
+
+    def read(self) -> Manifest:
+        if isinstance(self.files, Exception):
+            raise self.files
+        return self.files
+
+    def locked(self):
+        if isinstance(self.lock, Exception):
+            raise self.lock
+        return self.lock
+
+    def turn(self, *places: str):
+        return self.keeper.turn(frozenset(places) if places else None)
+
+    @property
+    def sandboxes(self) -> list[str]:
+        return sorted(key.split()[1] for key in self.host.observe() if key.startswith("namespace "))
+
+
+def revision(m: Manifest, digest: str) -> Manifest:
+    return replace(m, digest=digest)
+
+
+ONE, TWO = revision(shop(2), "1"), revision(shop(3), "2")
+BROKEN = ManifestError("broken")
+BLOG = project("blog", container("a", ports=(port(80, 9000),)))
+
+
+def test_the_newest_is_applied_and_then_there_is_nothing():
+    world = World(ONE)
+    first, second = world.turn(), world.turn()
+    assert first.in_sync and first.change.todo and not first.drift
+    assert second.in_sync and not second.change.todo and second.seconds is None
+
+
+def test_drift_is_told_from_a_new_revision():
+    world = World(ONE)
+    world.turn()
+    world.host.lose("link host/br-shop-front")
+    assert world.turn("").drift
+    world.files = TWO
+    assert not world.turn().drift
+
+
+def test_broken_files_hold_the_last_good_revision_and_keep_it_healed():
+    world = World(ONE)
+    world.turn()
+    world.files = BROKEN
+    assert world.turn().error is BROKEN and not world.turn().in_sync
+    world.host.lose("namespace shop-web1")
+    world.host.tick()
+    outcome = world.turn()
+    assert outcome.error is BROKEN and outcome.drift
+    assert world.sandboxes == ["shop-web0", "shop-web1"]
+
+
+def test_with_nothing_remembered_broken_files_change_nothing():
+    world = World(BROKEN)
+    assert world.turn().error is BROKEN and not world.host.journal
+
+
+def test_a_watcher_that_starts_with_broken_files_holds_what_is_remembered():
+    world = World(ONE)
+    world.turn()
+    world.files, world.remembered = BROKEN, ONE
+    world.keeper = Keeper(world.keeper.line, lambda free=0: Pace(free, world.clock))
+    world.host.lose("link host/br-shop-front")
+    assert world.turn().drift
+
+
+def test_removing_much_is_refused_until_a_person_applies_it():
+    world = World(revision(shop(4), "4"))
+    world.turn()
+    world.files = ONE = revision(shop(1), "1")
+    assert isinstance(world.turn().error, Refused) and len(world.sandboxes) == 4
+    change = compare(ONE, world.host)
+    enact(change, world.host)
+    assert world.turn().in_sync and world.sandboxes == ["shop-web0"]
+
+
+def test_what_a_person_went_back_behind_is_left_and_the_one_before_is_held():
+    world = World(ONE)
+    world.turn()
+    world.files = TWO
+    world.turn()
+    enact(compare(ONE, world.host), world.host)
+    world.files, world.remembered = Refused("rolled back"), ONE
+    assert isinstance(world.turn().error, Refused) and len(world.sandboxes) == 2
+
+
+def test_a_project_that_the_kernel_refuses_does_not_stop_the_others():
+    world = World(ONE)
+    world.turn()
+    world.host.stubborn = "shop-web2"
+    world.files = revision(manifest(*TWO.projects, BLOG), "3")
+    assert isinstance(world.turn().error, KernelError)
+    outcome = world.turn()
+    assert isinstance(outcome.error, KernelError) and "blog-a" in world.sandboxes
+    assert "shop-web2" not in world.sandboxes and "shop-web1" in world.sandboxes
+    world.host.lose("namespace shop-web0")
+    world.host.tick()
+    world.turn()
+    assert "shop-web0" in world.sandboxes, "its last good revision is kept healed meanwhile"
+    world.clock.now += 2
+    world.host.stubborn = ""
+    assert world.turn().in_sync and "shop-web2" in world.sandboxes
+
+
+def test_patience_grows_with_every_failure():
+    world = World(TWO)
+    world.host.stubborn = "shop-web2"
+    waits = []
+    for _ in range(4):
+        world.turn()
+        waits.append(world.keeper.patience)
+        world.clock.now += world.keeper.patience
+    assert waits == [1, 2, 4, 8]
+    world.files = ONE
+    assert world.turn().in_sync
+
+
+def test_a_fight_is_slowed_down_for_its_project_alone():
+    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
+    world.turn()
+    for _ in range(6):
+        world.host.lose("link host/br-shop-front")
+        assert world.turn("").drift
+    assert ("shop", "link host/br-shop-front") in world.keeper.fights.slowed()
+    world.host.lose("link host/br-shop-front")
+    world.host.lose("link host/br-blog-default")
+    world.turn("")
+    standing = world.host.observe()
+    assert "link host/br-blog-default" in standing and "link host/br-shop-front" not in standing
+    world.clock.now += 1.1
+    world.turn()
+    assert "link host/br-shop-front" in world.host.observe()
+
+
+def test_somebody_elses_apply_goes_first():
+    world = World(ONE)
+    world.lock = Locked("held")
+    assert world.turn() is None and not world.host.journal
+
+
+@pytest.mark.parametrize("lost", ["namespace shop-web1", "link shop-web1/eth0", "link host/br-shop-front"])
+def test_looking_at_one_place_finds_what_looking_at_all_finds(lost):
+    world = World(ONE)
+    world.turn()
+    world.turn()
+    world.host.lose(lost)
+    world.host.tick()
+    everything = compare(ONE, world.host).todo
+    outcome = world.turn(*({"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}))
+    assert [str(step) for step in outcome.change.todo] == [str(step) for step in everything]
+
+
+def test_what_another_project_changed_is_no_drift():
+    world = World(ONE)
+    world.turn()
+    world.turn()
+    enact(compare(manifest(BLOG), world.host), world.host)
+    before = dict(world.host.observe())
+    assert not world.turn("", "blog-a").change.todo
+    assert dict(world.host.observe()) == before
+
+
+def test_sparing_a_project_leaves_it_as_it_stands():
+    host = Host()
+    enact(compare(manifest(*ONE.projects, BLOG), host), host)
+    wanted = manifest(project("shop", NetworkSpec(name="front")), project("blog"))
+    change = without(compare(wanted, host), frozenset({"shop"}))
+    assert change.todo and not [step for step in change.todo if "shop" in step.resource.key]
+
+
+def test_the_project_of_the_refused_step_is_to_blame():
+    change = compare(manifest(*ONE.projects, BLOG), Host())
+    assert blamed(KernelError("+ namespace blog-a", 22, "no"), change) == {"blog"}
+    assert blamed(KernelError("the firewall transaction", 22, "no"), change) >= {"blog", "shop"}
