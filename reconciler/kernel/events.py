@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
+from ..errors import NotPermitted
 from ..kinds.marks import PROTOCOL
 from . import netns
 from .netlink import HEADER, REPLACE, SOL_NETLINK, attributes, frames, u32
@@ -49,7 +50,7 @@ class Events:
         self.rtnl, self.nft = (
             subscribed(*which) for which in ((socket.NETLINK_ROUTE, GROUPS), (12, (NFTABLES_GROUP,)))
         )
-        self.mounts = open("/proc/self/mountinfo", encoding="utf-8", errors="replace")
+        self.mounts = open("/proc/self/mountinfo", encoding="utf-8", errors="replace")  # noqa: SIM115
         self.names = self.mounted()
         self.thread = Thread(target=self.run, name="events", daemon=True)
 
@@ -143,8 +144,12 @@ def subscribed(protocol: int, groups: tuple[int, ...]) -> socket.socket:
     channel.bind((0, 0))
     with suppress(OSError):  # not in a user namespace: the default buffer has to do
         channel.setsockopt(socket.SOL_SOCKET, 33, RCVBUF)  # SO_RCVBUFFORCE
-    if protocol == socket.NETLINK_ROUTE:
-        channel.setsockopt(SOL_NETLINK, LISTEN_ALL_NSID, 1)
+    try:
+        if protocol == socket.NETLINK_ROUTE:
+            channel.setsockopt(SOL_NETLINK, LISTEN_ALL_NSID, 1)
+    except PermissionError:
+        channel.close()
+        raise NotPermitted("cannot hear what happens in sandboxes", "CAP_NET_BROADCAST is missing") from None
     for group in groups:
         channel.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
     return channel

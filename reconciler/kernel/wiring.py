@@ -201,7 +201,7 @@ class Visit:
                     self.flush()
                     self.other(step, gone=gone)
         except OSError as error:
-            if not gone:
+            if not (gone and error.errno in GONE):
                 raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
 
     def many(self, step: Step, messages: Iterable[Message]) -> None:

@@ -11,9 +11,41 @@ FOLDER = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(file.name for file in FOLDER.glob("reconciler*.*"))
 MAKING = ["reconciler.service", "reconciler-apply.service"]  # those that make sandboxes
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-# Each gives the unit a mount namespace of its own, and its sandboxes are then seen by nobody else; or takes away
+# Each gives the unit a mount namespace of its own, and its sandboxes are then seen by nobody else; or takes
+# away
 # what making one needs.  Measured with systemd 252 and 257.
-BREAKING = ["PrivateMounts", "PrivateTmp", "PrivateDevices", "PrivateUsers", "PrivateNetwork", "PrivateIPC", "ProtectSystem", "ProtectHome", "ProtectControlGroups", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectProc", "ProcSubset", "ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "RootDirectory", "RootImage", "MountFlags", "MountAPIVFS", "DynamicUser", "NetworkNamespacePath", "MountImages", "ExtensionImages"]
+BREAKING = [
+    "PrivateMounts",
+    "PrivateTmp",
+    "PrivateDevices",
+    "PrivateUsers",
+    "PrivateNetwork",
+    "PrivateIPC",
+    "ProtectSystem",
+    "ProtectHome",
+    "ProtectControlGroups",
+    "ProtectKernelTunables",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectProc",
+    "ProcSubset",
+    "ReadOnlyPaths",
+    "ReadWritePaths",
+    "InaccessiblePaths",
+    "ExecPaths",
+    "NoExecPaths",
+    "TemporaryFileSystem",
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "RootDirectory",
+    "RootImage",
+    "MountFlags",
+    "MountAPIVFS",
+    "DynamicUser",
+    "NetworkNamespacePath",
+    "MountImages",
+    "ExtensionImages",
+]
 analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
 
@@ -36,7 +68,9 @@ def units(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", [name for name in UNITS if "@" not in name])
 def test_systemd_has_nothing_to_say(units, name):
     """`verify` only warns of unknown keys, and then succeeds."""
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", units / name], capture_output=True, text=True)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", units / name], capture_output=True, text=True
+    )
     if "Failed to initialize manager" in done.stderr or "Failed to setup working directory" in done.stderr:
         pytest.skip(done.stderr.strip())
     said = [line for line in done.stderr.splitlines() if "reconciler" in line]
@@ -44,9 +78,18 @@ def test_systemd_has_nothing_to_say(units, name):
 
 
 @analyze
-@pytest.mark.parametrize(("name", "threshold"), [(MAKING[0], 48), (MAKING[1], 44), ("reconciler-pull.service", 20)])
+@pytest.mark.parametrize(
+    ("name", "threshold"), [(MAKING[0], 48), (MAKING[1], 44), ("reconciler-pull.service", 20)]
+)
 def test_they_are_hardened(units, name, threshold):
-    words = ["systemd-analyze", "security", "--offline=true", f"--threshold={threshold}", "--no-pager", units / name]
+    words = [
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        f"--threshold={threshold}",
+        "--no-pager",
+        units / name,
+    ]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -81,4 +124,7 @@ def test_installing_and_removing_are_one_command(tmp_path):
     assert sorted(file.name for file in placed.iterdir()) == UNITS
     subprocess.run([FOLDER / "install", "--remove"], env=environment, check=True)
     assert not list(placed.iterdir())
-    assert subprocess.run([FOLDER / "install", "--what"], env=environment, capture_output=True).returncode == 64
+    assert (
+        subprocess.run([FOLDER / "install", "--what"], env=environment, capture_output=True).returncode
+        == 64
+    )

@@ -1,0 +1,229 @@
+"""Stories told to a real systemd: each boots a machine of its own, says what it did, and powers it off."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TREE = os.environ.get("RECONCILER_TREE", "")
+pytestmark = pytest.mark.skipif(not TREE, reason="run tests/systemd/run as root")
+
+WEB = """
+name: shop
+networks: {front: {ipam: {config: [{subnet: 10.91.0.0/24}]}}}
+containers:
+  web: {networks: [front], ports: ['8080:80']}
+"""
+MORE = WEB + "  db: {networks: [front]}\n"
+
+COMMAND = """#!/bin/sh
+PYTHONPATH=/srv/reconciler exec python3 -m reconciler "$@"
+"""
+JOB = """
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+Environment=HOME=/root
+ExecStart=/bin/sh -xe /srv/out/story
+ExecStopPost=/bin/sh -c 'journalctl --no-pager -b >/srv/out/journal; systemctl poweroff --no-block'
+StandardOutput=file:/srv/out/said
+StandardError=file:/srv/out/log
+"""
+# Until a command succeeds; a story that waits in vain fails.
+WITHIN = """
+within() { n=$1; shift; for i in $(seq $((n * 10))); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; "$@"; }
+sandbox() { ip netns exec "shop-$1" true; }
+synced() { reconcile --plan --exit-code -q; }
+cd /srv/reconciler
+"""
+# The parts of a namespace tour: a private /run for nspawn's own files, then the machine.
+BOOT = """
+mount -t tmpfs run /run
+mkdir -p /run/upper /run/work /run/machine
+mount -t overlay machine -o lowerdir="$TREE",upperdir="$UPPER",workdir="$WORK" /run/machine
+exec timeout 120 systemd-nspawn --quiet --directory=/run/machine --boot --register=no --keep-unit --private-network \
+    --capability=all --system-call-filter='@keyring @mount bpf' --bind-ro="$ROOT":/srv/reconciler \
+    --bind="$OUT":/srv/out --console=read-only
+"""
+
+
+class Machine:
+    """Files are written before it boots; `tell` boots it."""
+
+    def __init__(self, folder: Path):
+        self.upper, self.out = folder / "upper", folder / "out"
+        for made in (self.upper, self.out, folder / "work"):
+            made.mkdir()
+        self.environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",  # systemd 256 and later want nothing else
+            "TREE": TREE,
+            "ROOT": str(ROOT),
+            "UPPER": str(self.upper),
+            "WORK": str(folder / "work"),
+            "OUT": str(self.out),
+        }
+        self.write("etc/systemd/system/story.service", JOB)
+        self.enable("story.service")
+        self.write("usr/local/bin/reconcile", COMMAND).chmod(0o755)
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.upper / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def enable(self, unit: str) -> None:
+        wants = self.upper / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(parents=True, exist_ok=True)
+        (wants / unit).symlink_to(f"/etc/systemd/system/{unit}")
+
+    def tell(self, story: str) -> str:
+        (self.out / "story").write_text(WITHIN + story + "\necho told\n")
+        words = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", BOOT]
+        subprocess.run(
+            words, env=self.environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=150
+        )
+        said, log = (
+            (self.out / name).read_text() if (self.out / name).exists() else "" for name in ("said", "log")
+        )
+        assert said.endswith("told\n"), f"{said}\n{log[-3000:]}\n{self.journal[-3000:]}"
+        return said
+
+    @property
+    def journal(self) -> str:
+        file = self.out / "journal"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return "\n".join(line for line in lines if "reconcil" in line)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_boot_applies_and_the_watcher_follows(machine):
+    machine.write(
+        "etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text()
+    )
+    machine.enable("reconciler.service")
+    machine.write("etc/reconciler/shop.yaml", WEB)
+    machine.write("etc/systemd/system/app.service", APP)
+    machine.tell(f"""
+systemctl is-active reconciler.service
+sandbox web
+systemctl show -P StatusText reconciler.service | grep 'in sync'
+ip netns list | grep shop-web
+
+# a service in a declared sandbox, reached through the published port
+systemctl start app.service
+within 5 curl -sf http://127.0.0.1:8080/
+curl -sf http://[::1]:8080/
+
+# an edit, and drift
+cat >/etc/reconciler/shop.yaml <<'END'
+{MORE}
+END
+within 10 sandbox db
+ip link del br-shop-front
+within 5 ip link show br-shop-front
+
+# restarting, killing and stopping the watcher leaves what stands alone
+within 5 synced
+standing() {{
+    ip -o link show br-shop-front | cut -d: -f1; ip -n shop-web -o link show eth0 | cut -d: -f1; nft list ruleset | md5sum
+}}
+before=$(standing)
+systemctl restart reconciler.service
+killed=$(systemctl show -P MainPID reconciler.service)
+systemctl kill -s KILL reconciler.service
+back() {{ test "$(systemctl show -P MainPID reconciler.service)" != "$killed" && systemctl is-active reconciler.service; }}
+within 10 back
+systemctl reload reconciler.service
+test "$before" = "$(standing)"
+curl -sf http://127.0.0.1:8080/
+systemctl stop reconciler.service
+curl -sf http://127.0.0.1:8080/
+test "$(systemctl is-failed app.service)" = active
+""")
+
+
+APP = """
+[Service]
+NetworkNamespacePath=/run/netns/shop-web
+ExecStart=/usr/bin/python3 -m http.server 80 --directory /srv
+"""
+
+
+def test_the_path_unit_loses_nothing(machine):
+    machine.tell(f"""
+mkdir -p /etc/reconciler/sub
+cat >/etc/reconciler/shop.yaml <<'END'
+{WEB}
+END
+/srv/reconciler/systemd/install --path
+within 10 sandbox web
+
+# twenty saves in a row, the last one counts
+for i in $(seq 20); do
+cat >/etc/reconciler/shop.yaml <<END
+{WEB}  c$i: {{networks: [front]}}
+END
+sleep 0.05
+done
+within 20 sandbox c20
+! sandbox c19
+within 10 synced
+systemctl is-active reconciler-apply.path
+
+# a directory below has a path unit of its own
+systemctl enable --now "reconciler-apply@$(systemd-escape -p /etc/reconciler/sub).path"
+printf 'name: deep\\ncontainers: {{a: {{}}}}\\n' >/etc/reconciler/sub/deep.yaml
+within 20 ip netns exec deep-a true
+
+# git moves the tree
+cd /etc/reconciler
+git init -q . && git add -A && git -c user.name=t -c user.email=t@t commit -qm one
+sed -i 's/c20/c21/' shop.yaml && git -c user.name=t -c user.email=t@t commit -qam two
+within 20 ip netns exec shop-c21 true
+git checkout -q HEAD~1
+within 20 sandbox c20
+
+# and all of it goes again, but for the networks
+cd /
+/srv/reconciler/systemd/install --remove
+test -z "$(ls /etc/systemd/system | grep reconciler || true)"
+sandbox web
+""")
+
+
+def test_a_hung_watcher_is_restarted(machine):
+    text = (ROOT / "systemd/reconciler.service").read_text().replace("WatchdogSec=120", "WatchdogSec=7")
+    machine.write("etc/systemd/system/reconciler.service", text)
+    machine.write("etc/reconciler/shop.yaml", WEB)
+    machine.enable("reconciler.service")
+    machine.tell("""
+first=$(systemctl show -P MainPID reconciler.service)
+sleep 9
+test "$(systemctl show -P MainPID reconciler.service)" = "$first"
+kill -STOP "$first"
+changed() { test "$(systemctl show -P MainPID reconciler.service)" != "$first"; }
+within 20 changed
+within 10 systemctl is-active reconciler.service
+sandbox web
+""")
+
+
+def test_an_invalid_command_line_is_not_restarted_for_ever(machine):
+    text = (ROOT / "systemd/reconciler.service").read_text().replace("--watch", "--wotch")
+    machine.write("etc/systemd/system/reconciler.service", text)
+    machine.write("etc/reconciler/shop.yaml", WEB)
+    machine.tell("""
+systemctl start reconciler.service || true
+sleep 3
+test "$(systemctl show -P NRestarts reconciler.service)" = 0
+test "$(systemctl is-failed reconciler.service)" = failed
+""")
