@@ -236,7 +236,8 @@ def host_names(manifest: Manifest) -> list[str]:
 
 
 def lock_addresses(args: Arguments) -> int:
-    """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be written."""
+    """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
+    written."""
     from .manifest import lockfile
 
     manifest = read(args)

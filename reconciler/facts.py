@@ -76,8 +76,8 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Unknown and empty for `--validate` and for the plan of another host; the second half is what our own live state
-    tells."""
+    """Unknown and empty for `--validate` and for the plan of another host; the second half is what our own
+    live state tells."""
 
     known: bool = True
     name: str = ""

@@ -91,7 +91,10 @@ def history(args: Arguments) -> int:
         return 0
     for r in known:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
-        say(args, f"{r.number:>5}  {at}  {r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}")
+        say(
+            args,
+            f"{r.number:>5}  {at}  {r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}",
+        )
     return 0
 
 

@@ -36,7 +36,11 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     ports = tuple(
         publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
     )
-    clashes = (parents.conflicts(networks, facts), overlay.conflicts(networks, facts), conflicts(ports, facts))
+    clashes = (
+        parents.conflicts(networks, facts),
+        overlay.conflicts(networks, facts),
+        conflicts(ports, facts),
+    )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
     return Topology(

@@ -48,11 +48,11 @@ def join(
     overlays = {(n.project, n.key): n for n in networks if n.overlay}
     others = {(n.project, n.key): n for n in networks if not n.overlay}
     joined: dict[str, Joined] = {network.name: [] for network in networks}
-    for members, by_key in ((here, others), (everywhere, overlays)):
-        for member in members:
-            for end in member.ends:
-                if network := by_key.get((member.project.name, end.network)):
-                    joined[network.name].append((member, end))
+    ends = [(others, member, end) for member in here for end in member.ends]
+    ends += [(overlays, member, end) for member in everywhere for end in member.ends]
+    for by_key, member, end in ends:
+        if network := by_key.get((member.project.name, end.network)):
+            joined[network.name].append((member, end))
     return joined
 
 

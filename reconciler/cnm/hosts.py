@@ -22,7 +22,9 @@ def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
     if host is None:
         known = ", ".join(host.name for host in project.hosts)
         raise ManifestError(
-            f"project {project.name} knows no host {facts.name}", f"--host NAME, one of: {known}", project.where
+            f"project {project.name} knows no host {facts.name}",
+            f"--host NAME, one of: {known}",
+            project.where,
         )
     if host.address and facts.addresses and host.address not in facts.addresses:
         raise ManifestError(

@@ -196,7 +196,9 @@ def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ..
     )
 
 
-def external(project: ProjectSpec, spec: NetworkSpec, done: dict[str, Network], facts: Facts) -> Network | None:
+def external(
+    project: ProjectSpec, spec: NetworkSpec, done: dict[str, Network], facts: Facts
+) -> Network | None:
     """A network that must exist already: of another project in this run, or in the kernel.
 
     None where nothing is known of the host: then it may well be there.

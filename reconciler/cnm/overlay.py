@@ -1,4 +1,5 @@
-"""overlay: one network over several hosts, of which each derives the same VNI, MACs and addresses by itself."""
+"""overlay: one network over several hosts, of which each derives the same VNI, MACs and addresses by
+itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,9 @@ OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
 Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
 
-def overlay_of(project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Overlay | None:
+def overlay_of(
+    project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
+) -> Overlay | None:
     """What carries the network between hosts; None where there is one host only."""
     here = this_host(project, facts)
     if spec.driver != "overlay" or here is None:

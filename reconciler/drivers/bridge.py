@@ -34,9 +34,7 @@ def switch(network: Network) -> Iterator[Resource]:
     )
     yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
     # rp_filter, on in many hosts, asks with the mark of the packet: see `admit` in firewall_rules.py.
-    yield Sysctl(
-        ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="1", link=name, origin=origin
-    )
+    yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="1", link=name, origin=origin)
     if not network.spec.internal:
         # Lets 127.0.0.1:PORT be DNATed to a container; the firewall's raw chain guards it (CVE-2020-8558).
         yield Sysctl(

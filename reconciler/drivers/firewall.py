@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 
 from ..cnm.topology import Endpoint, Network, Port, Topology
 from ..core.resource import Origin, Resource
+from ..errors import Where
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map, Table
 from .firewall_rules import BRIDGE_CHAINS, BRIDGE_MAPS, INET_CHAINS, INET_MAPS
@@ -43,26 +44,27 @@ def skeleton(name: str, root: str = "") -> Iterator[Resource]:
 
 
 def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Iterator[Resource]:
-    for network in networks:
-        origin = Origin(network.spec.where, "firewall")
-        for name, item, value in () if network.standing else network_items(network):
+    for items, where in declared(networks, ports):
+        origin = Origin(where, "firewall")
+        for name, item, value in items:
             yield Element(family="inet", table=table, map=name, item=item, value=value, origin=origin)
+
+
+def declared(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
+    """What each declaration adds to the maps, and where it stands."""
+    for network in networks:
+        if not network.standing:
+            yield network_items(network), network.spec.where
         for endpoint in network.endpoints:
-            for family in (4, 6) if endpoint.host_access else ():
-                for ip in endpoint.of_family(family):
-                    yield Element(
-                        family="inet", table=table, map=f"host_users{family}", item=ip, origin=origin
-                    )
+            if endpoint.host_access:
+                yield host_users(endpoint), endpoint.where
     for port in ports:
-        for name, item, value in port_items(port):
-            yield Element(
-                family="inet",
-                table=table,
-                map=name,
-                item=item,
-                value=value,
-                origin=Origin(port.where, "firewall"),
-            )
+        yield port_items(port), port.where
+
+
+def host_users(endpoint: Endpoint) -> Iterator[Item]:
+    for ip, _ in endpoint.addresses:
+        yield f"host_users{6 if ':' in ip else 4}", ip, ""
 
 
 def network_items(network: Network) -> Iterator[Item]:

@@ -1,4 +1,5 @@
-"""Forwarding entries and neighbours, of which there are as many as containers on other hosts: packed by hand."""
+"""Forwarding entries and neighbours, of which there are as many as containers on other hosts: packed by
+hand."""
 
 import socket
 import struct
@@ -32,7 +33,8 @@ def dst(ip: str) -> bytes:
 
 
 def messages(new: Resource, old: Resource | None, link: int, *, gone: bool) -> Iterator[Message]:
-    """What is no longer wanted goes, then everything wanted is set: what stands already costs a microsecond."""
+    """What is no longer wanted goes, then everything wanted is set: what stands already costs a
+    microsecond."""
     before = old.entries if isinstance(old, Entries | Neighbours) else ()
     wanted = () if gone else new.entries
     stale = set(before).difference(wanted)
@@ -44,7 +46,8 @@ def messages(new: Resource, old: Resource | None, link: int, *, gone: bool) -> I
 
 
 def told(link: int, address: str, host: str) -> Iterator[Message]:
-    """Where VXLAN sends frames for a MAC, and that the bridge never believes it to be elsewhere (`sticky`)."""
+    """Where VXLAN sends frames for a MAC, and that the bridge never believes it to be elsewhere
+    (`sticky`)."""
     if address == NOBODY:
         head = NDMSG.pack(BRIDGE, link, PERMANENT, SELF, 0)
         yield Message(NEWNEIGH, CREATE | APPEND, head + mac(address) + dst(host))
@@ -85,7 +88,8 @@ def read(links: dict[int, Seen], tunnel: Seen) -> Iterator[Entries | Neighbours]
 
 
 def entries_of(found: list[bytes], link: int) -> Iterator[str]:
-    """Both halves of an entry are one line; a lone half says which it is, and equals nothing that is wanted."""
+    """Both halves of an entry are one line; a lone half says which it is, and equals nothing that is
+    wanted."""
     hosts: dict[str, list[str]] = {}
     pinned: set[str] = set()
     for body in found:

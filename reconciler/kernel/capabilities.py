@@ -1,4 +1,5 @@
-"""What the running kernel was built without, as its own configuration tells: found out at plan time, by reading."""
+"""What the running kernel was built without, as its own configuration tells: found out at plan time, by
+reading."""
 
 import gzip
 import os
@@ -66,6 +67,8 @@ def loadable(module: str) -> bool:
     if os.path.exists(f"/sys/module/{module.replace('-', '_')}"):
         return True
     try:
-        return f"/{module}.ko" in Path(f"/lib/modules/{os.uname().release}/modules.dep").read_text(encoding="utf-8")
+        return f"/{module}.ko" in Path(f"/lib/modules/{os.uname().release}/modules.dep").read_text(
+            encoding="utf-8"
+        )
     except OSError:
         return True

@@ -68,8 +68,8 @@ def data(link: Link) -> bytes:
 def create(link: Link, parent: int, ns: int) -> Message:
     """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor.
 
-    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is `named` later.
-    """
+    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is `named`
+    later. """
     info = nest(LINKINFO, text(KIND, type(link).__name__.lower()), nest(DATA, data(link)))
     name = link.name if link.ns == HOST else NAMELESS
     head = ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, GROUP)
@@ -95,7 +95,8 @@ def settings(link: Stacked, master: int, *, new: bool) -> list[Message]:
 
 
 def port(link: Vxlan) -> bytes:
-    """Nothing is learned by the tunnel, and unless it floods the bridge answers ARP and ND for what is behind."""
+    """Nothing is learned by the tunnel, and unless it floods the bridge answers ARP and ND for what is
+    behind."""
     flags = [u8(kind, value) for kind, value in quiet(flood=link.flood).items()]
     return nest(LINKINFO, text(SLAVE_KIND, "bridge"), nest(SLAVE_DATA, *flags, u8(ISOLATED, link.isolated)))
 
@@ -119,7 +120,8 @@ def removal(link: Link) -> Message:
 
 
 def link_of(ns: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:
-    """The resource that a link of ours is, or None for a kind that is read elsewhere; `hosts` are its links."""
+    """The resource that a link of ours is, or None for a kind that is read elsewhere; `hosts` are its
+    links."""
     found = attributes(seen.info.get(DATA, b""))
 
     def number(kind: int) -> int:

@@ -8,6 +8,7 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from ..facts import Listener
@@ -21,14 +22,14 @@ FAMILIES = {socket.AF_INET: (4, ""), socket.AF_INET6: (16, "6")}  # bytes of an 
 
 
 def listeners() -> Iterator[Listener]:
-    for protocol, (number, state) in PROTOCOLS.items():
-        for family in FAMILIES:
-            try:
-                yield from diagnosed(protocol, number, state, family)
-            except OSError as error:
-                if error.errno != errno.ENOENT:  # the kernel has no inet_diag for this protocol
-                    raise
-                yield from tabled(protocol, state, family)
+    for protocol, family in product(PROTOCOLS, FAMILIES):
+        number, state = PROTOCOLS[protocol]
+        try:
+            yield from diagnosed(protocol, number, state, family)
+        except OSError as error:
+            if error.errno != errno.ENOENT:  # the kernel has no inet_diag for this protocol
+                raise
+            yield from tabled(protocol, state, family)
 
 
 def diagnosed(protocol: str, number: int, state: int, family: int) -> Iterator[Listener]:

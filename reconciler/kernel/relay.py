@@ -1,7 +1,7 @@
 """Ports published on [::1], relayed: the one place where a socket stands between a client and a container.
 
 Linux drops replies to a translated ::1, so these connections end here and go on to the container from
-here.  What cannot listen, since somebody else does, is left to them. """
+here.  What cannot listen, since somebody else does, is left to them."""
 
 import asyncio
 import socket
@@ -95,9 +95,7 @@ class Relay:
         """For --status: what is relayed, and what somebody else listens on."""
         return {
             "ports": [f"[{LOOPBACK}]:{port}/{protocol}" for protocol, port in sorted(self.listening)],
-            "refused": [
-                f"[{LOOPBACK}]:{port}/{p}: {why}" for (p, port), why in sorted(self.refused.items())
-            ],
+            "refused": [f"[{LOOPBACK}]:{port}/{p}: {why}" for (p, port), why in sorted(self.refused.items())],
         }
 
 

@@ -1,4 +1,5 @@
-"""What carries a network between hosts.  Entries that grow with the number of containers are one value a link."""
+"""What carries a network between hosts.  Entries that grow with the number of containers are one value a
+link."""
 
 from dataclasses import dataclass
 

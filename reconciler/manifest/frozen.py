@@ -1,7 +1,7 @@
 """A Manifest as bytes and back: for what is kept of a revision, and for the cache of what was validated.
 
 JSON in the order of the fields, made from the annotations of spec.py; no pydantic, which costs more to
-import than a thousand containers cost to read. """
+import than a thousand containers cost to read."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -48,14 +48,19 @@ class Reading(Channel):
         return Message(FAMILIES.get(family, str(family)), attributes(body, NFGEN.size))
 
 
+def once(read: Callable[[Reading], T]) -> T:
+    with Reading() as reading:
+        result = read(reading)
+        if reading.current() != reading.generation:
+            raise Torn
+        return result
+
+
 def snapshot(read: Callable[[Reading], T]) -> T:
     """What `read` makes of one generation of the ruleset; raises rather than return less than there is."""
     for attempt in range(ATTEMPTS):
         try:
-            with Reading() as reading:
-                result = read(reading)
-                if reading.current() == reading.generation:
-                    return result
+            return once(read)
         except Torn:
             pass
         except OSError as error:
