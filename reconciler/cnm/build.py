@@ -10,7 +10,7 @@ from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
 from . import overlay, parents
-from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_macs
+from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
 from .network import networks_of
@@ -92,7 +92,7 @@ def give(networks: Sequence[Network], joined: dict[str, Joined], facts: Facts) -
     for network in {network.name: network for network in networks}.values():
         ends = joined[network.name]
         refuse_crowd(network, ends)
-        refuse_macs(network, ends)
+        refuse_ends(network, ends)
         given |= addresses(network, ends, overlay.gateway_requests(network, facts), facts)
     return given
 

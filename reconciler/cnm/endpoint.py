@@ -75,8 +75,15 @@ def refuse_crowd(network: Network, joined: Joined) -> None:
         )
 
 
-def refuse_macs(network: Network, joined: Joined) -> None:
+def refuse_ends(network: Network, joined: Joined) -> None:
+    """Wishes of single endpoints that the network cannot meet."""
     for _, end in joined:
+        if end.vlan or end.trunk:
+            raise ManifestError(
+                f"network {network.name} has no VLANs of its own",
+                "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`",
+                end.where,
+            )
         if end.mac_address and not has_macs(network):
             raise ManifestError(
                 f"network {network.name} gives its containers the MAC of their parent",

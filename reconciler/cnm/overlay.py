@@ -30,6 +30,7 @@ def overlay_of(
         return None
     require("vxlan", spec.where, facts)
     refuse_unequal(project, spec)
+    refuse_clear(spec)
     return Overlay(
         link=f"vx-{ident[:12]}",
         vni=vni_of(spec, name, facts),
@@ -55,6 +56,16 @@ def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
         raise ManifestError(
             f"network {spec.name} needs one subnet a family, without a gateway",
             "on an overlay each host has a gateway address of its own",
+            spec.where,
+        )
+
+
+def refuse_clear(spec: NetworkSpec) -> None:
+    """Better no network than one whose traffic is read by others against its owner's word."""
+    if spec.options.get("encrypted") == "true":
+        raise ManifestError(
+            f"network {spec.name} asks for encryption, which this version does not have",
+            "put the hosts' addresses on an encrypted link, as WireGuard's, and leave `encrypted` out",
             spec.where,
         )
 

@@ -25,6 +25,7 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
 from . import bulk, files, inet, links, netns, rtnl, sandbox
+from .announce import announce
 from .netlink import Message, open_socket, send
 
 GONE = {
@@ -86,6 +87,8 @@ class Run:
         self.doomed: list[Letter] = []
         self.late: list[Letter] = []
         self.indexes: dict[str, int] = {}
+        self.bridges: set[str] = set()  # made in this batch: nobody behind them knows anybody yet
+        self.moved: list[Address] = []  # whose neighbours are to be told
 
     def place(self, name: str, steps: list[Step]) -> None:
         """Everything of one place; a new namespace gets its name when all of it stands."""
@@ -140,6 +143,11 @@ class Run:
         ports = [letter for letter in self.late if isinstance(letter.step.resource, Veth)]
         bridges = [letter for letter in self.late if not isinstance(letter.step.resource, Veth)]
         post(self.host, ports + bridges)
+        for ns, addresses in groupby(self.moved, key=lambda address: address.ns):
+            netns.enter(ns)
+            for address in addresses:
+                announce(address.link, address.ip)
+            netns.back(self.home)
 
 
 class Visit:
@@ -150,6 +158,7 @@ class Visit:
         self.next_index = 2 if new else 0  # 1 is lo; in a namespace of our making we know every index
         self.pending: list[Letter] = []
         self.indexes: dict[str, int] = {}
+        self.quiet: set[str] = set()  # links whose neighbours need not be told, or are told otherwise
         self.news: list[Letter] = []  # for neighbours, when the addresses stand
 
     def all(self, steps: Iterable[Step]) -> None:
@@ -179,7 +188,7 @@ class Visit:
         try:
             match step.resource:
                 case Address() as a:
-                    self.add(step, inet.address(a, self.index(a.link), delete=gone))
+                    self.address(step, a)
                 case Route() as r:
                     new = step.op == "+" and step.old is None
                     self.add(step, inet.route(r, self.index(r.link), delete=gone, new=new))
@@ -221,8 +230,14 @@ class Visit:
             case File() as f:
                 files.remove(f) if gone else files.write(f)
 
+    def address(self, step: Step, address: Address) -> None:
+        self.add(step, inet.address(address, self.index(address.link), delete=step.op == "-"))
+        if step.op == "+" and self.ns != HOST and address.link not in self.quiet:
+            self.run.moved.append(address)
+
     def bridge(self, step: Step, bridge: Bridge) -> None:
         if step.op == "+":
+            self.run.bridges.add(bridge.name)
             self.add(step, *rtnl.new_bridge(bridge))
         self.add(step, *rtnl.bridge_settings(bridge))
         self.run.late.append(Letter(step, rtnl.raised(bridge, bridge.name)))
@@ -250,6 +265,7 @@ class Visit:
     def veth(self, step: Step, veth: Veth) -> None:
         master = self.run.index(veth.bridge) if veth.bridge else 0
         if step.op == "+":
+            self.quiet |= {veth.name} if veth.bridge in self.run.bridges else set()
             self.add(step, rtnl.new_veth(veth, self.next_index, self.run.home, master))
             if self.next_index:
                 self.indexes[veth.name] = self.next_index

@@ -214,22 +214,14 @@ def test_the_same_mac_after_destroy_and_apply(lab):
     assert lab.link("eth0", "t-c0")["address"] == mac
 
 
-@pytest.mark.xfail(reason="no gratuitous ARP is sent: neighbours keep the former owner until theirs expires")
-def test_a_neighbour_learns_of_an_address_that_moved(lab):
-    """A gratuitous ARP says so: without it the neighbour's cache would point to the former owner."""
-    subnet = {"subnet": "10.91.0.0/24"}
-    lab.apply(
-        members({"a": {"ipv4_address": "10.91.0.5"}, "b": {}, "c": {"ipv4_address": "10.91.0.9"}}, subnet)
-    )
-    assert lab.ping("t-c", "10.91.0.5")
-    lab.apply(
-        members(
-            {
-                "a": {"ipv4_address": "10.91.0.6"},
-                "b": {"ipv4_address": "10.91.0.5"},
-                "c": {"ipv4_address": "10.91.0.9"},
-            },
-            subnet,
-        )
-    )
-    assert lab.ping("t-c", "10.91.0.5", IMPATIENCE * 2)
+@pytest.mark.parametrize(("key", "net"), [("ipv4_address", "10.91.0."), ("ipv6_address", "fd91::")])
+def test_a_neighbour_learns_of_an_address_that_moved(lab, key, net):
+    """Without being told, its cache would point to the former owner."""
+    network = "{n: {enable_ipv6: true, ipam: {config: [{subnet: 10.91.0.0/24}, {subnet: 'fd91::/64'}]}}}"
+    manifest = f"""{{name: t, networks: {network}, containers: {{
+        a: {{networks: {{n: {{{key}: '{net}%d'}}}}}}, b: {{networks: {{n: {{{key}: '{net}%d'}}}}}},
+        c: {{networks: {{n: {{{key}: '{net}9'}}}}}}}}}}"""
+    lab.apply(manifest % (5, 7))
+    assert lab.ping("t-c", f"{net}5") and lab.ping("", f"{net}5")
+    lab.apply(manifest % (6, 5))
+    assert lab.ping("t-c", f"{net}5") and lab.ping("", f"{net}5")
