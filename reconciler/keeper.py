@@ -190,12 +190,14 @@ def owners(change: Change) -> Callable[[Key], str]:
 
 
 def without(change: Change, spared: frozenset[str]) -> Change:
-    """The same change, but these projects are wanted as they stand."""
+    """The same change, but these projects are wanted as they stand, and with them what all share."""
     if not spared:
         return change
     owner = owners(change)
     desired = {key: r for key, r in change.desired.items() if owner(key) not in spared}
-    desired |= {key: r for key, r in change.live.items() if owner(key) in spared}
+    kept = {key: r for key, r in change.live.items() if owner(key) in spared}
+    shared = {key: r for key, r in change.live.items() if owner(key) == standing.SHARED and r.marked}
+    desired = {**shared, **desired, **kept}
     return replace(change, desired=desired, todo=plan(change.live, desired))
 
 

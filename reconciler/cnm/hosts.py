@@ -1,12 +1,16 @@
 """Which host this one is, and which of them each container stands on."""
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..errors import ManifestError
 from ..facts import Facts
-from ..manifest.spec import ContainerSpec, HostSpec, ProjectSpec
+from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from . import names
 from .endpoint import Member
+
+PLACEHOLDER = re.compile(r"\{host\.([\w-]+)\}")
 
 
 def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
@@ -58,6 +62,19 @@ def placement(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[str]:
     if spec.host or not hosts or not spec.is_service:
         return [spec.host]
     return [host.name for host in hosts]
+
+
+def localised(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
+    """The network with `{host.NAME}` in its driver's options replaced by this host's values."""
+    values = {"name": host.name, "address": host.address, **host.vars} if host else {}
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            known = ", ".join(sorted(values)) or "none, as there are no `hosts:`"
+            raise ManifestError(f"this host has no value {found[1]}", f"there are: {known}", spec.where)
+        return values[found[1]]
+
+    return replace(spec, options={k: PLACEHOLDER.sub(value, text) for k, text in spec.options.items()})
 
 
 def is_local(member: Member, facts: Facts) -> bool:

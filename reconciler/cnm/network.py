@@ -9,6 +9,7 @@ from ..errors import ManifestError
 from ..facts import Facts, Standing
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import names, overlay
+from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
 from .parents import MODES, mtu_of, parent_of
 from .topology import Network, Subnet
@@ -88,6 +89,7 @@ def full_name(project: ProjectSpec, spec: NetworkSpec) -> str:
 def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) -> Network:
     name = full_name(project, spec)
     ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
+    spec = localised(spec, this_host(project, facts))
     parent = parent_of(ident, spec, facts) if spec.driver in MODES else None
     carrier = overlay.overlay_of(project, spec, name, ident, facts)
     if parent and parent.isolated:

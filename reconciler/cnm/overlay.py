@@ -135,6 +135,12 @@ def remotes(network: Network, overlay: Overlay, joined: Joined, given: Addresses
             ips = tuple(ip for ip, _ in given.get((network.name, f"@{name}"), ()))
             yield Remote(names.mac(network.id, "bridge", name), ips, address)
     for member, end in joined:
+        if not member.host:
+            raise ManifestError(
+                f"{member.name} is on the overlay {network.name} and says no host",
+                "add `host:`, or make it a service, whose replicas take the hosts in turn",
+                member.spec.where,
+            )
         if member.host != overlay.host:
             ips = tuple(ip for ip, _ in given.get((network.name, member.name), ()))
             mac = end.mac_address or names.mac(network.id, member.name)
@@ -164,8 +170,9 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
         if (overlay := network.overlay) and not network.standing:
             mine = (overlay.port, overlay.vni)
             if holder := used.get(mine) or used.get((overlay.port, 0)):
+                tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
                 yield ManifestError(
-                    f"network {network.name}: VNI {overlay.vni} on UDP port {overlay.port} is taken: {holder} has it",
+                    f"network {network.name}: {tunnel} is taken: {holder} has it",
                     "write another `vni` or `port` into its driver_opts",
                     network.spec.where,
                 )

@@ -110,11 +110,6 @@ def address(link: Link) -> bytes:
     return hardware(mac) if mac else b""
 
 
-def announcement(link: Macvlan) -> Message:
-    """Its MAC set anew: with arp_notify and ndisc_notify the kernel then tells the LAN of every address."""
-    return Message(NEWLINK, 0, ifinfo() + text(IFNAME, link.name) + hardware(link.mac))
-
-
 def removal(link: Link) -> Message:
     return Message(DELLINK, 0, ifinfo() + text(IFNAME, link.name))
 

@@ -20,7 +20,6 @@ from ..kinds.link import Bridge, Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..kinds.overlay import Entries, Neighbours, Vxlan
-from ..kinds.parent import Macvlan
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
@@ -88,6 +87,7 @@ class Run:
         self.late: list[Letter] = []
         self.indexes: dict[str, int] = {}
         self.bridges: set[str] = set()  # made in this batch: nobody behind them knows anybody yet
+        self.last: list[Letter] = []  # what these get when they are up
         self.moved: list[Address] = []  # whose neighbours are to be told
 
     def place(self, name: str, steps: list[Step]) -> None:
@@ -142,7 +142,7 @@ class Run:
         self.bury()
         ports = [letter for letter in self.late if isinstance(letter.step.resource, Veth)]
         bridges = [letter for letter in self.late if not isinstance(letter.step.resource, Veth)]
-        post(self.host, ports + bridges)
+        post(self.host, ports + bridges + self.last)
         for ns, addresses in groupby(self.moved, key=lambda address: address.ns):
             netns.enter(ns)
             for address in addresses:
@@ -159,12 +159,10 @@ class Visit:
         self.pending: list[Letter] = []
         self.indexes: dict[str, int] = {}
         self.quiet: set[str] = set()  # links whose neighbours need not be told, or are told otherwise
-        self.news: list[Letter] = []  # for neighbours, when the addresses stand
 
     def all(self, steps: Iterable[Step]) -> None:
         for step in steps:
             self.take(step)
-        self.pending += self.news
         self.flush()
 
     def flush(self) -> None:
@@ -231,7 +229,13 @@ class Visit:
                 files.remove(f) if gone else files.write(f)
 
     def address(self, step: Step, address: Address) -> None:
-        self.add(step, inet.address(address, self.index(address.link), delete=step.op == "-"))
+        message = inet.address(address, self.index(address.link), delete=step.op == "-")
+        if self.ns == HOST and address.link in self.run.bridges:
+            # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an address
+            # while up; else linkwatch does, up to a second later.
+            self.run.last.append(Letter(step, message))
+            return
+        self.add(step, message)
         if step.op == "+" and self.ns != HOST and address.link not in self.quiet:
             self.run.moved.append(address)
 
@@ -254,8 +258,6 @@ class Visit:
                 self.name(step, link)
         master = self.run.index(link.bridge) if isinstance(link, Vxlan) else 0
         self.add(step, *links.settings(link, master, new=step.op == "+"))
-        if isinstance(link, Macvlan) and link.mac:
-            self.news.append(Letter(step, links.announcement(link)))
 
     def name(self, step: Step, link: Link) -> None:
         self.indexes[link.name] = index = rtnl.index_of(self.channel, links.NAMELESS)

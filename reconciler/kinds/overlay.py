@@ -38,12 +38,12 @@ class Vxlan(Link):
 
     def commands(self, old: Resource | None) -> list[str]:
         on, off = ("on", "off") if self.flood else ("off", "on")
-        create = f"ip link add {self.name} type vxlan id {self.vni} local {self.local} dstport {self.port} nolearning"
+        tunnel = f"id {self.vni} local {self.local} dstport {self.port} nolearning"
         settings = f"master {self.bridge} mtu {self.mtu} alias {self.alias} {self.state}"
         port = f"learning off flood {on} mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
         isolated = "on" if self.isolated else "off"
         return [
-            *([] if old else [create]),
+            *([] if old else [f"ip link add {self.name} type vxlan {tunnel}"]),
             f"ip link set dev {self.name} {settings}",
             f"bridge link set dev {self.name} {port} isolated {isolated}",
         ]

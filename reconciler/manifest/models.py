@@ -82,7 +82,9 @@ class Host(Record):
     """A machine."""
 
     address: Address = Is("Address by which the other hosts reach it.", default="")
-    vars: dict[str, Scalar] = Is("Values of this host, for people and plugins.", default_factory=dict)
+    vars: dict[str, Scalar] = Is(
+        "Values of this host: `{host.NAME}` in a network's options stands for one.", default_factory=dict
+    )
 
 
 class Pool(Record):

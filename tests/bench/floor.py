@@ -1,6 +1,6 @@
-"""The least that Linux needs for N attached containers: hand-packed netlink, batched, and one nft transaction.
+"""The least that Linux needs for N attached containers: netlink packed by hand, and one nft transaction.
 
-    python tests/bench/floor.py N      in a throw-away namespace (see .ci/setup: throwaway); prints one JSON line
+    python tests/bench/floor.py N    in a throw-away namespace (.ci/setup: throwaway); prints one JSON line
 
 It decides, checks and remembers nothing, and shares no code with what it is held against.
 """
@@ -60,13 +60,14 @@ def link(flags=0, body=b"", index=0, up=0, kind=NEWLINK):
 
 
 def address(family, length, index, ip):
-    more = attr(1, ip) if family == V4 else u32(8, NODAD)
-    return message(NEWADDR, CREATE_EXCL, struct.pack("=BBBBI", family, length, 0, 0, index) + attr(2, ip) + more)
+    head = struct.pack("=BBBBI", family, length, 0, 0, index) + attr(2, ip)
+    return message(NEWADDR, CREATE_EXCL, head + (attr(1, ip) if family == V4 else u32(8, NODAD)))
 
 
-def default(family, gateway):
-    head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 254, 4, 0, 1, 0)
-    return message(NEWROUTE, CREATE_EXCL, head + attr(5, gateway))
+def defaults():
+    for family, gateway in ((V4, ip4(-1)), (V6, ip6(-1))):
+        head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 254, 4, 0, 1, 0)
+        yield message(NEWROUTE, CREATE_EXCL, head + attr(5, gateway))
 
 
 def ip4(i):
@@ -151,15 +152,9 @@ class Floor:
     def wiring(self, i, end):
         peer = nest(1, struct.pack("=BBHiII", 0, 0, 0, 2, 0, 0), attr(3, b"eth0\0"), u32(31, 1), u32(32, 1))
         where = u32(27, GROUP) + u32(10, self.bridge) + u32(28, self.home) + u32(31, 1) + u32(32, 1)
-        return [
-            link(CREATE_EXCL, end + where + nest(18, attr(1, b"veth\0"), nest(2, peer))),
-            link(index=1, up=1),
-            link(index=2, up=1),
-            address(V4, 16, 2, ip4(i)),
-            address(V6, 64, 2, ip6(i)),
-            default(V4, ip4(-1)),
-            default(V6, ip6(-1)),
-        ]
+        pair = link(CREATE_EXCL, end + where + nest(18, attr(1, b"veth\0"), nest(2, peer)))
+        addresses = address(V4, 16, 2, ip4(i)), address(V6, 64, 2, ip6(i))
+        return [pair, *(link(index=n, up=1) for n in (1, 2)), *addresses, *defaults()]
 
     def read(self, count):
         """Every message of every sandbox, and of the host."""

@@ -2,9 +2,9 @@
 
     python tests/bench/run.py [--quick] [N ...]      in a throw-away namespace (see .ci/setup: throwaway)
 
-Without N: 100, 500 and 1000 containers, 5,000 over five bridges, and 10,000 published ports; --quick: 100 once.
-Each figure is the wall time in seconds of a fresh process, interpreter start included, the best of some rounds.  The
-floor's is that of starting it and of the part that compares: building, reading or destroying.
+Without N: 100, 500 and 1000 containers, 5,000 on five bridges, 10,000 published ports.  --quick: 100.
+Each figure is the wall time in seconds of a fresh process, interpreter start included, the best of some
+rounds.  The floor's is that of starting it and of the part that compares: building, reading, destroying.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 `pytest --update-golden` rewrites them; look at what it changed.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ HOST = Facts(name="host", machine="0" * 32, nameservers=("192.0.2.53",))
 
 def texts(path: Path) -> dict[str, str]:
     """What a manifest becomes on an empty host, stage by stage."""
-    topology, desired = decide(load([path.relative_to(ROOT)]), HOST)
+    manifest = load([path.relative_to(ROOT)])
+    hosts = [host.name for project in manifest.projects for host in project.hosts]
+    name = HOST.name if HOST.name in hosts else next(iter(hosts), HOST.name)
+    topology, desired = decide(manifest, replace(HOST, name=name))
     todo = plan({}, desired)
     return {
         "topology.txt": show.as_text(topology),

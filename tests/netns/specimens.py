@@ -89,7 +89,8 @@ def namespaces() -> Iterator[Specimen]:
 
 
 def bridges() -> Iterator[Specimen]:
-    yield Specimen(BRIDGE, changes={**WHOSE, "mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]})
+    more = {"mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]}
+    yield Specimen(BRIDGE, changes={**WHOSE, **more})
     yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
     yield Specimen(replace(BRIDGE, name="a.dot"), changes=CHANGES)
 
@@ -105,7 +106,7 @@ def veths() -> Iterator[Specimen]:
     yield Specimen(replace(ETH0, isolated=True, hairpin=False, mtu=1400), needs, {"isolated": [False]})
     yield Specimen(replace(ETH0, bridge=""), needs, {**CHANGES, "bridge": ["br0"]})
     yield Specimen(replace(ETH0, up=False), needs, {"up": [True]})
-    yield Specimen(replace(ETH0, name="w0", host_name="w0"), needs, CHANGES)  # both ends may have the same name
+    yield Specimen(replace(ETH0, name="w0", host_name="w0"), needs, CHANGES)  # one name twice
     yield Specimen(replace(ETH0, name="i" * 15, host_name="h" * 15), needs)
     yield Specimen(ETH1, (*needs, ETH0), CHANGES)
 
@@ -123,10 +124,12 @@ def stacked() -> Iterator[Specimen]:
         link = Ipvlan(ns="box", name="eth0", mode=mode, **common)
         others = {"mode": [m for m in IPVLAN_MODES if m != mode], "flag": list(IPVLAN_FLAGS)[1:]}
         yield Specimen(link, (BOX,), {**CHANGES, **WHOSE, **others}, "ipvlan")
-    yield Specimen(Ipvlan(ns=HOST, name="shim", mode="l2", flag="vepa", **common), (), CHANGES, "ipvlan")
+    shim = Ipvlan(ns=HOST, name="shim", mode="l2", flag="vepa", **common)
+    yield Specimen(shim, (), CHANGES, "ipvlan")
     for tag in (1, 4094):
         yield Specimen(Vlan(ns=HOST, name="up.1", parent=UPLINK, tag=tag), (), CHANGES, "vlan")
-    yield Specimen(Dummy(ns=HOST, name="dm-1", project="t", network="n"), (), {**CHANGES, **WHOSE}, "dummy")
+    dummy = Dummy(ns=HOST, name="dm-1", project="t", network="n")
+    yield Specimen(dummy, (), {**CHANGES, **WHOSE}, "dummy")
 
 
 def tunnel(local: str, **more: Any) -> Vxlan:
@@ -138,9 +141,8 @@ def overlays() -> Iterator[Specimen]:
     changes = {**WHOSE, **CHANGES, "bridge": ["br1"], "isolated": [True], "flood": [True]}
     for local in ("198.51.100.1", "2001:db8:1::1"):
         yield Specimen(tunnel(local), (BRIDGE, OTHER), changes, "vxlan")
-        yield Specimen(
-            tunnel(local, flood=True, isolated=True), (BRIDGE,), {"flood": [False], "isolated": [False]}, "vxlan"
-        )
+        back = {"flood": [False], "isolated": [False]}
+        yield Specimen(tunnel(local, flood=True, isolated=True), (BRIDGE,), back, "vxlan")
     entries = ("02:00:00:00:03:01 198.51.100.2", "02:00:00:00:03:02 198.51.100.3")
     fewer = [entries[:1], (f"{NOBODY} 198.51.100.2", f"{NOBODY} 198.51.100.3", *entries), (entries[1],)]
     needs = (BRIDGE, tunnel("198.51.100.1"))
@@ -171,10 +173,11 @@ def routes() -> Iterator[Specimen]:
         common = {"ns": "box", "table": table, "link": "eth0"}
         four = Route(dst="0.0.0.0/0", via="10.7.0.1", src="10.7.0.2", **common)
         yield Specimen(four, LAN, gateways)
-        yield Specimen(replace(four, dst="10.99.0.0/16", via="", src="", metric=5), LAN, {"via": ["10.7.0.1"]})
+        plain = {"via": "", "src": "", "metric": 5}
+        yield Specimen(replace(four, dst="10.99.0.0/16", **plain), LAN, {"via": ["10.7.0.1"]})
         six = Route(dst="::/0", via="fd07::1", src="fd07::2", **common)
         yield Specimen(six, LAN, {"via": ["fd07::9", "fe80::1", ""], "src": ["fd07::3"]})
-        yield Specimen(replace(six, dst="fd99::/48", via="", src="", metric=5), LAN, {"via": ["fd07::1"]})
+        yield Specimen(replace(six, dst="fd99::/48", **plain), LAN, {"via": ["fd07::1"]})
     moved = {"link": ["eth1"]}
     yield Specimen(Route(ns="box", dst="10.9.0.0/16", link="eth0"), LAN, moved)
     yield Specimen(Route(ns="box", dst="fd09::/64", link="eth0"), LAN, moved)
@@ -204,9 +207,11 @@ def sysctls() -> Iterator[Specimen]:
         for family, name in SETTINGS:
             path = f"net/{family}/conf/{link}/{name}"
             yield Specimen(Sysctl(ns=ns, name=path, value="1", link=link), needs, value)
-    yield Specimen(Sysctl(ns="box", name="net/ipv4/conf/eth0/forwarding", value="1", link="eth0"), needs, value)
-    yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000"), needs, {"value": ["3000 4000"]})
+    forwarding = Sysctl(ns="box", name="net/ipv4/conf/eth0/forwarding", value="1", link="eth0")
+    yield Specimen(forwarding, needs, value)
     yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_unprivileged_port_start", value="99"), needs, value)
+    ports = Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000")
+    yield Specimen(ports, needs, {"value": ["3000 4000"]})
     for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
         yield Specimen(Forwarding(ns=HOST, name=name, value="1"), (), {"value": ["0"]})
 

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import subprocess
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -24,9 +25,13 @@ from tests.netns.namespaces import throwaway_host
 from tests.netns.snapshot import differing, snapshot
 from tests.netns.specimens import SPECIMENS, UPLINK, Specimen
 
-UPLINK_SIDE = ("ip link set lo up", f"ip link add {UPLINK} type veth peer name lan", f"ip link set {UPLINK} up")
-# A link in general is none, and a stray is what others become.  A file's path says whose it is, and a tunnel whose
-# port its entries are.
+UPLINK_SIDE = (
+    "ip link set lo up",
+    f"ip link add {UPLINK} type veth peer name lan",
+    f"ip link set {UPLINK} up",
+)
+# A link in general is none, and a stray is what others become.  A file's path says whose it is, and a tunnel
+# whose port its entries are.
 WITHOUT, STEADY = {Link, Stray}, {(File, "ns"), (Entries, "bridge")}
 
 
@@ -110,7 +115,7 @@ def test_reads_back(host: None, specimen: Specimen) -> None:
 RULES = [one.value for one in SPECIMENS if isinstance(one.value, Rule)]
 
 
-@pytest.mark.parametrize(("old", "new"), list(zip(RULES, RULES[1:], strict=False)), ids=lambda rule: rule.action)
+@pytest.mark.parametrize(("old", "new"), list(pairwise(RULES)), ids=lambda rule: rule.action)
 def test_a_rule_is_replaced(host: None, old: Rule, new: Rule) -> None:
     become(old)
     become(new)

@@ -143,6 +143,7 @@ def test_the_first_address_of_a_subnet_goes_and_the_others_stay(standing: Lab):
 
 # refusals
 
+FAR = Route(ns="box", dst="10.9.0.0/16", link="eth0")
 ORIGIN = Origin(Where("shop.yaml", 14, 9, "networks.n"), "bridge")
 
 
@@ -150,12 +151,12 @@ ORIGIN = Origin(Where("shop.yaml", 14, 9, "networks.n"), "bridge")
     ("wrong", "number", "words"),
     [
         (replace(BRIDGE, name="br7", mtu=67), errno.EINVAL, "mtu less than device minimum"),
-        (Route(ns="box", dst="10.9.0.0/16", link="eth0", via="192.0.2.1"), errno.ENETUNREACH, "Nexthop has invalid gateway"),
-        (Route(ns="box", dst="fd09::/48", link="eth0", via="fd07::2"), errno.EINVAL, "Gateway can not be a local address"),
+        (replace(FAR, via="192.0.2.1"), errno.ENETUNREACH, "Nexthop has invalid gateway"),
+        (replace(FAR, dst="fd09::/48", via="fd07::2"), errno.EINVAL, "Gateway can not be a local address"),
         (Sysctl(ns="box", name="net/ipv4/ip_default_ttl", value="0"), errno.EINVAL, "Invalid argument"),
     ],
 )  # fmt: skip
-def test_a_refusal_carries_step_number_words_and_place(standing: Lab, wrong: Resource, number: int, words: str):
+def test_a_refusal_says_what_why_and_where(standing: Lab, wrong: Resource, number: int, words: str):
     before = standing.snapshot()
     wrong = replace(wrong, origin=ORIGIN)
     with pytest.raises(KernelError) as caught:

@@ -3,6 +3,8 @@
 import socket
 import struct
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 import pytest
 from hypothesis import example, given, settings
@@ -260,14 +262,15 @@ def test_a_tunnel_as_they_read_it(link: Vxlan):
 @few
 @given(macs, any_ips)
 def test_entries_as_they_read_them(mac: str, ip: str):
-    for address, count in ((mac, 2), (NOBODY, 1)):
+    for address, wanted in ((mac, bulk.SELF | bulk.PORT | bulk.STICKY), (NOBODY, bulk.SELF)):
         new = Entries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
-        tunnel, *port = (theirs(ndmsg, m) for m in bulk.messages(new, None, INDEX, gone=False))
-        assert (tunnel["family"], tunnel["ifindex"], len(port) + 1) == (socket.AF_BRIDGE, INDEX, count)
-        assert told(tunnel) == {"NDA_LLADDR": address, "NDA_DST": ip}
-        assert [told(half) for half in port] == [{"NDA_LLADDR": address}] * (count - 1)
-        for message in bulk.messages(new, new, INDEX, gone=True):
-            assert told(theirs(ndmsg, message))["NDA_LLADDR"] == address
+        made = [theirs(ndmsg, m) for m in bulk.messages(new, None, INDEX, gone=False)]
+        assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
+        assert reduce(or_, (one["flags"] for one in made)) == wanted
+        for one in made:
+            assert told(one) == {"NDA_LLADDR": address} | ({"NDA_DST": ip} if one["flags"] & bulk.SELF else {})
+        for one in bulk.messages(new, new, INDEX, gone=True):
+            assert told(theirs(ndmsg, one))["NDA_LLADDR"] == address
 
 
 @few

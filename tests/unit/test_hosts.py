@@ -137,6 +137,15 @@ def test_a_host_that_does_not_exist_is_named():
         seen("h1", manifest(project("t", mesh(), container("a", "mesh", host="h9"), hosts=HOSTS)))
 
 
+def test_a_host_has_values_of_its_own():
+    hosts = (HostSpec(name="h1", vars={"lan": "eth1"}), HostSpec(name="h2", vars={"lan": "bond0"}))
+    lan = NetworkSpec(name="lan", driver="macvlan", options={"parent": "{host.lan}.5"})
+    of = manifest(project("t", lan, container("a", "lan"), hosts=hosts))
+    assert [seen(host, of)[0].networks[0].parent.link for host in ("h1", "h2")] == ["eth1.5", "bond0.5"]
+    with pytest.raises(ManifestError, match="no value lan"):
+        seen("", manifest(project("t", lan)))
+
+
 def test_a_locked_address_never_moves():
     before = seen("h1")[0].lock
     text = lockfile.text(before)
@@ -171,7 +180,7 @@ def test_addresses_as_numbers(ip):
 
 def test_a_clean_merge_gives_no_duplicate(tmp_path: Path):
     """Two branches add a container each; git merges manifests and locks line by line."""
-    head = "name: t\nhosts: {h1: {address: 192.0.2.1}, h2: {address: 192.0.2.2}}\nnetworks: {n: {driver: overlay}}\n"
+    head = "hosts: {h1: {address: 192.0.2.1}, h2: {address: 192.0.2.2}}\nnetworks: {n: {driver: overlay}}\n"
 
     def git(*words: str) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]
@@ -179,16 +188,17 @@ def test_a_clean_merge_gives_no_duplicate(tmp_path: Path):
 
     def commit(*names: str) -> None:
         for name in names:
-            (tmp_path / f"{name}.yaml").write_text(f"{head}containers: {{{name}: {{host: h1, networks: [n]}}}}\n")
+            text = f"name: t\n{head * (name == 'base')}containers: {{{name}: {{host: h1, networks: [n]}}}}\n"
+            (tmp_path / f"{name}.yaml").write_text(text)
         found = load([tmp_path], environ={}, folder="")
         (tmp_path / lockfile.NAME).write_text(lockfile.text(decide(found, Facts(name="h1"))[0].lock))
         git("add", "-A")
         git("commit", "-m", " ".join(names))
 
     git("init")
-    commit("base")
+    commit("base", "eins", "mitte")
     git("checkout", "-b", "other")
-    commit("one")
+    commit("anna")
     git("checkout", "main")
     commit("zwei")
     git("merge", "other", "-m", "both")
