@@ -26,7 +26,7 @@ DRIFT = (
     "ip netns del {p}-{c}",
     "ip -n {p}-{c} addr flush dev eth0",
     "ip -n {p}-{c} link set eth0 down",
-    "ip -n {p}-{c} route flush table main",
+    "ip -n {p}-{c} route del default",
     "rm -rf /etc/netns/{p}-{c}",
     "sysctl -q -w net.ipv4.ip_forward=0",
 )

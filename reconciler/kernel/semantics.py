@@ -15,6 +15,7 @@ from ..kinds.link import Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map, Table
+from ..kinds.overlay import Entries, Neighbours, Vxlan
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 
@@ -31,9 +32,9 @@ def missing(r: Resource, held: Held) -> int:
             return 0  # /etc/netns/NAME needs no namespace of that name
         case _ if ns != HOST and Namespace.at(ns) not in held:
             return errno.ENOENT
-        case Veth(bridge=bridge) if bridge and Link.at(HOST, bridge) not in held:
+        case Veth(bridge=bridge) | Vxlan(bridge=bridge) if bridge and Link.at(HOST, bridge) not in held:
             return errno.ENODEV
-        case Address() if Link.at(ns, r.link) not in held:
+        case Address() | Entries() | Neighbours() if Link.at(ns, r.link) not in held:
             return errno.ENODEV
         case Route(link=link) if link:
             return unroutable(r, held)
@@ -84,7 +85,7 @@ def bury(old: Resource, live: Live) -> None:
         case Link():
             ends = set(names(old))
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
-            change(live, lambda r: isinstance(r, Veth) and (HOST, r.bridge) in ends, bridge="")
+            change(live, lambda r: isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends, bridge="")
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:
                 bury(child, live)
         case Address():

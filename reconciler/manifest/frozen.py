@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -17,7 +18,7 @@ Turn = Callable[[Any], Any]
 
 
 def freeze(manifest: Manifest) -> bytes:
-    return json.dumps(plain(manifest), separators=(",", ":")).encode()
+    return json.dumps(manifest, default=plain, separators=(",", ":")).encode()
 
 
 def thaw(data: bytes) -> Manifest:
@@ -28,12 +29,20 @@ def thaw(data: bytes) -> Manifest:
         raise ValueError(str(error)) from error
 
 
-def plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return [plain(getattr(value, field.name)) for field in fields(value)]
-    if isinstance(value, Mapping):
-        return [[plain(key), plain(item)] for key, item in value.items()]
-    return [plain(item) for item in value] if isinstance(value, tuple) else value
+def plain(value: Any) -> list[Any]:
+    """What json cannot write by itself: a record as its values, a mapping without text for keys as its
+    items."""
+    return [listed(item) for item in getter(type(value))(value)]
+
+
+def listed(value: Any) -> Any:
+    keyed = isinstance(value, dict) and not isinstance(next(iter(value), ""), str)
+    return list(value.items()) if keyed else value
+
+
+@cache
+def getter(kind: type[Any]) -> Turn:
+    return attrgetter(*(field.name for field in fields(kind)))
 
 
 @cache
@@ -66,7 +75,11 @@ def sequence(item: Turn | None) -> Turn:
 def mapping(key: Turn | None, value: Turn | None) -> Turn:
     if not key and not value:
         return dict
-    return lambda pairs: {key(k) if key else k: value(v) if value else v for k, v in pairs}
+    return lambda pairs: {key(k) if key else k: value(v) if value else v for k, v in dict_items(pairs)}
+
+
+def dict_items(pairs: Any) -> Any:
+    return pairs.items() if isinstance(pairs, dict) else pairs
 
 
 def record(kind: type[Any]) -> Turn:

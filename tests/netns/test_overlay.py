@@ -94,7 +94,7 @@ def test_every_host_derives_the_same(meshed):
     for n in shown[1]["networks"]:
         for end in n["endpoints"]:
             entries = meshed["h1"].run(f"bridge fdb show brport vx-{n['id'][:12]}").out
-            assert f"{end['mac']} dst {meshed['h2'].underlay[meshed.family]} self static" in entries
+            assert f"{end['mac']} dst {meshed['h2'].underlay[meshed.family]} self" in entries
 
 
 def test_the_mtu_is_what_the_underlay_leaves(meshed):

@@ -12,12 +12,13 @@ from reconciler.kinds.link import Bridge, Veth
 from reconciler.kinds.marks import HOST
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
+from reconciler.kinds.overlay import Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Macvlan, Vlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 
-PICKS = 100  # more than a state takes
+PICKS = 106  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
@@ -94,8 +95,7 @@ def host(picks: Picks) -> Iterator[Resource]:
             yield Address(ns=HOST, link=name, ip=f"fd00:{n}::1", prefix=int(six))
         if setting:
             yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value=setting, link=name)
-
-
+        yield from tunnel(picks, name, n)
     if tag := picks.of(0, 50, 51):
         yield Vlan(ns=HOST, name="up0.5", parent="up0", tag=tag)
     if tag and (address := picks.of("", "10.5.0.1", "10.5.0.2")):
@@ -103,6 +103,18 @@ def host(picks: Picks) -> Iterator[Resource]:
         yield Macvlan(ns=HOST, name="shim", mode="bridge", mac=picks.of("02::3", "02::4"), **common)
         yield Address(ns=HOST, link="shim", ip=address, prefix=32)
         yield Route(ns=HOST, dst="10.5.0.9/32", link="shim", src=address)
+
+
+def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
+    """A VXLAN link on the bridge, perhaps, with what it and the bridge know of another host."""
+    common = {"project": "p", "network": "n", "local": "10.9.0.1", "port": 4789}
+    vni, flood, macs = picks.of(0, 10, 20), picks.of(False, True), picks.of((), ("02::7",), ("02::7", "02::8"))
+    if not vni:
+        return
+    yield Vxlan(ns=HOST, name=f"vx{n}", vni=vni + n, bridge=bridge, flood=flood, **common)
+    if macs:
+        yield Entries(link=f"vx{n}", bridge=bridge, entries=tuple(f"{mac} 10.9.0.2" for mac in macs))
+        yield Neighbours(link=bridge, entries=tuple(f"10.{n}.0.{mac[-1]} {mac}" for mac in macs))
 
 
 def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:

@@ -1,4 +1,5 @@
-"""What a watcher does turn by turn, on the fake kernel: newest first, the last good one else, patience with trouble."""
+"""What a watcher does turn by turn, on the fake kernel: newest first, the last good one else, patience with
+trouble."""
 
 from contextlib import nullcontext
 from dataclasses import replace

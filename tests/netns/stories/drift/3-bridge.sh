@@ -1,0 +1,1 @@
+ip link del br-t-n

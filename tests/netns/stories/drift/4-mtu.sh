@@ -1,0 +1,1 @@
+ip link set br-t-n mtu 1300

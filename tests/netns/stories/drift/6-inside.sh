@@ -1,0 +1,1 @@
+ip -n t-db addr flush dev eth0

@@ -1,0 +1,1 @@
+nft add rule inet reconciler-t forward drop

@@ -1,0 +1,1 @@
+rm -r /etc/netns/t-web
