@@ -20,7 +20,8 @@ from .notify import notify
 from .pipeline import Change, Limits, compare, enact, refuse
 from .tally import SUSPENDED, WATCHING, watched
 
-# Seconds.  The sweep finds what has no event: most sysctls, files on a network file system.
+# Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
+# system.
 TICKS = {"beat": 5.0, "sweep": 20.0}
 
 

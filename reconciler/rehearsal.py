@@ -103,11 +103,11 @@ def perform(change: Change, facts: Facts, writer: int) -> None:
 
 
 def acts(change: Change, facts: Facts) -> str:
+    began = time.monotonic()
     throwaway.enter()
     throwaway.stand_in(sorted(parents([*change.live.values(), *change.desired.values()])), facts.mtu)
     stage = Stage(facts)
     start = played_back(change, stage)
-    began = time.monotonic()
     desired = legible(change.desired)
     settle(plan(start, desired), start, desired, stage)
     stage.requests = 0

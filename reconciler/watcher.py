@@ -56,7 +56,8 @@ class Watcher:
         kinds = {ring.kind for ring in rings}
         if kinds == {"beat"} and not self.files.polling:
             return self.keeper.patience
-        self.files.arm()  # before reading: what changes from here on rings
+        if kinds & READS or self.files.polling:
+            self.files.arm()  # before reading: what changes from here on rings
         trigger, who = (
             cause(rings),
             ", ".join(sorted({r.words for r in rings if r.kind == "kernel" and r.words})),
@@ -68,12 +69,20 @@ class Watcher:
             outcome = self.keeper.turn(places(rings))
             if outcome is None:
                 return BUSY
+            self.follow()
             self.tally.add(outcome, trigger, who)
             self.tell(outcome, who)
             if outcome.change:
                 self.relay.serve(published(outcome.change.desired))
         self.publish()
         return self.keeper.patience if self.tally.outcome.in_sync else min(self.keeper.patience, ERRONEOUS)
+
+    def follow(self) -> None:
+        """Watch what the manifests include, wherever that is."""
+        paths = [*self.reader.watched, SUSPENDED]
+        if paths != self.files.paths:
+            self.files.paths = paths
+            self.files.arm()
 
     def tell(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, and each error once."""
@@ -129,6 +138,7 @@ class Reader:
         self.stale = True
         self.signature: object = None
         self.commit = ""
+        self.files: tuple[str, ...] = ()
         self.known: Manifest | ReconcileError | None = None
 
     def __call__(self) -> Manifest:
@@ -148,7 +158,10 @@ class Reader:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        return (*self.paths, *getattr(self.known, "files", ()))
+        """The PATHs, and what the manifests there included when they were last whole."""
+        if isinstance(self.known, Manifest):
+            self.files = self.known.files
+        return (*self.paths, *self.files)
 
     def attempt(self) -> Manifest | ReconcileError:
         from .manifest.load import load

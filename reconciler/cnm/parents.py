@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError, Unsupported, Where
-from ..facts import Child, Facts
+from ..facts import Child, Device, Facts
 from ..manifest.spec import NetworkSpec
 from . import names
 from .topology import Network, Parent
@@ -14,6 +14,8 @@ MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", 
 FLAGS = {"macvlan": ("",), "ipvlan": ("bridge", "private", "vepa")}
 TAGGED = re.compile(r"(.+)\.(\d+)")  # eth0.50
 TAGS = range(1, 4095)  # IEEE 802.1Q keeps 0 and 4095 for itself
+ALIKE = {"macvlan": ("macvlan", "macvtap"), "ipvlan": ("ipvlan", "ipvtap")}
+CHILDREN = (*ALIKE["macvlan"], *ALIKE["ipvlan"])
 SLAVERS = ("bridge", "bond", "team", "openvswitch")  # masters that take the one receive hook that a link has
 
 
@@ -130,9 +132,9 @@ def occupied(network: Network, facts: Facts) -> Iterator[str]:
     assert network.parent
     link = network.parent.link
     master = facts.links[link].master if link in facts.links else ""
-    if master and facts.links[master].kind in SLAVERS:
+    if master and facts.links.get(master, Device("bridge")).kind in SLAVERS:  # ours are bridges
         yield f"it is a port of {master}"
     for name, device in sorted(facts.links.items()):
-        if device.parent == link and device.kind in ("macvlan", "macvtap", "ipvlan", "ipvtap"):
-            if device.kind[:3] != network.spec.driver[:3] or network.parent.mode == "passthru":
-                yield f"{name}, which is not ours, is on it with {device.kind}"
+        alike = device.kind in ALIKE[network.spec.driver] and network.parent.mode != "passthru"
+        if device.parent == link and device.kind in CHILDREN and not alike:
+            yield f"{name}, which is not ours, is on it with {device.kind}"

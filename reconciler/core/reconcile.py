@@ -21,8 +21,8 @@ class Kernel(Protocol):
     part.
 
     `execute` runs steps that share a stage, as one transaction where the channel has them, and raises
-    KernelError naming the step that was refused.  Removing what has gone by itself is no failure.
-    """
+    KernelError naming the step that was refused.  Removing what has gone by itself is no failure, unless in
+    a transaction. """
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State: ...
 

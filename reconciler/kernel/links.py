@@ -69,7 +69,7 @@ def create(link: Link, parent: int, ns: int) -> Message:
     """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor.
 
     Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is `named`
-    later. """
+    later."""
     info = nest(LINKINFO, text(KIND, type(link).__name__.lower()), nest(DATA, data(link)))
     name = link.name if link.ns == HOST else NAMELESS
     head = ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, GROUP)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 RUN = "/run/netns"
+OWN = "/proc/thread-self/ns/net"
 NEWNET = 0x40000000
 BIND, RECURSIVE, SHARED, DETACH = 4096, 16384, 1 << 20, 2
 UNMOUNTED = (errno.EINVAL, errno.ENOENT)  # an empty file that a crash left, or nothing at all
@@ -49,7 +50,7 @@ def back(home: int) -> None:
 
 def stands_in(namespace: int) -> bool:
     """Whether the thread is there already: who may not change namespaces has never left."""
-    return os.path.samestat(os.fstat(namespace), os.stat("/proc/thread-self/ns/net"))
+    return os.path.samestat(os.fstat(namespace), os.stat(OWN))
 
 
 def enter(name: str) -> None:
@@ -108,14 +109,16 @@ def remove(name: str) -> None:
 def names() -> list[str]:
     """Those that are namespaces; an empty file is what a crash left."""
     try:
-        return sorted(filter(exists, os.listdir(RUN)))
+        kind = os.stat(OWN).st_dev
+        return sorted(name for name in os.listdir(RUN) if exists(name, kind))
     except FileNotFoundError:
         return []
 
 
-def exists(name: str) -> bool:
-    """All namespaces, and nothing else, are files of one file system (nsfs)."""
+def exists(name: str, kind: int = 0) -> bool:
+    """All namespaces, and nothing else, are files of one file system (nsfs), whose device number is
+    `kind`."""
     try:
-        return os.stat(path(name)).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
+        return os.stat(path(name)).st_dev == (kind or os.stat(OWN).st_dev)
     except OSError:  # a link that leads nowhere or into a circle, or what went just now
         return False

@@ -77,6 +77,10 @@ def lo(namespace: Namespace) -> list[Message]:
     return [Message(NEWLINK, 0, head + text(IFALIAS, alias(namespace.project, namespace.name)))]
 
 
+def link_called(channel: socket.socket, name: str) -> "Seen":
+    return Seen(get(channel, GETLINK, ALL_LINKS + text(IFNAME, name)))
+
+
 def index_of(channel: socket.socket, name: str) -> int:
     return IFINFO.unpack_from(get(channel, GETLINK, ifinfo() + text(IFNAME, name)))[2]
 

@@ -69,8 +69,8 @@ class Survey:
 
     def strangers(self, named: list[Resource]) -> set[str]:
         """The names of wanted sandboxes that somebody else's namespaces have."""
-        wanted = (r.name for r in named if isinstance(r, Namespace))
-        return {name for name in wanted if netns.exists(name) and not self.project(name)}
+        standing = {r.name for r in named if isinstance(r, Namespace)}.intersection(self.names)
+        return {name for name in standing if not self.project(name)}
 
     @remembered
     def box(self, name: str) -> list[Resource]:

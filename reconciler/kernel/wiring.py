@@ -158,6 +158,7 @@ class Visit:
         self.next_index = 2 if new else 0  # 1 is lo; in a namespace of our making we know every index
         self.pending: list[Letter] = []
         self.indexes: dict[str, int] = {}
+        self.seen: dict[str, rtnl.Seen] = {}  # links as they came, for their settings
         self.quiet: set[str] = set()  # links whose neighbours need not be told, or are told otherwise
 
     def all(self, steps: Iterable[Step]) -> None:
@@ -223,7 +224,7 @@ class Visit:
                 netns.remove(n.name)
             case Namespace() as n:
                 self.add(step, *rtnl.lo(n))
-            case Sysctl() as s if not gone:
+            case Sysctl() as s if not gone and not self.stands(s):
                 sandbox.write(s)
             case File() as f:
                 files.remove(f) if gone else files.write(f)
@@ -231,13 +232,23 @@ class Visit:
     def address(self, step: Step, address: Address) -> None:
         message = inet.address(address, self.index(address.link), delete=step.op == "-")
         if self.ns == HOST and address.link in self.run.bridges:
-            # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an address
+            # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an
+            # address
             # while up; else linkwatch does, up to a second later.
             self.run.last.append(Letter(step, message))
             return
         self.add(step, message)
         if step.op == "+" and self.ns != HOST and address.link not in self.quiet:
             self.run.moved.append(address)
+
+    def stands(self, sysctl: Sysctl) -> bool:
+        """Whether the link came with this value: asking it costs 20 us, opening a file below /proc/sys up
+        to 1 ms, since the kernel looks through the entries of that name in all namespaces
+        (proc_sys_compare)."""
+        if sysctl.link and sysctl.link not in self.seen:
+            self.seen[sysctl.link] = rtnl.link_called(self.channel, sysctl.link)
+        seen = self.seen.get(sysctl.link)
+        return seen is not None and rtnl.setting(seen, sysctl.name) == sysctl.value
 
     def bridge(self, step: Step, bridge: Bridge) -> None:
         if step.op == "+":

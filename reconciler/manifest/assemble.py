@@ -35,6 +35,7 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
         lock=lock,
         notes=tuple(notes(library, list(readings.values()))),
         digest=digest(inputs, library),
+        files=tuple(sorted(os.path.abspath(file) for file in inputs.texts if file != STDIN)),
     )
 
 

@@ -170,3 +170,4 @@ class Manifest:
     lock: str = ""  # the text of addresses.lock
     notes: tuple[str, ...] = ()  # keys that no part of ours uses, once each, for -v
     digest: str = ""  # sha256 of the inputs
+    files: tuple[str, ...] = ()  # every file that was read

@@ -1,4 +1,4 @@
-"""Several hosts on one underlay: each a process with a network, a /run, a /var/lib and an /etc/netns of its own."""
+"""Several hosts on one underlay: each a process with a network, a /run, a /var/lib and an /etc/netns."""
 
 import os
 import subprocess
@@ -35,10 +35,11 @@ class Machine(Lab):
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"
         port = f"port{self.number}"
-        here = f"link add {port} type veth peer name uplink netns {self.process.pid}\nlink set {port} master ul up"
+        here = f"link add {port} type veth peer name uplink netns {self.process.pid}\n"
+        here += f"link set {port} master ul up"
         subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
-        self.ip(f"addr add {self.underlay[4]}/24 dev uplink\naddr add {self.underlay[6]}/64 dev uplink nodad\n"
-                "link set uplink up")  # fmt: skip
+        four, six = self.underlay[4], self.underlay[6]
+        self.ip(f"addr add {four}/24 dev uplink\naddr add {six}/64 dev uplink nodad\nlink set uplink up")
         self.ip(f"route add default via {OUTSIDE[4]}")
 
     def kill(self) -> None:
@@ -60,7 +61,9 @@ class Machine(Lab):
         enter = ["nsenter", "-t", str(self.process.pid), "-m", "-n", f"--wd={os.getcwd()}"]
         words = [*enter, sys.executable, "-m", "reconciler", "--host", self.name, *map(str, arguments)]
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-        done = subprocess.run(words, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=60)
+        done = subprocess.run(
+            words, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=60
+        )
         return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -109,4 +112,6 @@ class Cluster:
 
 def hosts(count: int = 3, family: int = 4) -> str:
     pattern = {4: "10.99.0.{}", 6: "'fd99::{}'"}[family]
-    return "hosts: {" + ", ".join(f"h{n}: {{address: {pattern.format(n)}}}" for n in range(1, count + 1)) + "}"
+    return (
+        "hosts: {" + ", ".join(f"h{n}: {{address: {pattern.format(n)}}}" for n in range(1, count + 1)) + "}"
+    )

@@ -7,13 +7,17 @@ from tests.netns.frames import Sniffer, ip, mac
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, REMOTE6, Lab
 
 SHIM4, SHIM6 = "198.51.100.250", "2001:db8:1::250"
-IPAM = "ipam: {config: [{subnet: 198.51.100.0/24, gateway: 198.51.100.2}, {subnet: '2001:db8:1::/64', gateway: '2001:db8:1::2'}]}"
+SUBNET4 = "{subnet: 198.51.100.0/24, gateway: 198.51.100.2}"
+SUBNET6 = "{subnet: '2001:db8:1::/64', gateway: '2001:db8:1::2'}"
+IPAM = f"ipam: {{config: [{SUBNET4}, {SUBNET6}]}}"
 A = "{ipv4_address: 198.51.100.10, ipv6_address: '2001:db8:1::10', mac_address: '02:00:00:00:00:0a'}"
 B = "{ipv4_address: 198.51.100.11, ipv6_address: '2001:db8:1::11'}"
 A4, A6, B4, B6 = "198.51.100.10", "2001:db8:1::10", "198.51.100.11", "2001:db8:1::11"
 
 
-def lan(options: str = "", containers: str = f"a: {{networks: {{lan: {A}}}}}, b: {{networks: {{lan: {B}}}}}") -> str:
+def lan(
+    options: str = "", containers: str = f"a: {{networks: {{lan: {A}}}}}, b: {{networks: {{lan: {B}}}}}"
+) -> str:
     network = f"{{driver: macvlan, parent: uplink, enable_ipv6: true, {IPAM}, {options}}}"
     return f"{{name: t, networks: {{lan: {network}}}, containers: {{{containers}}}}}"
 
@@ -76,7 +80,9 @@ def test_the_lan_learns_at_once_who_has_the_address(lab):
     with Sniffer(lab, "R", "eth0") as heard:
         lab.apply(lan())
     own = mac("02:00:00:00:00:0a")
-    assert any(f[12:14] == b"\x08\x06" and f[22:28] == own and f[28:32] == ip(A4) == f[38:42] for f in heard.frames)
+    assert any(
+        f[12:14] == b"\x08\x06" and f[22:28] == own and f[28:32] == ip(A4) == f[38:42] for f in heard.frames
+    )
     assert any(f[12:14] == b"\x86\xdd" and f[54] == 136 and f[62:78] == ip(A6) for f in heard.frames)
 
 
@@ -131,7 +137,10 @@ def test_two_networks_stand_on_one_parent(lab):
 def test_conflicts_are_found_before_anything_is_done(lab, networks, word):
     if "ipvlan" in networks and "ipvlan" in Missing():
         pytest.skip("this kernel has no ipvlan")
-    lab.refused(f"{{name: t, networks: {{a: {{driver: macvlan, parent: uplink}}, {networks}}}, containers: {{}}}}", word)
+    lab.refused(
+        f"{{name: t, networks: {{a: {{driver: macvlan, parent: uplink}}, {networks}}}, containers: {{}}}}",
+        word,
+    )
 
 
 def test_a_port_of_a_bridge_can_be_no_parent(lab):
@@ -150,7 +159,9 @@ def test_another_projects_passthru_excludes_ours(lab):
 def test_what_the_kernel_lacks_is_named_with_the_line(lab, feature, parent):
     if feature not in Missing():
         pytest.skip(f"this kernel has {feature}")
-    manifest = f"name: t\nnetworks:\n  n:\n    driver: macvlan\n    {parent}\ncontainers:\n  a: {{networks: [n]}}\n"
+    manifest = (
+        f"name: t\nnetworks:\n  n:\n    driver: macvlan\n    {parent}\ncontainers:\n  a: {{networks: [n]}}\n"
+    )
     lab.refused(manifest, f"this kernel has no {feature}", "t.yaml:3", rc=69)
 
 

@@ -1,4 +1,4 @@
-"""overlay: three hosts, and what passes between their containers; the wire is looked at from the underlay's bridge."""
+"""overlay: three hosts, and what passes between their containers; the wire is looked at from outside."""
 
 import itertools
 import re
@@ -34,7 +34,9 @@ def mesh(family: int = 4) -> str:
 
 def pair(more: str = "", options: str = "") -> str:
     """`a` on h1, `b` on h2 and `c` on h3, in one network."""
-    boxes = "".join(f"  {name}: {{host: {host}, networks: [n]}}\n" for name, host in zip("abc", NAMES, strict=True))
+    boxes = "".join(
+        f"  {name}: {{host: {host}, networks: [n]}}\n" for name, host in zip("abc", NAMES, strict=True)
+    )
     return f"name: t\n{hosts()}\nnetworks:\n  n: {network(5, options)}\ncontainers:\n{boxes}{more}"
 
 
@@ -88,7 +90,9 @@ def test_nothing_is_left_to_do_anywhere(meshed):
 
 def test_every_host_derives_the_same(meshed):
     """Ids, VNIs, addresses and MACs: what one host has, the others have as entries."""
-    shown = [host.succeed(host.reconcile("--show", meshed.folder, "-o", "json")).json for host in meshed.hosts]
+    shown = [
+        host.succeed(host.reconcile("--show", meshed.folder, "-o", "json")).json for host in meshed.hosts
+    ]
     ids = [[(n["name"], n["id"], n["vni"], n["mtu"]) for n in one["networks"]] for one in shown]
     assert ids[0] == ids[1] == ids[2]
     for n in shown[1]["networks"]:
@@ -106,7 +110,10 @@ def test_the_mtu_is_what_the_underlay_leaves(meshed):
 
 def test_no_discovery_is_on_the_wire(meshed):
     """Neither ARP nor neighbour solicitations, and no frame of a VNI that was not spoken."""
-    vni = {n["name"]: n["vni"] for n in meshed["h1"].reconcile("--show", meshed.folder, "-o", "json").json["networks"]}
+    vni = {
+        n["name"]: n["vni"]
+        for n in meshed["h1"].reconcile("--show", meshed.folder, "-o", "json").json["networks"]
+    }
     for h in NAMES:
         meshed[h].run("ip neigh flush all", f"t-red{h[1]}")
     with Sniffer(meshed["h1"], "", "uplink") as heard:
@@ -147,8 +154,8 @@ def test_a_moved_container_hardly_misses_a_packet(cluster):
     moved, other = cluster["h2"].address("t-b"), cluster["h2"].address("t-d")
     folder = cluster.manifest(before.replace("b: {host: h2", "b: {host: h1"))
     with cluster["h3"].inside("t-c"):
-        pings = [subprocess.Popen(["ping", "-q", "-i", "0.01", "-W", "1", ip], stdout=subprocess.PIPE, text=True)
-                 for ip in (moved, other)]  # fmt: skip
+        words = ["ping", "-q", "-i", "0.01", "-W", "1"]
+        pings = [subprocess.Popen([*words, ip], stdout=subprocess.PIPE, text=True) for ip in (moved, other)]
     time.sleep(0.3)
     for name in ("h1", "h3", "h2"):
         cluster[name].succeed(cluster[name].reconcile("--apply", folder))
@@ -156,7 +163,9 @@ def test_a_moved_container_hardly_misses_a_packet(cluster):
     lost = []
     for ping in pings:
         ping.send_signal(2)
-        sent, got = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", ping.communicate()[0]).groups())
+        sent, got = map(
+            int, re.search(r"(\d+) packets transmitted, (\d+) received", ping.communicate()[0]).groups()
+        )
         lost.append(sent - got)
     assert lost[0] <= 10 and lost[1] <= 1, lost
     assert cluster["h1"].address("t-b") == moved
@@ -184,14 +193,14 @@ def test_hosts_on_different_commits(cluster):
 
 
 def test_what_comes_from_no_peer_is_dropped(cluster):
-    """A VXLAN frame with the right VNI from a stranger on the underlay; from a peer's address it would arrive."""
+    """A VXLAN frame with the right VNI from a stranger; from a peer's address it arrives."""
     folder = cluster.apply(pair())
     (shown,) = cluster["h1"].reconcile("--show", folder, "-o", "json").json["networks"]
     heard = {}
     for source in (OUTSIDE[4], "10.99.0.3"):
         mark = marker(len(heard))
-        inner = ethernet(BROADCAST, "02:00:00:00:00:99", 0x0806,
-                         arp(1, ("02:00:00:00:00:99", "10.55.0.99"), (BROADCAST, "10.55.0.2"), mark))  # fmt: skip
+        stranger = ("02:00:00:00:00:99", "10.55.0.99")
+        inner = ethernet(BROADCAST, stranger[0], 0x0806, arp(1, stranger, (BROADCAST, "10.55.0.2"), mark))
         with Sniffer(cluster["h1"], "t-a", "eth0") as sniffer:
             tunnelled(shown["vni"], inner, source)
         heard[source] = sniffer.saw(mark)
@@ -216,7 +225,9 @@ def test_broadcasts_reach_every_host_where_they_shall(cluster, options, arrives)
     cluster.apply(pair(options=options))
     mark = marker(7)
     own = cluster["h1"].link("eth0", "t-a")["address"]
-    frame = ethernet(BROADCAST, own, 0x0806, arp(1, (own, cluster["h1"].address("t-a")), (BROADCAST, "10.55.0.99"), mark))
+    frame = ethernet(
+        BROADCAST, own, 0x0806, arp(1, (own, cluster["h1"].address("t-a")), (BROADCAST, "10.55.0.99"), mark)
+    )
     with Sniffer(cluster["h2"], "t-b", "eth0") as heard, cluster["h1"].inside("t-a"):
         import socket
 
@@ -273,7 +284,11 @@ def test_a_spoofed_mac_does_not_draw_traffic_away(cluster):
     b = cluster["h2"].link("eth0", "t-b")["address"]
     from tests.netns.frames import send
 
-    send(cluster["h1"], "t-a", [ethernet(BROADCAST, b, 0x0806, arp(1, (b, "10.55.0.1"), (BROADCAST, "10.55.0.1"), marker(1)))])
+    send(
+        cluster["h1"],
+        "t-a",
+        [ethernet(BROADCAST, b, 0x0806, arp(1, (b, "10.55.0.1"), (BROADCAST, "10.55.0.1"), marker(1)))],
+    )
     assert cluster["h1"].ping("t-a", cluster["h2"].address("t-b"))
 
 

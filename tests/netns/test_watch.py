@@ -121,6 +121,16 @@ def test_git(lab, directory):
         watcher.until(lambda: watcher.status["revision"]["attempted"]["commit"] == f"{two}+dirty")
 
 
+def test_a_file_that_is_included_from_elsewhere_is_watched_too(lab):
+    lab.write("containers: {far: {networks: [n]}}\n", "elsewhere/more.yaml")
+    file = lab.write(WEB + "include: [../elsewhere/more.yaml]\n", "m/t.yaml")
+    with watching(lab, file) as watcher:
+        watcher.settled()
+        assert "t-far" in lab.namespaces()
+        lab.write("containers: {near: {networks: [n]}}\n", "elsewhere/more.yaml")
+        watcher.until(lambda: "t-near" in lab.namespaces(), 5)
+
+
 def test_what_says_nothing_new_changes_nothing(lab, directory):
     with watching(lab, directory) as watcher:
         (directory / "t.yaml").write_text(WEB)
@@ -211,7 +221,6 @@ DRIFT = [
     "ip -n t-web link set eth0 down",
     "ip -n t-web link set lo down",
     "ip -n t-web link del eth0",
-    "rm -r /etc/netns/t-web",
     "sysctl -q -w net.ipv4.ip_forward=0",
 ]
 
@@ -247,9 +256,13 @@ def test_a_sandbox_without_networks_is_heard_too(lab):
         watcher.until(lambda: watcher.status["drift"]["healed"], 5)
 
 
-def test_a_sysctl_is_put_right_by_the_next_sweep(lab, directory):
+@pytest.mark.parametrize(
+    "command", ["rm -r /etc/netns/t-web", "ip netns exec t-web sysctl -q -w net.ipv6.conf.eth0.accept_ra=2"]
+)
+def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory, command):
     with watching(lab, directory) as watcher:
-        lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
+        watcher.settled()
+        lab.run(command)
         watcher.until(lambda: watcher.status["drift"]["healed"], 30)
 
 

@@ -48,7 +48,9 @@ def test_every_host_has_its_own_container_and_knows_the_others():
     for host, (_, state) in worlds.items():
         others = {f"{own[h].mac} 192.0.2.{h[1]}" for h in ENDS if h != host}
         assert others < set(only(Entries, state).entries)
-        assert {f"{own[h].addresses[0][0]} {own[h].mac}" for h in ENDS if h != host} < set(only(Neighbours, state).entries)
+        assert {f"{own[h].addresses[0][0]} {own[h].mac}" for h in ENDS if h != host} < set(
+            only(Neighbours, state).entries
+        )
 
 
 def test_ids_and_the_lock_are_equal_and_gateways_are_not():
@@ -91,7 +93,10 @@ def test_the_mtu_comes_from_the_link_that_has_the_address(underlay, expected):
         (mesh(options={"port": "99"}), "port"),
         (mesh(options={"encrypted": "true"}), "encryption"),
         (mesh(subnets=(SubnetSpec(subnet="10.1.0.0/24", gateway="10.1.0.1"),)), "gateway"),
-        (mesh(subnets=(SubnetSpec(subnet="10.1.0.0/24"), SubnetSpec(subnet="10.2.0.0/24"))), "one subnet a family"),
+        (
+            mesh(subnets=(SubnetSpec(subnet="10.1.0.0/24"), SubnetSpec(subnet="10.2.0.0/24"))),
+            "one subnet a family",
+        ),
     ],
 )
 def test_what_an_overlay_cannot_do_is_refused(spec, words):
@@ -101,7 +106,10 @@ def test_what_an_overlay_cannot_do_is_refused(spec, words):
 
 def test_vlans_of_an_endpoint_are_refused():
     with pytest.raises(ManifestError, match="no VLANs"):
-        decide(manifest(project("t", NetworkSpec(name="n"), container("a", EndpointSpec(network="n", vlan=5)))), Facts())
+        decide(
+            manifest(project("t", NetworkSpec(name="n"), container("a", EndpointSpec(network="n", vlan=5)))),
+            Facts(),
+        )
 
 
 def test_a_container_of_an_overlay_must_say_where_it_stands():
@@ -156,15 +164,20 @@ def test_a_locked_address_never_moves():
     assert before.items() <= decide(locked, Facts(name="h3"))[0].lock.items()
 
 
-@given(st.dictionaries(st.tuples(st.from_regex(r"[a-z]+_[a-z]+", fullmatch=True), st.from_regex(r"@?[a-z]+", fullmatch=True)),
-                       st.lists(st.ip_addresses().map(str), min_size=1, max_size=2).map(tuple)))  # fmt: skip
+words = st.from_regex(r"@?[a-z]+(_[a-z]+)?", fullmatch=True)
+values = st.lists(st.ip_addresses().map(str), min_size=1, max_size=2).map(tuple)
+
+
+@given(st.dictionaries(st.tuples(words.map("n".__add__), words), values))
 def test_a_lock_reads_back_as_it_was_written(lock):
     text = lockfile.text(lock)
     assert lockfile.parsed(text) == lock
     assert text.splitlines()[1:] == sorted(text.splitlines()[1:])
 
 
-@pytest.mark.parametrize("text", ["t_n a 10.0.0.1\nt_n b 10.0.0.1\n", "t_n a 10.0.0.1\nt_n a 10.0.0.2\n", "<<<<<<< HEAD\n"])
+@pytest.mark.parametrize(
+    "text", ["t_n a 10.0.0.1\nt_n b 10.0.0.1\n", "t_n a 10.0.0.1\nt_n a 10.0.0.2\n", "<<<<<<< HEAD\n"]
+)
 def test_a_lock_gone_wrong_is_refused(text):
     (mistake,) = lockfile.mistakes(text, "addresses.lock")
     assert mistake.where.file == "addresses.lock"

@@ -18,7 +18,9 @@ LINKS = {"lo": Device(), "eth0": Device(mtu=9000), "br0": Device("bridge"), "eth
 HOST_FACTS = Facts(links=LINKS, routes=frozenset({"192.0.2.0/24"}))
 
 
-def lan(name: str = "lan", driver: str = "macvlan", subnet: str = "192.0.2.0/24", host: str = "", **options) -> NetworkSpec:
+def lan(
+    name: str = "lan", driver: str = "macvlan", subnet: str = "192.0.2.0/24", host: str = "", **options
+) -> NetworkSpec:
     subnets = (SubnetSpec(subnet=subnet),) if subnet else ()
     return NetworkSpec(name=name, driver=driver, subnets=subnets, options=options, host_access=host)
 
@@ -101,8 +103,14 @@ def test_a_bridge_word_is_refused():
     ("networks", "words"),
     [
         ([lan("a", parent="eth0"), lan("b", "ipvlan", "10.0.0.0/24", parent="eth0")], "with macvlan"),
-        ([lan("a", parent="eth0", mode="passthru"), lan("b", subnet="10.0.0.0/24", parent="eth0")], "passthru"),
-        ([lan("a", "ipvlan", parent="eth0"), lan("b", "ipvlan", "10.0.0.0/24", parent="eth0", mode="l3")], "mode l2"),
+        (
+            [lan("a", parent="eth0", mode="passthru"), lan("b", subnet="10.0.0.0/24", parent="eth0")],
+            "passthru",
+        ),
+        (
+            [lan("a", "ipvlan", parent="eth0"), lan("b", "ipvlan", "10.0.0.0/24", parent="eth0", mode="l3")],
+            "mode l2",
+        ),
         ([lan("a", parent="eth1")], "port of br0"),
     ],
 )
@@ -121,7 +129,9 @@ def test_networks_of_other_projects_count():
     with pytest.raises(ManifestErrors, match="blog_lan"):
         state(lan(parent="eth0"), facts=other)
     live = state(lan(parent="eth0"), web("lan"))
-    assert know(HOST_FACTS, live, frozenset({"blog"})).children == (Child("shop", "shop_lan", "eth0", "macvlan", "bridge"),)
+    assert know(HOST_FACTS, live, frozenset({"blog"})).children == (
+        Child("shop", "shop_lan", "eth0", "macvlan", "bridge"),
+    )
 
 
 def test_passthru_takes_one_container_and_the_parents_mac():
@@ -159,7 +169,9 @@ def test_what_the_kernel_lacks_is_named_before_anything_is_done(lacks):
 
 
 def test_nothing_is_published_on_a_lan():
-    topology, desired = decide(manifest(project("shop", lan(parent="eth0"), web("lan", ports=(port(80, 8080),)))), HOST_FACTS)
+    topology, desired = decide(
+        manifest(project("shop", lan(parent="eth0"), web("lan", ports=(port(80, 8080),)))), HOST_FACTS
+    )
     assert topology.ports == ()
     assert "sysctl host/net/ipv4/ip_forward" not in desired
 

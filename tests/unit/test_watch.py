@@ -324,3 +324,11 @@ def test_the_signature_tells_what_changed(root):
     assert signature([str(root)]) == before
     (root / "a.yaml").write_text("a: 1")
     assert signature([str(root)]) != before
+
+
+def test_no_clock_that_somebody_can_set_is_waited_for():
+    """Clock jumps and suspends neither stop the watcher nor make it spin: it waits by the monotonic clock alone."""
+    here = Path(watched_files.__file__).parent
+    for file in [*here.glob("*.py"), here.parent / "keeper.py", here.parent / "kernel/lock.py"]:
+        text = file.read_text()
+        assert "time.time()" not in text and "datetime" not in text, file.name

@@ -1,5 +1,6 @@
-"""The machine of tests/netns under a kernel that has everything.  Emulated, a process that imports us takes half a minute:
-the command runs in this one."""
+"""The machine of tests/netns under a kernel that has everything.
+
+Emulated, a process that imports us takes half a minute: the command runs in this one."""
 
 import io
 from collections.abc import Iterator

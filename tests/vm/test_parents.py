@@ -92,7 +92,8 @@ def test_ipvlan(lab: Lab, mode: str):
 
 @needs("ipvlan")
 def test_a_changed_mode_and_flag_are_set_in_place(lab: Lab):
-    text = "{name: t, networks: {n: {driver: ipvlan, parent: uplink, driver_opts: {mode: MODE, flag: FLAG}}}, containers: {a: {networks: [n]}}}"
+    network = "{driver: ipvlan, parent: uplink, driver_opts: {mode: MODE, flag: FLAG}}"
+    text = f"{{name: t, networks: {{n: {network}}}, containers: {{a: {{networks: [n]}}}}}}"
     lab.apply(text.replace("MODE", "l2").replace("FLAG", "bridge"))
     changed = text.replace("MODE", "l3").replace("FLAG", "private")
     assert "update link t-a/eth0" in lab.apply(changed, "-o", "json").steps
@@ -102,7 +103,8 @@ def test_a_changed_mode_and_flag_are_set_in_place(lab: Lab):
 @needs("dummy")
 @pytest.mark.parametrize("driver", ["macvlan", "ipvlan"])
 def test_without_a_parent_a_network_leads_nowhere(lab: Lab, driver: str):
-    manifest = f"{{name: t, networks: {{n: {{driver: {driver}}}}}, containers: {{a: {{networks: [n]}}, b: {{networks: [n]}}}}}}"
+    boxes = "{a: {networks: [n]}, b: {networks: [n]}}"
+    manifest = f"{{name: t, networks: {{n: {{driver: {driver}}}}}, containers: {boxes}}}"
     lab.apply(manifest)
     assert lab.ping("t-a", lab.address("t-b"))
     assert not any(line.startswith("default") for line in lab.routes("t-a"))
