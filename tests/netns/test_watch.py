@@ -246,7 +246,7 @@ def test_the_log_says_what_differed_and_who_did_it(lab, directory):
         lab.run("nft delete table inet reconciler-t")
         watcher.until(lambda: "put right" in watcher.log)
         assert "by nft[" in watcher.log and "table inet/reconciler-t" in watcher.log
-        assert watcher.status["drift"]["last"][0]["by"].startswith("nft[")
+        watcher.until(lambda: watcher.status["drift"]["last"][0]["by"].startswith("nft["))
 
 
 def test_a_sandbox_without_networks_is_heard_too(lab):
