@@ -2,7 +2,7 @@
 
 It is started before anything is applied and belongs to no session, terminal or watcher.  Confirming is an
 answer on its socket, so that there is no moment in which both happen; when it cannot be reached, the way
-back is taken. """
+back is taken."""
 
 import json
 import os
@@ -178,5 +178,3 @@ def waiting() -> str:
         if told["state"] == "failed":
             return told["error"]
     return ""
-
-

@@ -46,9 +46,7 @@ class History:
 
     def revisions(self) -> Iterator[Revision]:
         """The newest first; what cannot be read is left out."""
-        numbers = sorted(
-            (int(f.stem) for f in self.folder.glob("*.meta") if f.stem.isdigit()), reverse=True
-        )
+        numbers = sorted((int(f.stem) for f in self.folder.glob("*.meta") if f.stem.isdigit()), reverse=True)
         for number in numbers:
             with suppress(OSError, ValueError, TypeError, KeyError):
                 told = json.loads((self.folder / f"{number}.meta").read_text())

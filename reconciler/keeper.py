@@ -66,10 +66,7 @@ class Keeper:
         self.newest: Manifest | None = None
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
-        self.failing, self.stuck = (
-            pace(),
-            pace(),
-        )  # projects, by their newest and by their last good revision
+        self.failing, self.stuck = pace(), pace()  # projects: by their newest, by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.places: frozenset[str] | None = None
@@ -85,10 +82,9 @@ class Keeper:
                 return replace(outcome, error=error or outcome.error)
             except HARMLESS as refused:
                 error = error or refused
-            except Locked:
-                return None
             except ReconcileError as failed:
-                return Outcome(error=failed)
+                self.known = None  # where it was to look, it has not looked
+                return None if isinstance(failed, Locked) else Outcome(error=failed)
         return Outcome(error=error)
 
     @property
@@ -104,7 +100,7 @@ class Keeper:
         except Refused as error:  # a person went back behind it
             self.newest, self.broken, self.good = None, error, self.line.last()
             return
-        except ManifestError as error:
+        except ReconcileError as error:
             self.newest, self.broken = None, error
             return
         if not self.newest or newest.digest != self.newest.digest:

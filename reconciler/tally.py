@@ -38,12 +38,14 @@ class Tally:
     trigger: str = ""
     at: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
+    live: State = field(default_factory=dict)  # what stands after the last turn that could tell
     commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
     healings: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def add(self, outcome: Outcome, trigger: str, who: str) -> None:
         self.turns += 1
         self.outcome, self.trigger, self.at = outcome, trigger, time.time()
+        self.live = outcome.change.desired if outcome.change else self.live
         self.failures += outcome.error is not None
         if outcome.seconds is not None and outcome.change and outcome.change.todo:
             self.applies += 1
@@ -52,14 +54,7 @@ class Tally:
         if outcome.drift and outcome.change:
             self.healed += len(outcome.change.todo)
             what = list(islice(render.summarised(outcome.change.todo), LISTED))
-            self.healings.append(
-                {"at": self.at, "by": who, "steps": len(outcome.change.todo), "what": what}
-            )
-
-    @property
-    def live(self) -> State:
-        """What stands after the last turn that could tell."""
-        return self.outcome.change.desired if self.outcome.change else {}
+            self.healings.append({"at": self.at, "by": who, "steps": len(outcome.change.todo), "what": what})
 
 
 def health(tally: Tally, keeper: Keeper) -> str:
@@ -176,9 +171,7 @@ def in_words(watcher: dict[str, Any] | None) -> str:
     if watcher is None:
         return "SUSPENDED: see --resume" if os.path.exists(SUSPENDED) else ""
     commit = (watcher["revision"]["applied"] or {}).get("commit")
-    lines = [
-        f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"
-    ]
+    lines = [f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"]
     lines += ["SUSPENDED: nothing is applied until --resume"] if watcher["health"] == "suspended" else []
     lines += [f"{watcher['drift']['healed']} things put right"] if watcher["drift"]["healed"] else []
     lines += [

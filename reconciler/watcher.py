@@ -28,8 +28,7 @@ ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
 class Watcher:
-    """`around` it: the files, to be armed again, the kernel's events, to be told of sandboxes, and the
-    relay."""
+    """`around` it: files to be armed again, the kernel's events, which want to know sandboxes, the relay."""
 
     def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, around: tuple[Any, Any, Any]):
         from .watch.pace import Pace
@@ -58,10 +57,7 @@ class Watcher:
             return self.keeper.patience
         if kinds & READS or self.files.polling:
             self.files.arm()  # before reading: what changes from here on rings
-        trigger, who = (
-            cause(rings),
-            ", ".join(sorted({r.words for r in rings if r.kind == "kernel" and r.words})),
-        )
+        who = ", ".join(sorted({r.words for r in rings if r.kind == "kernel" and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
         else:
@@ -70,7 +66,7 @@ class Watcher:
             if outcome is None:
                 return BUSY
             self.follow()
-            self.tally.add(outcome, trigger, who)
+            self.tally.add(outcome, cause(rings), who)
             self.tell(outcome, who)
             if outcome.change:
                 self.relay.serve(published(outcome.change.desired))
@@ -90,9 +86,7 @@ class Watcher:
         if change and change.todo:
             word = "put right" if outcome.drift else "applied"
             by = f"; changed by {who}" if outcome.drift and who else ""
-            self.note(
-                f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(change.todo)}{by}"
-            )
+            self.note(f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(change.todo)}{by}")
             rows = list(render.summarised(change.todo))
             for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
                 self.note(f"  {row}")
@@ -120,13 +114,7 @@ class Watcher:
     def publish(self) -> None:
         files = f"polled, since {self.files.polling}" if self.files.polling else "watched"
         publish(self.tally, self.keeper, files=files, paths=self.paths, relay=self.relay.told())
-        state = (
-            "in sync"
-            if self.tally.outcome.in_sync
-            else self.complained.splitlines()[0]
-            if self.complained
-            else ""
-        )
+        state = "in sync" if self.tally.outcome.in_sync else self.complained.partition("\n")[0]
         notify(READY=1, STATUS=f"{state}; {self.tally.healed} put right")
 
 
@@ -175,9 +163,7 @@ class Reader:
 def places(rings: Sequence[Any]) -> frozenset[str] | None:
     """Where the kernel says that something changed; None where that is everywhere, or not the kernel's to
     say."""
-    found = frozenset(
-        ring.place if ring.kind == "kernel" else None for ring in rings if ring.kind != "beat"
-    )
+    found = frozenset(ring.place if ring.kind == "kernel" else None for ring in rings if ring.kind != "beat")
     return None if None in found or not 0 < len(found) <= FEW else found
 
 

@@ -56,9 +56,7 @@ def edit(dice: random.Random, folder: Path) -> None:
 
 
 def drift(dice: random.Random, lab: Lab) -> None:
-    words = dice.choice(DRIFT).format(
-        p=dice.choice("ab"), n=dice.choice(NETWORKS), c=dice.choice(CONTAINERS)
-    )
+    words = dice.choice(DRIFT).format(p=dice.choice("ab"), n=dice.choice(NETWORKS), c=dice.choice(CONTAINERS))
     lab.run(words, check=False)
 
 
@@ -120,9 +118,7 @@ def soak(lab: Lab, seconds: float, seed: int) -> None:
     for project in "ab":
         lab.succeed(lab.reconcile("--destroy", "--project", project))
     left = {
-        name: text
-        for name, text in lab.snapshot().items()
-        if "forward" not in name and text != before[name]
+        name: text for name, text in lab.snapshot().items() if "forward" not in name and text != before[name]
     }
     print("left behind:", left or "nothing")
 

@@ -82,6 +82,8 @@ def value_of(ip: str) -> int:
     if ":" not in ip:
         a, b, c, d = ip.split(".")
         return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
+    if "." in ip:  # an IPv4-mapped one
+        return int(ip_address(ip))
     head, _, tail = ip.partition("::")
     value, left, right = 0, head.split(":") if head else [], tail.split(":") if tail else []
     for group in (*left, *["0"] * (8 - len(left) - len(right)), *right):

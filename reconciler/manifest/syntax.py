@@ -201,5 +201,7 @@ def syntax_error(error: yaml.YAMLError, text: str, file: str) -> ManifestError:
     problem, context = getattr(error, "problem", None) or "it ends too early", getattr(error, "context", None)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+    if "nesting depth" in problem:  # newer versions of libyaml count by themselves
+        return ManifestError(f"nested deeper than {MAX_DEPTH} levels", "", where(place))
     hint = "indent with spaces" if "cannot start any token" in problem else ""
     return ManifestError(f"no YAML: {problem}{f' {context}' if context else ''}", hint, where(place))

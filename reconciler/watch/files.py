@@ -4,7 +4,7 @@ inode.
 A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or
 reached through a symlink that now leads elsewhere goes on being watched where nobody looks.  So the whole
 chain of directories that leads to a PATH is watched too, and all of it is armed again when any (device,
-inode) in it has changed. """
+inode) in it has changed."""
 
 import logging
 import os

@@ -13,7 +13,9 @@ from tests.netns.watching import watching
 
 HERE = Path(__file__).parent / "stories"
 STORIES = sorted(folder.name for folder in HERE.iterdir())
-MADE_UP = re.compile(r"; plan [0-9a-f]{16}|ve[a-z2-7]{13}|(?<=ether_addr . )\S+|([0-9a-f]{2}:){5}[0-9a-f]{2}| {3}/run/\S+")
+MADE_UP = re.compile(
+    r"; plan [0-9a-f]{16}|ve[a-z2-7]{13}|(?<=ether_addr . )\S+|([0-9a-f]{2}:){5}[0-9a-f]{2}| {3}/run/\S+"
+)
 
 
 def steps(story: str) -> list[Path]:

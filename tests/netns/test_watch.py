@@ -272,11 +272,7 @@ def test_flows_elsewhere_go_on_while_drift_is_put_right(lab, directory):
         lab.serve("o-web", 80, proto="udp")
         lab.serve("o-web", 80)
         with lab.flow("R", "198.51.100.1", 8081, "tcp") as flow:
-            for command in (
-                "ip link del br-t-n",
-                "ip netns del t-web",
-                "nft delete table inet reconciler-t",
-            ):
+            for command in ("ip link del br-t-n", "ip netns del t-web", "nft delete table inet reconciler-t"):
                 healed = watcher.status["drift"]["healed"]
                 lab.run(command)
                 watcher.until(lambda healed=healed: watcher.status["drift"]["healed"] > healed)

@@ -106,9 +106,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_boot_applies_and_the_watcher_follows(machine):
-    machine.write(
-        "etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text()
-    )
+    machine.write("etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text())
     machine.enable("reconciler.service")
     machine.write("etc/reconciler/shop.yaml", WEB)
     machine.write("etc/systemd/system/app.service", APP)

@@ -125,6 +125,5 @@ def test_installing_and_removing_are_one_command(tmp_path):
     subprocess.run([FOLDER / "install", "--remove"], env=environment, check=True)
     assert not list(placed.iterdir())
     assert (
-        subprocess.run([FOLDER / "install", "--what"], env=environment, capture_output=True).returncode
-        == 64
+        subprocess.run([FOLDER / "install", "--what"], env=environment, capture_output=True).returncode == 64
     )
