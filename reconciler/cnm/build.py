@@ -14,6 +14,7 @@ from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse
 from .files import hosts, resolv
 from .hosts import is_local, members_of
 from .network import networks_of
+from .pending import pending
 from .policy import policy, warnings
 from .ports import conflicts, publish, targets
 from .topology import Endpoint, Network, Sandbox, Topology
@@ -23,6 +24,8 @@ RESERVED = ("host",)  # the place that is no sandbox, in every key and plan
 
 def build(manifest: Manifest, facts: Facts) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
+    if errors := pending(manifest):
+        raise ManifestErrors(errors)
     everywhere = [member for project in manifest.projects for member in members_of(project)]
     members = [member for member in everywhere if is_local(member, facts)]
     refuse_taken_names(members, facts)

@@ -1,7 +1,7 @@
 """What `build` decides: names, interfaces, gateways, subnets, sandboxes."""
 
 import pytest
-from worlds import container, manifest, project, shop
+from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
@@ -183,3 +183,12 @@ def test_a_bridge_has_1023_ports():
     build(shop(1023), Facts())
     with pytest.raises(ManifestError, match="1023 ports"):
         build(shop(1024), Facts())
+
+
+def test_what_nothing_acts_on_yet_is_refused():
+    limited = container(
+        "a", EndpointSpec(network="n", bandwidth=("1mbit", "")), ports=(port(80, 80, rate="5/second"),)
+    )
+    with pytest.raises(ManifestError, match="`rate` is not supported yet") as caught:
+        built(net("n", allow_networks=("m",)), limited)
+    assert len(caught.value.errors) == 3
