@@ -1,3 +1,29 @@
-"""Container networking for Linux, declared in YAML, compared with the live kernel, and put right."""
+"""Container networking for Linux, declared in YAML, compared with the live kernel, and put right.
+
+The library in a few names, each imported when it is first used:
+
+    from reconciler import Linux, compare, enact, load
+
+    host = Linux()                                    # this machine; raises NotPermitted without privileges
+    change = compare(load(["compose.yaml"]), host)    # reads and decides; raises ManifestErrors, Foreign, ...
+    print(*change.todo, sep="\\n")                     # the plan: ordered steps that print themselves
+    enact(change, host)                               # all of it, or as it was; raises KernelError ...
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+__all__ = ["Linux", "compare", "enact", "load"]
+
+HOMES = {
+    "Linux": ".kernel.linux",
+    "compare": ".pipeline",
+    "enact": ".pipeline",
+    "load": ".manifest.load",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HOMES[name], __name__), name)

@@ -169,3 +169,11 @@ def test_adding_a_network_touches_no_running_container():
     more = project("shop", NetworkSpec(name="back"), *shop(3).projects[0].networks, *shop(3).projects[0].containers)
     change = compare(manifest(more), host)
     assert change.todo and change.todo.disruption == "none"
+
+
+def test_the_library_in_a_few_names():
+    import reconciler
+
+    assert all(callable(getattr(reconciler, name)) for name in reconciler.__all__)
+    with pytest.raises(AttributeError):
+        _ = reconciler.nonsense
