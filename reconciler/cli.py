@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
+from .paths import DEFAULT_PATH
 
 MODES = {
     "plan": "show what would change, and what that costs running traffic (the default)",
@@ -24,7 +25,6 @@ MODES = {
     "resume": "let it go on",
 }
 KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
-DEFAULT_PATH = "/etc/reconciler"
 LEVELS = ["none", "flow", "link", "recreate"]
 OPTIONS: dict[str, dict[str, Any]] = {
     "--project": {"action": "append", "default": [], "metavar": "NAME", "help": "only these projects"},

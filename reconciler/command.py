@@ -1,71 +1,18 @@
 """What each mode does: the line run as far as the mode needs it, and its result printed."""
 
-import gc
 import json
 import os
-import sys
 from argparse import Namespace as Arguments
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from .cli import DEFAULT_PATH
 from .core import render
 from .core.resource import State
 from .errors import UsageError
 from .facts import Facts
 from .manifest.spec import Manifest
-from .pipeline import Change, Elsewhere, Limits, compare, decide, destruction, enact, refuse
-
-LOOKING = ("plan", "show", "explain")  # modes that may be about another host
-
-
-CACHE = "/run/reconciler/manifests"  # of validated manifests; deleting it costs a little time
-
-
-def say(args: Arguments, text: str) -> None:
-    if text and not args.quiet:
-        print(text)
-
-
-def note(args: Arguments, text: str) -> None:
-    if not args.quiet:
-        print(text, file=sys.stderr)
-
-
-def read(args: Arguments) -> Manifest:
-    """The manifests that the PATHs name, less the projects that were not asked for."""
-    from .manifest.load import load
-
-    projects = frozenset(args.project) or None
-    manifest = load(args.paths or [DEFAULT_PATH], projects=projects, stdin=args.stdin, folder=CACHE)
-    for unused in manifest.notes if args.verbose else ():
-        note(args, unused)
-    return manifest
-
-
-@contextmanager
-def linux(args: Arguments) -> Iterator[Any]:
-    from .kernel.linux import Linux
-
-    gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
-    yield Linux(args.host or "")
-
-
-def comparison(args: Arguments, host: Any) -> Change:
-    manifest = read(args)
-    if args.mode in LOOKING and is_elsewhere(args.host, manifest, host):
-        host = Elsewhere(args.host)
-    change = compare(manifest, host, prune=not args.no_prune)
-    for warning in change.topology.warnings:
-        note(args, f"warning: {warning}")
-    return change
-
-
-def is_elsewhere(name: str | None, manifest: Manifest, host: Any) -> bool:
-    """Whether `--host` names another machine: one whose address this one has not."""
-    known = (other for project in manifest.projects for other in project.hosts if other.name == name)
-    return any(other.address and other.address not in host.facts().addresses for other in known)
+from .paths import DEFAULT_PATH
+from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
+from .session import comparison, linux, note, plan_json, print_plan, read, remember, say
 
 
 def show_plan(args: Arguments) -> int:
@@ -78,38 +25,6 @@ def show_plan(args: Arguments) -> int:
     return 2 if args.exit_code and change.todo else 0
 
 
-def plan_json(change: Change) -> dict[str, Any]:
-    return render.as_json(
-        change.todo,
-        change.live,
-        projects=list(change.topology.projects),
-        revision=change.manifest.digest,
-        warnings=list(change.topology.warnings),
-    )
-
-
-def print_plan(args: Arguments, change: Change) -> None:
-    if args.quiet:
-        return
-    match args.output:
-        case "json":
-            print(json.dumps(plan_json(change), indent=1))
-        case "shell":
-            say(args, render.shell(change.todo).rstrip())
-        case layout:
-            say(args, render.text(change.todo, wide=layout == "wide", colour=coloured(args)).rstrip())
-            say(args, render.summary(change.todo))
-
-
-def coloured(args: Arguments) -> bool:
-    """NO_COLOR and FORCE_COLOR as no-color.org and force-color.org have them."""
-    if args.color != "auto":
-        return args.color == "always"
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
-
-
 def apply(args: Arguments) -> int:
     from .kernel.lock import lock
 
@@ -119,17 +34,6 @@ def apply(args: Arguments) -> int:
     if not args.confirm_within:
         remember(args, change)
     return 0
-
-
-def remember(args: Arguments, change: Change) -> None:
-    """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
-    from .git import commit
-    from .history import History
-
-    paths = tuple(path if path == "-" else os.path.abspath(path) for path in args.paths or [DEFAULT_PATH])
-    past = History(args.state_dir)
-    past.pardon(change.manifest.digest)
-    past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
 
 
 def carry_out(args: Arguments, change: Change, host: Any) -> None:

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .cli import DEFAULT_PATH
-from .command import comparison, linux, note, print_plan, remember, say
 from .errors import Locked, NotPermitted, ReconcileError, RollbackFailed, UsageError
 from .history import History, Revision
 from .kernel.lock import RUN, lock
 from .notify import notify
+from .paths import DEFAULT_PATH
 from .pipeline import Change, Limits, compare, enact, refuse
+from .session import comparison, linux, note, print_plan, remember, say
 from .tally import SUSPENDED, WATCHING, watched
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file

@@ -6,7 +6,6 @@ from argparse import Namespace as Arguments
 from collections.abc import Sequence
 from typing import Any
 
-from .command import note
 from .core import render
 from .errors import ReconcileError, Refused
 from .git import commit
@@ -17,6 +16,7 @@ from .kernel.relay import published
 from .manifest.spec import Manifest
 from .notify import notify
 from .pipeline import Limits, compare, refuse
+from .session import note
 from .tally import SUSPENDED, Tally, publish
 
 READS = {"start", "file", "asked", "sweep"}  # after these rings the files may say something new

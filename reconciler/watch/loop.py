@@ -1,4 +1,5 @@
-"""The loop: listen, take a turn, rest as long as the turn kept the processor busy."""
+"""The loop: listen, take a turn; after one that somebody rang for, rest as long as it kept the processor
+busy."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +20,13 @@ def loop(
     due = {kind: clock() + seconds for kind, seconds in ticks.items()}
     wish = clock()
     while True:
-        rings = bell.listen(max(min([wish, *due.values()]) - clock(), 0.0))
-        if any(ring.kind == STOP for ring in rings):
+        rung = bell.listen(max(min([wish, *due.values()]) - clock(), 0.0))
+        if any(ring.kind == STOP for ring in rung):
             return
-        rings = (*rings, *ticking(due, ticks, clock()))
         began = time.process_time()
-        wish = max(turn(rings), 0.05) + clock()  # no wish makes this a busy loop
-        bell.rest(time.process_time() - began)
+        wish = max(turn((*rung, *ticking(due, ticks, clock()))), 0.05) + clock()  # never a busy loop
+        if rung:
+            bell.rest(time.process_time() - began)
 
 
 def ticking(due: dict[str, float], ticks: Mapping[str, float], now: float) -> Iterator[Ring]:

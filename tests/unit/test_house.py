@@ -47,7 +47,7 @@ IMPURE = {
     "tempfile",
     "uuid",
 }
-SPEAKERS = {"cli.py", "command.py", "render.py"}
+SPEAKERS = {"cli.py", "command.py", "render.py", "session.py"}
 FORBIDDEN = re.compile(r"Manager|Handler|Helper|Utils|^process_|^do_|^_?(utils?|helpers?)$")
 
 
