@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..kinds.address import Address
 from ..kinds.marks import HOST, PROTOCOL
@@ -16,7 +17,8 @@ KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 KIND_NAMES = {number: name for name, number in KINDS.items()}
 ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
-MAIN = 254
+MAIN, KERNEL = 254, 2  # RT_TABLE_MAIN, RTPROT_KERNEL
+Prefix = tuple[str, bytes, int]  # link, network, length
 
 
 def address(a: Address, index: int, *, delete: bool = False) -> Message:
@@ -63,6 +65,27 @@ def addresses_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[
         if found.get(11, b"\0")[0] == PROTOCOL and index in names:
             raw = found.get(2) or found[1]
             yield Address(ns=ns, link=names[index], ip=socket.inet_ntop(family, raw), prefix=prefix)
+
+
+def connected(dump: list[bytes], names: dict[int, str]) -> Iterator[Prefix]:
+    """The prefixes that the kernel itself routes to links, for the addresses that these have."""
+    for body in dump:
+        family, length, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(body)
+        if protocol == KERNEL and kind == KINDS["unicast"]:
+            found = attributes(body, 12)
+            raw = found.get(1, bytes(16 if family == INET6 else 4))
+            yield names.get(int.from_bytes(found.get(4, b""), "little"), ""), raw, length
+
+
+def rooted(address: Address, prefixes: set[Prefix]) -> Address:
+    """The address, and whether its prefix is still routed to its link: `ip route flush` takes that too."""
+    raw = packed(address.ip)[1]
+    width = len(raw) * 8
+    host = width - address.prefix
+    network = (int.from_bytes(raw, "big") >> host << host).to_bytes(len(raw), "big")
+    unrouted = address.prefix == width or (width == 32 and network[0] == 0)  # ipv4_is_zeronet, fib_add_ifaddr
+    stands = unrouted or (address.link, network, address.prefix) in prefixes
+    return address if stands else replace(address, connected=False)
 
 
 def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Route]:

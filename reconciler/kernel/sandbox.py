@@ -48,13 +48,17 @@ def look(ns: str) -> View:
         links = {seen.index: seen for seen in map(rtnl.Seen, dump(channel, rtnl.GETLINK, rtnl.ALL_LINKS))}
         view = View(links)
         names = view.names
-        view.addresses = list(inet.addresses_of(ns, dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES), names))
+        addresses = inet.addresses_of(ns, dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES), names)
+        connected: set[inet.Prefix] = set()
         for family in (rtnl.INET, rtnl.INET6):
             routes = dump(channel, rtnl.GETROUTE, inet.all_routes(family))
             view.routes += inet.routes_of(ns, routes, names)
+            connected |= set(inet.connected(routes, names))
             if ns == HOST:
                 view.foreign += routes
                 view.rules += inet.rules_of(dump(channel, rtnl.GETRULE, inet.all_rules(family)))
+    down = {seen.name for seen in links.values() if not seen.up}  # which have no routes
+    view.addresses = [a if a.link in down else inet.rooted(a, connected) for a in addresses]
     return view
 
 

@@ -17,6 +17,7 @@ class Address(Resource):
     link: Identity[str]
     ip: Identity[str]
     prefix: Fixed[int]
+    connected: Fixed[bool] = True  # its prefix is routed to its link; only giving it anew restores that
 
     @property
     def within(self) -> tuple[Key, ...]:

@@ -22,6 +22,7 @@ from tests.netns.samples import WEB
         "ip netns del t-web",
         "ip -n t-web addr flush dev eth0",
         "ip -n t-web route del default",
+        "ip -n t-web route flush table main",
         "ip -n t-web link set eth0 down",
         "ip -n t-web link del eth0",
         "ip link set br-t-n mtu 1300",
