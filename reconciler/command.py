@@ -160,6 +160,13 @@ def lock_addresses(args: Arguments) -> int:
     return 0
 
 
+def schema(args: Arguments) -> int:
+    from .manifest.schema import text
+
+    print(text(), end="")
+    return 0
+
+
 def show(args: Arguments) -> int:
     from .show import as_json, as_text
 

@@ -1,0 +1,57 @@
+"""The command line where it needs no kernel: modes, exit codes, what is printed where."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import MODES, main
+
+ROOT = Path(__file__).parents[2]
+HELLO = str(ROOT / "manifests/hello.yaml")
+
+
+def test_the_schema_is_the_committed_one(capsys):
+    assert main(["--schema"]) == 0
+    assert capsys.readouterr().out == (ROOT / "schemas/manifest.schema.json").read_text()
+
+
+def test_a_valid_manifest(capsys):
+    assert main(["--validate", HELLO]) == 0
+    assert capsys.readouterr().out == "valid: 1 projects, 1 networks, 1 sandboxes, 1 published ports\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_have_no_subcommand_spelling(mode, capsys):
+    assert main([mode]) == 64
+    assert f"the mode is written --{mode}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--nonsense"], ["--plan", "--apply"], ["-o", "xml"], ["--confirm-within", "x"]]
+)
+def test_usage_is_64(words, capsys):
+    assert main(words) == 64
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_mistakes_are_65_and_also_machine_readable(tmp_path, capsys):
+    file = tmp_path / "bad.yaml"
+    file.write_text("containers:\n  web:\n    portz: []\n")
+    assert main(["--validate", str(file)]) == 65
+    assert "^^^^^" in capsys.readouterr().err
+    assert main(["--validate", "-o", "json", str(file)]) == 65
+    [error] = json.loads(capsys.readouterr().err)["errors"]
+    assert (error["line"], error["column"], error["path"]) == (3, 5, "containers.web.portz")
+
+
+def test_an_option_has_an_environment_twin(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RECONCILE_QUIET", "1")
+    assert main(["--validate", HELLO]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_help_is_0_and_names_every_mode(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"--{mode}" in out for mode in MODES)
