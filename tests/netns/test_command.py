@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -16,6 +17,19 @@ def test_plan_is_the_default_mode_and_changes_nothing(lab):
     assert "br-t-n" in result.out
     assert differing(before, lab.snapshot()) == {}
     assert not os.path.exists("/run/netns")
+
+
+def test_plan_sends_no_changing_request(lab):
+    """Every netlink request of its system-call trace is a dump or asks for one thing; and nothing is mounted."""
+    lab.apply(WEB)
+    plan = command("--plan", lab.write(MORE))
+    lab.run(plan, env=ENVIRONMENT)  # what the kernel makes of our rules is asked in a namespace of its own, once
+    calls = "trace=sendto,sendmsg,mount,umount2,unshare"
+    lab.run(["strace", "-f", "-qq", "-e", calls, "-o", str(lab.files / "trace"), *plan], env=ENVIRONMENT)
+    trace = (lab.files / "trace").read_text().splitlines()
+    asked = [line for line in trace if re.search(r"NLM_F_DUMP|\|0x300\b|_GET|nlmsg_type=0xa10\b", line)]
+    assert len(asked) > 20
+    assert [line for line in trace if line not in asked] == []
 
 
 def test_exit_code_tells_of_changes(lab):

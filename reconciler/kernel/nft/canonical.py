@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from ...core.plan import Step
+from ...core.plan import Step, ordered
 from ...core.resource import Resource
 from ...errors import KernelError
 from ...kinds.marks import TABLE_PREFIX
@@ -69,7 +69,7 @@ def named(data: bytes, contents: Mapping[str, bytes]) -> list[tuple[int, bytes]]
 
 def canonical(skeleton: Iterable[Resource]) -> Digests:
     """The digests of chains as they are written; `skeleton` is one table with its maps and chains."""
-    steps = [Step("+", renamed(resource)) for resource in skeleton if writable(resource)]
+    steps = [Step("+", renamed(resource)) for resource in ordered(skeleton) if writable(resource)]
     content = "\n".join(line.text for line in transaction(steps, {}))
     path = f"{RUN}/rules-{digest(content + os.uname().release + library.version())}.json"
     if (known := cached(path)) is None and (known := loaded(content)):
