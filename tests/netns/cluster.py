@@ -27,10 +27,10 @@ class Machine(Lab):
         self.underlay = {4: f"10.99.0.{number}", 6: f"fd99::{number}"}
         self.files = files / self.name
         self.outside = {}
-        self.servers = Servers()
         self.start()
 
     def start(self) -> None:
+        self.servers = Servers()
         words = ["unshare", "-nm", "--propagation", "private", "sh", "-ec", MACHINE]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"
@@ -45,13 +45,13 @@ class Machine(Lab):
     def kill(self) -> None:
         """The power goes: everything of it is gone at once."""
         self.servers.close()
-        self.servers = Servers()
         self.process.kill()
         self.process.wait()
         subprocess.run(["ip", "link", "del", f"port{self.number}"], check=False, stderr=subprocess.DEVNULL)
 
     def close(self) -> None:
-        self.kill()
+        if self.process.poll() is None:
+            self.kill()
 
     def inside(self, ns: str) -> AbstractContextManager[None]:
         at = f"root/run/netns/{ns}" if ns else "ns/net"

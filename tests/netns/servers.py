@@ -24,7 +24,7 @@ class Servers:
         self.selector = selectors.DefaultSelector()
         wake, self.bell = os.pipe()
         self.selector.register(wake, selectors.EVENT_READ)
-        self.thread = Thread(target=self._run)
+        self.thread = Thread(target=self._run, daemon=True)  # forgotten or not, the suite must end
         self.thread.start()
 
     def listen(self, name: str, port: int, proto: str, family: int, address: str = "") -> socket.socket:
