@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .core.resource import Resource, State
+from .core.resource import State
+from .drivers.policy import MEMORY
 from .facts import Child, Claim, Facts, Standing, Tagged
 from .kinds.address import Address
 from .kinds.link import Bridge, Link, Veth
@@ -20,7 +21,7 @@ from .kinds.sysctl import Sysctl, usual
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
 MEMORIES = tuple(
-    {Rule.at(HOST, family, "1094", ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
+    {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
     for family, guard in (("inet", "guard4"), ("inet6", "guard6"))
 )
 
@@ -141,7 +142,3 @@ def tagged(live: State, used: set[str]) -> Iterator[Tagged]:
     for r in live.values():
         if isinstance(r, Vlan) and r.name in used:
             yield Tagged(r.name, r.parent, r.tag, r.mtu)
-
-
-def count(state: State, kind: type[Resource]) -> int:
-    return sum(isinstance(r, kind) for r in state.values())

@@ -1,14 +1,12 @@
 """The one loop: observe, plan, apply, verify.  Rolling back is reconciling with the past."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
 from ..errors import KernelError, NotConverged, ReconcileError, RollbackFailed
 from .plan import Plan, Step, diff, plan
 from .resource import Key, Resource, State
-
-Progress = Callable[[Step], None]
 
 
 class Kernel(Protocol):

@@ -22,6 +22,7 @@ MARK = (
     1 << 24
 )  # set on packets that the firewall lets through to a container; no other bit of the mark is ours
 PRIORITY = 1090  # of the first rule; before main (32766), after local (0)
+MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ROUTES = str(PROTOCOL)  # the table of prohibitions
 FORWARD_HOOK = "type filter hook forward priority 0; policy accept;"
 FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
@@ -64,7 +65,7 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     name = f"{TABLE_PREFIX}host"
     yield Table(family="inet", name=name)
     for family in families:
-        yield Rule(family=INET[family], priority=str(PRIORITY + 4), action="nop")
+        yield Rule(family=INET[family], priority=MEMORY, action="nop")
         ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
         yield Chain(
             family="inet",

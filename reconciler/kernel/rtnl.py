@@ -48,10 +48,6 @@ def packed(ip: str) -> tuple[int, bytes]:
     return family, socket.inet_pton(family, ip)
 
 
-def family_of(ip: str) -> int:
-    return INET6 if ":" in ip else INET
-
-
 def flags(link: Link) -> bytes:
     return ifinfo(0, UP if link.up else 0, UP)
 

@@ -57,8 +57,6 @@ def main(count: int) -> None:
     timed(f"read {count}", lambda: nft.read(None, bare), 10)
     timed("read and plan, nothing to do", lambda: plan(state(*nft.read(None, bare)), wanted), 5)
     timed("change one", lambda: nft.execute([Step("~", element(7, 81), element(7))]))
-    timed("projects", nft.projects, 10)
-    timed("neighbours", lambda: nft.neighbours(frozenset()), 3)
     timed(
         f"delete {count}, one transaction",
         lambda: nft.execute([Step("-", e) for e in elements[:6] + elements[7:]]),

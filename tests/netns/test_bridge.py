@@ -76,12 +76,13 @@ def test_neighbours_are_switched_not_routed(pair):
     assert "ttl=64" in pair.run("ping -n -c 1 -W 2 10.91.0.3", "t-a").out
 
 
-def test_link_local_addresses_reach_the_neighbour(pair):
-    found = pair.json("ip -j -6 addr show dev eth0 scope link", "t-b")
-    locals_ = [a["local"] for link in found for a in link.get("addr_info", [])]
-    if not locals_:
-        pytest.skip("endpoints have no link-local address by design")
-    assert pair.ping("t-a", f"{locals_[0]}%eth0")
+def test_link_local_addresses_reach_the_neighbour(lab):
+    """There are none but those that are asked for."""
+    box = "{networks: {n: {link_local_ips: ['fe80::%d']}}}"
+    lab.apply(f"{{name: t, networks: {{n: {{enable_ipv6: true}}}}, containers: {{a: {box % 5}, b: {box % 6}}}}}")
+    assert lab.ping("t-a", "fe80::6%eth0") and lab.ping("t-b", "fe80::5%eth0")
+    found = lab.json("ip -j -6 addr show dev eth0 scope link", "t-b")
+    assert [a["local"] for link in found for a in link.get("addr_info", []) if a] == ["fe80::6"]
 
 
 def test_hosts_and_resolv_conf_stand_where_ip_netns_exec_looks(pair):

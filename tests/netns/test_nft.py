@@ -156,15 +156,8 @@ def test_thousands_of_elements(lab: Lab) -> None:
 
 def test_projects_and_their_roots(shop: State) -> None:
     nft.execute(plan({}, project("blog", "/srv/b log")))
-    assert nft.projects() == {"shop": "", "blog": "/srv/b log"}
-
-
-def test_neighbours_are_the_others(shop: State) -> None:
-    subnets, ports = nft.neighbours(frozenset({"blog"}))
-    assert subnets == {item for name, item, _ in ITEMS["inet"] if name.startswith("subnets")}
-    assert {("tcp", "0.0.0.0", 8080, 8080), ("udp", "::", 53, 53), ("tcp", "127.0.0.1", 8081, 8081)} < ports
-    assert ("udp", "2001:db8::1", 9000, 9010) in ports
-    assert nft.neighbours(frozenset({"shop"})) == (frozenset(), frozenset())
+    found = [r for r in nft.read(None) if isinstance(r, Table) and r.family == "inet"]
+    assert {table.name: table.root for table in found} == {SHOP: "", "reconciler-blog": "/srv/b log"}
 
 
 # rules

@@ -1,7 +1,7 @@
 """nftables: written as text by libnftables, in one transaction; read from the kernel's own bytes."""
 
 from .foreign import blockers
-from .read import neighbours, projects, read
+from .read import read
 from .write import execute
 
-__all__ = ["blockers", "execute", "neighbours", "projects", "read"]
+__all__ = ["blockers", "execute", "read"]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...core.resource import Key, Resource
-from ...kinds.marks import TABLE_PREFIX
 from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table
 from . import raw
 from .canonical import Digests, canonical, digests
@@ -20,7 +19,6 @@ from .wire import snapshot
 
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # NF_INET_*, and NF_BR_* alike
 POLICIES = ("drop", "accept")
-SUBNETS = ("subnets4", "subnets6")
 Named = Mapping[Key, Resource]
 
 
@@ -124,17 +122,6 @@ def shapes(places: Iterable[Place]) -> Mapping[Place, Shape]:
     return {place: form for place, form in pairs if form}
 
 
-def projects() -> dict[str, str]:
-    """The directory that each project's inet table was applied from, by project."""
-    ours = raw.ours(None)
-    found = snapshot(lambda reading: list(raw.heads(reading)))
-    return {
-        name.removeprefix(TABLE_PREFIX): decoded(comment)
-        for family, name, comment in found
-        if family == "inet" and ours(name)
-    }
-
-
 def published(places: Iterable[Place]) -> list[Flow]:
     """The published ports that stand in these tables or maps."""
     inside = tuple(places)
@@ -144,29 +131,6 @@ def published(places: Iterable[Place]) -> list[Flow]:
     found = elements(raw.Wanted(tables.__contains__, publishing, chains=False))
     held = [element for element in found if path(element)[:2] in inside or path(element) in inside]
     return [flow for element in held if (flow := element.flow)]
-
-
-Ports = tuple[str, str, int, int]  # protocol, address or "0.0.0.0" or "::" for any, first and last port
-
-
-def neighbours(projects: frozenset[str]) -> tuple[frozenset[str], frozenset[Ports]]:
-    """Subnets and published host ports of all projects but these."""
-    all_ours, own = raw.ours(None), raw.ours(projects)
-    found = elements(
-        raw.Wanted(
-            lambda name: all_ours(name) and not own(name),
-            lambda name: name in SUBNETS or publishing(name),
-            chains=False,
-        )
-    )
-    flows = [flow for element in found if (flow := element.flow)]
-    return (
-        frozenset(element.item for element in found if element.map in SUBNETS),
-        frozenset(
-            (flow.protocol, flow.ip or ("::" if flow.family == 6 else "0.0.0.0"), flow.first, flow.last)
-            for flow in flows
-        ),
-    )
 
 
 def publishing(name: str) -> bool:
