@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
@@ -149,24 +149,12 @@ def implied(args: argparse.Namespace) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from . import command
-
+    """The function that bears the mode's name."""
     if args.mode in KEEPING:
-        from . import operate
-
-        return int(getattr(operate, args.mode)(args))
-    actions: dict[str, Callable[[Any], int]] = {
-        "plan": command.show_plan,
-        "apply": command.apply,
-        "destroy": command.destroy,
-        "status": command.status,
-        "validate": command.validate,
-        "schema": command.schema,
-        "lock": command.lock_addresses,
-        "show": command.show,
-        "explain": command.explain,
-    }
-    return actions[args.mode](args)
+        from . import operate as home
+    else:
+        from . import command as home
+    return int(getattr(home, args.mode)(args))
 
 
 def complaint(error: ReconcileError, args: argparse.Namespace) -> str:

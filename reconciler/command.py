@@ -15,7 +15,7 @@ from .pipeline import Change, Limits, compare, decide, destruction, enact, refus
 from .session import comparison, linux, note, plan_json, print_plan, read, remember, say
 
 
-def show_plan(args: Arguments) -> int:
+def plan(args: Arguments) -> int:
     with linux(args) as host:
         change = comparison(args, host)
     if args.out:
@@ -139,7 +139,7 @@ def host_names(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
-def lock_addresses(args: Arguments) -> int:
+def lock(args: Arguments) -> int:
     """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
     written."""
     from .manifest import lockfile
