@@ -287,7 +287,7 @@ def test_neighbours_go_both_ways(mac: str, ip: str):
 def test_an_address_as_they_read_it(address: Address, delete: bool):
     read = theirs(ifaddrmsg, inet.address(address, INDEX, delete=delete))
     assert (read["family"], read["prefixlen"], read["index"]) == (
-        rtnl.family_of(address.ip), address.prefix, INDEX,
+        rtnl.packed(address.ip)[0], address.prefix, INDEX,
     )  # fmt: skip
     assert told(read)["IFA_LOCAL"] == told(read)["IFA_ADDRESS"] == address.ip
     assert told(read)["IFA_PROTO"] == PROTOCOL
@@ -300,7 +300,7 @@ def test_a_route_as_they_read_it(route: Route):
     read = theirs(rtmsg, inet.route(route, INDEX if route.link else 0))
     table = 254 if route.table == "main" else int(route.table)
     ip, _, length = route.dst.partition("/")
-    assert (read["family"], read["dst_len"], read["proto"]) == (rtnl.family_of(ip), int(length), PROTOCOL)
+    assert (read["family"], read["dst_len"], read["proto"]) == (rtnl.packed(ip)[0], int(length), PROTOCOL)
     assert read["type"] == inet.KINDS[route.kind] and told(read)["RTA_TABLE"] == table
     assert told(read).get("RTA_DST", ip) == ip
     assert told(read).get("RTA_GATEWAY", "") == route.via
