@@ -99,18 +99,13 @@ class Run:
         rest = [step for step in removals if not host_end(step.resource)]
         if builds or any(isinstance(step.resource, Namespace) for step in rest):
             self.bury()
-        if name and not builds and not netns.exists(name):
-            # all else went with it
-            rest = [step for step in rest if isinstance(step.resource, Namespace | File)]
-        if name and not builds and all(isinstance(step.resource, Namespace | File) for step in rest):
-            for step in rest:
-                Visit(self, self.host, HOST).take(step)
-            return
-        if name:
+        outside = [step for step in rest if isinstance(step.resource, Namespace | File)]
+        if not name:
+            Visit(self, self.host, HOST).all(rest + builds)
+        elif builds or (len(outside) < len(rest) and netns.exists(name)):
             self.sandbox(name, rest + builds)
-        elif rest or builds:
-            visit = Visit(self, self.host, HOST)
-            visit.all(rest + builds)
+        else:  # nobody need go in, or all else went with the namespace
+            Visit(self, self.host, HOST).all(outside)
 
     def sandbox(self, name: str, steps: list[Step]) -> None:
         new = any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps)

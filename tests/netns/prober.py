@@ -51,10 +51,11 @@ def flowing(
     if proto == "tcp":
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.recv(100)
+    listening = sock.dup()  # a timeout is the object's: the receiver's short one must not end the sender
     running = [True]
     threads = [
         Thread(target=send, args=(sock, flow, running)),
-        Thread(target=receive, args=(sock, flow, running)),
+        Thread(target=receive, args=(listening, flow, running)),
     ]
     for thread in threads:
         thread.start()
@@ -69,6 +70,7 @@ def flowing(
         if proto == "tcp":
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
             flow.retransmitted = struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0]
+        listening.close()
         sock.close()
 
 
