@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import syslog
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from . import standing
 from .core.plan import plan
 from .core.reconcile import settle
 from .core.resource import State
-from .errors import Refused
+from .errors import ReconcileError, Refused
 from .kernel.lock import RUN, lock
 from .pipeline import Change, Host
 from .standing import SHARED
@@ -29,6 +30,8 @@ SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 CONFIRM, RELEASE = b"confirm", b"release"
 PATIENCE = 60.0  # seconds for the host's lock: an undo that is due waits for the apply that holds it
 ANSWER = 30.0  # seconds
+SYSTEMD = "org.freedesktop.systemd1"
+MANAGER = (SYSTEMD, "/" + SYSTEMD.replace(".", "/"), f"{SYSTEMD}.Manager")
 
 Then = Callable[[], None]
 
@@ -47,6 +50,8 @@ def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) ->
         if os.fork() == 0:
             detached(door)
             wait(door, deadline, lambda: undo(change, host), then)
+    if ask(b"") is None:
+        raise ReconcileError("nobody holds the way back", "the system's log may say why; nothing was applied")
     tell("waiting", seconds=seconds, digest=change.manifest.digest)
 
 
@@ -56,6 +61,7 @@ def detached(door: socket.socket) -> None:
     os.setsid()
     if os.fork():
         os._exit(0)
+    in_scope()
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     kept = door.fileno()
@@ -64,6 +70,19 @@ def detached(door: socket.socket) -> None:
         os.dup2(void, fd)
     os.closerange(3, kept)
     os.closerange(kept + 1, 1 << 16)
+
+
+def in_scope() -> None:
+    """A scope of its own where systemd runs, which else kills what a unit or a session leaves behind."""
+    if os.path.isdir("/run/systemd/system"):
+        unit = f"reconcile-confirm-{os.getpid()}.scope"
+        words = ["ssa(sv)a(sa(sv))", unit, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["busctl", "call", *MANAGER, "StartTransientUnit", *words], timeout=ANSWER)
+            for _ in range(100):  # systemd moves us after it has answered
+                if unit in Path("/proc/self/cgroup").read_text():
+                    return
+                time.sleep(0.01)
 
 
 def wait(door: socket.socket, deadline: float, undone: Then, then: tuple[Then, Then]) -> None:

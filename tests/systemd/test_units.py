@@ -225,3 +225,24 @@ sleep 3
 test "$(systemctl show -P NRestarts reconciler.service)" = 0
 test "$(systemctl is-failed reconciler.service)" = failed
 """)
+
+
+def test_the_way_back_outlives_the_unit_that_applied(machine):
+    machine.write("etc/shop.yaml", WEB)
+    machine.tell("""
+systemd-run --wait --quiet /usr/local/bin/reconcile --apply --confirm-within 4 /etc/shop.yaml
+sandbox web
+sleep 1
+sandbox web
+reconcile --status | grep 'NOT CONFIRMED'
+gone() { ! ip netns exec shop-web true; }
+within 10 gone
+reconcile --status /etc/shop.yaml || test $? = 2
+test -z "$(systemctl list-units --no-legend 'reconcile-confirm-*')"
+
+# and confirmed it stays
+systemd-run --wait --quiet /usr/local/bin/reconcile --apply --confirm-within 4 /etc/shop.yaml
+reconcile --confirm
+sleep 5
+sandbox web
+""")
