@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import time
 from argparse import Namespace as Arguments
@@ -36,6 +37,8 @@ def watch(args: Arguments) -> int:
     from .watcher import Watcher
 
     paths, bell = given(args), Bell()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the relay
     with alone(), Events(lambda place, who: bell.ring("kernel", place, who)) as events:
         files, relay = Files(bell, [*paths, SUSPENDED]), Relay()
         watcher = Watcher(args, paths, Linux(args.host or ""), (files, events, relay))

@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import islice
 from threading import Thread
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from ..kinds.nft import Element
 
 LOOPBACK = "::1"
 CHUNK = 1 << 16
-MOST = 256  # ports of one range: more want a socket each, and nobody dials them all on ::1
+MOST = 1000  # ports: each wants a socket, of which a process has 1024 unless told otherwise
 IDLE = 60.0  # seconds a UDP client is remembered
 
 
@@ -33,11 +34,7 @@ def published(state: State) -> dict[tuple[str, int], Target]:
     elements = (r for r in state.values() if isinstance(r, Element) and r.flow)
     for element in sorted(elements, key=lambda e: e.flow.family):
         flow = element.flow
-        if (
-            flow.ip not in ("", LOOPBACK)
-            or flow.protocol not in ("tcp", "udp")
-            or flow.last - flow.first >= MOST
-        ):
+        if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue
         ip, _, port = element.value.partition(" . ")
         for number in range(flow.first, flow.last + 1):
@@ -54,6 +51,7 @@ class Relay:
             tuple[str, int], tuple[Target, asyncio.AbstractServer | asyncio.DatagramTransport]
         ] = {}
         self.refused: dict[tuple[str, int], str] = {}
+        self.left = 0  # ports beyond those that are relayed
         self.thread = Thread(target=self.loop.run_forever, name="relay", daemon=True)
         self.thread.start()
 
@@ -66,7 +64,9 @@ class Relay:
         self.thread.join()
         self.loop.close()
 
-    async def bring(self, ports: Ports) -> None:
+    async def bring(self, published: Ports) -> None:
+        ports = dict(islice(published.items(), MOST))
+        self.left = len(published) - len(ports)
         for key, (target, server) in list(self.listening.items()):
             if ports.get(key) != target:
                 server.close()
@@ -93,9 +93,10 @@ class Relay:
 
     def told(self) -> dict[str, object]:
         """For --status: what is relayed, and what somebody else listens on."""
+        refused = [f"[{LOOPBACK}]:{port}/{p}: {why}" for (p, port), why in sorted(self.refused.items())]
         return {
             "ports": [f"[{LOOPBACK}]:{port}/{protocol}" for protocol, port in sorted(self.listening)],
-            "refused": [f"[{LOOPBACK}]:{port}/{p}: {why}" for (p, port), why in sorted(self.refused.items())],
+            "refused": refused + [f"{self.left} more ports than {MOST}"] * bool(self.left),
         }
 
 

@@ -64,3 +64,10 @@ def test_plans_do_not_take_the_relay_for_somebody_else(lab):
         watcher.settled()
         assert lab.reconcile("--plan", "--exit-code", file).rc == 0
         assert watcher.status["in_sync"]
+
+
+def test_more_ports_than_are_relayed_are_told(lab):
+    with watching(lab, lab.write(web("8000-9100:8000-9100"))) as watcher:
+        watcher.until(lambda: len(watcher.status["relay"]["ports"]) == 1000)
+        assert watcher.status["relay"]["refused"] == ["101 more ports than 1000"]
+        assert "not relayed: 101 more ports" in lab.reconcile("--status").out
