@@ -1,10 +1,9 @@
-"""What a watcher has seen and done, as status.json for people and as metrics for the node exporter."""
+"""What a watcher has seen and done, as status.json for people and for scripts."""
 
 import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +17,7 @@ from .errors import ManifestErrors, ReconcileError
 from .keeper import Keeper, Outcome
 from .kernel.lock import RUN, attempt
 
-STATUS, METRICS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "metrics.prom", "suspended"))
+STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
 REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
 
@@ -106,38 +105,10 @@ def told(error: ReconcileError | None) -> dict[str, Any] | None:
     }
 
 
-def metrics(tally: Tally, keeper: Keeper) -> Iterator[str]:
-    """In the text format of Prometheus."""
-    rows: Sequence[tuple[str, str, str, float]] = (
-        ("in_sync", "gauge", "1 while the host is as the newest revision says", tally.outcome.in_sync),
-        ("suspended", "gauge", "1 while nothing is applied", os.path.exists(SUSPENDED)),
-        ("turns_total", "counter", "looks at the host", tally.turns),
-        ("applies_total", "counter", "applies that went through", tally.applies),
-        ("failures_total", "counter", "turns that ended with an error", tally.failures),
-        ("drift_healed_total", "counter", "things that were put right", tally.healed),
-        ("apply_seconds_total", "counter", "time spent in applies", tally.seconds),
-        ("last_apply_seconds", "gauge", "duration of the last apply", tally.last_seconds),
-        ("last_apply_time_seconds", "gauge", "when that was", tally.last_apply or 0),
-        ("fights", "gauge", "things that another program keeps changing back", len(keeper.fights.slowed())),
-    )
-    for name, kind, words, value in rows:
-        yield from head(name, kind, words)
-        yield f"reconciler_{name} {float(value):g}\n" if value < 1e6 else f"reconciler_{name} {value:.3f}\n"
-    yield from head("objects", "gauge", "what is ours in the kernel")
-    for noun, count in sorted(Counter(r.noun for r in tally.live.values()).items()):
-        yield f'reconciler_objects{{kind="{noun}"}} {count}\n'
-
-
-def head(name: str, kind: str, words: str) -> Iterator[str]:
-    yield f"# HELP reconciler_{name} {words}\n"
-    yield f"# TYPE reconciler_{name} {kind}\n"
-
-
 def publish(tally: Tally, keeper: Keeper, **more: Any) -> None:
-    """Write both files, each whole or not at all; a full disk is no reason to stop."""
+    """Whole or not at all; a full disk is no reason to stop."""
     with suppress(OSError):
         replaced(STATUS, json.dumps(as_json(tally, keeper, **more), indent=1) + "\n")
-        replaced(METRICS, "".join(metrics(tally, keeper)))
 
 
 def replaced(path: str, text: str) -> None:

@@ -6,6 +6,7 @@ from argparse import Namespace as Arguments
 from collections.abc import Sequence
 from typing import Any
 
+from . import metrics
 from .core import render
 from .errors import ReconcileError, Refused
 from .git import commit
@@ -71,6 +72,8 @@ class Watcher:
             if outcome.change:
                 self.relay.serve(published(outcome.change.desired))
         self.publish()
+        if kinds & READS:
+            metrics.publish(self.tally, self.keeper)
         return self.keeper.patience if self.tally.outcome.in_sync else min(self.keeper.patience, ERRONEOUS)
 
     def follow(self) -> None:

@@ -37,8 +37,8 @@ def skeleton(name: str, root: str = "") -> Iterator[Resource]:
     """Tables, maps and chains: the same for every project."""
     for family, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", BRIDGE_MAPS, BRIDGE_CHAINS)):
         yield Table(family=family, name=name, root=root if family == "inet" else "")
-        for map_name, (kind, data, interval) in maps.items():
-            yield Map(family=family, table=name, name=map_name, type=kind, data=data, interval=interval)
+        for map_name, (kind, data, flags) in maps.items():
+            yield Map(family=family, table=name, name=map_name, type=kind, data=data, flags=flags)
         for chain, (hook, *rules) in chains.items():
             yield Chain(family=family, table=name, name=chain, hook=hook, rules=tuple(rules))
 

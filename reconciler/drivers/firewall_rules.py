@@ -1,38 +1,64 @@
 """The rules of a project's two tables, word for word; they never vary, whatever is declared."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from ..kinds.marks import GROUP
 from .policy import MARK
 
 WIRE = "inet_proto . inet_service"
-Maps = dict[str, tuple[str, str, bool]]  # name: (type, data, interval)
+
+
+class Kind(NamedTuple):
+    """What a map holds; `data` is "" for a set."""
+
+    type: str
+    data: str = ""
+    flags: str = ""
+
+
+Maps = dict[str, Kind]
 
 
 def of_family(family: int, ip: str) -> Maps:
     service = f"{ip} . inet_service"
     return {
-        f"subnets{family}": (ip, "", True),
-        f"direct{family}": (ip, "", True),  # may be reached without NAT
-        f"masquerade{family}": (ip, "", True),
-        f"snat{family}": (ip, ip, True),
-        f"host_users{family}": (ip, "", False),  # extra_hosts: NAME:host-gateway
-        f"reachable{family}": (f"{ip} . {WIRE}", "", False),  # published ports of routed networks
-        f"publish{family}": (WIRE, service, False),
-        f"publish_at{family}": (f"{ip} . {WIRE}", service, False),
-        f"publish{family}_range": (WIRE, ip, True),
-        f"publish_at{family}_range": (f"{ip} . {WIRE}", ip, True),
+        f"subnets{family}": Kind(ip, flags="interval"),
+        f"direct{family}": Kind(ip, flags="interval"),  # may be reached without NAT
+        f"masquerade{family}": Kind(ip, flags="interval"),
+        f"snat{family}": Kind(ip, ip, "interval"),
+        f"host_users{family}": Kind(ip),  # extra_hosts: NAME:host-gateway
+        f"reachable{family}": Kind(f"{ip} . {WIRE}"),  # published ports of routed networks
+        f"publish{family}": Kind(WIRE, service),
+        f"publish_at{family}": Kind(f"{ip} . {WIRE}", service),
+        f"publish{family}_range": Kind(WIRE, ip, "interval"),
+        f"publish_at{family}_range": Kind(f"{ip} . {WIRE}", ip, "interval"),
+        # What passed through published ports, by the container's address and port.
+        f"connections{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
+        f"received{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
+        f"sent{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
     }
 
 
 INET_MAPS: Maps = {
-    "bridges": ("ifname", "", False),  # of this project
-    "same_network": ("ifname . ifname", "", False),  # with br_netfilter, bridged frames pass forward too
-    "internal": ("ifname", "", False),
-    "host_open": ("ifname", "", False),  # host_access: all
-    "routed": ("ifname . nf_proto", "", False),
-    "unprotected": ("ifname . nf_proto", "", False),
+    "bridges": Kind("ifname"),  # of this project
+    "same_network": Kind("ifname . ifname"),  # with br_netfilter, bridged frames pass forward too
+    "internal": Kind("ifname"),
+    "host_open": Kind("ifname"),  # host_access: all
+    "routed": Kind("ifname . nf_proto"),
+    "unprotected": Kind("ifname . nf_proto"),
     **of_family(4, "ipv4_addr"),
     **of_family(6, "ipv6_addr"),
 }
+
+
+def counted(name: str, way: str) -> Iterator[str]:
+    """Rules that count a packet of a published port under the container's end of it: `way` is s or d."""
+    for family, ip in ((4, "ip"), (6, "ip6")):
+        end = f"{ip} {way}addr . meta l4proto . th {way}port"
+        yield f"ct status dnat update @{name}{family} {{ {end} counter }}"
+        yield f"{end} @reachable{family} update @{name}{family} {{ {end} counter }}"
+
 
 # name: (hook, rule, rule, ...)
 INET_CHAINS: dict[str, tuple[str, ...]] = {
@@ -91,6 +117,7 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
     ),
     "outbound": (
         "type nat hook postrouting priority 100; policy accept;",
+        *(f"oifname @bridges {rule}" for rule in counted("connections", "d")),  # once for each
         # From the host's loopback, and hairpin: replies must come back through the host.  Matched by address,
         # since br_netfilter leaves iifname empty here.
         "oifname @bridges ip saddr 127.0.0.0/8 masquerade",
@@ -114,6 +141,18 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "ip6 saddr @host_users6 accept",
         "drop",
     ),
+    "received": (
+        "type filter hook postrouting priority 0; policy accept;",
+        "oifname != @bridges accept",
+        "ct direction reply accept",
+        *counted("received", "d"),
+    ),
+    "sent": (
+        "type filter hook prerouting priority -90; policy accept;",
+        "iifname != @bridges accept",
+        "ct direction original accept",
+        *counted("sent", "s"),
+    ),
     "forward": (
         "type filter hook forward priority 0; policy accept;",
         "iifname != @bridges oifname != @bridges accept",
@@ -128,10 +167,10 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
 }
 
 BRIDGE_MAPS: Maps = {
-    "ports": ("ifname", "", False),
-    "own4": ("ifname . ether_addr . ipv4_addr", "", False),
-    "own6": ("ifname . ether_addr . ipv6_addr", "", False),
-    "targets6": ("iifname . @th,64,128", "", False),  # own6 again, as nft types what it reads by offset
+    "ports": Kind("ifname"),
+    "own4": Kind("ifname . ether_addr . ipv4_addr"),
+    "own6": Kind("ifname . ether_addr . ipv6_addr"),
+    "targets6": Kind("iifname . @th,64,128"),  # own6 again, as nft types what it reads by offset
 }
 
 # ICMPv6 types by number (nft 1.0.6 has no name for some): 134 router advertisement, 136 neighbour

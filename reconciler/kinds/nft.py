@@ -41,7 +41,10 @@ class Table(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Map(Resource):
-    """A map from `type` to `data`; a set is a map to nothing."""
+    """A map from `type` to `data`; a set is a map to nothing.
+
+    `flags` is "interval", or "dynamic" for one that packets fill: what is in it is nobody's to declare.
+    """
 
     noun, stage, rank = "map", Stage.FIREWALL, 1
     loss = "none"
@@ -53,7 +56,7 @@ class Map(Resource):
         str
     ]  # "ipv4_addr . inet_service", as nft writes it; with an "@" in it, expressions (`typeof`)
     data: Fixed[str] = ""
-    interval: Fixed[bool] = False
+    flags: Fixed[str] = ""
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -63,7 +66,9 @@ class Map(Resource):
     def declaration(self) -> str:
         word = "typeof" if "@" in self.type else "type"
         kind = f"{word} {self.type} : {self.data};" if self.data else f"{word} {self.type};"
-        return kind + " flags interval;" * self.interval
+        # As large as nft makes one that names no size (NFT_SET_EVAL in its evaluate.c), said for all versions.
+        size = " size 65535;" * (self.flags == "dynamic")
+        return kind + size + f" flags {self.flags};" * bool(self.flags)
 
     def commands(self, old: Resource | None) -> list[str]:
         word = "map" if self.data else "set"

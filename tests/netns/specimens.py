@@ -248,9 +248,11 @@ def worded(kind: str, pick: int) -> str:
 
 
 def items(one: Map) -> Iterator[str]:
+    if one.flags == "dynamic":
+        return
     yield from (worded(one.type, pick) for pick in (0, 1))
     *before, last = one.type.split(" . ")
-    for span in RANGES.get(last, ()) if one.interval else ():
+    for span in RANGES.get(last, ()) if one.flags == "interval" else ():
         yield " . ".join((*(WORDS[part][0] for part in before), span))
 
 

@@ -17,16 +17,16 @@ TABLE = "reconciler-shop"
 WIRE = "inet_proto . inet_service"
 NAT = "type nat hook prerouting priority -100; policy accept;"
 MAPS = (
-    ("publish4", WIRE, "ipv4_addr . inet_service", False),
-    ("publish_at4", f"ipv4_addr . {WIRE}", "ipv4_addr . inet_service", False),
-    ("publish4_range", WIRE, "ipv4_addr", True),
-    ("publish6", WIRE, "ipv6_addr . inet_service", False),
+    ("publish4", WIRE, "ipv4_addr . inet_service", ""),
+    ("publish_at4", f"ipv4_addr . {WIRE}", "ipv4_addr . inet_service", ""),
+    ("publish4_range", WIRE, "ipv4_addr", "interval"),
+    ("publish6", WIRE, "ipv6_addr . inet_service", ""),
 )
 SKELETON = state(
     Table(family="inet", name=TABLE),
     *(
-        Map(family="inet", table=TABLE, name=name, type=kind, data=data, interval=interval)
-        for name, kind, data, interval in MAPS
+        Map(family="inet", table=TABLE, name=name, type=kind, data=data, flags=flags)
+        for name, kind, data, flags in MAPS
     ),
     Chain(
         family="inet",

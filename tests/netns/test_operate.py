@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.netns.lab import ENVIRONMENT, command
+from tests.netns.lab import ENVIRONMENT, HOST4, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
 from tests.netns.watching import STATUS, watching
 
@@ -186,8 +187,16 @@ def test_status_json_is_always_whole(lab, directory):
 def test_metrics_are_in_prometheus_text(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled()
-        lines = (STATUS.parent / "metrics.prom").read_text().splitlines()
+        lab.serve("t-web", 80)
+        assert lab.ask("R", HOST4, 8080)
+        watcher.process.send_signal(signal.SIGHUP)
+        file = STATUS.parent / "metrics.prom"
+        watcher.until(lambda: "reconciler_port_connections_total{" in file.read_text())
+        lines = file.read_text().splitlines()
         values = [line for line in lines if not line.startswith("#")]
         row = re.compile(r'reconciler_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [-+.e0-9]+')
         assert all(row.fullmatch(value) for value in values)
+        end = f'project="t",sandbox="t-web",address="{lab.address("t-web")}",protocol="tcp",port="80"'
+        ports = f'{{{end},published="0.0.0.0:8080"}}'
+        assert f"reconciler_port_connections_total{ports} 1" in values
         assert "reconciler_in_sync 1" in values and 'reconciler_objects{kind="namespace"} 2' in values

@@ -2,10 +2,12 @@
 
 import re
 import socket
+import time
 
 import pytest
 
-from tests.netns.lab import HOST4, HOST6, REMOTE4, REMOTE6, Lab
+from reconciler.kernel.nft import traffic
+from tests.netns.lab import HOST4, HOST6, PATIENCE, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.samples import web
 
 EVERYWHERE = """
@@ -267,3 +269,41 @@ def crc32c(data: bytes) -> int:
         for _ in range(8):
             crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
     return crc ^ 0xFFFFFFFF
+
+
+COUNTED = """
+name: t
+networks:
+  n: {enable_ipv6: true}
+  r: {driver_opts: {com.docker.network.bridge.gateway_mode_ipv4: routed}}
+containers:
+  web: {networks: [n], ports: ["8080:80", "8443:80", "8080:80/udp", "9000-9002:9000-9002"]}
+  near: {networks: [n]}
+  routed: {networks: [r], ports: ["80"]}
+"""
+
+
+def test_what_passes_is_counted_and_no_drift(lab):
+    lab.apply(COUNTED)
+    lab.serve("t-web", 80, 9001)
+    lab.serve("t-web", 80, proto="udp")
+    lab.serve("t-routed", 80)
+    web, routed = lab.address("t-web"), lab.address("t-routed")
+    lab.run(f"ip route add {routed} via {HOST4}", "R")
+    asked = [("R", HOST4, 8080), ("R", HOST4, 8443), ("", "127.0.0.1", 8080), ("t-near", HOST4, 8080)]
+    asked += [("R", HOST6, 8080), ("R", HOST4, 9001), ("R", HOST4, 8080, "udp"), ("R", routed, 80)]
+    asked += [("t-near", web, 80)]  # not through a published port
+    assert None not in lab.ask_all([Probe(*one) for one in asked], patience=PATIENCE)
+    time.sleep(0.1)  # the last packets of closing
+    found = traffic()
+    assert {(end.ip, end.protocol, end.port): counted.connections for end, counted in found.items()} == {
+        (web, "tcp", 80): 4,
+        (lab.address("t-web", family=6), "tcp", 80): 1,
+        (web, "tcp", 9001): 1,
+        (web, "udp", 80): 1,
+        (routed, "tcp", 80): 1,
+    }
+    answer = len(f"t-web {REMOTE4}\n") + 28  # with the headers of IPv4 and UDP
+    assert found["t", web, "udp", 80] == (1, 29, pytest.approx(answer, abs=1))
+    assert all(counted.received > 100 and counted.sent > 100 for end, counted in found.items() if end[2] == "tcp")
+    assert lab.planned(COUNTED) == []

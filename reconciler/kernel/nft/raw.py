@@ -9,7 +9,8 @@ from ..nfnetlink import word
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, Reading
 
 FAMILIES = ("inet", "bridge")
-ANONYMOUS, INTERVAL, MAP = 0x1, 0x4, 0x8  # NFT_SET_*
+ANONYMOUS, INTERVAL, MAP, DYNAMIC = 0x1, 0x4, 0x8, 0x20  # NFT_SET_*
+FLAGS = {INTERVAL: "interval", DYNAMIC: "dynamic"}  # those that ours have
 
 
 class Set(NamedTuple):
@@ -49,12 +50,14 @@ class Table(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What of a ruleset is to be read."""
+    """What of a ruleset is to be read: the elements that are declared or, `dynamic`, those that packets put
+    there."""
 
     table: Callable[[str], bool]
     set: Callable[[str], bool] = lambda name: True
     chains: bool = True
     elements: bool = True
+    dynamic: bool = False
 
 
 def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
@@ -91,7 +94,8 @@ def table(reading: Reading, family: str, name: str, comment: str, wanted: Wanted
 def one(reading: Reading, family: str, found: dict[int, bytes], wanted: Wanted) -> Set:
     flags, key, size, data, width = (int.from_bytes(found.get(kind, b""), "big") for kind in (3, 4, 5, 6, 7))
     where = text(1, word(found[1])) + text(2, word(found[2]))
-    answer = reading.ask(GETSETELEM, NUMBERS[family], where) if wanted.elements else []
+    asked = wanted.elements and wanted.dynamic == bool(flags & DYNAMIC)
+    answer = reading.ask(GETSETELEM, NUMBERS[family], where) if asked else []
     elements = [message.attributes[3] for message in answer if 3 in message.attributes]
     return Set(word(found[2]), flags, (key, size), (data, width), elements)
 

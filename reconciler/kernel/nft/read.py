@@ -65,7 +65,7 @@ def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Ele
             name=one.name,
             type=form.key.name,
             data=data,
-            interval=form.interval,
+            flags=form.flags,
         )
     for item, value in listed(form, one.elements):
         yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
@@ -76,7 +76,7 @@ def formed(one: raw.Set) -> Shape | None:
     data = numbered(*one.data) if one.flags & raw.MAP else None
     if key is None or (data is None and one.flags & raw.MAP):
         return None
-    return Shape(key, data, bool(one.flags & raw.INTERVAL))
+    return Shape(key, data, " ".join(word for bit, word in raw.FLAGS.items() if one.flags & bit))
 
 
 def chains(table: raw.Table, named: Named) -> Iterator[Chain]:

@@ -31,7 +31,11 @@ class Shape(NamedTuple):
 
     key: Type
     data: Type | None
-    interval: bool
+    flags: str
+
+    @property
+    def interval(self) -> bool:
+        return self.flags == "interval"
 
 
 def opaque(digest: str) -> tuple[str, ...]:
@@ -54,7 +58,7 @@ Shapes = Mapping[Place, Shape]
 
 
 def shape(wanted: Map) -> Shape:
-    return Shape(named(wanted.type), named(wanted.data) if wanted.data else None, wanted.interval)
+    return Shape(named(wanted.type), named(wanted.data) if wanted.data else None, wanted.flags)
 
 
 def transaction(steps: Sequence[Step], live: Shapes) -> list[Line]:

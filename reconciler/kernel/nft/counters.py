@@ -1,0 +1,56 @@
+"""What passed through published ports: packets fill sets of each project's table, one element a container's
+port."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...kinds.marks import TABLE_PREFIX
+from ..netlink import attributes
+from ..nfnetlink import items
+from . import raw
+from .elements import single
+from .read import formed
+from .wire import snapshot
+
+SETS = ("connections", "received", "sent")  # of drivers/firewall_rules.py, with the family behind
+EXPRESSION, DATA = 7, 2  # NFTA_SET_ELEM_EXPR, NFTA_EXPR_DATA
+BYTES, PACKETS = 1, 2  # NFTA_COUNTER_*
+
+
+class End(NamedTuple):
+    """A container's end of a published port."""
+
+    project: str
+    ip: str
+    protocol: str
+    port: int
+
+
+class Traffic(NamedTuple):
+    """Since the table stands; bytes are those of IP packets, headers and all."""
+
+    connections: int = 0
+    received: int = 0  # bytes, by the container
+    sent: int = 0
+
+
+def traffic() -> dict[End, Traffic]:
+    """Of every port through which anything passed."""
+    parts = raw.Wanted(raw.ours(None), lambda name: name[:-1] in SETS, chains=False, dynamic=True)
+    found: dict[End, Traffic] = {}
+    for table in snapshot(lambda reading: raw.tables(reading, parts)):
+        for one in table.sets:
+            for end, counter in counters(table.name.removeprefix(TABLE_PREFIX), one):
+                name = one.name[:-1]
+                number = counter[PACKETS if name == "connections" else BYTES]
+                found[end] = found.get(end, Traffic())._replace(**{name: int.from_bytes(number, "big")})
+    return found
+
+
+def counters(project: str, one: raw.Set) -> Iterator[tuple[End, dict[int, bytes]]]:
+    if form := formed(one):
+        for message in one.elements:
+            for _, element in items(message):
+                ip, protocol, port = single(form, element)[0].split(" . ")
+                counter = attributes(attributes(attributes(element)[EXPRESSION])[DATA])
+                yield End(project, ip, protocol, int(port)), counter

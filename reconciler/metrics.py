@@ -1,0 +1,92 @@
+"""What a watcher has counted, in the text format of Prometheus: a file for the node exporter."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from .core.resource import State
+from .errors import ReconcileError
+from .keeper import Keeper
+from .kernel.lock import RUN
+from .kernel.nft.counters import End, Traffic, traffic
+from .kinds.address import Address
+from .kinds.marks import TABLE_PREFIX
+from .kinds.nft import Element, Flow
+from .tally import SUSPENDED, Tally, replaced
+
+FILE = f"{RUN}/metrics.prom"
+OF_PORTS = (
+    ("connections", "connections that were made through a published port"),
+    ("received_bytes", "what the container received through it"),
+    ("sent_bytes", "what the container sent through it"),
+)
+
+
+def publish(tally: Tally, keeper: Keeper) -> None:
+    """Whole or not at all; neither a full disk nor a busy kernel is a reason to stop."""
+    with suppress(OSError, ReconcileError):
+        replaced(FILE, "".join([*lines(tally, keeper), *of_ports(tally.live, traffic())]))
+
+
+def lines(tally: Tally, keeper: Keeper) -> Iterator[str]:
+    rows: Sequence[tuple[str, str, str, float]] = (
+        ("in_sync", "gauge", "1 while the host is as the newest revision says", tally.outcome.in_sync),
+        ("suspended", "gauge", "1 while nothing is applied", os.path.exists(SUSPENDED)),
+        ("turns_total", "counter", "looks at the host", tally.turns),
+        ("applies_total", "counter", "applies that went through", tally.applies),
+        ("failures_total", "counter", "turns that ended with an error", tally.failures),
+        ("drift_healed_total", "counter", "things that were put right", tally.healed),
+        ("apply_seconds_total", "counter", "time spent in applies", tally.seconds),
+        ("last_apply_seconds", "gauge", "duration of the last apply", tally.last_seconds),
+        ("last_apply_time_seconds", "gauge", "when that was", tally.last_apply or 0),
+        ("fights", "gauge", "things that another program keeps changing back", len(keeper.fights.slowed())),
+    )
+    for name, kind, words, value in rows:
+        yield from head(name, kind, words)
+        yield f"reconciler_{name} {float(value):g}\n" if value < 1e6 else f"reconciler_{name} {value:.3f}\n"
+    yield from head("objects", "gauge", "what is ours in the kernel")
+    for noun, count in sorted(Counter(r.noun for r in tally.live.values()).items()):
+        yield f'reconciler_objects{{kind="{noun}"}} {count}\n'
+
+
+def head(name: str, kind: str, words: str) -> Iterator[str]:
+    yield f"# HELP reconciler_{name} {words}\n"
+    yield f"# TYPE reconciler_{name} {kind}\n"
+
+
+def of_ports(live: State, counts: Mapping[End, Traffic]) -> Iterator[str]:
+    """A port that somebody uses; it appears with its first connection."""
+    published, homes = leading(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
+    for number, (name, words) in enumerate(OF_PORTS):
+        yield from head(f"port_{name}_total", "counter", words)
+        for end, counted in sorted(counts.items()):
+            labels = {
+                "project": end.project,
+                "sandbox": homes.get(end.ip, ""),
+                "address": end.ip,
+                "protocol": end.protocol,
+                "port": end.port,
+                "published": " ".join(ways_to(end, published[end.project, end.protocol, end.ip])),
+            }
+            text = ",".join(f'{label}="{value}"' for label, value in labels.items())
+            yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
+
+
+def leading(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:
+    """The published ports by where they lead, each with the container's port, "" for that of the host."""
+    found: dict[tuple[str, str, str], list[tuple[Flow, str]]] = defaultdict(list)
+    for r in live.values():
+        if isinstance(r, Element) and (flow := r.flow):
+            ip, _, port = r.value.partition(" . ")
+            found[r.table.removeprefix(TABLE_PREFIX), flow.protocol, ip].append((flow, port))
+    return found
+
+
+def ways_to(end: End, published: Iterable[tuple[Flow, str]]) -> Iterator[str]:
+    """The host's addresses and ports that lead to a container's."""
+    for flow, port in published:
+        number = flow.first if port else end.port
+        if (not port and flow.first <= number <= flow.last) or port == str(end.port):
+            ip = flow.ip or ("0.0.0.0" if flow.family == 4 else "::")
+            yield f"[{ip}]:{number}" if flow.family == 6 else f"{ip}:{number}"
