@@ -246,3 +246,54 @@ reconcile --confirm
 sleep 5
 sandbox web
 """)
+
+
+def test_what_is_pulled_is_signed_and_moves_forward_only(machine):
+    machine.write("srv/shop.yaml", WEB)
+    machine.tell(f"""
+export GIT_CONFIG_SYSTEM=/srv/committer
+git config --system user.name somebody
+git config --system user.email somebody@example.org
+git config --system gpg.format ssh
+git config --system user.signingkey /srv/key
+git config --system safe.directory '*'
+ssh-keygen -q -t ed25519 -N '' -f /srv/key
+git init -q --bare --initial-branch=main /srv/remote
+git clone -q /srv/remote /srv/work
+cd /srv/work
+cp /srv/shop.yaml . && git add -A && git commit -S -qm one && git push -q origin HEAD:main
+git clone -q --branch main /srv/remote /etc/reconciler
+
+# installed, it asks for signatures that its own user knows
+/srv/reconciler/systemd/install
+/srv/reconciler/systemd/install --pull
+mkdir -p /var/lib/reconciler-git
+printf '[gpg]\nformat = ssh\n[gpg "ssh"]\nallowedSignersFile = /var/lib/reconciler-git/signers\n[safe]\ndirectory = /srv/remote\n' \
+    >/var/lib/reconciler-git/.gitconfig
+echo "somebody@example.org $(cat /srv/key.pub)" >/var/lib/reconciler-git/signers
+chown -R reconciler-git: /var/lib/reconciler-git
+within 10 sandbox web
+
+# signed: pulled and applied
+cat >shop.yaml <<'END'
+{MORE}
+END
+git commit -S -qam two && git push -q origin HEAD:main
+systemctl start reconciler-pull.service
+within 10 sandbox db
+within 10 synced
+reconcile --status | grep "$(git rev-parse --short=7 HEAD)"
+
+# unsigned, or signed by somebody else, or not forward: nothing moves
+head=$(git -C /etc/reconciler rev-parse HEAD)
+refused() {{
+    git push -qf origin HEAD:main
+    ! systemctl start reconciler-pull.service
+    test "$(git -C /etc/reconciler rev-parse HEAD)" = "$head"
+}}
+echo '# three' >>shop.yaml && git commit -qam three && refused
+ssh-keygen -q -t ed25519 -N '' -f /srv/other
+git -c user.signingkey=/srv/other commit -q --amend -S -m three && refused
+git reset -q --hard HEAD~2 && echo '# four' >>shop.yaml && git commit -S -qam four && refused
+sandbox db
+""")
