@@ -74,15 +74,15 @@ def detached(door: socket.socket) -> None:
 
 def in_scope() -> None:
     """A scope of its own where systemd runs, which else kills what a unit or a session leaves behind."""
-    if os.path.isdir("/run/systemd/system"):
-        unit = f"reconcile-confirm-{os.getpid()}.scope"
-        words = ["ssa(sv)a(sa(sv))", unit, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(["busctl", "call", *MANAGER, "StartTransientUnit", *words], timeout=ANSWER)
-            for _ in range(100):  # systemd moves us after it has answered
-                if unit in Path("/proc/self/cgroup").read_text():
-                    return
-                time.sleep(0.01)
+    if not os.path.isdir("/run/systemd/system"):
+        return
+    unit = f"reconcile-confirm-{os.getpid()}.scope"
+    words = ["ssa(sv)a(sa(sv))", unit, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
+    deadline = time.monotonic() + 1.0
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(["busctl", "call", *MANAGER, "StartTransientUnit", *words], timeout=ANSWER)
+        while unit not in Path("/proc/self/cgroup").read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)  # systemd moves us after it has answered
 
 
 def wait(door: socket.socket, deadline: float, undone: Then, then: tuple[Then, Then]) -> None:

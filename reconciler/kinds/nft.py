@@ -66,7 +66,7 @@ class Map(Resource):
     def declaration(self) -> str:
         word = "typeof" if "@" in self.type else "type"
         kind = f"{word} {self.type} : {self.data};" if self.data else f"{word} {self.type};"
-        # As large as nft makes one that names no size (NFT_SET_EVAL in its evaluate.c), said for all versions.
+        # What nft takes where no size is named (NFT_SET_EVAL in its evaluate.c).
         size = " size 65535;" * (self.flags == "dynamic")
         return kind + size + f" flags {self.flags};" * bool(self.flags)
 

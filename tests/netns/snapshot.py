@@ -38,13 +38,15 @@ def snapshot(run: Callable[[str], str]) -> dict[str, str]:
 
 
 def canonical(ruleset: str) -> str:
-    """Tables by name and elements one a line, since nft lists both in the order that they were made in."""
+    """Tables by name and elements one a line, since nft lists both in the order that they were made in; what
+    packets have put into sets is left out."""
     tables = re.split(r"^(?=table )", ruleset, flags=re.M)
-    return "".join(re.sub(r"(?s)elements = \{(.*?)\}", by_name, table) for table in sorted(tables))
+    return "".join(re.sub(r"(?s)\s*elements = \{(.*?)\}", by_name, table) for table in sorted(tables))
 
 
 def by_name(elements: re.Match[str]) -> str:
-    return "\n".join(sorted(element.strip() for element in elements[1].split(",")))
+    items = (element.strip() for element in elements[1].split(","))
+    return "".join(f"\n{item}" for item in sorted(items) if " counter" not in item)
 
 
 def sysctls() -> dict[str, str]:
