@@ -179,6 +179,7 @@ class Visit:
 
     def take(self, step: Step) -> None:
         gone = step.op == "-"
+        old = None if step.op == "+" else step.old  # what is made anew holds nothing of what it replaces
         try:
             match step.resource:
                 case Address() as a:
@@ -199,7 +200,7 @@ class Visit:
                 case Entries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
                     self.flush()
-                    self.many(step, bulk.messages(bulk_, step.old, index, gone=gone))
+                    self.many(step, bulk.messages(bulk_, old, index, gone=gone))
                 case _:
                     self.flush()
                     self.other(step, gone=gone)

@@ -171,6 +171,13 @@ def test_a_moved_container_hardly_misses_a_packet(cluster):
     assert cluster["h1"].address("t-b") == moved
 
 
+def test_a_tunnel_that_is_replaced_while_a_container_moves(cluster):
+    """The new one holds nothing of what the old one knew."""
+    cluster.apply(pair())
+    cluster.apply(pair(options=", driver_opts: {vni: '4711'}").replace("b: {host: h2", "b: {host: h1"))
+    assert cluster["h3"].ping("t-c", cluster["h1"].address("t-b"))
+
+
 def test_a_host_that_died_comes_back(cluster):
     folder = cluster.apply(pair())
     back = cluster["h2"].address("t-b")
