@@ -4,6 +4,7 @@ import socket
 import struct
 from functools import cached_property
 
+from ..core.resource import Resource
 from ..kinds.link import Bridge, Link, Stray, Veth
 from ..kinds.marks import DOOMED, GROUP, HOST, alias, owner
 from ..kinds.namespace import Namespace
@@ -59,10 +60,13 @@ def new_bridge(bridge: Bridge) -> list[Message]:
     return [Message(NEWLINK, CREATE | EXCL, head + u32(GROUP_ATTR, GROUP) + info)]
 
 
-def bridge_settings(bridge: Bridge) -> list[Message]:
+def bridge_settings(bridge: Bridge, old: Resource | None) -> list[Message]:
+    """With its MAC only where that changes: Linux forgets a link's neighbours when told one, be it the same
+    (neigh_changeaddr)."""
     head = ifinfo() + text(IFNAME, bridge.name)
+    mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else hardware(bridge.mac)
     return [
-        Message(NEWLINK, 0, head + hardware(bridge.mac) + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias)),
+        Message(NEWLINK, 0, head + mac + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias)),
         Message(NEWLINK, 0, head + ADDRESSING),
     ]
 

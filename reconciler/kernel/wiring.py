@@ -190,7 +190,7 @@ class Visit:
                 case Rule() as r:
                     self.add(step, inet.rule(r, delete=gone))
                 case Bridge() as b:
-                    self.bridge(step, b)
+                    self.bridge(step, b, old)
                 case Veth() as v:
                     self.veth(step, v)
                 case Link() as link if gone:
@@ -246,11 +246,11 @@ class Visit:
         seen = self.seen.get(sysctl.link)
         return seen is not None and rtnl.setting(seen, sysctl.name) == sysctl.value
 
-    def bridge(self, step: Step, bridge: Bridge) -> None:
+    def bridge(self, step: Step, bridge: Bridge, old: Resource | None) -> None:
         if step.op == "+":
             self.run.bridges.add(bridge.name)
             self.add(step, *rtnl.new_bridge(bridge))
-        self.add(step, *rtnl.bridge_settings(bridge))
+        self.add(step, *rtnl.bridge_settings(bridge, old))
         self.run.late.append(Letter(step, rtnl.raised(bridge, bridge.name)))
 
     def stacked(self, step: Step, link: Link) -> None:

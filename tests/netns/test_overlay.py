@@ -178,6 +178,13 @@ def test_a_tunnel_that_is_replaced_while_a_container_moves(cluster):
     assert cluster["h3"].ping("t-c", cluster["h1"].address("t-b"))
 
 
+def test_a_changed_mtu_forgets_nobody(cluster):
+    cluster.apply(pair())
+    cluster.apply(pair(options=", mtu: 1400"))
+    assert cluster["h1"].link("eth0", "t-a")["mtu"] == 1400
+    assert cluster["h1"].ping("t-a", cluster["h2"].address("t-b"))
+
+
 def test_a_host_that_died_comes_back(cluster):
     folder = cluster.apply(pair())
     back = cluster["h2"].address("t-b")

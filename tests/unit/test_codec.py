@@ -170,7 +170,7 @@ def told(message) -> dict[str, object]:
 @given(bridges)
 def test_a_bridge_as_they_read_it(bridge: Bridge):
     made, settings, quiet = (
-        theirs(ifinfmsg, m) for m in (*rtnl.new_bridge(bridge), *rtnl.bridge_settings(bridge))
+        theirs(ifinfmsg, m) for m in (*rtnl.new_bridge(bridge), *rtnl.bridge_settings(bridge, None))
     )
     assert told(made)["IFLA_IFNAME"] == bridge.name
     assert told(made)["IFLA_ADDRESS"] == bridge.mac
