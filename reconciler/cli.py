@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
-from .paths import DEFAULT_PATH
+from .paths import DEFAULT_PATH, STATE
 
 MODES = {
     "plan": "show what would change, and what that costs running traffic (the default)",
@@ -18,6 +18,7 @@ MODES = {
     "validate": "check the manifests alone; needs neither root nor a kernel",
     "schema": "print the JSON schema of a manifest, for editors",
     "lock": "write addresses.lock, which keeps what several hosts agree on",
+    "key": "make this host's key for encrypted overlays, once, and print its public half",
     "show": "print the networks, containers, addresses and ports as decided",
     "watch": "follow the manifests and put right what drifts, until told to stop",
     "confirm": "keep what --apply --confirm-within applied",
@@ -44,7 +45,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": 0.0,
         "help": "--apply: undone by itself unless --confirm comes",
     },
-    "--state-dir": {"metavar": "DIR", "default": "/var/lib/reconciler", "help": "where revisions are kept"},
+    "--state-dir": {
+        "metavar": "DIR",
+        "default": STATE,
+        "help": "where revisions and this host's key are kept",
+    },
     "--wait": {"metavar": "SECONDS", "type": float, "default": 0.0, "help": "wait for the host's lock"},
     "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
     "-v --verbose": {"action": "store_true", "help": "also list keys of the manifest that nothing uses"},

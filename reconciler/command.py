@@ -12,7 +12,7 @@ from .facts import Facts
 from .manifest.spec import Manifest
 from .paths import DEFAULT_PATH
 from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
-from .session import comparison, linux, note, plan_json, print_plan, read, remember, say
+from .session import comparison, linux, machine, note, plan_json, print_plan, read, remember, say
 
 
 def plan(args: Arguments) -> int:
@@ -78,14 +78,13 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 def status(args: Arguments) -> int:
     from .confirm import waiting
-    from .kernel.linux import Linux
     from .standing import roots
     from .tally import in_words, running
 
     watcher = running()
-    live = Linux(args.host or "").observe()
+    live = machine(args).observe()
     wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
-    change = comparison(args, Linux(args.host or "")) if wanted else None
+    change = comparison(args, machine(args)) if wanted else None
     in_sync = change is None or not change.todo
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     if args.output == "json":
@@ -157,6 +156,12 @@ def lock(args: Arguments) -> int:
     with open(file, "w", encoding="utf-8") as out:
         out.write(lockfile.text(wanted))
     say(args, f"{file}: {counts}")
+    return 0
+
+
+def key(args: Arguments) -> int:
+    """This host's key, made where there is none: the line that goes into `hosts:`."""
+    say(args, f"public_key: {machine(args).make_key()}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -94,6 +94,8 @@ class Facts:
     mtu: int = 1500  # of the link that the default route leaves by
     ipv6: bool = True  # the kernel has it and it is not disabled
     router_advertisements: tuple[str, ...] = ()  # links that take RAs now and would cease to when forwarding
+    secret: str = ""  # the file with WireGuard's private key of this host, and
+    public_key: Callable[[], str] = str  # what it makes public; "" where there is none
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
 
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(
@@ -105,6 +107,7 @@ class Facts:
     children: tuple[Child, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise
+    wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(
         default_factory=dict
     )  # what addresses.lock says: (network, name) -> values

@@ -18,7 +18,7 @@ from .kernel.lock import RUN, lock
 from .notify import notify
 from .paths import DEFAULT_PATH
 from .pipeline import Change, Limits, compare, enact, refuse
-from .session import comparison, linux, note, print_plan, remember, say
+from .session import comparison, linux, machine, note, print_plan, remember, say
 from .tally import SUSPENDED, WATCHING, watched
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
@@ -29,7 +29,6 @@ TICKS = {"beat": 5.0, "sweep": 20.0}
 def watch(args: Arguments) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
     from .kernel.events import Events
-    from .kernel.linux import Linux
     from .kernel.relay import Relay
     from .watch.bell import STOP, Bell
     from .watch.files import Files
@@ -41,7 +40,7 @@ def watch(args: Arguments) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the relay
     with alone(), Events(lambda place, who: bell.ring("kernel", place, who)) as events:
         files, relay = Files(bell, [*paths, SUSPENDED]), Relay()
-        watcher = Watcher(args, paths, Linux(args.host or ""), (files, events, relay))
+        watcher = Watcher(args, paths, machine(args), (files, events, relay))
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: bell.ring(kind))
         bell.ring("start")

@@ -1,4 +1,5 @@
 """Where things stand on a host."""
 
 DEFAULT_PATH = "/etc/reconciler"  # the manifests, where no PATH is given
+STATE = "/var/lib/reconciler"  # revisions, and the key that no other host knows
 CACHE = "/run/reconciler/manifests"  # of validated manifests; deleting it costs a little time

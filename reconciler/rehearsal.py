@@ -31,7 +31,7 @@ class Stage(Linux):
     """The throw-away host's kernel, with the real host around it; counts what it is asked to do."""
 
     def __init__(self, facts: Facts):
-        super().__init__()
+        super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
 
     def facts(self) -> Facts:

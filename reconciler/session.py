@@ -40,10 +40,14 @@ def read(args: Arguments) -> Manifest:
 
 @contextmanager
 def linux(args: Arguments) -> Iterator[Any]:
+    gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
+    yield machine(args)
+
+
+def machine(args: Arguments) -> Any:
     from .kernel.linux import Linux
 
-    gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
-    yield Linux(args.host or "")
+    return Linux(args.host or "", args.state_dir)
 
 
 def comparison(args: Arguments, host: Any) -> Change:

@@ -34,7 +34,8 @@ def rows(topology: Topology) -> Iterator[str]:
 def carrier(network: Network) -> str:
     """The bridge and what joins it to others, or the parent with how it is used."""
     if overlay := network.overlay:
-        return f"{network.bridge} vni {overlay.vni} on {overlay.local}"
+        by = f" by {overlay.tunnel.link}" if overlay.tunnel else ""
+        return f"{network.bridge} vni {overlay.vni} on {overlay.local}{by}"
     if not (parent := network.parent):
         return network.bridge
     host = f" host {' '.join(parent.host)}" if parent.host else ""
@@ -91,6 +92,7 @@ def network_json(network: Network) -> dict[str, Any]:
         "bridge": network.bridge,
         "parent": network.parent.link if network.parent else "",
         "vni": network.overlay.vni if network.overlay else None,
+        "encrypted": bool(network.overlay and network.overlay.tunnel),
         "mtu": network.mtu,
         "internal": network.spec.internal,
         "subnets": [{"subnet": s.cidr, "gateway": s.gateway} for s in network.subnets],

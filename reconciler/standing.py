@@ -17,6 +17,7 @@ from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
 from .kinds.rule import Rule
 from .kinds.sysctl import Sysctl, usual
+from .kinds.wireguard import Wireguard
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
@@ -93,6 +94,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
             for r in live.values()
             if isinstance(r, Vxlan) and r.project not in projects
         },
+        wireguard={r.port: r.project for r in live.values() if isinstance(r, Wireguard)},
         guarded=tuple(not memory.isdisjoint(live) for memory in MEMORIES),
     )
 

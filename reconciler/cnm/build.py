@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import overlay, parents
+from . import overlay, parents, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
@@ -42,7 +42,8 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     clashes = (
         parents.conflicts(networks, facts),
         overlay.conflicts(networks, facts),
-        conflicts(ports, facts),
+        wireguard.conflicts(networks, facts),
+        conflicts(ports, replace(facts, listeners=facts.listeners | wireguard.sockets(networks))),
     )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)

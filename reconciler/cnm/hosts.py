@@ -39,6 +39,12 @@ def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
     return host
 
 
+def underlay_mtu(address: str, facts: Facts) -> int:
+    """Of the link that has the address by which the other hosts reach this one."""
+    link = facts.links.get(facts.addresses.get(address, ""))
+    return link.mtu if link else facts.mtu
+
+
 def members_of(project: ProjectSpec) -> Iterator[Member]:
     """One for each container and each replica that has a namespace of its own, on whichever host."""
     for spec in project.containers:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from ..errors import ManifestError
 from ..facts import Facts
 from ..manifest.spec import NetworkSpec, ProjectSpec
-from . import names
+from . import names, wireguard
 from .endpoint import Addresses, Joined
-from .hosts import this_host
+from .hosts import this_host, underlay_mtu
 from .ipam import Request
 from .parents import require
 from .topology import Network, Overlay, Remote
@@ -30,13 +30,15 @@ def overlay_of(
         return None
     require("vxlan", spec.where, facts)
     refuse_unequal(project, spec)
-    refuse_clear(spec)
+    clear = tuple((host.name, host.address) for host in project.hosts)
+    encrypted = spec.options.get("encrypted") == "true"
     return Overlay(
         link=f"vx-{ident[:12]}",
         vni=vni_of(spec, name, facts),
         port=number(spec, "port", PORTS, PORT),
         host=here.name,
-        hosts=tuple((host.name, host.address) for host in project.hosts),
+        hosts=wireguard.addresses(project) if encrypted else clear,
+        tunnel=wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None,
         flood=spec.options.get("multicast") == "true",
     )
 
@@ -60,16 +62,6 @@ def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
         )
 
 
-def refuse_clear(spec: NetworkSpec) -> None:
-    """Better no network than one whose traffic is read by others against its owner's word."""
-    if spec.options.get("encrypted") == "true":
-        raise ManifestError(
-            f"network {spec.name} asks for encryption, which this version does not have",
-            "put the hosts' addresses on an encrypted link, as WireGuard's, and leave `encrypted` out",
-            spec.where,
-        )
-
-
 def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
     text = spec.options.get(option) or str(default)
     if not text.isdecimal() or int(text) not in known:
@@ -88,8 +80,8 @@ def vni_of(spec: NetworkSpec, name: str, facts: Facts) -> int:
 
 def mtu_of(overlay: Overlay, spec: NetworkSpec, facts: Facts) -> int:
     """What the underlay leaves, unless less is written."""
-    link = facts.links.get(facts.addresses.get(overlay.local, ""))
-    room = (link.mtu if link else facts.mtu) - OVERHEAD[6 if ":" in overlay.local else 4]
+    below = overlay.tunnel.mtu if overlay.tunnel else underlay_mtu(overlay.local, facts)
+    room = below - OVERHEAD[6 if ":" in overlay.local else 4]
     if spec.mtu != "auto" and int(spec.mtu) > room:
         raise ManifestError(
             f"mtu {spec.mtu} of network {spec.name} does not fit into the underlay",

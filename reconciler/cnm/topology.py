@@ -56,6 +56,30 @@ class Parent:
     host: tuple[str, ...] = ()  # and its addresses
 
 
+class Peer(NamedTuple):
+    """Another host, as WireGuard knows it."""
+
+    key: str
+    address: str  # in the tunnel
+    host: str  # the address by which it is reached
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tunnel:
+    """The WireGuard link under all encrypted overlays of a project."""
+
+    link: str
+    project: str
+    address: str
+    port: int
+    public_key: str
+    peers: tuple[Peer, ...]
+    mtu: int
+    secret: str  # the file of the private key
+    where: Where = NOWHERE
+
+
 class Remote(NamedTuple):
     """An endpoint of another host; `host` is the address by which that one is reached."""
 
@@ -72,7 +96,8 @@ class Overlay:
     vni: int
     port: int
     host: str  # this one
-    hosts: tuple[tuple[str, str], ...]  # (name, address) of all
+    hosts: tuple[tuple[str, str], ...]  # (name, address) of all; of an encrypted one, in the tunnel
+    tunnel: Tunnel | None = None
     flood: bool = False  # broadcast and multicast reach every host
     remotes: tuple[Remote, ...] = ()
 

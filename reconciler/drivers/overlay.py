@@ -3,11 +3,13 @@ beforehand."""
 
 from collections.abc import Iterator
 
-from ..cnm.topology import Network, Overlay
+from ..cnm.topology import Network, Overlay, Tunnel
 from ..core.resource import Origin, Resource
+from ..kinds.address import Address
 from ..kinds.marks import HOST, TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map
 from ..kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
+from ..kinds.wireguard import Wireguard
 from . import bridge
 from .bridge import ipv6_switches
 
@@ -35,6 +37,9 @@ def lower(network: Network) -> Iterator[Resource]:
         yield from ipv6_switches(HOST, overlay.link, origin, on=False)
         yield from elsewhere(network, overlay, origin)
         yield from guard(TABLE_PREFIX + network.project, overlay, origin)
+        if overlay.tunnel:
+            yield from encrypted(overlay.tunnel)
+            yield from seal(TABLE_PREFIX + network.project, overlay, overlay.tunnel, origin)
 
 
 def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
@@ -55,10 +60,53 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
         yield Map(**at, name=f"peers{family}", type=kind)
     for peer in overlay.peers:
         yield Element(**at, map=f"peers{6 if ':' in peer else 4}", item=peer)
-    tunnel = f"udp dport {overlay.port} {VNI} {overlay.vni}"
+    tunnel = frames(overlay)
     yield Chain(
         **at,
         name=f"tunnel-{overlay.vni}",
         hook="type filter hook input priority -300; policy accept;",
         rules=(f"{tunnel} ip saddr != @peers4 drop", f"{tunnel} ip6 saddr != @peers6 drop"),
     )
+
+
+def frames(overlay: Overlay) -> str:
+    """What carries the network, in nftables' words."""
+    return f"udp dport {overlay.port} {VNI} {overlay.vni}"
+
+
+def encrypted(tunnel: Tunnel) -> Iterator[Resource]:
+    """The same for every encrypted network of the project."""
+    origin = Origin(tunnel.where, "overlay")
+    yield Wireguard(
+        ns=HOST,
+        name=tunnel.link,
+        project=tunnel.project,
+        port=tunnel.port,
+        public_key=tunnel.public_key,
+        peers=tuple(sorted(f"{key} {ip} {endpoint(host, port)}" for key, ip, host, port in tunnel.peers)),
+        mtu=tunnel.mtu,
+        secret=tunnel.secret,
+        origin=origin,
+    )
+    yield from ipv6_switches(HOST, tunnel.link, origin, on=True)
+    yield Address(ns=HOST, link=tunnel.link, ip=tunnel.address, prefix=64, origin=origin)
+
+
+def endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def seal(table: str, overlay: Overlay, tunnel: Tunnel, origin: Origin) -> Iterator[Resource]:
+    """No frame of an encrypted network comes in or goes out but by WireGuard (CVE-2023-28840 to 28842).
+
+    VXLAN's socket takes frames from any link, and without WireGuard's the default route would lead them away.
+    """
+    for hook, link in (("input", "iifname"), ("output", "oifname")):
+        yield Chain(
+            family="inet",
+            table=table,
+            name=f"sealed-{overlay.vni}-{hook}",
+            hook=f"type filter hook {hook} priority -300; policy accept;",
+            rules=(f'{link} != "{tunnel.link}" {frames(overlay)} drop',),
+            origin=origin,
+        )

@@ -9,7 +9,8 @@ from ..kinds.link import Link
 from ..kinds.marks import GROUP, HOST, owner
 from ..kinds.overlay import Vxlan
 from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
-from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u32
+from ..kinds.wireguard import Wireguard
+from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u16, u32
 from .rtnl import (
     ADDRESSING,
     DATA,
@@ -41,13 +42,9 @@ MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
 NAMELESS = "reconciler-new"
-Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan
+Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan | Wireguard
 # IFLA_BRPORT_*: learning, then unicast, multicast and broadcast flooding, then neighbour suppression
 LEARNING, FLOODS, SUPPRESS = 8, (9, 27, 30), 32
-
-
-def u16(kind: int, value: int) -> bytes:
-    return attr(kind, struct.pack("=H", value))
 
 
 def data(link: Link) -> bytes:

@@ -1,9 +1,11 @@
 """The live host as a Kernel: what is ours in it, and what a step does to it."""
 
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 
 from ..core.plan import Step
 from ..core.resource import Resource, Stage, State
@@ -12,7 +14,8 @@ from ..facts import Facts
 from ..kinds.file import File
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
-from . import files, host, nft, sandbox, wiring
+from ..paths import STATE
+from . import files, host, nft, sandbox, secret, wiring
 from .survey import Survey
 
 
@@ -30,15 +33,26 @@ def mapped(work: str) -> Iterator[None]:
 class Linux:
     """core.reconcile.Kernel on this machine.  What it has read is kept until it executes something."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
+        self.secret = os.path.join(state_dir, secret.NAME)
         self.survey = Survey()
 
     @mapped("looking at the host")
     def facts(self) -> Facts:
         survey = self.survey
         seen = host.facts(survey.view(HOST), [name for name in survey.names if not survey.project(name)])
-        return replace(seen, name=self.name or seen.name)
+        return replace(
+            seen, name=self.name or seen.name, secret=self.secret, public_key=cache(self.public_key)
+        )
+
+    @mapped("reading the key")
+    def public_key(self) -> str:
+        return secret.public_key(self.secret)
+
+    @mapped("making a key")
+    def make_key(self) -> str:
+        return secret.made(self.secret)
 
     @mapped("looking at what stands")
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
@@ -55,7 +69,7 @@ class Linux:
         if batch[0].resource.stage == Stage.FIREWALL:
             nft.execute(batch)
         else:
-            wiring.carry_out(batch)
+            wiring.carry_out(batch, self.secret)
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but in these sandboxes."""

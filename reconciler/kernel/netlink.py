@@ -51,6 +51,10 @@ def u32(kind: int, value: int) -> bytes:
     return struct.pack("=HHI", 8, kind, value)
 
 
+def u16(kind: int, value: int) -> bytes:
+    return attr(kind, struct.pack("=H", value))
+
+
 def text(kind: int, value: str) -> bytes:
     return attr(kind, value.encode() + b"\0")
 

@@ -10,7 +10,8 @@ from ..kinds.marks import GROUP, HOST, alias, owner
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
-from . import bulk, files, links, netns, nft, rtnl, sandbox
+from ..kinds.wireguard import Wireguard
+from . import bulk, files, links, netns, nft, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
 
@@ -101,13 +102,16 @@ class Survey:
             netns.enter(ns)
             return inner.number(rtnl.NETNSID) == sandbox.number_of(home)
 
-    def hosts_own(self, *, strays: bool) -> Iterator[Resource]:
+    def hosts_own(self, named: list[Resource], *, strays: bool) -> Iterator[Resource]:
         view = self.view(HOST)
+        wanted = {r.name: r for r in named if isinstance(r, Wireguard)}
         homes = [pair for name in self.sandboxes for pair in self.pairs(name)] if strays else []
         paired = {outer.index for _, outer in homes}
         for seen in view.links.values():
             if seen.group == GROUP and seen.kind == "bridge":
                 yield rtnl.bridge_of(seen)
+            elif seen.group == GROUP and seen.kind == "wireguard":
+                yield wireguard.read(seen, wanted.get(seen.name))
             elif seen.group == GROUP and (link := links.link_of(HOST, seen, view.names)):
                 yield link
             elif seen.ours and strays and seen.index not in paired:
@@ -151,6 +155,6 @@ class Survey:
         for name in boxes:
             yield from self.box(name)
         if places is None or "" in places:
-            yield from self.hosts_own(strays=places is None)
+            yield from self.hosts_own(named, strays=places is None)
             yield from self.firewall(named)
         yield from self.settings(named, {HOST, *boxes} if places is None or "" in places else set(boxes))

@@ -23,7 +23,8 @@ from ..kinds.overlay import Entries, Neighbours, Vxlan
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
-from . import bulk, files, inet, links, netns, rtnl, sandbox
+from ..kinds.wireguard import Wireguard
+from . import bulk, files, inet, links, netns, rtnl, sandbox, wireguard
 from .announce import announce
 from .netlink import Message, open_socket, send
 
@@ -68,11 +69,12 @@ def host_end(resource: Resource) -> str:
     return getattr(resource, "host_name", resource.name if resource.ns == HOST else "")
 
 
-def carry_out(steps: Sequence[Step]) -> None:
+def carry_out(steps: Sequence[Step], secret: str = "") -> None:
+    """`secret` is the file with WireGuard's private key."""
     if any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps):
         netns.prepare()
     with netns.kept() as home, open_socket() as host:
-        run = Run(home, host)
+        run = Run(home, host, secret)
         for place, group in groupby(steps, key=lambda step: step.resource.place):
             run.place(place, list(group))
         run.finish()
@@ -81,8 +83,8 @@ def carry_out(steps: Sequence[Step]) -> None:
 class Run:
     """One batch under way: links on their way out, and host ends that go up at the end."""
 
-    def __init__(self, home: int, host: socket.socket):
-        self.home, self.host = home, host
+    def __init__(self, home: int, host: socket.socket, secret: str):
+        self.home, self.host, self.secret = home, host, secret
         self.doomed: list[Letter] = []
         self.late: list[Letter] = []
         self.indexes: dict[str, int] = {}
@@ -196,7 +198,7 @@ class Visit:
                 case Link() as link if gone:
                     self.add(step, links.removal(link))
                 case Link() as link:
-                    self.stacked(step, link)
+                    self.stacked(step, link, old)
                 case Entries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
                     self.flush()
@@ -253,7 +255,7 @@ class Visit:
         self.add(step, *rtnl.bridge_settings(bridge, old))
         self.run.late.append(Letter(step, rtnl.raised(bridge, bridge.name)))
 
-    def stacked(self, step: Step, link: Link) -> None:
+    def stacked(self, step: Step, link: Link, old: Resource | None) -> None:
         """Made on the host, where its parent is, straight into this namespace."""
         self.flush()
         if step.op == "+":
@@ -263,6 +265,8 @@ class Visit:
                 post(self.run.host, [Letter(step, made)])
             if link.ns != HOST:
                 self.name(step, link)
+        if isinstance(link, Wireguard):
+            wireguard.configure(link, old, self.run.secret)
         master = self.run.index(link.bridge) if isinstance(link, Vxlan) else 0
         self.add(step, *links.settings(link, master, new=step.op == "+"))
 

@@ -8,7 +8,7 @@ from .conflicts import conflicts
 from .fields import name_mistake
 from .node import nearest
 from .section import Reading
-from .spec import ContainerSpec, NetworkSpec, ProjectSpec
+from .spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 
 IMPLICIT = ("default", "bridge")
 MODES = ("host", "none", "bridge")
@@ -35,6 +35,7 @@ def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError
     yield from circles(project.containers, reading)
     yield from dependencies(reading, names)
     yield from hosts(project, reading)
+    yield from shared_keys(project)
     for network in project.networks:
         yield from allowed(network, reading, networks)
 
@@ -159,6 +160,17 @@ def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
         if spec.host and spec.host not in known:
             hint = nearest(spec.host, known) if known else "declare it under `hosts:`"
             yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
+
+
+def shared_keys(project: ProjectSpec) -> Iterator[ManifestError]:
+    """WireGuard tells peers apart by nothing else."""
+    first: dict[str, HostSpec] = {}
+    for host in project.hosts:
+        if host.public_key and (other := first.setdefault(host.public_key, host)) is not host:
+            label = (other.key_where, f"it is that of {other.name}")
+            message = f"host {host.name} has the public key of another"
+            hint = f"run `reconcile --key` on {host.name} for its own"
+            yield ManifestError(message, hint, host.key_where, label)
 
 
 def allowed(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:

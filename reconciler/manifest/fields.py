@@ -1,6 +1,7 @@
 """The types of single values: each checks its text, says what is wrong, and gives it in normal form."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Annotated, Any
@@ -98,6 +99,17 @@ def mac(text: str) -> str:
     return text.lower().replace("-", ":")
 
 
+def public_key(text: str) -> str:
+    """A key of WireGuard, as `wg` writes it: 32 bytes, to the last bit."""
+    try:
+        raw = b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if text and (len(raw) != 32 or b64encode(raw).decode() != text):
+        raise wrong(f"{text[:60]!r} is no public key", "44 characters, as `reconcile --key` prints them")
+    return text
+
+
 def text(value: Any) -> Any:
     """Labels, options and sysctls are text, whatever YAML makes of them."""
     match value:
@@ -127,6 +139,7 @@ Address4 = Annotated[str, AfterValidator(address_of(4))]
 Address6 = Annotated[str, AfterValidator(address_of(6))]
 Prefix = Annotated[str, AfterValidator(prefix)]
 Source = Annotated[str, AfterValidator(prefix_or_address)]
+PublicKey = Annotated[str, AfterValidator(public_key)]
 Mac = Annotated[str, AfterValidator(mac)]
 Mtu = Annotated[int | str, BeforeValidator(mtu, json_schema_input_type=int | str)]
 Ifname = Annotated[

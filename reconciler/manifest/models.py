@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from .compose_keys import TOP
-from .fields import Address, Address4, Address6, HostAccess, Ifname, Mtu, Name, Prefix, Scalar
+from .fields import Address, Address4, Address6, HostAccess, Ifname, Mtu, Name, Prefix, PublicKey, Scalar
 from .record import Also, Is, Record, Texts
 from .service import Container, Service
 
@@ -82,6 +82,8 @@ class Host(Record):
     """A machine."""
 
     address: Address = Is("Address by which the other hosts reach it.", default="")
+    public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
+    wireguard_port: int = Is("UDP port that these come in by.", default=51820, ge=1, le=65535)
     vars: dict[str, Scalar] = Is(
         "Values of this host: `{host.NAME}` in a network's options stands for one.", default_factory=dict
     )

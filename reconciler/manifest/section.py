@@ -152,7 +152,15 @@ def runtime(reading: Reading) -> str:
 
 def host_specs(reading: Reading) -> Iterator[HostSpec]:
     for key, _, spot, record in reading.entries("hosts", Host):
-        yield HostSpec(name=key, address=record.address, vars=record.vars, where=where(spot, f"hosts.{key}"))
+        yield HostSpec(
+            name=key,
+            address=record.address,
+            public_key=record.public_key,
+            wireguard_port=record.wireguard_port,
+            vars=record.vars,
+            where=where(spot, f"hosts.{key}"),
+            key_where=reading.at("hosts", key, "public_key"),
+        )
 
 
 def pool_specs(reading: Reading) -> Iterator[PoolSpec]:

@@ -135,8 +135,11 @@ class HostSpec:
 
     name: str
     address: str = ""
+    public_key: str = ""  # of WireGuard, in base64
+    wireguard_port: int = 51820
     vars: Mapping[str, str] = field(default_factory=dict)
     where: Where = field(default=NOWHERE, compare=False)
+    key_where: Where = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

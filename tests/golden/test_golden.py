@@ -29,7 +29,9 @@ def texts(path: Path) -> dict[str, str]:
     manifest = load([path.relative_to(ROOT)])
     hosts = [host.name for project in manifest.projects for host in project.hosts]
     name = HOST.name if HOST.name in hosts else next(iter(hosts), HOST.name)
-    topology, desired = decide(manifest, replace(HOST, name=name))
+    keys = {host.name: host.public_key for project in manifest.projects for host in project.hosts}
+    facts = replace(HOST, name=name, secret="/var/lib/reconciler/wireguard.key", public_key=lambda: keys[name])
+    topology, desired = decide(manifest, facts)
     todo = plan({}, desired)
     return {
         "topology.txt": show.as_text(topology),

@@ -80,13 +80,13 @@ def opened(path: str) -> Iterator[None]:
 class Cluster:
     """Hosts h1, h2 ... with one manifest; the test itself stands outside, on the underlay's bridge `ul`."""
 
-    def __init__(self, count: int, files: Path) -> None:
+    def __init__(self, count: int, files: Path, machine: type[Machine] = Machine) -> None:
         os.makedirs("/etc/netns", exist_ok=True)
         lines = ["link set lo up", "link add ul type bridge mcast_snooping 0", "link set ul up"]
         lines += [f"addr add {OUTSIDE[4]}/24 dev ul", f"addr add {OUTSIDE[6]}/64 dev ul nodad"]
         subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
         self.files = files
-        self.hosts = [Machine(number, files) for number in range(1, count + 1)]
+        self.hosts = [machine(number, files) for number in range(1, count + 1)]
 
     def __getitem__(self, name: str) -> Machine:
         return next(host for host in self.hosts if host.name == name)

@@ -21,6 +21,7 @@ from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
+from reconciler.kinds.wireguard import Wireguard
 
 TABLE = "reconciler-t"
 UPLINK = "uplink"  # a link of the host that is not ours
@@ -154,6 +155,24 @@ def overlays() -> Iterator[Specimen]:
     yield Specimen(Neighbours(link="br0", entries=there), needs, {"entries": changed}, "vxlan")
 
 
+# A key pair, and two more public keys: `wg genkey` made them for this.
+PRIVATE, PUBLIC = "oIB7PyqFiCWy6HmAO2cO8TtAewI/Aj5J/8JZ715vPEE=", "jLqbB5MxSPjdw+f8ccnUvGpMnU4kNxTNmEdjJY0pl2Q="
+PEERS = ("pBSnIA0LG/0fr8X9uVU92NRrKri6YvR8EII/7tjA8RE=", "VqubL7GgJ1eFh3nnYgwljmXPYdbHGBbfK6XJIBjZzxk=")
+
+
+def encrypted() -> Iterator[Specimen]:
+    """Its key is that of the host, and changes with it alone."""
+    one, two = (f"{key} fd07::{n} 198.51.100.{n}:51820" for n, key in enumerate(PEERS, 2))
+    six, moved = one.replace("198.51.100.2", "[2001:db8:1::2]"), one.replace("fd07::2", "fd07::9")
+    many = one.replace("fd07::2", "10.8.0.0/16,fd07::2")
+    pairs = [tuple(sorted((other, two))) for other in (six, moved, many)]
+    changed = [(), (one,), (two,), *pairs]
+    more = {"port": [51821], "peers": changed}
+    peers = tuple(sorted((one, two)))
+    link = Wireguard(ns=HOST, name="wg0", project="t", port=51820, public_key=PUBLIC, peers=peers)
+    yield Specimen(link, (), {**CHANGES, "project": ["u"], **more}, "wireguard")
+
+
 def addresses() -> Iterator[Specimen]:
     for prefix in (1, 24, 31, 32):
         yield Specimen(address("10.7.0.2", prefix), PAIRS)
@@ -277,6 +296,6 @@ def firewall() -> Iterator[Specimen]:
 
 
 GROUPS = (
-    namespaces, bridges, veths, stacked, overlays, addresses, routes, rules, sysctls, files, firewall,
+    namespaces, bridges, veths, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files, firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

@@ -8,12 +8,14 @@ import pkgutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from reconciler import kinds
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, roles, state
+from reconciler.kernel import secret
 from reconciler.kernel.capabilities import Missing
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.file import File
@@ -21,9 +23,11 @@ from reconciler.kinds.link import Link, Stray
 from reconciler.kinds.overlay import Entries
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Sysctl
+from reconciler.kinds.wireguard import Wireguard
+from reconciler.paths import STATE
 from tests.netns.namespaces import throwaway_host
 from tests.netns.snapshot import differing, snapshot
-from tests.netns.specimens import SPECIMENS, UPLINK, Specimen
+from tests.netns.specimens import PRIVATE, SPECIMENS, UPLINK, Specimen
 
 UPLINK_SIDE = (
     "ip link set lo up",
@@ -31,8 +35,8 @@ UPLINK_SIDE = (
     f"ip link set {UPLINK} up",
 )
 # A link in general is none, and a stray is what others become.  A file's path says whose it is, and a tunnel
-# whose port its entries are.
-WITHOUT, STEADY = {Link, Stray}, {(File, "ns"), (Entries, "bridge")}
+# whose port its entries are; the key of a link is the host's.
+WITHOUT, STEADY = {Link, Stray}, {(File, "ns"), (Entries, "bridge"), (Wireguard, "public_key")}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,8 @@ def host(privileged: None) -> Iterator[None]:
     with throwaway_host():
         for line in UPLINK_SIDE:
             run(line)
+        Path(STATE).mkdir(parents=True)
+        Path(STATE, secret.NAME).write_text(PRIVATE)
         before = snapshot(run)
         yield
         become()

@@ -17,8 +17,9 @@ from reconciler.kinds.parent import Macvlan, Vlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
+from reconciler.kinds.wireguard import Wireguard
 
-PICKS = 106  # more than a state takes
+PICKS = 109  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
@@ -103,6 +104,11 @@ def host(picks: Picks) -> Iterator[Resource]:
         yield Macvlan(ns=HOST, name="shim", mode="bridge", mac=picks.of("02::3", "02::4"), **common)
         yield Address(ns=HOST, link="shim", ip=address, prefix=32)
         yield Route(ns=HOST, dst="10.5.0.9/32", link="shim", src=address)
+    if key := picks.of("", "k1", "k2"):
+        one, two = "k3 fd09::2 192.0.2.2:51820", "k4 fd09::3 192.0.2.3:51820"
+        peers, port = picks.of((), (one,), (one, two)), picks.of(51820, 51821)
+        yield Wireguard(ns=HOST, name="wg1", project="p", port=port, public_key=key, peers=peers)
+        yield Address(ns=HOST, link="wg1", ip="fd09::1", prefix=64)
 
 
 def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:

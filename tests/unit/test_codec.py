@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from base64 import b64encode
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kernel import bulk, inet, links, netlink, rtnl
+from reconciler.kernel import bulk, inet, links, netlink, rtnl, wireguard
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import DOOMED, GROUP, HOST, PROTOCOL
@@ -19,9 +20,11 @@ from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.wireguard import Wireguard
 
 pytest.importorskip("pyroute2")
 
+from pyroute2.netlink.generic.wireguard import wgmsg  # noqa: E402
 from pyroute2.netlink.rtnl.fibmsg import fibmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
@@ -257,6 +260,29 @@ def test_a_tunnel_as_they_read_it(link: Vxlan):
     assert port.get_attr("IFLA_BRPORT_NEIGH_SUPPRESS") == int(not link.flood)
     assert port.get_attr("IFLA_BRPORT_ISOLATED") == link.isolated
     assert port.get_attr("IFLA_BRPORT_LEARNING") == 0 and up["flags"] == int(link.up)
+
+
+keys = st.binary(min_size=32, max_size=32).map(lambda raw: b64encode(raw).decode())
+
+
+@few
+@given(st.lists(keys, min_size=2, max_size=2, unique=True), any_ips, st.integers(1, 65535))
+def test_a_peer_goes_both_ways(pair: list[str], ip: str, port: int):
+    key, gone = pair
+    entry = f"{key} fd07::2 {f'[{ip}]' if ':' in ip else ip}:{port}"
+    link = Wireguard(ns=HOST, name="wg0", project="t", port=port, public_key=key, peers=(entry,))
+    before = replace(link, peers=(f"{gone} fd07::3 192.0.2.1:1",))
+    wrote = list(wireguard.messages(99, link, before, bytes(32)))
+    device, left, new = (theirs(wgmsg, message) for message in wrote)
+    assert device.get_attr("WGDEVICE_A_LISTEN_PORT") == port and device.get_attr("WGDEVICE_A_IFNAME") == "wg0"
+    [left], [new] = (message.get_attr("WGDEVICE_A_PEERS") for message in (left, new))
+    assert left.get_attr("WGPEER_A_PUBLIC_KEY").decode() == gone
+    assert left.get_attr("WGPEER_A_FLAGS") == wireguard.REMOVE
+    assert new.get_attr("WGPEER_A_PUBLIC_KEY").decode() == key
+    assert new.get_attr("WGPEER_A_ENDPOINT")["addr"] == ip and new.get_attr("WGPEER_A_ENDPOINT")["port"] == port
+    assert [one["addr"] for one in new.get_attr("WGPEER_A_ALLOWEDIPS")] == ["fd07::2/128"]
+    [peer] = wireguard.elements(netlink.attributes(wrote[2].body, 4)[wireguard.PEERS])
+    assert wireguard.entry(peer, {}) == entry
 
 
 @few

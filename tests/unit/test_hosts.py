@@ -91,7 +91,6 @@ def test_the_mtu_comes_from_the_link_that_has_the_address(underlay, expected):
     [
         (mesh(options={"vni": "0"}), "vni"),
         (mesh(options={"port": "99"}), "port"),
-        (mesh(options={"encrypted": "true"}), "encryption"),
         (mesh(subnets=(SubnetSpec(subnet="10.1.0.0/24", gateway="10.1.0.1"),)), "gateway"),
         (
             mesh(subnets=(SubnetSpec(subnet="10.1.0.0/24"), SubnetSpec(subnet="10.2.0.0/24"))),

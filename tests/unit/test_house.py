@@ -19,12 +19,13 @@ BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match | ast.Asy
 MAY = {
     "errors": set(),
     "facts": set(),
+    "paths": set(),
     "core": {"errors"},
     "kinds": {"core", "facts"},
     "manifest": {"errors"},
     "cnm": {"manifest", "errors", "facts"},
     "drivers": {"cnm", "manifest", "kinds", "core", "errors"},
-    "kernel": {"core", "kinds", "errors", "facts"},
+    "kernel": {"core", "kinds", "errors", "facts", "paths"},
     "watch": {"errors"},
 }
 OTHERS = {

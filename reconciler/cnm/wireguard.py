@@ -1,0 +1,96 @@
+"""The WireGuard link that a project's encrypted overlays run over: its addresses, its peers, and whose keys
+these are."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv6Address
+
+from ..errors import ManifestError, ManifestErrors, Unsupported, Where
+from ..facts import Facts, Listener
+from ..manifest.spec import HostSpec, ProjectSpec
+from . import names
+from .hosts import underlay_mtu
+from .parents import require
+from .topology import Network, Peer, Tunnel
+
+# IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
+# its padding ends with the link's MTU (calculate_skb_padding in send.c).
+OVERHEAD = {4: 60, 6: 80}
+LEAST = 1280  # MTU without which a link has no IPv6 (RFC 8200, 5)
+
+
+def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) -> Tunnel:
+    """The link as this host has it; without facts nobody's key need be there."""
+    require("wireguard", where, facts)
+    if not facts.ipv6:
+        lack = "an encrypted overlay needs IPv6, which this host has not"
+        raise Unsupported(lack, "boot it without ipv6.disable=1", where)
+    mtu = underlay_mtu(here.address, facts) - OVERHEAD[6 if ":" in here.address else 4]
+    if mtu < LEAST:
+        short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST}"
+        raise ManifestError(f"host {here.name}: {short}", "raise the MTU of the underlay", here.where)
+    if facts.known and (errors := list(mistakes(project, here, facts))):
+        raise ManifestErrors(errors)
+    return Tunnel(
+        link=f"wg-{names.digest('wireguard', project.name).hex()[:12]}",
+        project=project.name,
+        address=dict(addresses(project))[here.name],
+        port=here.wireguard_port,
+        public_key=here.public_key,
+        peers=tuple(peers(project, here)),
+        mtu=mtu,
+        secret=facts.secret,
+        where=here.where,
+    )
+
+
+def addresses(project: ProjectSpec) -> tuple[tuple[str, str], ...]:
+    """(host, its address in the tunnel): of one /64 of the project's own (RFC 4193)."""
+    net = b"\xfd" + names.digest("wireguard", project.name)[:7]
+    ends = ((host.name, names.digest("wireguard", project.name, host.name)[:8]) for host in project.hosts)
+    return tuple((name, str(IPv6Address(net + end))) for name, end in ends)
+
+
+def peers(project: ProjectSpec, here: HostSpec) -> Iterator[Peer]:
+    address_of = dict(addresses(project))
+    for host in project.hosts:
+        if host.public_key and host.name != here.name:
+            yield Peer(host.public_key, address_of[host.name], host.address, host.wireguard_port)
+
+
+def mistakes(project: ProjectSpec, here: HostSpec, facts: Facts) -> Iterator[ManifestError]:
+    """Every host has a key, and this one the private half of its own."""
+    for host in project.hosts:
+        if not host.public_key:
+            hint = f"run `reconcile --key` on {host.name} and add the line that it prints"
+            yield ManifestError(f"host {host.name} has no public_key", hint, host.where)
+    if here.public_key and here.public_key != (mine := facts.public_key()):
+        theirs = f"this machine's is `public_key: {mine}`" if mine else ""
+        message = f"this machine has not the private key of host {here.name}"
+        yield ManifestError(message, theirs or "run `reconcile --key` and put its line here", here.key_where)
+
+
+def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
+    found = (network.overlay.tunnel for network in networks if network.overlay and not network.standing)
+    return list({tunnel.project: tunnel for tunnel in found if tunnel}.values())
+
+
+def sockets(networks: Sequence[Network]) -> frozenset[Listener]:
+    """What the links listen on, or will."""
+    return frozenset(Listener("udp", "::", tunnel.port) for tunnel in tunnels(networks))
+
+
+def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    """A UDP port of the host has one holder."""
+    ours = {tunnel.project for tunnel in tunnels(networks)}
+    used = {port: "a process of the host" for protocol, _, port in facts.listeners if protocol == "udp"}
+    used |= {port: f"project {name}" for port, name in facts.wireguard.items()}
+    used = {port: holder for port, holder in used.items() if facts.wireguard.get(port) not in ours}
+    used |= {network.overlay.port: f"network {network.name}" for network in networks if network.overlay}
+    for tunnel in tunnels(networks):
+        if holder := used.get(tunnel.port):
+            yield ManifestError(
+                f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it",
+                "write another `wireguard_port` at this host",
+                tunnel.where,
+            )
+        used[tunnel.port] = f"project {tunnel.project}"

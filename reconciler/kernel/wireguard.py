@@ -1,0 +1,133 @@
+"""What a WireGuard link holds besides what every link has: keys and peers, by generic netlink, both ways."""
+
+import socket
+import struct
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+
+from ..core.resource import Resource
+from ..kinds.marks import HOST, owner
+from ..kinds.wireguard import Wireguard, changes
+from . import secret
+from .netlink import ATTR, Message, attr, attributes, dump, get, nest, open_socket, send, text, u8, u16, u32
+from .rtnl import INET, INET6, Seen, packed
+
+GENERIC, CONTROL, GETFAMILY, FAMILY_ID, FAMILY_NAME = 16, 16, 3, 1, 2  # linux/netlink.h, linux/genetlink.h
+# linux/wireguard.h: commands, then WGDEVICE_A_*, WGPEER_A_*, WGPEER_F_* and WGALLOWEDIP_A_*
+GETDEVICE, SETDEVICE = 0, 1
+IFNAME, PRIVATE_KEY, PUBLIC_KEY, LISTEN_PORT, PEERS = 2, 3, 4, 6, 8
+KEY, PRESHARED_KEY, FLAGS, ENDPOINT, HANDSHAKE, ALLOWED = 1, 2, 3, 4, 6, 9
+REMOVE, REPLACE_ALLOWED = 1, 2
+FAMILY, ADDRESS, CIDR = 1, 2, 3
+NO_KEY, NOWHERE = bytes(32), "nowhere"
+LASTING = 180  # seconds that a session is good for after its handshake: REJECT_AFTER_TIME of messages.h
+
+
+def head(command: int) -> bytes:
+    return struct.pack("=BBH", command, 1, 0)
+
+
+def family(channel: socket.socket) -> int:
+    """The number of WireGuard's messages; there is one as soon as there is a link."""
+    answer = get(channel, CONTROL, head(GETFAMILY) + text(FAMILY_NAME, "wireguard"))
+    return int.from_bytes(attributes(answer, 4)[FAMILY_ID], "little")
+
+
+def configure(link: Wireguard, old: Resource | None, key: str) -> None:
+    """Give the link the key in the file `key`, its port, and the peers that differ; the others' sessions go
+    on."""
+    with open_socket(GENERIC) as channel:
+        for refusal in send(channel, list(messages(family(channel), link, old, secret.raw(key)))):
+            raise OSError(refusal.number, refusal.words)
+
+
+def messages(kind: int, link: Wireguard, old: Resource | None, private: bytes) -> Iterator[Message]:
+    to = head(SETDEVICE) + text(IFNAME, link.name)
+    yield Message(kind, 0, to + attr(PRIVATE_KEY, private) + u16(LISTEN_PORT, link.port))
+    gone, new = changes(link, old)
+    peers = [
+        *(attr(KEY, b64decode(key)) + u32(FLAGS, REMOVE) for key in gone),
+        *(peer(*entry) for entry in new),
+    ]
+    for one in peers:
+        yield Message(kind, 0, to + nest(PEERS, nest(0, one)))
+
+
+def peer(key: str, prefixes: str, endpoint: str, *_odd: str) -> bytes:
+    """As it is read: a peer that somebody else made is put back too, but for a key that we do not know."""
+    at = b"" if endpoint == NOWHERE else attr(ENDPOINT, sockaddr(endpoint))
+    allowed = nest(ALLOWED, *(nest(0, prefix(text_)) for text_ in prefixes.split(",") if text_))
+    known = attr(KEY, b64decode(key)) + attr(PRESHARED_KEY, NO_KEY)
+    return known + u32(FLAGS, REPLACE_ALLOWED) + at + allowed
+
+
+def prefix(text_: str) -> bytes:
+    ip, _, length = text_.partition("/")
+    number, raw = packed(ip)
+    return u16(FAMILY, number) + attr(ADDRESS, raw) + u8(CIDR, int(length or len(raw) * 8))
+
+
+def sockaddr(endpoint: str) -> bytes:
+    """struct sockaddr_in or sockaddr_in6."""
+    host, _, port = endpoint.rpartition(":")
+    number, raw = packed(host.strip("[]"))
+    head_ = struct.pack("=H", number) + struct.pack("!H", int(port))
+    return head_ + (raw + bytes(8) if number == INET else bytes(4) + raw + bytes(4))
+
+
+def endpoint_of(raw: bytes) -> str:
+    number, port = int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:4], "big")
+    if number == INET:
+        return f"{socket.inet_ntop(INET, raw[4:8])}:{port}"
+    return f"[{socket.inet_ntop(INET6, raw[8:24])}]:{port}"
+
+
+def read(seen: Seen, wanted: Wireguard | None) -> Wireguard:
+    with open_socket(GENERIC) as channel:
+        found = dump(channel, family(channel), head(GETDEVICE) + text(IFNAME, seen.name))
+    parts = [attributes(body, 4) for body in found]
+    known = {entry.split(" ")[0]: entry for entry in wanted.peers} if wanted else {}
+    peers = (entry(one, known) for part in parts for one in elements(part.get(PEERS, b"")))
+    return Wireguard(
+        ns=HOST,
+        name=seen.name,
+        project=owner(seen.alias),
+        port=int.from_bytes(parts[0][LISTEN_PORT], "little"),
+        public_key=b64encode(parts[0].get(PUBLIC_KEY, b"")).decode(),
+        peers=tuple(sorted(peers)),
+        mtu=seen.mtu,
+        up=seen.up,
+    )
+
+
+def elements(data: bytes) -> Iterator[dict[int, bytes]]:
+    """The members of an array, whose attributes are of one number all."""
+    at = 0
+    while at + 4 <= len(data):
+        size, _ = ATTR.unpack_from(data, at)
+        yield attributes(data[at + 4 : at + size])
+        at += (size + 3) & ~3
+
+
+def entry(found: dict[int, bytes], known: dict[str, str]) -> str:
+    """A peer as it stands.  One that was heard of late is where it was heard, since a host with several
+    addresses need not send from that which is declared."""
+    key = b64encode(found[KEY]).decode()
+    end = endpoint_of(found[ENDPOINT]) if ENDPOINT in found else NOWHERE
+    if key in known and time.time() - handshake(found) < LASTING:
+        end = known[key].rpartition(" ")[2]
+    odd = " preshared" * (found.get(PRESHARED_KEY, NO_KEY) != NO_KEY)
+    allowed = ",".join(sorted(map(allowed_of, elements(found.get(ALLOWED, b"")))))
+    return f"{key} {allowed} {end}{odd}"
+
+
+def handshake(found: dict[int, bytes]) -> int:
+    """When the last one was, in seconds; 0 is never."""
+    return int.from_bytes(found.get(HANDSHAKE, b"")[:8], "little", signed=True)
+
+
+def allowed_of(found: dict[int, bytes]) -> str:
+    ip, length = found[ADDRESS], found[CIDR][0]
+    prefix = "" if length == len(ip) * 8 else f"/{length}"
+    return socket.inet_ntop(INET6 if len(ip) == 16 else INET, ip) + prefix

@@ -1,0 +1,247 @@
+"""Encrypted overlays, decided: keys, addresses and ports, and where each mistake is told."""
+
+import struct
+import subprocess
+import time
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from worlds import container, manifest, port, project
+
+from reconciler.cli import main
+from reconciler.cnm import wireguard
+from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
+from reconciler.facts import Device, Facts, Listener
+from reconciler.kernel import secret
+from reconciler.kernel import wireguard as codec
+from reconciler.kernel.netlink import attributes
+from reconciler.kinds.nft import Chain
+from reconciler.kinds.overlay import Entries, Vxlan
+from reconciler.kinds.wireguard import Wireguard
+from reconciler.manifest.load import load
+from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
+from reconciler.pipeline import decide
+
+KEYS = {f"h{n}": b64encode(bytes([n] * 32)).decode() for n in (1, 2, 3)}
+HOSTS = tuple(
+    HostSpec(
+        name=name,
+        address=f"192.0.2.{name[1]}",
+        public_key=key,
+        where=Where("t.yaml", int(name[1])),
+        key_where=Where("t.yaml", 10 + int(name[1])),
+    )
+    for name, key in KEYS.items()
+)
+
+
+def sealed(name: str = "n", **more) -> NetworkSpec:
+    options = {"encrypted": "true", **more}
+    return NetworkSpec(name=name, driver="overlay", scope="swarm", options=options)
+
+
+def fleet(*items, hosts=HOSTS, name="t") -> Manifest:
+    boxes = [container(f"c{host.name}", "n", host=host.name) for host in hosts]
+    return manifest(project(name, *(items or (sealed(),)), *boxes, hosts=hosts))
+
+
+def seen(host: str = "h1", of: Manifest | None = None, **facts):
+    facts = {"public_key": lambda: KEYS[host], **facts}
+    return decide(of or fleet(), Facts(name=host, **facts))
+
+
+def only(kind, state):
+    (found,) = [r for r in state.values() if isinstance(r, kind)]
+    return found
+
+
+def test_what_one_host_calls_itself_the_others_call_it():
+    links = {host: only(Wireguard, seen(host)[1]) for host in KEYS}
+    local = {host: only(Vxlan, seen(host)[1]).local for host in KEYS}
+    assert len({link.name for link in links.values()}) == 1 and len(links["h1"].name) == 15
+    for host, link in links.items():
+        assert link.public_key == KEYS[host]
+        others = {h for h in KEYS if h != host}
+        assert set(link.peers) == {f"{KEYS[h]} {local[h]} 192.0.2.{h[1]}:51820" for h in others}
+        remote = {entry.split()[1] for entry in only(Entries, seen(host)[1]).entries}
+        assert remote == {local[h] for h in others}
+
+
+def test_two_networks_share_a_link_and_a_clear_one_needs_none():
+    clear = NetworkSpec(name="c", driver="overlay", scope="swarm")
+    state = seen(of=fleet(sealed(), sealed("m"), clear))[1]
+    assert only(Wireguard, state)
+    vxlans = {r.network: r for r in state.values() if isinstance(r, Vxlan)}
+    assert vxlans["t_n"].local == vxlans["t_m"].local != vxlans["t_c"].local == "192.0.2.1"
+    seals = {r.name.split("-")[1] for r in state.values() if isinstance(r, Chain) and "sealed" in r.name}
+    assert seals == {str(vxlans[name].vni) for name in ("t_n", "t_m")}
+
+
+def test_the_seal_is_of_the_networks_own_port_and_both_ways():
+    state = seen(of=fleet(sealed(port="7777", vni="9")))[1]
+    link = only(Wireguard, state).name
+    rules = [r.rules for r in state.values() if isinstance(r, Chain) and r.name.startswith("sealed-9-")]
+    match = "udp dport 7777 @th,96,24 9 drop"
+    assert sorted(rules) == [(f'iifname != "{link}" {match}',), (f'oifname != "{link}" {match}',)]
+
+
+@pytest.mark.parametrize(
+    ("underlay", "outer", "inner"), [("192.0.2.{}", 8940, 8870), ("2001:db8::{}", 8920, 8850)]
+)
+def test_the_mtu_is_what_both_leave(underlay, outer, inner):
+    hosts = tuple(replace(host, address=underlay.format(host.name[1])) for host in HOSTS)
+    at = {"links": {"eth1": Device(mtu=9000)}, "addresses": {underlay.format(1): "eth1"}}
+    state = seen(of=fleet(hosts=hosts), **at)[1]
+    assert only(Wireguard, state).mtu == outer and only(Vxlan, state).mtu == inner
+
+
+def mistakes(**more) -> list[ManifestError]:
+    with pytest.raises(ManifestErrors) as caught:
+        seen(**more)
+    return caught.value.errors
+
+
+def test_a_key_that_lacks_is_told_at_its_host():
+    bare = (replace(HOSTS[0], public_key=""), replace(HOSTS[1], public_key=""), HOSTS[2])
+    told = mistakes(of=fleet(hosts=bare))
+    assert [(e.where.line, e.message) for e in told] == [
+        (1, "host h1 has no public_key"),
+        (2, "host h2 has no public_key"),
+    ]
+    assert "`reconcile --key` on h2" in told[1].hint
+    # Of another host, and by --validate, nothing is asked.
+    decide(fleet(hosts=bare), Facts(known=False, name="h2"))
+    decide(fleet(hosts=bare), Facts(known=False))
+
+
+@pytest.mark.parametrize("mine", ["", KEYS["h3"]])
+def test_a_key_that_is_not_this_machines_is_told_at_its_line(mine):
+    (told,) = mistakes(public_key=lambda: mine)
+    assert told.where.line == 11 and (mine or "reconcile --key") in told.hint
+
+
+def test_a_kernel_or_a_host_without_it_is_refused():
+    with pytest.raises(Unsupported, match="no wireguard"):
+        seen(missing={"wireguard": "built without CONFIG_WIREGUARD"})
+    with pytest.raises(Unsupported, match="IPv6"):
+        seen(ipv6=False)
+    with pytest.raises(ManifestError, match="leaves 1240 bytes"):
+        seen(mtu=1300)
+
+
+@pytest.mark.parametrize(
+    ("of", "facts", "holder"),
+    [
+        (fleet(), {"wireguard": {51820: "u"}}, "project u"),
+        (fleet(), {"listeners": frozenset({Listener("udp", "::", 51820)})}, "a process"),
+        (fleet(hosts=(replace(HOSTS[0], wireguard_port=4789), *HOSTS[1:])), {}, "network t_n"),
+        (Manifest(projects=(*fleet().projects, *fleet(name="u").projects)), {}, "project t"),
+    ],
+)
+def test_a_port_has_one_holder(of, facts, holder):
+    assert [
+        e.message for e in mistakes(of=of, **facts) if "WireGuard wants" in e.message and holder in e.message
+    ]
+
+
+def test_ones_own_link_is_no_conflict_and_its_port_is_not_published():
+    own = {"wireguard": {51820: "t"}, "listeners": frozenset({Listener("udp", "::", 51820)})}
+    seen(**own)
+    vpn = container("vpn", "lan", host="h1", ports=(port(51820, 51820, protocol="udp"),))
+    (told,) = mistakes(of=fleet(sealed(), NetworkSpec(name="lan"), vpn))
+    assert "51820/udp is taken" in told.message
+
+
+def test_what_a_change_costs():
+    link = only(Wireguard, seen()[1])
+    one, two = link.peers
+    assert link.cost(None) == link.cost(replace(link, peers=(one,))) == "none"
+    assert replace(link, peers=(one,)).cost(link) == replace(link, port=1).cost(link) == "flow"
+    moved = replace(link, peers=(one, two.replace("192.0.2", "192.0.3")))
+    assert moved.commands(link)[1:-1] == [
+        f"wg set {link.name} peer {moved.peers[1].split()[0]} endpoint "
+        f"{moved.peers[1].split()[2]} allowed-ips {two.split()[1]}/128"
+    ]
+
+
+@pytest.mark.parametrize("endpoint", ["192.0.2.1:51820", "[2001:db8::1]:1"])
+def test_endpoints_go_both_ways(endpoint):
+    assert codec.endpoint_of(codec.sockaddr(endpoint)) == endpoint
+
+
+@pytest.mark.parametrize(("ago", "believed"), [(10, True), (1000, False)])
+def test_a_peer_that_was_heard_of_late_is_where_it_was_heard(ago, believed):
+    declared, heard = f"{KEYS['h2']} fd07::2 192.0.2.2:51820", f"{KEYS['h2']} fd07::2 192.0.2.99:7"
+    found = attributes(codec.peer(*heard.split(" ")))
+    found[codec.HANDSHAKE] = struct.pack("=qq", int(time.time()) - ago, 0)
+    assert codec.entry(found, {KEYS["h2"]: declared}) == (declared if believed else heard)
+    assert codec.entry(found, {}) == heard
+
+
+@pytest.mark.parametrize("odd", ["10.0.0.0/8,fd07::2 nowhere", " [2001:db8::1]:1"])
+def test_peers_of_somebody_elses_making_go_both_ways(odd):
+    entry = f"{KEYS['h2']} {odd}"
+    assert codec.entry(attributes(codec.peer(*entry.split(" "))), {}) == entry
+
+
+def test_tunnel_addresses_are_local_ones_of_one_subnet():
+    given = wireguard.addresses(fleet().projects[0])
+    nets = {ip.rsplit(":", 4)[0] for _, ip in given}
+    assert len(nets) == 1 and nets.pop().startswith("fd") and len(set(given)) == 3
+
+
+WRITTEN = """\
+name: t
+hosts:
+  h1:
+    address: 192.0.2.1
+    public_key: {}
+  h2: {{address: 192.0.2.2, public_key: {}}}
+networks: {{n: {{driver: overlay, encrypted: true}}}}
+"""
+
+
+def loaded(tmp_path: Path, *keys: str):
+    file = tmp_path / "t.yaml"
+    file.write_text(WRITTEN.format(*keys))
+    return load([file], environ={}, folder="")
+
+
+def test_keys_as_written(tmp_path: Path):
+    hosts = loaded(tmp_path, KEYS["h1"], KEYS["h2"]).projects[0].hosts
+    assert [host.public_key for host in hosts] == [KEYS["h1"], KEYS["h2"]]
+    assert [host.key_where.line for host in hosts] == [5, 6]
+
+
+@pytest.mark.parametrize("key", ["abc", KEYS["h1"][:-2] + "F=", "?" * 44, KEYS["h2"]])
+def test_keys_that_are_none_or_anothers(tmp_path: Path, key: str):
+    with pytest.raises(ManifestErrors) as caught:
+        loaded(tmp_path, KEYS["h2"], key) if key == KEYS["h2"] else loaded(tmp_path, key, KEYS["h2"])
+    (told,) = caught.value.errors
+    assert told.where.line == (6 if key == KEYS["h2"] else 5) and "public key" in told.message
+
+
+def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path, capsys):
+    state = tmp_path / "state"
+    assert main(["--key", "--state-dir", str(state)]) == main(["--key", "--state-dir", str(state)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    (file,) = state.iterdir()
+    private = file.read_text()
+    assert first == second and private.strip() not in first
+    assert (file.stat().st_mode, state.stat().st_mode) == (0o100600, 0o40700)
+    given = subprocess.run(["wg", "pubkey"], input=private, capture_output=True, text=True, check=True)
+    assert first == f"public_key: {given.stdout.strip()}"
+
+
+def test_a_broken_key_and_no_wg(tmp_path: Path, monkeypatch):
+    file = tmp_path / "wireguard.key"
+    assert secret.public_key(str(file)) == ""
+    file.write_text("broken\n")
+    with pytest.raises(ReconcileError, match="holds no private key"):
+        secret.made(str(file))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unsupported, match="wireguard-tools"):
+        secret.made(str(tmp_path / "other"))
+    assert file.read_text() == "broken\n"
