@@ -54,7 +54,10 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
 
 
 def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
-    """A VXLAN socket takes frames from anybody: only those of the other hosts may come in."""
+    """A VXLAN socket takes frames from anybody: only those of the other hosts may come in.
+
+    None is forwarded: masquerading would give a container's the address of this host, which others believe.
+    """
     at = {"family": "inet", "table": table, "origin": origin}
     for family, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
         yield Map(**at, name=f"peers{family}", type=kind)
@@ -67,6 +70,12 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
         hook="type filter hook input priority -300; policy accept;",
         rules=(f"{tunnel} ip saddr != @peers4 drop", f"{tunnel} ip6 saddr != @peers6 drop"),
     )
+    yield Chain(
+        **at,
+        name=f"tunnel-{overlay.vni}-forward",
+        hook="type filter hook forward priority -300; policy accept;",
+        rules=(f"{tunnel} drop",),
+    )
 
 
 def frames(overlay: Overlay) -> str:
@@ -75,7 +84,7 @@ def frames(overlay: Overlay) -> str:
 
 
 def encrypted(tunnel: Tunnel) -> Iterator[Resource]:
-    """The same for every encrypted network of the project."""
+    """The same for every encrypted network of the project.  The link carries what hosts say to each other."""
     origin = Origin(tunnel.where, "overlay")
     yield Wireguard(
         ns=HOST,
@@ -90,6 +99,14 @@ def encrypted(tunnel: Tunnel) -> Iterator[Resource]:
     )
     yield from ipv6_switches(HOST, tunnel.link, origin, on=True)
     yield Address(ns=HOST, link=tunnel.link, ip=tunnel.address, prefix=64, origin=origin)
+    yield Chain(
+        family="inet",
+        table=TABLE_PREFIX + tunnel.project,
+        name=f"{tunnel.link}-forward",
+        hook="type filter hook forward priority -300; policy accept;",
+        rules=(f'iifname "{tunnel.link}" drop', f'oifname "{tunnel.link}" drop'),
+        origin=origin,
+    )
 
 
 def endpoint(host: str, port: int) -> str:

@@ -221,6 +221,22 @@ def test_what_comes_from_no_peer_is_dropped(cluster):
     assert heard == {OUTSIDE[4]: False, "10.99.0.3": True}
 
 
+def test_a_container_cannot_forge_frames_of_another_network(meshed):
+    """They would leave with its host's address, which is a peer's."""
+    import socket
+
+    nets = meshed["h1"].reconcile("--show", meshed.folder, "-o", "json").json["networks"]
+    vni, mark = next(n["vni"] for n in nets if n["name"] == "t_green"), marker(42)
+    stranger = ("02:00:00:00:00:99", "10.51.0.99")
+    inner = ethernet(BROADCAST, stranger[0], 0x0806, arp(1, stranger, (BROADCAST, "10.51.0.2"), mark))
+    frame, target = b"\x08\0\0\0" + vni.to_bytes(3, "big") + b"\0" + inner, meshed["h2"].underlay
+    with Sniffer(meshed["h2"], "t-green2", "eth0") as sniffer, meshed["h1"].inside("t-red1"):
+        for family, number in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.sendto(frame, (target[number], 4789))
+    assert not sniffer.saw(mark)
+
+
 def tunnelled(vni: int, frame: bytes, source: str) -> None:
     """To h1, from an address of the test's choice."""
     import socket
