@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import standing
-from .core.plan import plan
+from .core.plan import Plan, plan
 from .core.resource import Key
 from .errors import (
     Foreign,
@@ -70,10 +70,15 @@ class Keeper:
         self.fights = pace(FREE_REPAIRS)  # (project, key)
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.places: frozenset[str] | None = None
+        self.ends: frozenset[str] = frozenset()
 
-    def turn(self, places: frozenset[str] | None = None) -> Outcome | None:
-        """One run of the line; None while somebody else applies.  With `places`, only these have changed."""
+    def turn(
+        self, places: frozenset[str] | None = None, ends: frozenset[str] = frozenset()
+    ) -> Outcome | None:
+        """One run of the line; None while somebody else applies.  With `places`, only these have changed, and
+        the host ends of the pairs of `ends`."""
         self.learn()
+        self.ends = ends
         self.places = None if self.failing.held() or self.stuck.held() or self.fights.held() else places
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
@@ -119,11 +124,14 @@ class Keeper:
         with self.line.lock() as last:
             if last != before or self.failing.held():
                 change = self.look(self.mixture(manifest))
-            change = without(change, self.spared())
+            spared = self.spared()
+            change = without(change, spared)
             self.line.refuse(change)
             began = time.monotonic()
             self.known = None
             self.enact(change)
+        if not (spared or self.failing.held()):  # it was read back, and nobody stands by an older revision
+            self.known = replace(change, live=change.desired, todo=Plan())
         if drift:
             self.count(change)
         if not (self.failing.held() or self.stuck.held()):
@@ -134,7 +142,8 @@ class Keeper:
         """Read again what may have changed, and all where that cannot be told."""
         known = self.known if self.known and self.known.manifest.digest == manifest.digest else None
         self.line.host.forget(self.places if known else None)
-        if known and self.places is not None and (change := again(known, self.line.host, self.places)):
+        rung = None if self.places is None else self.places | self.ends
+        if known and rung is not None and (change := again(known, self.line.host, rung)):
             return change
         self.line.host.forget()
         return self.line.compare(manifest)

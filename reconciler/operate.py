@@ -38,7 +38,7 @@ def watch(args: Arguments) -> int:
     paths, bell = given(args), Bell()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the relay
-    with alone(), Events(lambda place, who: bell.ring("kernel", place, who)) as events:
+    with alone(), Events(bell.ring) as events:
         files, relay = Files(bell, [*paths, SUSPENDED]), Relay()
         watcher = Watcher(args, paths, machine(args), (files, events, relay))
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):

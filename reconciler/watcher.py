@@ -12,11 +12,12 @@ from .errors import ReconcileError, Refused
 from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Outcome
+from .kernel.events import END, EVENT
 from .kernel.lock import latest, lock
 from .kernel.relay import published
 from .manifest.spec import Manifest
 from .notify import notify
-from .pipeline import Limits, compare, refuse
+from .pipeline import Change, Limits, compare, refuse
 from .session import note
 from .tally import SUSPENDED, Tally, publish
 
@@ -24,7 +25,6 @@ READS = {"start", "file", "asked", "sweep"}  # after these rings the files may s
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # lines of a plan in the log, the rest is counted
 REMOVALS = "50%"  # what may go in one step without a person
-FEW = 50  # places; beyond them reading everything is cheaper
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
@@ -58,18 +58,19 @@ class Watcher:
             return self.keeper.patience
         if kinds & READS or self.files.polling:
             self.files.arm()  # before reading: what changes from here on rings
-        who = ", ".join(sorted({r.words for r in rings if r.kind == "kernel" and r.words}))
+        who = ", ".join(sorted({r.words for r in rings if r.kind == EVENT and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
         else:
             self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
-            outcome = self.keeper.turn(places(rings))
+            outcome = self.keeper.turn(*changed(rings))
             if outcome is None:
                 return BUSY
             self.follow()
             self.tally.add(outcome, cause(rings), who)
             self.tell(outcome, who)
             if outcome.change:
+                self.hear(outcome.change)
                 self.relay.serve(published(outcome.change.desired))
         self.publish()
         if kinds & READS:
@@ -83,6 +84,11 @@ class Watcher:
             self.files.paths = paths
             self.files.arm()
 
+    def hear(self, change: Change) -> None:
+        """What happens in a sandbox is heard as soon as it stands, whoever made it."""
+        if change.todo or self.keeper.places is None:
+            self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
+
     def tell(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, and each error once."""
         change = outcome.change
@@ -93,7 +99,6 @@ class Watcher:
             rows = list(render.summarised(change.todo))
             for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
                 self.note(f"  {row}")
-            self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
         self.remember(outcome)
         self.complain(str(outcome.error) if outcome.error else "")
         for (project, key), hits in self.keeper.fights.slowed().items():
@@ -163,11 +168,14 @@ class Reader:
             return error
 
 
-def places(rings: Sequence[Any]) -> frozenset[str] | None:
-    """Where the kernel says that something changed; None where that is everywhere, or not the kernel's to
-    say."""
-    found = frozenset(ring.place if ring.kind == "kernel" else None for ring in rings if ring.kind != "beat")
-    return None if None in found or not 0 < len(found) <= FEW else found
+def changed(rings: Sequence[Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Where the kernel says that something changed, None for everywhere, or where it is not the kernel's to
+    say; and the sandboxes of which it was the host end of a pair."""
+    told = [ring for ring in rings if ring.kind != "beat"]
+    if not told or any(ring.kind not in (EVENT, END) or ring.place is None for ring in told):
+        return None, frozenset()
+    inside, ends = (frozenset(r.place for r in told if r.kind == kind) for kind in (EVENT, END))
+    return inside, ends
 
 
 def cause(rings: Sequence[Any]) -> str:

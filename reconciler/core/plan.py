@@ -72,11 +72,10 @@ def ordered(resources: Iterable[Resource]) -> list[Resource]:
 def plan(live: State, desired: State) -> Plan:
     if not (changed := diff(live, desired)):
         return Plan()
-    standing = ordered(live.values())
-    gone = doomed(standing, desired)
-    buried = {old.key for old in standing if any(live[up].prompt for up in gone.intersection(old.within))}
-    explicit = gone - buried
-    removals = [removal(old, desired) for old in reversed(standing) if old.key in explicit]
+    gone = doomed(live, desired, changed)
+    buried = {key for key in gone if any(live[up].prompt for up in gone.intersection(live[key].within))}
+    explicit = ordered(live[key] for key in gone - buried)
+    removals = [removal(old, desired) for old in reversed(explicit)]
     return Plan(
         (
             *(step for step in removals if not step.resource.lasting),
@@ -86,14 +85,17 @@ def plan(live: State, desired: State) -> Plan:
     )
 
 
-def doomed(standing: list[Resource], desired: State) -> set[Key]:
+def doomed(live: State, desired: State, changed: set[Key]) -> set[Key]:
     """What must go: undeclared, not changeable in place, or inside something that goes."""
-    gone: set[Key] = set()
-    for old in standing:
-        new = desired.get(old.key)
-        if (new is None and old.marked) or (new and new.replaces(old)) or not gone.isdisjoint(old.within):
+    gone = {key for key in changed if key in live and departs(live[key], desired.get(key))}
+    for old in ordered(live.values()) if gone else ():
+        if not gone.isdisjoint(old.within):
             gone.add(old.key)
     return gone
+
+
+def departs(old: Resource, new: Resource | None) -> bool:
+    return old.marked if new is None else new.replaces(old)
 
 
 def removal(old: Resource, desired: State) -> Step:

@@ -37,13 +37,15 @@ OWNED = {  # kinds of message in which the attribute tells the protocol; the rou
     DELRULE: 21,
 }
 
-Ring = Callable[[str | None, str], None]
+# Of what happens to the host end of a pair, its sandbox hears nothing, and yet it changes what stands there.
+EVENT, END = "kernel", "end"
+Told = tuple[str, str | None, str]
 
 
 class Events:
-    """A thread that calls `ring(place, words)`; a context manager that ends it."""
+    """A thread that calls `ring(kind, place, words)`; a context manager that ends it."""
 
-    def __init__(self, ring: Ring):
+    def __init__(self, ring: Callable[[str, str | None, str], None]):
         self.ring = ring
         self.places: Mapping[int, str] = {}
         self.stop = os.eventfd(0, os.EFD_CLOEXEC)
@@ -74,10 +76,10 @@ class Events:
             for fd, _ in poll.poll():
                 if fd == self.stop:
                     return
-                for place, words in self.heard(fd):
-                    self.ring(place, words)
+                for told in self.heard(fd):
+                    self.ring(*told)
 
-    def heard(self, fd: int) -> list[tuple[str | None, str]]:
+    def heard(self, fd: int) -> list[Told]:
         try:
             if fd == self.rtnl.fileno():
                 return list(self.routes())
@@ -86,23 +88,24 @@ class Events:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            return [(None, "more events than could be kept")]
+            return [(EVENT, None, "more events than could be kept")]
         before, self.names = self.names, self.mounted()
-        return [(None, "a sandbox's name")] if before != self.names else []
+        return [(EVENT, None, "a sandbox's name")] if before != self.names else []
 
-    def routes(self) -> Iterator[tuple[str | None, str]]:
+    def routes(self) -> Iterator[Told]:
         data, control, _, _ = self.rtnl.recvmsg(1 << 16, 64)
         for message in split(data):
             if ours(message):
-                yield self.place(message, control), who(message.port)
+                yield EVENT, self.place(message, control), who(message.port)
                 yield from self.other_end(message)
 
-    def other_end(self, message: "Heard") -> Iterator[tuple[str | None, str]]:
-        """A pair is one thing, and what happens to its host end happens to the sandbox."""
+    def other_end(self, message: "Heard") -> Iterator[Told]:
+        """A pair is one thing, and stands in the sandbox."""
         if message.kind in (NEWLINK, DELLINK):
             number = attributes(message.body, 16).get(NETNSID)
             if number is not None:
-                yield self.places.get(int.from_bytes(number, "little", signed=True)), who(message.port)
+                place = self.places.get(int.from_bytes(number, "little", signed=True))
+                yield END, place, who(message.port)
 
     def place(self, message: "Heard", control: list[tuple[int, int, bytes]]) -> str | None:
         """Where it happened; None where that cannot be told."""
@@ -115,13 +118,13 @@ class Events:
                 return self.places.get(nsid)
         return ""
 
-    def tables(self) -> Iterator[tuple[str | None, str]]:
+    def tables(self) -> Iterator[Told]:
         data, _, _, _ = self.nft.recvmsg(1 << 16)
         for message in split(data):
             if message.kind == NEWGEN:
                 found = attributes(message.body, NFGEN.size)
                 name = found.get(3, b"").rstrip(b"\0").decode(errors="replace")
-                yield "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
+                yield EVENT, "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
 
     def mounted(self) -> list[str]:
         self.mounts.seek(0)

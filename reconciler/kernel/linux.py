@@ -31,7 +31,7 @@ def mapped(work: str) -> Iterator[None]:
 
 
 class Linux:
-    """core.reconcile.Kernel on this machine.  What it has read is kept until it executes something."""
+    """core.reconcile.Kernel on this machine.  What it has read is kept until it changes that place."""
 
     def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
@@ -65,15 +65,18 @@ class Linux:
 
     @mapped("applying")
     def execute(self, batch: Sequence[Step]) -> None:
+        before = self.survey
         self.forget()
         if batch[0].resource.stage == Stage.FIREWALL:
             nft.execute(batch)
         else:
             wiring.carry_out(batch, self.secret)
+        if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
+            self.survey = before.without(frozenset({"", *wiring.entered(batch)}))
 
     def forget(self, places: frozenset[str] | None = None) -> None:
-        """Whatever is asked next is read anew; with `places`, nothing has changed but in these sandboxes."""
-        self.survey = Survey() if places is None or "" in places else self.survey.without(places)
+        """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
+        self.survey = Survey() if places is None else self.survey.without(places)
 
 
 def refuse_foreign(named: list[Resource], hosts: sandbox.View, strangers: set[str]) -> None:

@@ -104,25 +104,19 @@ def new_veth(veth: Veth, index: int, host: int, master: int) -> Message:
 
 
 def inner_settings(veth: Veth, *, new: bool) -> list[Message]:
-    name = text(IFNAME, veth.name)
-    change = [] if new else [Message(NEWLINK, 0, ifinfo() + name + hardware(veth.mac) + u32(MTU, veth.mtu))]
-    return [*change, Message(NEWLINK, 0, ifinfo() + name + ADDRESSING), raised(veth, veth.name)]
+    head = ifinfo() + text(IFNAME, veth.name)
+    change = b"" if new else hardware(veth.mac) + u32(MTU, veth.mtu)
+    return [Message(NEWLINK, 0, head + change + ADDRESSING), raised(veth, veth.name)]
 
 
 def outer_settings(veth: Veth, master: int) -> list[Message]:
-    name = text(IFNAME, veth.host_name)
+    """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
+    everybody who listens."""
+    head = text(IFNAME, veth.host_name)
+    mine = u32(MASTER, master) + u32(MTU, veth.mtu) + text(IFALIAS, veth.alias) + ADDRESSING
     port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated))
-    mine = [u32(MASTER, master), u32(MTU, veth.mtu), text(IFALIAS, veth.alias)]
-    return [
-        Message(NEWLINK, 0, ifinfo() + name + b"".join(mine)),
-        Message(NEWLINK, 0, ifinfo() + name + ADDRESSING),
-        *(
-            [Message(NEWLINK, 0, ifinfo() + name + nest(LINKINFO, text(SLAVE_KIND, "bridge"), port))]
-            if master
-            else []
-        ),
-        raised(veth, veth.host_name),
-    ]
+    settings = nest(LINKINFO, text(SLAVE_KIND, "bridge"), port) if master else b""
+    return [Message(NEWLINK, 0, ifinfo() + head + mine), Message(NEWLINK, 0, flags(veth) + head + settings)]
 
 
 def doomed(name: str) -> Message:

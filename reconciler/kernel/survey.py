@@ -14,6 +14,7 @@ from ..kinds.wireguard import Wireguard
 from . import bulk, files, links, netns, nft, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
+INSIDE = {"view", "project"}  # readings of a sandbox that say nothing about the host ends of its pairs
 
 
 def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
@@ -37,10 +38,13 @@ class Survey:
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
 
     def without(self, places: frozenset[str]) -> "Survey":
-        """This survey, as far as it is not about these sandboxes."""
+        """This survey, as far as it is not about these places; of the host nothing is left if "" is one."""
         fresh = Survey()
         kept = {key: r for key, r in self.kept.items() if key[1] not in places}
-        fresh.__dict__ |= {**self.__dict__, "kept": kept}
+        if "" not in places:
+            fresh.__dict__ |= {**self.__dict__, "kept": kept}
+        else:
+            fresh.kept = {key: r for key, r in kept.items() if key[0] in INSIDE and key[1] != HOST}
         return fresh
 
     @cached_property

@@ -7,7 +7,7 @@ bridge that is filled while it is down costs half as much.
 
 import errno
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -69,6 +69,18 @@ def host_end(resource: Resource) -> str:
     return getattr(resource, "host_name", resource.name if resource.ns == HOST else "")
 
 
+def outer_only(step: Step) -> bool:
+    """Whether a pair changes at its host end alone: nobody need go into its sandbox."""
+    new, old = step.resource, step.old
+    pair = step.op == "~" and isinstance(new, Veth) and isinstance(old, Veth)
+    return pair and (new.mac, new.mtu, new.up) == (old.mac, old.mtu, old.up)
+
+
+def entered(steps: Iterable[Step]) -> Iterator[str]:
+    """The places that these steps change inside."""
+    return (step.resource.place for step in steps if not outer_only(step))
+
+
 def carry_out(steps: Sequence[Step], secret: str = "") -> None:
     """`secret` is the file with WireGuard's private key."""
     if any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps):
@@ -101,6 +113,11 @@ class Run:
         rest = [step for step in removals if not host_end(step.resource)]
         if builds or any(isinstance(step.resource, Namespace) for step in rest):
             self.bury()
+        for step in builds:
+            if isinstance(step.resource, Veth):
+                master = self.index(step.resource.bridge) if step.resource.bridge else 0
+                self.late += [Letter(step, message) for message in rtnl.outer_settings(step.resource, master)]
+        builds = [step for step in builds if not outer_only(step)]
         outside = [step for step in rest if isinstance(step.resource, Namespace | File)]
         if not name:
             Visit(self, self.host, HOST).all(rest + builds)
@@ -276,12 +293,12 @@ class Visit:
         self.add(step, links.named(link, index))
 
     def veth(self, step: Step, veth: Veth) -> None:
-        master = self.run.index(veth.bridge) if veth.bridge else 0
+        """The end inside; the other is the run's."""
         if step.op == "+":
+            master = self.run.index(veth.bridge) if veth.bridge else 0
             self.quiet |= {veth.name} if veth.bridge in self.run.bridges else set()
             self.add(step, rtnl.new_veth(veth, self.next_index, self.run.home, master))
             if self.next_index:
                 self.indexes[veth.name] = self.next_index
                 self.next_index += 1
         self.add(step, *rtnl.inner_settings(veth, new=step.op == "+"))
-        self.run.late += [Letter(step, message) for message in rtnl.outer_settings(veth, master)]

@@ -6,7 +6,7 @@ from threading import Condition
 from typing import NamedTuple
 
 MOST = 2.0  # seconds that ringing without a pause can put an answer off
-KEPT = 1000  # rings; beyond them only that somebody rang is remembered, so a storm costs no memory
+KEPT = 10_000  # rings; beyond them only that somebody rang is remembered, so a storm costs no memory
 QUIET = {
     "file": 0.15,
     "kernel": 0.02,

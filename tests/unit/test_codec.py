@@ -206,14 +206,15 @@ def test_a_veth_as_they_read_it(veth: Veth, index: int, master: int):
 @few
 @given(veths)
 def test_a_bridge_port_as_they_read_it(veth: Veth):
-    first, _, port, up = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, PARENT))
+    first, port = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, PARENT))
     assert told(first)["IFLA_MASTER"] == PARENT and told(first)["IFLA_IFALIAS"] == veth.alias
     assert port.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_KIND") == "bridge"
     data = port.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
     assert data.get_attr("IFLA_BRPORT_MODE") == veth.hairpin
     assert data.get_attr("IFLA_BRPORT_ISOLATED") == veth.isolated
-    assert up["flags"] == int(veth.up)
-    assert len(rtnl.outer_settings(veth, 0)) == 3  # no port, no settings of one
+    assert first["flags"] == 0 and port["flags"] == int(veth.up)
+    _, up = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, 0))
+    assert up["flags"] == int(veth.up) and "IFLA_LINKINFO" not in told(up)  # no port, no settings of one
 
 
 @given(words, names)

@@ -13,7 +13,9 @@ from reconciler.keeper import Keeper, Line, blamed, without
 from reconciler.kernel.fake import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, enact, refuse
+from reconciler.watch.bell import Ring
 from reconciler.watch.pace import Pace
+from reconciler.watcher import changed
 
 
 class Host(FakeKernel):
@@ -209,6 +211,43 @@ def test_looking_at_one_place_finds_what_looking_at_all_finds(lost):
     everything = compare(ONE, world.host).todo
     outcome = world.turn(*({"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}))
     assert [str(step) for step in outcome.change.todo] == [str(step) for step in everything]
+
+
+def test_what_was_just_put_right_need_not_be_read_again():
+    world = World(ONE)
+    world.turn()
+    asked = []
+    world.host.forget = asked.append
+    world.host.lose("link shop-web1/eth0")
+    assert world.turn("", "shop-web1").drift
+    assert not world.turn("shop-web1").change.todo
+    assert asked == [{"", "shop-web1"}, {"shop-web1"}]
+
+
+def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
+    world = World(ONE)
+    world.turn()
+    asked = []
+    world.host.forget = asked.append
+    world.host.lose("link host/br-shop-front")
+    outcome = world.keeper.turn(frozenset({""}), frozenset({"shop-web0", "shop-web1"}))
+    assert outcome.drift and {"link shop-web0/eth0", "link shop-web1/eth0"} < {
+        step.resource.key for step in outcome.change.todo
+    }
+    assert asked == [{""}] and not world.turn("").change.todo
+
+
+@pytest.mark.parametrize(
+    ("rings", "expected"),
+    [
+        ([Ring("kernel", ""), Ring("end", "a"), Ring("kernel", "b"), Ring("beat")], ({"", "b"}, {"a"})),
+        ([Ring("kernel", "a"), Ring("end", None)], (None, set())),
+        ([Ring("kernel", "a"), Ring("sweep")], (None, set())),
+        ([Ring("beat")], (None, set())),
+    ],
+)
+def test_what_rings_tell(rings, expected):
+    assert changed(rings) == expected
 
 
 def test_what_another_project_changed_is_no_drift():
