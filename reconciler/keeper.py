@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import standing
 from .core.plan import Plan, plan
@@ -58,6 +58,17 @@ class Outcome:
         return self.error is None and self.change is not None
 
 
+class Moved(NamedTuple):
+    """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs."""
+
+    places: frozenset[str] | None
+    ends: frozenset[str] = frozenset()
+
+    @property
+    def compared(self) -> frozenset[str] | None:
+        return None if self.places is None else self.places | self.ends
+
+
 class Keeper:
     """Takes the turns; `pace` makes what counts and slows down (watch.pace.Pace)."""
 
@@ -69,17 +80,12 @@ class Keeper:
         self.failing, self.stuck = pace(), pace()  # projects: by their newest, by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
         self.known: Change | None = None  # what was in sync when it was last looked at
-        self.places: frozenset[str] | None = None
-        self.ends: frozenset[str] = frozenset()
+        self.moved: Moved | None = None
 
-    def turn(
-        self, places: frozenset[str] | None = None, ends: frozenset[str] = frozenset()
-    ) -> Outcome | None:
-        """One run of the line; None while somebody else applies.  With `places`, only these have changed, and
-        the host ends of the pairs of `ends`."""
+    def turn(self, moved: Moved | None = None) -> Outcome | None:
+        """One run of the line; None while somebody else applies.  With `moved`, only that has changed."""
         self.learn()
-        self.ends = ends
-        self.places = None if self.failing.held() or self.stuck.held() or self.fights.held() else places
+        self.moved = None if self.failing.held() or self.stuck.held() or self.fights.held() else moved
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
             try:
@@ -141,10 +147,10 @@ class Keeper:
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
         known = self.known if self.known and self.known.manifest.digest == manifest.digest else None
-        self.line.host.forget(self.places if known else None)
-        rung = None if self.places is None else self.places | self.ends
-        if known and rung is not None and (change := again(known, self.line.host, rung)):
-            return change
+        if known and self.moved:
+            self.line.host.forget(self.moved.places)
+            if change := again(known, self.line.host, self.moved.compared):
+                return change
         self.line.host.forget()
         return self.line.compare(manifest)
 

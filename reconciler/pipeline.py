@@ -106,11 +106,12 @@ class Elsewhere:
         raise Refused(f"{self.name} is another host", "apply it there")
 
 
-def again(known: Change, host: Host, places: frozenset[str]) -> Change | None:
-    """The comparison made before, with only these places read again; None where other projects moved."""
+def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
+    """The comparison made before, decided as it was, with only these places read again; None where other
+    projects moved."""
 
     def there(state: State) -> State:
-        return {key: r for key, r in state.items() if r.place in places}
+        return state if places is None else {key: r for key, r in state.items() if r.place in places}
 
     wanted, before = there(known.desired), there(known.live)
     part = host.observe(wanted.values(), places)
@@ -119,7 +120,7 @@ def again(known: Change, host: Host, places: frozenset[str]) -> Change | None:
         return None
     live = {key: r for key, r in known.live.items() if key not in before} | part
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
-    todo = plan(live, known.desired) if "" in places else plan(part, wanted)
+    todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
     return replace(known, live=live, todo=todo)
 
 

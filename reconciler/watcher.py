@@ -11,7 +11,7 @@ from .core import render
 from .errors import ReconcileError, Refused
 from .git import commit
 from .history import History
-from .keeper import Keeper, Line, Outcome
+from .keeper import Keeper, Line, Moved, Outcome
 from .kernel.events import END, EVENT
 from .kernel.lock import latest, lock
 from .kernel.relay import published
@@ -63,7 +63,7 @@ class Watcher:
             self.complain("suspended: nothing is applied until --resume")
         else:
             self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
-            outcome = self.keeper.turn(*changed(rings))
+            outcome = self.keeper.turn(moved(rings))
             if outcome is None:
                 return BUSY
             self.follow()
@@ -86,7 +86,7 @@ class Watcher:
 
     def hear(self, change: Change) -> None:
         """What happens in a sandbox is heard as soon as it stands, whoever made it."""
-        if change.todo or self.keeper.places is None:
+        if change.todo or not self.keeper.moved or self.keeper.moved.places is None:
             self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
 
     def tell(self, outcome: Outcome, who: str) -> None:
@@ -168,14 +168,14 @@ class Reader:
             return error
 
 
-def changed(rings: Sequence[Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """Where the kernel says that something changed, None for everywhere, or where it is not the kernel's to
-    say; and the sandboxes of which it was the host end of a pair."""
+def moved(rings: Sequence[Any]) -> Moved | None:
+    """What the kernel says; None where others rang, or nobody: then everything is to be decided anew."""
     told = [ring for ring in rings if ring.kind != "beat"]
-    if not told or any(ring.kind not in (EVENT, END) or ring.place is None for ring in told):
-        return None, frozenset()
-    inside, ends = (frozenset(r.place for r in told if r.kind == kind) for kind in (EVENT, END))
-    return inside, ends
+    if not told or any(ring.kind not in (EVENT, END) for ring in told):
+        return None
+    if any(ring.place is None for ring in told):
+        return Moved(None)
+    return Moved(*(frozenset(r.place for r in told if r.kind == kind) for kind in (EVENT, END)))
 
 
 def cause(rings: Sequence[Any]) -> str:

@@ -88,7 +88,7 @@ class Events:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            return [(EVENT, None, "more events than could be kept")]
+            return [(EVENT, "" if fd == self.nft.fileno() else None, "more events than could be kept")]
         before, self.names = self.names, self.mounted()
         return [(EVENT, None, "a sandbox's name")] if before != self.names else []
 

@@ -9,13 +9,13 @@ from worlds import container, manifest, port, project, shop
 
 from reconciler.errors import KernelError, Locked, ManifestError, Refused
 from reconciler.facts import Facts
-from reconciler.keeper import Keeper, Line, blamed, without
+from reconciler.keeper import Keeper, Line, Moved, blamed, without
 from reconciler.kernel.fake import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, enact, refuse
 from reconciler.watch.bell import Ring
 from reconciler.watch.pace import Pace
-from reconciler.watcher import changed
+from reconciler.watcher import moved
 
 
 class Host(FakeKernel):
@@ -69,7 +69,7 @@ class World:
         return self.lock
 
     def turn(self, *places: str):
-        return self.keeper.turn(frozenset(places) if places else None)
+        return self.keeper.turn(Moved(frozenset(places)) if places else None)
 
     @property
     def sandboxes(self) -> list[str]:
@@ -202,14 +202,16 @@ def test_somebody_elses_apply_goes_first():
 
 
 @pytest.mark.parametrize("lost", ["namespace shop-web1", "link shop-web1/eth0", "link host/br-shop-front"])
-def test_looking_at_one_place_finds_what_looking_at_all_finds(lost):
+@pytest.mark.parametrize("told", [True, False])
+def test_looking_at_one_place_finds_what_looking_at_all_finds(lost, told):
     world = World(ONE)
     world.turn()
     world.turn()
     world.host.lose(lost)
     world.host.tick()
     everything = compare(ONE, world.host).todo
-    outcome = world.turn(*({"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}))
+    rung = {"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}
+    outcome = world.keeper.turn(Moved(frozenset(rung) if told else None))
     assert [str(step) for step in outcome.change.todo] == [str(step) for step in everything]
 
 
@@ -230,7 +232,7 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
     asked = []
     world.host.forget = asked.append
     world.host.lose("link host/br-shop-front")
-    outcome = world.keeper.turn(frozenset({""}), frozenset({"shop-web0", "shop-web1"}))
+    outcome = world.keeper.turn(Moved(frozenset({""}), frozenset({"shop-web0", "shop-web1"})))
     assert outcome.drift and {"link shop-web0/eth0", "link shop-web1/eth0"} < {
         step.resource.key for step in outcome.change.todo
     }
@@ -240,14 +242,14 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
 @pytest.mark.parametrize(
     ("rings", "expected"),
     [
-        ([Ring("kernel", ""), Ring("end", "a"), Ring("kernel", "b"), Ring("beat")], ({"", "b"}, {"a"})),
-        ([Ring("kernel", "a"), Ring("end", None)], (None, set())),
-        ([Ring("kernel", "a"), Ring("sweep")], (None, set())),
-        ([Ring("beat")], (None, set())),
+        ([Ring("kernel", ""), Ring("end", "a"), Ring("kernel", "b"), Ring("beat")], Moved({"", "b"}, {"a"})),
+        ([Ring("kernel", "a"), Ring("end", None)], Moved(None)),
+        ([Ring("kernel", "a"), Ring("sweep")], None),
+        ([Ring("beat")], None),
     ],
 )
 def test_what_rings_tell(rings, expected):
-    assert changed(rings) == expected
+    assert moved(rings) == expected
 
 
 def test_what_another_project_changed_is_no_drift():
