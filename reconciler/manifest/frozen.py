@@ -4,7 +4,7 @@ JSON in the order of the fields, made from the annotations of spec.py; no pydant
 import than a thousand containers cost to read."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
@@ -29,15 +29,9 @@ def thaw(data: bytes) -> Manifest:
         raise ValueError(str(error)) from error
 
 
-def plain(value: Any) -> list[Any]:
-    """What json cannot write by itself: a record as its values, a mapping without text for keys as its
-    items."""
-    return [listed(item) for item in getter(type(value))(value)]
-
-
-def listed(value: Any) -> Any:
-    keyed = isinstance(value, dict) and not isinstance(next(iter(value), ""), str)
-    return list(value.items()) if keyed else value
+def plain(value: Any) -> Any:
+    """What json cannot write by itself: a record as its values."""
+    return getter(type(value))(value)
 
 
 @cache
@@ -59,9 +53,7 @@ def reader(kind: Any) -> Turn | None:
         return sequence(reader(arguments[0]))
     if get_origin(kind) is tuple:
         return tuple_or_none
-    if get_origin(kind) is Mapping:
-        return mapping(*map(reader, arguments))
-    return None
+    return None  # and a mapping is one of text to text
 
 
 def tuple_or_none(items: Any) -> Any:
@@ -70,16 +62,6 @@ def tuple_or_none(items: Any) -> Any:
 
 def sequence(item: Turn | None) -> Turn:
     return (lambda items: tuple(map(item, items))) if item else tuple
-
-
-def mapping(key: Turn | None, value: Turn | None) -> Turn:
-    if not key and not value:
-        return dict
-    return lambda pairs: {key(k) if key else k: value(v) if value else v for k, v in dict_items(pairs)}
-
-
-def dict_items(pairs: Any) -> Any:
-    return pairs.items() if isinstance(pairs, dict) else pairs
 
 
 def record(kind: type[Any]) -> Turn:
