@@ -69,14 +69,15 @@ class Linux:
         self.forget()
         if batch[0].resource.stage == Stage.FIREWALL:
             nft.execute(batch)
+            before.ruleset, self.survey = None, before
         else:
             wiring.carry_out(batch, self.secret)
-        if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-            self.survey = before.without(frozenset({"", *wiring.entered(batch)}))
+            if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
+                self.survey = before.without(frozenset(wiring.entered(batch)), ends=True)
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
-        self.survey = Survey() if places is None else self.survey.without(places)
+        self.survey = Survey() if places is None else self.survey.without(places, ends="" in places)
 
 
 def refuse_foreign(named: list[Resource], hosts: sandbox.View, strangers: set[str]) -> None:

@@ -14,7 +14,7 @@ from ..kinds.wireguard import Wireguard
 from . import bulk, files, links, netns, nft, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
-INSIDE = {"view", "project"}  # readings of a sandbox that say nothing about the host ends of its pairs
+INSIDE = {"view", "project", "tables"}  # readings that say nothing about the host ends of pairs
 
 
 def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
@@ -31,20 +31,20 @@ def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T
 
 
 class Survey:
-    """Good until something is executed; whoever changes the machine takes a new one."""
+    """Good until something is executed: whoever changes a place goes on with what is not about it."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], object] = {}
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
 
-    def without(self, places: frozenset[str]) -> "Survey":
-        """This survey, as far as it is not about these places; of the host nothing is left if "" is one."""
-        fresh = Survey()
-        kept = {key: r for key, r in self.kept.items() if key[1] not in places}
-        if "" not in places:
-            fresh.__dict__ |= {**self.__dict__, "kept": kept}
-        else:
-            fresh.kept = {key: r for key, r in kept.items() if key[0] in INSIDE and key[1] != HOST}
+    def without(self, places: frozenset[str], *, ends: bool) -> "Survey":
+        """This survey, as far as it is not about these places ("" is the host), nor about `ends` of links
+        there."""
+        gone, fresh = {place or HOST for place in places}, Survey()
+        kept = {key: r for key, r in self.kept.items() if key[1] not in gone}
+        apart = {key: r for key, r in kept.items() if key[0] in INSIDE and key != ("view", HOST)}
+        fresh.kept = apart if ends else kept
+        fresh.ruleset = None if "" in places else self.ruleset
         return fresh
 
     @cached_property
@@ -120,15 +120,15 @@ class Survey:
                 yield link
             elif seen.ours and strays and seen.index not in paired:
                 yield rtnl.stray_of(seen)
-        yield from self.tables
+        yield from self.tables(HOST)
         yield from view.addresses
         yield from view.routes
         yield from view.rules
 
-    @cached_property
-    def tables(self) -> list[Resource]:
+    @remembered
+    def tables(self, ns: str) -> list[Resource]:
         """What our tunnels know of other hosts."""
-        view = self.view(HOST)
+        view = self.view(ns)
         tunnels = [seen for seen in view.links.values() if seen.group == GROUP and seen.kind == "vxlan"]
         return [table for seen in tunnels for table in bulk.read(view.links, seen)]
 
