@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.plan import Step, plan
-from reconciler.core.reconcile import reconcile
+from reconciler.core.reconcile import reconcile, settle
 from reconciler.core.resource import Origin, Resource, State, state
 from reconciler.errors import KernelError, NotPermitted, ReconcileError, Where
+from reconciler.kernel import netns
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.file import File
 from reconciler.kinds.marks import FILE_MARK, HOST
@@ -84,6 +85,16 @@ def test_what_changed_is_seen_and_put_right(standing: Lab, command: str, key: st
     assert key in [step.resource.key for step in plan(observed(), STATE)]
     reconcile(STATE, Linux())
     assert observed() == STATE
+
+
+def test_the_host_end_of_a_pair_is_put_right_without_entering_its_sandbox(standing: Lab, monkeypatch):
+    standing.run("ip link del br0")
+    kernel, entered = Linux(), []
+    live = kernel.observe(STATE.values())
+    monkeypatch.setattr(netns, "enter", entered.append)
+    settle(plan(live, STATE), live, STATE, kernel)
+    monkeypatch.undo()
+    assert entered == [] and observed() == STATE
 
 
 THEIRS = """
