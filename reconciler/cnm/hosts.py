@@ -1,14 +1,15 @@
 """Which host this one is, and which of them each container stands on."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import ManifestError
 from ..facts import Facts
-from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
+from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec
 from . import names
 from .endpoint import Member
+from .placement import homes_of
 
 PLACEHOLDER = re.compile(r"\{host\.([\w-]+)\}")
 
@@ -50,24 +51,10 @@ def members_of(project: ProjectSpec) -> Iterator[Member]:
     for spec in project.containers:
         if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
             continue
-        homes = placement(spec, project.hosts)
-        if spec.is_service and not spec.container_name:
-            for index in range(spec.replicas):
-                name = names.sandbox(project.name, f"{spec.name}-{index + 1}")
-                yield Member(name, spec, project, homes[index % len(homes)])
-        else:
-            name = spec.container_name or names.sandbox(project.name, spec.name)
-            yield Member(name, spec, project, homes[0])
-
-
-def placement(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[str]:
-    """The hosts that take replicas in turn; "" is every host, where a container says nothing."""
-    if spec.host and hosts and spec.host not in {host.name for host in hosts}:
-        known = ", ".join(host.name for host in hosts)
-        raise ManifestError(f"no host {spec.host} in `hosts:`", f"there are: {known}", spec.where)
-    if spec.host or not hosts or not spec.is_service:
-        return [spec.host]
-    return [host.name for host in hosts]
+        for number, home in homes_of(spec, project.hosts):
+            key = f"{spec.name}-{number}" if spec.is_service else spec.name
+            name = spec.container_name or names.sandbox(project.name, key)
+            yield Member(name, spec, project, home)
 
 
 def localised(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:

@@ -70,7 +70,7 @@ SERVICE = frozenset(
         "working_dir",
     ]
 )
-DEPLOY = frozenset(["labels", "placement", "resources", "restart_policy", "rollback_config", "update_config"])
+DEPLOY = frozenset(["labels", "resources", "restart_policy", "rollback_config", "update_config"])
 TOP = frozenset(["configs", "models", "secrets", "version", "volumes"])
 INSIDE = {  # keys of keys that nothing uses: a misspelt one is a mistake all the same
     "blkio_config": frozenset(

@@ -108,10 +108,13 @@ def covers(wide: str, ip: str) -> bool:
 
 
 def publications(projects: Sequence[ProjectSpec]) -> Iterator[Publication]:
-    """The fixed ones; replicas of one service are told apart later, where they share or choose."""
+    """The fixed ones; replicas of one service are told apart later, where they share or choose, and so are
+    services whose placement may keep them apart."""
     for project in projects:
         networks = {network.name: network for network in project.networks}
         for spec in project.containers:
+            if spec.placement and spec.placement.constraints:
+                continue
             default = binding(spec, networks)
             if default is not None:
                 yield from published(project, spec, default)

@@ -52,7 +52,7 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
     return ContainerSpec(
         name=written.key,
         is_service=written.section == "services",
-        replicas=replicas(written),
+        replicas=1 if is_global(record) else replicas(written),
         container_name=record.container_name,
         network_mode=mode(record.network_mode),
         networks=ends,
@@ -87,6 +87,10 @@ def mode(text: str) -> str:
 def deployed(record: Container, key: str, default: Any) -> Any:
     deploy = record.deploy if isinstance(record, Service) else None
     return getattr(deploy, key) if deploy else default
+
+
+def is_global(record: Container) -> bool:
+    return deployed(record, "mode", "").startswith("global")
 
 
 def replicas(written: Written) -> int:

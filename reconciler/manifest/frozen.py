@@ -48,16 +48,16 @@ def reader(kind: Any) -> Turn | None:
     if kind is Where:
         return lambda words: Where(*words)
     if get_origin(kind) is UnionType:
-        return next(filter(None, map(reader, arguments)), None)
+        return optional(next(filter(None, map(reader, arguments)), None))
     if get_origin(kind) is tuple and arguments[-1] is ...:
         return sequence(reader(arguments[0]))
     if get_origin(kind) is tuple:
-        return tuple_or_none
+        return tuple
     return None  # and a mapping is one of text to text
 
 
-def tuple_or_none(items: Any) -> Any:
-    return tuple(items) if items is not None else None
+def optional(turn: Turn | None) -> Turn | None:
+    return (lambda value: None if value is None else turn(value)) if turn else None
 
 
 def sequence(item: Turn | None) -> Turn:

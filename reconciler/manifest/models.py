@@ -84,6 +84,7 @@ class Host(Record):
     address: Address = Is("Address by which the other hosts reach it.", default="")
     public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
     wireguard_port: int = Is("UDP port that these come in by.", default=51820, ge=1, le=65535)
+    labels: Texts = Is("What `node.labels.NAME` in a service's placement means.", default_factory=dict)
     vars: dict[str, Scalar] = Is(
         "Values of this host: `{host.NAME}` in a network's options stands for one.", default_factory=dict
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ..errors import Where
-from . import containers, networks
+from . import containers, networks, placement
 from .check import checked
 from .fields import name_mistake
 from .files import Inputs
@@ -118,7 +118,8 @@ def container_specs(reading: Reading) -> Iterator[ContainerSpec]:
                 reading.idle[key] = f"is in the profile {record.profiles[0]}, which is not active"
             else:
                 reading.needs += dependencies(written, reading)
-                yield containers.spec_of(written, reading.variables)
+                spec = containers.spec_of(written, reading.variables)
+                yield placement.placed(spec, written, on_hosts=bool(reading.names("hosts")))
 
 
 def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> ContainerSpec:
@@ -157,6 +158,7 @@ def host_specs(reading: Reading) -> Iterator[HostSpec]:
             address=record.address,
             public_key=record.public_key,
             wireguard_port=record.wireguard_port,
+            labels=record.labels,
             vars=record.vars,
             where=where(spot, f"hosts.{key}"),
             key_where=reading.at("hosts", key, "public_key"),

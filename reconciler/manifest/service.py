@@ -97,17 +97,37 @@ class Endpoint(Record):
     nested = {"routes": ("list", RouteItem), "bandwidth": ("one", Bandwidth)}
 
 
+class Preference(Record):
+    """What replicas are spread over evenly."""
+
+    spread: str = Is("`node.labels.NAME`: the values that the hosts have of it.")
+
+
+class Placement(Record):
+    """Which of `hosts:` the replicas of a service stand on; without `hosts:` it concerns nothing."""
+
+    constraints: list[str] = Is(
+        "Of node.hostname, node.ip or node.labels.NAME, as `node.labels.zone != east`; all must hold.",
+        default_factory=list,
+    )
+    preferences: list[Preference] = Is("What the replicas are spread over.", default_factory=list)
+    max_replicas_per_node: int = Is("At most as many on one host; 0 is no limit.", default=0, ge=0)
+    nested = {"preferences": ("list", Preference)}
+
+
 class Deploy(Record):
-    """How many replicas of a service there are, and how they are reached."""
+    """How many replicas of a service there are, where they stand, and how they are reached."""
 
     mode: Literal["replicated", "global", "replicated-job", "global-job"] = Is(
-        "How replicas are spread.", default="replicated"
+        "replicated: the hosts take them in turn; global: one on every host.", default="replicated"
     )
     replicas: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
     endpoint_mode: Literal["vip", "dnsrr"] = Is(
         "One virtual address, or every replica's by DNS.", default="vip"
     )
+    placement: Placement | None = Is("On which hosts.", default=None)
     unused = DEPLOY
+    nested = {"placement": ("one", Placement)}
 
 
 class Attach(Record):

@@ -55,6 +55,30 @@ class EndpointSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ConstraintSpec:
+    """One of `constraints:`; what it speaks of is node.hostname, node.ip or node.labels.NAME."""
+
+    attribute: str
+    equal: bool  # == or !=
+    value: str
+    where: Where = field(default=NOWHERE, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.attribute} {'==' if self.equal else '!='} {self.value}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacementSpec:
+    """Where the replicas of a service may stand, in a project with `hosts:`."""
+
+    everywhere: bool = False  # mode: global
+    constraints: tuple[ConstraintSpec, ...] = ()
+    spread: tuple[str, ...] = ()  # labels of hosts
+    most: int = 0  # on one host; 0 is no limit
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerSpec:
     """One entry of `services:` or `containers:`."""
 
@@ -77,6 +101,7 @@ class ContainerSpec:
     mac_address: str = ""
     image: str = ""
     host: str = ""  # which of `hosts:`; "" is every host, or this one
+    placement: PlacementSpec | None = None
     endpoint_mode: str = "vip"
     labels: Mapping[str, str] = field(default_factory=dict)
     runtime: str = "none"
@@ -137,6 +162,7 @@ class HostSpec:
     address: str = ""
     public_key: str = ""  # of WireGuard, in base64
     wireguard_port: int = 51820
+    labels: Mapping[str, str] = field(default_factory=dict)
     vars: Mapping[str, str] = field(default_factory=dict)
     where: Where = field(default=NOWHERE, compare=False)
     key_where: Where = field(default=NOWHERE, compare=False)
