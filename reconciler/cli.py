@@ -33,7 +33,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--host": {"metavar": "NAME", "help": "which of `hosts:` this machine is (default: its hostname)"},
     "--check": {"action": "store_true", "help": "--lock: only tell whether the file is as it should be"},
     "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
-    "--out": {"metavar": "FILE", "help": "--plan: write the plan as JSON to FILE too"},
+    "--out": {
+        "metavar": "FILE",
+        "help": "--plan: write the plan, --status: all that stands, as JSON to FILE too",
+    },
+    "--against": {"metavar": "FILE", "help": "--plan, --show, --explain: compare with what --status wrote"},
     "--only": {"metavar": "DIGEST", "default": "", "help": "--apply: exactly the plan that was reviewed"},
     "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
@@ -134,6 +138,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args.mode = args.mode or implied(args)
     if args.rehearse and args.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
+    if args.against and args.mode not in ("plan", "show", "explain"):
+        raise UsageError("--against goes with --plan, --show and --explain")
     if args.confirm_within and args.mode != "apply":
         raise UsageError("--confirm-within goes with --apply")
     return args

@@ -85,6 +85,11 @@ def status(args: Arguments) -> int:
     live = machine(args).observe()
     wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
     change = comparison(args, machine(args)) if wanted else None
+    if args.out:
+        from .saved import save
+
+        with open(args.out, "wb") as file:
+            file.write(save(machine(args), change.desired.values() if change else ()))
     in_sync = change is None or not change.todo
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     if args.output == "json":

@@ -52,7 +52,11 @@ def machine(args: Arguments) -> Any:
 
 def comparison(args: Arguments, host: Any) -> Change:
     manifest = read(args)
-    if args.mode in LOOKING and is_elsewhere(args.host, manifest, host):
+    if args.against:
+        from .saved import saved
+
+        host = saved(args.against, args.host)
+    elif args.mode in LOOKING and is_elsewhere(args.host, manifest, host):
         host = Elsewhere(args.host)
     change = compare(manifest, host, prune=not args.no_prune)
     for warning in change.topology.warnings:

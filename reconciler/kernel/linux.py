@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -15,7 +15,7 @@ from ..kinds.file import File
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..paths import STATE
-from . import files, host, nft, sandbox, secret, wiring
+from . import files, host, nft, secret, wiring
 from .survey import Survey
 
 
@@ -57,7 +57,8 @@ class Linux:
     @mapped("looking at what stands")
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)
-        refuse_foreign(named, self.survey.view(HOST), self.survey.strangers(named))
+        links = {seen.name for seen in self.survey.view(HOST).links.values() if not seen.ours}
+        refuse_foreign(named, links, self.survey.strangers(named))
         found = {r.key: r for r in self.survey.resources(named, places)}
         for file in (r for r in named if isinstance(r, File) and r.key not in found):
             files.refuse_foreign(file)
@@ -80,12 +81,11 @@ class Linux:
         self.survey = Survey() if places is None else self.survey.without(places, ends="" in places)
 
 
-def refuse_foreign(named: list[Resource], hosts: sandbox.View, strangers: set[str]) -> None:
+def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:
     """What is wanted and stands already, but is not ours, is never taken over."""
-    foreign = {seen.name for seen in hosts.links.values() if not seen.ours}
     for r in named:
         where = r.origin.where if r.origin else None
-        if (name := wiring.host_end(r)) in foreign:
+        if (name := wiring.host_end(r)) in links:
             raise Foreign(f"the host has a link {name} that is not ours", "rename or remove it", where)
         if isinstance(r, Namespace) and r.name in strangers:
             raise Foreign(f"the host has a namespace {r.name} that is not ours", "rename or remove it", where)

@@ -45,12 +45,15 @@ class Forwarding(Sysctl):
 USUAL = (
     "net/ipv4/conf/{}/route_localnet",
     "net/ipv4/conf/{}/src_valid_mark",
+    "net/ipv4/conf/{}/arp_notify",
     "net/ipv6/conf/{}/accept_ra",
     "net/ipv6/conf/{}/disable_ipv6",
+    "net/ipv6/conf/{}/ndisc_notify",
 )
 
 
 def usual(link: Link) -> Iterator[Sysctl]:
-    """What drivers set on links.  To be named for a link that goes: rolling back restores what was read."""
+    """What drivers set on links.  To be named for a link that goes: rolling back restores what was read; and
+    where a state is saved, since manifests to come may ask for any of them."""
     for name in USUAL:
         yield Sysctl(ns=link.ns, name=name.format(link.name), value="", link=link.name)

@@ -1,24 +1,24 @@
-"""A Manifest as bytes and back: for what is kept of a revision, and for the cache of what was validated.
+"""A Manifest as bytes and back: for what is kept of a revision, and for the cache of what was validated; any
+frozen value of ours can be kept so.
 
 JSON in the order of the fields, made from the annotations of spec.py; no pydantic, which costs more to
 import than a thousand containers cost to read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..errors import Where
 from .spec import Manifest
 
 Turn = Callable[[Any], Any]
 
 
-def freeze(manifest: Manifest) -> bytes:
-    return json.dumps(manifest, default=plain, separators=(",", ":")).encode()
+def freeze(value: Any) -> bytes:
+    return json.dumps(value, default=plain, separators=(",", ":")).encode()
 
 
 def thaw(data: bytes) -> Manifest:
@@ -30,8 +30,8 @@ def thaw(data: bytes) -> Manifest:
 
 
 def plain(value: Any) -> Any:
-    """What json cannot write by itself: a record as its values."""
-    return getter(type(value))(value)
+    """What json cannot write by itself: a record as its values, a set in order."""
+    return sorted(value) if isinstance(value, frozenset) else getter(type(value))(value)
 
 
 @cache
@@ -45,15 +45,33 @@ def reader(kind: Any) -> Turn | None:
     arguments = get_args(kind)
     if is_dataclass(kind):
         return record(kind)
-    if kind is Where:
-        return lambda words: Where(*words)
+    if hasattr(kind, "_fields"):
+        return named_tuple(kind)
     if get_origin(kind) is UnionType:
         return optional(next(filter(None, map(reader, arguments)), None))
+    if get_origin(kind) is frozenset:
+        turn = reader(arguments[0])
+        return lambda items: frozenset(map(turn, items) if turn else items)
     if get_origin(kind) is tuple and arguments[-1] is ...:
         return sequence(reader(arguments[0]))
     if get_origin(kind) is tuple:
         return tuple
-    return None  # and a mapping is one of text to text
+    if get_origin(kind) is Mapping:
+        return values(reader(arguments[1]))
+    return None
+
+
+def values(item: Turn | None) -> Turn | None:
+    """Of a mapping; its keys are text."""
+    return item and (lambda found: {key: item(value) for key, value in found.items()})
+
+
+def named_tuple(kind: Any) -> Turn:
+    hints = get_type_hints(kind)
+    turns = [reader(hints[name]) for name in kind._fields]
+    if not any(turns):
+        return kind._make
+    return lambda values: kind(*(turn(v) if turn else v for turn, v in zip(turns, values, strict=True)))
 
 
 def optional(turn: Turn | None) -> Turn | None:

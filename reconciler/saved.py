@@ -1,0 +1,140 @@
+"""What stands on a host, as a file: another machine compares manifests with it as that host would itself.
+
+A host answers some questions only in the words they are asked in: it compares chains with those that are
+wanted, and reads the settings that are named.  So the file keeps its answers to all that its manifests, and
+everything that stands, give reason to ask; what it cannot answer is refused, never guessed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import standing
+from .core.plan import Step
+from .core.resource import Key, Resource, State, state
+from .drivers.firewall import skeleton
+from .drivers.policy import FORWARD, router_guard
+from .errors import Refused, UsageError
+from .facts import Facts
+from .kernel.linux import Linux, refuse_foreign
+from .kinds.link import Link
+from .kinds.marks import HOST, TABLE_PREFIX
+from .kinds.nft import Chain, Map, Table
+from .kinds.sysctl import Sysctl, usual
+from .manifest.frozen import freeze, reader
+
+SCHEMA_VERSION = 1
+Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that
+
+
+def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
+    """Everything of ours on this host and its facts; `wanted` is what its manifests say."""
+    bare, facts = host.observe(), host.facts()
+    asked = state(*questions(bare, facts), *wanted)
+    asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
+    told = Linux(host.name).observe(asked.values())
+    parts = {"bare": bare, "told": {key: told[key] for key in asked.keys() & told.keys()}, "asked": asked}
+    # What is looked up when somebody asks is asked now.
+    facts = replace(facts, missing=dict(facts.missing), public_key=facts.public_key())
+    head = {"schema_version": SCHEMA_VERSION, "facts": facts}
+    return freeze(head | {name: entries(part) for name, part in parts.items()})
+
+
+def entries(part: State) -> list[tuple[str, Resource]]:
+    return [(type(r).__name__, r) for _, r in sorted(part.items())]
+
+
+def questions(live: State, facts: Facts) -> Iterator[Resource]:
+    """What any manifest may ask about what stands."""
+    yield from router_guard((4, 6))
+    for project, root in standing.roots(live).items():
+        yield from skeleton(TABLE_PREFIX + project, root)
+    for r in live.values():
+        if isinstance(r, Link):
+            yield from usual(r)
+    names = [*FORWARD.values(), *(f"net/ipv6/conf/{link}/accept_ra" for link in facts.links)]
+    yield from (Sysctl(ns=HOST, name=name, value="") for name in names)
+
+
+@dataclass
+class Saved:
+    """A host as it was saved: it is looked at, and nothing is done to it."""
+
+    file: str
+    told_facts: Facts
+    bare: State
+    told: State
+    asked: State
+    words: frozenset[Resource] = frozenset()  # what was asked for last, as Survey.firewall has it
+
+    def facts(self) -> Facts:
+        return self.told_facts
+
+    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
+        named = list(named)
+        refuse_foreign(named, frozenset(self.told_facts.links), self.told_facts.namespaces)
+        worded = frozenset(r for r in named if isinstance(r, Worded))
+        self.words = self.words if worded <= self.words else worded
+        found = dict(self.bare)
+        found |= {r.key: r for r in self.words if self.is_so(r)}
+        found |= {r.key: r for s in named if isinstance(s, Sysctl) and (r := self.setting(s))}
+        return {key: r for key, r in found.items() if places is None or r.place in places}
+
+    def is_so(self, r: Worded) -> bool:
+        """Whether the host would say it in these words; tables are told apart by their comment, which `bare`
+        has."""
+        told = self.told.get(r.key)
+        known = isinstance(r, Table) or r.key not in self.bare or self.asked.get(r.key) in (r, told)
+        if not known:
+            raise self.untold(r.key)
+        return told == r
+
+    def setting(self, r: Sysctl) -> Sysctl | None:
+        """With the value that it had; None where there was none, or nothing that it could belong to."""
+        if r.key not in self.asked and all(home in self.bare for home in r.homes):
+            raise self.untold(r.key)
+        told = self.told.get(r.key)
+        return replace(r, value=told.value) if isinstance(told, Sysctl) else None
+
+    def untold(self, key: Key) -> UsageError:
+        return UsageError(
+            f"{self.file} does not tell {key}",
+            "save it anew with these manifests: reconcile --status --out FILE PATH ...",
+        )
+
+    def execute(self, batch: Sequence[Step]) -> None:
+        raise Refused(f"{self.file} is a picture of a host", "apply it there")
+
+
+def saved(file: str, name: str = "") -> Saved:
+    """The host of a file that `save` wrote; `name` is which of `hosts:` it is, if not its hostname."""
+    try:
+        with open(file, encoding="utf-8") as source:
+            told = json.load(source)
+        if told["schema_version"] != SCHEMA_VERSION:
+            raise UsageError(
+                f"{file} is of schema version {told['schema_version']}, and this is {SCHEMA_VERSION}",
+                "save it with this version of reconcile",
+            )
+        facts: Facts = reader(Facts)(told["facts"])
+        bare, words, asked = (resources(told[part]) for part in ("bare", "told", "asked"))
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UsageError(
+            f"{file} is no saved state", "`reconcile --status --out FILE` on that host writes one"
+        ) from error
+    key = facts.public_key
+    return Saved(file, replace(facts, name=name or facts.name, public_key=lambda: key), bare, words, asked)
+
+
+def resources(found: list[tuple[str, Any]]) -> dict[Key, Resource]:
+    kinds = dict(kinds_of(Resource))
+    return dict(state(*(reader(kinds[name])(values) for name, values in found)))
+
+
+def kinds_of(base: type[Resource]) -> Iterator[tuple[str, type[Resource]]]:
+    for kind in base.__subclasses__():
+        yield kind.__name__, kind
+        yield from kinds_of(kind)
