@@ -30,6 +30,7 @@ class Standing(NamedTuple):
     bridge: str
     subnets: tuple[str, ...]  # with the bridge's own address, as 10.1.0.1/24
     internal: bool = False
+    inside: tuple[str, ...] = ()  # where the packets of an internal one may go all the same
 
 
 class Device(NamedTuple):
@@ -84,6 +85,7 @@ class Facts:
     machine: str = ""  # /etc/machine-id
     routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours
     addresses: Mapping[str, str] = field(default_factory=dict)  # the host's own, without ours -> their link
+    onlink: Mapping[str, str] = field(default_factory=dict)  # prefixes of neighbours -> their link
     links: Mapping[str, Device] = field(default_factory=dict)  # that are not ours, by name
     namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
     listeners: frozenset[Listener] = frozenset()

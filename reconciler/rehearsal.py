@@ -24,6 +24,7 @@ from .kernel.fake import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
 from .kinds.marks import TABLE_PREFIX
+from .kinds.route import Route
 from .pipeline import Change, Host, compare
 
 
@@ -105,7 +106,9 @@ def perform(change: Change, facts: Facts, writer: int) -> None:
 def acts(change: Change, facts: Facts) -> str:
     began = time.monotonic()
     throwaway.enter()
-    throwaway.stand_in(sorted(parents([*change.live.values(), *change.desired.values()])), facts.mtu)
+    stood_on = [*change.live.values(), *change.desired.values()]
+    throwaway.stand_in(sorted(parents(stood_on)), facts.mtu)
+    throwaway.neighbours(gateways(stood_on))
     stage = Stage(facts)
     start = played_back(change, stage)
     desired = legible(change.desired)
@@ -151,7 +154,13 @@ def back(change: Change, start: State, stage: Stage) -> None:
         raise NotConverged(left)
 
 
-def parents(resources: Iterable[Resource]) -> set[str]:
+def parents(resources: Sequence[Resource]) -> set[str]:
     """Links of the host that something of ours stands on."""
     ours = {getattr(r, "name", "") for r in resources if r.noun == "link" and not r.place}
-    return {parent for r in resources if (parent := getattr(r, "parent", ""))} - ours
+    named = {getattr(r, "parent", "") for r in resources} | {link for link, _ in gateways(resources)}
+    return named - ours - {""}
+
+
+def gateways(resources: Iterable[Resource]) -> set[tuple[str, str]]:
+    """Links of the host, and the neighbours there that routes of ours go via."""
+    return {(r.link, r.via) for r in resources if isinstance(r, Route) and not r.place and r.via}

@@ -21,6 +21,8 @@ def rows(topology: Topology) -> Iterator[str]:
         )
         yield f"network {network.name}  {network.spec.driver} {carrier(network)}  {subnets}{flags}"
         yield f"  id {network.id[:12]}  mtu {network.mtu}  gateway {gateways}"
+        for one in network.division.peers if network.division else ():
+            yield f"  {one.cidr} via {one.via}  on {one.host}"
         for endpoint in network.endpoints:
             leads = "  default route" if endpoint.gateways else ""
             ips = " ".join(ip for ip, _ in endpoint.addresses)
@@ -95,6 +97,7 @@ def network_json(network: Network) -> dict[str, Any]:
         "encrypted": bool(network.overlay and network.overlay.tunnel),
         "mtu": network.mtu,
         "internal": network.spec.internal,
+        "slices": [one._asdict() for one in network.division.slices] if network.division else [],
         "subnets": [{"subnet": s.cidr, "gateway": s.gateway} for s in network.subnets],
         "endpoints": [
             {

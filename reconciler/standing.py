@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from .core.resource import State
-from .drivers.policy import MEMORY
+from .drivers.policy import INSIDE, MEMORY
 from .facts import Child, Claim, Facts, Standing, Tagged
 from .kinds.address import Address
 from .kinds.link import Bridge, Link, Veth
@@ -15,6 +16,7 @@ from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
+from .kinds.route import Route
 from .kinds.rule import Rule
 from .kinds.sysctl import Sysctl, usual
 from .kinds.wireguard import Wireguard
@@ -31,6 +33,7 @@ def owners(live: State) -> Callable[[Any], str]:
     """A function from a live resource to the project that it is of."""
     homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     links = {r.name: getattr(r, "project", "") for r in live.values() if isinstance(r, Link) and r.ns == HOST}
+    slices = {e.item: of_table(e) for e in remote(live)}
 
     def owner(resource: Any) -> str:
         match resource:
@@ -38,12 +41,25 @@ def owners(live: State) -> Callable[[Any], str]:
                 return table.removeprefix(TABLE_PREFIX)
             case Namespace(project=project) | Bridge(project=project):
                 return project
+            case Route(place="", table="main", dst=dst, link=link) if link not in links:
+                return slices.get(dst) or next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
             case _ if resource.place:
                 return homes.get(resource.place, SHARED)
             case _:
                 return links.get(getattr(resource, "link", ""), getattr(resource, "project", "")) or SHARED
 
     return owner
+
+
+def remote(live: State) -> Iterator[Element]:
+    """The slices that routed networks have on other hosts: the routes there bear no project's name."""
+    return (r for r in live.values() if isinstance(r, Element) and r.map in ("remote4", "remote6"))
+
+
+def within(cidr: str, whole: str) -> bool:
+    """Whether a slice is of a subnet, the rest of which is unreachable."""
+    one, other = ip_network(cidr), ip_network(whole)
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
 def roots(live: State) -> dict[str, str]:
@@ -83,6 +99,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         host,
+        routes=host.routes | {e.item for e in remote(live) if of_table(e) not in projects},
         leases=leases(live),
         networks=networks(live),
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
@@ -114,17 +131,25 @@ def networks(live: State) -> dict[str, Standing]:
     for r in live.values():
         if isinstance(r, Address) and r.ns == HOST and not r.ip.startswith("fe80:"):
             addresses[r.link] += (f"{r.ip}/{r.prefix}",)
+    inside: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for r in live.values():
+        if isinstance(r, Rule) and r.priority == INSIDE:
+            inside[r.iif] += (r.dst,)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
     return {
-        r.network: Standing(r.project, r.name, addresses[r.name], r.name in internal)
+        r.network: Standing(r.project, r.name, addresses[r.name], r.name in internal, inside[r.name])
         for r in live.values()
         if isinstance(r, Bridge)
     }
 
 
+def of_table(element: Element) -> str:
+    return element.table.removeprefix(TABLE_PREFIX)
+
+
 def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]:
     for element in elements:
-        project = element.table.removeprefix(TABLE_PREFIX)
+        project = of_table(element)
         if project not in projects and element.flow:
             yield Claim(project, *element.flow)
 

@@ -153,7 +153,7 @@ def endpoints(
                 mac=end.mac_address or (names.mac(network.id, member.name) if has_macs(network) else ""),
                 addresses=(*mine, *extra),
                 gateways=tuple(gateways(network, end, mine, leading)),
-                routes=end.routes,
+                routes=(*end.routes, *network.ways),
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 host_access=any(address == "host-gateway" for _, address in member.spec.extra_hosts),
                 where=end.where,

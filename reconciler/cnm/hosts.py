@@ -31,12 +31,13 @@ def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
             f"--host NAME, one of: {known}",
             project.where,
         )
-    if host.address and facts.addresses and host.address not in facts.addresses:
-        raise ManifestError(
-            f"host {host.name} has the address {host.address}, and this machine has not",
-            "run it on that machine, or say which one this is: --host NAME",
-            host.where,
-        )
+    for address in filter(None, (host.address, host.address6)):
+        if facts.addresses and address not in facts.addresses:
+            raise ManifestError(
+                f"host {host.name} has the address {address}, and this machine has not",
+                "run it on that machine, or say which one this is: --host NAME",
+                host.where,
+            )
     return host
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import ManifestError
 from ..facts import Facts, Standing
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import names, overlay
+from . import names, overlay, routed
 from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
 from .parents import MODES, mtu_of, parent_of
@@ -46,9 +46,7 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
         for spec in with_implicit(project)
         if spec in project.networks or (project.name, spec.name) in used
     ]
-    wanted.sort(
-        key=lambda item: (not item[1].subnets, item[1].driver != "overlay", item[0].name, item[1].name)
-    )
+    wanted.sort(key=lambda item: (not item[1].subnets, not is_shared(*item), item[0].name, item[1].name))
     routes = tuple(ip_network(route) for route in sorted(facts.routes))
     taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [])
     done: dict[str, Network] = {}
@@ -56,7 +54,7 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
         if spec.driver not in DRIVERS_WITHOUT_LINKS and not spec.external:
             network = decide(project, spec, facts, taken)
             done[network.name] = network
-            subnets = [ip_network(subnet.cidr) for subnet in network.subnets]
+            subnets = [ip_network(cidr) for cidr in network.extent]
             taken.networks.extend(subnets)
             taken.shared.extend(subnets)
     outside = (external(project, spec, done, facts) for project, spec in wanted if spec.external)
@@ -71,6 +69,11 @@ def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
         yield NetworkSpec(name="default", where=project.where)
     if not any(spec.default for spec in project.networks) and "bridge" not in written:
         yield NetworkSpec(name="bridge", default=True, where=project.where)
+
+
+def is_shared(project: ProjectSpec, spec: NetworkSpec) -> bool:
+    """Whether all hosts must agree on the network's subnets."""
+    return spec.driver == "overlay" or any(routed.is_divided(project, spec, family) for family in (4, 6))
 
 
 def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:
@@ -95,6 +98,8 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
     if parent and parent.isolated:
         spec = replace(spec, internal=True)
     ranges = tuple(subnet_specs(name, project, spec, facts, taken))
+    division = routed.division_of(project, spec, name, ranges, facts)
+    ranges = tuple(routed.own(division, ranges)) if division else ranges
     if parent:
         ranges = tuple(without(parent.host, written) for written in ranges)
     return Network(
@@ -105,6 +110,7 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
         bridge="" if parent else bridge_of(project, spec, ident, facts),
         parent=parent,
         overlay=carrier,
+        division=division,
         mac=names.mac(ident, "bridge"),
         mtu=overlay.mtu_of(carrier, spec, facts) if carrier else mtu_of(parent, spec, facts),
         ranges=ranges,
@@ -143,7 +149,7 @@ def subnet_specs(
         if not enabled or any(of_family(s.subnet, family) for s in spec.subnets):
             continue
         pools = [pool for pool in project.pools if of_family(pool.base, family)] or default
-        if spec.driver == "overlay" and project.hosts:
+        if spec.driver == "overlay" and project.hosts or routed.is_divided(project, spec, family):
             written = SubnetSpec(subnet=agreed(name, family, pools, facts, taken), where=spec.where)
             refuse_overlap(written, name, taken)
             yield written

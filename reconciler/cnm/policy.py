@@ -18,7 +18,10 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
     subnets |= {str(ip_interface(cidr).network) for standing in others for cidr in standing.subnets}
     internal = {network.bridge for network in mine if network.spec.internal}
     internal |= {standing.bridge for standing in others if standing.internal}
-    outward = [network for network in mine if not network.spec.internal]
+    inward = [n for n in mine if n.spec.internal and n.spec.icc and n.division]
+    inside = {(n.bridge, cidr) for n in inward if n.division for cidr in n.division.subnets}
+    inside |= {(standing.bridge, cidr) for standing in others for cidr in standing.inside}
+    outward = [network for network in mine if not network.spec.internal or network.division]
     families = tuple(f for f in (4, 6) if any(s.family == f for network in outward for s in network.subnets))
     guards = tuple(
         f
@@ -28,6 +31,7 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
     return HostPolicy(
         subnets=tuple(sorted(subnets)),
         internal=tuple(sorted(internal)),
+        inside=tuple(sorted(inside)),
         forwarding=families,
         guards=guards if subnets else (),
         tagged=tuple(sorted({*facts.tagged, *(t for network in networks for t in made(network))})),
@@ -42,7 +46,7 @@ def made(network: Network) -> Iterator[Tagged]:
 
 
 def warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
-    outward = any(network.bridge and not network.spec.internal for network in networks)
+    outward = any(network.bridge and (not network.spec.internal or network.division) for network in networks)
     for blocker in facts.blockers:
         if blocker.hook == "forward" and outward:
             yield blocked(blocker, ports)

@@ -110,6 +110,28 @@ class Overlay:
         return tuple(address for name, address in self.hosts if name != self.host)
 
 
+class Slice(NamedTuple):
+    """A host's part of a routed network: the way there is via its address, a neighbour's on `link`."""
+
+    host: str
+    cidr: str
+    via: str
+    link: str = ""  # "" where nothing is known of this host
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Division:
+    """How a routed network is divided between hosts."""
+
+    host: str  # this one
+    subnets: tuple[str, ...]  # what is divided: one a family
+    slices: tuple[Slice, ...]  # of every host
+
+    @property
+    def peers(self) -> tuple[Slice, ...]:
+        return tuple(one for one in self.slices if one.host != self.host)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
     project: str
@@ -119,6 +141,7 @@ class Network:
     bridge: str  # "" where it stands on a parent
     parent: Parent | None = None
     overlay: Overlay | None = None
+    division: Division | None = None
     mac: str  # of the host's own link
     mtu: int
     ranges: tuple[SubnetSpec, ...]  # as written, or taken from the pools
@@ -130,6 +153,21 @@ class Network:
     @property
     def ipv6(self) -> bool:
         return any(subnet.family == 6 for subnet in self.subnets)
+
+    @property
+    def extent(self) -> tuple[str, ...]:
+        """Its subnets as a whole, on whichever host."""
+        divided = self.division.subnets if self.division else ()
+        families = {":" in cidr for cidr in divided}
+        return (*divided, *(s.cidr for s in self.subnets if (s.family == 6) not in families))
+
+    @property
+    def ways(self) -> tuple[tuple[str, str], ...]:
+        """(prefix, gateway) of what a container does not see on its link."""
+        gateways = {s.family: s.gateway for s in self.subnets}
+        seen = {s.cidr for s in self.subnets}
+        divided = self.division.subnets if self.division else ()
+        return tuple((cidr, gateways[6 if ":" in cidr else 4]) for cidr in divided if cidr not in seen)
 
     @property
     def home(self) -> str:
@@ -181,6 +219,7 @@ class HostPolicy:
 
     subnets: tuple[str, ...] = ()  # of every network, whosoever's
     internal: tuple[str, ...] = ()  # bridges of internal networks
+    inside: tuple[tuple[str, str], ...] = ()  # (bridge, prefix): where the packets of one may go all the same
     forwarding: tuple[int, ...] = ()  # families that must be forwarded
     guards: tuple[int, ...] = ()  # families in which the host was no router before us
     tagged: tuple[Tagged, ...] = ()  # 802.1Q links that are ours

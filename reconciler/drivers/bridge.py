@@ -9,6 +9,7 @@ from ..kinds.link import Bridge, Veth
 from ..kinds.marks import HOST
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
+from .routed import elsewhere
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -46,6 +47,7 @@ def switch(network: Network) -> Iterator[Resource]:
     for subnet in network.subnets:
         if subnet.gateway:
             yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
+    yield from elsewhere(network, origin)
 
 
 def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:

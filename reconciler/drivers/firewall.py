@@ -12,6 +12,7 @@ from ..core.resource import Origin, Resource
 from ..errors import Where
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map, Table
+from . import routed
 from .firewall_rules import BRIDGE_CHAINS, BRIDGE_MAPS, INET_CHAINS, INET_MAPS
 
 Item = tuple[str, str, str]  # map, item, value
@@ -87,6 +88,7 @@ def network_items(network: Network) -> Iterator[Item]:
             yield f"snat{family}", subnet.cidr, snat
         elif spec.masquerade and not spec.internal and mode in ("nat", "nat-unprotected"):
             yield f"masquerade{family}", subnet.cidr, ""
+    yield from routed.items(network)
 
 
 def port_items(port: Port) -> Iterator[Item]:

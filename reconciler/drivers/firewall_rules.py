@@ -24,6 +24,10 @@ def of_family(family: int, ip: str) -> Maps:
     service = f"{ip} . inet_service"
     return {
         f"subnets{family}": Kind(ip, flags="interval"),
+        f"remote{family}": Kind(ip, flags="interval"),  # slices of routed networks on other hosts
+        f"remote_of{family}": Kind(
+            f"ifname . {ip}", flags="interval"
+        ),  # the same, by the bridge that has others
         f"direct{family}": Kind(ip, flags="interval"),  # may be reached without NAT
         f"masquerade{family}": Kind(ip, flags="interval"),
         f"snat{family}": Kind(ip, ip, "interval"),
@@ -76,6 +80,8 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
     "direct": (
         "",
         f"iifgroup {GROUP} drop",  # between networks
+        "ip saddr @remote4 drop",
+        "ip6 saddr @remote6 drop",
         "oifname . meta nfproto @unprotected accept",
         "oifname . meta nfproto @routed icmp type echo-request accept",
         "oifname . meta nfproto @routed icmpv6 type echo-request accept",
@@ -90,6 +96,9 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         'iifname != "lo" ip daddr 127.0.0.0/8 drop',
         f'iifname != "lo" iifgroup != {GROUP} ip saddr @subnets4 drop',
         f'iifname != "lo" iifgroup != {GROUP} ip6 saddr @subnets6 drop',
+        # What says that it is of another host comes by the link that leads there, if at all.
+        "ip saddr @remote4 fib saddr . iif oif missing drop",
+        "ip6 saddr @remote6 fib saddr . iif oif missing drop",
     ),
     # DNAT requires a local destination (CVE-2025-67499).
     "inbound": (
@@ -124,6 +133,8 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "oifname @bridges ip saddr @subnets4 ct status dnat masquerade",
         "oifname @bridges ip6 saddr @subnets6 ct status dnat masquerade",
         f"oifgroup {GROUP} accept",
+        "ip daddr @remote4 accept",  # sources are kept
+        "ip6 daddr @remote6 accept",
         "snat ip to ip saddr map @snat4",
         "snat ip6 to ip6 saddr map @snat6",
         "ip saddr @masquerade4 masquerade",
@@ -159,6 +170,12 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "ct state invalid drop",
         "ct state established,related accept",
         "iifname . oifname @same_network accept",
+        "iifname . ip daddr @remote_of4 accept",
+        "iifname . ip6 daddr @remote_of6 accept",
+        "oifname . ip saddr @remote_of4 accept",
+        "oifname . ip6 saddr @remote_of6 accept",
+        "ip daddr @remote4 drop",  # between networks, as in `direct`
+        "ip6 daddr @remote6 drop",
         "iifname @internal drop",
         "oifname @internal drop",
         "oifname @bridges ct status dnat accept",

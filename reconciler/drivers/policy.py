@@ -22,6 +22,8 @@ MARK = (
     1 << 24
 )  # set on packets that the firewall lets through to a container; no other bit of the mark is ours
 PRIORITY = 1090  # of the first rule; before main (32766), after local (0)
+PAST = PRIORITY + 3  # what may be forwarded goes on here
+INSIDE = str(PRIORITY - 2)  # from an internal network to its own slices on other hosts
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ROUTES = str(PROTOCOL)  # the table of prohibitions
 FORWARD_HOOK = "type filter hook forward priority 0; policy accept;"
@@ -35,6 +37,15 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
         yield from rules(INET[family])
         for bridge in policy.internal:
             yield Rule(family=INET[family], priority=str(PRIORITY - 1), iif=bridge, action="prohibit")
+    for bridge, subnet in policy.inside:
+        yield Rule(
+            family=INET[6 if ":" in subnet else 4],
+            priority=INSIDE,
+            iif=bridge,
+            dst=subnet,
+            action="goto",
+            target=PAST,
+        )
     for subnet in policy.subnets:
         yield Route(ns=HOST, table=ROUTES, dst=subnet, kind="prohibit")
     yield from router_guard(policy.guards)
@@ -48,11 +59,10 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
 
 
 def rules(family: str) -> Iterator[Resource]:
-    past = PRIORITY + 3
-    yield Rule(family=family, priority=str(PRIORITY), mark=MARK, mask=MARK, action="goto", target=past)
-    yield Rule(family=family, priority=str(PRIORITY + 1), iif="lo", action="goto", target=past)
+    yield Rule(family=family, priority=str(PRIORITY), mark=MARK, mask=MARK, action="goto", target=PAST)
+    yield Rule(family=family, priority=str(PRIORITY + 1), iif="lo", action="goto", target=PAST)
     yield Rule(family=family, priority=str(PRIORITY + 2), action="lookup", table=ROUTES)
-    yield Rule(family=family, priority=str(past), action="nop")
+    yield Rule(family=family, priority=str(PAST), action="nop")
 
 
 def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:

@@ -24,6 +24,7 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         name=socket.gethostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
+        onlink=dict(onlink(view.foreign, links)),
         addresses={ip: links[index].name for ip, index in own_addresses() if index in links},
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
@@ -70,6 +71,18 @@ def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
         prefix = f"{socket.inet_ntop(family, raw)}/{length}"
         if not prefix.startswith(("fe80:", "ff00:")):
             yield prefix, int.from_bytes(found.get(4, b""), "little"), protocol
+
+
+def onlink(dump_: list[bytes], links: dict[int, rtnl.Seen]) -> Iterator[tuple[str, str]]:
+    """Prefixes whose addresses are neighbours, with their link, which is none of ours."""
+    for body in dump_:
+        family, length, _, _, table, _, _, kind, _ = inet.RTMSG.unpack_from(body)
+        found = attributes(body, 12)
+        link = links.get(int.from_bytes(found.get(4, b""), "little"))
+        plain = table == inet.MAIN and kind == inet.KINDS["unicast"] and 5 not in found  # RTA_GATEWAY
+        if link and not link.ours and plain:
+            raw = found.get(1, bytes(16 if family == rtnl.INET6 else 4))
+            yield f"{socket.inet_ntop(family, raw)}/{length}", link.name
 
 
 def own_addresses() -> Iterator[tuple[str, int]]:

@@ -49,7 +49,9 @@ def route(r: Route, index: int, *, delete: bool = False, new: bool = False) -> M
 def rule(r: Rule, *, delete: bool = False) -> Message:
     family = INET if r.family == "inet" else INET6
     table = int(r.table or 0)
-    body = RTMSG.pack(family, 0, 0, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
+    ip, _, length = r.dst.partition("/")
+    body = RTMSG.pack(family, int(length or 0), 0, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
+    body += attr(1, packed(ip)[1]) if ip else b""
     body += u32(6, int(r.priority)) + u8(21, PROTOCOL)
     body += text(3, r.iif) if r.iif else b""
     body += u32(10, r.mark) + u32(16, r.mask) if r.mask else b""
@@ -112,7 +114,7 @@ def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Rou
 
 def rules_of(dump: list[bytes]) -> Iterator[Rule]:
     for body in dump:
-        family, *_, action, _ = RTMSG.unpack_from(body)
+        family, length, *_, action, _ = RTMSG.unpack_from(body)
         found = attributes(body, 12)
         if found.get(21, b"\0")[0] != PROTOCOL or action not in ACTION_NAMES:
             continue
@@ -125,6 +127,7 @@ def rules_of(dump: list[bytes]) -> Iterator[Rule]:
             priority=str(number(6)),
             action=ACTION_NAMES[action],
             iif=found.get(3, b"").rstrip(b"\0").decode(),
+            dst=f"{socket.inet_ntop(family, found[1])}/{length}" if 1 in found else "",
             target=number(4),
             mark=number(10),
             mask=number(16) if number(10) else 0,

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from ..errors import Unsupported
 from . import netns
-from .netlink import CREATE, EXCL, Message, nest, open_socket, send, text, u32
+from .inet import KINDS, MAIN, RTMSG
+from .netlink import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u32
 from .netns import checked, libc
-from .rtnl import IFNAME, KIND, LINKINFO, MTU, NEWLINK, UP, ifinfo
+from .rtnl import IFNAME, INET, KIND, LINKINFO, MTU, NEWLINK, NEWROUTE, UP, ifinfo, index_of, packed
 
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
 RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h
+STATIC, LINK = 4, 253  # RTPROT_STATIC, RT_SCOPE_LINK
 BESIDE = "/run/etc"  # where the machine's own /etc can be read
 
 
@@ -63,3 +65,14 @@ def stand_in(names: Iterable[str], mtu: int) -> None:
     ]
     with open_socket() as channel:
         send(channel, links)
+
+
+def neighbours(pairs: Iterable[tuple[str, str]]) -> None:
+    """Addresses that are reached over a link without a gateway: such as routes may go via."""
+    with open_socket() as channel:
+        for link, ip in sorted(pairs):
+            family, raw = packed(ip)
+            scope = LINK if family == INET else 0
+            head = RTMSG.pack(family, len(raw) * 8, 0, 0, MAIN, STATIC, scope, KINDS["unicast"], 0)
+            body = head + attr(1, raw) + u32(4, index_of(channel, link))
+            send(channel, [Message(NEWROUTE, CREATE, body)])

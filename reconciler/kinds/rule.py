@@ -19,6 +19,7 @@ class Rule(Resource):
     family: Identity[str]  # inet or inet6
     priority: Identity[str]
     iif: Identity[str] = ""
+    dst: Fixed[str] = ""  # a prefix; "" is any
     action: Fixed[str]
     table: Fixed[str] = ""
     target: Fixed[int] = 0
@@ -28,6 +29,7 @@ class Rule(Resource):
     def commands(self, old: Resource | None) -> list[str]:
         words = [
             f"fwmark {self.mark:#x}/{self.mask:#x}" * bool(self.mask),
+            f"to {self.dst}" * bool(self.dst),
             f"iif {self.iif}" * bool(self.iif),
             {"lookup": f"lookup {self.table}", "goto": f"goto {self.target}"}.get(self.action, self.action),
         ]

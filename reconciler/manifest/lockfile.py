@@ -1,7 +1,7 @@
 """addresses.lock: what all hosts agree on and no edit may move, a sorted line each, so that git merges it.
 
 A line is a network, an endpoint and its addresses.  Instead of an endpoint it names `@HOST`, that host's
-gateway, or `@subnet` or `@vni`, the network's own."""
+gateway or slice, or `@subnet` or `@vni`, the network's own."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -82,6 +82,9 @@ class Host(Record):
     """A machine."""
 
     address: Address = Is("Address by which the other hosts reach it.", default="")
+    address6: Address6 = Is(
+        "Its IPv6 address, where `address` is IPv4: routed networks with IPv6 go via it.", default=""
+    )
     public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
     wireguard_port: int = Is("UDP port that these come in by.", default=51820, ge=1, le=65535)
     labels: Texts = Is("What `node.labels.NAME` in a service's placement means.", default_factory=dict)

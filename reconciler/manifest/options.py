@@ -45,6 +45,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
             "mode",
         ),
         Option("gateway_mode_ipv6", "the same for IPv6", (BRIDGE + "gateway_mode_ipv6",), "mode"),
+        Option("host_prefix", "routed, with `hosts:`: length of each host's slice, 24 where nothing is said"),
+        Option("host_prefix_ipv6", "the same for IPv6, 80 where nothing is said"),
         Option("host_ip", "host address of ports that name none", (BRIDGE + "host_binding_ipv4",), "address"),
         Option("snat", "source address of what leaves", (NETWORK + "host_ipv4",), "address"),
         Option("snat_ipv6", "the same for IPv6", (NETWORK + "host_ipv6",), "address"),

@@ -156,6 +156,7 @@ def host_specs(reading: Reading) -> Iterator[HostSpec]:
         yield HostSpec(
             name=key,
             address=record.address,
+            address6=record.address6,
             public_key=record.public_key,
             wireguard_port=record.wireguard_port,
             labels=record.labels,

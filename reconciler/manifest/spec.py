@@ -160,6 +160,7 @@ class HostSpec:
 
     name: str
     address: str = ""
+    address6: str = ""
     public_key: str = ""  # of WireGuard, in base64
     wireguard_port: int = 51820
     labels: Mapping[str, str] = field(default_factory=dict)

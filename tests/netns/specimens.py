@@ -217,6 +217,8 @@ def rules() -> Iterator[Specimen]:
             yield Specimen(Rule(**common))
             yield Specimen(Rule(mark=0x6D, mask=0xFF, **common))
             yield Specimen(Rule(mark=0xFFFFFFFF, mask=0xFFFFFFFF, iif="lo", **common))
+        inner = "10.1.0.0/16" if family == "inet" else "fd01::/64"
+        yield Specimen(Rule(family=family, priority="1000", iif="lo", dst=inner, action="goto", target=2000))
         yield Specimen(Rule(family=family, priority="1001", action="lookup", table="254", iif="nosuch0"))
 
 

@@ -39,6 +39,12 @@ containers: {BOXES}, c: {{host: h1, networks: [n], ports: ['80:80']}}}}
 """
 
 
+def routed(box: str, more: str = "") -> str:
+    net = "n: {gateway_mode: routed, internal: true, ipam: {config: [{subnet: 10.56.0.0/16}]}}"
+    boxes = f"{{a: {{host: h1, networks: [n]}}, {box}}}"
+    return f"name: t\n{hosts(2)}\nnetworks: {{{net}, {more}}}\ncontainers: {boxes}\n"
+
+
 @pytest.fixture
 def cluster(privileged: None, tmp_path: Path) -> Iterator[Cluster]:
     with throwaway_host():
@@ -67,6 +73,7 @@ MANIFESTS = {
     "bridge": (BRIDGE, BRIDGE_AFTER),
     "macvlan": (MACVLAN, MACVLAN_AFTER),
     "overlay": (OVERLAY, OVERLAY_AFTER),
+    "routed": (routed("b: {host: h2, networks: [n]}"), routed("c: {host: h1, networks: [n, m]}", "m: {}")),
 }
 
 

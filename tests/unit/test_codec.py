@@ -120,8 +120,10 @@ def routes(draw: st.DrawFn) -> Route:
 def rules(draw: st.DrawFn) -> Rule:
     action = draw(st.sampled_from(list(inet.ACTIONS)))
     mask = draw(st.integers(0, 2**32 - 1))
+    version = draw(st.sampled_from([4, 6]))
     return Rule(
-        family=draw(st.sampled_from(["inet", "inet6"])),
+        family="inet" if version == 4 else "inet6",
+        dst=draw(st.just("") | prefixes(version)),
         priority=str(draw(st.integers(0, 2**32 - 1))),
         iif=draw(st.just("") | names),
         action=action,
@@ -343,6 +345,8 @@ def test_a_rule_as_they_read_it(rule: Rule):
     assert read["action"] == inet.ACTIONS[rule.action]
     assert told(read)["FRA_PRIORITY"] == int(rule.priority) and told(read)["FRA_PROTOCOL"] == PROTOCOL
     assert told(read).get("FRA_IIFNAME", "") == rule.iif
+    assert told(read).get("FRA_DST", "") == rule.dst.partition("/")[0]
+    assert read["dst_len"] == int(rule.dst.partition("/")[2] or 0)
     assert told(read).get("FRA_FWMARK", 0) == rule.mark and told(read).get("FRA_FWMASK", 0) == rule.mask
     assert str(told(read).get("FRA_TABLE", "")) == rule.table
     assert told(read).get("FRA_GOTO", 0) == rule.target

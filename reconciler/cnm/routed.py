@@ -1,0 +1,159 @@
+"""routed: one network over several hosts without encapsulation.  Each host has a slice of the subnet, and the
+others have a route to it via the host's own address (host-gw)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from ..errors import ManifestError
+from ..facts import Facts
+from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
+from .hosts import this_host
+from .ipam import Prefix, Range, slot
+from .names import number
+from .topology import Division, Network, Slice
+
+OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
+LENGTHS = {
+    4: 24,
+    6: 80,
+}  # a /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6
+LONGEST = {4: 30, 6: 126}  # with a gateway and a container
+
+
+def is_divided(project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+    """Whether each host has a slice of what the network has of this family."""
+    mode = spec.gateway_mode if family == 4 else spec.gateway_mode_ipv6
+    return spec.driver == "bridge" and mode == "routed" and bool(project.hosts) and not spec.external
+
+
+def division_of(
+    project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
+) -> Division | None:
+    """Every host's slices, alike on every host; None where the network is this host's alone."""
+    here = this_host(project, facts)
+    whole = [r for r in ranges if is_divided(project, spec, family_of(r.subnet))]
+    if here is None or not whole:
+        return None
+    refuse_shape(spec, whole)
+    found = [one for r in whole for one in slices(project, spec, name, r, facts)]
+    return Division(host=here.name, subnets=tuple(r.subnet for r in whole), slices=tuple(found))
+
+
+def family_of(prefix: str) -> int:
+    return 6 if ":" in prefix else 4
+
+
+def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
+    families = [family_of(r.subnet) for r in whole]
+    if len(families) > len(set(families)) or any(r.gateway or r.ip_range for r in whole):
+        raise ManifestError(
+            f"network {spec.name} needs one subnet a family, without a gateway and an ip_range",
+            "on a routed network each host has a slice of its own, and a gateway address in it",
+            spec.where,
+        )
+
+
+def slices(
+    project: ProjectSpec, spec: NetworkSpec, name: str, written: SubnetSpec, facts: Facts
+) -> Iterator[Slice]:
+    whole = ip_network(written.subnet)
+    length = length_of(spec, whole)
+    count = 1 << (length - whole.prefixlen)
+    if count < len(project.hosts):
+        raise ManifestError(
+            f"{whole} has {count} slices of /{length}, and there are {len(project.hosts)} hosts",
+            f"widen the subnet, or write a longer `{OPTIONS[whole.version]}` into its driver_opts",
+            written.where if written.where.line else spec.where,
+        )
+    kept = {
+        host.name: held(whole, length, facts.locked.get((name, f"@{host.name}"), ()))
+        for host in project.hosts
+    }
+    chosen = choose(name, kept, count)
+    for host in project.hosts:
+        via = address_of(host, whole.version)
+        link = "" if host.name == facts.name else link_to(host, via, facts)
+        yield Slice(host.name, str(slot(whole, length, chosen[host.name])), via, link)
+
+
+def length_of(spec: NetworkSpec, whole: Prefix) -> int:
+    option = OPTIONS[whole.version]
+    text = spec.options.get(option) or str(LENGTHS[whole.version])
+    longest = LONGEST[whole.version]
+    if not text.isdecimal() or not whole.prefixlen <= int(text) <= longest:
+        raise ManifestError(
+            f"{text} is no {option} for {whole}", f"from {whole.prefixlen} to {longest}", spec.where
+        )
+    return int(text)
+
+
+def held(whole: Prefix, length: int, locked: Sequence[str]) -> int | None:
+    """Which slice addresses.lock says; None where it says none, or none of these."""
+    for cidr in locked:
+        with suppress(ValueError):
+            prefix = ip_network(cidr)
+            if prefix.version == whole.version and prefix.prefixlen == length and prefix.subnet_of(whole):
+                return (int(prefix[0]) - int(whole[0])) >> (whole.max_prefixlen - length)
+    return None
+
+
+def choose(name: str, kept: Mapping[str, int | None], count: int) -> dict[str, int]:
+    """What is locked stays; the others probe from where their names hash to, in the order of names."""
+    chosen = {host: index for host, index in kept.items() if index is not None}
+    used = set(chosen.values())
+    for host in sorted(kept.keys() - chosen.keys()):
+        start = number("slice", name, host)
+        chosen[host] = next(i for step in range(count) if (i := (start + step) % count) not in used)
+        used.add(chosen[host])
+    return chosen
+
+
+def address_of(host: HostSpec, family: int) -> str:
+    """What routes to the host's slices go via."""
+    for address in (host.address, host.address6):
+        if address and family_of(address) == family:
+            return address
+    key = "address" if family == 4 else "address6"
+    raise ManifestError(
+        f"host {host.name} has no IPv{family} address",
+        f"a routed network needs it as the next hop: add `{key}:`",
+        host.where,
+    )
+
+
+def link_to(host: HostSpec, via: str, facts: Facts) -> str:
+    """The link that the other host is a neighbour on: Linux takes no gateway that is none (fib_check_nh)."""
+    ip = ip_address(via)
+    on = [p for p in map(ip_network, facts.onlink) if p.version == ip.version and ip in p]
+    if via in facts.addresses or not on and facts.addresses:
+        raise ManifestError(
+            f"host {host.name} at {via} is no neighbour of this one",
+            "a routed network goes from host to host without a router between; use an overlay",
+            host.where,
+        )
+    return facts.onlink[str(max(on, key=lambda p: p.prefixlen))] if on else ""
+
+
+def own(division: Division, ranges: Sequence[SubnetSpec]) -> Iterator[SubnetSpec]:
+    """What this host gives addresses from."""
+    mine = {family_of(one.cidr): one.cidr for one in division.slices if one.host == division.host}
+    for written in ranges:
+        if written.subnet not in division.subnets:
+            yield written
+            continue
+        cidr = mine[family_of(written.subnet)]
+        aux = {name: ip for name, ip in written.aux_addresses.items() if Range.within(cidr, ip)}
+        yield replace(written, subnet=cidr, aux_addresses=aux)
+
+
+def lock_of(networks: Sequence[Network]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """A line for each host and one for the subnet, which may be from the pools."""
+    lock: dict[tuple[str, str], tuple[str, ...]] = {}
+    for network in networks:
+        if division := network.division:
+            lock[network.name, "@subnet"] = division.subnets
+            for one in division.slices:
+                lock[network.name, f"@{one.host}"] = (*lock.get((network.name, f"@{one.host}"), ()), one.cidr)
+    return lock
