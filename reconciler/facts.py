@@ -110,6 +110,7 @@ class Facts:
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
+    router: str = ""  # the project that has EVPN on this host, where that is not of this run
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(
         default_factory=dict
     )  # what addresses.lock says: (network, name) -> values

@@ -23,24 +23,39 @@ from .kernel import throwaway
 from .kernel.fake import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
+from .kinds.evpn import Router
 from .kinds.marks import TABLE_PREFIX
 from .kinds.route import Route
 from .pipeline import Change, Host, compare
 
 
 class Stage(Linux):
-    """The throw-away host's kernel, with the real host around it; counts what it is asked to do."""
+    """The throw-away host's kernel, with the real host around it; counts what it is asked to do.
+
+    FRR is not started there: it stands as it was told to.
+    """
 
     def __init__(self, facts: Facts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
+        self.routers: list[Router] = []
+        self.forget()
 
     def facts(self) -> Facts:
         return self.known
 
     def execute(self, batch: Sequence[Step]) -> None:
         self.requests += len(batch)
-        super().execute(batch)
+        for step in batch:
+            if isinstance(step.resource, Router):
+                self.routers = [step.resource] if step.op != "-" else []
+        self.forget()
+        if rest := [step for step in batch if not isinstance(step.resource, Router)]:
+            super().execute(rest)
+
+    def forget(self, places: frozenset[str] | None = None) -> None:
+        super().forget(places)
+        self.survey.routers = self.routers
 
 
 class Nothing(FakeKernel):

@@ -10,6 +10,7 @@ from .core.resource import State
 from .drivers.policy import INSIDE, MEMORY
 from .facts import Child, Claim, Facts, Standing, Tagged
 from .kinds.address import Address
+from .kinds.evpn import Router
 from .kinds.link import Bridge, Link, Veth
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
@@ -96,6 +97,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     """The host's facts, completed by what stands of ours."""
     elements = [r for r in live.values() if isinstance(r, Element) and r.flow]
     others = tuple(children(live, projects))
+    routers = (r for r in live.values() if isinstance(r, Router))
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         host,
@@ -112,6 +114,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
             if isinstance(r, Vxlan) and r.project not in projects
         },
         wireguard={r.port: r.project for r in live.values() if isinstance(r, Wireguard)},
+        router=next((r.project for r in routers if r.project not in projects), ""),
         guarded=tuple(not memory.isdisjoint(live) for memory in MEMORIES),
     )
 

@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import overlay, parents, routed, wireguard
+from . import evpn, overlay, parents, routed, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
@@ -54,6 +54,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
+        fabric=evpn.fabric_of(manifest.projects, networks, facts),
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
         warnings=tuple(warnings(networks, ports, facts)),
     )

@@ -32,6 +32,12 @@ def overlay_of(
     refuse_unequal(project, spec)
     clear = tuple((host.name, host.address) for host in project.hosts)
     encrypted = spec.options.get("encrypted") == "true"
+    if encrypted and project.evpn:
+        raise ManifestError(
+            f"network {spec.name} is encrypted, and FRR knows only the hosts' own addresses",
+            "leave `encrypted` out, or `reachability: evpn`",
+            spec.where,
+        )
     return Overlay(
         link=f"vx-{ident[:12]}",
         vni=vni_of(spec, name, facts),
@@ -40,6 +46,7 @@ def overlay_of(
         hosts=wireguard.addresses(project) if encrypted else clear,
         tunnel=wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None,
         flood=spec.options.get("multicast") == "true",
+        evpn=project.evpn is not None,
     )
 
 
@@ -115,8 +122,20 @@ def settled(network: Network, joined: Joined, given: Addresses) -> Network:
         network,
         subnets=subnets,
         mac=names.mac(network.id, "bridge", overlay.host),
-        overlay=replace(overlay, remotes=tuple(remotes(network, overlay, joined, given))),
+        overlay=replace(
+            overlay,
+            remotes=tuple(remotes(network, overlay, joined, given)),
+            own=tuple(here(network, overlay, joined, given)),
+        ),
     )
+
+
+def here(network: Network, overlay: Overlay, joined: Joined, given: Addresses) -> Iterator[tuple[str, str]]:
+    """Address and MAC of every endpoint on this host."""
+    for member, end in joined:
+        if member.host == overlay.host:
+            mac = end.mac_address or names.mac(network.id, member.name)
+            yield from ((ip, mac) for ip, _ in given.get((network.name, member.name), ()))
 
 
 def remotes(network: Network, overlay: Overlay, joined: Joined, given: Addresses) -> Iterator[Remote]:

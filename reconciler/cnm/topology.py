@@ -100,6 +100,8 @@ class Overlay:
     tunnel: Tunnel | None = None
     flood: bool = False  # broadcast and multicast reach every host
     remotes: tuple[Remote, ...] = ()
+    evpn: bool = False  # FRR tells of them instead
+    own: tuple[tuple[str, str], ...] = ()  # (address, MAC) of every endpoint on this host
 
     @property
     def local(self) -> str:
@@ -130,6 +132,22 @@ class Division:
     @property
     def peers(self) -> tuple[Slice, ...]:
         return tuple(one for one in self.slices if one.host != self.host)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fabric:
+    """What this host's BGP daemon does for the overlays of a project."""
+
+    project: str
+    asn: int
+    address: str  # of this host
+    peers: tuple[str, ...]  # the hosts that it speaks with
+    clients: tuple[str, ...]  # those of them that it passes everything on to
+    vnis: tuple[int, ...]  # what it speaks of
+    where: Where = NOWHERE
+
+    def group(self, peer: str) -> str:
+        return "clients" if peer in self.clients else "hosts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -234,5 +252,6 @@ class Topology:
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
+    fabric: Fabric | None = None
     lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # see overlay.lock_of
     warnings: tuple[str, ...] = ()

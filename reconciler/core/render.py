@@ -26,12 +26,23 @@ def place(resource: Resource) -> str:
 
 def text(todo: Plan, *, wide: bool = False, colour: bool = False) -> str:
     """One line a step; unless `wide`, what is made inside something new is counted behind it."""
-    lines = map(line, todo) if wide else summarised(todo)
+    lines = (row for step in todo for row in (line(step), *body(step))) if wide else summarised(todo)
     return "".join(f"{paint(row) if colour else row}\n" for row in lines)
 
 
+def body(step: Step) -> Iterator[str]:
+    """What changes in a text of several lines, as `diff -u` tells it."""
+    before, after = step.old.body if step.old else "", step.resource.body if step.op != "-" else ""
+    if before != after:
+        from difflib import unified_diff
+
+        rows = list(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]
+        yield from (f"    {row}" for row in rows if not row.startswith("@@"))
+
+
 def paint(row: str) -> str:
-    return f"\033[{COLOURS[row[0]]}m{row}\033[0m"
+    colour = COLOURS.get(row.lstrip()[:1])
+    return f"\033[{colour}m{row}\033[0m" if colour else row
 
 
 def summarised(todo: Plan) -> Iterator[str]:

@@ -85,6 +85,11 @@ class Resource:
         return ""
 
     @property
+    def body(self) -> str:
+        """A text of several lines that is to be reviewed with a plan."""
+        return ""
+
+    @property
     def order(self) -> tuple[int, str, int, Key]:
         return self.stage, self.place, self.rank, self.key
 

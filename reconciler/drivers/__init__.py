@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..cnm.topology import Network, Topology
 from ..core.resource import Resource, State
-from . import bridge, firewall, ipvlan, macvlan, overlay, policy, sandbox
+from . import bridge, evpn, firewall, ipvlan, macvlan, overlay, policy, sandbox
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,5 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from DRIVERS[network.spec.driver].lower(network)
     yield from firewall.lower(topology)
     yield from policy.lower(topology.policy)
+    if topology.fabric:
+        yield from evpn.lower(topology.fabric)

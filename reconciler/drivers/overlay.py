@@ -10,7 +10,7 @@ from ..kinds.marks import HOST, TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map
 from ..kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
 from ..kinds.wireguard import Wireguard
-from . import bridge
+from . import bridge, evpn
 from .bridge import ipv6_switches
 
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
@@ -18,6 +18,8 @@ VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
 
 def lower(network: Network) -> Iterator[Resource]:
     yield from bridge.lower(network)
+    if network.overlay and network.overlay.evpn:
+        yield from (evpn.station(network, endpoint) for endpoint in network.endpoints)
     if (overlay := network.overlay) and not network.standing:
         origin = Origin(network.spec.where, "overlay")
         yield Vxlan(
@@ -35,7 +37,7 @@ def lower(network: Network) -> Iterator[Resource]:
             origin=origin,
         )
         yield from ipv6_switches(HOST, overlay.link, origin, on=False)
-        yield from elsewhere(network, overlay, origin)
+        yield from (evpn.here if overlay.evpn else elsewhere)(network, overlay, origin)
         yield from guard(TABLE_PREFIX + network.project, overlay, origin)
         if overlay.tunnel:
             yield from encrypted(overlay.tunnel)

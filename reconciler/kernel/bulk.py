@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterator
 
 from ..core.resource import Resource
+from ..kinds.evpn import Station
+from ..kinds.link import Veth
 from ..kinds.marks import PROTOCOL
 from ..kinds.overlay import NOBODY, Entries, Neighbours
 from .netlink import ATTR, CREATE, REPLACE, Message, dump, open_socket, u32
@@ -16,7 +18,7 @@ NDMSG = struct.Struct("=BxxxiHBB")  # family, link, state, flags, type
 HEAD = struct.Struct("=BxxxiHBBHH")  # the same, and the head of the first attribute
 BRIDGE = 7  # PF_BRIDGE
 # linux/neighbour.h; `static` of iproute2 is NOARP with REACHABLE, and VXLAN refuses the first alone
-STATIC, PERMANENT = 0x42, 0x80
+STATIC, NOARP, PERMANENT = 0x42, 0x40, 0x80
 SELF, PORT, LEARNED, STICKY = 0x02, 0x04, 0x10, 0x40
 DST, LLADDR, IFINDEX, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 8, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
@@ -72,19 +74,42 @@ def unknown(link: int, ip: str, _address: str) -> Iterator[Message]:
     yield Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 
-def read(links: dict[int, Seen], tunnel: Seen) -> Iterator[Entries | Neighbours]:
-    """What stands of ours at a VXLAN link and at its bridge."""
+def read(links: dict[int, Seen], tunnel: Seen, *, flooded: bool) -> Iterator[Entries | Neighbours]:
+    """What stands of ours at a VXLAN link and at its bridge; unless `flooded`, FRR says who gets what is for
+    everybody, in entries that tell nothing of whose they are."""
     bridge = links.get(tunnel.number(MASTER))
     if bridge is None:
         return
     with open_socket() as channel:
         found = dump(channel, GETNEIGH, NDMSG.pack(BRIDGE, tunnel.index, 0, 0, 0))
-        if entries := tuple(sorted(entries_of(found, tunnel.index))):
+        rows = (row for row in entries_of(found, tunnel.index) if flooded or not row.startswith(NOBODY))
+        if entries := tuple(sorted(rows)):
             yield Entries(link=tunnel.name, bridge=bridge.name, entries=entries)
         heads = (NDMSG.pack(family, 0, 0, 0, 0) for family in (INET, INET6))
         dumps = (dump(channel, GETNEIGH, head + u32(IFINDEX, bridge.index)) for head in heads)
         if entries := tuple(sorted(entry for one in dumps for entry in neighbours_of(one, bridge.index))):
             yield Neighbours(link=bridge.name, entries=entries)
+
+
+def station(one: Station, port: int, *, gone: bool) -> Message:
+    head = NDMSG.pack(BRIDGE, port, STATIC, PORT, 0) + mac(one.mac)
+    return Message(DELNEIGH, 0, head) if gone else Message(NEWNEIGH, CREATE | REPLACE, head)
+
+
+def stations(bridge: int) -> Iterator[tuple[int, str]]:
+    """Port and MAC of what a bridge neither learned nor was told by FRR nor has for itself."""
+    with open_socket() as channel:
+        head = NDMSG.pack(BRIDGE, 0, 0, 0, 0) + u32(MASTER_ATTR, bridge)
+        for body in dump(channel, GETNEIGH, head):
+            _, index, state, flags, *_ = NDMSG.unpack_from(body)
+            if state == NOARP and not flags & (LEARNED | STICKY | SELF):
+                yield index, unpacked(body)[3][LLADDR].hex(":")
+
+
+def station_of(veth: Veth, known: frozenset[tuple[str, str]]) -> Station | None:
+    if not veth.bridge or (veth.host_name, veth.mac) not in known:
+        return None
+    return Station(ns=veth.ns, link=veth.name, port=veth.host_name, bridge=veth.bridge, mac=veth.mac)
 
 
 def entries_of(found: list[bytes], link: int) -> Iterator[str]:

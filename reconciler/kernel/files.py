@@ -45,11 +45,15 @@ def read(path: str) -> str | None:
 
 
 def write(file: File) -> None:
-    path = Path(file.path)
     netns.folder(FOLDER)
-    netns.folder(str(path.parent))
+    netns.folder(str(Path(file.path).parent))
+    replaced(file.path, file.content)
+
+
+def replaced(name: str, content: str) -> None:
+    path = Path(name)
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(file.content, encoding="utf-8")
+    fresh.write_text(content, encoding="utf-8")
     fresh.chmod(0o644)  # whatever the umask: who is not root must resolve names too
     fresh.rename(path)
 

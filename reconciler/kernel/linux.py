@@ -11,11 +11,12 @@ from ..core.plan import Step
 from ..core.resource import Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
 from ..facts import Facts
+from ..kinds.evpn import Router
 from ..kinds.file import File
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..paths import STATE
-from . import files, host, nft, secret, wiring
+from . import files, frr, host, nft, secret, wiring
 from .survey import Survey
 
 
@@ -62,6 +63,8 @@ class Linux:
         found = {r.key: r for r in self.survey.resources(named, places)}
         for file in (r for r in named if isinstance(r, File) and r.key not in found):
             files.refuse_foreign(file)
+        for router in (r for r in named if isinstance(r, Router) and r != found.get(r.key)):
+            frr.refuse_broken(router)
         return found
 
     @mapped("applying")

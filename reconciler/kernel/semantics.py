@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from ..core.plan import Step
 from ..core.resource import Key, Resource
 from ..kinds.address import Address
+from ..kinds.evpn import Station
 from ..kinds.file import File
 from ..kinds.link import Link, Veth
 from ..kinds.marks import HOST
@@ -34,7 +35,7 @@ def missing(r: Resource, held: Held) -> int:
             return errno.ENOENT
         case Veth(bridge=bridge) | Vxlan(bridge=bridge) if bridge and Link.at(HOST, bridge) not in held:
             return errno.ENODEV
-        case Address() | Entries() | Neighbours() if Link.at(ns, r.link) not in held:
+        case Address() | Entries() | Neighbours() | Station() if Link.at(ns, r.link) not in held:
             return errno.ENODEV
         case Route(link=link) if link:
             return unroutable(r, held)
@@ -85,6 +86,7 @@ def bury(old: Resource, live: Live) -> None:
         case Link():
             ends = set(names(old))
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
+            drop(live, lambda r: isinstance(r, Station) and (HOST, r.bridge) in ends)
             change(live, lambda r: isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends, bridge="")
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:
                 bury(child, live)

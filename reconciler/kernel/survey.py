@@ -6,15 +6,16 @@ from functools import cached_property, wraps
 from typing import TypeVar
 
 from ..core.resource import Resource
+from ..kinds.evpn import Router
 from ..kinds.marks import GROUP, HOST, alias, owner
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, links, netns, nft, rtnl, sandbox, wireguard
+from . import bulk, files, frr, links, netns, nft, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
-INSIDE = {"view", "project", "tables"}  # readings that say nothing about the host ends of pairs
+INSIDE = {"view", "project", "tables", "routers"}  # readings that say nothing about the host ends of pairs
 
 
 def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
@@ -85,7 +86,8 @@ class Survey:
         pairs = [rtnl.veth_of(name, *pair, outside) for pair in self.pairs(name)]
         ours = (seen for seen in view.links.values() if seen.group == GROUP)
         stacked = filter(None, (links.link_of(name, seen, outside) for seen in ours))
-        return [lo, *pairs, *stacked, *view.addresses, *view.routes, *files.of(name)]
+        stations = (bulk.station_of(veth, self.stations(HOST)) for veth in pairs)
+        return [lo, *pairs, *filter(None, stations), *stacked, *view.addresses, *view.routes, *files.of(name)]
 
     @remembered
     def pairs(self, ns: str) -> list[tuple[rtnl.Seen, rtnl.Seen]]:
@@ -121,6 +123,7 @@ class Survey:
             elif seen.ours and strays and seen.index not in paired:
                 yield rtnl.stray_of(seen)
         yield from self.tables(HOST)
+        yield from self.routers(HOST)
         yield from view.addresses
         yield from view.routes
         yield from view.rules
@@ -128,9 +131,29 @@ class Survey:
     @remembered
     def tables(self, ns: str) -> list[Resource]:
         """What our tunnels know of other hosts."""
-        view = self.view(ns)
-        tunnels = [seen for seen in view.links.values() if seen.group == GROUP and seen.kind == "vxlan"]
-        return [table for seen in tunnels for table in bulk.read(view.links, seen)]
+        links = self.view(ns).links
+        read = (bulk.read(links, seen, flooded=not self.is_told(seen)) for seen in self.tunnels())
+        return [table for tables in read for table in tables]
+
+    def tunnels(self) -> list[rtnl.Seen]:
+        links = self.view(HOST).links.values()
+        return [seen for seen in links if seen.group == GROUP and seen.kind == "vxlan"]
+
+    def is_told(self, tunnel: rtnl.Seen) -> bool:
+        """Whether FRR tells what is behind it."""
+        return owner(tunnel.alias) in {r.project for r in self.routers(HOST)}
+
+    @remembered
+    def routers(self, _: str) -> list[Router]:
+        return list(frr.read())
+
+    @remembered
+    def stations(self, ns: str) -> frozenset[tuple[str, str]]:
+        """Port and MAC of the static entries of bridges that FRR looks at."""
+        names = self.view(ns).names
+        bridges = {seen.number(rtnl.MASTER) for seen in self.tunnels() if self.is_told(seen)} - {0}
+        found = (one for bridge in bridges for one in bulk.stations(bridge))
+        return frozenset((names.get(index, ""), mac) for index, mac in found)
 
     def firewall(self, named: list[Resource]) -> list[Resource]:
         """Read again only when chains are asked about that were not asked about before."""

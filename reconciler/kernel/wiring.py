@@ -15,6 +15,7 @@ from ..core.plan import Step
 from ..core.resource import Resource
 from ..errors import KernelError, NotPermitted
 from ..kinds.address import Address
+from ..kinds.evpn import Router, Station
 from ..kinds.file import File
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.marks import HOST
@@ -24,7 +25,7 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, inet, links, netns, rtnl, sandbox, wireguard
+from . import bulk, files, frr, inet, links, netns, rtnl, sandbox, wireguard
 from .announce import announce
 from .netlink import Message, open_socket, send
 
@@ -220,6 +221,8 @@ class Visit:
                     index = self.index(link)
                     self.flush()
                     self.many(step, bulk.messages(bulk_, old, index, gone=gone))
+                case Station() as s:
+                    self.station(step, s)
                 case _:
                     self.flush()
                     self.other(step, gone=gone)
@@ -243,6 +246,18 @@ class Visit:
                 sandbox.write(s)
             case File() as f:
                 files.remove(f) if gone else files.write(f)
+            case Router() as r:
+                running = step.op == "~" and getattr(step.old, "running", False)
+                frr.remove() if gone else frr.write(r, running=running)
+
+    def station(self, step: Step, station: Station) -> None:
+        """On the host, when the port is where it shall be."""
+        self.flush()
+        port = self.run.index(station.port)
+        gone, here = (Letter(step, bulk.station(station, port, gone=x)) for x in (True, False))
+        # What FRR has told of the MAC is taken over by the first, and its mark (NTF_EXT_LEARNED), which the
+        # kernel leaves on it, is lost with the second.
+        self.run.last += [gone] if step.op == "-" else [here, gone, here]
 
     def address(self, step: Step, address: Address) -> None:
         message = inet.address(address, self.index(address.link), delete=step.op == "-")

@@ -88,9 +88,25 @@ class Host(Record):
     public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
     wireguard_port: int = Is("UDP port that these come in by.", default=51820, ge=1, le=65535)
     labels: Texts = Is("What `node.labels.NAME` in a service's placement means.", default_factory=dict)
+    reflector: bool = Is(
+        "With `reachability: evpn`: it passes on to every host what it hears from one.", default=False
+    )
     vars: dict[str, Scalar] = Is(
         "Values of this host: `{host.NAME}` in a network's options stands for one.", default_factory=dict
     )
+
+
+class Evpn(Record):
+    """EVPN by FRR."""
+
+    asn: int = Is("The AS number that all hosts are in.", default=65000, ge=1, le=65534)
+
+
+class Reachability(Record):
+    """Who tells the hosts of each other's containers."""
+
+    evpn: Evpn | None = Is("FRR, with these settings.", default=None)
+    nested = {"evpn": ("one", Evpn)}
 
 
 class Pool(Record):
@@ -126,6 +142,9 @@ class Top(Record):
     )
     hosts: dict[str, Annotated[Host, Also({"type": "null"})]] = Is(
         "The machines that share this manifest.", default_factory=dict
+    )
+    reachability: Annotated[Reachability | None, Also({"enum": ["static", "evpn"]})] = Is(
+        "Who tells the hosts of each other's containers: `static`, the manifest; `evpn`, FRR.", default=None
     )
     pools: list[Pool] = Is("Prefixes that networks without a subnet take theirs from.", default_factory=list)
     policies: Any = Is(

@@ -10,11 +10,11 @@ from .check import checked
 from .fields import name_mistake
 from .files import Inputs
 from .merge import NOTHING
-from .models import Host, Network, Pool, Top
+from .models import Host, Network, Pool, Reachability, Top
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .record import Record
 from .service import Container, Service
-from .spec import ContainerSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
+from .spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 
 SECTIONS = {"services": Service, "containers": Container}
 NOT_YET = ("policies", "expect")
@@ -79,6 +79,7 @@ def spec_of(name: str, reading: Reading) -> ProjectSpec:
         networks=made,
         containers=tuple(on_predefined(spec, made) for spec in container_specs(reading)),
         hosts=tuple(host_specs(reading)),
+        evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
         where=where(place),
     )
@@ -159,11 +160,27 @@ def host_specs(reading: Reading) -> Iterator[HostSpec]:
             address6=record.address6,
             public_key=record.public_key,
             wireguard_port=record.wireguard_port,
+            reflector=record.reflector,
             labels=record.labels,
             vars=record.vars,
             where=where(spot, f"hosts.{key}"),
             key_where=reading.at("hosts", key, "public_key"),
         )
+
+
+def evpn_spec(reading: Reading) -> EvpnSpec | None:
+    node = reading.tree.get("reachability") or NOTHING
+    if node.value in (None, "", "static"):
+        return None
+    at = where(node.place, "reachability")
+    if node.value == "evpn":
+        return EvpnSpec(where=at)
+    if isinstance(node.value, str):
+        hint = nearest(node.value, ("static", "evpn"))
+        reading.mistakes.at(node.place, "reachability", f"unknown reachability `{node.value}`", hint)
+        return None
+    record = checked(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
+    return EvpnSpec(asn=record.evpn.asn, where=at) if record and record.evpn else None
 
 
 def pool_specs(reading: Reading) -> Iterator[PoolSpec]:

@@ -164,9 +164,18 @@ class HostSpec:
     public_key: str = ""  # of WireGuard, in base64
     wireguard_port: int = 51820
     labels: Mapping[str, str] = field(default_factory=dict)
+    reflector: bool = False  # of what EVPN tells
     vars: Mapping[str, str] = field(default_factory=dict)
     where: Where = field(default=NOWHERE, compare=False)
     key_where: Where = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvpnSpec:
+    """`reachability: evpn`, or its long form."""
+
+    asn: int = 65000
+    where: Where = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +194,7 @@ class ProjectSpec:
     networks: tuple[NetworkSpec, ...] = ()
     containers: tuple[ContainerSpec, ...] = ()  # of `services:` and `containers:`
     hosts: tuple[HostSpec, ...] = ()
+    evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
 

@@ -30,7 +30,8 @@ def texts(path: Path) -> dict[str, str]:
     hosts = [host.name for project in manifest.projects for host in project.hosts]
     name = HOST.name if HOST.name in hosts else next(iter(hosts), HOST.name)
     keys = {host.name: host.public_key for project in manifest.projects for host in project.hosts}
-    facts = replace(HOST, name=name, secret="/var/lib/reconciler/wireguard.key", public_key=lambda: keys[name])
+    secret = "/var/lib/reconciler/wireguard.key"
+    facts = replace(HOST, name=name, secret=secret, public_key=lambda: keys[name])
     topology, desired = decide(manifest, facts)
     todo = plan({}, desired)
     return {

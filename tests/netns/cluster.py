@@ -1,4 +1,4 @@
-"""Several hosts on one underlay: each a process with a network, a /run, a /var/lib and an /etc/netns."""
+"""Several hosts on one underlay: each with processes, a network, a /run, a /var/lib and an /etc/netns."""
 
 import os
 import subprocess
@@ -14,7 +14,10 @@ from tests.netns.servers import Servers
 
 MACHINE = """
 mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && mount -t tmpfs netns /etc/netns
-ip link set lo up && echo ready && exec sleep infinity
+ip link set lo up
+{prepare}
+echo ready
+while sleep 1000; do :; done  # and the shell buries what daemons leave behind
 """
 OUTSIDE = {4: "10.99.0.254", 6: "fd99::254"}
 
@@ -22,16 +25,18 @@ OUTSIDE = {4: "10.99.0.254", 6: "fd99::254"}
 class Machine(Lab):
     """Host number `number` of a cluster; `ns` in all of Lab's methods is a sandbox of it, "" itself."""
 
-    def __init__(self, number: int, files: Path) -> None:
+    def __init__(self, number: int, files: Path, prepare: str = "") -> None:
         self.name, self.number = f"h{number}", number
         self.underlay = {4: f"10.99.0.{number}", 6: f"fd99::{number}"}
         self.files = files / self.name
+        self.prepare = prepare
         self.outside = {}
         self.start()
 
     def start(self) -> None:
         self.servers = Servers()
-        words = ["unshare", "-nm", "--propagation", "private", "sh", "-ec", MACHINE]
+        script = MACHINE.format(prepare=self.prepare)
+        words = ["unshare", "-nmpf", "--mount-proc", "--kill-child", "sh", "-ec", script]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"
         port = f"port{self.number}"
@@ -58,9 +63,14 @@ class Machine(Lab):
         return opened(f"/proc/{self.process.pid}/{at}")
 
     def reconcile(self, *arguments: object, **options: Any) -> Result:
-        enter = ["nsenter", "-t", str(self.process.pid), "-m", "-n", f"--wd={os.getcwd()}"]
-        words = [*enter, sys.executable, "-m", "reconciler", "--host", self.name, *map(str, arguments)]
+        return self.command(sys.executable, "-m", "reconciler", "--host", self.name, *map(str, arguments))
+
+    def command(self, *words: str) -> Result:
+        """Any command, with this host's files too."""
+        init = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
+        enter = ["nsenter", "-t", init, "-m", "-n", "-p", f"--wd={os.getcwd()}"]
         environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        words = (*enter, *words)
         done = subprocess.run(
             words, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=60
         )
@@ -80,13 +90,16 @@ def opened(path: str) -> Iterator[None]:
 class Cluster:
     """Hosts h1, h2 ... with one manifest; the test itself stands outside, on the underlay's bridge `ul`."""
 
-    def __init__(self, count: int, files: Path, machine: type[Machine] = Machine) -> None:
+    def __init__(
+        self, count: int, files: Path, prepare: str = "", machine: type[Machine] = Machine
+    ) -> None:
+        """`prepare` is a piece of shell that each host runs as it boots."""
         os.makedirs("/etc/netns", exist_ok=True)
         lines = ["link set lo up", "link add ul type bridge mcast_snooping 0", "link set ul up"]
         lines += [f"addr add {OUTSIDE[4]}/24 dev ul", f"addr add {OUTSIDE[6]}/64 dev ul nodad"]
         subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
         self.files = files
-        self.hosts = [machine(number, files) for number in range(1, count + 1)]
+        self.hosts = [machine(number, files, prepare) for number in range(1, count + 1)]
 
     def __getitem__(self, name: str) -> Machine:
         return next(host for host in self.hosts if host.name == name)

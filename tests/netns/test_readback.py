@@ -18,6 +18,7 @@ from reconciler.core.resource import Resource, State, roles, state
 from reconciler.kernel import secret
 from reconciler.kernel.capabilities import Missing
 from reconciler.kernel.linux import Linux
+from reconciler.kinds.evpn import Router, Station
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Link, Stray
 from reconciler.kinds.overlay import Entries
@@ -34,9 +35,10 @@ UPLINK_SIDE = (
     f"ip link add {UPLINK} type veth peer name lan",
     f"ip link set {UPLINK} up",
 )
-# A link in general is none, and a stray is what others become.  A file's path says whose it is, and a tunnel
-# whose port its entries are; the key of a link is the host's.
-WITHOUT, STEADY = {Link, Stray}, {(File, "ns"), (Entries, "bridge"), (Wireguard, "public_key")}
+# A link in general is none, and a stray is what others become; test_evpn.py has what needs FRR.  A file's path
+# says whose it is, and a tunnel whose port its entries are; the key of a link is the host's.
+WITHOUT = {Link, Stray, Router, Station}
+STEADY = {(File, "ns"), (Entries, "bridge"), (Wireguard, "public_key")}
 
 
 @pytest.fixture(scope="module")

@@ -297,3 +297,64 @@ git -c user.signingkey=/srv/other commit -q --amend -S -m three && refused
 git reset -q --hard HEAD~2 && echo '# four' >>shop.yaml && git commit -S -qam four && refused
 sandbox db
 """)
+
+
+FABRIC = """
+name: site
+reachability: evpn
+hosts: {here: {address: 10.99.0.1}, there: {address: 10.99.0.2}}
+networks: {mesh: {driver: overlay, ipam: {config: [{subnet: 10.92.0.0/24}]}}}
+containers:
+  web: {host: here, networks: [mesh]}
+"""
+
+
+def test_frr_outlives_the_watcher_and_leaves_the_operators_alone(machine):
+    unit = (ROOT / "systemd/reconciler.service").read_text()
+    machine.write("etc/systemd/system/reconciler.service", unit.replace("--watch", "--watch --host here"))
+    machine.write("etc/reconciler/site.yaml", FABRIC)
+    machine.tell("""
+export RECONCILE_HOST=here
+systemctl is-active frr.service
+theirs=$(cat /run/frr/zebra.pid)
+ip link add underlay type bridge
+ip address add 10.99.0.1/24 dev underlay
+ip link set underlay up
+reconcile --lock /etc/reconciler
+systemctl start reconciler.service
+within 20 synced
+systemctl is-active frr@reconciler.service
+ours=$(cat /run/frr/reconciler/bgpd.pid)
+vtysh -N reconciler -c 'show bgp l2vpn evpn' | grep 10.99.0.1
+
+# the watcher may go, come back, and be killed
+systemctl restart reconciler.service
+systemctl stop reconciler.service
+kill -0 "$ours"
+systemctl start reconciler.service
+systemctl kill -s KILL reconciler.service
+sleep 3
+test "$(cat /run/frr/reconciler/bgpd.pid)" = "$ours"
+kill -0 "$ours"
+
+# what dies all the same comes back
+systemctl stop frr@reconciler.service
+within 40 systemctl is-active frr@reconciler.service
+within 20 synced
+
+# another network is loaded, not started
+ours=$(cat /run/frr/reconciler/bgpd.pid)
+sed -i 's/^networks: {/&more: {driver: overlay, ipam: {config: [{subnet: 10.93.0.0\\/24}]}}, /' /etc/reconciler/site.yaml
+reconcile --lock /etc/reconciler
+within 20 synced
+vtysh -N reconciler -c 'show running-config' | grep -c 'permit rt' | grep 2
+test "$(cat /run/frr/reconciler/bgpd.pid)" = "$ours"
+
+systemctl stop reconciler.service
+reconcile --destroy --host here /etc/reconciler
+! systemctl is-active frr@reconciler.service
+test ! -e /etc/frr/reconciler
+test ! -e /run/frr/reconciler
+test "$(cat /run/frr/zebra.pid)" = "$theirs"
+kill -0 "$theirs"
+""")

@@ -93,7 +93,7 @@ def vault(keys: dict[str, str], family: int = 4) -> str:
 def sealed(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
     """One for all, since it takes half a minute: who changes it puts it right."""
     with throwaway_host():
-        made = Cluster(3, tmp_path_factory.mktemp("sealed"), Forked)
+        made = Cluster(3, tmp_path_factory.mktemp("sealed"), machine=Forked)
         try:
             made.family = getattr(request, "param", 4)
             made.keys = {host.name: host.key for host in made.hosts}

@@ -236,3 +236,27 @@ def test_refused(desk, body, message, hint):
 )
 def test_top_level_refused(desk, text, message):
     assert message in desk.only(text).message
+
+
+@pytest.mark.parametrize(
+    ("text", "asn"),
+    [("static", 0), ("evpn", 65000), ("{evpn: {}}", 65000), ("{evpn: {asn: 65010}}", 65010), ("", 0)],
+)
+def test_reachability(desk, text, asn):
+    project = desk.project(f"reachability: {text}\nhosts: {{a: {{reflector: true}}, b: }}")
+    assert (project.evpn.asn if project.evpn else 0) == asn
+    assert [host.reflector for host in project.hosts] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "path"),
+    [
+        ("evnp", "unknown reachability `evnp`", "reachability"),
+        ("{evpn: {asn: 70000}}", "70000 is too large", "reachability.evpn.asn"),
+        ("{evpn: {as: 1}}", "unknown key `as`", "reachability.evpn.as"),
+        ("[evpn]", "must be a mapping", "reachability"),
+    ],
+)
+def test_reachability_that_there_is_not(desk, text, words, path):
+    error = desk.only(f"reachability: {text}")
+    assert words in error.message and (error.where.line, error.where.path) == (1, path)

@@ -1,0 +1,87 @@
+"""EVPN: which hosts speak with which, so that each tells the others where its containers are (RFC 8365)."""
+
+from collections.abc import Sequence
+
+from ..errors import ManifestError, Unsupported
+from ..facts import Facts
+from ..manifest.spec import EvpnSpec, HostSpec, ProjectSpec
+from .hosts import this_host
+from .topology import Fabric, Network
+
+MESH = 10  # hosts that may all speak with one another; above, sessions outgrow what a restart settles at once
+
+
+def fabric_of(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts) -> Fabric | None:
+    """What FRR is to do on this host; None where no overlay asks for it."""
+    made = [
+        (project, project.evpn, carried)
+        for project in projects
+        if project.evpn and (carried := vnis(project, networks))
+    ]
+    if not made:
+        return None
+    project, spec, carried = made[0]
+    refuse_second([(other.name, theirs) for other, theirs, _ in made], facts)
+    refuse_lack(project, spec, facts)
+    here = this_host(project, facts)
+    assert here
+    return Fabric(
+        project=project.name,
+        asn=spec.asn,
+        address=here.address,
+        peers=tuple(host.address for host in heard(project, here)),
+        clients=tuple(host.address for host in clients(project, here)),
+        vnis=carried,
+        where=spec.where,
+    )
+
+
+def vnis(project: ProjectSpec, networks: Sequence[Network]) -> tuple[int, ...]:
+    own = (n for n in networks if n.project == project.name and not n.standing)
+    return tuple(sorted(n.overlay.vni for n in own if n.overlay))
+
+
+def heard(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
+    """All others; with reflectors, which pass on what they hear, a host that is none hears these alone."""
+    others = [host for host in project.hosts if host.name != here.name]
+    if here.reflector or not any(host.reflector for host in others):
+        return others
+    return [host for host in others if host.reflector]
+
+
+def clients(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
+    return [host for host in project.hosts if here.reflector and not host.reflector]
+
+
+def refuse_second(made: Sequence[tuple[str, EvpnSpec]], facts: Facts) -> None:
+    """Two instances of FRR would each take the other's entries for its own."""
+    holder = facts.router or made[0][0]
+    for name, spec in made:
+        if name != holder:
+            raise ManifestError(
+                f"project {name} wants EVPN, and on this host project {holder} has it",
+                "make them one project, or leave one of them `reachability: static`",
+                spec.where,
+            )
+
+
+def refuse_lack(project: ProjectSpec, spec: EvpnSpec, facts: Facts) -> None:
+    reflectors = [host for host in project.hosts if host.reflector]
+    if six := next((host for host in project.hosts if ":" in host.address), None):
+        raise ManifestError(
+            f"host {six.name} has an IPv6 address", "FRR carries EVPN over IPv4 alone", six.where
+        )
+    if len(reflectors) == 1:
+        raise ManifestError(
+            f"{reflectors[0].name} is the only reflector: without it no host would reach another",
+            "set `reflector: true` on a second host, or on none: then all speak with one another",
+            reflectors[0].where,
+        )
+    if not reflectors and len(project.hosts) > MESH:
+        raise ManifestError(
+            f"{len(project.hosts)} hosts are too many to all speak with one another",
+            f"set `reflector: true` on two of them; up to {MESH} hosts need none",
+            spec.where,
+        )
+    if lack := facts.missing.get("evpn"):
+        raise Unsupported("`reachability: evpn` needs FRR", lack, spec.where)

@@ -1,0 +1,158 @@
+"""FRR by its own scripts and sockets: an instance apart from the operator's, ours by the first line of its
+files.
+
+watchfrr, which these scripts start, restarts a daemon that dies; where it dies itself, we start all anew.
+"""
+
+import errno
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import Foreign, KernelError
+from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
+from ..kinds.marks import FILE_MARK
+from . import files, netns
+
+INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files
+TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/loaded"
+SYSTEMD = "/run/systemd/system"  # sd_booted(3)
+PATIENCE = 60.0  # seconds for a script; a daemon that does not answer within ANSWER is as good as dead
+ANSWER = 3.0
+HEAD = re.compile(rf"{FILE_MARK}\n! project (\S+)\n")
+LISTENING = re.compile(r"-l (\S+) -p (\d+)")
+END = b"\0\0\0"  # of an answer, before its status (lib/vty.c)
+
+
+def lack() -> str:
+    """The packages that the host has not."""
+    needed = {"frr": f"{FRR}/frrinit.sh", "frr-pythontools": f"{FRR}/frr-reload.py"}
+    absent = [package for package, file in needed.items() if not os.path.exists(file)]
+    return f"apt install {' '.join(absent)}" if absent else ""
+
+
+def read() -> Iterator[Router]:
+    """The instance, where it is ours; who may not look has none."""
+    with suppress(PermissionError):
+        text, options = files.read(TEXT) or "", files.read(OPTIONS) or ""
+        head, listening = HEAD.match(text), LISTENING.search(options)
+        if head and listening:
+            yield Router(
+                project=head[1],
+                address=listening[1],
+                port=int(listening[2]),
+                config=text[head.end() :],
+                running=bool(running := digest()) and running == (files.read(LOADED) or ""),
+            )
+
+
+def digest() -> str:
+    """Of what bgpd runs by; "" where one of the daemons does not answer."""
+    try:
+        for daemon in ("watchfrr", "zebra"):
+            ask(daemon)
+        rows = ask("bgpd", "show running-config").splitlines()
+    except OSError:
+        return ""
+    said = "\n".join(row for row in rows if not row.startswith("hostname "))
+    return sha256(said.encode()).hexdigest()
+
+
+def ask(daemon: str, *commands: str) -> str:
+    """The answer to the last command, as vtysh gets it."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.settimeout(ANSWER)
+        channel.connect(f"{SOCKETS}/{daemon}.vty")
+        return [answer(channel, command) for command in ("enable", *commands)][-1]
+
+
+def answer(channel: socket.socket, command: str) -> str:
+    channel.sendall(command.encode() + b"\0")
+    data = b""
+    while data[-4:-1] != END:
+        if not (more := channel.recv(1 << 16)):
+            raise ConnectionResetError(errno.ECONNRESET, "the daemon hung up")
+        data += more
+    return data[:-4].decode(errors="replace")
+
+
+def refuse_broken(router: Router) -> None:
+    """Before anything is touched: what stands there and is not ours, and what FRR cannot read."""
+    where = router.origin.where if router.origin else None
+    with suppress(PermissionError):
+        if not HEAD.match(files.read(TEXT) or f"{FILE_MARK}\n! project -\n"):
+            raise Foreign(f"{TEXT} exists and is not ours", "move it away", where)
+    try:
+        run(["vtysh", "-N", INSTANCE, "-C", "-f", "/dev/stdin"], router.config)
+    except OSError as error:
+        raise KernelError(router.key, errno.EINVAL, f"refused by FRR: {error.strerror}", where) from error
+
+
+def write(new: Router, *, running: bool) -> None:
+    """Load what changed into what runs; start what does not."""
+    netns.folder(CONFIG)
+    files.replaced(OPTIONS, options(new))
+    files.replaced(f"{CONFIG}/vtysh.conf", f"{FILE_MARK}\nservice integrated-vtysh-config\n")
+    files.replaced(TEXT, f"{FILE_MARK}\n! project {new.project}\n{new.config}")
+    if not running:
+        control("restart")
+    try:
+        load()
+    except OSError:  # what the start has begun to load keeps others out meanwhile
+        time.sleep(1)
+        load()
+    files.replaced(LOADED, digest())
+
+
+def load() -> None:
+    """Of bgpd alone: for zebra, it would undo `no ip forwarding`, which only tells what the host does."""
+    reload = [f"{FRR}/frr-reload.py", "--reload", "--stdout", "--daemon", "bgpd"]
+    run([*reload, "-N", INSTANCE, "--rundir", SOCKETS, TEXT])
+
+
+def options(router: Router) -> str:
+    """For FRR's scripts.  With `-P 0` nothing but BGP listens on TCP: the operator's instance may."""
+    names = ("mgmtd", "zebra", "staticd")
+    silent = "".join(f'{name}_options="-P 0"\n' for name in names)
+    bgpd = f'bgpd=yes\nbgpd_options="-P 0 -l {router.address} -p {router.port}"\n'
+    return f"{FILE_MARK}\nfrr_profile=datacenter\n{silent}{bgpd}"
+
+
+def remove() -> None:
+    import shutil
+
+    crash_log = f"/var/tmp/frr/watchfrr.{(files.read(f'{SOCKETS}/watchfrr.pid') or '').strip()}"
+    with suppress(FileNotFoundError):  # FRR itself is gone
+        control("stop")
+    for folder in (CONFIG, SOCKETS, crash_log):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def control(verb: str) -> None:
+    """By systemd where it runs, so that the daemons are not in the cgroup of whoever asks, and outlive it."""
+    if os.path.isdir(SYSTEMD):
+        run(["systemctl", verb, f"frr@{INSTANCE}.service"])
+    else:
+        run([f"{FRR}/frrinit.sh", verb, INSTANCE])
+
+
+def run(words: list[str], given: str = "") -> None:
+    """What it says goes to a file, since the daemons that it starts would keep a pipe open."""
+    import subprocess  # 5 ms that a plan without EVPN need not pay
+
+    with open(os.memfd_create("in"), "w+") as in_, open(os.memfd_create("out"), "w+") as out:
+        in_.write(given)
+        in_.seek(0)
+        try:
+            done = subprocess.run(words, stdin=in_, stdout=out, stderr=out, timeout=PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise OSError(errno.ETIMEDOUT, str(error)) from None
+        out.seek(0)
+        if done.returncode:
+            said = " ".join(out.read().split())[-300:]
+            raise OSError(errno.EIO, f"{Path(words[0]).name}: {said or f'status {done.returncode}'}")

@@ -1,0 +1,77 @@
+"""EVPN: what tells other hosts of our endpoints, and what the kernel must know for it to be told."""
+
+from dataclasses import dataclass
+from shlex import quote
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from .link import Link
+from .marks import HOST, place
+from .namespace import homes
+
+FRR, CONFIG, SOCKETS = "/usr/lib/frr", "/etc/frr/reconciler", "/run/frr/reconciler"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station(Resource):
+    """An endpoint's MAC as a static entry of its bridge: it is known before it speaks, and after a long
+    silence."""
+
+    noun, rank, loss = "station", 8, "flow"
+    place = property(place)
+
+    ns: Identity[str]
+    link: Identity[str]
+    port: Fixed[str]  # its other end
+    bridge: Fixed[str]
+    mac: Fixed[str]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return Link.at(self.ns, self.link), Link.at(HOST, self.bridge)
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        return homes(self)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [f"bridge fdb replace {self.mac} dev {self.port} master static"]
+
+    def removal(self) -> list[str]:
+        return [f"bridge fdb del {self.mac} dev {self.port} master"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Router(Resource):
+    """FRR, in an instance of its own: a host has one, and so it is of one project."""
+
+    noun, rank, loss = "router", 11, "flow"
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    name: Identity[str] = "evpn"
+    project: str
+    address: Fixed[str]  # that it listens on; with
+    port: Fixed[int]
+    config: str
+    running: bool = True  # all of its daemons, and by this configuration
+
+    @property
+    def body(self) -> str:
+        return self.config
+
+    def cost(self, old: Resource | None) -> Disruption:
+        """A change is loaded into what runs, and sessions that it does not concern stay."""
+        return "none"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        daemons = f'bgpd=yes\nbgpd_options="-P 0 -l {self.address} -p {self.port}"\n'
+        reload = f"{FRR}/frr-reload.py --reload --daemon bgpd -N reconciler --rundir {SOCKETS}"
+        running = isinstance(old, Router) and old.running
+        return [
+            *([] if old else [f"mkdir {CONFIG}", f"printf %s {quote(daemons)} >{CONFIG}/daemons"]),
+            f"printf %s {quote(self.config)} >{CONFIG}/frr.conf",
+            f"{reload} {CONFIG}/frr.conf" if running else f"{FRR}/frrinit.sh restart reconciler",
+        ]
+
+    def removal(self) -> list[str]:
+        return [f"{FRR}/frrinit.sh stop reconciler", f"rm -r {CONFIG} {SOCKETS}"]

@@ -1,0 +1,158 @@
+"""EVPN as decided and lowered: who speaks with whom, of what, and what is refused."""
+
+import struct
+from dataclasses import replace
+
+import pytest
+from test_hosts import ENDS, HOSTS, mesh, only
+from worlds import container, manifest, project
+
+from reconciler.core import render
+from reconciler.core.plan import plan
+from reconciler.core.resource import state
+from reconciler.errors import ManifestError, Unsupported, Where
+from reconciler.facts import Facts
+from reconciler.kernel import bulk, frr
+from reconciler.kernel.netlink import attr
+from reconciler.kinds.evpn import Router, Station
+from reconciler.kinds.link import Veth
+from reconciler.kinds.overlay import NOBODY, Entries, Neighbours
+from reconciler.manifest.spec import EvpnSpec, HostSpec, Manifest, NetworkSpec
+from reconciler.pipeline import decide
+
+EVPN = EvpnSpec(where=Where("t.yaml", 2, 1, "reachability"))
+
+
+def fleet(*hosts: HostSpec, name: str = "t", networks: int = 1) -> Manifest:
+    nets = [mesh("mesh", options={"vni": "5000"}), *(mesh(f"n{i}", subnets=()) for i in range(1, networks))]
+    boxes = [container(end, "mesh", host=host) for host, end in ENDS.items()]
+    return manifest(project(name, *nets, *boxes, hosts=hosts or HOSTS, evpn=EVPN))
+
+
+def reflected(*names: str, count: int = 4) -> tuple[HostSpec, ...]:
+    hosts = [HostSpec(name=f"h{n}", address=f"192.0.2.{n}") for n in range(1, count + 1)]
+    return tuple(replace(host, reflector=host.name in names) for host in hosts)
+
+
+def router(host: str, of: Manifest | None = None) -> Router:
+    return only(Router, decide(of or fleet(), Facts(name=host))[1])
+
+
+def peers(text: str, group: str) -> list[str]:
+    rows = (line.split() for line in text.splitlines())
+    return [words[1] for words in rows if words[2:] == ["peer-group", group]]
+
+
+def test_a_host_tells_of_its_own_containers_alone():
+    topology, wanted = decide(fleet(), Facts(name="h1"))
+    (end,) = topology.networks[0].endpoints
+    assert only(Neighbours, wanted).entries == (f"{end.addresses[0][0]} {end.mac}",)
+    assert only(Station, wanted).mac == only(Veth, wanted).mac == end.mac
+    assert not [r for r in wanted.values() if isinstance(r, Entries)]
+
+
+def test_another_projects_container_is_told_of_too():
+    net = NetworkSpec(name="mesh", full_name="t_mesh", external=True)
+    guest = project("u", net, container("d", "mesh", host="h1"), hosts=HOSTS)
+    _, wanted = decide(manifest(*fleet().projects, guest), Facts(name="h1"))
+    assert {r.ns for r in wanted.values() if isinstance(r, Station)} == {"t-a", "u-d"}
+    macs = {r.mac for r in wanted.values() if isinstance(r, Veth)}
+    assert {entry.split()[1] for entry in only(Neighbours, wanted).entries} == macs and len(macs) == 2
+
+
+def test_without_reflectors_all_speak_with_all():
+    for n in (1, 2, 3):
+        text = router(f"h{n}").config
+        assert peers(text, "hosts") == [f"192.0.2.{m}" for m in (1, 2, 3) if m != n]
+        assert "reflector" not in text
+
+
+def test_with_reflectors_the_others_speak_with_these_alone():
+    of = fleet(*reflected("h1", "h2"))
+    assert peers(router("h3", of).config, "hosts") == ["192.0.2.1", "192.0.2.2"]
+    text = router("h1", of).config
+    assert (peers(text, "hosts"), peers(text, "clients")) == (["192.0.2.2"], ["192.0.2.3", "192.0.2.4"])
+    assert text.count("route-reflector-client") == 1
+
+
+def test_only_the_projects_networks_are_told_of():
+    topology, _ = decide(fleet(networks=3), Facts(name="h1"))
+    text = router("h1", fleet(networks=3)).config
+    vnis = sorted(n.overlay.vni for n in topology.networks if n.overlay)
+    assert len(vnis) == 3
+    assert [line.split()[-1] for line in text.splitlines() if "permit rt" in line] == [
+        f"65000:{vni}" for vni in vnis
+    ]
+
+
+def test_without_an_overlay_there_is_nothing_to_tell():
+    alone = manifest(project("t", container("a"), hosts=HOSTS, evpn=EVPN))
+    assert not [r for r in decide(alone, Facts(name="h1"))[1].values() if isinstance(r, Router)]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        (reflected("h2"), "h2 is the only reflector"),
+        (reflected(count=11), "11 hosts are too many"),
+        (tuple(replace(h, address=f"2001:db8::{h.name[1]}") for h in HOSTS), "IPv6"),
+    ],
+)
+def test_what_would_not_carry_is_refused(hosts, words):
+    with pytest.raises(ManifestError, match=words) as caught:
+        decide(fleet(*hosts), Facts(name="h1"))
+    assert caught.value.hint
+
+
+def test_what_is_encrypted_is_not_carried_by_it():
+    net = mesh("mesh", options={"vni": "5000", "encrypted": "true"})
+    with pytest.raises(ManifestError, match="mesh is encrypted, and FRR knows only"):
+        decide(manifest(project("t", net, hosts=HOSTS, evpn=EVPN)), Facts(name="h1"))
+
+
+def test_a_host_has_one():
+    with pytest.raises(ManifestError, match="project u wants EVPN, and on this host project t has it"):
+        decide(fleet(name="u"), Facts(name="h1", router="t"))
+    two = mesh("other", full_name="other", options={"vni": "5001"}, subnets=())
+    both = manifest(*fleet().projects, project("u", two, hosts=HOSTS, evpn=EVPN))
+    with pytest.raises(ManifestError, match="project u wants EVPN"):
+        decide(both, Facts(name="h1"))
+
+
+def test_a_host_without_frr_is_told_so_with_the_line():
+    with pytest.raises(Unsupported) as caught:
+        decide(fleet(), Facts(name="h1", missing={"evpn": "apt install frr"}))
+    assert caught.value.where == EVPN.where and caught.value.hint == "apt install frr"
+
+
+def test_a_plan_shows_what_changes_in_the_configuration():
+    one, two = state(router("h1")), state(router("h1", fleet(networks=2)))
+    assert "    + bgp router-id 192.0.2.1" in render.text(plan({}, one), wide=True)
+    assert "router-id" not in render.text(plan({}, one))
+    rows = render.text(plan(one, two), wide=True).splitlines()
+    (added,) = [row for row in rows if row.startswith("    +")]
+    assert added.startswith("    +bgp extcommunity-list") and not [row for row in rows if "    -" in row]
+
+
+def entry(mac: str, flags: int, *more: bytes) -> bytes:
+    raw = bytes.fromhex(mac.replace(":", ""))
+    return bulk.NDMSG.pack(bulk.BRIDGE, 7, bulk.NOARP, flags, 0) + attr(bulk.LLADDR, raw) + b"".join(more)
+
+
+def test_what_frr_has_told_is_not_ours():
+    there, port = attr(bulk.DST, bytes((192, 0, 2, 2))), attr(bulk.MASTER_ATTR, struct.pack("=I", 5))
+    theirs = [
+        entry("02:00:00:00:00:01", bulk.SELF | bulk.LEARNED, there),
+        entry("02:00:00:00:00:01", bulk.LEARNED, port),
+    ]
+    assert list(bulk.entries_of(theirs, 7)) == []
+    everybody = entry(NOBODY, bulk.SELF, there)
+    assert list(bulk.entries_of([everybody], 7)) == [f"{NOBODY} 192.0.2.2"]  # unless FRR stands: see read()
+
+
+def test_what_frr_is_started_with_reads_back():
+    wanted = router("h1")
+    found = frr.LISTENING.search(frr.options(wanted))
+    assert found and found.groups() == ("192.0.2.1", "10179")
+    head = frr.HEAD.match("# reconciler: generated, edits are undone\n! project t\nrouter bgp 1\n")
+    assert head and head[1] == "t"
