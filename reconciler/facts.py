@@ -31,6 +31,7 @@ class Standing(NamedTuple):
     subnets: tuple[str, ...]  # with the bridge's own address, as 10.1.0.1/24
     internal: bool = False
     inside: tuple[str, ...] = ()  # where the packets of an internal one may go all the same
+    filtering: bool = False  # it keeps VLANs apart
 
 
 class Device(NamedTuple):
@@ -42,6 +43,8 @@ class Device(NamedTuple):
     master: str = ""  # the link that it is a port of
     vni: int = 0  # of a VXLAN link, with
     port: int = 0  # its UDP port
+    up: bool = True
+    filtering: bool = False  # a bridge that keeps VLANs apart
 
 
 class Child(NamedTuple):
@@ -50,7 +53,7 @@ class Child(NamedTuple):
     project: str
     network: str
     parent: str
-    driver: str  # macvlan, ipvlan
+    driver: str  # macvlan, ipvlan, or bridge where the link is a port of it
     mode: str
     flag: str = ""
 
@@ -94,6 +97,7 @@ class Facts:
     nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
     blockers: tuple[Blocker, ...] = ()
     mtu: int = 1500  # of the link that the default route leaves by
+    uplinks: frozenset[str] = frozenset()  # every link that a default route leaves by
     ipv6: bool = True  # the kernel has it and it is not disabled
     router_advertisements: tuple[str, ...] = ()  # links that take RAs now and would cease to when forwarding
     secret: str = ""  # the file with WireGuard's private key of this host, and
@@ -108,6 +112,7 @@ class Facts:
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[Child, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
+    vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
     router: str = ""  # the project that has EVPN on this host, where that is not of this run

@@ -24,7 +24,9 @@ from .kernel.fake import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
 from .kinds.evpn import Router
+from .kinds.link import Veth
 from .kinds.marks import TABLE_PREFIX
+from .kinds.port import Port
 from .kinds.route import Route
 from .pipeline import Change, Host, compare
 
@@ -122,7 +124,7 @@ def acts(change: Change, facts: Facts) -> str:
     began = time.monotonic()
     throwaway.enter()
     stood_on = [*change.live.values(), *change.desired.values()]
-    throwaway.stand_in(sorted(parents(stood_on)), facts.mtu)
+    throwaway.stand_in(others(stood_on), facts.mtu)
     throwaway.neighbours(gateways(stood_on))
     stage = Stage(facts)
     start = played_back(change, stage)
@@ -169,11 +171,14 @@ def back(change: Change, start: State, stage: Stage) -> None:
         raise NotConverged(left)
 
 
-def parents(resources: Sequence[Resource]) -> set[str]:
-    """Links of the host that something of ours stands on."""
+def others(resources: Sequence[Resource]) -> dict[str, str]:
+    """Links of the host that something of ours stands on or is joined to, and a kind to stand for each."""
     ours = {getattr(r, "name", "") for r in resources if r.noun == "link" and not r.place}
-    named = {getattr(r, "parent", "") for r in resources} | {link for link, _ in gateways(resources)}
-    return named - ours - {""}
+    kinds = {getattr(r, "parent", ""): "veth" for r in resources}
+    kinds |= {link: "veth" for link, _ in gateways(resources)}
+    kinds |= {r.link: "veth" for r in resources if isinstance(r, Port)}
+    kinds |= {r.bridge: "bridge" for r in resources if isinstance(r, Veth)}
+    return {name: kind for name, kind in sorted(kinds.items()) if name and name not in ours}
 
 
 def gateways(resources: Iterable[Resource]) -> set[tuple[str, str]]:

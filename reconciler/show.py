@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .cnm.topology import Network, Port, Subnet, Topology
+from .cnm.topology import Endpoint, Network, Port, Subnet, Topology
 
 
 def as_text(topology: Topology) -> str:
@@ -26,7 +26,7 @@ def rows(topology: Topology) -> Iterator[str]:
         for endpoint in network.endpoints:
             leads = "  default route" if endpoint.gateways else ""
             ips = " ".join(ip for ip, _ in endpoint.addresses)
-            yield f"  {endpoint.sandbox} {endpoint.ifname}  {ips}  {endpoint.mac}{leads}"
+            yield f"  {endpoint.sandbox} {endpoint.ifname}  {ips}  {endpoint.mac}{tags(endpoint)}{leads}"
     for sandbox in topology.sandboxes:
         yield f"sandbox {sandbox.name}  /run/netns/{sandbox.name}"
         for port in ports.get(sandbox.name, []):
@@ -41,7 +41,14 @@ def carrier(network: Network) -> str:
     if not (parent := network.parent):
         return network.bridge
     host = f" host {' '.join(parent.host)}" if parent.host else ""
+    if network.bridge:
+        return f"{network.bridge} {'unmanaged' if network.standing else f'port {parent.link}'}{host}"
     return f"{parent.link} {parent.mode}" + f" {parent.flag}" * bool(parent.flag) + host
+
+
+def tags(endpoint: Endpoint) -> str:
+    untagged = f"  vlan {endpoint.vlan}" * (endpoint.vlan > 1)
+    return untagged + f"  trunk {','.join(map(str, endpoint.trunk))}" * bool(endpoint.trunk)
 
 
 def pair(subnet: Subnet) -> tuple[str, str]:

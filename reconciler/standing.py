@@ -17,6 +17,7 @@ from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
 from .kinds.parent import Ipvlan, Macvlan, Vlan
+from .kinds.port import Port
 from .kinds.route import Route
 from .kinds.rule import Rule
 from .kinds.sysctl import Sysctl, usual
@@ -44,6 +45,8 @@ def owners(live: State) -> Callable[[Any], str]:
                 return project
             case Route(place="", table="main", dst=dst, link=link) if link not in links:
                 return slices.get(dst) or next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
+            case Port(bridge=bridge):
+                return links.get(bridge, SHARED)
             case _ if resource.place:
                 return homes.get(resource.place, SHARED)
             case _:
@@ -107,6 +110,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
         claims=tuple(claims(elements, projects)),
         children=others,
+        vlans=vlans(live, projects),
         tagged=tuple(tagged(live, used)),
         tunnels={
             (r.port, r.vni): r.network
@@ -140,14 +144,25 @@ def networks(live: State) -> dict[str, Standing]:
             inside[r.iif] += (r.dst,)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
     return {
-        r.network: Standing(r.project, r.name, addresses[r.name], r.name in internal, inside[r.name])
+        r.network: Standing(
+            r.project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering
+        )
         for r in live.values()
-        if isinstance(r, Bridge)
+        if isinstance(r, Bridge) and not r.outer  # whose subnets are the LAN's, not ours
     }
 
 
 def of_table(element: Element) -> str:
     return element.table.removeprefix(TABLE_PREFIX)
+
+
+def vlans(live: State, projects: frozenset[str]) -> dict[str, frozenset[int]]:
+    """What endpoints of other projects name: a bridge that ceases to filter would let them meet."""
+    named: dict[str, frozenset[int]] = defaultdict(frozenset)
+    for r in live.values():
+        if isinstance(r, Veth) and r.vlans and r.project not in projects:
+            named[r.bridge] |= {int(vlan.split()[0]) for vlan in r.vlans}
+    return named
 
 
 def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]:
@@ -164,6 +179,9 @@ def children(live: State, projects: frozenset[str]) -> Iterator[Child]:
         if isinstance(r, Macvlan | Ipvlan) and r.project not in projects:
             driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
             seen.add(Child(r.project, r.network, r.parent, driver, r.mode, flag))
+        bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, Port) else None
+        if isinstance(r, Port) and isinstance(bridge, Bridge) and bridge.project not in projects:
+            seen.add(Child(bridge.project, bridge.network, r.link, "bridge", "port"))
     yield from sorted(seen)
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import evpn, overlay, parents, routed, wireguard
+from . import evpn, lan, overlay, parents, routed, vlans, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
@@ -34,6 +34,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     joined = join(bare, everywhere, members)
     given = give(bare, joined, facts)
     bare = [overlay.settled(network, joined[network.name], given) for network in bare]
+    bare = [vlans.settled(network, joined[network.name], facts) for network in bare]
     attached = attach(bare, members, given)
     networks = furnished(bare, attached)
     ports = tuple(
@@ -41,6 +42,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     )
     clashes = (
         parents.conflicts(networks, facts),
+        lan.conflicts(networks, facts),
         overlay.conflicts(networks, facts),
         wireguard.conflicts(networks, facts),
         conflicts(ports, replace(facts, listeners=facts.listeners | wireguard.sockets(networks))),
@@ -98,6 +100,7 @@ def give(networks: Sequence[Network], joined: dict[str, Joined], facts: Facts) -
         ends = joined[network.name]
         refuse_crowd(network, ends)
         refuse_ends(network, ends)
+        vlans.refuse_vlans(network, ends, facts)
         given |= addresses(network, ends, overlay.gateway_requests(network, facts), facts)
     return given
 

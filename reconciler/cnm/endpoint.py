@@ -78,12 +78,6 @@ def refuse_crowd(network: Network, joined: Joined) -> None:
 def refuse_ends(network: Network, joined: Joined) -> None:
     """Wishes of single endpoints that the network cannot meet."""
     for _, end in joined:
-        if end.vlan or end.trunk:
-            raise ManifestError(
-                f"network {network.name} has no VLANs of its own",
-                "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`",
-                end.where,
-            )
         if end.mac_address and not has_macs(network):
             raise ManifestError(
                 f"network {network.name} gives its containers the MAC of their parent",
@@ -155,6 +149,8 @@ def endpoints(
                 gateways=tuple(gateways(network, end, mine, leading)),
                 routes=(*end.routes, *network.ways),
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
+                vlan=end.vlan or 1,
+                trunk=tuple(sorted(end.trunk)),
                 host_access=any(address == "host-gateway" for _, address in member.spec.extra_hosts),
                 where=end.where,
             ),
@@ -178,7 +174,10 @@ def leader(family: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> End
     able = [
         (network, end)
         for network, end in attached
-        if not network.spec.internal and any(s.family == family and s.gateway for s in network.subnets)
+        if not network.spec.internal
+        and any(s.family == family and s.gateway for s in network.subnets)
+        # A bridge of ours that is the gateway is so in the first VLAN alone.
+        and (end.vlan <= 1 or not network.inner)
     ]
     return min(able, key=lambda item: (-item[1].gw_priority, item[0].name))[1] if able else None
 

@@ -26,7 +26,7 @@ def hosts(name: str, spec: ContainerSpec, attached: Attached) -> str:
 
 def host_gateways(attached: Attached) -> list[str]:
     leading = [ip for network, endpoint in attached if endpoint.gateways for ip in own(network, endpoint)]
-    bridges = (network for network, _ in attached if network.bridge)
+    bridges = (network for network, _ in attached if network.inner)
     return leading or [s.gateway for network in bridges for s in network.subnets if s.gateway][:1]
 
 

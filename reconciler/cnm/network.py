@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ..errors import ManifestError
 from ..facts import Facts, Standing
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import names, overlay, routed
+from . import lan, names, overlay, routed
 from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
-from .parents import MODES, mtu_of, parent_of
-from .topology import Network, Subnet
+from .parents import mtu_of, parent_of
+from .topology import Network, Parent, Subnet
 
 DRIVERS_WITHOUT_LINKS = ("host", "none")
 
@@ -93,10 +93,13 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
     name = full_name(project, spec)
     ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
     spec = localised(spec, this_host(project, facts))
-    parent = parent_of(ident, spec, facts) if spec.driver in MODES else None
+    parent = standing_on(ident, spec, facts)
     carrier = overlay.overlay_of(project, spec, name, ident, facts)
     if parent and parent.isolated:
         spec = replace(spec, internal=True)
+    for written in spec.subnets:
+        # What stands on a link of the host shares the subnet of its LAN.
+        refuse_overlap(written, name, taken._replace(routes=()) if parent else taken)
     ranges = tuple(subnet_specs(name, project, spec, facts, taken))
     division = routed.division_of(project, spec, name, ranges, facts)
     ranges = tuple(routed.own(division, ranges)) if division else ranges
@@ -107,7 +110,7 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
         key=spec.name,
         name=name,
         id=ident,
-        bridge="" if parent else bridge_of(project, spec, ident, facts),
+        bridge=bridge_of(project, spec, ident, parent, facts),
         parent=parent,
         overlay=carrier,
         division=division,
@@ -116,10 +119,25 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
         ranges=ranges,
         subnets=tuple(Subnet(cidr=r.subnet) for r in ranges) if carrier else subnets(spec, ranges),
         spec=spec,
+        standing=lan.is_somebodys(parent),
+        filterable=lan.filters(parent, facts),
     )
 
 
-def bridge_of(project: ProjectSpec, spec: NetworkSpec, ident: str, facts: Facts) -> str:
+def standing_on(ident: str, spec: NetworkSpec, facts: Facts) -> Parent | None:
+    match spec.driver:
+        case "bridge":
+            return lan.parent_of(spec, facts)
+        case "macvlan" | "ipvlan":
+            return parent_of(ident, spec, facts)
+    return None
+
+
+def bridge_of(
+    project: ProjectSpec, spec: NetworkSpec, ident: str, parent: Parent | None, facts: Facts
+) -> str:
+    if parent and parent.mode != "port":
+        return parent.link if parent.mode == "unmanaged" else ""
     bridge = spec.bridge_name or names.bridge(project.name, spec.name, ident)
     if bridge in facts.links:
         raise ManifestError(
@@ -140,10 +158,7 @@ def subnet_specs(
     name: str, project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken
 ) -> Iterator[SubnetSpec]:
     """The written subnets, and one from the pools for each family that is on and has none."""
-    for written in spec.subnets:
-        # What stands on a link of the host shares the subnet of its LAN.
-        refuse_overlap(written, name, taken._replace(routes=()) if spec.driver in MODES else taken)
-        yield written
+    yield from spec.subnets
     families = {4: (spec.enable_ipv4, POOLS4), 6: (spec.enable_ipv6, POOLS6)}
     for family, (enabled, default) in families.items():
         if not enabled or any(of_family(s.subnet, family) for s in spec.subnets):
@@ -239,4 +254,5 @@ def external(
         subnets=subnets(seen, ranges),
         spec=seen,
         standing=True,
+        filterable=standing.filtering,
     )

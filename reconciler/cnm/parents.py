@@ -1,11 +1,11 @@
-"""What macvlan and ipvlan networks stand on: a link of the host, an 802.1Q link on one, or nothing."""
+"""What networks on a LAN stand on: a link of the host, an 802.1Q link on one, or nothing."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError, Unsupported, Where
-from ..facts import Child, Device, Facts
+from ..facts import Child, Facts
 from ..manifest.spec import NetworkSpec
 from . import names
 from .topology import Network, Parent
@@ -78,7 +78,7 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     """`host_access: ADDRESS`, or one of each family with a comma between."""
     if spec.host_access == "all":
         raise ManifestError(
-            f"host_access: all is for bridges; a {spec.driver} network needs an address for the host",
+            "host_access: all is for networks behind the host; on a LAN it needs an address",
             "write a free address of the subnet: `host_access: 192.168.1.250`",
             spec.where,
         )
@@ -86,9 +86,15 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
 
 
 def mtu_of(parent: Parent | None, spec: NetworkSpec, facts: Facts) -> int:
+    device = parent and facts.links.get(parent.base or parent.link)
+    if device and spec.driver == "bridge" and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
+        raise ManifestError(
+            f"mtu {spec.mtu} of network {spec.name} is more than its LAN's",
+            f"at most {device.mtu}, that of {parent.link}",
+            spec.where,
+        )
     if spec.mtu != "auto":
         return int(spec.mtu)
-    device = parent and facts.links.get(parent.base or parent.link)
     return device.mtu if device else facts.mtu
 
 
@@ -122,6 +128,8 @@ def clash(mine: Child, other: Child) -> str:
         return f"network {other.network} is on it, and passthru shares it with nobody"
     if mine.driver != other.driver:
         return f"network {other.network} is on it with {other.driver}"
+    if mine.driver == "bridge":
+        return f"network {other.network} has it as a port"
     if mine.driver == "ipvlan" and (mine.mode, mine.flag) != (other.mode, other.flag):
         return f"network {other.network} is on it in mode {other.mode} {other.flag}, and a link has one"
     return ""
@@ -132,9 +140,9 @@ def occupied(network: Network, facts: Facts) -> Iterator[str]:
     assert network.parent
     link = network.parent.link
     master = facts.links[link].master if link in facts.links else ""
-    if master and facts.links.get(master, Device("bridge")).kind in SLAVERS:  # ours are bridges
+    if master in facts.links and facts.links[master].kind in SLAVERS:
         yield f"it is a port of {master}"
     for name, device in sorted(facts.links.items()):
-        alike = device.kind in ALIKE[network.spec.driver] and network.parent.mode != "passthru"
+        alike = device.kind in ALIKE.get(network.spec.driver, ()) and network.parent.mode != "passthru"
         if device.parent == link and device.kind in CHILDREN and not alike:
             yield f"{name}, which is not ours, is on it with {device.kind}"

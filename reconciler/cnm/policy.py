@@ -4,7 +4,7 @@ say."""
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
 
-from ..facts import Blocker, Facts, Tagged
+from ..facts import Blocker, Device, Facts, Tagged
 from ..manifest.spec import ProjectSpec
 from .topology import HostPolicy, Network, Port
 
@@ -13,7 +13,7 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
     """Over every network of the host: those of this run, and those of other projects that stand."""
     own = {project.name for project in projects}
     others = [standing for standing in facts.networks.values() if standing.project not in own]
-    mine = [network for network in networks if network.bridge and not network.standing]
+    mine = [network for network in networks if network.inner and not network.standing]
     subnets = {subnet.cidr for network in mine for subnet in network.subnets}
     subnets |= {str(ip_interface(cidr).network) for standing in others for cidr in standing.subnets}
     internal = {network.bridge for network in mine if network.spec.internal}
@@ -46,10 +46,13 @@ def made(network: Network) -> Iterator[Tagged]:
 
 
 def warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
-    outward = any(network.bridge and (not network.spec.internal or network.division) for network in networks)
+    outward = any(network.inner and (not network.spec.internal or network.division) for network in networks)
     for blocker in facts.blockers:
         if blocker.hook == "forward" and outward:
             yield blocked(blocker, ports)
+    for network in networks:
+        if network.parent and network.bridge and not facts.links.get(network.parent.link, Device()).up:
+            yield f"{network.parent.link} is down: network {network.name} reaches nobody beyond this host"
 
 
 def blocked(blocker: Blocker, ports: Sequence[Port]) -> str:

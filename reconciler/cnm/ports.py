@@ -37,7 +37,7 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
     """The endpoint that holds the default route takes the published ports, as in Docker, else the first
     that can."""
     homes: dict[int, tuple[Network, Endpoint]] = {}
-    bridged = [(n, e) for n, e in attached if n.bridge and not n.spec.internal]
+    bridged = [(n, e) for n, e in attached if n.inner and e.vlan == 1 and not n.spec.internal]
     for family in (4, 6):
         able = [(n, e) for n, e in bridged if e.of_family(family)]
         leading = [(n, e) for n, e in able if any((":" in via) == (family == 6) for via, _ in e.gateways)]

@@ -36,6 +36,8 @@ class Endpoint:
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
     sysctls: Mapping[str, str] = field(default_factory=dict)
     host_access: bool = False  # Compose asks for it: extra_hosts NAME:host-gateway
+    vlan: int = 1  # the untagged one
+    trunk: tuple[int, ...] = ()  # and those that pass tagged
     where: Where = NOWHERE
 
     def of_family(self, family: int) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parent:
-    """What a network without a bridge stands on."""
+    """What a network of a LAN stands on, beside its bridge if it has one."""
 
     link: str
     base: str = ""  # where `link` is an 802.1Q link that is ours to make: what that stands on
@@ -53,7 +55,7 @@ class Parent:
     mode: str
     flag: str = ""
     shim: str = ""  # the host's own link among its children
-    host: tuple[str, ...] = ()  # and its addresses
+    host: tuple[str, ...] = ()  # the host's addresses on it, or on the bridge
 
 
 class Peer(NamedTuple):
@@ -156,7 +158,7 @@ class Network:
     key: str  # in the manifest's `networks:`
     name: str  # PROJECT_KEY, or as `name:` says
     id: str
-    bridge: str  # "" where it stands on a parent
+    bridge: str  # "" where its links stand on a parent
     parent: Parent | None = None
     overlay: Overlay | None = None
     division: Division | None = None
@@ -166,11 +168,18 @@ class Network:
     subnets: tuple[Subnet, ...]
     endpoints: tuple[Endpoint, ...] = ()
     spec: NetworkSpec
-    standing: bool = False  # external: it is somebody else's, only the endpoints are ours
+    standing: bool = False  # external or unmanaged: it is somebody else's, only the endpoints are ours
+    vlans: tuple[int, ...] = ()  # that its endpoints name: then its bridge keeps VLANs apart
+    filterable: bool = True  # it can be told to, or does already
 
     @property
     def ipv6(self) -> bool:
         return any(subnet.family == 6 for subnet in self.subnets)
+
+    @property
+    def inner(self) -> bool:
+        """Whether it lies behind the host, which is its router and its firewall."""
+        return bool(self.bridge) and self.parent is None
 
     @property
     def extent(self) -> tuple[str, ...]:

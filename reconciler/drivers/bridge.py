@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
+from ..cnm.ipam import Range
 from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
-from ..kinds.link import Bridge, Veth
+from ..kinds.link import Bridge, Veth, Vlans
 from ..kinds.marks import HOST
+from ..kinds.port import Port
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 from .routed import elsewhere
@@ -17,23 +19,29 @@ DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 
 def lower(network: Network) -> Iterator[Resource]:
     if not network.standing:
-        yield from switch(network)
+        yield device(network)
+        yield from switch(network) if network.inner else station(network)
     for endpoint in network.endpoints:
         yield from port(network, endpoint)
 
 
-def switch(network: Network) -> Iterator[Resource]:
-    """The bridge with its own addresses: the gateways of its containers."""
-    name, origin = network.bridge, Origin(network.spec.where, "bridge")
-    yield Bridge(
+def device(network: Network) -> Bridge:
+    return Bridge(
         ns=HOST,
-        name=name,
+        name=network.bridge,
         project=network.project,
         network=network.name,
         mac=network.mac,
         mtu=network.mtu,
-        origin=origin,
+        outer=not network.inner,
+        filtering=bool(network.vlans),
+        origin=Origin(network.spec.where, "bridge"),
     )
+
+
+def switch(network: Network) -> Iterator[Resource]:
+    """What makes the host the router of its containers: the bridge's own addresses are their gateways."""
+    name, origin = network.bridge, Origin(network.spec.where, "bridge")
     yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
     # rp_filter, on in many hosts, asks with the mark of the packet: see `admit` in firewall_rules.py.
     yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="1", link=name, origin=origin)
@@ -60,6 +68,27 @@ def link_local(network: Network) -> str:
     return str(IPv6Address(b"\xfe\x80" + bytes(6) + interface))
 
 
+def station(network: Network) -> Iterator[Resource]:
+    """What makes the host one more machine of the LAN, if it has addresses there at all."""
+    assert network.parent
+    name, host, origin = network.bridge, network.parent.host, Origin(network.spec.where, "bridge")
+    tagged = tuple(tag for tag in network.vlans if tag > 1)
+    yield from ipv6_switches(HOST, name, origin, on=any(":" in ip for ip in host))
+    yield Port(link=network.parent.link, bridge=name, vlans=words(1, tagged), origin=origin)
+    for subnet in network.subnets:
+        for ip in host:
+            if Range.within(subnet.cidr, ip):
+                yield Address(ns=HOST, link=name, ip=ip, prefix=subnet.prefix, origin=origin)
+
+
+def words(untagged: int, tagged: tuple[int, ...]) -> Vlans:
+    """The VLANs of a port; nothing where it has none but the first, as every port."""
+    if untagged == 1 and not tagged:
+        return ()
+    vlans = {untagged: f"{untagged} pvid untagged"} | {tag: str(tag) for tag in tagged}
+    return tuple(vlans[tag] for tag in sorted(vlans))
+
+
 def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
     ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "bridge")
     yield Veth(
@@ -70,7 +99,9 @@ def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
         mac=endpoint.mac,
         bridge=network.bridge,
         mtu=network.mtu,
+        hairpin=network.inner,
         isolated=not network.spec.icc,
+        vlans=words(endpoint.vlan, endpoint.trunk),
         origin=origin,
     )
     yield from ipv6_switches(ns, name, origin, on=network.ipv6)

@@ -26,7 +26,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         used = [network for network in networks if network.endpoints or not network.standing]
         if bridged := [network for network in used if network.bridge]:
             yield from skeleton(name, topology.root)
-            yield from inet_elements(name, bridged, ports)
+            yield from inet_elements(name, [network for network in bridged if network.inner], ports)
             yield from bridge_elements(name, bridged)
         elif used:
             yield Table(
@@ -116,8 +116,10 @@ def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
 
 
 def guard_items(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """What may come out of a container's port: its MAC with each of its addresses, and nothing else."""
+    """What may come out of a container's port: its MAC with each of its addresses; of a trunk, also tags."""
     yield "ports", endpoint.host_link
+    if endpoint.trunk:
+        yield "trunks", f"{endpoint.host_link} . {endpoint.mac}"
     for ip, _ in endpoint.addresses:
         yield f"own{6 if ':' in ip else 4}", f"{endpoint.host_link} . {endpoint.mac} . {ip}"
         if ":" in ip:

@@ -185,6 +185,7 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
 
 BRIDGE_MAPS: Maps = {
     "ports": Kind("ifname"),
+    "trunks": Kind("ifname . ether_addr"),
     "own4": Kind("ifname . ether_addr . ipv4_addr"),
     "own6": Kind("ifname . ether_addr . ipv6_addr"),
     "targets6": Kind("iifname . @th,64,128"),  # own6 again, as nft types what it reads by offset
@@ -198,7 +199,12 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
     "guard": (
         "type filter hook prerouting priority -300; policy accept;",
         "iifname != @ports accept",
-        "ether type 8021q drop",  # the kernel takes the tag off before `ip` and `arp` look
+        # The kernel takes the tag off before `ip` and `arp` look.  A second one would be the first on a wire
+        # where that one is taken off.
+        "ether type 8021q iifname . ether saddr != @trunks drop",
+        "vlan type 8021q drop",
+        "vlan type 8021ad drop",
+        "ether type 8021q accept",
         "udp sport 67 drop",  # nobody but the host answers DHCP
         "udp sport 547 drop",
         "icmpv6 type 134 drop",

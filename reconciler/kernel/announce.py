@@ -7,11 +7,48 @@ later.
 
 import socket
 import struct
+import time
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
+from typing import NamedTuple
+
+from ..kinds.address import Address
+from . import netns, rtnl
+from .netlink import open_socket
 
 ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58
 BROADCAST, ALL_NODES = b"\xff" * 6, b"\x33\x33\0\0\0\1"  # ff02::1 on Ethernet (RFC 2464, 7)
 ADVERTISEMENT, OVERRIDE, TARGET_LINK = 136, 0x20000000, 2  # RFC 4861, 4.4 and 4.6.1
+
+
+PATIENCE = 50  # milliseconds
+
+
+class Moved(NamedTuple):
+    """An address whose neighbours are to be told; `end` is the host's end of its pair, where that is new."""
+
+    address: Address
+    end: str = ""
+
+
+def tell(moved: Sequence[Moved], host: socket.socket) -> None:
+    """Leaves the thread in the last sandbox."""
+    for ns, group in groupby(moved, key=lambda one: one.address.ns):
+        netns.enter(ns)
+        with open_socket() as here:
+            for address, end in group:
+                await_carrier(host, end)
+                await_carrier(here, address.link if end else "")
+                announce(address.link, address.ip)
+
+
+def await_carrier(channel: socket.socket, link: str) -> None:
+    """A pair that is up carries nothing until linkwatch has run, a moment later (net/core/link_watch.c)."""
+    for _ in range(PATIENCE):
+        if not link or rtnl.link_called(channel, link).operating:
+            return
+        time.sleep(0.001)
 
 
 def announce(link: str, ip: str) -> None:

@@ -20,6 +20,7 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
     routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
+    uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
     return Facts(
         name=socket.gethostname(),
         machine=text("/etc/machine-id").strip(),
@@ -34,7 +35,8 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         forwarding=forwarding(),
         nameservers=nameservers(),
         blockers=nft.blockers(),
-        mtu=uplink_mtu(routes, links),
+        mtu=min((links[index].mtu for index in uplinks), default=1500),
+        uplinks=frozenset(links[index].name for index in uplinks),
         ipv6=os.path.exists("/proc/sys/net/ipv6"),
         router_advertisements=tuple(
             sorted({links[i].name for p, i, proto in routes if proto == RA and i in links})
@@ -48,8 +50,9 @@ def device(seen: rtnl.Seen, links: dict[int, rtnl.Seen]) -> Device:
     data = attributes(seen.info.get(rtnl.DATA, b"")) if seen.kind == "vxlan" else {}
     vni, port = int.from_bytes(data.get(1, b""), "little"), int.from_bytes(data.get(15, b""), "big")
     return Device(
-        seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port
-    )
+        seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
+        seen.up, seen.filtering,
+    )  # fmt: skip
 
 
 def text(path: str) -> str:
@@ -91,11 +94,6 @@ def own_addresses() -> Iterator[tuple[str, int]]:
             found = attributes(body, 8)
             if found.get(11, b"\0")[0] != PROTOCOL:
                 yield socket.inet_ntop(body[0], found.get(2) or found[1]), inet.IFADDR.unpack_from(body)[4]
-
-
-def uplink_mtu(routes: list[tuple[str, int, int]], links: dict[int, rtnl.Seen]) -> int:
-    out = [links[index].mtu for prefix, index, _ in routes if prefix.endswith("/0") and index in links]
-    return min(out, default=1500)
 
 
 def ephemeral() -> tuple[int, int]:

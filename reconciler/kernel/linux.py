@@ -16,7 +16,7 @@ from ..kinds.file import File
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..paths import STATE
-from . import files, frr, host, nft, secret, wiring
+from . import files, frr, host, letters, nft, secret, wiring
 from .survey import Survey
 
 
@@ -26,7 +26,7 @@ def mapped(work: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise NotPermitted(f"{work}: {error.strerror}", wiring.ROOT) from error
+        raise NotPermitted(f"{work}: {error.strerror}", letters.ROOT) from error
     except OSError as error:
         raise KernelError(work, error.errno or errno.EIO, str(error)) from error
 

@@ -2,11 +2,12 @@
 
 import socket
 import struct
+from collections.abc import Iterable
 from functools import cached_property
 
 from ..core.resource import Resource
-from ..kinds.link import Bridge, Link, Stray, Veth
-from ..kinds.marks import DOOMED, GROUP, HOST, alias, owner
+from ..kinds.link import Bridge, Link, Stray, Veth, Vlans
+from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
 from .netlink import CREATE, EXCL, Message, attr, attributes, get, nest, text, u8, u32
 
@@ -20,7 +21,9 @@ UP = 1
 ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, AF_SPEC, GROUP_ATTR = 1, 3, 4, 5, 10, 18, 20, 26, 27
 NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 28, 29, 31, 32, 37
 KIND, DATA, SLAVE_KIND, SLAVE_DATA = 1, 2, 4, 5
+OPERSTATE = 16
 HAIRPIN, ISOLATED = 4, 33  # IFLA_BRPORT_*
+FILTERING = 7  # IFLA_BR_VLAN_FILTERING
 # One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
 QUEUES = u32(TX_QUEUES, 1) + u32(RX_QUEUES, 1)
 # No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in a
@@ -57,7 +60,11 @@ def new_bridge(bridge: Bridge) -> list[Message]:
     """With another MTU than it will have: only one that changes counts as set, else it follows its ports'."""
     info = nest(LINKINFO, text(KIND, "bridge"))
     head = ifinfo() + text(IFNAME, bridge.name) + hardware(bridge.mac) + u32(MTU, bridge.mtu ^ 1)
-    return [Message(NEWLINK, CREATE | EXCL, head + u32(GROUP_ATTR, GROUP) + info)]
+    return [Message(NEWLINK, CREATE | EXCL, head + group(bridge) + info)]
+
+
+def group(bridge: Bridge) -> bytes:
+    return u32(GROUP_ATTR, OUTER if bridge.outer else GROUP)
 
 
 def bridge_settings(bridge: Bridge, old: Resource | None) -> list[Message]:
@@ -65,10 +72,10 @@ def bridge_settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     (neigh_changeaddr)."""
     head = ifinfo() + text(IFNAME, bridge.name)
     mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else hardware(bridge.mac)
-    return [
-        Message(NEWLINK, 0, head + mac + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias)),
-        Message(NEWLINK, 0, head + ADDRESSING),
-    ]
+    mine = mac + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias) + group(bridge)
+    if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
+        mine += nest(LINKINFO, text(KIND, "bridge"), nest(DATA, u8(FILTERING, bridge.filtering)))
+    return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + ADDRESSING)]
 
 
 def lo(namespace: Namespace) -> list[Message]:
@@ -109,14 +116,15 @@ def inner_settings(veth: Veth, *, new: bool) -> list[Message]:
     return [Message(NEWLINK, 0, head + change + ADDRESSING), raised(veth, veth.name)]
 
 
-def outer_settings(veth: Veth, master: int) -> list[Message]:
+def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
     """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
-    everybody who listens."""
+    everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
     head = text(IFNAME, veth.host_name)
     mine = u32(MASTER, master) + u32(MTU, veth.mtu) + text(IFALIAS, veth.alias) + ADDRESSING
     port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated))
     settings = nest(LINKINFO, text(SLAVE_KIND, "bridge"), port) if master else b""
-    return [Message(NEWLINK, 0, ifinfo() + head + mine), Message(NEWLINK, 0, flags(veth) + head + settings)]
+    up = flags(veth) + head + settings
+    return [Message(NEWLINK, 0, ifinfo() + head + mine), *tags, Message(NEWLINK, 0, up)]
 
 
 def doomed(name: str) -> Message:
@@ -164,7 +172,7 @@ class Seen:
     @property
     def ours(self) -> bool:
         """Also when an apply was killed between regrouping it and removing it."""
-        return self.group in (GROUP, DOOMED)
+        return self.group in (GROUP, OUTER, DOOMED)
 
     @cached_property
     def alias(self) -> str:
@@ -193,6 +201,16 @@ class Seen:
     def kind(self) -> str:
         return self.info.get(KIND, b"").rstrip(b"\0").decode()
 
+    @property
+    def operating(self) -> bool:
+        """Whether the kernel takes it to carry frames (netif_oper_up); unknown is as good as up."""
+        return self.number(OPERSTATE) in (0, 6)
+
+    @cached_property
+    def filtering(self) -> bool:
+        """Whether it is a bridge that keeps VLANs apart."""
+        return self.kind == "bridge" and attributes(self.info.get(DATA, b"")).get(FILTERING) == b"\1"
+
 
 def bridge_of(seen: Seen) -> Bridge:
     words = seen.alias.split("/", 2)
@@ -204,6 +222,8 @@ def bridge_of(seen: Seen) -> Bridge:
         mac=seen.mac,
         mtu=seen.mtu,
         up=seen.up,
+        outer=seen.group == OUTER,
+        filtering=seen.filtering,
     )
 
 
@@ -211,7 +231,7 @@ def stray_of(seen: Seen) -> Stray:
     return Stray(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
 
 
-def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str]) -> Veth:
+def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str], vlans: Vlans = ()) -> Veth:
     port = attributes(outer.info.get(SLAVE_DATA, b""))
     master = outer.number(MASTER)
     return Veth(
@@ -225,6 +245,7 @@ def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str]) -> Veth:
         up=inner.up and outer.up,
         hairpin=port.get(HAIRPIN, b"\1") == b"\1" if master else True,
         isolated=port.get(ISOLATED, b"\0") == b"\1",
+        vlans=vlans,
     )
 
 

@@ -17,6 +17,7 @@ from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map, Table
 from ..kinds.overlay import Entries, Neighbours, Vxlan
+from ..kinds.port import Port
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 
@@ -34,6 +35,10 @@ def missing(r: Resource, held: Held) -> int:
         case _ if ns != HOST and Namespace.at(ns) not in held:
             return errno.ENOENT
         case Veth(bridge=bridge) | Vxlan(bridge=bridge) if bridge and Link.at(HOST, bridge) not in held:
+            return errno.ENODEV
+        case Port(link=link, bridge=bridge) if (
+            not {Link.at(HOST, link), Link.at(HOST, bridge)} <= held.keys()
+        ):
             return errno.ENODEV
         case Address() | Entries() | Neighbours() | Station() if Link.at(ns, r.link) not in held:
             return errno.ENODEV
@@ -88,6 +93,7 @@ def bury(old: Resource, live: Live) -> None:
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
             drop(live, lambda r: isinstance(r, Station) and (HOST, r.bridge) in ends)
             change(live, lambda r: isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends, bridge="")
+            drop(live, lambda r: isinstance(r, Port) and (HOST, r.bridge) in ends)
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:
                 bury(child, live)
         case Address():

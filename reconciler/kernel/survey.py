@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from ..core.resource import Resource
 from ..kinds.evpn import Router
-from ..kinds.marks import GROUP, HOST, alias, owner
+from ..kinds.link import Vlans
+from ..kinds.marks import GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, frr, links, netns, nft, rtnl, sandbox, wireguard
+from . import bulk, files, frr, links, netns, nft, ports, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
 INSIDE = {"view", "project", "tables", "routers"}  # readings that say nothing about the host ends of pairs
@@ -83,7 +84,10 @@ class Survey:
         """Everything of ours in one sandbox."""
         view, outside = self.view(name), self.view(HOST).names
         lo = Namespace(name=name, project=self.project(name), up=view.links[1].up)
-        pairs = [rtnl.veth_of(name, *pair, outside) for pair in self.pairs(name)]
+        vlans = self.vlans(HOST)
+        pairs = [
+            rtnl.veth_of(name, *pair, outside, vlans.get(pair[1].index, ())) for pair in self.pairs(name)
+        ]
         ours = (seen for seen in view.links.values() if seen.group == GROUP)
         stacked = filter(None, (links.link_of(name, seen, outside) for seen in ours))
         stations = (bulk.station_of(veth, self.stations(HOST)) for veth in pairs)
@@ -114,7 +118,7 @@ class Survey:
         homes = [pair for name in self.sandboxes for pair in self.pairs(name)] if strays else []
         paired = {outer.index for _, outer in homes}
         for seen in view.links.values():
-            if seen.group == GROUP and seen.kind == "bridge":
+            if seen.group in (GROUP, OUTER) and seen.kind == "bridge":
                 yield rtnl.bridge_of(seen)
             elif seen.group == GROUP and seen.kind == "wireguard":
                 yield wireguard.read(seen, wanted.get(seen.name))
@@ -122,11 +126,17 @@ class Survey:
                 yield link
             elif seen.ours and strays and seen.index not in paired:
                 yield rtnl.stray_of(seen)
+        yield from ports.lent(view.links, self.vlans(HOST))
         yield from self.tables(HOST)
         yield from self.routers(HOST)
         yield from view.addresses
         yield from view.routes
         yield from view.rules
+
+    @remembered
+    def vlans(self, ns: str) -> dict[int, Vlans]:
+        """Of bridge ports; where no bridge filters there is nothing to ask for."""
+        return ports.read() if any(seen.filtering for seen in self.view(ns).links.values()) else {}
 
     @remembered
     def tables(self, ns: str) -> list[Resource]:

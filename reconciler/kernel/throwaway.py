@@ -2,14 +2,28 @@
 them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from ..errors import Unsupported
 from . import netns
 from .inet import KINDS, MAIN, RTMSG
-from .netlink import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u32
+from .netlink import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u8, u32
 from .netns import checked, libc
-from .rtnl import IFNAME, INET, KIND, LINKINFO, MTU, NEWLINK, NEWROUTE, UP, ifinfo, index_of, packed
+from .rtnl import (
+    DATA,
+    FILTERING,
+    IFNAME,
+    INET,
+    KIND,
+    LINKINFO,
+    MTU,
+    NEWLINK,
+    NEWROUTE,
+    UP,
+    ifinfo,
+    index_of,
+    packed,
+)
 
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
 RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h
@@ -56,12 +70,13 @@ def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
     checked(libc.mount(source.encode(), target.encode(), kind.encode(), flags, None))
 
 
-def stand_in(names: Iterable[str], mtu: int) -> None:
-    """Links for those of the host that others stand on: bridges, since every kernel of ours has them."""
-    kind = nest(LINKINFO, text(KIND, "bridge"))
+def stand_in(kinds: Mapping[str, str], mtu: int) -> None:
+    """Links for those of the host that others need, by name; its bridges may keep VLANs apart."""
+    up, data = ifinfo(0, UP, UP), {"bridge": nest(DATA, u8(FILTERING, 1))}
     links = [
-        Message(NEWLINK, CREATE | EXCL, ifinfo(0, UP, UP) + text(IFNAME, name) + u32(MTU, mtu) + kind)
-        for name in names
+        Message(NEWLINK, CREATE | EXCL, up + text(IFNAME, name) + u32(MTU, mtu) + info)
+        for name, kind in kinds.items()
+        for info in [nest(LINKINFO, text(KIND, kind), data.get(kind, b""))]
     ]
     with open_socket() as channel:
         send(channel, links)

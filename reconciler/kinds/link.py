@@ -8,6 +8,10 @@ from .marks import HOST, alias, inside, place
 from .namespace import Namespace
 
 SWITCH = ("off", "on")
+Vlans = tuple[
+    str, ...
+]  # of a port, in the words of `bridge vlan`; () where it has what every port begins with
+NATIVE = "1 pvid untagged"  # and that is this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +55,24 @@ class Bridge(Link):
     project: str
     network: str
     mac: str
+    outer: bool = False  # it stands on a LAN: its ports are neighbours of strangers
+    filtering: bool = False  # it keeps VLANs apart
 
     @property
     def alias(self) -> str:
         return alias(self.project, self.network)
 
     def cost(self, old: Resource | None) -> Disruption:
-        return "none" if old is None or getattr(old, "mac", None) == self.mac else "flow"
+        if not isinstance(old, Bridge) or (old.mac, old.filtering) == (self.mac, self.filtering):
+            return "none"
+        return "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
         settings = f"address {self.mac} mtu {self.mtu} alias {self.alias} {self.state}"
         create = [] if old else [f"ip link add {self.name} type bridge"]
-        return [*create, f"ip link set dev {self.name} {settings}"]
+        filtering = f"ip link set dev {self.name} type bridge vlan_filtering {self.filtering:d}"
+        changed = self.filtering != getattr(old, "filtering", False)
+        return [*create, f"ip link set dev {self.name} {settings}", *([filtering] if changed else [])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +87,7 @@ class Veth(Link):
     bridge: str = ""
     hairpin: bool = True  # a published port of its own must come back through the port it left by
     isolated: bool = False  # speaks to the bridge alone, not to other isolated ports
+    vlans: Vlans = ()
 
     @property
     def alias(self) -> str:
@@ -87,9 +98,11 @@ class Veth(Link):
         return (Link.at(HOST, self.bridge),) if self.bridge else ()
 
     def cost(self, old: Resource | None) -> Disruption:
-        if not isinstance(old, Veth) or (old.mac, old.bridge, old.up) == (self.mac, self.bridge, self.up):
+        if not isinstance(old, Veth):
             return "none"
-        return "link"
+        if (old.mac, old.bridge, old.up) != (self.mac, self.bridge, self.up):
+            return "link"
+        return "none" if old.vlans == self.vlans else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
         outer = f"{f'master {self.bridge}' if self.bridge else 'nomaster'} mtu {self.mtu} alias {self.alias}"
@@ -99,5 +112,14 @@ class Veth(Link):
             *([] if old else [create]),
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
+            *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
             f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}",
         ]
+
+
+def tagging(port: str, vlans: Vlans, before: Vlans) -> list[str]:
+    """The commands that put a port into its VLANs, and into no others."""
+    if vlans == before:
+        return []
+    stale = [f"bridge vlan del dev {port} vid {vlan.split()[0]}" for vlan in before or (NATIVE,)]
+    return [*stale, *(f"bridge vlan add dev {port} vid {vlan}" for vlan in vlans or (NATIVE,))]

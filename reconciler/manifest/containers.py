@@ -131,6 +131,7 @@ def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
 
 def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) -> EndpointSpec:
     sysctls, ifname = endpoint_options(written, name, end)
+    refuse_twice(written, name, end)
     return EndpointSpec(
         network=name,
         aliases=tuple(end.aliases),
@@ -143,11 +144,21 @@ def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) 
         gw_priority=end.gw_priority,
         driver_opts=sysctls,
         routes=tuple((route.to, route.via) for route in end.routes),
-        vlan=end.vlan,
+        vlan=end.vlan or 0,
         trunk=tuple(end.trunk),
         bandwidth=(end.bandwidth.ingress, end.bandwidth.egress) if end.bandwidth else ("", ""),
         where=where(spot, f"{written.path}.networks.{name}"),
     )
+
+
+def refuse_twice(written: Written, network: str, end: Endpoint) -> None:
+    """A VLAN is there once: tagged or not."""
+    seen = {end.vlan or 1}
+    for index, tag in enumerate(end.trunk):
+        if tag in seen:
+            hint = "a VLAN is in `trunk` once, and not if it is `vlan`, which is 1 where nothing is said"
+            written.wrong(("networks", network, "trunk", index), f"VLAN {tag} is there twice", hint)
+        seen.add(tag)
 
 
 def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dict[str, str], str]:

@@ -54,12 +54,15 @@ class Network(Record):
     snat: Address4 = Is("Source address of what leaves, instead of the outgoing link's.", default="")
     snat_ipv6: Address6 = Is("The same for IPv6.", default="")
     host_access: HostAccess = Is(
-        "Bridge: `all` lets its containers use every service of the host.  Macvlan: the address by which"
+        "Bridge: `all` lets its containers use every service of the host.  On a LAN: the address by which"
         " the host reaches them, or one of each family with a comma between.",
         default="",
     )
     host_ip: Address = Is("Address of the host for ports that name none.", default="")
-    parent: Ifname = Is("Link of the host that macvlan and ipvlan stand on, as eth0 or eth0.50.", default="")
+    parent: Ifname = Is(
+        "Link of the host that macvlan and ipvlan stand on, and a bridge takes as a port: eth0 or eth0.50.",
+        default="",
+    )
     encrypted: bool = Is("Overlay: traffic between hosts is encrypted.", default=False)
     multicast: bool = Is("Overlay: broadcast and multicast reach every member.", default=False)
     driver_opts: dict[str, Scalar] = Is(

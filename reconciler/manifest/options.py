@@ -34,6 +34,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "bridge": (
         *COMMON,
         Option("bridge_name", "name of the bridge", (BRIDGE + "name",), "ifname"),
+        Option("parent", "link of the host that becomes a port of the bridge", (), "ifname"),
+        Option("mode", "managed, or unmanaged: the bridge is somebody else's and stands"),
         Option("icc", "containers of the network reach each other", (BRIDGE + "enable_icc",), "bool"),
         Option(
             "masquerade", "what leaves takes the host's address", (BRIDGE + "enable_ip_masquerade",), "bool"

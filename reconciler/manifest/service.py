@@ -91,8 +91,8 @@ class Endpoint(Record):
         "Sysctls of the interface, as com.docker.network.endpoint.sysctls.", default_factory=dict
     )
     routes: list[RouteItem] = Is("Routes by this network, beside the default one.", default_factory=list)
-    vlan: int = Is("VLAN of the port (untagged).", default=0, ge=0, le=4094)
-    trunk: list[Vlan] = Is("VLANs that pass tagged.", default_factory=list)
+    vlan: Vlan | None = Is("Bridge: the VLAN that it is in, untagged; 1 where nothing is said.", default=None)
+    trunk: list[Vlan] = Is("Bridge: further VLANs, that reach it tagged.", default_factory=list)
     bandwidth: Bandwidth | None = Is("Limits of what is sent and received.", default=None)
     nested = {"routes": ("list", RouteItem), "bandwidth": ("one", Bandwidth)}
 

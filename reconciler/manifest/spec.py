@@ -48,7 +48,7 @@ class EndpointSpec:
     gw_priority: int = 0  # the highest is the default gateway
     driver_opts: Mapping[str, str] = field(default_factory=dict)  # sysctls: net/ipv4/conf/IFNAME/... -> value
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
-    vlan: int = 0  # untagged VLAN of the port
+    vlan: int = 0  # untagged VLAN of the port; 0 where nothing is said
     trunk: tuple[int, ...] = ()  # VLANs that pass tagged
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it
     where: Where = field(default=NOWHERE, compare=False)

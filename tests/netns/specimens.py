@@ -12,12 +12,13 @@ from reconciler.kernel.links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kernel.rtnl import SETTINGS
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.link import Bridge, Veth, Vlans
 from reconciler.kinds.marks import FILE_MARK, HOST
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from reconciler.kinds.port import Port
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
@@ -46,7 +47,14 @@ class Specimen:
         """The fields that tell it from others of its key."""
         names = set(roles(type(self.value)).names) - set(roles(type(self.value)).keys)
         for one in dataclasses.fields(self.value):
-            if one.name in names and one.name not in ("rules", "content", "entries", "mac", "project"):
+            if one.name in names and one.name not in (
+                "rules",
+                "content",
+                "entries",
+                "vlans",
+                "mac",
+                "project",
+            ):
                 if getattr(self.value, one.name) not in (one.default, "", 0):
                     yield one
 
@@ -61,6 +69,14 @@ BRIDGE = Bridge(ns=HOST, name="br0", project="t", network="n", mac="02:00:00:00:
 OTHER = Bridge(ns=HOST, name="br1", project="t", network="o", mac="02:00:00:00:00:02", mtu=9000)
 ETH0 = Veth(ns="box", name="eth0", project="t", host_name="v0", mac="02:00:00:00:01:00", bridge="br0")
 ETH1 = Veth(ns="box", name="eth1", project="t", host_name="v1", mac="02:00:00:00:01:01", bridge="br1")
+FILTERING = replace(BRIDGE, filtering=True)
+VLANS: tuple[Vlans, ...] = (
+    (),
+    ("10 pvid untagged",),
+    ("1 pvid untagged", "20", "30"),
+    ("1", "2", "3", "9 pvid untagged", "4094"),
+    ("1 pvid untagged", *map(str, range(2, 4095))),
+)
 PAIRS = (BOX, BRIDGE, OTHER, ETH0, ETH1)
 
 
@@ -94,6 +110,8 @@ def bridges() -> Iterator[Specimen]:
     yield Specimen(BRIDGE, changes={**WHOSE, **more})
     yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
     yield Specimen(replace(BRIDGE, name="a.dot"), changes=CHANGES)
+    yield Specimen(replace(BRIDGE, outer=True), changes={"outer": [False]})
+    yield Specimen(FILTERING, (), {"filtering": [False]}, "vlan filtering")
 
 
 def veths() -> Iterator[Specimen]:
@@ -110,6 +128,18 @@ def veths() -> Iterator[Specimen]:
     yield Specimen(replace(ETH0, name="w0", host_name="w0"), needs, CHANGES)  # one name twice
     yield Specimen(replace(ETH0, name="i" * 15, host_name="h" * 15), needs)
     yield Specimen(ETH1, (*needs, ETH0), CHANGES)
+    switches = (BOX, FILTERING, replace(OTHER, filtering=True))
+    tagged = {"vlans": [vlans for vlans in VLANS if vlans != VLANS[1]], "bridge": ["br1"]}
+    yield Specimen(replace(ETH0, vlans=VLANS[1]), switches, tagged, "vlan filtering")
+    yield Specimen(ETH0, switches, {"vlans": VLANS[1:]}, "vlan filtering")
+
+
+def ports() -> Iterator[Specimen]:
+    lans = (replace(BRIDGE, name="lan0", outer=True), replace(OTHER, name="lan1", outer=True))
+    yield Specimen(Port(link=UPLINK, bridge="lan0"), lans, {"bridge": ["lan1"]})
+    filtering = tuple(replace(lan, filtering=True) for lan in lans)
+    tagged = Port(link=UPLINK, bridge="lan0", vlans=VLANS[2])
+    yield Specimen(tagged, filtering, {"vlans": VLANS[:2], "bridge": ["lan1"]}, "vlan filtering")
 
 
 def stacked() -> Iterator[Specimen]:
@@ -298,6 +328,7 @@ def firewall() -> Iterator[Specimen]:
 
 
 GROUPS = (
-    namespaces, bridges, veths, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files, firewall,
+    namespaces, bridges, veths, ports, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files,
+    firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

@@ -9,21 +9,23 @@ from reconciler.core.resource import Fixed, Resource, State, state
 from reconciler.kinds.address import Address
 from reconciler.kinds.evpn import Station
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.link import Bridge, Link, Veth
 from reconciler.kinds.marks import HOST
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Macvlan, Vlan
+from reconciler.kinds.port import Port
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 
-PICKS = 109  # more than a state takes
+PICKS = 120  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
+    Link(ns=HOST, name="nic"),
     Route(ns=HOST, dst="192.168.0.0/16", kind="blackhole"),
     Rule(family="inet", priority="50", action="lookup", table="50"),
     Namespace(name="cni-1234", project=""),
@@ -55,7 +57,8 @@ def state_of(data: bytes) -> State:
     picks = Picks(data)
     switches = list(host(picks))
     bridges = {r.name for r in switches if isinstance(r, Bridge | Vlan)}
-    return state(*switches, *firewall(picks), *sandboxes(picks, bridges), *policy(picks))
+    rest = (*firewall(picks), *sandboxes(picks, bridges), *policy(picks))
+    return state(*switches, *rest, *ports(picks, bridges))
 
 
 def edited(data: bytes, edits: dict[int, int]) -> bytes:
@@ -112,10 +115,22 @@ def host(picks: Picks) -> Iterator[Resource]:
         yield Address(ns=HOST, link="wg1", ip="fd09::1", prefix=64)
 
 
+def ports(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
+    """Links that are lent to a bridge."""
+    for link in ("nic", "up0.5"):
+        bridge, vlans = picks.of("", "br1", "br2"), picks.of((), ("1 pvid untagged", "20"))
+        if bridge in bridges and link in (*bridges, "nic"):
+            yield Port(link=link, bridge=bridge, vlans=vlans)
+
+
 def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
     """A VXLAN link on the bridge, perhaps, with what it and the bridge know of another host."""
     common = {"project": "p", "network": "n", "local": "10.9.0.1", "port": 4789}
-    vni, flood, macs = picks.of(0, 10, 20), picks.of(False, True), picks.of((), ("02::7",), ("02::7", "02::8"))
+    vni, flood, macs = (
+        picks.of(0, 10, 20),
+        picks.of(False, True),
+        picks.of((), ("02::7",), ("02::7", "02::8")),
+    )
     if not vni:
         return
     yield Vxlan(ns=HOST, name=f"vx{n}", vni=vni + n, bridge=bridge, flood=flood, **common)

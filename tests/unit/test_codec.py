@@ -11,13 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kernel import bulk, inet, links, netlink, rtnl, wireguard
+from reconciler.kernel import bulk, inet, links, netlink, ports, rtnl, wireguard
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
-from reconciler.kinds.marks import DOOMED, GROUP, HOST, PROTOCOL
+from reconciler.kinds.marks import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
 from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from reconciler.kinds.port import Port
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.wireguard import Wireguard
@@ -52,8 +53,9 @@ stacked = {
 }
 
 bridges = st.builds(
-    Bridge, ns=st.just(HOST), name=names, project=words, network=words, mac=macs, **links_of_all
-)
+    Bridge, ns=st.just(HOST), name=names, project=words, network=words, mac=macs, outer=st.booleans(),
+    filtering=st.booleans(), **links_of_all
+)  # fmt: skip
 veths = st.builds(
     Veth, ns=words, name=names, project=words, host_name=names, mac=macs, bridge=st.sampled_from(["", "uplink"]),
     hairpin=st.booleans(), isolated=st.booleans(), **links_of_all,
@@ -179,8 +181,10 @@ def test_a_bridge_as_they_read_it(bridge: Bridge):
     )
     assert told(made)["IFLA_IFNAME"] == bridge.name
     assert told(made)["IFLA_ADDRESS"] == bridge.mac
-    assert told(made)["IFLA_GROUP"] == GROUP
+    assert told(made)["IFLA_GROUP"] == told(settings)["IFLA_GROUP"] == (OUTER if bridge.outer else GROUP)
     assert made.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == "bridge"
+    data = settings.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
+    assert bridge.filtering == bool(data and data.get_attr("IFLA_BR_VLAN_FILTERING"))
     assert told(settings)["IFLA_MTU"] == bridge.mtu
     assert told(settings)["IFLA_IFALIAS"] == bridge.alias
     assert quiet.get_nested("IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE") == 1
@@ -289,6 +293,35 @@ def test_a_peer_goes_both_ways(pair: list[str], ip: str, port: int):
 
 
 @few
+@given(names, st.integers(1, 1000))
+def test_a_lent_link_as_they_read_it(name: str, master: int):
+    first, mark = (theirs(ifinfmsg, m) for m in ports.lend(Port(link=name, bridge="br"), master))
+    assert told(first) == {"IFLA_IFNAME": name, "IFLA_MASTER": master}
+    data = mark.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
+    assert told(data) == {"IFLA_BRPORT_COST": LENT}
+    [back] = ports.lend(Port(link=name, bridge="br"), 0)
+    assert told(theirs(ifinfmsg, back)) == {"IFLA_IFNAME": name, "IFLA_MASTER": 0}
+
+
+tags = st.sets(st.integers(1, 4094) | st.integers(1, 6) | st.integers(4089, 4094), min_size=1)
+
+
+@few
+@given(tags, st.data())
+def test_vlans_go_both_ways(tags: set[int], data: st.DataObject):
+    untagged = data.draw(st.sampled_from(sorted(tags)))
+    vlans = tuple(f"{tag}{' pvid untagged' * (tag == untagged)}" for tag in sorted(tags))
+    put, clear = ports.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
+    for message in (put, clear):
+        read = theirs(ifinfmsg, message)
+        assert (read["family"], read["index"]) == (socket.AF_BRIDGE, INDEX)
+    raw = netlink.attributes(put.body, 16)[rtnl.AF_SPEC]
+    assert ports.worded(dict(ports.entries(raw))) == (() if vlans == ("1 pvid untagged",) else vlans)
+    gone = {tag for tag, _ in ports.entries(netlink.attributes(clear.body, 16)[rtnl.AF_SPEC])}
+    assert gone == set(range(1, 4095)) - tags
+
+
+@few
 @given(macs, any_ips)
 def test_entries_as_they_read_them(mac: str, ip: str):
     for address, wanted in ((mac, bulk.SELF | bulk.PORT | bulk.STICKY), (NOBODY, bulk.SELF)):
@@ -297,7 +330,9 @@ def test_entries_as_they_read_them(mac: str, ip: str):
         assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
         assert reduce(or_, (one["flags"] for one in made)) == wanted
         for one in made:
-            assert told(one) == {"NDA_LLADDR": address} | ({"NDA_DST": ip} if one["flags"] & bulk.SELF else {})
+            assert told(one) == {"NDA_LLADDR": address} | (
+                {"NDA_DST": ip} if one["flags"] & bulk.SELF else {}
+            )
         for one in bulk.messages(new, new, INDEX, gone=True):
             assert told(theirs(ndmsg, one))["NDA_LLADDR"] == address
 
@@ -358,13 +393,15 @@ def test_a_rule_as_they_read_it(rule: Rule):
 @few
 @given(bridges)
 def test_a_bridge_that_they_wrote(bridge: Bridge):
+    data = {"attrs": [("IFLA_BR_VLAN_FILTERING", int(bridge.filtering))]}
+    group = OUTER if bridge.outer else GROUP
     message = link_message(
         ("IFLA_IFNAME", bridge.name), ("IFLA_ADDRESS", bridge.mac), ("IFLA_MTU", bridge.mtu),
-        ("IFLA_IFALIAS", bridge.alias), ("IFLA_GROUP", GROUP),
-        ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}), up=bridge.up,
+        ("IFLA_IFALIAS", bridge.alias), ("IFLA_GROUP", group),
+        ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)]}), up=bridge.up,
     )  # fmt: skip
     seen = rtnl.Seen(ours(message))
-    assert (seen.index, seen.group, seen.kind) == (INDEX, GROUP, "bridge")
+    assert (seen.index, seen.group, seen.kind) == (INDEX, group, "bridge")
     assert rtnl.bridge_of(seen) == bridge
     assert rtnl.stray_of(seen) == Stray(
         ns=HOST, name=bridge.name, mtu=bridge.mtu, up=bridge.up, project=bridge.project

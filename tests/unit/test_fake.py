@@ -14,6 +14,7 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import HOST
 from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.port import Port
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
@@ -51,6 +52,7 @@ def run(fake: FakeKernel, op: str, *resources: Resource) -> None:
         ((NS,), "+", NS, errno.EEXIST),
         ((NS, BRIDGE), "+", Veth(ns="c", name="e", project="p", host_name="br", mac=""), errno.EEXIST),
         ((NS,), "+", ADDRESS, errno.ENODEV),
+        ((BRIDGE,), "+", Port(link="nic", bridge="br"), errno.ENODEV),
         ((NS,), "+", ROUTE, errno.ENODEV),
         ((NS, BRIDGE, VETH, SIX), "+", ROUTE, errno.EINVAL),
         (

@@ -103,12 +103,10 @@ def test_what_an_overlay_cannot_do_is_refused(spec, words):
         seen("h1", fleet(spec))
 
 
-def test_vlans_of_an_endpoint_are_refused():
+def test_an_overlay_has_no_vlans():
+    tagged = container("a", EndpointSpec(network="mesh", vlan=5), host="h1")
     with pytest.raises(ManifestError, match="no VLANs"):
-        decide(
-            manifest(project("t", NetworkSpec(name="n"), container("a", EndpointSpec(network="n", vlan=5)))),
-            Facts(),
-        )
+        seen("h1", manifest(project("t", mesh(), tagged, hosts=HOSTS)))
 
 
 def test_a_container_of_an_overlay_must_say_where_it_stands():

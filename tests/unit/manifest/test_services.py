@@ -39,6 +39,21 @@ def test_endpoint_keys(desk):
     assert end.driver_opts == {"net/ipv4/conf/IFNAME/forwarding": "1"}
 
 
+@pytest.mark.parametrize(
+    ("wish", "column", "words"),
+    [
+        ("trunk: [6, 7, 6]", 47, "VLAN 6 is there twice"),
+        ("vlan: 6, trunk: [7, 6]", 53, "VLAN 6 is there twice"),
+        ("trunk: [1]", 41, "VLAN 1 is there twice"),
+        ("vlan: 0", 39, "too small"),
+        ("trunk: [4095]", 41, "too large"),
+    ],
+)
+def test_vlans_of_an_endpoint(desk, spot, wish, column, words):
+    error = desk.only(f"networks: {{n: }}\ncontainers: {{a: {{networks: {{n: {{{wish}}}}}}}}}")
+    assert spot(error) == (2, column) and words in error.message
+
+
 def test_endpoint_interface_name_by_dockers_option(desk):
     opts = "{com.docker.network.endpoint.ifname: lan1}"
     assert desk.service(f"networks: {{front: {{driver_opts: {opts}}}}}").networks[0].interface_name == "lan1"

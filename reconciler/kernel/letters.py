@@ -1,0 +1,36 @@
+"""Messages with the steps that they carry out, so that a refusal names its step."""
+
+import errno
+import socket
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..core.plan import Step
+from ..errors import KernelError, NotPermitted
+from .netlink import Message, send
+
+# What a removal need not mind.
+GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXIO}
+ROOT = "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)"
+
+
+class Letter(NamedTuple):
+    """A message and the step that it carries out."""
+
+    step: Step
+    message: Message
+
+
+def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
+    where = step.resource.origin.where if step.resource.origin else None
+    if number in (errno.EPERM, errno.EACCES):
+        return NotPermitted(f"{step}: {words}", ROOT, where)
+    return KernelError(str(step), number, words, where)
+
+
+def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
+    """Send a batch; raise for the first refusal that matters."""
+    for refusal in send(channel, [letter.message for letter in letters]):
+        step = letters[refusal.index].step
+        if not (step.op == "-" and refusal.number in GONE):
+            raise refused(step, refusal.number, refusal.words)

@@ -1,0 +1,38 @@
+"""A link of the host that is lent to a bridge of ours: it stays what it was, and is given back."""
+
+from dataclasses import dataclass
+
+from ..core.resource import Disruption, Identity, Key, Resource
+from .link import Link, Vlans, tagging
+from .marks import HOST, LENT, place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port(Resource):
+    """The way of a bridge to its LAN.  Nothing of the link is touched but its being a port."""
+
+    noun, rank = "port", 3
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    link: Identity[str]
+    bridge: str
+    vlans: Vlans = ()
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        """A bridge that goes lets go of its ports."""
+        return (Link.at(self.ns, self.bridge), Link.at(self.ns, self.link))
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none" if old is None else "flow"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [
+            f"ip link set dev {self.link} master {self.bridge}",
+            f"ip link set dev {self.link} type bridge_slave cost {LENT}",
+            *tagging(self.link, self.vlans, getattr(old, "vlans", ())),
+        ]
+
+    def removal(self) -> list[str]:
+        return [f"ip link set dev {self.link} nomaster"]
