@@ -18,15 +18,16 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Forwarding, Sysctl
 
-MARK = (
-    1 << 24
-)  # set on packets that the firewall lets through to a container; no other bit of the mark is ours
+# Set on packets that the firewall lets through to a container, and on bridged frames; no other bit is ours.
+MARK = 1 << 24
 PRIORITY = 1090  # of the first rule; before main (32766), after local (0)
 PAST = PRIORITY + 3  # what may be forwarded goes on here
 INSIDE = str(PRIORITY - 2)  # from an internal network to its own slices on other hosts
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ROUTES = str(PROTOCOL)  # the table of prohibitions
 FORWARD_HOOK = "type filter hook forward priority 0; policy accept;"
+BRIDGED_HOOK = "type filter hook forward priority -300; policy accept;"  # before br_netfilter's own (0)
+LET_PASS = f"meta mark set meta mark | {MARK:#x}"
 FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 INET = {4: "inet", 6: "inet6"}
 
@@ -69,18 +70,22 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     """Forwarding was off until we needed it: drop what would be forwarded and touches no link of ours.
 
     The last rule does nothing: it remembers that, for the day on which somebody flushes nftables.
+    Frames that a bridge forwards, anybody's, are no routing; br_netfilter shows them all the same.
     """
     if not families:
         return
     name = f"{TABLE_PREFIX}host"
+    yield Table(family="bridge", name=name)
+    yield Chain(family="bridge", table=name, name="bridged", hook=BRIDGED_HOOK, rules=(LET_PASS,))
     yield Table(family="inet", name=name)
     for family in families:
         yield Rule(family=INET[family], priority=MEMORY, action="nop")
         ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
+        bridged = f"meta mark & {MARK:#x} == {MARK:#x} accept"
         yield Chain(
             family="inet",
             table=name,
             name=f"guard{family}",
             hook=FORWARD_HOOK,
-            rules=(f"meta nfproto != ipv{family} accept", *ours, "drop"),
+            rules=(f"meta nfproto != ipv{family} accept", *ours, bridged, "drop"),
         )

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.kernel.capabilities import Missing
 from tests.netns.frames import Sniffer, ip, mac
-from tests.netns.lab import IMPATIENCE, REMOTE4, Lab
+from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, Lab
 
 S4, S6, H4, H6 = "10.1.0.254", "fd01::254", "10.1.0.250", "fd01::250"
 A4, A6, B4, B6 = "10.1.0.10", "fd01::10", "10.1.0.11", "fd01::11"
@@ -22,6 +22,15 @@ def lan(*options: str, a: str = A) -> str:
     return f"{{name: t, networks: {{lan: {network}}}, containers: {{{ends}}}}}"
 
 
+def beside(manifest: str) -> str:
+    """With a network behind the host, and container c on it."""
+    manifest = manifest.replace("networks: {lan:", "networks: {inner: {}, lan:", 1)
+    return manifest.replace("containers: {", "containers: {c: {networks: [inner]}, ")
+
+
+SHARED = beside(lan(PARENT, ADDRESSES))
+
+
 @pytest.fixture
 def wired(lab: Lab) -> Lab:
     lab.add_outside("S", "nic", {}, {4: f"{S4}/24", 6: f"{S6}/64"})
@@ -37,15 +46,30 @@ def bridged(wired: Lab) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def shared(privileged):
-    from tests.netns.conftest import new_lab
+def shared(netfiltered: Lab) -> Lab:
+    """Beside a network behind the host, which makes it a router, and a bridge that is no business of ours."""
+    netfiltered.add_outside("S", "nic", {}, {4: f"{S4}/24", 6: f"{S6}/64"})
+    netfiltered.ip("link add foreign type bridge\nlink set foreign up")
+    for name in ("V", "W"):
+        address = "10.9.0.1/24" if name == "V" else "10.9.0.2/24"
+        netfiltered.add_outside(name, f"to{name}", {}, {4: address})
+        netfiltered.ip(f"link set to{name} master foreign")
+    netfiltered.apply(SHARED)
+    for container in ("t-a", "t-b", "S"):
+        netfiltered.serve(container, 80)
+    return netfiltered
 
-    with new_lab() as made:
-        made.add_outside("S", "nic", {}, {4: f"{S4}/24", 6: f"{S6}/64"})
-        made.apply(lan(PARENT, ADDRESSES))
-        for container in ("t-a", "t-b", "S"):
-            made.serve(container, 80)
-        yield made
+
+def test_frames_of_a_bridge_that_is_not_ours_pass(shared):
+    assert shared.ping("V", "10.9.0.2")
+
+
+def test_what_is_routed_between_others_does_not(shared):
+    shared.ip("addr add 10.9.0.3/24 dev foreign")
+    shared.ip("route add 198.51.100.0/24 via 10.9.0.3", "V")
+    shared.ip("route add 10.9.0.0/24 via 198.51.100.1", "R")
+    assert shared.sysctl("net/ipv4/ip_forward") == "1"
+    assert shared.ping("V", HOST4) and not shared.ping("V", REMOTE4, IMPATIENCE)
 
 
 @pytest.mark.parametrize("address", [A4, A6, B4, B6])
@@ -68,9 +92,8 @@ def test_the_host_is_one_more_machine_there(shared, address):
     assert shared.ping("", address)
 
 
-def test_nothing_is_published_and_nothing_forwarded(shared):
-    shared.silent(("R", REMOTE4.replace(".2", ".1"), 8080), ("S", H4, 8080))
-    assert shared.sysctl("net/ipv4/ip_forward") == "0"
+def test_nothing_is_published(shared):
+    shared.silent(("R", HOST4, 8080), ("S", H4, 8080))
 
 
 def test_the_guard_is_at_the_ports(shared):
@@ -79,7 +102,12 @@ def test_the_guard_is_at_the_ports(shared):
 
 
 def test_nothing_is_left_to_do(shared):
-    assert shared.planned(lan(PARENT, ADDRESSES)) == []
+    assert shared.planned(SHARED) == []
+
+
+def test_a_lan_alone_makes_no_router(wired):
+    wired.apply(lan())
+    assert wired.sysctl("net/ipv4/ip_forward") == "0"
 
 
 def test_the_lan_learns_at_once_who_has_the_address(wired):
@@ -91,8 +119,7 @@ def test_the_lan_learns_at_once_who_has_the_address(wired):
 
 def test_a_network_behind_the_host_is_masqueraded_on_its_way_to_the_lan(wired):
     """The bridge is ours, and outside all the same."""
-    manifest = lan(PARENT, ADDRESSES).replace("networks: {lan:", "networks: {inner: {}, lan:")
-    wired.apply(manifest.replace("containers: {", "containers: {c: {networks: [inner]}, "))
+    wired.apply(SHARED)
     wired.serve("S", 80)
     assert wired.ask("t-c", S4, 80) == f"S {H4}"
     wired.ip(f"route add {wired.address('t-c')}/32 via {H4}", "S")
