@@ -12,9 +12,12 @@ from .errors import ReconcileError, Refused
 from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Moved, Outcome
+from .kernel import frr
 from .kernel.events import END, EVENT
 from .kernel.lock import latest, lock
 from .kernel.relay import published
+from .kinds.evpn import Router
+from .kinds.marks import HOST
 from .manifest.spec import Manifest
 from .notify import notify
 from .pipeline import Change, Limits, compare, refuse
@@ -85,9 +88,11 @@ class Watcher:
             self.files.arm()
 
     def hear(self, change: Change) -> None:
-        """What happens in a sandbox is heard as soon as it stands, whoever made it."""
+        """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is FRR's end."""
         if change.todo or not self.keeper.moved or self.keeper.moved.places is None:
             self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
+        if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
+            self.events.follow(pid)
 
     def tell(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, and each error once."""

@@ -54,6 +54,11 @@ class Events:
         )
         self.mounts = open("/proc/self/mountinfo", encoding="utf-8", errors="replace")  # noqa: SIM115
         self.names = self.mounted()
+        self.processes: dict[int, tuple[int, str]] = {}  # by descriptor
+        self.poll = select.epoll()
+        for channel in (self.rtnl, self.nft, self.stop):
+            self.poll.register(channel, select.EPOLLIN)
+        self.poll.register(self.mounts, select.EPOLLPRI)
         self.thread = Thread(target=self.run, name="events", daemon=True)
 
     def __enter__(self) -> "Events":
@@ -63,23 +68,24 @@ class Events:
     def __exit__(self, *_: object) -> None:
         os.eventfd_write(self.stop, 1)
         self.thread.join()
-        for channel in (self.rtnl, self.nft, self.mounts):
+        for channel in (self.poll, self.rtnl, self.nft, self.mounts):
             channel.close()
-        os.close(self.stop)
+        for fd in (self.stop, *self.processes):
+            os.close(fd)
 
     def run(self) -> None:
-        poll = select.poll()
-        for channel in (self.rtnl, self.nft, self.stop):
-            poll.register(channel, select.POLLIN)
-        poll.register(self.mounts, select.POLLPRI)
         while True:
-            for fd, _ in poll.poll():
+            for fd, _ in self.poll.poll():
                 if fd == self.stop:
                     return
                 for told in self.heard(fd):
                     self.ring(*told)
 
     def heard(self, fd: int) -> list[Told]:
+        if fd in self.processes:
+            pid, name = self.processes.pop(fd)
+            os.close(fd)
+            return [(EVENT, "", f"the end of {name}[{pid}]")]
         try:
             if fd == self.rtnl.fileno():
                 return list(self.routes())
@@ -129,6 +135,14 @@ class Events:
     def mounted(self) -> list[str]:
         self.mounts.seek(0)
         return sorted(line.split(" ")[4] for line in self.mounts if f" {netns.RUN}/" in line)
+
+    def follow(self, pid: int) -> None:
+        """Hear when this process ends."""
+        if pid not in (known for known, _ in self.processes.values()):
+            with suppress(OSError):
+                fd = os.pidfd_open(pid)
+                self.processes[fd] = pid, Path(f"/proc/{pid}/comm").read_text().strip()
+                self.poll.register(fd, select.EPOLLIN)
 
     def listen(self, names: list[str]) -> None:
         """Hear these sandboxes, and know them by name."""

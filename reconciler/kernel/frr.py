@@ -51,6 +51,13 @@ def read() -> Iterator[Router]:
             )
 
 
+def watch() -> int | None:
+    """The process that looks after the daemons; nobody looks after it but us."""
+    with suppress(OSError, ValueError):
+        return int(Path(f"{SOCKETS}/watchfrr.pid").read_text())
+    return None
+
+
 def digest() -> str:
     """Of what bgpd runs by; "" where one of the daemons does not answer."""
     try:

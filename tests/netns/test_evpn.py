@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from reconciler.kernel import frr
 from reconciler.kinds.evpn import Router
 from tests.netns.cluster import Cluster, Machine
 from tests.netns.namespaces import throwaway_host
+from tests.netns.watching import watching
 
 pytestmark = pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")
 
@@ -241,3 +244,17 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(cluster):
     other = manifest(HOMES).replace("name: t", "name: u").replace("10.5", "10.6").replace("fd5", "fd6")
     result = h1.reconcile("--apply", cluster.manifest(other, "another"))
     assert result.rc == 65 and "project t has it" in result.err
+
+
+def test_a_watcher_hears_that_nobody_looks_after_it_any_more(lab):
+    lab.run(["sh", "-ec", PREPARE])
+    lab.run("ip addr add 10.99.0.1/24 dev uplink")
+    folder = lab.write(manifest({"a": "h1"}), "m/t.yaml").parent
+    lab.succeed(lab.reconcile("--lock", folder))
+    with watching(lab, folder, RECONCILE_HOST="h1") as watcher:
+        watcher.settled()
+        os.kill(frr.watch(), signal.SIGKILL)
+        assert watcher.until(lambda: watcher.status["drift"]["healed"]) < 10  # a sweep comes every 20 s
+        assert "changed by the end of watchfrr[" in watcher.log
+        watcher.stop()
+    lab.succeed(lab.reconcile("--destroy", folder, "--host", "h1"))
