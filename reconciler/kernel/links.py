@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.resource import Resource
 from ..kinds.link import Link
-from ..kinds.marks import GROUP, HOST, owner
+from ..kinds.marks import GROUP, HOST, OUTER, owner
 from ..kinds.overlay import Vxlan
 from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
@@ -69,7 +69,8 @@ def create(link: Link, parent: int, ns: int) -> Message:
     later."""
     info = nest(LINKINFO, text(KIND, type(link).__name__.lower()), nest(DATA, data(link)))
     name = link.name if link.ns == HOST else NAMELESS
-    head = ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, GROUP)
+    on_lan = link.ns == HOST and isinstance(link, Macvlan | Vlan)
+    head = ifinfo() + text(IFNAME, name) + u32(GROUP_ATTR, OUTER if on_lan else GROUP)
     place = u32(NET_NS_FD, ns) if link.ns != HOST else b""
     return Message(NEWLINK, CREATE | EXCL, head + (u32(LINK, parent) if parent else b"") + place + info)
 

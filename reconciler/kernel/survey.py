@@ -122,7 +122,7 @@ class Survey:
                 yield rtnl.bridge_of(seen)
             elif seen.group == GROUP and seen.kind == "wireguard":
                 yield wireguard.read(seen, wanted.get(seen.name))
-            elif seen.group == GROUP and (link := links.link_of(HOST, seen, view.names)):
+            elif seen.group in (GROUP, OUTER) and (link := links.link_of(HOST, seen, view.names)):
                 yield link
             elif seen.ours and strays and seen.index not in paired:
                 yield rtnl.stray_of(seen)

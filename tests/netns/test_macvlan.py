@@ -66,6 +66,15 @@ def test_the_host_reaches_its_children_by_the_shim(shared, address):
     assert shared.ping("", address)
 
 
+def test_containers_behind_the_host_reach_its_children_as_the_host_does(lab):
+    """To the firewall the shim is the LAN: what goes out by it is masqueraded."""
+    behind = "a: {networks: {lan: %s}}, near: {networks: [n]}" % A
+    text = lan(f"host_access: '{SHIM4}, {SHIM6}'", behind).replace("networks: {", "networks: {n: {}, ", 1)
+    lab.apply(text)
+    lab.serve("t-a", 80)
+    assert lab.ask("t-near", A4, 80) == f"t-a {SHIM4}"
+
+
 def test_nothing_is_left_to_do(shared):
     assert shared.planned(lan(f"host_access: '{SHIM4}, {SHIM6}'")) == []
 

@@ -238,7 +238,8 @@ def test_stacked_links_as_they_read_them(link: links.Stacked):
     made = theirs(ifinfmsg, links.create(link, PARENT, 9))
     data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
     assert made.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == type(link).__name__.lower()
-    assert told(made)["IFLA_GROUP"] == GROUP and told(made)["IFLA_LINK"] == PARENT
+    on_lan = link.ns == HOST and isinstance(link, Macvlan | Vlan)
+    assert told(made)["IFLA_GROUP"] == (OUTER if on_lan else GROUP) and told(made)["IFLA_LINK"] == PARENT
     assert ("IFLA_NET_NS_FD" in told(made)) == (link.ns != HOST)
     match link:
         case Macvlan():
