@@ -40,8 +40,10 @@ class Stage(Linux):
     def __init__(self, facts: Facts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
-        self.routers: list[Router] = []
-        self.forget()
+        self.told: list[Router] = []
+
+    def routers(self) -> list[Router]:
+        return self.told
 
     def facts(self) -> Facts:
         return self.known
@@ -50,14 +52,10 @@ class Stage(Linux):
         self.requests += len(batch)
         for step in batch:
             if isinstance(step.resource, Router):
-                self.routers = [step.resource] if step.op != "-" else []
+                self.told = [step.resource] if step.op != "-" else []
         self.forget()
         if rest := [step for step in batch if not isinstance(step.resource, Router)]:
             super().execute(rest)
-
-    def forget(self, places: frozenset[str] | None = None) -> None:
-        super().forget(places)
-        self.survey.routers = self.routers
 
 
 class Nothing(FakeKernel):

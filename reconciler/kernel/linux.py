@@ -37,7 +37,10 @@ class Linux:
     def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
         self.secret = os.path.join(state_dir, secret.NAME)
-        self.survey = Survey()
+        self.survey = Survey(self.routers)
+
+    def routers(self) -> Iterable[Router]:
+        return frr.read()
 
     @mapped("looking at the host")
     def facts(self) -> Facts:
@@ -81,7 +84,9 @@ class Linux:
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
-        self.survey = Survey() if places is None else self.survey.without(places, ends="" in places)
+        self.survey = (
+            Survey(self.routers) if places is None else self.survey.without(places, ends="" in places)
+        )
 
 
 def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:

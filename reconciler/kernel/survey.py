@@ -1,7 +1,7 @@
 """One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, wraps
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, frr, links, netns, nft, ports, rtnl, sandbox, wireguard
+from . import bulk, files, links, netns, nft, ports, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
 INSIDE = {"view", "project", "tables", "routers"}  # readings that say nothing about the host ends of pairs
@@ -35,14 +35,15 @@ def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T
 class Survey:
     """Good until something is executed: whoever changes a place goes on with what is not about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
+        self.frr = frr
         self.kept: dict[tuple[str, str], object] = {}
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
 
     def without(self, places: frozenset[str], *, ends: bool) -> "Survey":
         """This survey, as far as it is not about these places ("" is the host), nor about `ends` of links
         there."""
-        gone, fresh = {place or HOST for place in places}, Survey()
+        gone, fresh = {place or HOST for place in places}, Survey(self.frr)
         kept = {key: r for key, r in self.kept.items() if key[1] not in gone}
         apart = {key: r for key, r in kept.items() if key[0] in INSIDE and key != ("view", HOST)}
         fresh.kept = apart if ends else kept
@@ -155,7 +156,7 @@ class Survey:
 
     @remembered
     def routers(self, _: str) -> list[Router]:
-        return list(frr.read())
+        return list(self.frr())
 
     @remembered
     def stations(self, ns: str) -> frozenset[tuple[str, str]]:

@@ -2,7 +2,7 @@
 them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..errors import Unsupported
 from . import netns

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from tests.netns.lab import IMPATIENCE, Lab
+from tests.netns.lab import Lab
 from tests.netns.samples import members
 
 
