@@ -15,10 +15,8 @@ from .names import number
 from .topology import Division, Network, Slice
 
 OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
-LENGTHS = {
-    4: 24,
-    6: 80,
-}  # a /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6
+# A /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6.
+LENGTHS = {4: 24, 6: 80}
 LONGEST = {4: 30, 6: 126}  # with a gateway and a container
 
 

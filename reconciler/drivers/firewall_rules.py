@@ -25,9 +25,7 @@ def of_family(family: int, ip: str) -> Maps:
     return {
         f"subnets{family}": Kind(ip, flags="interval"),
         f"remote{family}": Kind(ip, flags="interval"),  # slices of routed networks on other hosts
-        f"remote_of{family}": Kind(
-            f"ifname . {ip}", flags="interval"
-        ),  # the same, by the bridge that has others
+        f"remote_of{family}": Kind(f"ifname . {ip}", flags="interval"),  # the same, by the network's bridge
         f"direct{family}": Kind(ip, flags="interval"),  # may be reached without NAT
         f"masquerade{family}": Kind(ip, flags="interval"),
         f"snat{family}": Kind(ip, ip, "interval"),

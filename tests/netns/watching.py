@@ -63,7 +63,7 @@ class Watcher:
 def holds(condition: Callable[[], Any]) -> bool:
     try:
         return bool(condition())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError):
         return False
 
 
