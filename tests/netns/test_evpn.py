@@ -2,8 +2,7 @@
 
 import itertools
 import json
-import os
-import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from reconciler.kernel import frr
 from reconciler.kinds.evpn import Router
 from tests.netns.cluster import Cluster, Machine
 from tests.netns.namespaces import throwaway_host
-from tests.netns.watching import watching
 
 pytestmark = pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")
 
@@ -246,15 +244,13 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(cluster):
     assert result.rc == 65 and "project t has it" in result.err
 
 
-def test_a_watcher_hears_that_nobody_looks_after_it_any_more(lab):
-    lab.run(["sh", "-ec", PREPARE])
-    lab.run("ip addr add 10.99.0.1/24 dev uplink")
-    folder = lab.write(manifest({"a": "h1"}), "m/t.yaml").parent
-    lab.succeed(lab.reconcile("--lock", folder))
-    with watching(lab, folder, RECONCILE_HOST="h1") as watcher:
-        watcher.settled()
-        os.kill(frr.watch(), signal.SIGKILL)
-        assert watcher.until(lambda: watcher.status["drift"]["healed"]) < 10  # a sweep comes every 20 s
-        assert "changed by the end of watchfrr[" in watcher.log
-        watcher.stop()
-    lab.succeed(lab.reconcile("--destroy", folder, "--host", "h1"))
+@pytest.mark.parametrize("cluster", [1], indirect=True)
+def test_a_watcher_hears_that_nobody_looks_after_it_any_more(cluster):
+    [h1], folder = cluster.hosts, cluster.manifest(manifest({"a": "h1"}))
+    watch = f"{sys.executable} -m reconciler --watch --host h1 {folder} >/run/watch.log 2>&1 &"
+    h1.succeed(h1.command("sh", "-c", watch))
+    said = lambda words: words in h1.command("cat", "/run/watch.log").out  # noqa: E731
+    within(PATIENCE, lambda: said("router host/evpn"))
+    time.sleep(2)  # a sweep comes every 20 s, until which nothing else makes it look
+    kill(h1, "watchfrr")
+    within(10, lambda: said("~ router host/evpn") and said("changed by the end of watchfrr["))
