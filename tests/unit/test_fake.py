@@ -14,8 +14,8 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import HOST
 from reconciler.kinds.namespace import Namespace
-from reconciler.kinds.port import Port
 from reconciler.kinds.nft import Chain, Element, Map, Table
+from reconciler.kinds.port import Port
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
