@@ -2,12 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
 from ..errors import Foreign
-from ..kinds.file import File
+from ..kinds.file import File, Orphan
 from ..kinds.marks import FILE_MARK
 from . import netns
 
@@ -25,6 +25,14 @@ def of(ns: str) -> Iterator[File]:
         content = read(path)
         if content and content.startswith(FILE_MARK):
             yield File(ns=ns, path=path, content=content)
+
+
+def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orphan]:
+    """Those of ours in the folders of sandboxes that are no more, of all or of these."""
+    with suppress(FileNotFoundError):
+        for ns in sorted({*os.listdir(FOLDER)} - {*sandboxes}):
+            if places is None or ns in places:
+                yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
 
 
 def read(path: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ..core.resource import Resource
 from ..kinds.evpn import Router
+from ..kinds.file import File
 from ..kinds.link import Vlans
 from ..kinds.marks import GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
@@ -192,6 +193,8 @@ class Survey:
         boxes = [name for name in self.names if (places is None or name in places) and self.project(name)]
         for name in boxes:
             yield from self.box(name)
+        wanted = {r.path for r in named if isinstance(r, File)}
+        yield from (file for file in files.orphans(self.names, places) if file.path not in wanted)
         if places is None or "" in places:
             yield from self.hosts_own(named, strays=places is None)
             yield from self.firewall(named)

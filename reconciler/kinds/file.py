@@ -27,3 +27,10 @@ class File(Resource):
 
     def removal(self) -> list[str]:
         return [f"rm {self.path}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orphan(File):
+    """A file that nobody wants and whose sandbox has gone: somebody removed the namespace alone."""
+
+    leftover = True

@@ -1,8 +1,22 @@
 """What somebody changed by hand is seen by the plan and put right by the next apply."""
 
+import os
+
 import pytest
 
 from tests.netns.samples import WEB
+from tests.netns.snapshot import differing
+
+
+def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
+    before = lab.snapshot()
+    lab.apply(WEB)
+    lab.run("ip netns del t-db")
+    lab.apply(WEB.replace("  db: {networks: [n]}\n", ""))
+    assert sorted(os.listdir("/etc/netns")) == ["t-web"]
+    lab.run("ip netns del t-web")
+    lab.destroy()
+    assert differing(before, lab.snapshot()) == {}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from reconciler.kernel import secret
 from reconciler.kernel.capabilities import Missing
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.evpn import Router, Station
-from reconciler.kinds.file import File
+from reconciler.kinds.file import File, Orphan
 from reconciler.kinds.link import Link, Stray
 from reconciler.kinds.overlay import Entries
 from reconciler.kinds.rule import Rule
@@ -35,9 +35,9 @@ UPLINK_SIDE = (
     f"ip link add {UPLINK} type veth peer name lan",
     f"ip link set {UPLINK} up",
 )
-# A link in general is none, and a stray is what others become; test_evpn.py has what needs FRR.  A file's path
-# says whose it is, and a tunnel whose port its entries are; the key of a link is the host's.
-WITHOUT = {Link, Stray, Router, Station}
+# A link in general is none, and strays and orphans are what others become; test_evpn.py has what needs FRR.  A
+# file's path says whose it is, and a tunnel whose port its entries are; the key of a link is the host's.
+WITHOUT = {Link, Stray, Orphan, Router, Station}
 STEADY = {(File, "ns"), (Entries, "bridge"), (Wireguard, "public_key")}
 
 
