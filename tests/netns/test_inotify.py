@@ -1,0 +1,212 @@
+"""Watched files by the kernel's own events: what each trick with a directory must not hide."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reconciler.watch import files as watched_files
+from reconciler.watch.bell import Bell
+from reconciler.watch.files import Files, busy, signature, way
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "etc/manifests").mkdir(parents=True)
+    (tmp_path / "etc/manifests/a.yaml").write_text("a: 1")
+    return tmp_path / "etc/manifests"
+
+
+class Watched:
+    def __init__(self, *paths: Path):
+        self.bell = Bell()
+        self.files = Files(self.bell, [str(p) for p in paths])
+        self.files.arm()
+
+    def rang(self, timeout: float = 1.0) -> bool:
+        """As the watcher does: look, and arm again."""
+        found = bool(self.bell.listen(timeout))
+        self.files.arm()
+        return found
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.files.close()
+
+
+def in_place(root: Path) -> None:
+    (root / "a.yaml").write_text("a: 2")
+
+
+def atomic_rename(root: Path) -> None:
+    (root / ".tmp").write_text("a: 2")
+    (root / ".tmp").rename(root / "a.yaml")
+
+
+def moved_in(root: Path) -> None:
+    (root.parent / "elsewhere.yaml").write_text("b: 1")
+    (root.parent / "elsewhere.yaml").rename(root / "b.yaml")
+
+
+def deleted(root: Path) -> None:
+    (root / "a.yaml").unlink()
+
+
+def nested(root: Path) -> None:
+    (root / "x/y/z").mkdir(parents=True)
+    (root / "x/y/z/c.yaml").write_text("c: 1")
+
+
+def renamed_away_and_replaced(root: Path) -> None:
+    root.rename(root.parent / "old")
+    root.mkdir()
+    (root / "a.yaml").write_text("a: 2")
+
+
+def deleted_and_made_anew(root: Path) -> None:
+    shutil.rmtree(root)
+    root.mkdir()
+    (root / "a.yaml").write_text("a: 2")
+
+
+def parent_replaced(root: Path) -> None:
+    root.parent.rename(root.parent.parent / "old")
+    root.mkdir(parents=True)
+    (root / "a.yaml").write_text("a: 2")
+
+
+CASES = [
+    in_place,
+    atomic_rename,
+    moved_in,
+    deleted,
+    nested,
+    renamed_away_and_replaced,
+    deleted_and_made_anew,
+    parent_replaced,
+]
+
+
+@pytest.mark.parametrize("change", CASES, ids=lambda f: f.__name__)
+def test_a_change_rings_and_so_does_the_next(root, change):
+    with Watched(root) as watched:
+        change(root)
+        assert watched.rang()
+        while watched.rang(0.3):
+            pass
+        (root / "next.yaml").write_text("n: 1")
+        assert watched.rang()
+
+
+def test_a_symlinked_root_that_is_swapped(root, tmp_path):
+    other, link = tmp_path / "v2", tmp_path / "current"
+    other.mkdir()
+    link.symlink_to(root)
+    with Watched(link) as watched:
+        (tmp_path / "new").symlink_to(other)
+        (tmp_path / "new").rename(link)
+        assert watched.rang()
+        (other / "b.yaml").write_text("b: 1")
+        assert watched.rang()
+
+
+def test_a_config_map(tmp_path):
+    """a.yaml -> ..data/a.yaml, ..data -> ..v1: what Kubernetes swaps is `..data`."""
+    volume = tmp_path / "volume"
+    for version in ("..v1", "..v2"):
+        (volume / version).mkdir(parents=True)
+        (volume / version / "a.yaml").write_text(version)
+    (volume / "..data").symlink_to("..v1")
+    (volume / "a.yaml").symlink_to("..data/a.yaml")
+    with Watched(volume) as watched:
+        before = signature([str(volume)])
+        (volume / "..new").symlink_to("..v2")
+        (volume / "..new").rename(volume / "..data")
+        assert watched.rang()
+        assert signature([str(volume)]) != before
+        shutil.rmtree(volume / "..v1")
+        while watched.rang(0.3):
+            pass
+        (volume / "..v2/a.yaml").write_text("again")
+        assert watched.rang()
+
+
+def test_a_file_that_is_a_link_to_elsewhere(root, tmp_path):
+    target = tmp_path / "far/b.yaml"
+    target.parent.mkdir()
+    target.write_text("b: 1")
+    (root / "b.yaml").symlink_to(target)
+    with Watched(root) as watched:
+        target.write_text("b: 2")
+        assert watched.rang()
+
+
+def test_a_path_that_is_not_there_yet(tmp_path):
+    with Watched(tmp_path / "later/manifests") as watched:
+        (tmp_path / "later/manifests").mkdir(parents=True)
+        assert watched.rang()
+        while watched.rang(0.3):
+            pass
+        (tmp_path / "later/manifests/a.yaml").write_text("a: 1")
+        assert watched.rang()
+
+
+def test_reading_and_neighbours_and_git_itself_ring_nothing(root):
+    (root / ".git").mkdir()
+    (root.parent / "unrelated").write_text("")
+    with Watched(root) as watched:
+        (root / "a.yaml").read_text()
+        os.listdir(root)
+        (root.parent / "unrelated").write_text("x")
+        (root / ".git/index").write_text("x")
+        assert not watched.rang(0.5)
+
+
+def test_links_in_a_ring_end(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert len(list(way(str(tmp_path / "a")))) < 100
+    with Watched(tmp_path / "a"):
+        pass
+
+
+def test_limits_of_inotify_are_told(root, monkeypatch):
+    monkeypatch.setattr(watched_files, "watched", lambda: 0)
+    with Watched(root) as watched:
+        assert "max_user_watches" in watched.files.polling
+
+
+def test_no_instance_left_is_told(root, monkeypatch):
+    def none(*_, **__):
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr(watched_files.Observer, "schedule", none)
+    with Watched(root) as watched:
+        assert "inotify" in watched.files.polling
+
+
+def test_descriptors_and_threads_do_not_grow(root):
+    with Watched(root) as watched:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            renamed_away_and_replaced(root)
+            shutil.rmtree(root.parent / "old")
+            watched.rang(0.5)
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_a_checkout_in_progress_is_seen(root):
+    (root.parent / ".git").mkdir()
+    assert not busy([str(root)])
+    (root.parent / ".git/index.lock").touch()
+    assert busy([str(root)])
+
+
+def test_the_signature_tells_what_changed(root):
+    before = signature([str(root)])
+    assert signature([str(root)]) == before
+    (root / "a.yaml").write_text("a: 1")
+    assert signature([str(root)]) != before
