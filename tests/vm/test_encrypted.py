@@ -29,7 +29,7 @@ class Forked(Machine):
     """A host whose `reconcile` is a fork of this process: a fresh one takes half a minute, emulated."""
 
     def reconcile(self, *arguments: object, **_: Any) -> Result:
-        with self.mounts(), self.inside(""):
+        with self.inside(""), self.mounts():  # whose /proc is of other processes
             return Result(*forked.run(["--host", self.name, *map(str, arguments)], ENVIRONMENT, 120))
 
     @contextmanager

@@ -101,7 +101,7 @@ def test_vlans_of_a_lan(wired: Lab):
 
     assert not strays()
     wired.nft("flush chain bridge reconciler-t guard")
-    seen = strays()
+    seen = strays() or strays()  # emulated, a capture may begin late
     assert seen and all("vlan 30" in line and "vlan 20" in line for line in seen)  # t-a is not in 30
     wired.destroy()
     assert set(differing(before, wired.snapshot())) <= {"sysctls"}  # modules bring some
