@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-FS, NEWNS, NEWUSER, NEWNET = 0x00000200, 0x00020000, 0x10000000, 0x40000000  # linux/sched.h
+# linux/sched.h
+FS, NEWNS, NEWUSER, NEWPID, NEWNET = 0x00000200, 0x00020000, 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000  # linux/mount.h
 ETC = "/mnt"  # where the machine's own /etc can be read
 

@@ -16,7 +16,7 @@ from tests.netns import forked
 from tests.netns.cluster import OUTSIDE, Cluster, Machine
 from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker
 from tests.netns.lab import ENVIRONMENT, IMPATIENCE, Result
-from tests.netns.namespaces import FS, NEWNS, current, setns, throwaway_host, unshare
+from tests.netns.namespaces import FS, NEWNS, NEWPID, current, setns, throwaway_host, unshare
 
 pytestmark = pytest.mark.skipif("wireguard" in Missing(), reason="this kernel lacks wireguard")
 NAMES = ("h1", "h2", "h3")
@@ -25,27 +25,33 @@ ROOM = {4: 1500 - 60 - 70, 6: 1500 - 80 - 70}
 KEY = "/var/lib/reconciler/wireguard.key"
 
 
+def among(files: int, processes: int) -> None:
+    folder = os.getcwd()
+    unshare(FS)  # setns refuses a thread that shares its root
+    setns(files, NEWNS)
+    setns(processes, NEWPID)
+    os.chdir(folder)
+
+
 class Forked(Machine):
     """A host whose `reconcile` is a fork of this process: a fresh one takes half a minute, emulated."""
 
     def reconcile(self, *arguments: object, **_: Any) -> Result:
-        with self.inside(""), self.mounts():  # whose /proc is of other processes
+        with self.inside(""), self.mounts():
             return Result(*forked.run(["--host", self.name, *map(str, arguments)], ENVIRONMENT, 120))
 
     @contextmanager
     def mounts(self) -> Iterator[None]:
-        home, folder = current("mnt"), os.getcwd()
-        there = os.open(f"/proc/{self.process.pid}/ns/mnt", os.O_RDONLY)
+        """This thread among the host's files, and its children among the host's processes."""
+        at, home = f"/proc/{self.process.pid}/ns", (current("mnt"), current("pid"))
+        away = [os.open(f"{at}/{name}", os.O_RDONLY) for name in ("mnt", "pid_for_children")]
         try:
-            for fd in (there, home):
-                unshare(FS)  # setns refuses a thread that shares its root
-                setns(fd, NEWNS)
-                os.chdir(folder)
-                if fd == there:
-                    yield
+            among(*away)
+            yield
         finally:
-            os.close(there)
-            os.close(home)
+            among(*home)
+            for fd in (*home, *away):
+                os.close(fd)
 
     @property
     def key(self) -> str:
