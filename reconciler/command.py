@@ -82,9 +82,10 @@ def status(args: Arguments) -> int:
     from .tally import in_words, running
 
     watcher = running()
-    live = machine(args).observe()
+    host = machine(args)
+    live = host.observe()
     wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
-    change = comparison(args, machine(args)) if wanted else None
+    change = comparison(args, host) if wanted else None
     if args.out:
         from .saved import save
 

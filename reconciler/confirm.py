@@ -80,7 +80,8 @@ def in_scope() -> None:
     words = ["ssa(sv)a(sa(sv))", unit, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
     deadline = time.monotonic() + 1.0
     with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(["busctl", "call", *MANAGER, "StartTransientUnit", *words], timeout=ANSWER)
+        call = ["busctl", "--quiet", "call", *MANAGER, "StartTransientUnit", *words]
+        subprocess.run(call, timeout=ANSWER, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while unit not in Path("/proc/self/cgroup").read_text() and time.monotonic() < deadline:
             time.sleep(0.01)  # systemd moves us after it has answered
 

@@ -33,7 +33,7 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     bare, facts = host.observe(), host.facts()
     asked = state(*questions(bare, facts), *wanted)
     asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
-    told = Linux(host.name).observe(asked.values())
+    told = host.observe(asked.values())
     parts = {"bare": bare, "told": {key: told[key] for key in asked.keys() & told.keys()}, "asked": asked}
     # What is looked up when somebody asks is asked now.
     facts = replace(facts, missing=dict(facts.missing), public_key=facts.public_key())

@@ -138,10 +138,11 @@ class Events:
 
     def follow(self, pid: int) -> None:
         """Hear when this process ends."""
-        if pid not in (known for known, _ in self.processes.values()):
+        if pid not in [known for known, _ in list(self.processes.values())]:  # the thread takes some out
             with suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
                 fd = os.pidfd_open(pid)
-                self.processes[fd] = pid, Path(f"/proc/{pid}/comm").read_text().strip()
+                self.processes[fd] = pid, name
                 self.poll.register(fd, select.EPOLLIN)
 
     def listen(self, names: list[str]) -> None:

@@ -29,9 +29,10 @@ def of(ns: str) -> Iterator[File]:
 
 def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orphan]:
     """Those of ours in the folders of sandboxes that are no more, of all or of these."""
-    with suppress(FileNotFoundError):
-        for ns in sorted({*os.listdir(FOLDER)} - {*sandboxes}):
-            if places is None or ns in places:
+    homes = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
+    for ns in sorted({*homes} - {*sandboxes}):
+        if places is None or ns in places:
+            with suppress(NotADirectoryError, PermissionError):  # other people's
                 yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
 
 

@@ -1,6 +1,7 @@
 """What somebody changed by hand is seen by the plan and put right by the next apply."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +10,14 @@ from tests.netns.snapshot import differing
 
 
 def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
+    os.makedirs("/etc/netns/theirs")
+    Path("/etc/netns/theirs/hosts").write_text("127.0.0.1 localhost\n")
+    Path("/etc/netns/README").write_text("no directory\n")
     before = lab.snapshot()
     lab.apply(WEB)
     lab.run("ip netns del t-db")
     lab.apply(WEB.replace("  db: {networks: [n]}\n", ""))
-    assert sorted(os.listdir("/etc/netns")) == ["t-web"]
+    assert sorted(os.listdir("/etc/netns")) == ["README", "t-web", "theirs"]
     lab.run("ip netns del t-web")
     lab.destroy()
     assert differing(before, lab.snapshot()) == {}

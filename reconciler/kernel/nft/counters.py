@@ -12,7 +12,6 @@ from .elements import single
 from .read import formed
 from .wire import snapshot
 
-SETS = ("connections", "received", "sent")  # of drivers/firewall_rules.py, with the family behind
 EXPRESSION, DATA = 7, 2  # NFTA_SET_ELEM_EXPR, NFTA_EXPR_DATA
 BYTES, PACKETS = 1, 2  # NFTA_COUNTER_*
 
@@ -27,7 +26,8 @@ class End(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """Since the table stands; bytes are those of IP packets, headers and all."""
+    """Since the table stands; bytes are those of IP packets, headers and all.  The fields are the sets of
+    drivers/firewall_rules.py, less the family behind."""
 
     connections: int = 0
     received: int = 0  # bytes, by the container
@@ -36,7 +36,7 @@ class Traffic(NamedTuple):
 
 def traffic() -> dict[End, Traffic]:
     """Of every port through which anything passed."""
-    parts = raw.Wanted(raw.ours(None), lambda name: name[:-1] in SETS, chains=False, dynamic=True)
+    parts = raw.Wanted(raw.ours(None), lambda name: name[:-1] in Traffic._fields, chains=False, dynamic=True)
     found: dict[End, Traffic] = {}
     for table in snapshot(lambda reading: raw.tables(reading, parts)):
         for one in table.sets:
@@ -48,9 +48,10 @@ def traffic() -> dict[End, Traffic]:
 
 
 def counters(project: str, one: raw.Set) -> Iterator[tuple[End, dict[int, bytes]]]:
-    if form := formed(one):
-        for message in one.elements:
-            for _, element in items(message):
-                ip, protocol, port = single(form, element)[0].split(" . ")
-                counter = attributes(attributes(attributes(element)[EXPRESSION])[DATA])
-                yield End(project, ip, protocol, int(port)), counter
+    """What somebody put there by hand counts nothing."""
+    form = formed(one)
+    elements = (element for message in one.elements for _, element in items(message))
+    for element in elements if form else ():
+        if expression := attributes(element).get(EXPRESSION):
+            ip, protocol, port = single(form, element)[0].split(" . ")
+            yield End(project, ip, protocol, int(port)), attributes(attributes(expression)[DATA])
