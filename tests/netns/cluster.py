@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.netns.lab import ROOT, Lab, Result
-from tests.netns.namespaces import entered
+from tests.netns.namespaces import entered, throwaway_host
 from tests.netns.servers import Servers
 
 MACHINE = """
@@ -90,9 +90,7 @@ def opened(path: str) -> Iterator[None]:
 class Cluster:
     """Hosts h1, h2 ... with one manifest; the test itself stands outside, on the underlay's bridge `ul`."""
 
-    def __init__(
-        self, count: int, files: Path, prepare: str = "", machine: type[Machine] = Machine
-    ) -> None:
+    def __init__(self, count: int, files: Path, prepare: str = "", machine: type[Machine] = Machine) -> None:
         """`prepare` is a piece of shell that each host runs as it boots."""
         os.makedirs("/etc/netns", exist_ok=True)
         lines = ["link set lo up", "link add ul type bridge mcast_snooping 0", "link set ul up"]
@@ -121,6 +119,17 @@ class Cluster:
         for host in self.hosts:
             host.succeed(host.reconcile("--apply", folder))
         return folder
+
+
+@contextmanager
+def clustered(files: Path, count: int = 3, **options: Any) -> Iterator[Cluster]:
+    """A cluster on an underlay of its own; `options` are Cluster's."""
+    with throwaway_host():
+        made = Cluster(count, files, **options)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def hosts(count: int = 3, family: int = 4) -> str:

@@ -12,8 +12,7 @@ import pytest
 from reconciler.errors import KernelError
 from reconciler.kernel import frr
 from reconciler.kinds.evpn import Router
-from tests.netns.cluster import Cluster, Machine
-from tests.netns.namespaces import throwaway_host
+from tests.netns.cluster import Cluster, Machine, clustered
 
 pytestmark = pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")
 
@@ -57,12 +56,8 @@ def manifest(
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest, privileged: None, tmp_path: Path) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(getattr(request, "param", 3), tmp_path, PREPARE)
-        try:
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path, getattr(request, "param", 3), prepare=PREPARE) as made:
+        yield made
 
 
 def within(seconds: float, condition: Callable[[], object]) -> None:

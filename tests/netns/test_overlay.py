@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.cluster import OUTSIDE, Cluster, hosts
+from tests.netns.cluster import OUTSIDE, Cluster, clustered, hosts
 from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker
 from tests.netns.lab import IMPATIENCE
-from tests.netns.namespaces import throwaway_host
 
 NETWORKS = ("red", "green", "blue")
 NAMES = ("h1", "h2", "h3")
@@ -42,24 +41,16 @@ def pair(more: str = "", options: str = "") -> str:
 
 @pytest.fixture
 def cluster(privileged: None, tmp_path: Path) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(3, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=[4, 6], ids=["underlay-v4", "underlay-v6"])
 def meshed(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(3, tmp_path_factory.mktemp("mesh"))
-        try:
-            made.family = request.param
-            made.folder = made.apply(mesh(request.param))
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path_factory.mktemp("mesh")) as made:
+        made.family = request.param
+        made.folder = made.apply(mesh(request.param))
+        yield made
 
 
 def addresses(cluster: Cluster, net: str) -> dict[str, list[str]]:

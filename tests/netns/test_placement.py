@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.cluster import Cluster
-from tests.netns.namespaces import throwaway_host
+from tests.netns.cluster import Cluster, clustered
 
 MANIFEST = """
 name: t
@@ -31,12 +30,8 @@ HOMES = {
 
 @pytest.fixture
 def cluster(privileged: None, tmp_path: Path) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(3, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path) as made:
+        yield made
 
 
 def test_replicas_stand_where_they_were_placed_and_meet(cluster):

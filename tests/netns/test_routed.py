@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.cluster import OUTSIDE, Cluster
+from tests.netns.cluster import OUTSIDE, Cluster, clustered
 from tests.netns.frames import Sniffer, ethernet, ipv4, marker, udp, udp6
 from tests.netns.lab import IMPATIENCE
-from tests.netns.namespaces import throwaway_host
 
 NAMES = ("h1", "h2", "h3")
 HOSTS = "".join(f"  h{n}: {{address: 10.99.0.{n}, address6: 'fd99::{n}'}}\n" for n in (1, 2, 3))
@@ -38,32 +37,24 @@ def everywhere(more: str = "") -> str:
 
 @pytest.fixture
 def cluster(privileged: None, tmp_path: Path) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(3, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def world(privileged: None, tmp_path_factory) -> Iterator[Cluster]:
     """h2 asks for the way back of every packet; h1 has one more link, `side`, with an outsider behind."""
-    with throwaway_host():
-        made = Cluster(3, tmp_path_factory.mktemp("routed"))
-        try:
-            made["h2"].sysctl("net/ipv4/conf/all/rp_filter", value=1)
-            made["h1"].sysctl("net/ipv4/conf/all/rp_filter", value=0)
-            pair = f"link add side type veth peer name side netns {made['h1'].process.pid}\nlink set side up"
-            subprocess.run(["ip", "-batch", "-"], input=pair, text=True, check=True)
-            made["h1"].ip("addr add 10.98.0.1/24 dev side\nlink set side up")
-            made.folder = made.apply(everywhere())
-            for h, net in itertools.product(NAMES, ("n", "inner", "other", "nat")):
-                made[h].serve(f"t-{net}{h[1]}", 80, 81)
-            made["h2"].serve("", 99)
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path_factory.mktemp("routed")) as made:
+        made["h2"].sysctl("net/ipv4/conf/all/rp_filter", value=1)
+        made["h1"].sysctl("net/ipv4/conf/all/rp_filter", value=0)
+        pair = f"link add side type veth peer name side netns {made['h1'].process.pid}\nlink set side up"
+        subprocess.run(["ip", "-batch", "-"], input=pair, text=True, check=True)
+        made["h1"].ip("addr add 10.98.0.1/24 dev side\nlink set side up")
+        made.folder = made.apply(everywhere())
+        for h, net in itertools.product(NAMES, ("n", "inner", "other", "nat")):
+            made[h].serve(f"t-{net}{h[1]}", 80, 81)
+        made["h2"].serve("", 99)
+        yield made
 
 
 def ips(cluster: Cluster, net: str) -> dict[str, list[str]]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.cluster import Cluster, hosts
-from tests.netns.namespaces import throwaway_host
+from tests.netns.cluster import Cluster, clustered, hosts
 
 BRIDGE = """
 name: t
@@ -47,12 +46,8 @@ def routed(box: str, more: str = "") -> str:
 
 @pytest.fixture
 def cluster(privileged: None, tmp_path: Path) -> Iterator[Cluster]:
-    with throwaway_host():
-        made = Cluster(2, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path, 2) as made:
+        yield made
 
 
 def picture(cluster: Cluster, *paths: object) -> Path:

@@ -13,10 +13,10 @@ import pytest
 
 from reconciler.kernel.capabilities import Missing
 from tests.netns import forked
-from tests.netns.cluster import OUTSIDE, Cluster, Machine
+from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
 from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker
 from tests.netns.lab import ENVIRONMENT, IMPATIENCE, Result
-from tests.netns.namespaces import FS, NEWNS, NEWPID, current, setns, throwaway_host, unshare
+from tests.netns.namespaces import FS, NEWNS, NEWPID, current, setns, unshare
 
 pytestmark = pytest.mark.skipif("wireguard" in Missing(), reason="this kernel lacks wireguard")
 NAMES = ("h1", "h2", "h3")
@@ -98,15 +98,11 @@ def vault(keys: dict[str, str], family: int = 4) -> str:
 @pytest.fixture(scope="module")
 def sealed(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
     """One for all, since it takes half a minute: who changes it puts it right."""
-    with throwaway_host():
-        made = Cluster(3, tmp_path_factory.mktemp("sealed"), machine=Forked)
-        try:
-            made.family = getattr(request, "param", 4)
-            made.keys = {host.name: host.key for host in made.hosts}
-            made.folder = made.apply(vault(made.keys, made.family))
-            yield made
-        finally:
-            made.close()
+    with clustered(tmp_path_factory.mktemp("sealed"), machine=Forked) as made:
+        made.family = getattr(request, "param", 4)
+        made.keys = {host.name: host.key for host in made.hosts}
+        made.folder = made.apply(vault(made.keys, made.family))
+        yield made
 
 
 def pinged(cluster: Cluster, one: str, other: str, patience: float = 5) -> bool:
