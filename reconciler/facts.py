@@ -67,6 +67,15 @@ class Tagged(NamedTuple):
     mtu: int
 
 
+class Station(NamedTuple):
+    """The MAC of an endpoint on a bridge."""
+
+    bridge: str
+    mac: str
+    sandbox: str
+    project: str
+
+
 class Claim(NamedTuple):
     """Host ports that another project publishes; `ip` is "" for any address."""
 
@@ -111,6 +120,7 @@ class Facts:
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[Child, ...] = ()  # likewise
+    macs: tuple[Station, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise

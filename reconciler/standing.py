@@ -8,7 +8,7 @@ from typing import Any
 
 from .core.resource import State
 from .drivers.policy import INSIDE, MEMORY
-from .facts import Child, Claim, Facts, Standing, Tagged
+from .facts import Child, Claim, Facts, Standing, Station, Tagged
 from .kinds.address import Address
 from .kinds.evpn import Router
 from .kinds.link import Bridge, Link, Veth
@@ -110,6 +110,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
         claims=tuple(claims(elements, projects)),
         children=others,
+        macs=tuple(stations(live, projects)),
         vlans=vlans(live, projects),
         tagged=tuple(tagged(live, used)),
         tunnels={
@@ -183,6 +184,13 @@ def children(live: State, projects: frozenset[str]) -> Iterator[Child]:
         if isinstance(r, Port) and isinstance(bridge, Bridge) and bridge.project not in projects:
             seen.add(Child(bridge.project, bridge.network, r.link, "bridge", "port"))
     yield from sorted(seen)
+
+
+def stations(live: State, projects: frozenset[str]) -> Iterator[Station]:
+    """The MACs of other projects on bridges."""
+    for r in live.values():
+        if isinstance(r, Veth) and r.bridge and r.project not in projects:
+            yield Station(r.bridge, r.mac, r.ns, r.project)
 
 
 def tagged(live: State, used: set[str]) -> Iterator[Tagged]:

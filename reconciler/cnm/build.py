@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import evpn, lan, overlay, parents, routed, vlans, wireguard
+from . import evpn, lan, macs, overlay, parents, routed, vlans, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
@@ -41,6 +41,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
     )
     clashes = (
+        macs.conflicts(networks, facts),
         parents.conflicts(networks, facts),
         lan.conflicts(networks, facts),
         overlay.conflicts(networks, facts),
