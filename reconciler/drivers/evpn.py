@@ -3,9 +3,9 @@ kernel."""
 
 from collections.abc import Iterator
 
-from ..cnm.topology import Endpoint, Fabric, Network, Overlay
+from ..cnm.topology import Fabric, Network, Overlay
 from ..core.resource import Origin, Resource
-from ..kinds.evpn import Router, Station
+from ..kinds.evpn import Router
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain
 from ..kinds.overlay import Neighbours
@@ -33,17 +33,6 @@ def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resourc
     if overlay.own:
         entries = tuple(sorted(f"{ip} {mac}" for ip, mac in overlay.own))
         yield Neighbours(link=network.bridge, entries=entries, origin=origin)
-
-
-def station(network: Network, end: Endpoint) -> Station:
-    return Station(
-        ns=end.sandbox,
-        link=end.ifname,
-        port=end.host_link,
-        bridge=network.bridge,
-        mac=end.mac,
-        origin=Origin(end.where, "evpn"),
-    )
 
 
 def config(fabric: Fabric) -> str:

@@ -18,8 +18,6 @@ VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
 
 def lower(network: Network) -> Iterator[Resource]:
     yield from bridge.lower(network)
-    if network.overlay and network.overlay.evpn:
-        yield from (evpn.station(network, endpoint) for endpoint in network.endpoints)
     if (overlay := network.overlay) and not network.standing:
         origin = Origin(network.spec.where, "overlay")
         yield Vxlan(

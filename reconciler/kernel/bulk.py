@@ -1,16 +1,15 @@
 """Forwarding entries and neighbours, of which there are as many as containers on other hosts: packed by
 hand."""
 
+import errno
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..core.resource import Resource
-from ..kinds.evpn import Station
-from ..kinds.link import Veth
 from ..kinds.marks import PROTOCOL
-from ..kinds.overlay import NOBODY, Entries, Neighbours
-from .netlink import ATTR, CREATE, REPLACE, Message, dump, open_socket, u32
+from ..kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
+from .netlink import ATTR, CREATE, REPLACE, Message, dump, get, open_socket, u16, u32
 from .rtnl import INET, INET6, MASTER, Seen, packed
 
 NEWNEIGH, DELNEIGH, GETNEIGH, APPEND = 28, 29, 30, 0x800
@@ -20,9 +19,10 @@ BRIDGE = 7  # PF_BRIDGE
 # linux/neighbour.h; `static` of iproute2 is NOARP with REACHABLE, and VXLAN refuses the first alone
 STATIC, NOARP, PERMANENT = 0x42, 0x40, 0x80
 SELF, PORT, LEARNED, STICKY = 0x02, 0x04, 0x10, 0x40
-DST, LLADDR, IFINDEX, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 8, 9, 12
+DST, LLADDR, VLAN, IFINDEX, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 5, 8, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
 MARK = struct.pack("=HHBxxx", 5, PROTOCOL_ATTR, PROTOCOL)
+Bulk = Entries | OddEntries | Neighbours
 
 
 def mac(text: str) -> bytes:
@@ -34,9 +34,13 @@ def dst(ip: str) -> bytes:
     return struct.pack("=HH", len(raw) + 4, DST) + raw
 
 
-def messages(new: Resource, old: Resource | None, link: int, *, gone: bool) -> Iterator[Message]:
+def messages(new: Bulk, old: Resource | None, link: int, *, gone: bool) -> Iterator[Message]:
     """What is no longer wanted goes, then everything wanted is set: what stands already costs a
     microsecond."""
+    if isinstance(new, OddEntries):
+        for address in new.macs:
+            yield from forgotten(link, address)
+        return
     before = old.entries if isinstance(old, Entries | Neighbours) else ()
     wanted = () if gone else new.entries
     stale = set(before).difference(wanted)
@@ -58,11 +62,31 @@ def told(link: int, address: str, host: str) -> Iterator[Message]:
     yield Message(NEWNEIGH, CREATE | REPLACE, both + mac(address) + dst(host))
 
 
-def forgotten(link: int, address: str, host: str, only: str = "") -> Iterator[Message]:
-    if only != "port":
-        yield Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, link, STATIC, SELF, 0) + mac(address) + dst(host))
-    if only != "self" and address != NOBODY:
-        yield Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, link, STATIC, PORT, 0) + mac(address))
+def forgotten(link: int, address: str, host: str = "") -> Iterator[Message]:
+    """Without a host, whatever hosts it names."""
+    to = dst(host) if host else b""
+    yield Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, link, STATIC, SELF, 0) + mac(address) + to)
+    yield unpinned(link, address)
+
+
+def entered(port: int, address: str) -> Iterator[Message]:
+    """The bridge has this MAC at this port, and no frame moves it."""
+    head = NDMSG.pack(BRIDGE, port, STATIC, PORT | STICKY, 0)
+    yield Message(NEWNEIGH, CREATE | REPLACE, head + mac(address))
+
+
+def pinned(port: int, address: str, *, before: str = "") -> Iterator[Message]:
+    """`entered` in all VLANs of the port, without the mark of whoever had entered it elsewhere, as FRR;
+    and the MAC `before` no longer."""
+    if before not in ("", address):
+        yield unpinned(port, before)
+    yield from entered(port, address)
+    yield unpinned(port, address)
+    yield from entered(port, address)
+
+
+def unpinned(port: int, address: str) -> Message:
+    return Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, port, STATIC, PORT, 0) + mac(address))
 
 
 def known(link: int, ip: str, address: str) -> Iterator[Message]:
@@ -74,62 +98,63 @@ def unknown(link: int, ip: str, _address: str) -> Iterator[Message]:
     yield Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 
-def read(links: dict[int, Seen], tunnel: Seen, *, flooded: bool) -> Iterator[Entries | Neighbours]:
-    """What stands of ours at a VXLAN link and at its bridge; unless `flooded`, FRR says who gets what is for
-    everybody, in entries that tell nothing of whose they are."""
+def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Bulk]:
+    """What stands of ours at a VXLAN link and at its bridge; where FRR has `told` what is elsewhere, it says
+    also who gets what is for everybody, in entries that tell nothing of whose they are."""
     bridge = links.get(tunnel.number(MASTER))
     if bridge is None:
         return
     with open_socket() as channel:
         found = dump(channel, GETNEIGH, NDMSG.pack(BRIDGE, tunnel.index, 0, 0, 0))
-        rows = (row for row in entries_of(found, tunnel.index) if flooded or not row.startswith(NOBODY))
-        if entries := tuple(sorted(rows)):
-            yield Entries(link=tunnel.name, bridge=bridge.name, entries=entries)
+        entries, odd = entries_of(found, tunnel.index, told=told)
+        if entries:
+            yield Entries(link=tunnel.name, bridge=bridge.name, entries=tuple(sorted(entries)))
+        if odd:
+            yield OddEntries(link=tunnel.name, macs=tuple(odd))
         heads = (NDMSG.pack(family, 0, 0, 0, 0) for family in (INET, INET6))
         dumps = (dump(channel, GETNEIGH, head + u32(IFINDEX, bridge.index)) for head in heads)
         if entries := tuple(sorted(entry for one in dumps for entry in neighbours_of(one, bridge.index))):
             yield Neighbours(link=bridge.name, entries=entries)
 
 
-def station(one: Station, port: int, *, gone: bool) -> Message:
-    head = NDMSG.pack(BRIDGE, port, STATIC, PORT, 0) + mac(one.mac)
-    return Message(DELNEIGH, 0, head) if gone else Message(NEWNEIGH, CREATE | REPLACE, head)
-
-
-def stations(bridge: int) -> Iterator[tuple[int, str]]:
-    """Port and MAC of what a bridge neither learned nor was told by FRR nor has for itself."""
+def is_pinned(port: int, address: str, vlans: Iterable[int]) -> bool:
+    """Whether the bridge has the MAC at this port as `pinned` leaves it, in each of the VLANs (0 is none)."""
+    ask = NDMSG.pack(BRIDGE, port, 0, PORT, 0) + mac(address)
     with open_socket() as channel:
-        head = NDMSG.pack(BRIDGE, 0, 0, 0, 0) + u32(MASTER_ATTR, bridge)
-        for body in dump(channel, GETNEIGH, head):
-            _, index, state, flags, *_ = NDMSG.unpack_from(body)
-            if state == NOARP and not flags & (LEARNED | STICKY | SELF):
-                yield index, unpacked(body)[3][LLADDR].hex(":")
+        return all(stands(channel, ask + u16(VLAN, tag) * bool(tag), port) for tag in vlans)
 
 
-def station_of(veth: Veth, known: frozenset[tuple[str, str]]) -> Station | None:
-    if not veth.bridge or (veth.host_name, veth.mac) not in known:
-        return None
-    return Station(ns=veth.ns, link=veth.name, port=veth.host_name, bridge=veth.bridge, mac=veth.mac)
+def stands(channel: socket.socket, ask: bytes, port: int) -> bool:
+    try:
+        _, index, state, flags, *_ = NDMSG.unpack_from(get(channel, GETNEIGH, ask))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):  # no entry, or no port any more
+            return False
+        raise
+    return index == port and state == NOARP and flags & (STICKY | LEARNED) == STICKY
 
 
-def entries_of(found: list[bytes], link: int) -> Iterator[str]:
-    """Both halves of an entry are one line; a lone half says which it is, and equals nothing that is
-    wanted."""
+def entries_of(found: list[bytes], link: int, *, told: bool) -> tuple[list[str], list[str]]:
+    """The entries whose two halves are as we make them, and the MACs of all others but FRR's."""
     hosts: dict[str, list[str]] = {}
-    pinned: set[str] = set()
+    sticky: set[str] = set()
+    odd: set[str] = set()
     for body in found:
-        index, _, flags, there = unpacked(body)
-        if index != link or flags & LEARNED:
+        index, state, flags, there = unpacked(body)
+        if index != link:
             continue
         address = there[LLADDR].hex(":")
-        if raw := there.get(DST):
+        if told and (flags & LEARNED or address == NOBODY):
+            continue
+        if flags & LEARNED:
+            odd.add(address)
+        elif raw := there.get(DST):
             hosts.setdefault(address, []).append(socket.inet_ntop(INET6 if len(raw) == 16 else INET, raw))
-        elif MASTER_ATTR in there and flags & STICKY:
-            pinned.add(address)
-    for address, ips in hosts.items():
-        half = "" if address in pinned or address == NOBODY else " self"
-        yield from [f"{address} {ip}{half}" for ip in ips]
-    yield from [f"{address} - port" for address in pinned - hosts.keys()]
+        elif MASTER_ATTR in there and state == NOARP and flags & STICKY:
+            sticky.add(address)
+    odd |= sticky ^ (hosts.keys() - {NOBODY})
+    whole = [f"{mac} {ip}" for mac, ips in hosts.items() if mac not in odd for ip in ips]
+    return whole, sorted(odd)
 
 
 def neighbours_of(found: list[bytes], link: int) -> Iterator[str]:

@@ -31,6 +31,6 @@ def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
 def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
     """Send a batch; raise for the first refusal that matters."""
     for refusal in send(channel, [letter.message for letter in letters]):
-        step = letters[refusal.index].step
-        if not (step.op == "-" and refusal.number in GONE):
+        step, message = letters[refusal.index]
+        if not ((step.op == "-" or message.deletes) and refusal.number in GONE):
             raise refused(step, refusal.number, refusal.words)

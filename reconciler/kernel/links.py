@@ -15,6 +15,7 @@ from .rtnl import (
     ADDRESSING,
     DATA,
     DELLINK,
+    FLOOD,
     GROUP_ATTR,
     IFALIAS,
     IFNAME,
@@ -22,6 +23,7 @@ from .rtnl import (
     INET6,
     ISOLATED,
     KIND,
+    LEARNING,
     LINK,
     LINKINFO,
     MASTER,
@@ -43,8 +45,8 @@ IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
 NAMELESS = "reconciler-new"
 Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan | Wireguard
-# IFLA_BRPORT_*: learning, then unicast, multicast and broadcast flooding, then neighbour suppression
-LEARNING, FLOODS, SUPPRESS = 8, (9, 27, 30), 32
+# IFLA_BRPORT_*: unicast, multicast and broadcast flooding, then neighbour suppression
+FLOODS, SUPPRESS = (FLOOD, 27, 30), 32
 
 
 def data(link: Link) -> bytes:

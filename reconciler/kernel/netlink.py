@@ -30,6 +30,11 @@ class Message(NamedTuple):
     flags: int
     body: bytes
 
+    @property
+    def deletes(self) -> bool:
+        """Whether it is one of RTM_DEL*: rtnetlink numbers new, del, get and set in fours."""
+        return self.kind % 4 == 1
+
 
 class Refusal(NamedTuple):
     """Which message of a batch was refused, and why."""

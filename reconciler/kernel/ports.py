@@ -10,14 +10,16 @@ from itertools import pairwise
 from ..kinds.link import NATIVE, Vlans
 from ..kinds.marks import LENT, OUTER
 from ..kinds.port import Port
-from .netlink import ATTR, Message, attr, attributes, dump, nest, open_socket, text, u32
+from .netlink import ATTR, Message, attr, attributes, dump, nest, open_socket, text, u8, u32
 from .rtnl import (
     AF_SPEC,
     DELLINK,
     EXT_MASK,
+    FLOOD,
     GETLINK,
     IFINFO,
     IFNAME,
+    LEARNING,
     LINKINFO,
     MASTER,
     NEWLINK,
@@ -39,7 +41,8 @@ LAST = 4094  # IEEE 802.1Q keeps 0 and 4095 for itself
 def lend(port: Port, master: int) -> list[Message]:
     """To the bridge with this index, or back where there is none; only what is a port can bear the mark."""
     head = ifinfo() + text(IFNAME, port.link)
-    mark = nest(LINKINFO, text(SLAVE_KIND, "bridge"), nest(SLAVE_DATA, u32(COST, LENT)))
+    settings = (u32(COST, LENT), u8(LEARNING, port.learning), u8(FLOOD, port.learning))
+    mark = nest(LINKINFO, text(SLAVE_KIND, "bridge"), nest(SLAVE_DATA, *settings))
     parts = (u32(MASTER, master), *([mark] if master else []))
     return [Message(NEWLINK, 0, head + part) for part in parts]
 
@@ -48,10 +51,10 @@ def lent(links: Mapping[int, Seen], vlans: Mapping[int, Vlans]) -> Iterator[Port
     """The ports that bridges of ours on a LAN have of the host."""
     for seen in links.values():
         bridge = links.get(seen.number(MASTER))
-        if bridge and bridge.group == OUTER:
-            found = attributes(seen.info.get(SLAVE_DATA, b""))
-            if int.from_bytes(found.get(COST, b""), "little") == LENT:
-                yield Port(link=seen.name, bridge=bridge.name, vlans=vlans.get(seen.index, ()))
+        cost = int.from_bytes(seen.port.get(COST, b""), "little")
+        if bridge and bridge.group == OUTER and cost == LENT:
+            of, learning = vlans.get(seen.index, ()), seen.learning == {b"\1"}
+            yield Port(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)
 
 
 def membership(index: int, vlans: Vlans) -> list[Message]:
@@ -63,6 +66,11 @@ def membership(index: int, vlans: Vlans) -> list[Message]:
         Message(SETLINK, 0, head + nest(AF_SPEC, *inside)),
         Message(DELLINK, 0, head + nest(AF_SPEC, *outside(sorted(wanted)))),
     ]
+
+
+def tags(vlans: Vlans) -> list[int]:
+    """The numbers of a port's VLANs."""
+    return [parsed(vlan)[0] for vlan in vlans or (NATIVE,)]
 
 
 def parsed(vlan: str) -> tuple[int, int]:

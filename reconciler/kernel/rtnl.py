@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from ..core.resource import Resource
-from ..kinds.link import Bridge, Link, Stray, Veth, Vlans
+from ..kinds.link import MAX_LEARNED, Bridge, Link, Stray, Veth, Vlans
 from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
 from .netlink import CREATE, EXCL, Message, attr, attributes, get, nest, text, u8, u32
@@ -22,8 +22,8 @@ ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, AF_SPEC, GROUP_ATTR = 1, 
 NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 28, 29, 31, 32, 37
 KIND, DATA, SLAVE_KIND, SLAVE_DATA = 1, 2, 4, 5
 OPERSTATE = 16
-HAIRPIN, ISOLATED = 4, 33  # IFLA_BRPORT_*
-FILTERING = 7  # IFLA_BR_VLAN_FILTERING
+HAIRPIN, LEARNING, FLOOD, ISOLATED = 4, 8, 9, 33  # IFLA_BRPORT_*; flooding is of unknown unicast
+FILTERING, MOST_LEARNED = 7, 49  # IFLA_BR_VLAN_FILTERING, IFLA_BR_FDB_MAX_LEARNED
 # One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
 QUEUES = u32(TX_QUEUES, 1) + u32(RX_QUEUES, 1)
 # No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in a
@@ -73,8 +73,10 @@ def bridge_settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     head = ifinfo() + text(IFNAME, bridge.name)
     mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else hardware(bridge.mac)
     mine = mac + u32(MTU, bridge.mtu) + text(IFALIAS, bridge.alias) + group(bridge)
+    data = u32(MOST_LEARNED, bridge.max_learned)  # kernels before 6.7 pass it over
     if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
-        mine += nest(LINKINFO, text(KIND, "bridge"), nest(DATA, u8(FILTERING, bridge.filtering)))
+        data += u8(FILTERING, bridge.filtering)
+    mine += nest(LINKINFO, text(KIND, "bridge"), nest(DATA, data))
     return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + ADDRESSING)]
 
 
@@ -121,7 +123,8 @@ def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> lis
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
     head = text(IFNAME, veth.host_name)
     mine = u32(MASTER, master) + u32(MTU, veth.mtu) + text(IFALIAS, veth.alias) + ADDRESSING
-    port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated))
+    learning = [u8(kind, not veth.pinned) for kind in (LEARNING, FLOOD)]
+    port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated), *learning)
     settings = nest(LINKINFO, text(SLAVE_KIND, "bridge"), port) if master else b""
     up = flags(veth) + head + settings
     return [Message(NEWLINK, 0, ifinfo() + head + mine), *tags, Message(NEWLINK, 0, up)]
@@ -207,9 +210,33 @@ class Seen:
         return self.number(OPERSTATE) in (0, 6)
 
     @cached_property
+    def bridging(self) -> dict[int, bytes]:
+        """The settings of a bridge."""
+        return attributes(self.info.get(DATA, b"")) if self.kind == "bridge" else {}
+
+    @property
     def filtering(self) -> bool:
         """Whether it is a bridge that keeps VLANs apart."""
-        return self.kind == "bridge" and attributes(self.info.get(DATA, b"")).get(FILTERING) == b"\1"
+        return self.bridging.get(FILTERING) == b"\1"
+
+    @property
+    def max_learned(self) -> int:
+        """How many stations a bridge learns; a kernel that sets no limit has nothing to put right."""
+        raw = self.bridging.get(MOST_LEARNED)
+        return MAX_LEARNED if raw is None else int.from_bytes(raw, "little")
+
+    @cached_property
+    def port(self) -> dict[int, bytes]:
+        """Its settings as a port of a bridge."""
+        return attributes(self.info.get(SLAVE_DATA, b""))
+
+    @property
+    def learning(self) -> set[bytes]:
+        """Whether the bridge learns from this port, and whether it floods it with unknown unicast."""
+        return {self.port.get(LEARNING, b"\1"), self.port.get(FLOOD, b"\1")}
+
+
+Pair = tuple[Seen, Seen]  # a veth pair: its end inside a sandbox, and the one on the host
 
 
 def bridge_of(seen: Seen) -> Bridge:
@@ -224,6 +251,7 @@ def bridge_of(seen: Seen) -> Bridge:
         up=seen.up,
         outer=seen.group == OUTER,
         filtering=seen.filtering,
+        max_learned=seen.max_learned,
     )
 
 
@@ -231,8 +259,9 @@ def stray_of(seen: Seen) -> Stray:
     return Stray(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
 
 
-def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str], vlans: Vlans = ()) -> Veth:
-    port = attributes(outer.info.get(SLAVE_DATA, b""))
+def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, entered: bool) -> Veth:
+    """`entered` tells whether the bridge has the MAC as it should; what is no port has nothing to pin."""
+    inner, outer = pair
     master = outer.number(MASTER)
     return Veth(
         ns=ns,
@@ -243,9 +272,10 @@ def veth_of(ns: str, inner: Seen, outer: Seen, names: dict[int, str], vlans: Vla
         mtu=inner.mtu if inner.mtu == outer.mtu else -1,
         bridge=names.get(master, ""),
         up=inner.up and outer.up,
-        hairpin=port.get(HAIRPIN, b"\1") == b"\1" if master else True,
-        isolated=port.get(ISOLATED, b"\0") == b"\1",
+        hairpin=outer.port.get(HAIRPIN, b"\1") == b"\1" if master else True,
+        isolated=outer.port.get(ISOLATED, b"\0") == b"\1",
         vlans=vlans,
+        pinned=not master or (entered and outer.learning == {b"\0"}),
     )
 
 

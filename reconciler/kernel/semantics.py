@@ -10,13 +10,12 @@ from ipaddress import ip_address, ip_network
 from ..core.plan import Step
 from ..core.resource import Key, Resource
 from ..kinds.address import Address
-from ..kinds.evpn import Station
 from ..kinds.file import File
 from ..kinds.link import Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map, Table
-from ..kinds.overlay import Entries, Neighbours, Vxlan
+from ..kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
 from ..kinds.port import Port
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
@@ -40,7 +39,7 @@ def missing(r: Resource, held: Held) -> int:
             not {Link.at(HOST, link), Link.at(HOST, bridge)} <= held.keys()
         ):
             return errno.ENODEV
-        case Address() | Entries() | Neighbours() | Station() if Link.at(ns, r.link) not in held:
+        case Address() | Entries() | OddEntries() | Neighbours() if Link.at(ns, r.link) not in held:
             return errno.ENODEV
         case Route(link=link) if link:
             return unroutable(r, held)
@@ -91,7 +90,6 @@ def bury(old: Resource, live: Live) -> None:
         case Link():
             ends = set(names(old))
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
-            drop(live, lambda r: isinstance(r, Station) and (HOST, r.bridge) in ends)
             change(live, lambda r: isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends, bridge="")
             drop(live, lambda r: isinstance(r, Port) and (HOST, r.bridge) in ends)
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..core.resource import Resource
 from ..kinds.evpn import Router
 from ..kinds.file import File
-from ..kinds.link import Vlans
+from ..kinds.link import Veth, Vlans
 from ..kinds.marks import GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Map, Table
@@ -86,17 +86,21 @@ class Survey:
         """Everything of ours in one sandbox."""
         view, outside = self.view(name), self.view(HOST).names
         lo = Namespace(name=name, project=self.project(name), up=view.links[1].up)
-        vlans = self.vlans(HOST)
-        pairs = [
-            rtnl.veth_of(name, *pair, outside, vlans.get(pair[1].index, ())) for pair in self.pairs(name)
-        ]
+        pairs = [self.pair(name, pair) for pair in self.pairs(name)]
         ours = (seen for seen in view.links.values() if seen.group == GROUP)
         stacked = filter(None, (links.link_of(name, seen, outside) for seen in ours))
-        stations = (bulk.station_of(veth, self.stations(HOST)) for veth in pairs)
-        return [lo, *pairs, *filter(None, stations), *stacked, *view.addresses, *view.routes, *files.of(name)]
+        return [lo, *pairs, *stacked, *view.addresses, *view.routes, *files.of(name)]
+
+    def pair(self, ns: str, pair: rtnl.Pair) -> Veth:
+        inner, outer = pair
+        vlans = self.vlans(HOST).get(outer.index, ())
+        master = self.view(HOST).links.get(outer.number(rtnl.MASTER))
+        tags = ports.tags(vlans) if master and master.filtering else [0]
+        entered = master is not None and bulk.is_pinned(outer.index, inner.mac, tags)
+        return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, entered=entered)
 
     @remembered
-    def pairs(self, ns: str) -> list[tuple[rtnl.Seen, rtnl.Seen]]:
+    def pairs(self, ns: str) -> list[rtnl.Pair]:
         """The veths of a sandbox with their host ends; found by each other's index, whatever their names."""
         found = []
         for inner in self.view(ns).links.values():
@@ -144,7 +148,7 @@ class Survey:
     def tables(self, ns: str) -> list[Resource]:
         """What our tunnels know of other hosts."""
         links = self.view(ns).links
-        read = (bulk.read(links, seen, flooded=not self.is_told(seen)) for seen in self.tunnels())
+        read = (bulk.read(links, seen, told=self.is_told(seen)) for seen in self.tunnels())
         return [table for tables in read for table in tables]
 
     def tunnels(self) -> list[rtnl.Seen]:
@@ -158,14 +162,6 @@ class Survey:
     @remembered
     def routers(self, _: str) -> list[Router]:
         return list(self.frr())
-
-    @remembered
-    def stations(self, ns: str) -> frozenset[tuple[str, str]]:
-        """Port and MAC of the static entries of bridges that FRR looks at."""
-        names = self.view(ns).names
-        bridges = {seen.number(rtnl.MASTER) for seen in self.tunnels() if self.is_told(seen)} - {0}
-        found = (one for bridge in bridges for one in bulk.stations(bridge))
-        return frozenset((names.get(index, ""), mac) for index, mac in found)
 
     def firewall(self, named: list[Resource]) -> list[Resource]:
         """Read again only when chains are asked about that were not asked about before."""

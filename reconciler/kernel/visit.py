@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from ..core.plan import Step
 from ..core.resource import Resource
 from ..kinds.address import Address
-from ..kinds.evpn import Router, Station
+from ..kinds.evpn import Router
 from ..kinds.file import File
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
-from ..kinds.overlay import Entries, Neighbours, Vxlan
+from ..kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
 from ..kinds.port import Port
 from ..kinds.route import Route
 from ..kinds.rule import Rule
@@ -40,6 +40,13 @@ class Batch:
         if name not in self.indexes:
             self.indexes[name] = rtnl.index_of(self.host, name)
         return self.indexes[name]
+
+    def pin(self, veth: Veth, old: Resource | None) -> list[Message]:
+        """The one MAC behind a port of a bridge."""
+        port, before = self.index(veth.host_name), old.mac if isinstance(old, Veth) else ""
+        if not veth.pinned:
+            return [bulk.unpinned(port, veth.mac)]
+        return list(bulk.pinned(port, veth.mac, before=before))
 
     def tags(self, step: Step, port: str) -> list[Message]:
         """The VLANs of a port of a bridge, where it has or had any."""
@@ -102,12 +109,10 @@ class Visit:
                     self.add(step, links.removal(link))
                 case Link() as link:
                     self.stacked(step, link, old)
-                case Entries(link=link) | Neighbours(link=link) as bulk_:
+                case Entries(link=link) | OddEntries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
                     self.flush()
                     self.many(step, bulk.messages(bulk_, old, index, gone=gone))
-                case Station() as s:
-                    self.station(step, s)
                 case _:
                     self.flush()
                     self.other(step, gone=gone)
@@ -117,8 +122,9 @@ class Visit:
 
     def many(self, step: Step, messages: Iterable[Message]) -> None:
         """As `post`, without an envelope for each."""
-        for refusal in send(self.channel, list(messages)):
-            if not (step.op == "-" and refusal.number in GONE):
+        sent = list(messages)
+        for refusal in send(self.channel, sent):
+            if not (sent[refusal.index].deletes and refusal.number in GONE):
                 raise refused(step, refusal.number, refusal.words)
 
     def other(self, step: Step, *, gone: bool) -> None:
@@ -134,15 +140,6 @@ class Visit:
             case Router() as r:
                 running = step.op == "~" and getattr(step.old, "running", False)
                 frr.remove() if gone else frr.write(r, running=running)
-
-    def station(self, step: Step, station: Station) -> None:
-        """On the host, when the port is where it shall be."""
-        self.flush()
-        port = self.batch.index(station.port)
-        gone, here = (Letter(step, bulk.station(station, port, gone=x)) for x in (True, False))
-        # What FRR has told of the MAC is taken over by the first, and its mark (NTF_EXT_LEARNED), which the
-        # kernel leaves on it, is lost with the second.
-        self.batch.last += [gone] if step.op == "-" else [here, gone, here]
 
     def address(self, step: Step, address: Address) -> None:
         message = inet.address(address, self.index(address.link), delete=step.op == "-")

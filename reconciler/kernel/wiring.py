@@ -109,5 +109,8 @@ class Run(Batch):
         """What a pair's end on the host is told."""
         veth = step.resource
         assert isinstance(veth, Veth)
-        master = self.index(veth.bridge) if veth.bridge else 0
-        return rtnl.outer_settings(veth, master, self.tags(step, veth.host_name))
+        if not veth.bridge:
+            return rtnl.outer_settings(veth, 0)
+        # The MAC is entered when the port's VLANs stand, and in each of them.
+        settings = rtnl.outer_settings(veth, self.index(veth.bridge), self.tags(step, veth.host_name))
+        return [*settings, *self.pin(veth, step.old)]

@@ -1,43 +1,12 @@
-"""EVPN: what tells other hosts of our endpoints, and what the kernel must know for it to be told."""
+"""EVPN: the router that tells other hosts of our endpoints."""
 
 from dataclasses import dataclass
 from shlex import quote
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Resource
-from .link import Link
+from ..core.resource import Disruption, Fixed, Identity, Resource
 from .marks import HOST, place
-from .namespace import homes
 
 FRR, CONFIG, SOCKETS = "/usr/lib/frr", "/etc/frr/reconciler", "/run/frr/reconciler"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Station(Resource):
-    """An endpoint's MAC as a static entry of its bridge: it is known before it speaks, and after a long
-    silence."""
-
-    noun, rank, loss = "station", 8, "flow"
-    place = property(place)
-
-    ns: Identity[str]
-    link: Identity[str]
-    port: Fixed[str]  # its other end
-    bridge: Fixed[str]
-    mac: Fixed[str]
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return Link.at(self.ns, self.link), Link.at(HOST, self.bridge)
-
-    @property
-    def homes(self) -> tuple[Key, ...]:
-        return homes(self)
-
-    def commands(self, old: Resource | None) -> list[str]:
-        return [f"bridge fdb replace {self.mac} dev {self.port} master static"]
-
-    def removal(self) -> list[str]:
-        return [f"bridge fdb del {self.mac} dev {self.port} master"]
 
 
 @dataclass(frozen=True, kw_only=True)

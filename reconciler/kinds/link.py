@@ -12,6 +12,9 @@ Vlans = tuple[
     str, ...
 ]  # of a port, in the words of `bridge vlan`; () where it has what every port begins with
 NATIVE = "1 pvid untagged"  # and that is this
+# Stations that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
+# beyond is flooded.  Linux has no limit of its own, and from 6.7 on it can be given one.
+MAX_LEARNED = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Bridge(Link):
     mac: str
     outer: bool = False  # it stands on a LAN: its ports are neighbours of strangers
     filtering: bool = False  # it keeps VLANs apart
+    max_learned: int = MAX_LEARNED
 
     @property
     def alias(self) -> str:
@@ -70,14 +74,21 @@ class Bridge(Link):
     def commands(self, old: Resource | None) -> list[str]:
         settings = f"address {self.mac} mtu {self.mtu} alias {self.alias} {self.state}"
         create = [] if old else [f"ip link add {self.name} type bridge"]
+        table = f"ip link set dev {self.name} type bridge fdb_max_learned {self.max_learned}"
+        limited = self.max_learned == getattr(old, "max_learned", 0)
         filtering = f"ip link set dev {self.name} type bridge vlan_filtering {self.filtering:d}"
-        changed = self.filtering != getattr(old, "filtering", False)
-        return [*create, f"ip link set dev {self.name} {settings}", *([filtering] if changed else [])]
+        filters = self.filtering == getattr(old, "filtering", False)
+        change = f"ip link set dev {self.name} {settings}"
+        return [*create, change, *([] if limited else [table]), *([] if filters else [filtering])]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Veth(Link):
-    """A pair: `name` in the sandbox, `host_name` on the host, enslaved to `bridge` where there is one."""
+    """A pair: `name` in the sandbox, `host_name` on the host, enslaved to `bridge` where there is one.
+
+    The bridge learns nothing from it and floods it with no unicast, since the one MAC behind it is known:
+    frames to the link-local group pass no netfilter, and yet a bridge learns from them (br_handle_frame).
+    """
 
     rank = 5
 
@@ -88,6 +99,7 @@ class Veth(Link):
     hairpin: bool = True  # a published port of its own must come back through the port it left by
     isolated: bool = False  # speaks to the bridge alone, not to other isolated ports
     vlans: Vlans = ()
+    pinned: bool = True  # its bridge has its MAC as a static entry, and learns none from it
 
     @property
     def alias(self) -> str:
@@ -107,12 +119,15 @@ class Veth(Link):
     def commands(self, old: Resource | None) -> list[str]:
         outer = f"{f'master {self.bridge}' if self.bridge else 'nomaster'} mtu {self.mtu} alias {self.alias}"
         port = f"type bridge_slave hairpin {SWITCH[self.hairpin]} isolated {SWITCH[self.isolated]}"
+        port += f" learning {SWITCH[not self.pinned]} flood {SWITCH[not self.pinned]}"
+        pin = f"bridge fdb replace {self.mac} dev {self.host_name} master static sticky"
         create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
         return [
             *([] if old else [create]),
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
             *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
+            *([pin] if self.bridge and self.pinned else []),
             f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}",
         ]
 

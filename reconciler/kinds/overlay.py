@@ -71,7 +71,7 @@ class Entries(Resource):
         return (Link.at(self.ns, self.bridge),)
 
     def commands(self, old: Resource | None) -> list[str]:
-        return [command for entry in changed(self, old) for command in self.added(*entry.split(" ")[:2])]
+        return [command for entry in changed(self, old) for command in self.added(*entry.split(" "))]
 
     def added(self, mac: str, host: str) -> list[str]:
         if mac == NOBODY:
@@ -83,6 +83,27 @@ class Entries(Resource):
 
     def removal(self) -> list[str]:
         return [f"bridge fdb del {entry.split(' ')[0]} dev {self.link}" for entry in self.entries]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddEntries(Resource):
+    """The MACs of forwarding entries that are not as we make them: half of one, or one that bears the mark of
+    another (NTF_EXT_LEARNED), which replacing it would leave there."""
+
+    noun, rank, loss, leftover = "odd-entries", 9, "flow", True
+    place = property(place)
+
+    ns: Identity[str] = HOST
+    link: Identity[str]
+    macs: tuple[str, ...]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),)
+
+    def removal(self) -> list[str]:
+        halves = ("self", "master")
+        return [f"bridge fdb del {mac} dev {self.link} {half}" for mac in self.macs for half in halves]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..core.resource import Disruption, Identity, Key, Resource
-from .link import Link, Vlans, tagging
+from .link import SWITCH, Link, Vlans, tagging
 from .marks import HOST, LENT, place
 
 
@@ -18,6 +18,7 @@ class Port(Resource):
     link: Identity[str]
     bridge: str
     vlans: Vlans = ()
+    learning: bool = True  # the LAN's stations; what is for an unknown one goes there
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -28,9 +29,10 @@ class Port(Resource):
         return "none" if old is None else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
+        learning = f"learning {SWITCH[self.learning]} flood {SWITCH[self.learning]}"
         return [
             f"ip link set dev {self.link} master {self.bridge}",
-            f"ip link set dev {self.link} type bridge_slave cost {LENT}",
+            f"ip link set dev {self.link} type bridge_slave cost {LENT} {learning}",
             *tagging(self.link, self.vlans, getattr(old, "vlans", ())),
         ]
 

@@ -1,6 +1,7 @@
 """Every kind with the values that its fields can have: what test_readback holds against the kernel."""
 
 import dataclasses
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ from reconciler.kinds.wireguard import Wireguard
 
 TABLE = "reconciler-t"
 UPLINK = "uplink"  # a link of the host that is not ours
+RELEASE = tuple(map(int, platform.release().split(".")[:2]))
+LIMITED = RELEASE >= (6, 7)  # a bridge can be told how much to learn
 CHANGES: dict[str, Any] = {"mtu": [1300], "up": [False]}
 WHOSE: dict[str, Any] = {"project": ["u"], "network": ["m.2_x-y"]}
 
@@ -107,6 +110,7 @@ def namespaces() -> Iterator[Specimen]:
 
 def bridges() -> Iterator[Specimen]:
     more = {"mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]}
+    more |= {"max_learned": [0, 100]} if LIMITED else {}
     yield Specimen(BRIDGE, changes={**WHOSE, **more})
     yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
     yield Specimen(replace(BRIDGE, name="a.dot"), changes=CHANGES)
@@ -120,13 +124,16 @@ def veths() -> Iterator[Specimen]:
         ETH0,
         needs,
         {"project": ["u"], "mac": ["02:00:00:00:01:09"], "mtu": [1300, 9000], "bridge": ["br1", ""],
-         "hairpin": [False], "isolated": [True], "up": [False]},
+         "hairpin": [False], "isolated": [True], "up": [False], "pinned": [False]},
     )  # fmt: skip
     yield Specimen(replace(ETH0, isolated=True, hairpin=False, mtu=1400), needs, {"isolated": [False]})
     yield Specimen(replace(ETH0, bridge=""), needs, {**CHANGES, "bridge": ["br0"]})
     yield Specimen(replace(ETH0, up=False), needs, {"up": [True]})
-    yield Specimen(replace(ETH0, name="w0", host_name="w0"), needs, CHANGES)  # one name twice
-    yield Specimen(replace(ETH0, name="i" * 15, host_name="h" * 15), needs)
+    yield Specimen(replace(ETH0, pinned=False), needs, {"pinned": [True], "mac": ["02:00:00:00:01:09"]})
+    other = replace(ETH0, mac="02:00:00:00:01:02")
+    yield Specimen(replace(other, name="w0", host_name="w0"), needs, CHANGES)  # one name twice
+    other = replace(ETH0, mac="02:00:00:00:01:03")
+    yield Specimen(replace(other, name="i" * 15, host_name="h" * 15), needs)
     yield Specimen(ETH1, (*needs, ETH0), CHANGES)
     switches = (BOX, FILTERING, replace(OTHER, filtering=True))
     tagged = {"vlans": [vlans for vlans in VLANS if vlans != VLANS[1]], "bridge": ["br1"]}
@@ -136,7 +143,7 @@ def veths() -> Iterator[Specimen]:
 
 def ports() -> Iterator[Specimen]:
     lans = (replace(BRIDGE, name="lan0", outer=True), replace(OTHER, name="lan1", outer=True))
-    yield Specimen(Port(link=UPLINK, bridge="lan0"), lans, {"bridge": ["lan1"]})
+    yield Specimen(Port(link=UPLINK, bridge="lan0"), lans, {"bridge": ["lan1"], "learning": [False]})
     filtering = tuple(replace(lan, filtering=True) for lan in lans)
     tagged = Port(link=UPLINK, bridge="lan0", vlans=VLANS[2])
     yield Specimen(tagged, filtering, {"vlans": VLANS[:2], "bridge": ["lan1"]}, "vlan filtering")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from reconciler.core.resource import Fixed, Resource, State, state
 from reconciler.kinds.address import Address
-from reconciler.kinds.evpn import Station
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Link, Veth
 from reconciler.kinds.marks import HOST
@@ -174,9 +173,8 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
         mode = "bridge" if host_name.endswith("a") else "vepa"
         yield Macvlan(network="n", parent="up0.5", mode=mode, **common)
     else:
-        yield Veth(host_name=host_name, bridge=f"br{net}" if f"br{net}" in bridges else "", **common)
-        if f"br{net}" in bridges and picks.of(False, True):
-            yield Station(ns=ns, link=name, port=host_name, bridge=f"br{net}", mac=common["mac"])
+        bridge = f"br{net}" if f"br{net}" in bridges else ""
+        yield Veth(host_name=host_name, bridge=bridge, pinned=picks.of(True, False) or not bridge, **common)
     here, six_here = f"10.{net}.0.{number}", f"fd00:{net}::{number}"
     yield Address(ns=ns, link=name, ip=here, prefix=prefix)
     yield Route(

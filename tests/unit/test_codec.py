@@ -299,7 +299,9 @@ def test_a_lent_link_as_they_read_it(name: str, master: int):
     first, mark = (theirs(ifinfmsg, m) for m in ports.lend(Port(link=name, bridge="br"), master))
     assert told(first) == {"IFLA_IFNAME": name, "IFLA_MASTER": master}
     data = mark.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
-    assert told(data) == {"IFLA_BRPORT_COST": LENT}
+    assert told(data) == {
+        "IFLA_BRPORT_COST": LENT, "IFLA_BRPORT_LEARNING": 1, "IFLA_BRPORT_UNICAST_FLOOD": 1,
+    }  # fmt: skip
     [back] = ports.lend(Port(link=name, bridge="br"), 0)
     assert told(theirs(ifinfmsg, back)) == {"IFLA_IFNAME": name, "IFLA_MASTER": 0}
 
@@ -419,23 +421,27 @@ def test_stacked_links_go_both_ways(link: links.Stacked):
 
 
 @few
-@given(veths, st.booleans(), st.booleans())
-def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool):
+@given(veths, st.booleans(), st.booleans(), st.tuples(*[st.booleans()] * 3))
+def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool, pins: tuple[bool, ...]):
+    entered, learning, flood = pins
     inner = link_message(
         ("IFLA_IFNAME", veth.name), ("IFLA_ADDRESS", veth.mac), ("IFLA_MTU", veth.mtu), up=inner_up
     )
     port = [("IFLA_BRPORT_MODE", int(veth.hairpin)), ("IFLA_BRPORT_ISOLATED", int(veth.isolated))]
+    port += [("IFLA_BRPORT_LEARNING", int(learning)), ("IFLA_BRPORT_UNICAST_FLOOD", int(flood))]
     slave = {"attrs": [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": port})]}
     outer = link_message(
         ("IFLA_IFNAME", veth.host_name), ("IFLA_MTU", veth.mtu), ("IFLA_IFALIAS", veth.alias),
         *([("IFLA_MASTER", PARENT), ("IFLA_LINKINFO", slave)] if veth.bridge else []), up=outer_up,
     )  # fmt: skip
-    read = rtnl.veth_of(veth.ns, rtnl.Seen(ours(inner)), rtnl.Seen(ours(outer)), NAMES)
+    pair = rtnl.Seen(ours(inner)), rtnl.Seen(ours(outer))
+    read = rtnl.veth_of(veth.ns, pair, NAMES, (), entered=entered)
     assert read.values() == veth.values() | {
         "up": inner_up and outer_up,
         # an end without a bridge has no port to hold these
         "hairpin": veth.hairpin if veth.bridge else True,
         "isolated": veth.isolated if veth.bridge else False,
+        "pinned": pins == (True, False, False) if veth.bridge else True,
     }
 
 
