@@ -7,7 +7,7 @@ from ..cnm.ipam import Range
 from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
-from ..kinds.link import Bridge, Veth, Vlans
+from ..kinds.link import STATION, STICKY_STATION, Bridge, Veth, Vlans
 from ..kinds.marks import HOST
 from ..kinds.port import Port
 from ..kinds.route import Route
@@ -102,6 +102,8 @@ def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
         hairpin=network.inner,
         isolated=not network.spec.icc,
         vlans=words(endpoint.vlan, endpoint.trunk),
+        # FRR would tell the other hosts that a sticky one never moves (RFC 7432, 15.2).
+        station=STATION if network.overlay and network.overlay.evpn else STICKY_STATION,
         origin=origin,
     )
     yield from ipv6_switches(ns, name, origin, on=network.ipv6)

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from ..core.resource import Resource
+from ..kinds.link import STATION, STICKY_STATION
 from ..kinds.marks import PROTOCOL
 from ..kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
 from .netlink import ATTR, CREATE, REPLACE, Message, dump, get, open_socket, u16, u32
@@ -22,6 +23,7 @@ SELF, PORT, LEARNED, STICKY = 0x02, 0x04, 0x10, 0x40
 DST, LLADDR, VLAN, IFINDEX, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 5, 8, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
 MARK = struct.pack("=HHBxxx", 5, PROTOCOL_ATTR, PROTOCOL)
+STATIONS = {STATION: 0, STICKY_STATION: STICKY}
 Bulk = Entries | OddEntries | Neighbours
 
 
@@ -66,26 +68,18 @@ def forgotten(link: int, address: str, host: str = "") -> Iterator[Message]:
     """Without a host, whatever hosts it names."""
     to = dst(host) if host else b""
     yield Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, link, STATIC, SELF, 0) + mac(address) + to)
-    yield unpinned(link, address)
+    yield no_station(link, address)
 
 
-def entered(port: int, address: str) -> Iterator[Message]:
-    """The bridge has this MAC at this port, and no frame moves it."""
-    head = NDMSG.pack(BRIDGE, port, STATIC, PORT | STICKY, 0)
-    yield Message(NEWNEIGH, CREATE | REPLACE, head + mac(address))
+def stationed(port: int, address: str, how: str) -> list[Message]:
+    """A bridge has a MAC behind this port, in all VLANs of it, without the mark of whoever had entered it
+    elsewhere, as FRR; or has it no more, where `how` is ""."""
+    head = NDMSG.pack(BRIDGE, port, STATIC, PORT | STATIONS.get(how, 0), 0)
+    here, gone = Message(NEWNEIGH, CREATE | REPLACE, head + mac(address)), no_station(port, address)
+    return [here, gone, here] if how else [gone]
 
 
-def pinned(port: int, address: str, *, before: str = "") -> Iterator[Message]:
-    """`entered` in all VLANs of the port, without the mark of whoever had entered it elsewhere, as FRR;
-    and the MAC `before` no longer."""
-    if before not in ("", address):
-        yield unpinned(port, before)
-    yield from entered(port, address)
-    yield unpinned(port, address)
-    yield from entered(port, address)
-
-
-def unpinned(port: int, address: str) -> Message:
+def no_station(port: int, address: str) -> Message:
     return Message(DELNEIGH, 0, NDMSG.pack(BRIDGE, port, STATIC, PORT, 0) + mac(address))
 
 
@@ -117,21 +111,23 @@ def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Bulk]:
             yield Neighbours(link=bridge.name, entries=entries)
 
 
-def is_pinned(port: int, address: str, vlans: Iterable[int]) -> bool:
-    """Whether the bridge has the MAC at this port as `pinned` leaves it, in each of the VLANs (0 is none)."""
+def station(port: int, address: str, vlans: Iterable[int]) -> str:
+    """How the bridge has the MAC at this port, in each of the VLANs (0 is none); "" where not as we enter."""
     ask = NDMSG.pack(BRIDGE, port, 0, PORT, 0) + mac(address)
     with open_socket() as channel:
-        return all(stands(channel, ask + u16(VLAN, tag) * bool(tag), port) for tag in vlans)
+        found = {held(channel, ask + u16(VLAN, tag) * bool(tag)) for tag in vlans}
+    return next((how for how, flag in STATIONS.items() if found == {(port, NOARP, flag)}), "")
 
 
-def stands(channel: socket.socket, ask: bytes, port: int) -> bool:
+def held(channel: socket.socket, ask: bytes) -> tuple[int, int, int]:
+    """Port, state and marks of the entry that is asked for; zeros where there is none, or no port."""
     try:
         _, index, state, flags, *_ = NDMSG.unpack_from(get(channel, GETNEIGH, ask))
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV):  # no entry, or no port any more
-            return False
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return 0, 0, 0
         raise
-    return index == port and state == NOARP and flags & (STICKY | LEARNED) == STICKY
+    return index, state, flags & (STICKY | LEARNED)
 
 
 def entries_of(found: list[bytes], link: int, *, told: bool) -> tuple[list[str], list[str]]:

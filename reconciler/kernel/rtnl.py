@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from ..core.resource import Resource
-from ..kinds.link import MAX_LEARNED, Bridge, Link, Stray, Veth, Vlans
+from ..kinds.link import MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
 from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
 from .netlink import CREATE, EXCL, Message, attr, attributes, get, nest, text, u8, u32
@@ -123,7 +123,7 @@ def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> lis
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
     head = text(IFNAME, veth.host_name)
     mine = u32(MASTER, master) + u32(MTU, veth.mtu) + text(IFALIAS, veth.alias) + ADDRESSING
-    learning = [u8(kind, not veth.pinned) for kind in (LEARNING, FLOOD)]
+    learning = [u8(kind, not veth.station) for kind in (LEARNING, FLOOD)]
     port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated), *learning)
     settings = nest(LINKINFO, text(SLAVE_KIND, "bridge"), port) if master else b""
     up = flags(veth) + head + settings
@@ -259,8 +259,8 @@ def stray_of(seen: Seen) -> Stray:
     return Stray(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
 
 
-def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, entered: bool) -> Veth:
-    """`entered` tells whether the bridge has the MAC as it should; what is no port has nothing to pin."""
+def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
+    """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
     inner, outer = pair
     master = outer.number(MASTER)
     return Veth(
@@ -275,7 +275,7 @@ def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, entered
         hairpin=outer.port.get(HAIRPIN, b"\1") == b"\1" if master else True,
         isolated=outer.port.get(ISOLATED, b"\0") == b"\1",
         vlans=vlans,
-        pinned=not master or (entered and outer.learning == {b"\0"}),
+        station=STICKY_STATION if not master else station if outer.learning == {b"\0"} else "",
     )
 
 

@@ -96,8 +96,8 @@ class Survey:
         vlans = self.vlans(HOST).get(outer.index, ())
         master = self.view(HOST).links.get(outer.number(rtnl.MASTER))
         tags = ports.tags(vlans) if master and master.filtering else [0]
-        entered = master is not None and bulk.is_pinned(outer.index, inner.mac, tags)
-        return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, entered=entered)
+        station = bulk.station(outer.index, inner.mac, tags) if master else ""
+        return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, station=station)
 
     @remembered
     def pairs(self, ns: str) -> list[rtnl.Pair]:

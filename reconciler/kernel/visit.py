@@ -41,12 +41,11 @@ class Batch:
             self.indexes[name] = rtnl.index_of(self.host, name)
         return self.indexes[name]
 
-    def pin(self, veth: Veth, old: Resource | None) -> list[Message]:
-        """The one MAC behind a port of a bridge."""
-        port, before = self.index(veth.host_name), old.mac if isinstance(old, Veth) else ""
-        if not veth.pinned:
-            return [bulk.unpinned(port, veth.mac)]
-        return list(bulk.pinned(port, veth.mac, before=before))
+    def station(self, veth: Veth, old: Resource | None) -> list[Message]:
+        """The one MAC behind a port of a bridge, and no longer the one that was."""
+        port, before = self.index(veth.host_name), old.mac if isinstance(old, Veth) else veth.mac
+        gone = [bulk.no_station(port, before)] if before != veth.mac else []
+        return [*gone, *bulk.stationed(port, veth.mac, veth.station)]
 
     def tags(self, step: Step, port: str) -> list[Message]:
         """The VLANs of a port of a bridge, where it has or had any."""

@@ -113,4 +113,4 @@ class Run(Batch):
             return rtnl.outer_settings(veth, 0)
         # The MAC is entered when the port's VLANs stand, and in each of them.
         settings = rtnl.outer_settings(veth, self.index(veth.bridge), self.tags(step, veth.host_name))
-        return [*settings, *self.pin(veth, step.old)]
+        return [*settings, *self.station(veth, step.old)]

@@ -12,6 +12,7 @@ Vlans = tuple[
     str, ...
 ]  # of a port, in the words of `bridge vlan`; () where it has what every port begins with
 NATIVE = "1 pvid untagged"  # and that is this
+STATION, STICKY_STATION = "static", "static sticky"  # of an entry: it never ages; and no frame moves it
 # Stations that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
 # beyond is flooded.  Linux has no limit of its own, and from 6.7 on it can be given one.
 MAX_LEARNED = 8192
@@ -99,7 +100,7 @@ class Veth(Link):
     hairpin: bool = True  # a published port of its own must come back through the port it left by
     isolated: bool = False  # speaks to the bridge alone, not to other isolated ports
     vlans: Vlans = ()
-    pinned: bool = True  # its bridge has its MAC as a static entry, and learns none from it
+    station: str = STICKY_STATION  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
 
     @property
     def alias(self) -> str:
@@ -119,15 +120,15 @@ class Veth(Link):
     def commands(self, old: Resource | None) -> list[str]:
         outer = f"{f'master {self.bridge}' if self.bridge else 'nomaster'} mtu {self.mtu} alias {self.alias}"
         port = f"type bridge_slave hairpin {SWITCH[self.hairpin]} isolated {SWITCH[self.isolated]}"
-        port += f" learning {SWITCH[not self.pinned]} flood {SWITCH[not self.pinned]}"
-        pin = f"bridge fdb replace {self.mac} dev {self.host_name} master static sticky"
+        port += f" learning {SWITCH[not self.station]} flood {SWITCH[not self.station]}"
+        station = f"bridge fdb replace {self.mac} dev {self.host_name} master {self.station}"
         create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
         return [
             *([] if old else [create]),
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
             *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
-            *([pin] if self.bridge and self.pinned else []),
+            *([station] if self.bridge and self.station else []),
             f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}",
         ]
 

@@ -124,12 +124,13 @@ def veths() -> Iterator[Specimen]:
         ETH0,
         needs,
         {"project": ["u"], "mac": ["02:00:00:00:01:09"], "mtu": [1300, 9000], "bridge": ["br1", ""],
-         "hairpin": [False], "isolated": [True], "up": [False], "pinned": [False]},
+         "hairpin": [False], "isolated": [True], "up": [False], "station": ["static", ""]},
     )  # fmt: skip
     yield Specimen(replace(ETH0, isolated=True, hairpin=False, mtu=1400), needs, {"isolated": [False]})
     yield Specimen(replace(ETH0, bridge=""), needs, {**CHANGES, "bridge": ["br0"]})
     yield Specimen(replace(ETH0, up=False), needs, {"up": [True]})
-    yield Specimen(replace(ETH0, pinned=False), needs, {"pinned": [True], "mac": ["02:00:00:00:01:09"]})
+    learned = {"station": ["static sticky"], "mac": ["02:00:00:00:01:09"]}
+    yield Specimen(replace(ETH0, station=""), needs, learned)
     other = replace(ETH0, mac="02:00:00:00:01:02")
     yield Specimen(replace(other, name="w0", host_name="w0"), needs, CHANGES)  # one name twice
     other = replace(ETH0, mac="02:00:00:00:01:03")

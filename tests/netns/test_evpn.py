@@ -13,6 +13,7 @@ from reconciler.errors import KernelError
 from reconciler.kernel import frr
 from reconciler.kinds.evpn import Router
 from tests.netns.cluster import Cluster, Machine, clustered
+from tests.netns.frames import Sniffer, ethernet, ipv4, marker, send, udp
 
 pytestmark = pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")
 
@@ -249,3 +250,19 @@ def test_a_watcher_hears_that_nobody_looks_after_it_any_more(cluster):
     time.sleep(2)  # a sweep comes every 20 s, until which nothing else makes it look
     kill(h1, "watchfrr")
     within(10, lambda: said("~ router host/evpn") and said("changed by the end of watchfrr["))
+
+
+def test_nothing_that_a_container_invents_is_told_to_the_other_hosts(cluster):
+    """By frames to the link-local group, LLDP here, which pass a bridge without netfilter."""
+    cluster.apply(manifest(HOMES))
+    within(PATIENCE, lambda: meeting(cluster, HOMES))
+    h1, h2, h3 = cluster.hosts
+    victim, own, mark = h2.link("eth0", "t-b")["address"], h3.link("eth0", "t-c")["address"], marker(5)
+    invented = [f"06:00:{n >> 8:02x}:{n & 255:02x}:00:01" for n in range(500)]
+    send(h1, "t-a", [ethernet("01:80:c2:00:00:0e", mac, 0x88CC, b"") for mac in [victim, *invented]])
+    time.sleep(2)  # as long as FRR takes to tell
+    packet = ipv4(h3.address("t-c"), h2.address("t-b"), 17, udp(5, 6, mark))
+    with Sniffer(h1, "t-a", "eth0") as thief, Sniffer(h2, "t-b", "eth0") as heard:
+        send(h3, "t-c", [ethernet(victim, own, 0x0800, packet)])
+    assert (thief.saw(mark), heard.saw(mark)) == (False, True)
+    assert "06:00:" not in h1.run("bridge fdb show br br-t-n").out + h3.run("bridge fdb show br br-t-n").out

@@ -174,7 +174,8 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
         yield Macvlan(network="n", parent="up0.5", mode=mode, **common)
     else:
         bridge = f"br{net}" if f"br{net}" in bridges else ""
-        yield Veth(host_name=host_name, bridge=bridge, pinned=picks.of(True, False) or not bridge, **common)
+        station = picks.of("static", "") if bridge else "static"
+        yield Veth(host_name=host_name, bridge=bridge, station=station, **common)
     here, six_here = f"10.{net}.0.{number}", f"fd00:{net}::{number}"
     yield Address(ns=ns, link=name, ip=here, prefix=prefix)
     yield Route(

@@ -47,7 +47,7 @@ def test_a_host_tells_of_its_own_containers_alone():
     topology, wanted = decide(fleet(), Facts(name="h1"))
     (end,) = topology.networks[0].endpoints
     assert only(Neighbours, wanted).entries == (f"{end.addresses[0][0]} {end.mac}",)
-    assert only(Veth, wanted).mac == end.mac and only(Veth, wanted).pinned
+    assert only(Veth, wanted).mac == end.mac and only(Veth, wanted).station == "static"
     assert not [r for r in wanted.values() if isinstance(r, Entries)]
 
 
