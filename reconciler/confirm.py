@@ -21,6 +21,7 @@ from .core.plan import plan
 from .core.reconcile import settle
 from .core.resource import State
 from .errors import ReconcileError, Refused
+from .kernel.descriptors import keep_only
 from .kernel.lock import RUN, lock
 from .pipeline import Change, Host
 from .standing import SHARED
@@ -64,12 +65,10 @@ def detached(door: socket.socket) -> None:
     in_scope()
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    kept = door.fileno()
     void = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(void, fd)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, 1 << 16)
+    keep_only({0, 1, 2, door.fileno()})
 
 
 def in_scope() -> None:

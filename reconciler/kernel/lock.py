@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ..errors import Locked, NotPermitted
 
 RUN = "/run/reconciler"
+LOCK = f"{RUN}/lock"
 
 
 @contextmanager

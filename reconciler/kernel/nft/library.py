@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...errors import Unsupported
+from ..descriptors import keep_only
+from ..lock import LOCK
 
 # Debian's module, which a virtual environment hides.
 DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
@@ -110,8 +112,11 @@ def enact(work: Callable[[], tuple[bool, str]], writer: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.dup2(writer, 2)
+        # The library waits in select(), which ends at descriptor 1024.  The lock is held until the
+        # transaction is over, whatever becomes of the parent.
+        keep_only({0, 1, 2}, LOCK)
         accepted, words = work()
-        with os.fdopen(writer, "wb") as pipe:
+        with os.fdopen(2, "wb") as pipe:
             pipe.write(words.encode())
         code = 0 if accepted else REFUSED
     except Exception as error:

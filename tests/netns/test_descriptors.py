@@ -1,0 +1,42 @@
+"""Whatever a process has open, the child that runs libnftables has its own alone: the library waits in
+select(), which ends at descriptor 1024."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from reconciler.kernel.lock import LOCK, lock
+from reconciler.kernel.nft.library import in_child, run
+from tests.netns.samples import MORE, WEB
+
+
+@pytest.fixture
+def thousands() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    with ExitStack() as stack:
+        for _ in range(2000):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_transaction_succeeds_with_thousands_open(lab, thousands):
+    assert in_child(lambda: run("add table inet x")) == (True, "", "")
+    lab.apply(WEB)
+    assert lab.planned(MORE)
+
+
+def opened() -> tuple[bool, str]:
+    fds = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd") if int(fd) > 2]
+    return True, " ".join(os.readlink(fd) for fd in fds if os.path.exists(fd))
+
+
+def test_the_child_keeps_the_lock_and_nothing_else(lab, thousands):
+    """While its transaction is under way nobody else may begin, even if the parent has died."""
+    assert in_child(opened).words == ""
+    with lock():
+        assert in_child(opened).words == LOCK
