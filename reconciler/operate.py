@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import time
 from argparse import Namespace as Arguments
@@ -29,24 +28,21 @@ TICKS = {"beat": 5.0, "sweep": 20.0}
 def watch(args: Arguments) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
     from .kernel.events import Events
-    from .kernel.relay import Relay
+    from .kernel.relay.process import Relay
     from .watch.bell import STOP, Bell
     from .watch.files import Files
     from .watch.loop import loop
     from .watcher import Watcher
 
     paths, bell = given(args), Bell()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the relay
-    with alone(), Events(bell.ring) as events:
-        files, relay = Files(bell, [*paths, SUSPENDED]), Relay()
+    with alone(), Events(bell.ring) as events, Relay() as relay:
+        files = Files(bell, [*paths, SUSPENDED])
         watcher = Watcher(args, paths, machine(args), (files, events, relay))
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: bell.ring(kind))
         bell.ring("start")
         loop(bell, watcher.turn, TICKS)
         notify(STOPPING=1)
-        relay.close()
         files.close()
     return 0
 

@@ -152,6 +152,7 @@ def in_words(watcher: dict[str, Any] | None) -> str:
     lines += [f"fight over {f['key']}: put right {f['repairs']} times" for f in watcher["fights"]]
     lines += [f"relaying {' '.join(watcher['relay']['ports'])}"] if watcher["relay"]["ports"] else []
     lines += [f"not relayed: {row}" for row in watcher["relay"]["refused"]]
+    lines += [f"the relay {row}" for row in watcher["relay"]["notes"]]
     if error := watcher["error"]:
         place = f"{error['file']}:{error['line']}: " if error["file"] else ""
         lines.append(f"last error: {place}{error['message']}")

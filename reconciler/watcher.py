@@ -15,7 +15,7 @@ from .keeper import Keeper, Line, Moved, Outcome
 from .kernel import frr
 from .kernel.events import END, EVENT
 from .kernel.lock import latest, lock
-from .kernel.relay import published
+from .kernel.relay.process import published
 from .kinds.evpn import Router
 from .kinds.marks import HOST
 from .manifest.spec import Manifest
@@ -58,9 +58,10 @@ class Watcher:
         notify(WATCHDOG=1)
         kinds = {ring.kind for ring in rings}
         if kinds == {"beat"} and not self.files.polling:
-            return self.keeper.patience
+            return self.patience
         if kinds & READS or self.files.polling:
             self.files.arm()  # before reading: what changes from here on rings
+        change: Change | None = None
         who = ", ".join(sorted({r.words for r in rings if r.kind == EVENT and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
@@ -72,13 +73,18 @@ class Watcher:
             self.follow()
             self.tally.add(outcome, cause(rings), who)
             self.tell(outcome, who)
-            if outcome.change:
-                self.hear(outcome.change)
-                self.relay.serve(published(outcome.change.desired))
+            if change := outcome.change:
+                self.hear(change)
+        self.relayed(change)
         self.publish()
         if kinds & READS:
             metrics.publish(self.tally, self.keeper)
-        return self.keeper.patience if self.tally.outcome.in_sync else min(self.keeper.patience, ERRONEOUS)
+        return self.patience if self.tally.outcome.in_sync else min(self.patience, ERRONEOUS)
+
+    @property
+    def patience(self) -> float:
+        """Seconds until another look, if nobody rings."""
+        return min(self.keeper.patience, self.relay.patience)
 
     def follow(self) -> None:
         """Watch what the manifests include, wherever that is."""
@@ -92,6 +98,13 @@ class Watcher:
         if change.todo or not self.keeper.moved or self.keeper.moved.places is None:
             self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
+            self.events.follow(pid)
+
+    def relayed(self, change: Change | None) -> None:
+        """After all that heals; the end of the relay's process rings."""
+        if words := self.relay.serve(published(change.desired) if change else None):
+            self.note(words)
+        if pid := self.relay.pid:
             self.events.follow(pid)
 
     def tell(self, outcome: Outcome, who: str) -> None:

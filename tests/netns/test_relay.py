@@ -1,11 +1,17 @@
 """The watcher answers on [::1] for what is published to any address, as the kernel does on 127.0.0.1."""
 
+import os
+import resource
+import select
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.netns.samples import WEB, web
-from tests.netns.watching import watching
+from tests.netns.watching import Watcher, watching
 
 BOTH = [("8080:80", "tcp"), ("8080:80/udp", "udp")]
 
@@ -71,3 +77,81 @@ def test_more_ports_than_are_relayed_are_told(lab):
         watcher.until(lambda: len(watcher.status["relay"]["ports"]) == 1000)
         assert watcher.status["relay"]["refused"] == ["101 more ports than 1000"]
         assert "not relayed: 101 more ports" in lab.reconcile("--status").out
+
+
+# what others do to it
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def crowd(lab, stack: ExitStack, count: int) -> None:
+    """Idle connections to [::1]:8080; nobody accepts them, which is nothing to the kernel."""
+    with lab.inside("t-web"):
+        stack.enter_context(socket.create_server(("::", 80), family=socket.AF_INET6, backlog=4096))
+    for _ in range(count):
+        sock = stack.enter_context(socket.socket(socket.AF_INET6))
+        sock.settimeout(5)
+        sock.connect(("::1", 8080))
+
+
+def heals(lab, watcher: Watcher) -> None:
+    lab.nft("flush ruleset")
+    watcher.until(lambda: "inet reconciler-t" in lab.run("nft list tables").out, 5)
+    watcher.synced()
+
+
+@pytest.mark.parametrize("count", [600, 3000])
+def test_idle_connections_hold_up_no_healing(lab, many_descriptors, count):
+    file = lab.write(web("8080:80", "8081:81"))
+    with watching(lab, file) as watcher, ExitStack() as stack:
+        lab.serve("t-web", 81)
+        crowd(lab, stack, count)
+        heals(lab, watcher)
+        assert len(os.listdir(f"/proc/{watcher.process.pid}/fd")) < 32
+        assert lab.ask("", "::1", 8081).startswith("t-web")
+        watcher.process.send_signal(signal.SIGHUP)
+        told = f"the relay closed the idlest of 2000 connections {count - 1999} times"
+        watcher.until(lambda: watcher.status["relay"]["connections"] in (count, 1999))
+        assert (told in lab.reconcile("--status", file).out) == (count > 2000)
+
+
+def test_few_descriptors_are_enough(lab):
+    """A watcher has some fifteen, however many sandboxes there are; the relay shares out what it may have."""
+    file = lab.write(web("8080:80", "8081:81") + "services: {s: {networks: [n], scale: 30}}\n")
+    with watching(lab, file) as watcher, ExitStack() as stack:
+        lab.serve("t-web", 81)
+        resource.prlimit(watcher.process.pid, resource.RLIMIT_NOFILE, (32, 32))
+        os.kill(watcher.status["relay"]["pid"], signal.SIGKILL)
+        watcher.until(lambda: watcher.status["relay"]["most"]["connections"] == 5)
+        crowd(lab, stack, 30)
+        heals(lab, watcher)
+        assert lab.ask("", "::1", 8081).startswith("t-web")
+
+
+def test_a_relay_that_is_killed_answers_again_and_is_told(lab):
+    file = lab.write(WEB)
+    with watching(lab, file) as watcher:
+        lab.serve("t-web", 80)
+        for number in (signal.SIGKILL, signal.SIGSEGV):
+            os.kill(watcher.status["relay"]["pid"], number)
+            watcher.until(lambda: lab.ask("", "::1", 8080))
+            watcher.until(lambda n=number: f"the relay of [::1] failed: died of {n.name}" in watcher.log)
+        assert (
+            "the relay failed 2 times, the last time: died of SIGSEGV" in lab.reconcile("--status", file).out
+        )
+        assert watcher.status["in_sync"]
+
+
+def test_the_relay_ends_with_its_watcher(lab):
+    with watching(lab, lab.write(WEB)) as watcher:
+        ended = os.pidfd_open(watcher.status["relay"]["pid"])
+        watcher.stop(signal.SIGKILL)
+        assert select.select([ended], [], [], 5)[0]
+        os.close(ended)
+        socket.create_server(("::1", 8080), family=socket.AF_INET6).close()

@@ -1,36 +1,42 @@
-"""Ports published on [::1], relayed: the one place where a socket stands between a client and a container.
+"""The relay as its watcher has it: started, told what is published, and started again where it has ended."""
 
-Linux drops replies to a translated ::1, so these connections end here and go on to the container from
-here.  What cannot listen, since somebody else does, is left to them."""
-
-import asyncio
+import json
+import math
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import islice
-from threading import Thread
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
-from ..core.resource import State
-from ..kinds.nft import Element
+from ...core.resource import State
+from ...kinds.nft import Element
+from .limits import Limits
+from .sessions import Key, Target
+from .sockets import LOOPBACK
 
-LOOPBACK = "::1"
-CHUNK = 1 << 16
-MOST = 1000  # ports: each wants a socket, of which a process has 1024 unless told otherwise
-IDLE = 60.0  # seconds a UDP client is remembered
+PATIENCE = 10.0  # seconds for an answer; after that it is taken for dead
+DYING = 0.1  # seconds from the end of its socket to its own
+LONGEST = 60.0  # seconds from one start to the next at least; one for each failure until then
+
+SILENCE: dict[str, Any] = {"ports": [], "refused": [], "crowded_out": {}}
+LIMITS = Limits()
+PROGRAM = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from reconciler.kernel.relay.program import main; main()"
+)
+HOME = str(
+    Path(__file__).parents[3]
+)  # where that is; after the standard library, which is all else that it has
+
+Ports = Mapping[Key, Target]  # by (tcp or udp, host port)
 
 
-class Target(NamedTuple):
-    ip: str
-    port: int
-
-
-Ports = Mapping[tuple[str, int], Target]  # by (tcp or udp, host port)
-
-
-def published(state: State) -> dict[tuple[str, int], Target]:
+def published(state: State) -> dict[Key, Target]:
     """Where each port published to any address, or on ::1, leads; IPv6 wins over IPv4."""
-    found: dict[tuple[str, int], Target] = {}
+    found: dict[Key, Target] = {}
     elements = (r for r in state.values() if isinstance(r, Element) and r.flow)
     for element in sorted(elements, key=lambda e: e.flow.family):
         flow = element.flow
@@ -38,137 +44,95 @@ def published(state: State) -> dict[tuple[str, int], Target]:
             continue
         ip, _, port = element.value.partition(" . ")
         for number in range(flow.first, flow.last + 1):
-            found[flow.protocol, number] = Target(ip, int(port) if port else number)
+            found[flow.protocol, number] = ip, int(port) if port else number
     return found
 
 
 class Relay:
-    """A thread with one listening socket for each port; `serve` brings them to what is published now."""
+    """The process, as the watcher has it; a context manager that ends it."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.listening: dict[
-            tuple[str, int], tuple[Target, asyncio.AbstractServer | asyncio.DatagramTransport]
-        ] = {}
-        self.refused: dict[tuple[str, int], str] = {}
-        self.left = 0  # ports beyond those that are relayed
-        self.thread = Thread(target=self.loop.run_forever, name="relay", daemon=True)
-        self.thread.start()
+    def __init__(self, limits: Limits = LIMITS):
+        self.limits = limits
+        self.ports: Ports = {}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.answer = SILENCE
+        self.began, self.failures, self.trouble = 0.0, 0, ""
 
-    def serve(self, ports: Ports) -> None:
-        asyncio.run_coroutine_threadsafe(self.bring(ports), self.loop).result()
+    def __enter__(self) -> "Relay":
+        return self
 
-    def close(self) -> None:
-        self.serve({})
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
+    def __exit__(self, *_: object) -> None:
+        self.end(signal.SIGTERM)
 
-    async def bring(self, published: Ports) -> None:
-        ports = dict(islice(published.items(), MOST))
-        self.left = len(published) - len(ports)
-        for key, (target, server) in list(self.listening.items()):
-            if ports.get(key) != target:
-                server.close()
-                del self.listening[key]
-        self.refused = {key: why for key, why in self.refused.items() if key in ports}
-        for key, target in ports.items():
-            if key not in self.listening:
-                await self.listen(key, target)
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
 
-    async def listen(self, key: tuple[str, int], target: Target) -> None:
-        protocol, port = key
+    @property
+    def patience(self) -> float:
+        """Seconds until it is to be started."""
+        missing = self.ports and not self.process
+        return self.began + min(self.failures, LONGEST) - time.monotonic() if missing else math.inf
+
+    def serve(self, ports: Ports | None = None) -> str:
+        """Relay these from now on, or the same still, and return what the log should know.
+
+        It raises nothing, since whoever calls has more important things to do; the next call tries again.
+        """
+        self.ports, before = self.ports if ports is None else ports, self.failures
         try:
-            if protocol == "tcp":
-                server = await asyncio.start_server(lambda r, w: stream(r, w, target), LOOPBACK, port)
-            else:
-                server, _ = await self.loop.create_datagram_endpoint(
-                    lambda: Datagrams(target), (LOOPBACK, port), family=socket.AF_INET6
-                )
+            if self.process and self.process.poll() is not None:
+                self.fail("ended")
+            if self.patience <= 0:
+                self.start()
+            if self.process:
+                self.answer = self.ask()
         except OSError as error:
-            self.refused[key] = error.strerror or str(error)
-            return
-        self.listening[key] = target, server
-        self.refused.pop(key, None)
+            self.fail(error.strerror or str(error))
+        return f"the relay of [{LOOPBACK}] failed: {self.trouble}" * (self.failures > before)
 
-    def told(self) -> dict[str, object]:
-        """For --status: what is relayed, and what somebody else listens on."""
-        refused = [f"[{LOOPBACK}]:{port}/{p}: {why}" for (p, port), why in sorted(self.refused.items())]
-        return {
-            "ports": [f"[{LOOPBACK}]:{port}/{protocol}" for protocol, port in sorted(self.listening)],
-            "refused": refused + [f"{self.left} more ports than {MOST}"] * bool(self.left),
-        }
+    def fail(self, trouble: str) -> None:
+        self.failures, self.trouble = self.failures + 1, trouble
+        with suppress(subprocess.TimeoutExpired):
+            self.trouble = death(self.process.wait(DYING)) if self.process else trouble
+        self.end(signal.SIGKILL)
 
+    def start(self) -> None:
+        """With no descriptor of ours but its own socket, and out of a terminal's reach."""
+        self.began = time.monotonic()
+        self.channel, theirs = socket.socketpair()
+        self.channel.settimeout(PATIENCE)
+        words = [sys.executable, "-IS", "-c", PROGRAM, HOME, json.dumps(self.limits)]
+        with theirs:
+            self.process = subprocess.Popen(
+                words, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env={}, start_new_session=True
+            )
 
-async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target) -> None:
-    """One TCP connection, until both ends have said all; a container that does not answer is a closed
-    connection."""
-    with suppress(OSError):
-        try:
-            there, back = await asyncio.open_connection(*target)
-        except OSError:
-            writer.transport.abort()
-            return
-        await asyncio.gather(pump(reader, back), pump(there, writer))
-        back.close()
-        writer.close()
+    def ask(self) -> dict[str, Any]:
+        rows = [(*key, *target) for key, target in self.ports.items()]
+        self.channel.sendall(json.dumps(rows).encode() + b"\n")
+        with self.channel.makefile("rb") as lines:
+            line = lines.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError("it hung up")
+        return dict(json.loads(line))
 
+    def end(self, number: int) -> None:
+        self.answer, process, self.process = SILENCE, self.process, None
+        if process:
+            self.channel.close()
+            process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
 
-async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """One direction; its end is passed on, and an error ends the other end too."""
-    try:
-        while data := await source.read(CHUNK):
-            sink.write(data)
-            await sink.drain()
-        sink.write_eof()
-    except OSError:
-        sink.transport.abort()
-
-
-class Datagrams(asyncio.DatagramProtocol):
-    """UDP: every client has a socket of its own towards the container, as long as it speaks."""
-
-    def __init__(self, target: Target):
-        self.target = target
-        self.clients: dict[tuple[object, ...], asyncio.DatagramTransport] = {}
-        self.timers: dict[tuple[object, ...], asyncio.TimerHandle] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, address: tuple[object, ...]) -> None:
-        asyncio.ensure_future(self.forward(data, address))
-
-    async def forward(self, data: bytes, address: tuple[object, ...]) -> None:
-        loop = asyncio.get_running_loop()
-        if address not in self.clients:
-            with suppress(OSError):
-                back = lambda: Answers(self.transport, address)  # noqa: E731
-                self.clients[address], _ = await loop.create_datagram_endpoint(
-                    back, remote_addr=tuple(self.target)
-                )
-        if address in self.clients:
-            self.clients[address].sendto(data)
-            if timer := self.timers.get(address):
-                timer.cancel()
-            self.timers[address] = loop.call_later(IDLE, self.forget, address)
-
-    def forget(self, address: tuple[object, ...]) -> None:
-        self.timers.pop(address, None)
-        self.clients.pop(address).close()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        for timer in self.timers.values():
-            timer.cancel()
-        for client in self.clients.values():
-            client.close()
+    def told(self) -> dict[str, Any]:
+        """For --status: what is relayed, what somebody else listens on, and what went wrong."""
+        notes = [f"failed {self.failures} times, the last time: {self.trouble}"] * bool(self.failures)
+        for kind, count in self.answer["crowded_out"].items():
+            most = self.answer["most"][kind]
+            notes += [f"closed the idlest of {most} {kind} {count} times"] * bool(count)
+        return {**self.answer, "pid": self.pid, "failures": self.failures, "notes": notes}
 
 
-class Answers(asyncio.DatagramProtocol):
-    """What the container says, back to the client it is meant for."""
-
-    def __init__(self, transport: asyncio.DatagramTransport, address: tuple[object, ...]):
-        self.back, self.address = transport, address
-
-    def datagram_received(self, data: bytes, _: tuple[object, ...]) -> None:
-        self.back.sendto(data, self.address)
+def death(status: int) -> str:
+    return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

@@ -1,0 +1,50 @@
+"""Who is relayed, in the order in which they were last heard."""
+
+import time
+from typing import Protocol
+
+Key = tuple[str, int]  # of a published port: tcp or udp, and its number on the host
+Target = tuple[str, int]  # where it leads
+
+
+class Session(Protocol):
+    """What can be cut off."""
+
+    key: Key
+
+    def end(self) -> None: ...
+
+
+class Sessions:
+    """The idlest first: it ends when its time is over, or makes way for the next where there are `most`."""
+
+    def __init__(self, most: int, idle: float):
+        self.most, self.idle, self.crowded_out = most, idle, 0
+        self.heard: dict[Session, float] = {}  # when each was
+
+    def touch(self, session: Session) -> None:
+        self.heard.pop(session, None)
+        self.heard[session] = time.monotonic()
+
+    def forget(self, session: Session) -> None:
+        self.heard.pop(session, None)
+
+    def make_room(self) -> None:
+        """Newcomers are served, so that a crowd that says nothing shuts nobody out."""
+        if len(self.heard) >= self.most:
+            self.crowded_out += 1
+            next(iter(self.heard)).end()
+
+    def expire(self) -> float:
+        """Seconds until the next one is due."""
+        while self.heard:
+            session, at = next(iter(self.heard.items()))
+            if (left := at + self.idle - time.monotonic()) > 0:
+                return left
+            session.end()
+        return self.idle
+
+    def leave(self, key: Key) -> None:
+        """Of a port that leads elsewhere from now on."""
+        for session in [session for session in self.heard if session.key == key]:
+            session.end()

@@ -1,0 +1,194 @@
+"""The relay by itself: whoever connects gets a bounded share, and what is cut off does not look whole."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from reconciler.kernel.relay.limits import SPARE, Limits
+from reconciler.kernel.relay.process import Relay
+from tests.netns.lab import HOST4, HOST6
+
+PORT, INNER = 8080, 7000
+TCP, UDP = ("tcp", PORT), ("udp", PORT)
+
+
+class Bench:
+    """A relay, clients of it, and one who listens where it leads."""
+
+    def __init__(self, stack: ExitStack, limits: Limits, ip: str = HOST6):
+        self.stack = stack
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        self.server = stack.enter_context(socket.create_server((ip, INNER), family=family, backlog=1000))
+        self.datagrams = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        self.datagrams.bind((ip, INNER))
+        for sock in (self.server, self.datagrams):
+            sock.settimeout(5)
+        self.relay = stack.enter_context(Relay(limits))
+        assert self.relay.serve({TCP: (ip, INNER), UDP: (ip, INNER)}) == ""
+
+    def client(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        sock = self.stack.enter_context(socket.socket(socket.AF_INET6, kind))
+        sock.settimeout(5)
+        sock.connect(("::1", PORT))
+        return sock
+
+    def pair(self) -> tuple[socket.socket, socket.socket]:
+        """A client, and what the container has of it."""
+        client = self.client()
+        there, _ = self.server.accept()
+        there.settimeout(5)
+        return client, self.stack.enter_context(there)
+
+    def told(self) -> dict:
+        self.relay.serve()
+        return self.relay.told()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < deadline, self.told()
+            time.sleep(0.01)
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory."""
+        return int(Path(f"/proc/{self.relay.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.fixture
+def bench(lab) -> Iterator[Callable[..., Bench]]:
+    with ExitStack() as stack:
+        yield lambda ip=HOST6, **limits: Bench(stack, Limits(**limits), ip)
+
+
+def cut(sock: socket.socket) -> bool:
+    """Whether it was reset."""
+    try:
+        return sock.recv(1) is None
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("ip", [HOST4, HOST6])
+def test_each_direction_ends_by_itself(bench, ip):
+    client, there = bench(ip).pair()
+    client.sendall(b"question")
+    client.shutdown(socket.SHUT_WR)
+    assert there.recv(100) == b"question" and there.recv(100) == b""
+    there.sendall(b"answer")
+    there.close()
+    assert client.recv(100) == b"answer" and client.recv(100) == b""
+
+
+def test_a_reset_is_passed_on_either_way(bench):
+    desk = bench()
+    for which in (0, 1):
+        pair = desk.pair()
+        pair[which].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        pair[which].close()
+        assert cut(pair[1 - which])
+    assert desk.told()["connections"] == 0
+
+
+def test_a_container_that_refuses_is_a_reset(bench):
+    desk = bench()
+    desk.server.close()
+    with suppress(ConnectionResetError):  # or so soon
+        assert cut(desk.client())
+
+
+def test_idle_connections_time_out(bench):
+    desk = bench(idle=0.4)
+    (idle, _), (busy, there) = desk.pair(), desk.pair()
+    for _ in range(6):
+        time.sleep(0.1)
+        busy.sendall(b"x")
+        assert there.recv(1) == b"x"
+    assert cut(idle) and desk.told()["connections"] == 1
+
+
+def test_the_idlest_makes_way_for_the_next(bench):
+    desk = bench(connections=3)
+    pairs = [desk.pair() for _ in range(3)]
+    pairs[0][0].sendall(b"x")
+    assert pairs[0][1].recv(1) == b"x"
+    newest, there = desk.pair()
+    assert cut(pairs[1][0])
+    for client, other in (pairs[0], pairs[2], (newest, there)):
+        client.sendall(b"y")
+        assert other.recv(1) == b"y"
+    assert desk.told()["notes"] == ["closed the idlest of 3 connections 1 times"]
+
+
+def test_who_never_reads_costs_a_bounded_memory(bench):
+    desk = bench()
+    clients = [desk.pair()[0] for _ in range(50)]
+    before = desk.resident
+    for client in clients:
+        client.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                client.send(b"x" * 65536)
+    desk.told()  # it has read what it will
+    assert desk.resident - before < 8 << 20
+    newest, there = desk.pair()
+    newest.sendall(b"x")
+    assert there.recv(1) == b"x"
+
+
+def test_what_waited_is_delivered_whole(bench):
+    client, there = bench().pair()
+    payload = bytes(range(256)) * 16384
+    from threading import Thread
+
+    sender = Thread(target=lambda: (client.sendall(payload), client.shutdown(socket.SHUT_WR)))
+    sender.start()
+    time.sleep(0.1)
+    assert b"".join(iter(lambda: there.recv(65536), b"")) == payload
+    sender.join()
+
+
+@pytest.mark.parametrize("ip", [HOST4, HOST6])
+def test_clients_of_udp_are_few_and_forgotten(bench, ip):
+    desk = bench(ip, clients=3, idle_client=0.3)
+    clients = [desk.client(socket.SOCK_DGRAM) for _ in range(5)]
+    for number, client in enumerate(clients):
+        client.send(b"%d" % number)
+        data, address = desk.datagrams.recvfrom(10)
+        desk.datagrams.sendto(data, address)
+        assert client.recv(10) == b"%d" % number
+    assert desk.told()["clients"] == 3 and desk.told()["crowded_out"]["clients"] == 2
+    desk.until(lambda: desk.told()["clients"] == 0)
+
+
+def test_a_port_that_leads_elsewhere_cuts_off_who_came(bench):
+    desk = bench()
+    client, _ = desk.pair()
+    desk.relay.serve({UDP: (HOST6, INNER)})
+    assert cut(client) and desk.told()["ports"] == ["[::1]:8080/udp"]
+    with pytest.raises(ConnectionRefusedError):
+        desk.client()
+
+
+def test_one_that_has_died_is_started_again(bench):
+    desk = bench()
+    desk.pair()
+    os.kill(desk.relay.pid, 9)
+    desk.until(lambda: "SIGKILL" in desk.relay.serve())
+    desk.until(lambda: desk.told()["ports"])
+    assert desk.told()["notes"] == ["failed 1 times, the last time: died of SIGKILL"]
+    desk.pair()
+
+
+def test_few_descriptors_are_shared_out():
+    limits = Limits()
+    assert limits.within(limits.descriptors) == limits == limits.within(1 << 20)
+    for few in (SPARE + 64, 256, 1024, 4096):
+        less = limits.within(few)
+        assert less.descriptors <= few and min(less) >= 1
+    assert min(limits.within(3)) >= 1
