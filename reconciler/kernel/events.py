@@ -129,7 +129,7 @@ class Events:
         for message in split(data):
             if message.kind == NEWGEN:
                 found = attributes(message.body, NFGEN.size)
-                name = found.get(3, b"").rstrip(b"\0").decode(errors="replace")
+                name = printable(found.get(3, b"").rstrip(b"\0"))
                 yield EVENT, "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
 
     def mounted(self) -> list[str]:
@@ -200,9 +200,14 @@ def who(port: int) -> str:
     if port in (0, os.getpid()):
         return ""
     try:
-        return f"{Path(f'/proc/{port}/comm').read_text().strip()}[{port}]"
+        return f"{printable(Path(f'/proc/{port}/comm').read_bytes().rstrip())}[{port}]"
     except OSError:
         return ""
+
+
+def printable(name: bytes) -> str:
+    """A process chooses its name, and whoever reads the log has a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in name.decode(errors="replace"))
 
 
 def numbered(names: list[str]) -> Iterator[tuple[int, str]]:
