@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from . import options
 from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
-from .paths import DEFAULT_PATH, STATE
+from .paths import DEFAULT_PATH
 
 MODES = {
     "plan": "show what would change, and what that costs running traffic (the default)",
@@ -27,39 +28,6 @@ MODES = {
     "resume": "let it go on",
 }
 KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
-LEVELS = ["none", "flow", "link", "recreate"]
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--project": {"action": "append", "default": [], "metavar": "NAME", "help": "only these projects"},
-    "--host": {"metavar": "NAME", "help": "which of `hosts:` this machine is (default: its hostname)"},
-    "--check": {"action": "store_true", "help": "--lock: only tell whether the file is as it should be"},
-    "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
-    "--out": {
-        "metavar": "FILE",
-        "help": "--plan: write the plan, --status: all that stands, as JSON to FILE too",
-    },
-    "--against": {"metavar": "FILE", "help": "--plan, --show, --explain: compare with what --status wrote"},
-    "--only": {"metavar": "DIGEST", "default": "", "help": "--apply: exactly the plan that was reviewed"},
-    "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
-    "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
-    "--max-removals": {"metavar": "N|P%", "default": "", "help": "remove no more networks and sandboxes"},
-    "--max-disruption": {"choices": LEVELS, "default": "", "help": "cost running traffic no more than this"},
-    "--confirm-within": {
-        "metavar": "SECONDS",
-        "type": float,
-        "default": 0.0,
-        "help": "--apply: undone by itself unless --confirm comes",
-    },
-    "--state-dir": {
-        "metavar": "DIR",
-        "default": STATE,
-        "help": "where revisions and this host's key are kept",
-    },
-    "--wait": {"metavar": "SECONDS", "type": float, "default": 0.0, "help": "wait for the host's lock"},
-    "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
-    "-v --verbose": {"action": "store_true", "help": "also list keys of the manifest that nothing uses"},
-    "-q --quiet": {"action": "store_true", "help": "print errors only"},
-    "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colours"},
-}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,28 +41,15 @@ def parser() -> argparse.ArgumentParser:
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=what)
     again = {"metavar": "N", "nargs": "?", "type": int, "const": -1}
     modes.add_argument("--rollback", **again, help="apply a past revision; without N the one before")
-    modes.add_argument("--explain", metavar="KEY", help="tell everything about one resource of the plan")
+    modes.add_argument(
+        "--explain", metavar="KEY", type=options.word, help="tell everything about one resource of the plan"
+    )
     p.add_argument(
         "paths", nargs="*", metavar="PATH", help=f"files, directories or - (default {DEFAULT_PATH})"
     )
-    for names, more in OPTIONS.items():
-        option(p, *names.split(), **more)
+    options.add(p)
     p.add_argument("--version", action="version", version=version())
     return p
-
-
-def option(p: argparse.ArgumentParser, *names: str, **more: Any) -> None:
-    """An option whose default its environment twin may set."""
-    value = os.environ.get("RECONCILE_" + names[-1].lstrip("-").replace("-", "_").upper())
-    if value is not None:
-        match more.get("action"):
-            case "store_true":
-                more["default"] = value not in ("", "0", "false", "no")
-            case "append":
-                more["default"] = value.split(",")
-            case _:
-                more["default"] = more.get("type", str)(value)
-    p.add_argument(*names, **more)
 
 
 def version() -> str:
@@ -108,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace(output="text", stdin="")
     try:
         args = arguments(sys.argv[1:] if argv is None else argv)
+        for stranger in options.strangers() if not args.quiet else ():
+            print(f"warning: {stranger}", file=sys.stderr)
         return run(args)
     except SystemExit as stop:
         return stopped(stop)
@@ -136,6 +93,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     if first in MODES and not os.path.exists(first):
         raise UsageError(f"`{first}` is no file", f"the mode is written --{first}")
     args.mode = args.mode or implied(args)
+    if "" in args.paths:
+        raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
     if args.rehearse and args.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
     if args.against and args.mode not in ("plan", "show", "explain"):

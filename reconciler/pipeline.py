@@ -164,9 +164,9 @@ def enact(change: Change, host: Host) -> None:
 class Limits:
     """What a person set as the most that an apply may do."""
 
-    digest: str = ""
-    removals: str = ""  # a number, or a percentage of what stands
-    disruption: str = ""
+    digest: str | None = None
+    removals: str | None = None  # a number, or a percentage of what stands
+    disruption: str | None = None
 
 
 def refuse(change: Change, limits: Limits) -> None:

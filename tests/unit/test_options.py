@@ -1,0 +1,79 @@
+"""Options and their environment twins: what cannot be is refused before anything is read."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+
+HELLO = str(Path(__file__).parents[2] / "manifests/hello.yaml")
+BAD = [
+    *(("--confirm-within", text) for text in ("nan", "inf", "-inf", "-1", "0", "1e400", "x", "", "1e9")),
+    *(("--wait", text) for text in ("nan", "inf", "-1", "1e400", "x", "")),
+    *(
+        ("--max-removals", text)
+        for text in ("banana", "-1", "101%", "5.5", "", "%", "-5%", "1e3", "٣", "nan")
+    ),
+    *(("--project", text) for text in ("", "a b", "a/b", "../x", "-a")),
+    *(("--only", text) for text in ("", " ")),
+    *((option, "") for option in ("--host", "--out", "--against", "--state-dir")),
+    *(
+        (option, text)
+        for option in ("--output", "--color", "--max-disruption")
+        for text in ("", "xml", "Text")
+    ),
+]
+FLAGS = ("--quiet", "--verbose", "--check", "--exit-code", "--no-prune", "--rehearse")
+
+
+def twin(option: str) -> str:
+    return "RECONCILE_" + option[2:].replace("-", "_").upper()
+
+
+@pytest.mark.parametrize(("option", "text"), BAD)
+def test_what_an_option_cannot_be_its_twin_cannot_be_either(option, text, monkeypatch, capsys):
+    assert main(["--apply", f"{option}={text}", HELLO]) == 64
+    said = capsys.readouterr().err
+    assert f"argument {'-o/' * (option == '--output')}{option}: " in said
+    monkeypatch.setenv(twin(option), text)
+    assert main(["--apply", HELLO]) == 64
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {twin(option)}={text}: ") and "Traceback" not in said
+
+
+@pytest.mark.parametrize("option", FLAGS)
+@pytest.mark.parametrize("text", ["", "maybe", "2", " "])
+def test_a_flags_twin_takes_clear_words_alone(option, text, monkeypatch, capsys):
+    monkeypatch.setenv(twin(option), text)
+    assert main(["--validate", HELLO]) == 64
+    assert f"{twin(option)}={text}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "quiet"), [("1", True), ("TRUE", True), ("yes", True), ("on", True), ("0", False), ("no", False)]
+)
+def test_clear_words(text, quiet, monkeypatch, capsys):
+    monkeypatch.setenv("RECONCILE_QUIET", text)
+    assert main(["--validate", HELLO]) == 0
+    assert (capsys.readouterr().out == "") is quiet
+
+
+def test_a_twin_gives_way_to_its_option(monkeypatch, capsys):
+    monkeypatch.setenv("RECONCILE_PROJECT", "hello")
+    monkeypatch.setenv("RECONCILE_MAX_REMOVALS", "50%")
+    assert main(["--validate", "--max-removals", "3", HELLO]) == 0
+    monkeypatch.setenv("RECONCILE_PROJECT", "hello, nobody")
+    assert main(["--validate", HELLO]) == 65
+    assert "no project is named nobody" in capsys.readouterr().err
+
+
+def test_a_misspelt_twin_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("RECONCILE_MAX_REMOVAL", "3")
+    assert main(["--validate", HELLO]) == 0
+    said = capsys.readouterr().err
+    assert said == "warning: RECONCILE_MAX_REMOVAL sets no option; did you mean RECONCILE_MAX_REMOVALS?\n"
+
+
+def test_a_blank_path_names_nothing(capsys):
+    assert main(["--validate", ""]) == 64
+    assert "a PATH is blank" in capsys.readouterr().err
