@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from ..errors import ManifestError
 from ..facts import Facts
+from ..manifest.reserved import is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import names
 from .ipam import Range, Request, assign
@@ -84,6 +86,21 @@ def refuse_ends(network: Network, joined: Joined) -> None:
                 "leave `mac_address` out, or use macvlan in another mode",
                 end.where,
             )
+        for ip, hint in unreachable(network, end):
+            raise ManifestError(f"{ip} is no address of network {network.name}", hint, end.where)
+
+
+def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str]]:
+    """What a network has no place for: of one that others make, the manifest alone cannot tell."""
+    if end.ipv4_address and not any(subnet.family == 4 for subnet in network.subnets):
+        yield end.ipv4_address, "it has no IPv4"
+    for ip in (end.ipv6_address, *end.link_local_ips):
+        if ":" in ip and not network.ipv6:
+            yield ip, "it has no IPv6"
+    for _, via in end.routes:
+        if not is_link_local(ip_address(via)) and not any(Range.within(s.cidr, via) for s in network.subnets):
+            known = ", ".join(subnet.cidr for subnet in network.subnets)
+            yield via, f"a route leads by a neighbour, in {known or 'a subnet'}"
 
 
 def has_macs(network: Network) -> bool:

@@ -73,7 +73,13 @@ def gateway_of(spec: SubnetSpec) -> str:
     first, last = usable(prefix)
     aux = {int(ip_address(a)) for a in spec.aux_addresses.values()}
     free = (address for address in range(first, last + 1) if address not in aux)
-    return str(ip_address(next(free)))
+    if (found := next(free, None)) is None:
+        raise ManifestError(
+            f"subnet {prefix} has no address left for the gateway",
+            "set fewer of `aux_addresses` aside, or write `gateway`",
+            spec.where,
+        )
+    return str(ip_address(found))
 
 
 def value_of(ip: str) -> int:

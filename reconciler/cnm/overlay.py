@@ -17,6 +17,7 @@ from .topology import Network, Overlay, Remote
 PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
 VNIS = range(4096, 1 << 24)  # below are those that people number by hand, and Docker's swarm
+MOST_DIGITS = 9  # Python refuses to convert more than 4300
 OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
 Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
@@ -71,9 +72,9 @@ def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
 
 def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
     text = spec.options.get(option) or str(default)
-    if not text.isdecimal() or int(text) not in known:
+    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) not in known:
         raise ManifestError(
-            f"{text} is no {option} of an overlay", f"from {known[0]} to {known[-1]}", spec.where
+            f"{text[:60]} is no {option} of an overlay", f"from {known[0]} to {known[-1]}", spec.where
         )
     return int(text)
 

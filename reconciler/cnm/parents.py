@@ -87,10 +87,10 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
 
 def mtu_of(parent: Parent | None, spec: NetworkSpec, facts: Facts) -> int:
     device = parent and facts.links.get(parent.base or parent.link)
-    if device and spec.driver == "bridge" and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
+    if parent and device and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
         raise ManifestError(
             f"mtu {spec.mtu} of network {spec.name} is more than its LAN's",
-            f"at most {device.mtu}, that of {parent.link}",
+            f"at most {device.mtu}, that of {parent.base or parent.link}",
             spec.where,
         )
     if spec.mtu != "auto":

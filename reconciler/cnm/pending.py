@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..errors import ManifestError, Where
 from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
 
+DRIVERS = ("bridge", "macvlan", "ipvlan", "overlay", "host", "none")
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 OF_CONTAINERS = ("attach", "rootfs")
 
@@ -17,6 +18,8 @@ def pending(manifest: Manifest) -> list[ManifestError]:
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
     for network in project.networks:
+        if network.driver not in DRIVERS:
+            yield f"driver: {network.driver}", network.where
         if network.allow_networks:
             yield "allow_networks", network.where
     for container in project.containers:

@@ -80,9 +80,9 @@ def length_of(spec: NetworkSpec, whole: Prefix) -> int:
     option = OPTIONS[whole.version]
     text = spec.options.get(option) or str(LENGTHS[whole.version])
     longest = LONGEST[whole.version]
-    if not text.isdecimal() or not whole.prefixlen <= int(text) <= longest:
+    if not text.isdecimal() or len(text) > 3 or not whole.prefixlen <= int(text) <= longest:
         raise ManifestError(
-            f"{text} is no {option} for {whole}", f"from {whole.prefixlen} to {longest}", spec.where
+            f"{text[:60]} is no {option} for {whole}", f"from {whole.prefixlen} to {longest}", spec.where
         )
     return int(text)
 

@@ -9,6 +9,7 @@ from ..kinds.marks import FILE_MARK
 from ..kinds.namespace import Namespace
 from ..kinds.sysctl import Sysctl
 
+PATH = str.maketrans("./", "/.")  # as sysctl(8): net.ipv4.conf.eth0/50.forwarding is eth0.50's
 FILES = "/etc/netns"  # where `ip netns exec` and systemd's NetworkNamespacePath= users bind them from
 
 
@@ -16,7 +17,7 @@ def lower(box: Sandbox) -> Iterator[Resource]:
     origin = Origin(box.where, "sandbox")
     yield Namespace(name=box.name, project=box.project, origin=origin)
     for name, value in sorted(box.sysctls.items()):
-        yield Sysctl(ns=box.name, name=name.replace(".", "/"), value=value, origin=origin)
+        yield Sysctl(ns=box.name, name=name.translate(PATH), value=value, origin=origin)
     for name, text in (("hosts", box.hosts), ("resolv.conf", box.resolv)):
         yield File(
             ns=box.name, path=f"{FILES}/{box.name}/{name}", content=f"{FILE_MARK}\n{text}", origin=origin

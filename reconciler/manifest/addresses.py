@@ -1,18 +1,18 @@
 """Addresses that users fixed: each inside its subnet, and held once."""
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from .fields import MAC
+from .reserved import Address, Prefix, is_link_local
 from .spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 
-Address = IPv4Address | IPv6Address
-Prefix = IPv4Network | IPv6Network
 Held = dict[str, tuple[Where, str]]  # address or MAC -> where, and what holds it
 Locate = Callable[..., Where]  # a container, and the steps to a value of it
 MOST_PROBES = 1024  # for a free address
+BRIDGE_LINK_LOCAL = "fe80::1"
 WITH_BRIDGE = ("bridge", "overlay")
 
 
@@ -27,6 +27,7 @@ def address_mistakes(project: ProjectSpec, locate: Locate) -> Iterator[ManifestE
                 plans[end.network] = Plan(NetworkSpec(name=end.network), (), {})
             for wish in wishes(spec, end, locate):
                 yield from fixed(wish, plans[end.network])
+        yield from route_mistakes(spec, plans, locate)
 
 
 class Plan(NamedTuple):
@@ -49,6 +50,8 @@ def wishes(spec: ContainerSpec, end: EndpointSpec, locate: Locate) -> Iterator[W
     for key in ("ipv4_address", "ipv6_address", "mac_address"):
         if text := getattr(end, key):
             yield Wish(spec, text, locate(spec, "networks", end.network, key))
+    for index, text in enumerate(end.link_local_ips):
+        yield Wish(spec, text, locate(spec, "networks", end.network, "link_local_ips", index))
 
 
 def prefixes(network: NetworkSpec) -> tuple[tuple[Prefix, SubnetSpec], ...]:
@@ -65,6 +68,8 @@ def reserved(network: NetworkSpec) -> Held:
             held[subnet.gateway] = subnet.where, "the gateway"
         elif has_bridge_address(network, subnet) and (first := first_free(subnet)):
             held.setdefault(first, (subnet.where, "the gateway, as none is written"))
+    if network.driver == "bridge" and network.enable_ipv6:
+        held[BRIDGE_LINK_LOCAL] = network.where, "the bridge"
     return held
 
 
@@ -96,6 +101,10 @@ def fixed(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
 
 def misplaced(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
     ip, name = ip_address(wish.text), plan.network.name
+    if is_link_local(ip):
+        if ip.version == 6 and not plan.network.enable_ipv6:
+            yield ManifestError(f"{ip} needs IPv6", f"set `enable_ipv6: true` on network {name}", wish.where)
+        return
     subnets = [(prefix, subnet) for prefix, subnet in plan.prefixes if prefix.version == ip.version]
     if not subnets:
         hint = f"add one under `networks.{name}.ipam.config`"
@@ -112,6 +121,42 @@ def misplaced(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
         )
     elif ip in edges(home):
         yield ManifestError(f"{ip} is no host's address in {home}", "take another", wish.where)
+
+
+def route_mistakes(spec: ContainerSpec, plans: dict[str, Plan], locate: Locate) -> Iterator[ManifestError]:
+    """Each leads by a neighbour, somewhere else, and there once."""
+    first: dict[str, Where] = {}
+    for end in spec.networks:
+        for index, (to, via) in enumerate(end.routes):
+            at = locate(spec, "networks", end.network, "routes", index)
+            if (where := first.setdefault(to, at)) is not at:
+                yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
+            if not plans[end.network].network.external:
+                yield from misled(Wish(spec, via, at), to, end, plans[end.network])
+
+
+def misled(wish: Wish, to: str, end: EndpointSpec, plan: Plan) -> Iterator[ManifestError]:
+    if (":" in to) != (":" in wish.text):
+        yield ManifestError(f"{wish.text} is no gateway to {to}", "both must be of one family", wish.where)
+    elif any(str(prefix) == to for prefix, _ in plan.prefixes):
+        yield ManifestError(f"{to} is network {end.network} itself", "leave the route out", wish.where)
+    elif wish.text in (end.ipv4_address, end.ipv6_address, *end.link_local_ips):
+        yield ManifestError(f"{wish.text} is the container's own address", "take its gateway's", wish.where)
+    elif "." in wish.text and is_link_local(ip_address(wish.text)) and not has_link_local4(end):
+        hint = "the container needs one of `link_local_ips` for it"
+        yield ManifestError(f"{wish.text} is no neighbour", hint, wish.where)
+    elif is_told(ip_address(wish.text), plan):
+        yield from misplaced(wish, plan)
+
+
+def is_told(ip: Address, plan: Plan) -> bool:
+    """Whether the manifest says what subnets the network has, and not the pools."""
+    written = any(prefix.version == ip.version for prefix, _ in plan.prefixes)
+    return written or (ip.version == 6 and not plan.network.enable_ipv6)
+
+
+def has_link_local4(end: EndpointSpec) -> bool:
+    return any("." in ip for ip in end.link_local_ips)
 
 
 def edges(prefix: Prefix) -> tuple[Address, ...]:

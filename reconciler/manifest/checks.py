@@ -12,6 +12,11 @@ from .spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 
 IMPLICIT = ("default", "bridge")
 MODES = ("host", "none", "bridge")
+OWN = {
+    "public_key": "run `reconcile --key` on {} for its own",
+    "address": "write that of {}",
+    "address6": "write that of {}",
+}
 JOINS = ("service:", "container:")
 
 
@@ -35,7 +40,7 @@ def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError
     yield from circles(project.containers, reading)
     yield from dependencies(reading, names)
     yield from hosts(project, reading)
-    yield from shared_keys(project)
+    yield from shared(project, reading)
     for network in project.networks:
         yield from allowed(network, reading, networks)
 
@@ -50,12 +55,8 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
 
 
 def names_of(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
-    """Names that become files, interfaces or lines of a hosts file."""
-    if spec.container_name:
-        message, hint = name_mistake(spec.container_name)
-        if message:
-            yield ManifestError(message, hint, reading.where(spec, "container_name"))
-    taken: dict[str, Where] = {"lo": spec.where}
+    """Names of interfaces and of the container itself."""
+    taken: dict[str, Where] = {}
     for end in spec.networks:
         if not end.interface_name:
             continue
@@ -162,15 +163,18 @@ def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
             yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
 
 
-def shared_keys(project: ProjectSpec) -> Iterator[ManifestError]:
-    """WireGuard tells peers apart by nothing else."""
-    first: dict[str, HostSpec] = {}
+def shared(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+    """What hosts are told apart by: the key is all that WireGuard knows of them."""
+    first: dict[str, tuple[HostSpec, Where]] = {}
     for host in project.hosts:
-        if host.public_key and (other := first.setdefault(host.public_key, host)) is not host:
-            label = (other.key_where, f"it is that of {other.name}")
-            message = f"host {host.name} has the public key of another"
-            hint = f"run `reconcile --key` on {host.name} for its own"
-            yield ManifestError(message, hint, host.key_where, label)
+        for key, hint in OWN.items():
+            at = reading.at("hosts", host.name, key)
+            value = getattr(host, key)
+            other, there = first.setdefault(value, (host, at))
+            if value and other is not host:
+                label = (there, f"it is that of {other.name}")
+                message = f"host {host.name} has the {key.replace('_', ' ')} of another"
+                yield ManifestError(message, hint.format(host.name), at, label)
 
 
 def allowed(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from pydantic_core import PydanticCustomError
+
 from . import dotenv
-from .fields import HOST, IFNAME
+from .fields import HOST, address, ifname, told
 from .files import Inputs
 from .merge import NOTHING
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
@@ -17,8 +18,10 @@ from .service import Container, Endpoint, Service
 from .spec import ContainerSpec, EndpointSpec
 
 HOST_GATEWAY = "host-gateway"
-SYSCTL = re.compile(r"net(\.[A-Za-z0-9_/:@-]+)+")
-INTERFACE_SYSCTL = re.compile(r"(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+)=([!-~ ]*)")
+SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8): a slash stands for a dot
+INTERFACE_SYSCTL = re.compile(r"(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+)=([^,]*)")
+SETTING = re.compile(r"[!-~]+( [!-~]+)*")
+BLANKS = re.compile(r"[ \t]+")
 RUNTIMES = ("none", "systemd", "oci", "podman")
 
 
@@ -130,16 +133,16 @@ def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
 
 
 def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) -> EndpointSpec:
-    sysctls, ifname = endpoint_options(written, name, end)
+    sysctls, chosen = endpoint_options(written, name, end)
     refuse_twice(written, name, end)
     return EndpointSpec(
         network=name,
-        aliases=tuple(end.aliases),
+        aliases=tuple(filter(None, end.aliases)),
         ipv4_address=end.ipv4_address,
         ipv6_address=end.ipv6_address,
-        link_local_ips=tuple(end.link_local_ips),
+        link_local_ips=tuple(filter(None, end.link_local_ips)),
         mac_address=mac,
-        interface_name=end.interface_name or ifname,
+        interface_name=end.interface_name or chosen,
         priority=end.priority,
         gw_priority=end.gw_priority,
         driver_opts=sysctls,
@@ -164,26 +167,32 @@ def refuse_twice(written: Written, network: str, end: Endpoint) -> None:
 def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dict[str, str], str]:
     """The sysctls, as paths below /proc/sys with IFNAME for the interface, and the interface's name."""
     sysctls: dict[str, str] = {}
-    ifname = ""
+    chosen = ""
     for name, value in end.driver_opts.items():
         at = ("networks", network, "driver_opts", name)
         if name == ENDPOINT_SYSCTLS:
             sysctls |= dict(interface_sysctls(written, at, value))
-        elif name == ENDPOINT_IFNAME and IFNAME.fullmatch(value):
-            ifname = value
         elif name == ENDPOINT_IFNAME:
-            written.wrong(at, f"{value!r} is no interface name", "at most 15 letters and digits")
+            chosen = interface_name(written, at, value)
         else:
             hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
             written.wrong(at, f"an endpoint has no option `{name}`", hint)
-    return sysctls, ifname
+    return sysctls, chosen
+
+
+def interface_name(written: Written, at: tuple[str, ...], text: str) -> str:
+    try:
+        return ifname(text)
+    except PydanticCustomError as error:
+        written.wrong(at, *told(error))
+        return ""
 
 
 def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
     for setting in filter(None, map(str.strip, text.split(","))):
         match = INTERFACE_SYSCTL.fullmatch(setting)
-        if match:
-            yield match[1].replace(".", "/"), match[2]
+        if match and (value := in_words(match[2])):
+            yield match[1].replace(".", "/"), value
         else:
             written.wrong(
                 at, f"{setting!r} is no sysctl of an interface", "as net.ipv4.conf.IFNAME.forwarding=1"
@@ -211,20 +220,29 @@ def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:
 
 def is_address(text: str) -> bool:
     try:
-        return bool(ip_address(text))
-    except ValueError:
+        return bool(address(text))
+    except PydanticCustomError:
         return False
 
 
 def sysctls(written: Written) -> Iterator[tuple[str, str]]:
     """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
     for name, value in written.record.sysctls.items():
-        if not name.startswith("net."):
+        at = ("sysctls", name)
+        if not name.startswith(("net.", "net/")):
             written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
-        elif SYSCTL.fullmatch(name):
-            yield name, value
+        elif not SYSCTL.fullmatch(name):
+            written.wrong(at, f"{name[:60]!r} is no sysctl", "as net.core.somaxconn")
+        elif words := in_words(value):
+            yield name, words
         else:
-            written.wrong(("sysctls", name), f"{name[:60]!r} is no sysctl", "as net.core.somaxconn")
+            written.wrong(at, f"{value[:60]!r} is no value of {name}", "printable characters, on one line")
+
+
+def in_words(value: str) -> str:
+    """A sysctl's value as the kernel gives it back, one space between words; empty where it is none."""
+    normal = BLANKS.sub(" ", value.strip(" \t"))
+    return normal if SETTING.fullmatch(normal) else ""
 
 
 def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str]:

@@ -83,8 +83,11 @@ def own_name(file: str, at: Context) -> str:
         node = document.get("name")
         if node is None or node.value is None:
             continue
-        text = str(interpolated(node, at.variables, at.mistakes, ("name",)).value)
+        value = interpolated(node, at.variables, at.mistakes, ("name",)).value
+        text = str(value)
         name = normalised(text)
+        if not isinstance(value, str):
+            at.mistakes.at(node.place, "name", f"`name` must be text, not {text[:60]}", "in quotes it is")
         if text and not name:
             hint = "small letters, digits, `-` and `_`"
             at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)

@@ -2,8 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator
+
 from .compose_keys import TOP
-from .fields import Address, Address4, Address6, HostAccess, Ifname, Mtu, Name, Prefix, PublicKey, Scalar
+from .fields import (
+    Address,
+    Address4,
+    Address6,
+    Bindable,
+    HostAccess,
+    Ifname,
+    Mtu,
+    Name,
+    Prefix,
+    PublicKey,
+    Reachable,
+    Scalar,
+    Subnet,
+    reachable,
+)
 from .record import Also, Is, Record, Texts
 from .service import Container, Service
 
@@ -13,7 +30,7 @@ GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]
 class IpamConfig(Record):
     """One subnet of a network."""
 
-    subnet: Annotated[Prefix, Also({"type": "null"})] = Is(
+    subnet: Annotated[Subnet, Also({"type": "null"})] = Is(
         "The subnet, as 10.1.0.0/24 or fd00:1::/64.", default=""
     )
     ip_range: Prefix = Is("Part of it that addresses are taken from.", default="")
@@ -58,7 +75,7 @@ class Network(Record):
         " the host reaches them, or one of each family with a comma between.",
         default="",
     )
-    host_ip: Address = Is("Address of the host for ports that name none.", default="")
+    host_ip: Bindable = Is("Address of the host for ports that name none.", default="")
     parent: Ifname = Is(
         "Link of the host that macvlan and ipvlan stand on, and a bridge takes as a port: eth0 or eth0.50.",
         default="",
@@ -84,8 +101,8 @@ class Network(Record):
 class Host(Record):
     """A machine."""
 
-    address: Address = Is("Address by which the other hosts reach it.", default="")
-    address6: Address6 = Is(
+    address: Reachable = Is("Address by which the other hosts reach it.", default="")
+    address6: Annotated[Address6, AfterValidator(reachable)] = Is(
         "Its IPv6 address, where `address` is IPv4: routed networks with IPv6 go via it.", default=""
     )
     public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
@@ -115,7 +132,7 @@ class Reachability(Record):
 class Pool(Record):
     """Where networks without a subnet take theirs from."""
 
-    base: Prefix = Is("The prefix that is divided, as 10.0.0.0/8.")
+    base: Subnet = Is("The prefix that is divided, as 10.0.0.0/8.")
     size: int = Is("Length of each subnet, as 24.", ge=1, le=126)
 
 

@@ -1,11 +1,13 @@
 """A network as written becomes a NetworkSpec; Docker's names of options are translated here."""
 
-from collections.abc import Iterator
-from ipaddress import ip_network
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from .addresses import edges
+from .fields import LEAST_IPV6_MTU, told
 from .models import IpamConfig, Network
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import OPTIONS, Option, accepted, value_of
@@ -51,12 +53,15 @@ def spec_of(written: Written) -> NetworkSpec:
         written.wrong(("driver",), f"unknown driver `{driver}`", nearest(driver, known))
         driver = "bridge"
     fields, options = translated(written, driver)
+    refuse_narrow(written, {**own_fields(record), **fields})
+    made = subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6))
+    refuse_edges(written, made)
     return NetworkSpec(
         name=written.key,
         driver=driver,
         full_name=record.name,
         options=options,
-        subnets=subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6)),
+        subnets=made,
         allow_networks=tuple(record.allow_networks),
         attachable=record.attachable,
         scope=record.scope or ("swarm" if driver == "overlay" else "local"),
@@ -64,6 +69,24 @@ def spec_of(written: Written) -> NetworkSpec:
         where=where(written.spot, written.path),
         **{**own_fields(record), **fields},
     )
+
+
+def refuse_narrow(written: Written, fields: dict[str, Any]) -> None:
+    """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
+    mtu = fields["mtu"]
+    if fields["enable_ipv6"] and mtu != "auto" and mtu < LEAST_IPV6_MTU:
+        names = (n for n, option in accepted(written.record.driver).items() if option.key == "mtu")
+        option = next((n for n in names if n in written.record.driver_opts), "")
+        steps = ("driver_opts", option) if option else ("mtu",)
+        written.wrong(steps, f"mtu {mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
+
+
+def refuse_edges(written: Written, made: Sequence[SubnetSpec]) -> None:
+    """The host on a LAN is one more machine of it."""
+    access = written.record.host_access
+    for ip in map(ip_address, filter(None, access.split(",")) if access != "all" else ()):
+        if home := next((p for s in made if ip in (p := ip_network(s.subnet)) and ip in edges(p)), None):
+            written.wrong(("host_access",), f"{ip} is no host's address in {home}", "take another")
 
 
 def own_fields(record: Network) -> dict[str, Any]:
@@ -120,8 +143,7 @@ def converted(written: Written, name: str, option: Option, text: str) -> Any:
     try:
         return value_of(option, text)
     except PydanticCustomError as error:
-        context = error.context or {}
-        written.wrong(("driver_opts", name), context["message"], context["hint"])
+        written.wrong(("driver_opts", name), *told(error))
         return None
 
 
@@ -156,7 +178,7 @@ def subnet_specs(written: Written, index: int, *, ipv6: bool) -> Iterator[Subnet
             subnet=config.subnet,
             ip_range=config.ip_range,
             gateway=config.gateway,
-            aux_addresses=config.aux_addresses,
+            aux_addresses=set_aside(config),
             where=at,
         )
 
@@ -165,9 +187,15 @@ def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) 
     """What is said of a subnet must lie in it."""
     prefix = ip_network(config.subnet)
     named = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
-    named |= {("aux_addresses", name): ip for name, ip in config.aux_addresses.items()}
+    named |= {("aux_addresses", name): ip for name, ip in set_aside(config).items()}
     for key, value in named.items():
         other = ip_network(value) if value else prefix
         if other.version != prefix.version or not other.subnet_of(prefix):
             hint = f"take one of {prefix[0]} to {prefix[-1]}"
             written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)
+        elif key == ("gateway",) and prefix.version == 4 and value and other[0] in edges(prefix):
+            written.wrong((*steps, *key), f"{value} is no host's address in {prefix}", "take another")
+
+
+def set_aside(config: IpamConfig) -> dict[str, str]:
+    return {name: ip for name, ip in config.aux_addresses.items() if ip}

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from .fields import IFNAME, address, mtu, wrong
+from .fields import address_of, bindable, ifname, ifname_prefix, mtu, wrong
 from .node import nearest
 
 BRIDGE = "com.docker.network.bridge."
@@ -15,7 +15,7 @@ class Option(NamedTuple):
     key: str
     about: str
     docker: tuple[str, ...] = ()
-    kind: str = "text"  # or bool, flag, mtu, address, ifname, mode, ignored
+    kind: str = "text"  # or bool, flag, mtu, host_ip, ipv4, ipv6, ifname, prefix, mode, ignored
 
 
 COMMON = (
@@ -24,7 +24,7 @@ COMMON = (
         "container_prefix",
         "what interface names begin with, instead of eth",
         (NETWORK + "container_iface_prefix", NETWORK + "container_interface_prefix"),
-        "ifname",
+        "prefix",
     ),
     Option("enable_ipv4", "addresses of IPv4", (NETWORK + "enable_ipv4",), "bool"),
     Option("enable_ipv6", "addresses of IPv6", (NETWORK + "enable_ipv6",), "bool"),
@@ -49,9 +49,9 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         Option("gateway_mode_ipv6", "the same for IPv6", (BRIDGE + "gateway_mode_ipv6",), "mode"),
         Option("host_prefix", "routed, with `hosts:`: length of each host's slice, 24 where nothing is said"),
         Option("host_prefix_ipv6", "the same for IPv6, 80 where nothing is said"),
-        Option("host_ip", "host address of ports that name none", (BRIDGE + "host_binding_ipv4",), "address"),
-        Option("snat", "source address of what leaves", (NETWORK + "host_ipv4",), "address"),
-        Option("snat_ipv6", "the same for IPv6", (NETWORK + "host_ipv6",), "address"),
+        Option("host_ip", "host address of ports that name none", (BRIDGE + "host_binding_ipv4",), "host_ip"),
+        Option("snat", "source address of what leaves", (NETWORK + "host_ipv4",), "ipv4"),
+        Option("snat_ipv6", "the same for IPv6", (NETWORK + "host_ipv6",), "ipv6"),
         Option("default", "takes the place of docker0", (BRIDGE + "default_bridge",), "bool"),
         Option("inhibit_ipv4", "the bridge itself has no address", (BRIDGE + "inhibit_ipv4",), "ignored"),
         Option(
@@ -116,12 +116,16 @@ def value_of(option: Option, text: str) -> Any:
             return "true" if not text or truth(text) else None
         case "mtu":
             return None if text in ("", "0") else mtu(text)
-        case "address":
-            return "" if text == "0.0.0.0" else address(text)
+        case "host_ip":
+            return "" if text == "0.0.0.0" else bindable(text)
+        case "ipv4" | "ipv6":
+            return "" if text in ("0.0.0.0", "::") else address_of(int(option.kind[-1]))(text)
         case "mode" if text not in GATEWAY_MODES:
             raise wrong(f"{text!r} is no gateway mode", nearest(text, GATEWAY_MODES))
-        case "ifname" if not IFNAME.fullmatch(text):
-            raise wrong(f"{text!r} is no interface name", "at most 15 letters, digits, `_`, `.` and `-`")
+        case "ifname":
+            return ifname(text)
+        case "prefix":
+            return ifname_prefix(text)
     return text
 
 

@@ -1,10 +1,11 @@
 """Compose's short port syntax, with compose-go's results kept as ranges."""
 
 import re
-from ipaddress import ip_address
 from typing import Any
 
-from .fields import wrong
+from pydantic_core import PydanticCustomError
+
+from .fields import bindable, wrong
 
 RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -36,19 +37,19 @@ def published(value: Any) -> tuple[int, int] | None:
     return (first, last) if last else None
 
 
-def protocol(value: str) -> str:
-    word = value.lower()
+def protocol(value: Any) -> str:
+    word = str(value).lower()
     if word not in PROTOCOLS:
-        raise wrong(f"{value[:40]!r} is no protocol", f"there are: {', '.join(PROTOCOLS)}")
+        raise wrong(f"{str(value)[:40]!r} is no protocol", f"there are: {', '.join(PROTOCOLS)}")
     return word
 
 
-def host_ip(text: str) -> str:
+def host_ip(value: Any) -> str:
     """An address of the host; brackets around IPv6 are the short syntax's."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    text = str(value)
     try:
-        return str(ip_address(bare)) if bare else ""
-    except ValueError:
+        return bindable(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
+    except PydanticCustomError:
         raise wrong(f"{text[:60]!r} is no address of the host", EXAMPLE) from None
 
 

@@ -17,6 +17,7 @@ from .service import Container, Service
 from .spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 
 SECTIONS = {"services": Service, "containers": Container}
+LONGEST4 = 31  # RFC 3021
 NOT_YET = ("policies", "expect")
 R = TypeVar("R", bound=Record)
 
@@ -196,5 +197,8 @@ def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
             reading.mistakes.at(
                 node.place, dotted(steps), f"/{pool.size} is larger than {pool.base}", "take a longer `size`"
             )
+        elif pool and ":" not in pool.base and pool.size > LONGEST4:
+            message = f"a /{pool.size} has no room for a gateway and a container"
+            reading.mistakes.at(node.place, dotted(steps), message, f"at most {LONGEST4}")
         elif pool:
             yield PoolSpec(base=pool.base, size=pool.size, where=where(node.place, dotted(steps)))

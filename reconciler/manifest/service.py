@@ -7,17 +7,21 @@ from pydantic import BeforeValidator, model_validator
 from . import ports as syntax
 from .compose_keys import DEPLOY, SERVICE
 from .fields import (
-    Address,
     Address4,
     Address6,
     Bits,
     HostName,
     Ifname,
+    Link,
+    LinkLocal,
     Mac,
+    Name,
     Prefix,
     Rate,
     Scalar,
+    Server,
     Source,
+    Unicast,
     Vlan,
     Word,
 )
@@ -47,7 +51,7 @@ class Port(Record):
     )
     name: str = Is("For people.", default="")
     app_protocol: str = Is("What is spoken on the port; for people.", default="")
-    host_if: Ifname = Is("Only what comes in by this link of the host.", default="")
+    host_if: Link = Is("Only what comes in by this link of the host.", default="")
     allow_from: Annotated[list[Source], Also({"type": "string"})] = Is(
         "Only these sources, as addresses or prefixes.", default_factory=list
     )
@@ -71,7 +75,7 @@ class RouteItem(Record):
     """A route of one endpoint."""
 
     to: Prefix = Is("Where it leads, as 10.0.0.0/8.")
-    via: Address = Is("The gateway.")
+    via: Unicast = Is("The gateway.")
 
 
 class Endpoint(Record):
@@ -80,7 +84,7 @@ class Endpoint(Record):
     aliases: list[HostName] = Is("Further names on this network.", default_factory=list)
     ipv4_address: Address4 = Is("Fixed IPv4 address, inside a subnet of `ipam`.", default="")
     ipv6_address: Address6 = Is("Fixed IPv6 address, inside a subnet of `ipam`.", default="")
-    link_local_ips: list[Address] = Is("Further link-local addresses.", default_factory=list)
+    link_local_ips: list[LinkLocal] = Is("Further link-local addresses.", default_factory=list)
     mac_address: Mac = Is("Fixed MAC address.", default="")
     interface_name: Ifname = Is(
         "Name of the interface inside the container, instead of eth0, eth1 ...", default=""
@@ -166,7 +170,7 @@ class Container(Record):
     """A container, by Compose's keys."""
 
     image: str = Is("Image to run, where `runtime` runs one; otherwise for people.", default="")
-    container_name: str = Is("Name of the sandbox, instead of PROJECT-CONTAINER.", default="")
+    container_name: Name = Is("Name of the sandbox, instead of PROJECT-CONTAINER.", default="")
     network_mode: str = Is(
         "host, none, bridge, service:NAME or container:NAME; instead of `networks`.", default=""
     )
@@ -181,7 +185,7 @@ class Container(Record):
     )
     hostname: HostName = Is("The container's own name; also in its hosts file.", default="")
     domainname: HostName = Is("Domain behind the hostname.", default="")
-    dns: Annotated[list[Address], Also({"type": "string"})] = Is(
+    dns: Annotated[list[Server], Also({"type": "string"})] = Is(
         "Name servers, instead of the host's.", default_factory=list
     )
     dns_search: Annotated[list[HostName], Also({"type": "string"})] = Is(

@@ -225,3 +225,17 @@ def test_a_neighbour_learns_of_an_address_that_moved(lab, key, net):
     assert lab.ping("t-c", f"{net}5") and lab.ping("", f"{net}5")
     lab.apply(manifest % (6, 5))
     assert lab.ping("t-c", f"{net}5") and lab.ping("", f"{net}5")
+
+
+def test_what_is_accepted_at_the_edge_is_applied(lab):
+    lab.apply(
+        """{name: t, networks: {n: {enable_ipv6: true, mtu: 1280,
+        driver_opts: {container_prefix: twelve.chars},
+        ipam: {config: [{subnet: 10.91.0.0/30}, {subnet: 'fd91::/126', gateway: 'fd91::1'}]}}},
+        containers: {a: {sysctls: {net.ipv4.conf.twelve/chars0.forwarding: "\\t1 ", net.core.somaxconn: 7},
+        networks: {n: {mac_address: 'fe:ff:ff:ff:ff:ff', link_local_ips: ['fe80::5', 169.254.255.254],
+        routes: [{to: '::/1', via: 'fe80::1'}, {to: 224.0.0.0/4, via: 10.91.0.1},
+        {to: 0.0.0.0/1, via: 169.254.0.1}]}}}}}"""
+    )
+    assert lab.sysctl("net/ipv4/conf/twelve.chars0/forwarding", "t-a") == "1"
+    assert lab.plan((lab.files / "t.yaml").read_text(), "--exit-code").rc == 0

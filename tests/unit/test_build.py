@@ -4,9 +4,10 @@ import pytest
 from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.facts import Device, Facts, Standing
-from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
+from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
+from reconciler.pipeline import decide
 
 
 def built(*items, facts=Facts(), name="shop", **more):
@@ -192,3 +193,41 @@ def test_what_nothing_acts_on_yet_is_refused():
     with pytest.raises(ManifestError, match="`rate` is not supported yet") as caught:
         built(net("n", allow_networks=("m",)), limited)
     assert len(caught.value.errors) == 3
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"ipv6_address": "fd00::9"}, "fd00::9 is no address of network it_office"),
+        ({"link_local_ips": ("fe80::9",)}, "fe80::9 is no address of network it_office"),
+        ({"routes": (("10.8.0.0/16", "10.2.0.1"),)}, "10.2.0.1 is no address of network it_office"),
+    ],
+)
+def test_an_external_network_gives_what_it_has(wish, words):
+    owner = project("it", net("office", "10.1.0.0/24"))
+
+    def guest(**more) -> ProjectSpec:
+        return project("shop", net("lan", external=True, full_name="it_office"),
+                       container("y", EndpointSpec(network="lan", **more)))  # fmt: skip
+
+    build(
+        manifest(owner, guest(routes=(("10.8.0.0/16", "10.1.0.7"),), link_local_ips=("169.254.8.8",))),
+        Facts(),
+    )
+    with pytest.raises(ManifestError, match=words):
+        build(manifest(owner, guest(**wish)), Facts())
+
+
+@pytest.mark.parametrize("driver", ["cni", "weave"])
+def test_a_driver_without_a_part_of_ours_is_refused(driver):
+    with pytest.raises(ManifestErrors, match=f"`driver: {driver}` is not supported yet"):
+        built(net("front", driver=driver))
+
+
+def test_a_slash_in_a_sysctl_is_a_dot_of_an_interfaces_name():
+    spec = container("a", sysctls={"net.ipv4.conf.lan/5.forwarding": "1", "net.core.somaxconn": "9"})
+    state = decide(manifest(project("shop", spec)), Facts())[1]
+    assert {
+        "sysctl shop-a/net/ipv4/conf/lan.5/forwarding",
+        "sysctl shop-a/net/core/somaxconn",
+    } <= state.keys()

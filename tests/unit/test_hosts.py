@@ -214,3 +214,10 @@ def test_a_clean_merge_gives_no_duplicate(tmp_path: Path):
     git("merge", "other", "-m", "both")
     merged = load([tmp_path], environ={}, folder="")
     assert decide(merged, Facts(name="h2"))[0].lock == lockfile.parsed(merged.lock)
+
+
+@pytest.mark.parametrize("option", ["vni", "port"])
+@pytest.mark.parametrize("text", ["0", "16777216", "-1", "4.5", "x", "9" * 5000])
+def test_numbers_that_vxlan_has_not(option, text):
+    with pytest.raises(ManifestError, match=f"is no {option} of an overlay"):
+        seen("h1", fleet(mesh(options={option: text})))

@@ -129,3 +129,11 @@ def test_pools_that_are_full_say_so():
     pool = [PoolSpec(base="10.0.0.0/24", size=25)]
     with pytest.raises(ManifestError, match="every subnet of the pools"):
         choose_subnet("net", pool, [ip_network("10.0.0.0/24")], HERE)
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/31", "fd00::/127"])
+def test_a_subnet_whose_addresses_are_all_set_aside_has_no_gateway(cidr):
+    aside = {f"r{n}": str(ip_network(cidr)[n]) for n in range(2)}
+    with pytest.raises(ManifestError, match="no address left for the gateway") as caught:
+        gateway_of(subnet(cidr, aux_addresses=aside, where=HERE))
+    assert caught.value.where == HERE

@@ -1,5 +1,7 @@
 """macvlan and ipvlan, decided and lowered: parents, 802.1Q links, conflicts, and what the kernel lacks."""
 
+from dataclasses import replace
+
 import pytest
 from worlds import container, manifest, port, project
 
@@ -180,3 +182,17 @@ def test_a_lease_is_kept():
     live = state(lan(parent="eth0"), web("lan"))
     held = know(HOST_FACTS, live, frozenset({"shop"})).leases
     assert list(held) == [("shop-web", "shop_lan")]
+
+
+@pytest.mark.parametrize("driver", ["macvlan", "ipvlan"])
+@pytest.mark.parametrize("parent", ["eth0", "eth0.50"])
+def test_a_child_takes_no_larger_packets_than_its_parent(driver, parent):
+    def child(mtu: int) -> NetworkSpec:
+        return replace(lan(driver=driver, parent=parent), mtu=mtu)
+
+    assert {link.mtu for kind in (Macvlan, Ipvlan) for link in of(kind, state(child(9000), web("lan")))} == {
+        9000
+    }
+    with pytest.raises(ManifestError, match="mtu 9001 of network lan is more") as caught:
+        state(child(9001), web("lan"))
+    assert caught.value.hint == "at most 9000, that of eth0"

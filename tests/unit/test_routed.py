@@ -155,6 +155,7 @@ def hosts(**more) -> tuple[HostSpec, ...]:
         (fleet(hosts=hosts(address="192.0.2.2")), "host h2 has no IPv6 address"),
         (fleet(network(options={"host_prefix": "31"})), "31 is no host_prefix for 10.1.0.0/16"),
         (fleet(network(options={"host_prefix": "15"})), "15 is no host_prefix"),
+        (fleet(network(options={"host_prefix": "9" * 5000})), "99 is no host_prefix"),
         (fleet(network(options={"host_prefix_ipv6": "x"})), "x is no host_prefix_ipv6"),
         (
             fleet(network(subnets=(SubnetSpec(subnet="10.1.0.0/23"),))),

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ManifestErrors
+from reconciler.manifest import models, service
 from reconciler.manifest.load import load
+from reconciler.manifest.options import OPTIONS, accepted
 from reconciler.manifest.report import as_json, report
 
 SEED = """\
@@ -102,6 +104,66 @@ def test_every_value_replaced():
     for path in paths(whole):
         for value in strange:
             survives(json.dumps(replaced(whole, path, value)))
+
+
+SCALARS = [
+    "6",
+    "1e3",
+    ".nan",
+    "-1",
+    "true",
+    "''",
+    "a b",
+    '"a\\nb"',
+    '"\\0"',
+    "9" * 99,
+    f"'{'9' * 5000}'",
+    "010",
+    "0x10",
+]
+SCALARS += [
+    "1.10",
+    "2001-01-01",
+    "12:34:56",
+    "'::1%a b'",
+    "127",
+    "'*'",
+    "é",
+    "[1]",
+    "[null]",
+    "['']",
+    "{a: }",
+    "{1: 2}",
+]
+HOMES = {
+    models.Top: "{%s}",
+    models.Network: "networks: {n: {%s}}",
+    models.Ipam: "networks: {n: {ipam: {%s}}}",
+    models.IpamConfig: "networks: {n: {ipam: {config: [{%s}]}}}",
+    models.Host: "hosts: {h: {%s}}",
+    models.Pool: "pools: [{%s}]",
+    models.Reachability: "reachability: {%s}",
+    models.Evpn: "reachability: {evpn: {%s}}",
+    service.Service: "services: {a: {%s}}",
+    service.Container: "containers: {a: {%s}}",
+    service.Port: "containers: {a: {ports: [{%s}]}}",
+    service.Endpoint: "networks: {n: }\ncontainers: {a: {networks: {n: {%s}}}}",
+    service.RouteItem: "networks: {n: }\ncontainers: {a: {networks: {n: {routes: [{%s}]}}}}",
+    service.Deploy: "hosts: {h: }\nservices: {a: {deploy: {%s}}}",
+    service.Placement: "hosts: {h: }\nservices: {a: {deploy: {placement: {%s}}}}",
+    service.Attach: "containers: {a: {attach: {%s}}}",
+    service.EnvFile: "containers: {a: {env_file: [{%s}]}}",
+}
+
+
+def test_every_key_with_every_kind_of_scalar():
+    for model, text in HOMES.items():
+        for scalar in SCALARS:
+            survives(text % ", ".join(f"{key}: {scalar}" for key in model.model_fields))
+    for driver in OPTIONS:
+        for scalar in SCALARS:
+            options = ", ".join(f"{name}: {scalar}" for name in accepted(driver))
+            survives(f"networks: {{n: {{driver: {driver}, driver_opts: {{{options}}}}}}}")
 
 
 def plain():

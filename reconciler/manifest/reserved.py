@@ -1,0 +1,39 @@
+"""Ranges of addresses that are nobody's own: Linux refuses them on a link, or takes no packet from them."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+Address = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
+
+NEVER = {
+    ip_network("0.0.0.0/8"): "of this network alone",  # RFC 1122, 3.2.1.3
+    ip_network("127.0.0.0/8"): "loopback",
+    ip_network("224.0.0.0/4"): "multicast",
+    ip_network("240.0.0.0/4"): "reserved",  # RFC 1112, 4: class E, and the broadcast address
+    ip_network("::/128"): "unspecified",
+    ip_network("::1/128"): "loopback",
+    ip_network("::/96"): "IPv4-compatible",  # RFC 4291, 2.5.5.1
+    ip_network("::ffff:0:0/96"): "IPv4-mapped",
+    ip_network("ff00::/8"): "multicast",
+}
+LINK_LOCAL = {
+    ip_network("169.254.0.0/16"): "link-local",  # RFC 3927
+    ip_network("fe80::/10"): "link-local",
+}
+
+
+def nobodys(address: Address) -> str:
+    """Why no machine can have the address; empty where one can."""
+    return next((what for range_, what in NEVER.items() if address in range_), "")
+
+
+def is_link_local(address: Address) -> bool:
+    return any(address in range_ for range_ in LINK_LOCAL)
+
+
+def within(prefix: Prefix) -> tuple[str, str]:
+    """A range that the prefix meets and no subnet may, and what it is; both empty where there is none."""
+    ranges = (
+        (range_, what) for range_, what in (NEVER | LINK_LOCAL).items() if range_.version == prefix.version
+    )
+    return next(((str(range_), what) for range_, what in ranges if range_.overlaps(prefix)), ("", ""))
