@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from ..errors import ManifestError, ManifestErrors
@@ -11,6 +12,7 @@ from .checks import semantic_mistakes
 from .files import STDIN, Inputs, find
 from .groups import grouped, reading, wanted
 from .library import Library
+from .locked import value_mistakes
 from .node import Mistakes
 from .section import Reading, spec_of
 from .spec import Manifest
@@ -41,7 +43,7 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
 
 def locked(file: str, inputs: Inputs) -> str:
     text = (inputs.read(file) if os.path.exists(file) else None) or ""
-    inputs.mistakes.extend(lockfile.mistakes(text, file))
+    inputs.mistakes.extend(chain(lockfile.mistakes(text, file), value_mistakes(text, file)))
     return text
 
 
