@@ -32,6 +32,7 @@ class Standing(NamedTuple):
     internal: bool = False
     inside: tuple[str, ...] = ()  # where the packets of an internal one may go all the same
     filtering: bool = False  # it keeps VLANs apart
+    mac: str = ""
 
 
 class Device(NamedTuple):
@@ -116,7 +117,13 @@ class Facts:
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(
         default_factory=dict
     )  # (sandbox, bridge) -> addresses
-    networks: Mapping[str, Standing] = field(default_factory=dict)  # by full name
+    # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
+    networks: Mapping[str, Standing] = field(default_factory=dict)
+    lans: Mapping[str, Standing] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
+    sandboxes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # name -> project, of those that are not in this run
+    devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[Child, ...] = ()  # likewise

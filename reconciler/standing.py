@@ -22,8 +22,10 @@ from .kinds.route import Route
 from .kinds.rule import Rule
 from .kinds.sysctl import Sysctl, usual
 from .kinds.wireguard import Wireguard
+from .whose import SHARED
+from .whose import projects as whose
 
-SHARED = "host"  # the implicit project of what all share; it goes with the last one
+Owner = Callable[[Any], str]  # from a live resource to the project that it is of; "" where no mark tells
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
@@ -31,17 +33,17 @@ MEMORIES = tuple(
 )
 
 
-def owners(live: State) -> Callable[[Any], str]:
-    """A function from a live resource to the project that it is of."""
+def owners(live: State) -> Owner:
+    """Who owns what, in this state."""
     homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
-    links = {r.name: getattr(r, "project", "") for r in live.values() if isinstance(r, Link) and r.ns == HOST}
+    links = whose(live)
     slices = {e.item: of_table(e) for e in remote(live)}
 
     def owner(resource: Any) -> str:
         match resource:
             case Table(name=table) | Map(table=table) | Chain(table=table) | Element(table=table):
                 return table.removeprefix(TABLE_PREFIX)
-            case Namespace(project=project) | Bridge(project=project):
+            case Namespace(project=project):
                 return project
             case Route(place="", table="main", dst=dst, link=link) if link not in links:
                 return slices.get(dst) or next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
@@ -50,7 +52,8 @@ def owners(live: State) -> Callable[[Any], str]:
             case _ if resource.place:
                 return homes.get(resource.place, SHARED)
             case _:
-                return links.get(getattr(resource, "link", ""), getattr(resource, "project", "")) or SHARED
+                link = resource.name if isinstance(resource, Link) else getattr(resource, "link", "")
+                return links[link] if link in links else getattr(resource, "project", "") or SHARED
 
     return owner
 
@@ -88,10 +91,11 @@ def kept(live: State) -> State:
 
 
 def of_others(live: State, projects: frozenset[str]) -> State:
-    """What belongs to projects that this run is not about: it stays as it is."""
+    """What belongs to projects that this run is not about: it stays as it is, and with it what no mark tells
+    the owner of."""
     owner = owners(live)
     mine = projects | {SHARED}
-    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine:
+    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine | {""}:
         return {}
     return {key: r for key, r in kept(live).items() if owner(r) not in mine}
 
@@ -99,29 +103,45 @@ def of_others(live: State, projects: frozenset[str]) -> State:
 def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     """The host's facts, completed by what stands of ours."""
     elements = [r for r in live.values() if isinstance(r, Element) and r.flow]
-    others = tuple(children(live, projects))
+    owner = owners(live)
+    others = tuple(children(live, owner, projects))
     routers = (r for r in live.values() if isinstance(r, Router))
+    bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         host,
         routes=host.routes | {e.item for e in remote(live) if of_table(e) not in projects},
         leases=leases(live),
-        networks=networks(live),
+        networks=bridged[False],
+        lans=bridged[True],
+        sandboxes={r.name: r.project for r in boxes(live) if r.project not in projects},
+        devices=devices(live, owner, projects),
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
         claims=tuple(claims(elements, projects)),
         children=others,
-        macs=tuple(stations(live, projects)),
-        vlans=vlans(live, projects),
+        macs=tuple(stations(live, owner, projects)),
+        vlans=vlans(live, owner, projects),
         tagged=tuple(tagged(live, used)),
         tunnels={
             (r.port, r.vni): r.network
             for r in live.values()
-            if isinstance(r, Vxlan) and r.project not in projects
+            if isinstance(r, Vxlan) and owner(r) not in projects | {""}
         },
-        wireguard={r.port: r.project for r in live.values() if isinstance(r, Wireguard)},
+        wireguard={r.port: owner(r) for r in live.values() if isinstance(r, Wireguard) and owner(r)},
         router=next((r.project for r in routers if r.project not in projects), ""),
         guarded=tuple(not memory.isdisjoint(live) for memory in MEMORIES),
     )
+
+
+def boxes(live: State) -> Iterator[Namespace]:
+    return (r for r in live.values() if isinstance(r, Namespace))
+
+
+def devices(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, str]:
+    """The links of the host that other projects have, with these; 802.1Q links are everybody's."""
+    ends = {r.host_name: owner(r) for r in live.values() if isinstance(r, Veth)}
+    found = ends | {r.name: owner(r) for r in live.values() if isinstance(r, Link) and r.ns == HOST}
+    return {name: project for name, project in found.items() if project not in projects | {SHARED, ""}}
 
 
 def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -134,7 +154,8 @@ def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
     return held
 
 
-def networks(live: State) -> dict[str, Standing]:
+def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
+    """The networks that have bridges, and those of them that stand on a LAN, whose subnets are not ours."""
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for r in live.values():
         if isinstance(r, Address) and r.ns == HOST and not r.ip.startswith("fe80:"):
@@ -144,24 +165,26 @@ def networks(live: State) -> dict[str, Standing]:
         if isinstance(r, Rule) and r.priority == INSIDE:
             inside[r.iif] += (r.dst,)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
-    return {
-        r.network: Standing(
-            r.project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering
-        )
-        for r in live.values()
-        if isinstance(r, Bridge) and not r.outer  # whose subnets are the LAN's, not ours
-    }
+    found: dict[bool, dict[str, Standing]] = {False: {}, True: {}}
+    for r in live.values():
+        if isinstance(r, Bridge):
+            project, known = owner(r), found[r.outer]
+            told = r.project == project and r.network and r.network not in known
+            known[r.network if told else f"@{r.name}"] = Standing(
+                project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
+            )
+    return found
 
 
 def of_table(element: Element) -> str:
     return element.table.removeprefix(TABLE_PREFIX)
 
 
-def vlans(live: State, projects: frozenset[str]) -> dict[str, frozenset[int]]:
+def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:
     """What endpoints of other projects name: a bridge that ceases to filter would let them meet."""
     named: dict[str, frozenset[int]] = defaultdict(frozenset)
     for r in live.values():
-        if isinstance(r, Veth) and r.vlans and r.project not in projects:
+        if isinstance(r, Veth) and r.vlans and owner(r) not in projects:
             named[r.bridge] |= {int(vlan.split()[0]) for vlan in r.vlans}
     return named
 
@@ -173,24 +196,25 @@ def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]
             yield Claim(project, *element.flow)
 
 
-def children(live: State, projects: frozenset[str]) -> Iterator[Child]:
+def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Child]:
     """The networks of other projects that stand on parents."""
     seen = set()
     for r in live.values():
-        if isinstance(r, Macvlan | Ipvlan) and r.project not in projects:
+        if isinstance(r, Macvlan | Ipvlan) and owner(r) not in projects:
             driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
             seen.add(Child(r.project, r.network, r.parent, driver, r.mode, flag))
         bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, Port) else None
-        if isinstance(r, Port) and isinstance(bridge, Bridge) and bridge.project not in projects:
-            seen.add(Child(bridge.project, bridge.network, r.link, "bridge", "port"))
+        if isinstance(r, Port) and isinstance(bridge, Bridge) and owner(bridge) not in projects:
+            name = bridge.network if owner(bridge) else bridge.name
+            seen.add(Child(owner(bridge), name, r.link, "bridge", "port"))
     yield from sorted(seen)
 
 
-def stations(live: State, projects: frozenset[str]) -> Iterator[Station]:
+def stations(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Station]:
     """The MACs of other projects on bridges."""
     for r in live.values():
-        if isinstance(r, Veth) and r.bridge and r.project not in projects:
-            yield Station(r.bridge, r.mac, r.ns, r.project)
+        if isinstance(r, Veth) and r.bridge and owner(r) not in projects:
+            yield Station(r.bridge, r.mac, r.ns, owner(r))
 
 
 def tagged(live: State, used: set[str]) -> Iterator[Tagged]:

@@ -2,30 +2,32 @@
 later."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import evpn, lan, macs, overlay, parents, routed, vlans, wireguard
+from . import evpn, lan, macs, overlay, ownership, parents, routed, vlans, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
-from .network import networks_of
+from .network import networks_of, titles
 from .pending import pending
 from .policy import policy, warnings
 from .ports import conflicts, publish, targets
 from .topology import Endpoint, Network, Sandbox, Topology
 
-RESERVED = ("host",)  # the place that is no sandbox, in every key and plan
+RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
 
 def build(manifest: Manifest, facts: Facts) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
-    if errors := pending(manifest):
+    if errors := [*pending(manifest), *reserved(manifest)]:
         raise ManifestErrors(errors)
+    projects = [project.name for project in manifest.projects]
+    facts = ownership.recognised(dict(titles(manifest.projects)), facts)
     everywhere = [member for project in manifest.projects for member in members_of(project)]
     members = [member for member in everywhere if is_local(member, facts)]
     refuse_taken_names(members, facts)
@@ -41,6 +43,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
     )
     clashes = (
+        ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
         parents.conflicts(networks, facts),
         lan.conflicts(networks, facts),
@@ -51,7 +54,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
     return Topology(
-        projects=tuple(project.name for project in manifest.projects),
+        projects=tuple(projects),
         root=manifest.root,
         networks=tuple(networks),
         sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
@@ -61,6 +64,13 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
         warnings=tuple(warnings(networks, ports, facts)),
     )
+
+
+def reserved(manifest: Manifest) -> Iterator[ManifestError]:
+    for project in manifest.projects:
+        if project.name in RESERVED:
+            hint = "what all projects of a host share is called so; set `name:` to another"
+            yield ManifestError(f"no project may be called {project.name}", hint, project.where)
 
 
 def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
@@ -82,6 +92,14 @@ def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
                 ManifestError(
                     f"the namespace {member.name} exists and is not ours",
                     "rename the container, or remove the namespace",
+                    member.spec.where,
+                )
+            )
+        if owner := facts.sandboxes.get(member.name):
+            errors.append(
+                ManifestError(
+                    f"the sandbox {member.name} is project {owner}'s",
+                    "rename the container, or give it a `container_name`",
                     member.spec.where,
                 )
             )

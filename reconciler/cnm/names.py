@@ -28,9 +28,18 @@ def network_id(name: str, machine: str = "") -> str:
     return digest("network", machine, name).hex()
 
 
-def bridge(project: str, key: str, ident: str) -> str:
+def bridges(project: str, key: str, ident: str) -> tuple[str, ...]:
+    """What the bridge may be called, the best first: hyphens do not tell `a` + `b-c` from `a-b` + `c`, the id
+    does."""
     readable = f"br-{project}-{key}"
-    return readable if len(readable) <= IFNAME else f"br-{ident[:12]}"
+    return (*([readable] if len(readable) <= IFNAME else []), f"br-{ident[:12]}")
+
+
+def bridge_macs(name: str, machine: str, host: str) -> set[str]:
+    """What the bridge of this network may have, be it this host's alone or all hosts', of which on an overlay
+    each has its own."""
+    idents = (network_id(name, machine), network_id(name))
+    return {mac(ident, "bridge", *more) for ident in idents for more in ((), (host,))}
 
 
 def host_end(sandbox: str, ifname: str) -> str:

@@ -1,6 +1,6 @@
 """One network, decided: its subnets, names and identifiers.  Endpoints come later."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface, ip_network
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import ManifestError
 from ..facts import Facts, Standing
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import lan, names, overlay, routed
+from . import lan, names, overlay, ownership, routed
 from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
 from .parents import mtu_of, parent_of
@@ -53,12 +53,26 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
     for project, spec in wanted:
         if spec.driver not in DRIVERS_WITHOUT_LINKS and not spec.external:
             network = decide(project, spec, facts, taken)
+            refuse_name(network, done)
             done[network.name] = network
             subnets = [ip_network(cidr) for cidr in network.extent]
             taken.networks.extend(subnets)
             taken.shared.extend(subnets)
+    bridged = ownership.named(list(done.values()), facts, [project.name for project in projects])
+    done = {network.name: network for network in bridged}
     outside = (external(project, spec, done, facts) for project, spec in wanted if spec.external)
-    return [*done.values(), *filter(None, outside)]
+    return [*bridged, *filter(None, outside)]
+
+
+def refuse_name(network: Network, done: Mapping[str, Network]) -> None:
+    """`a` + `b_c` and `a_b` + `c` make one name, and so may a network that nobody wrote down."""
+    if other := done.get(network.name):
+        raise ManifestError(
+            f"two networks are named {network.name}",
+            "set `external: true` on one of them to share it, or rename it",
+            network.spec.where,
+            (other.spec.where, "the other one"),
+        )
 
 
 def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
@@ -69,6 +83,12 @@ def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
         yield NetworkSpec(name="default", where=project.where)
     if not any(spec.default for spec in project.networks) and "bridge" not in written:
         yield NetworkSpec(name="bridge", default=True, where=project.where)
+
+
+def titles(projects: Sequence[ProjectSpec]) -> Iterator[tuple[str, str]]:
+    """The full name of every network that may be wanted, with its project."""
+    for project in projects:
+        yield from ((full_name(project, spec), project.name) for spec in with_implicit(project))
 
 
 def is_shared(project: ProjectSpec, spec: NetworkSpec) -> bool:
@@ -110,7 +130,7 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
         key=spec.name,
         name=name,
         id=ident,
-        bridge=bridge_of(project, spec, ident, parent, facts),
+        bridge=bridge_of(project, spec, ident, parent),
         parent=parent,
         overlay=carrier,
         division=division,
@@ -133,19 +153,11 @@ def standing_on(ident: str, spec: NetworkSpec, facts: Facts) -> Parent | None:
     return None
 
 
-def bridge_of(
-    project: ProjectSpec, spec: NetworkSpec, ident: str, parent: Parent | None, facts: Facts
-) -> str:
+def bridge_of(project: ProjectSpec, spec: NetworkSpec, ident: str, parent: Parent | None) -> str:
+    """As it would be called were it alone; see ownership.named."""
     if parent and parent.mode != "port":
         return parent.link if parent.mode == "unmanaged" else ""
-    bridge = spec.bridge_name or names.bridge(project.name, spec.name, ident)
-    if bridge in facts.links:
-        raise ManifestError(
-            f"the host has a link {bridge} that is not ours",
-            "set `bridge_name` to another name, or remove the link",
-            spec.where,
-        )
-    return bridge
+    return spec.bridge_name or names.bridges(project.name, spec.name, ident)[0]
 
 
 def without(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
@@ -233,7 +245,7 @@ def external(
     if standing is None and not facts.known:
         return None
     if standing is None:
-        known = ", ".join(sorted({*facts.networks, *done})) or "none"
+        known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
         raise ManifestError(
             f"external network {name} does not exist", f"networks there are: {known}", spec.where
         )

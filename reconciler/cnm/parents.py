@@ -110,7 +110,9 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
             network.project, network.name, network.parent.link, network.spec.driver,
             network.parent.mode, network.parent.flag,
         )  # fmt: skip
-        reasons = [*crowding(network), *filter(None, (clash(mine, other) for other in on[mine.parent]))]
+        # Whose alias is lost is known by its bridge alone.
+        others = [other for other in on[mine.parent] if other.network != network.bridge]
+        reasons = [*crowding(network), *filter(None, (clash(mine, other) for other in others))]
         reasons += occupied(network, facts)
         for reason in reasons:
             yield ManifestError(f"network {network.name} cannot use {mine.parent}: {reason}",

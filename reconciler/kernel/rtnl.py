@@ -262,11 +262,11 @@ def stray_of(seen: Seen) -> Stray:
 def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
     """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
     inner, outer = pair
-    master = outer.number(MASTER)
+    master, project = outer.number(MASTER), owner(outer.alias)
     return Veth(
         ns=ns,
         name=inner.name,
-        project=owner(outer.alias),
+        project=project if outer.alias == alias(project, ns, inner.name) else "",
         host_name=outer.name,
         mac=inner.mac,
         mtu=inner.mtu if inner.mtu == outer.mtu else -1,

@@ -156,8 +156,9 @@ class Survey:
         return [seen for seen in links if seen.group == GROUP and seen.kind == "vxlan"]
 
     def is_told(self, tunnel: rtnl.Seen) -> bool:
-        """Whether FRR tells what is behind it."""
-        return owner(tunnel.alias) in {r.project for r in self.routers(HOST)}
+        """Whether FRR tells what is behind it; if no alias says, FRR's entries are not taken for ours."""
+        projects = {r.project for r in self.routers(HOST)}
+        return bool(projects) and owner(tunnel.alias) in projects | {""}
 
     @remembered
     def routers(self, _: str) -> list[Router]:

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
 from ..core.resource import Resource
-from ..kinds.marks import HOST, owner
+from ..kinds.marks import HOST, alias, owner
 from ..kinds.wireguard import Wireguard, changes
 from . import secret
 from .netlink import ATTR, Message, attr, attributes, dump, get, nest, open_socket, send, text, u8, u16, u32
@@ -89,10 +89,11 @@ def read(seen: Seen, wanted: Wireguard | None) -> Wireguard:
     parts = [attributes(body, 4) for body in found]
     known = {entry.split(" ")[0]: entry for entry in wanted.peers} if wanted else {}
     peers = (entry(one, known) for part in parts for one in elements(part.get(PEERS, b"")))
+    project = owner(seen.alias)
     return Wireguard(
         ns=HOST,
         name=seen.name,
-        project=owner(seen.alias),
+        project=project if seen.alias == alias(project, "wireguard") else "",
         port=int.from_bytes(parts[0][LISTEN_PORT], "little"),
         public_key=b64encode(parts[0].get(PUBLIC_KEY, b"")).decode(),
         peers=tuple(sorted(peers)),

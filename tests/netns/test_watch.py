@@ -213,6 +213,7 @@ DRIFT = [
     "ip link del br-t-n",
     "ip link set br-t-n down",
     "ip link set br-t-n mtu 1300",
+    "ip link set br-t-n alias mine",
     "ip addr flush dev br-t-n",
     "ip netns del t-web",
     "umount /run/netns/t-web",

@@ -1,0 +1,128 @@
+"""Names have one owner.  What stands keeps its name, what is written is had or refused, what is derived steps
+aside; and what another project has is never taken."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..errors import ManifestError, Where
+from ..facts import Facts, Standing
+from . import names
+from .topology import Network
+
+
+class Use(NamedTuple):
+    """A link of the host that this run wants: all kinds of them share one name space."""
+
+    name: str
+    what: str  # equal where it is one link for several
+    where: Where
+    written: bool = False
+
+
+def recognised(wanted: Mapping[str, str], facts: Facts) -> Facts:
+    """The facts, in which networks whose alias is lost or another's are known by their bridge's MAC again: it
+    comes from the name.  `wanted` has the project of every name."""
+
+    def macs(name: str) -> set[str]:
+        return names.bridge_macs(name, facts.machine, facts.name)
+
+    def known(standing: Mapping[str, Standing]) -> Mapping[str, Standing]:
+        odd = {one.mac: key for key, one in standing.items() if one.mac not in macs(key)}
+        found = {name: odd[mac] for name in wanted if odd for mac in macs(name) & odd.keys()}
+        rest = {key: one for key, one in standing.items() if key not in found.values()}
+        ours = ((name, standing[key]) for name, key in found.items())
+        return rest | {name: one._replace(project=one.project or wanted[name]) for name, one in ours}
+
+    return replace(facts, networks=known(facts.networks), lans=known(facts.lans))
+
+
+def of_others(facts: Facts, projects: Collection[str]) -> dict[str, str]:
+    """The links that this run may not have, with what they are."""
+    bridges = (*facts.networks.values(), *facts.lans.values())
+    found = {one.bridge: one.project for one in bridges if one.project not in projects} | facts.devices
+    held = {name: f"project {owner}'s" if owner else "another project's" for name, owner in found.items()}
+    return held | {one.name: tagged(one.parent, one.tag) for one in facts.tagged}
+
+
+def tagged(parent: str, tag: int) -> str:
+    return f"the 802.1Q link {tag} on {parent}"
+
+
+def named(networks: Sequence[Network], facts: Facts, projects: Collection[str]) -> list[Network]:
+    """The networks with the names of their bridges."""
+    derived = {n.name: names.bridges(n.project, n.key, n.id) for n in networks if is_derived(n)}
+    standing = {name: one.bridge for name, one in {**facts.lans, **facts.networks}.items()}
+    kept = {name: standing[name] for name, forms in derived.items() if standing.get(name) in forms}
+    fixed = {use.name for n in networks for use in uses(n) if use.written}
+    taken = {*kept.values(), *fixed, *of_others(facts, projects)}
+    chosen = {}
+    for name, forms in sorted(derived.items()):
+        chosen[name] = kept.get(name) or next((form for form in forms if form not in taken), forms[-1])
+        taken.add(chosen[name])
+    return [replace(n, bridge=chosen.get(n.name, n.bridge)) for n in networks]
+
+
+def is_derived(network: Network) -> bool:
+    return bool(network.bridge) and not network.standing and not network.spec.bridge_name
+
+
+def uses(network: Network) -> Iterator[Use]:
+    """The links of the host that a network of this run is made of."""
+    parent, overlay = network.parent, network.overlay
+    of, at = f"of network {network.name}", network.spec.where
+    if network.standing:
+        return
+    if network.bridge:
+        yield Use(network.bridge, f"the bridge {of}", at, bool(network.spec.bridge_name))
+    if parent and parent.isolated:
+        yield Use(parent.link, f"the parent {of}", at)
+    if parent and parent.tag:
+        yield Use(parent.link, tagged(parent.base, parent.tag), at, True)
+    if parent and parent.shim:
+        yield Use(parent.shim, f"the host's own link {of}", at)
+    if overlay:
+        yield Use(overlay.link, f"the tunnel {of}", at)
+    if overlay and overlay.tunnel:
+        yield Use(overlay.tunnel.link, f"WireGuard's link of project {network.project}", at)
+
+
+def ends(network: Network) -> Iterator[Use]:
+    """The host ends of its endpoints' pairs."""
+    for end in network.endpoints if network.bridge else ():
+        yield Use(end.host_link, f"the host end of {end.ifname} of {end.sandbox}", end.where)
+
+
+def conflicts(
+    networks: Sequence[Network], facts: Facts, projects: Collection[str]
+) -> Iterator[ManifestError]:
+    """Names of networks and of links that others have, or two of this run."""
+    standing = {**facts.lans, **facts.networks}
+    for network in networks:
+        other = standing.get(network.name)
+        if other and not network.standing and other.project not in projects:
+            yield ManifestError(
+                f"network {network.name} is project {other.project}'s",
+                "set `external: true` to join it, or rename this one",
+                network.spec.where,
+            )
+    wanted = [use for network in networks for use in (*uses(network), *ends(network))]
+    yield from meetings(wanted, of_others(facts, projects), facts.links)
+
+
+def meetings(
+    wanted: Sequence[Use], theirs: Mapping[str, str], foreign: Collection[str]
+) -> Iterator[ManifestError]:
+    """What was written is told of, rather than what it meets."""
+    mine: dict[str, Use] = {}
+    for use in sorted(wanted, key=lambda use: use.written):
+        name, hint = use.name, "set `bridge_name` to another name"
+        other = mine.setdefault(name, use)
+        if other.what != use.what:
+            message = f"{use.what} and {other.what} would both be the link {name}"
+            yield ManifestError(message, hint, use.where, (other.where, "the other one"))
+        elif theirs.get(name, use.what) != use.what:
+            yield ManifestError(f"the link {name} is {theirs[name]}: {use.what} wants it", hint, use.where)
+        elif name in foreign:
+            hint += ", or remove the link"
+            yield ManifestError(f"the host has a link {name} that is not ours", hint, use.where)
