@@ -3,6 +3,7 @@
 import json
 import os
 from argparse import Namespace as Arguments
+from dataclasses import replace
 from typing import Any
 
 from .core import render
@@ -151,7 +152,7 @@ def lock(args: Arguments) -> int:
 
     manifest = read(args)
     name = next(iter(host_names(manifest)), "")
-    topology, _ = decide(manifest, Facts(known=False, name=name))
+    topology, _ = decide(unpublished(manifest), Facts(known=False, name=name))
     file, wanted = lockfile.beside(args.paths or [DEFAULT_PATH]), dict(topology.lock)
     held = lockfile.parsed(manifest.lock)
     new, gone = wanted.items() - held.items(), held.keys() - wanted.keys()
@@ -163,6 +164,15 @@ def lock(args: Arguments) -> int:
         out.write(lockfile.text(wanted))
     say(args, f"{file}: {counts}")
     return 0
+
+
+def unpublished(manifest: Manifest) -> Manifest:
+    """Without what concerns no other host: which ports one publishes."""
+    projects = (
+        replace(project, containers=tuple(replace(spec, ports=()) for spec in project.containers))
+        for project in manifest.projects
+    )
+    return replace(manifest, projects=tuple(projects))
 
 
 def key(args: Arguments) -> int:

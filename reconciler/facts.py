@@ -11,6 +11,7 @@ class Listener(NamedTuple):
     protocol: str  # tcp, udp or sctp
     ip: str
     port: int
+    holder: str = "a process of the host"  # or a tunnel
 
 
 class Blocker(NamedTuple):

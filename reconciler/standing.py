@@ -8,7 +8,7 @@ from typing import Any
 
 from .core.resource import State
 from .drivers.policy import INSIDE, MEMORY
-from .facts import Child, Claim, Facts, Standing, Station, Tagged
+from .facts import Child, Claim, Facts, Listener, Standing, Station, Tagged
 from .kinds.address import Address
 from .kinds.evpn import Router
 from .kinds.link import Bridge, Link, Veth
@@ -111,6 +111,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     return replace(
         host,
         routes=host.routes | {e.item for e in remote(live) if of_table(e) not in projects},
+        listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         networks=bridged[False],
         lans=bridged[True],
@@ -142,6 +143,29 @@ def devices(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, st
     ends = {r.host_name: owner(r) for r in live.values() if isinstance(r, Veth)}
     found = ends | {r.name: owner(r) for r in live.values() if isinstance(r, Link) and r.ns == HOST}
     return {name: project for name, project in found.items() if project not in projects | {SHARED, ""}}
+
+
+def listeners(host: Facts, live: State, owner: Owner, projects: frozenset[str]) -> frozenset[Listener]:
+    """The host's sockets.  Those of other projects' tunnels are told by name, and this run's are left out:
+    they are yet to be decided."""
+    tunnels = {socket(r): owner(r) for r in live.values() if isinstance(r, Vxlan | Wireguard | Router)}
+    ours = {(one.protocol, one.port) for one in tunnels}
+    theirs = {one for one, project in tunnels.items() if project not in projects | {""}}
+    theirs |= {
+        Listener("udp", "::", device.port, f"{name}, which is not ours,")
+        for name, device in host.links.items()
+        if device.kind == "vxlan"
+    }
+    return frozenset(theirs | {one for one in host.listeners if (one.protocol, one.port) not in ours})
+
+
+def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
+    match tunnel:
+        case Vxlan(port=port, network=network):
+            return Listener("udp", "::", port, f"network {network}")
+        case Wireguard(port=port, project=project):
+            return Listener("udp", "::", port, f"WireGuard of project {project}")
+    return Listener("tcp", tunnel.address, tunnel.port, f"BGP of project {tunnel.project}")
 
 
 def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..facts import Facts
 from ..manifest.spec import Manifest
-from . import evpn, lan, macs, overlay, ownership, parents, routed, vlans, wireguard
+from . import evpn, lan, macs, overlay, ownership, parents, routed, tunnels, vlans, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
 from .files import hosts, resolv
 from .hosts import is_local, members_of
@@ -39,8 +39,11 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     bare = [vlans.settled(network, joined[network.name], facts) for network in bare]
     attached = attach(bare, members, given)
     networks = furnished(bare, attached)
+    fabric = evpn.fabric_of(manifest.projects, networks, facts)
+    doors = tuple(tunnels.doors(networks, fabric))
+    heard = tunnels.heard(doors, facts)
     ports = tuple(
-        publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], facts)
+        publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], heard)
     )
     clashes = (
         ownership.conflicts(networks, facts, projects),
@@ -49,7 +52,8 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         lan.conflicts(networks, facts),
         overlay.conflicts(networks, facts),
         wireguard.conflicts(networks, facts),
-        conflicts(ports, replace(facts, listeners=facts.listeners | wireguard.sockets(networks))),
+        tunnels.conflicts(doors, facts),
+        conflicts(ports, heard),
     )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
@@ -60,7 +64,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
-        fabric=evpn.fabric_of(manifest.projects, networks, facts),
+        fabric=fabric,
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
         warnings=tuple(warnings(networks, ports, facts)),
     )

@@ -8,6 +8,7 @@ from ..manifest.spec import EvpnSpec, HostSpec, ProjectSpec
 from .hosts import this_host
 from .topology import Fabric, Network
 
+PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
 MESH = 10  # hosts that may all speak with one another; above, sessions outgrow what a restart settles at once
 
 

@@ -131,10 +131,10 @@ def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
     for claim in facts.claims:
         label = f"project {claim.project} publishes it"
         by_wire[claim.family, claim.protocol].append(Holder(claim.first, claim.last, claim.ip, label))
-    for protocol, ip, number_ in facts.listeners:
+    for protocol, ip, number_, name in facts.listeners:
         if ip == LOOPBACK6:  # never translated: whoever listens there, the watcher's relay mostly, keeps it
             continue
-        label = "a process of the host listens on it"
+        label = f"{name} listens on it"
         for family in (4, 6) if ip == "::" else (6,) if ":" in ip else (4,):
             holder = Holder(number_, number_, "" if ip in ANY else ip, label)
             by_wire[family, protocol].append(holder)

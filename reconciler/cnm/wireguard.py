@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 
 from ..errors import ManifestError, ManifestErrors, Unsupported, Where
-from ..facts import Facts, Listener
+from ..facts import Facts
 from ..manifest.spec import HostSpec, ProjectSpec
 from . import names
 from .hosts import underlay_mtu
@@ -74,15 +74,10 @@ def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
     return list({tunnel.project: tunnel for tunnel in found if tunnel}.values())
 
 
-def sockets(networks: Sequence[Network]) -> frozenset[Listener]:
-    """What the links listen on, or will."""
-    return frozenset(Listener("udp", "::", tunnel.port) for tunnel in tunnels(networks))
-
-
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
     """A UDP port of the host has one holder."""
     ours = {tunnel.project for tunnel in tunnels(networks)}
-    used = {port: "a process of the host" for protocol, _, port in facts.listeners if protocol == "udp"}
+    used = {one.port: one.holder for one in facts.listeners if one.protocol == "udp"}
     used |= {port: f"project {name}" for port, name in facts.wireguard.items()}
     used = {port: holder for port, holder in used.items() if facts.wireguard.get(port) not in ours}
     used |= {network.overlay.port: f"network {network.name}" for network in networks if network.overlay}

@@ -3,14 +3,13 @@ kernel."""
 
 from collections.abc import Iterator
 
+from ..cnm.evpn import PORT
 from ..cnm.topology import Fabric, Network, Overlay
 from ..core.resource import Origin, Resource
 from ..kinds.evpn import Router
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain
 from ..kinds.overlay import Neighbours
-
-PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
 
 
 def lower(fabric: Fabric) -> Iterator[Resource]:

@@ -318,3 +318,48 @@ def test_nothing_stays_behind(cluster):
     folder = cluster.apply(pair())
     cluster["h1"].succeed(cluster["h1"].reconcile("--destroy", folder))
     assert cluster["h1"].links() == before and cluster["h1"].json("ip -j neigh show nud permanent") == []
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (("both",), "network t_n listens on it"),
+        (("overlay", "published"), "network t_n listens on it"),
+        (("published", "overlay"), "project u publishes it"),
+    ],
+)
+def test_a_tunnels_port_is_not_published(privileged, tmp_path, order, words):
+    """DNAT would hand every frame that comes in to the container that publishes."""
+    ports = "ports: ['4789:9999/udp']"
+    text = f"name: t\n{hosts(1)}\nnetworks: {{n: {{driver: overlay}}, nat: {{}}}}\ncontainers:\n"
+    text += "  a: {host: h1, networks: [n]}\n"
+    with clustered(tmp_path, 1) as cluster:
+        h1, paths = cluster["h1"], {"overlay": cluster.manifest(text), "published": tmp_path / "u.yaml"}
+        paths["both"] = cluster.manifest(f"{text}  x: {{host: h1, networks: [nat], {ports}}}\n", "both")
+        paths["published"].write_text(f"name: u\ncontainers: {{x: {{{ports}}}}}\n")
+        for name in order[:-1]:
+            h1.succeed(h1.reconcile("--apply", paths[name]))
+        result = h1.reconcile("--apply", paths[order[-1]])
+        assert result.rc == 65 and "4789" in result.err and words in result.err, result
+
+
+def test_links_that_lost_their_aliases_are_put_right_and_go_with_their_project(privileged, tmp_path):
+    with clustered(tmp_path, 1) as cluster:
+        h1, other = cluster["h1"], tmp_path / "u.yaml"
+        folder = cluster.apply(
+            f"name: t\n{hosts(1)}\nnetworks: {{n: {{driver: overlay}}}}\n"
+            "containers: {a: {host: h1, networks: [n]}}\n"
+        )
+        other.write_text("name: u\ncontainers: {x: {}}\n")
+        links = [name for name in h1.links() if name.startswith(("vx-", "br-"))]
+        for link in links:
+            h1.run(["ip", "link", "set", link, "alias", ""])
+        h1.succeed(h1.reconcile("--apply", other))
+        plan = h1.succeed(h1.reconcile("--plan", folder, "-o", "json"))
+        assert sorted(plan.steps) == sorted(f"update link host/{link}" for link in links)
+        h1.succeed(h1.reconcile("--apply", folder))
+        assert not h1.succeed(h1.reconcile("--plan", folder, "-o", "json")).steps
+        for link in links:
+            h1.run(["ip", "link", "set", link, "alias", ""])
+        h1.succeed(h1.reconcile("--destroy", folder))
+        assert not {*links} & {*h1.links()}
