@@ -138,7 +138,8 @@ def undo(change: Change, host: Host) -> None:
 def goal(change: Change, now: State) -> State:
     """What stood of these projects, and what stands of others now, with what they share."""
     names = frozenset(project.name for project in change.manifest.projects)
-    owner, owned = standing.owners(change.live), standing.owners(now)
+    # What no mark told the owner of may have been put right by the change.
+    owner, owned = standing.owners({**change.live, **change.desired}), standing.owners(now)
     past = {key: r for key, r in change.live.items() if owner(r) in names | {SHARED} and not r.leftover}
     others = dict(standing.of_others(now, names))
     if others:

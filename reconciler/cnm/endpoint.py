@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import count
 
 from ..errors import ManifestError
 from ..facts import Facts
@@ -176,14 +177,12 @@ def endpoints(
 
 def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
     """eth0, eth1 ... in Compose's order, around those that were chosen."""
-    chosen = {end.interface_name for _, end in attached}
-    counts: dict[str, int] = defaultdict(int)
+    taken = {end.interface_name for _, end in attached}
     for network, end in attached:
-        prefix = network.spec.container_prefix
-        while not end.interface_name and f"{prefix}{counts[prefix]}" in chosen:
-            counts[prefix] += 1
-        yield end.interface_name or f"{prefix}{counts[prefix]}"
-        counts[prefix] += not end.interface_name
+        numbered = (f"{network.spec.container_prefix}{number}" for number in count())
+        name = end.interface_name or next(name for name in numbered if name not in taken)
+        taken.add(name)  # `eth` comes to eth10 by itself, and `eth1` too
+        yield name
 
 
 def leader(family: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> EndpointSpec | None:

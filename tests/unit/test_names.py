@@ -180,3 +180,12 @@ def test_other_links_say_whose_a_link_is():
     assert {tunnel.key, anchor.key, child.key} <= of_others(live, frozenset({"q"})).keys()
     ends = {r.host_name for r in live.values() if isinstance(r, Veth)}
     assert know(Facts(), live, frozenset({"q"})).devices.keys() == {"br-p-n", "vx-1", "dm-1", *ends}
+
+
+def test_prefixes_that_come_to_one_interface_name_go_around_each_other():
+    many = [NetworkSpec(name=f"n{number:02}") for number in range(11)]
+    other = NetworkSpec(name="z", container_prefix="eth1")
+    box = container("a", *(network.name for network in many), "z")
+    topology = build(manifest(project("p", *many, other, box)), NOTHING)
+    names = [end.ifname for network in topology.networks for end in network.endpoints]
+    assert sorted(names) == sorted({*(f"eth{number}" for number in range(11)), "eth11"})
