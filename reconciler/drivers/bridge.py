@@ -52,18 +52,18 @@ def switch(network: Network) -> Iterator[Resource]:
         )
     if network.ipv6:
         # Without a link-local address the kernel solicits no neighbour for what it forwards (ndisc_send_ns).
-        yield Address(ns=HOST, link=name, ip=link_local(network), prefix=64, origin=origin)
+        # On an overlay each host has its own, since they share a segment.
+        own = link_local(network.mac) if network.overlay else "fe80::1"
+        yield Address(ns=HOST, link=name, ip=own, prefix=64, origin=origin)
     for subnet in network.subnets:
         if subnet.gateway:
             yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
     yield from elsewhere(network, origin)
 
 
-def link_local(network: Network) -> str:
-    """On an overlay each host has its own, since they share a segment: from its MAC (RFC 4291, A)."""
-    if not network.overlay:
-        return "fe80::1"
-    octets = bytes.fromhex(network.mac.replace(":", ""))
+def link_local(mac: str) -> str:
+    """What a link makes of its MAC (RFC 4291, A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
     interface = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
     return str(IPv6Address(b"\xfe\x80" + bytes(6) + interface))
 

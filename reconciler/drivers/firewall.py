@@ -5,7 +5,6 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
 
 from ..cnm.topology import Endpoint, Network, Port, Topology
 from ..core.resource import Origin, Resource
@@ -13,7 +12,8 @@ from ..errors import Where
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map, Table
 from . import routed
-from .firewall_rules import BRIDGE_CHAINS, BRIDGE_MAPS, INET_CHAINS, INET_MAPS
+from .firewall_rules import INET_CHAINS, INET_MAPS
+from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guarded
 
 Item = tuple[str, str, str]  # map, item, value
 
@@ -108,19 +108,7 @@ def port_items(port: Port) -> Iterator[Item]:
 
 
 def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
-    for network in networks:
-        for endpoint in network.endpoints:
-            origin = Origin(endpoint.where, "firewall")
-            for name, item in guard_items(endpoint):
-                yield Element(family="bridge", table=table, map=name, item=item, origin=origin)
-
-
-def guard_items(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
-    """What may come out of a container's port: its MAC with each of its addresses; of a trunk, also tags."""
-    yield "ports", endpoint.host_link
-    if endpoint.trunk:
-        yield "trunks", f"{endpoint.host_link} . {endpoint.mac}"
-    for ip, _ in endpoint.addresses:
-        yield f"own{6 if ':' in ip else 4}", f"{endpoint.host_link} . {endpoint.mac} . {ip}"
-        if ":" in ip:
-            yield "targets6", f"{endpoint.host_link} . {int(IPv6Address(ip)):#034x}"
+    for endpoint, items in guarded(networks):
+        origin = Origin(endpoint.where, "firewall")
+        for name, item in items:
+            yield Element(family="bridge", table=table, map=name, item=item, origin=origin)

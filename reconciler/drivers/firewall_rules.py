@@ -1,4 +1,4 @@
-"""The rules of a project's two tables, word for word; they never vary, whatever is declared."""
+"""The rules of a project's inet table, word for word; they never vary, whatever is declared."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -179,39 +179,4 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "oifname @bridges ct status dnat accept",
         "oifname @bridges jump direct",
     ),
-}
-
-BRIDGE_MAPS: Maps = {
-    "ports": Kind("ifname"),
-    "trunks": Kind("ifname . ether_addr"),
-    "own4": Kind("ifname . ether_addr . ipv4_addr"),
-    "own6": Kind("ifname . ether_addr . ipv6_addr"),
-    "targets6": Kind("iifname . @th,64,128"),  # own6 again, as nft types what it reads by offset
-}
-
-# ICMPv6 types by number (nft 1.0.6 has no name for some): 134 router advertisement, 136 neighbour
-# advertisement,
-# 137 redirect.  The target of a neighbour advertisement is 64 bits behind the start of the ICMPv6 header
-# (RFC 4861, 4.4).
-BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
-    "guard": (
-        "type filter hook prerouting priority -300; policy accept;",
-        "iifname != @ports accept",
-        # The kernel takes the tag off before `ip` and `arp` look.  A second one would be the first on a wire
-        # where that one is taken off.
-        "ether type 8021q iifname . ether saddr != @trunks drop",
-        "vlan type 8021q drop",
-        "vlan type 8021ad drop",
-        "ether type 8021q accept",
-        "udp sport 67 drop",  # nobody but the host answers DHCP
-        "udp sport 547 drop",
-        "icmpv6 type 134 drop",
-        "icmpv6 type 137 drop",
-        "icmpv6 type 136 iifname . @th,64,128 != @targets6 drop",
-        "iifname . ether saddr . ip saddr @own4 accept",
-        "iifname . ether saddr . ip6 saddr @own6 accept",
-        "iifname . ether saddr . arp saddr ip != @own4 drop",
-        "iifname . arp saddr ether . arp saddr ip @own4 accept",
-        "drop",  # everything else: other people's addresses, STP, VLAN tags, unknown ethertypes
-    )
 }

@@ -3,10 +3,12 @@
 import socket
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv6Address
 from threading import Thread
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 if TYPE_CHECKING:
     from tests.netns.lab import Lab
@@ -65,23 +67,56 @@ def icmpv6(src: str, dst: str, kind: int, body: bytes) -> bytes:
     return ipv6(src, dst, 58, message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:])
 
 
-def arp(op: int, sender: tuple[str, str], target: tuple[str, str], mark: bytes) -> bytes:
-    """`sender` and `target` are (MAC, IP); the marker stands in the padding."""
-    return (
-        struct.pack(
-            "!HHBBH6s4s6s4s",
-            1,
-            0x0800,
-            6,
-            4,
-            op,
-            mac(sender[0]),
-            ip(sender[1]),
-            mac(target[0]),
-            ip(target[1]),
-        )
-        + mark
-    )
+def tagged(frame: bytes, *vlans: int, kind: int = 0x8100) -> bytes:
+    """With 802.1Q tags, the outermost first."""
+    tags = b"".join(struct.pack("!HH", kind, vlan) for vlan in vlans)
+    return frame[:12] + tags + frame[12:]
+
+
+def pieces(body: bytes, size: int) -> list[tuple[int, int, bytes]]:
+    """Offset in eights, whether more follow, and the bytes; `size` is a multiple of 8."""
+    starts = range(0, len(body), size)
+    return [(at // 8, at + size < len(body), body[at : at + size]) for at in starts]
+
+
+def fragments4(packet: bytes, size: int) -> list[bytes]:
+    made, number = [], crc32(packet) & 0xFFFF
+    for offset, more, piece in pieces(packet[20:], size):
+        head = struct.pack("!BBHHH", 0x45, 0, 20 + len(piece), number, more << 13 | offset) + packet[8:10]
+        rest = packet[12:20]
+        made.append(head + struct.pack("!H", checksum(head + b"\0\0" + rest)) + rest + piece)
+    return made
+
+
+def fragments6(packet: bytes, size: int) -> list[bytes]:
+    """`size` beyond the packet makes one fragment of it: an atomic one."""
+    return [
+        packet[:4]
+        + struct.pack("!HB", 8 + len(piece), 44)
+        + packet[7:40]
+        + struct.pack("!BBHI", packet[6], 0, offset << 3 | more, crc32(packet))
+        + piece
+        for offset, more, piece in pieces(packet[40:], size)
+    ]
+
+
+def behind(packet: bytes, header: int) -> bytes:
+    """With an empty extension header in front: 0 hop-by-hop options, 43 routing, 60 destination options."""
+    empty = bytes((packet[6], 0)) + (bytes(6) if header == 43 else b"\1\4" + bytes(4))
+    length = struct.unpack("!H", packet[4:6])[0] + len(empty)
+    return packet[:4] + struct.pack("!HB", length, header) + packet[7:40] + empty + packet[40:]
+
+
+def arp(
+    op: int,
+    sender: tuple[str, str],
+    target: tuple[str, str],
+    mark: bytes,
+    kinds: tuple[int, int, int, int] = (1, 0x0800, 6, 4),
+) -> bytes:
+    """Sender and target are (MAC, IP), `kinds` their types and lengths; the marker stands in the padding."""
+    addresses = b"".join(mac(one) + ip(two) for one, two in (sender, target))
+    return struct.pack("!HHBBH", *kinds, op) + addresses + mark
 
 
 def option(kind: int, address: str) -> bytes:
@@ -134,3 +169,18 @@ def send(lab: "Lab", ns: str, frames: Iterable[bytes], ifname: str = "eth0") -> 
         sock.bind((ifname, 0))
         for frame in frames:
             sock.send(frame)
+
+
+Frame = Callable[[bytes], bytes | list[bytes]]  # one or more frames that bear a marker
+
+
+def arrivals(
+    lab: "Lab", ns: str, frames: Mapping[str, Frame], places: Mapping[str, tuple[str, str]]
+) -> dict[str, list[str]]:
+    """For each of the `frames` that `ns` sends, the places (namespace, link) where its marker was seen."""
+    marks = {name: marker(number) for number, name in enumerate(frames)}
+    with ExitStack() as sniffing:
+        sniffers = {place: sniffing.enter_context(Sniffer(lab, *where)) for place, where in places.items()}
+        made = [make(marks[name]) for name, make in frames.items()]
+        send(lab, ns, (frame for one in made for frame in (one if isinstance(one, list) else [one])))
+    return {name: [place for place, one in sniffers.items() if one.saw(mark)] for name, mark in marks.items()}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -293,12 +294,16 @@ WORDS = {
     "inet_service": ("8080", "65535"),
     "mark": ("0x00000001", "0xffffffff"),
     "iifname": ("br-a", "eth0.100"),
-    "@th,64,128": (f"0x{7:032x}", f"0x{2**128 - 1:032x}"),
+    "ether saddr": ("02:42:0a:01:00:02", "fe:00:00:00:00:00"),
+    "@ll,112,32": ("0x00140000", "0xffffffff"),
+    "@nh,64,128": (f"0x{7:032x}", f"0x{2**128 - 1:032x}"),
+    "@th,192,64": (f"0x{7:016x}", f"0x{2**64 - 1:016x}"),
 }
 RANGES = {
     "ipv4_addr": ("10.3.0.0/24", "0.0.0.0/8", "255.255.255.0/24", "10.3.2.1-10.3.2.6"),
     "ipv6_addr": ("fd00:3::/64", "2001:dba::/32"),
     "inet_service": ("9000-9063", "1-2"),
+    "@nh,64,128": (f"0x{8:032x}-0x{2**64:032x}",),
 }
 
 
@@ -315,6 +320,13 @@ def items(one: Map) -> Iterator[str]:
         yield " . ".join((*(WORDS[part][0] for part in before), span))
 
 
+def beyond(chain: Chain, inside: list[Map | Chain]) -> list[Chain]:
+    """The chains that its rules lead to."""
+    names = {name for rule in chain.rules for name in re.findall(r"(?:jump|goto) (\w+)", rule)}
+    found = [one for one in inside if isinstance(one, Chain) and one.name in names]
+    return [*dict.fromkeys(one for first in found for one in (*beyond(first, inside), first))]
+
+
 def firewall() -> Iterator[Specimen]:
     parts = list(skeleton(TABLE))
     for table in [r for r in parts if isinstance(r, Table)]:
@@ -329,9 +341,8 @@ def firewall() -> Iterator[Specimen]:
                 element = Element(item=item, value=value, **where)
                 yield Specimen(element, (table, one), {"value": [changed]} if one.data else {})
         for chain in [r for r in inside if isinstance(r, Chain)]:
-            jumped = [r for r in inside if isinstance(r, Chain) and not r.hook and r != chain and chain.hook]
             changes = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
-            yield Specimen(chain, (table, *maps, *jumped), changes)
+            yield Specimen(chain, (table, *maps, *beyond(chain, inside)), changes)
     yield Specimen(Table(family="inet", name=TABLE, root="/srv/a b/ü"))
 
 

@@ -139,9 +139,20 @@ def test_the_first_word_of_vlans_makes_the_bridge_keep_them_apart():
     assert {r.ns: r.vlans for r in of(Veth, desired)} == {
         "shop-a": ("20 pvid untagged",), "shop-b": ("1 pvid untagged", "20", "30"), "shop-c": (),
     }  # fmt: skip
-    assert [r.item.split()[0] for r in of(Element, desired) if r.map == "trunks"] == [
-        r.host_name for r in of(Veth, desired) if r.ns == "shop-b"
-    ]
+    [trunk] = [r for r in of(Veth, desired) if r.ns == "shop-b"]
+    assert {r.item for r in of(Element, desired) if r.map == "trunks"} == {
+        f"{trunk.host_name} . {trunk.mac} . 0x00140000", f"{trunk.host_name} . {trunk.mac} . 0x001e0000",
+    }  # fmt: skip
+    assert [r.item for r in of(Element, desired) if r.map == "held4"] == [f"{trunk.host_name} . 192.0.2.0/24"]
+
+
+def test_a_trunk_may_use_no_address_of_any_network_on_its_bridge():
+    networks = (
+        lan("lan", "10.7.0.0/24", bridge="br1", **UNMANAGED),
+        lan("more", "10.7.1.0/24", bridge="br1", **UNMANAGED),
+    )
+    desired = state(*networks, container("a", end(trunk=(20,))), container("b", "more"))
+    assert [r.item.split()[-1] for r in of(Element, desired) if r.map == "held4"] == ["10.7.0.0/23"]
 
 
 def test_behind_the_host_only_the_first_vlan_has_a_gateway_and_publishes():

@@ -5,6 +5,18 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.netns.frames import (
+    BROADCAST,
+    advertisement,
+    arp,
+    arrivals,
+    ethernet,
+    icmpv6,
+    ipv4,
+    tagged,
+    udp,
+    udp6,
+)
 from tests.netns.lab import IMPATIENCE, Lab
 from tests.netns.snapshot import differing
 from tests.vm.test_parents import needs
@@ -105,6 +117,67 @@ def test_vlans_of_a_lan(wired: Lab):
     assert seen and all("vlan 30" in line and "vlan 20" in line for line in seen)  # t-a is not in 30
     wired.destroy()
     assert set(differing(before, wired.snapshot())) <= {"sysctls"}  # modules bring some
+
+
+MAC, ALL6, GROUP6, NOBODY = "02:00:00:00:00:0d", "ff02::1", "33:33:00:00:00:01", "00:00:00:00:00:00"
+TRUNKS = f"""
+name: t
+networks:
+  lan: {{enable_ipv6: true, ipam: {{config: [{{subnet: 10.1.0.0/24}}, {{subnet: 'fd01::/64'}}]}}}}
+containers:
+  a: {{networks: [lan]}}
+  b: {{networks: {{lan: {{vlan: 20, ipv4_address: {TWENTY}}}}}}}
+  c: {{networks: {{lan: {{vlan: 40}}}}}}
+  d:
+    mac_address: '{MAC}'
+    networks: {{lan: {{trunk: [20, 30], ipv4_address: {TRUNK}, ipv6_address: 'fd01::d'}}}}
+"""
+
+
+def six(packet: bytes) -> bytes:
+    return ethernet(GROUP6, MAC, 0x86DD, packet)
+
+
+def four(source: str, mark: bytes, *ports: int) -> bytes:
+    return ethernet(BROADCAST, MAC, 0x0800, ipv4(source, "255.255.255.255", 17, udp(*ports, mark)))
+
+
+FORGED = {
+    "arp_of_the_gateway": lambda m: ethernet(BROADCAST, MAC, 0x0806, arp(2, (MAC, ONE), (NOBODY, ONE), m)),
+    "source": lambda m: four(TWENTY, m, 9, 9),
+    "source_ipv6": lambda m: six(udp6("fd01::1", ALL6, (9, 9), m)),
+    "dhcp_server": lambda m: four(TRUNK, m, 67, 68),
+    "router": lambda m: six(icmpv6("fe80::ff:fe00:d", ALL6, 134, bytes(12) + m)),
+    "neighbour": lambda m: six(icmpv6("fd01::d", ALL6, 136, advertisement("fd01::1", MAC, m))),
+}
+HONEST = {
+    "own": lambda m: four(TRUNK, m, 9, 9),
+    "own_ipv6": lambda m: six(udp6("fd01::d", ALL6, (9, 9), m)),
+    "own_neighbour": lambda m: six(icmpv6("fd01::d", ALL6, 136, advertisement("fd01::d", MAC, m))),
+    "another": lambda m: four("10.3.0.1", m, 9, 9),
+}
+
+
+def test_a_trunk_forges_nothing_in_any_vlan(lab: Lab):
+    """VID 0 and the untagged VLAN's own lead where untagged frames go; without the guard all arrive there."""
+    lab.apply(TRUNKS)
+    places = {"one": ("t-a", "eth0"), "twenty": ("t-b", "eth0"), "forty": ("t-c", "eth0")}
+    places["bridge"] = ("", "br-t-lan")
+    frames = {
+        f"{name} in {tags}": lambda m, make=make, tags=tags: tagged(make(m), *tags)
+        for name, make in {**FORGED, **HONEST}.items()
+        for tags in ((0,), (1,), (20,), (40,), (20, 20), (0, 20), (20, 0))
+    }
+    found = {name: where for name, where in arrivals(lab, "t-d", frames, places).items() if where}
+    assert found == {f"{name} in (20,)": ["twenty"] for name in HONEST}
+    lab.run("nft delete table bridge reconciler-t")
+    found = arrivals(lab, "t-d", frames, places)
+    assert all(found[f"{name} in (20,)"] == ["twenty"] for name in FORGED)
+    assert all(
+        found[f"{name} in {tags}"] == ["one", "bridge"] for name in FORGED for tags in ("(0,)", "(1,)")
+    )
+    lab.apply(TRUNKS)
+    assert lab.planned(TRUNKS) == []
 
 
 def test_vlans_change_in_place_and_drift_is_seen(wired: Lab):

@@ -101,7 +101,9 @@ def link_name(raw: bytes) -> str:
 def integer(size: int) -> Datatype:
     digits = re.compile(rf"0x[0-9a-f]{{{2 * size}}}")
     name = f"@th,0,{8 * size}"  # the kernel keeps its width alone; this is read back as the same
-    return Datatype(name, 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"))
+    return Datatype(
+        name, 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"), ranged=True
+    )
 
 
 DATATYPES = {
@@ -136,7 +138,11 @@ DATATYPES = {
     )
 }
 BY_NUMBER = {datatype.number: datatype for datatype in DATATYPES.values()}
-EXPRESSIONS = {"iifname": "ifname", "oifname": "ifname"}  # words of a `typeof` that are not datatypes
+EXPRESSIONS = {
+    "iifname": "ifname",
+    "oifname": "ifname",
+    "ether saddr": "ether_addr",
+}  # words of a `typeof` that are not datatypes
 PAYLOAD = re.compile(r"@(?:ll|nh|th),\d{1,4},(\d{1,3})")
 
 
