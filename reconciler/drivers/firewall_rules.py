@@ -138,9 +138,23 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "ip saddr @masquerade4 masquerade",
         "ip6 saddr @masquerade6 masquerade",
     ),
+    # The kernel believes an error of whoever quotes a packet that it may have sent, of a VXLAN one by its VNI
+    # alone (vxlan_err_lookup), and the path MTU to that host is low for ten minutes.  An error about no
+    # connection changes no route; one of a container's is about connections with containers.
+    "errors": (
+        "",
+        "ct state invalid icmp type destination-unreachable icmp code frag-needed drop",
+        "ct state invalid icmp type redirect drop",
+        "ct state invalid icmpv6 type packet-too-big drop",
+        "iifname != @bridges return",
+        "ct state invalid meta l4proto { icmp, icmpv6 } drop",
+        "ct original ip saddr != @subnets4 ct reply ip saddr != @subnets4 drop",
+        "ct original ip6 saddr != @subnets6 ct reply ip6 saddr != @subnets6 drop",
+    ),
     # Containers may use what the host publishes, not what it serves.
     "to_host": (
         "type filter hook input priority 0; policy accept;",
+        "ct state invalid,related jump errors",
         "iifname != @bridges accept",
         "ct state established,related accept",
         "meta l4proto icmp accept",
