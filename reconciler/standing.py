@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
+from .cnm import wireguard
 from .core.resource import State
 from .drivers.policy import INSIDE, MEMORY
 from .facts import Child, Claim, Facts, Listener, Standing, Station, Tagged
@@ -38,6 +39,7 @@ def owners(live: State) -> Owner:
     homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     links = whose(live)
     slices = {e.item: of_table(e) for e in remote(live)}
+    sealed = {str(wireguard.prefix(project)): project for project in {*homes.values(), *links.values()}}
 
     def owner(resource: Any) -> str:
         match resource:
@@ -46,7 +48,8 @@ def owners(live: State) -> Owner:
             case Namespace(project=project):
                 return project
             case Route(place="", table="main", dst=dst, link=link) if link not in links:
-                return slices.get(dst) or next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
+                whole = next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
+                return sealed.get(dst) or slices.get(dst) or whole
             case Port(bridge=bridge):
                 return links.get(bridge, SHARED)
             case _ if resource.place:

@@ -73,6 +73,7 @@ class Tunnel:
 
     link: str
     project: str
+    network: str  # the prefix of all addresses in it
     address: str
     port: int
     public_key: str

@@ -2,7 +2,7 @@
 these are."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 from ..errors import ManifestError, ManifestErrors, Unsupported, Where
 from ..facts import Facts
@@ -33,6 +33,7 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     return Tunnel(
         link=f"wg-{names.digest('wireguard', project.name).hex()[:12]}",
         project=project.name,
+        network=str(prefix(project.name)),
         address=dict(addresses(project))[here.name],
         port=here.wireguard_port,
         public_key=here.public_key,
@@ -43,9 +44,14 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     )
 
 
+def prefix(project: str) -> IPv6Network:
+    """The /64 that is a project's own (RFC 4193): no two agree on one, and it tells whose a route is."""
+    return IPv6Network((b"\xfd" + names.digest("wireguard", project)[:7] + bytes(8), 64))
+
+
 def addresses(project: ProjectSpec) -> tuple[tuple[str, str], ...]:
-    """(host, its address in the tunnel): of one /64 of the project's own (RFC 4193)."""
-    net = b"\xfd" + names.digest("wireguard", project.name)[:7]
+    """(host, its address in the tunnel)."""
+    net = prefix(project.name).network_address.packed[:8]
     ends = ((host.name, names.digest("wireguard", project.name, host.name)[:8]) for host in project.hosts)
     return tuple((name, str(IPv6Address(net + end))) for name, end in ends)
 

@@ -9,6 +9,7 @@ from ..kinds.address import Address
 from ..kinds.marks import HOST, TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map
 from ..kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
+from ..kinds.route import Route
 from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
 from .bridge import ipv6_switches
@@ -99,6 +100,8 @@ def encrypted(tunnel: Tunnel) -> Iterator[Resource]:
     )
     yield from ipv6_switches(HOST, tunnel.link, origin, on=True)
     yield Address(ns=HOST, link=tunnel.link, ip=tunnel.address, prefix=64, origin=origin)
+    # Without the link its prefix would have the default route, and without the firewall frames would take it.
+    yield Route(ns=HOST, dst=tunnel.network, kind="unreachable", origin=origin)
     yield Chain(
         family="inet",
         table=TABLE_PREFIX + tunnel.project,

@@ -17,8 +17,10 @@ class Route(Resource):
     (fib_disable_ip), and `within` has to know which.
     """
 
-    noun, rank = "route", 8
+    noun = "route"
     place = property(place)
+    # What keeps packets in stands before the links that it is about, and longer.
+    rank = property(lambda self: 0 if self.kind == "unreachable" else 8)
 
     ns: Identity[str]
     table: Identity[str] = "main"

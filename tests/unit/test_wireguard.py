@@ -5,20 +5,24 @@ import subprocess
 import time
 from base64 import b64encode
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 from worlds import container, manifest, port, project
 
+from reconciler import standing
 from reconciler.cli import main
 from reconciler.cnm import wireguard
+from reconciler.core.plan import ordered
 from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
 from reconciler.facts import Device, Facts, Listener
 from reconciler.kernel import secret
 from reconciler.kernel import wireguard as codec
 from reconciler.kernel.netlink import attributes
-from reconciler.kinds.nft import Chain
+from reconciler.kinds.nft import Chain, Table
 from reconciler.kinds.overlay import Entries, Vxlan
+from reconciler.kinds.route import Route
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.manifest.load import load
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
@@ -85,6 +89,17 @@ def test_the_seal_is_of_the_networks_own_port_and_both_ways():
     rules = [r.rules for r in state.values() if isinstance(r, Chain) and r.name.startswith("sealed-9-")]
     match = "udp dport 7777 @th,96,24 9 drop"
     assert sorted(rules) == [(f'iifname != "{link}" {match}',), (f'oifname != "{link}" {match}',)]
+
+
+def test_what_keeps_frames_in_is_there_before_the_links_and_its_projects_without_them():
+    state = seen()[1]
+    kept = next(r for r in state.values() if isinstance(r, Route) and r.dst.startswith("fd"))
+    assert kept.kind == "unreachable" and ip_address(only(Vxlan, state).local) in ip_network(kept.dst)
+    order = [r.key for r in ordered(state.values())]
+    assert order.index(kept.key) < order.index(only(Wireguard, state).key)
+    assert standing.owners(state)(kept) == "t"
+    left = {key: r for key, r in state.items() if not isinstance(r, Wireguard | Vxlan | Table | Chain)}
+    assert standing.owners(left)(kept) == "t" and kept.key in standing.of_others(left, frozenset({"u"}))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -214,6 +216,79 @@ def test_without_its_link_nothing_goes_out(sealed: Cluster):
     finally:
         h1.succeed(h1.reconcile("--apply", sealed.folder))
         h1.run("ip -6 route del default")
+    assert pinged(sealed, "h1", "h2")
+
+
+@contextmanager
+def over_and_over(work: Callable[[], object]) -> Iterator[None]:
+    """Meanwhile, whatever comes of it; the thread starts where this one is."""
+    running = [True]
+
+    def loop() -> None:
+        while running:
+            with suppress(OSError):
+                work()
+            time.sleep(0.005)
+
+    thread = Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        running.clear()
+        thread.join()
+
+
+@contextmanager
+def speaking(host: Machine, ns: str, ip: str) -> Iterator[None]:
+    with host.inside(ns):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock, over_and_over(lambda: sock.sendto(b"in clear", (ip, 9))):
+        yield
+
+
+def in_clear(frames: list[bytes], vni: int) -> int:
+    """Frames that carry a network's VXLAN header for everybody to read."""
+    return sum(b"\x08\0\0\0" + vni.to_bytes(3, "big") + b"\0" in frame for frame in frames)
+
+
+LOSSES = ("ip -6 addr flush dev {link}", "ip link set {link} down", "ip link del {link}")  # with the firewall
+
+
+def test_no_frame_leaves_in_clear_whatever_is_lost(sealed: Cluster):
+    """Until the apply that heals, and while it does; when all goes and comes; when somebody flushes
+    meanwhile."""
+    h1, far, vni = sealed["h1"], sealed["h2"].address("t-b"), shown(sealed, "t_n")["vni"]
+
+    def lose(command: str) -> None:
+        h1.run("nft flush ruleset")
+        h1.run(command.format(link=h1.tunnel()))
+        time.sleep(0.3)
+
+    h1.run(f"ip -6 route add default via {OUTSIDE[6]}")
+    with Sniffer(Outside(), "", "port1") as heard:
+        with speaking(h1, "t-a", far), speaking(h1, "", far):
+            for command in LOSSES:
+                lose(command)
+                h1.succeed(h1.reconcile("--apply", sealed.folder))
+                assert pinged(sealed, "h1", "h2"), command
+        with speaking(h1, "", far):
+            h1.succeed(h1.reconcile("--destroy", sealed.folder))
+            with h1.inside(""):
+                flushing = over_and_over(lambda: subprocess.run(["nft", "flush", "ruleset"]))
+                with flushing:
+                    h1.reconcile("--apply", sealed.folder)
+            h1.succeed(h1.reconcile("--apply", sealed.folder))
+    assert PORT in udp_ports(heard.frames) and not in_clear(heard.frames, vni)
+
+    # It is the route that keeps them in, and the capture would hear them.
+    (kept,) = (row for row in h1.routes("", 6) if row.startswith("unreachable fd"))
+    with Sniffer(Outside(), "", "port1") as heard, speaking(h1, "t-a", far):
+        lose(f"ip -6 route del {kept}")
+        lose(LOSSES[-1])
+    assert in_clear(heard.frames, vni)
+    h1.succeed(h1.reconcile("--apply", sealed.folder))
+    h1.run("ip -6 route del default")
     assert pinged(sealed, "h1", "h2")
 
 
