@@ -49,6 +49,7 @@ def host(privileged: None) -> Iterator[None]:
         for line in UPLINK_SIDE:
             run(line)
         Path(STATE).mkdir(parents=True)
+        Path(STATE, secret.NAME).touch(0o600)
         Path(STATE, secret.NAME).write_text(PRIVATE)
         before = snapshot(run)
         yield

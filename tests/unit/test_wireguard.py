@@ -1,5 +1,6 @@
 """Encrypted overlays, decided: keys, addresses and ports, and where each mistake is told."""
 
+import os
 import struct
 import subprocess
 import time
@@ -20,6 +21,7 @@ from reconciler.facts import Device, Facts, Listener
 from reconciler.kernel import secret
 from reconciler.kernel import wireguard as codec
 from reconciler.kernel.netlink import attributes
+from reconciler.kernel.x25519 import x25519
 from reconciler.kinds.nft import Chain, Table
 from reconciler.kinds.overlay import Entries, Vxlan
 from reconciler.kinds.route import Route
@@ -250,13 +252,60 @@ def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path, capsys):
     assert first == f"public_key: {given.stdout.strip()}"
 
 
-def test_a_broken_key_and_no_wg(tmp_path: Path, monkeypatch):
+def test_a_broken_key_is_told_and_left(tmp_path: Path):
     file = tmp_path / "wireguard.key"
     assert secret.public_key(str(file)) == ""
-    file.write_text("broken\n")
-    with pytest.raises(ReconcileError, match="holds no private key"):
-        secret.made(str(file))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unsupported, match="wireguard-tools"):
-        secret.made(str(tmp_path / "other"))
-    assert file.read_text() == "broken\n"
+    for text in ("broken\n", "YnJva2Vu\n", ""):
+        file.touch(0o600)
+        file.write_text(text)
+        with pytest.raises(ReconcileError, match="holds no private key"):
+            secret.made(str(file))
+        assert file.read_text() == text
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int):
+    file = tmp_path / "wireguard.key"
+    secret.made(str(file))
+    file.chmod(mode)
+    for use in (secret.made, secret.public_key, secret.raw):
+        with pytest.raises(ReconcileError, match=f"open to others than root .mode {mode:04o}") as caught:
+            use(str(file))
+        assert f"chmod 600 {file}" in caught.value.hint
+    file.chmod(0o600)
+    assert secret.public_key(str(file))
+
+
+def test_what_is_no_file_is_no_key_and_holds_nothing_up(tmp_path: Path):
+    os.mkfifo(tmp_path / "wireguard.key", 0o600)
+    with pytest.raises(ReconcileError, match="is no file"):
+        secret.public_key(str(tmp_path / "wireguard.key"))
+
+
+@pytest.mark.parametrize(
+    ("scalar", "point", "product"),  # RFC 7748, 5.2 and 6.1
+    [
+        (
+            "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+            "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        ),
+        (
+            "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+            "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+            "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+        ),
+    ],
+)
+def test_x25519_is_the_rfcs(scalar: str, point: str, product: str):
+    assert x25519(bytes.fromhex(scalar), bytes.fromhex(point)).hex() == product
+
+
+def test_two_hosts_share_what_no_third_one_knows(tmp_path: Path):
+    files = [str(tmp_path / name) for name in "abc"]
+    keys = [secret.made(file) for file in files]
+    one, two = secret.shared(files[0], keys[1], "p"), secret.shared(files[1], keys[0], "p")
+    others = [secret.shared(files[2], keys[0], "p"), secret.shared(files[0], keys[1], "q")]
+    assert one == two and one not in others and len(one) <= 80  # TCP_MD5SIG_MAXKEYLEN
+    with pytest.raises(ReconcileError, match="nobody's public key"):
+        secret.shared(files[0], b64encode(bytes(32)).decode(), "p")
