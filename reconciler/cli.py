@@ -19,7 +19,7 @@ MODES = {
     "validate": "check the manifests alone; needs neither root nor a kernel",
     "schema": "print the JSON schema of a manifest, for editors",
     "lock": "write addresses.lock, which keeps what several hosts agree on",
-    "key": "make this host's key for encrypted overlays, once, and print its public half",
+    "key": "make this host's key for encrypted overlays and EVPN, once, and print its public half",
     "show": "print the networks, containers, addresses and ports as decided",
     "watch": "follow the manifests and put right what drifts, until told to stop",
     "confirm": "keep what --apply --confirm-within applied",

@@ -78,7 +78,10 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 
 def status(args: Arguments) -> int:
+    from .claims import differences, listed
     from .confirm import waiting
+    from .peers import in_words as heard
+    from .peers import peers
     from .standing import roots
     from .tally import in_words, running
 
@@ -94,8 +97,10 @@ def status(args: Arguments) -> int:
             file.write(save(machine(args), change.desired.values() if change else ()))
     in_sync = change is None or not change.todo
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
+    others, wrong = peers(live), differences(change.topology) if change else []
     if args.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
+        told |= {"peers": [peer._asdict() for peer in others], "differences": wrong}
         print(json.dumps(told, indent=1))
     else:
         for row in rows:
@@ -105,6 +110,10 @@ def status(args: Arguments) -> int:
                     **row, **{"from": f", from {row['root']}" if row["root"] else ""}
                 ),
             )
+        for line in heard(others):
+            say(args, line)
+        for line in listed(wrong):
+            note(args, f"warning: {line}")
         say(args, waiting())
         say(args, in_words(watcher))
         say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo) if change else ''}")

@@ -131,7 +131,7 @@ class Facts:
     macs: tuple[Station, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
-    tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> network, likewise
+    tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
     router: str = ""  # the project that has EVPN on this host, where that is not of this run
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(

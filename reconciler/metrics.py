@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
+from .claims import differences
 from .core.resource import State
 from .errors import ReconcileError
 from .keeper import Keeper
@@ -13,6 +14,7 @@ from .kernel.nft.counters import End, Traffic, traffic
 from .kinds.address import Address
 from .kinds.marks import TABLE_PREFIX
 from .kinds.nft import Element, Flow
+from .peers import peers
 from .tally import SUSPENDED, Tally, replaced
 
 FILE = f"{RUN}/metrics.prom"
@@ -26,7 +28,8 @@ OF_PORTS = (
 def publish(tally: Tally, keeper: Keeper) -> None:
     """Whole or not at all; neither a full disk nor a busy kernel is a reason to stop."""
     with suppress(OSError, ReconcileError):
-        replaced(FILE, "".join([*lines(tally, keeper), *of_ports(tally.live, traffic())]))
+        counted = *lines(tally, keeper), *of_ports(tally.live, traffic()), *of_peers(tally)
+        replaced(FILE, "".join(counted))
 
 
 def lines(tally: Tally, keeper: Keeper) -> Iterator[str]:
@@ -71,6 +74,18 @@ def of_ports(live: State, counts: Mapping[End, Traffic]) -> Iterator[str]:
             }
             text = ",".join(f'{label}="{value}"' for label, value in labels.items())
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
+
+
+def of_peers(tally: Tally) -> Iterator[str]:
+    """Other hosts, by WireGuard and by BGP, and whether they tell what is declared."""
+    known = [(f'{{project="{p.project}",by="{p.by}",peer="{p.peer}"}}', p) for p in peers(tally.live)]
+    yield from head("peer_up", "gauge", "1 while there is a session with another host")
+    yield from (f"reconciler_peer_up{labels} {int(peer.up)}\n" for labels, peer in known)
+    yield from head("peer_seen_time_seconds", "gauge", "the last handshake, or since when the session stands")
+    yield from (f"reconciler_peer_seen_time_seconds{labels} {peer.at}\n" for labels, peer in known)
+    if change := tally.outcome.change:
+        yield from head("evpn_differences", "gauge", "what other hosts tell that is not as declared")
+        yield f"reconciler_evpn_differences {len(differences(change.topology))}\n"
 
 
 def leading(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:

@@ -127,7 +127,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         vlans=vlans(live, owner, projects),
         tagged=tuple(tagged(live, used)),
         tunnels={
-            (r.port, r.vni): r.network
+            (r.port, r.vni): f"{r.network} of project {r.project}"
             for r in live.values()
             if isinstance(r, Vxlan) and owner(r) not in projects | {""}
         },

@@ -57,6 +57,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
+    fabric = evpn.fabric_of(manifest.projects, networks, facts)
     return Topology(
         projects=tuple(projects),
         root=manifest.root,
@@ -66,7 +67,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         policy=policy(manifest.projects, networks, facts),
         fabric=fabric,
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
-        warnings=tuple(warnings(networks, ports, facts)),
+        warnings=(*warnings(networks, ports, facts), *evpn.warnings(fabric)),
     )
 
 

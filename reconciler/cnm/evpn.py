@@ -1,14 +1,18 @@
 """EVPN: which hosts speak with which, so that each tells the others where its containers are (RFC 8365)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
 
 from ..errors import ManifestError, Unsupported
 from ..facts import Facts
 from ..manifest.spec import EvpnSpec, HostSpec, ProjectSpec
+from . import wireguard
 from .hosts import this_host
 from .topology import Fabric, Network
 
 PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
+ENDS = 1024  # ports of a Linux bridge (BR_MAX_PORTS)
+ROUTES = 4  # of an endpoint: its MAC, and with its address of either family, and the link's own
 MESH = 10  # hosts that may all speak with one another; above, sessions outgrow what a restart settles at once
 
 
@@ -26,20 +30,38 @@ def fabric_of(projects: Sequence[ProjectSpec], networks: Sequence[Network], fact
     refuse_lack(project, spec, facts)
     here = this_host(project, facts)
     assert here
+    if facts.known and (mistake := wireguard.foreign_key(here, facts)):
+        raise mistake
     return Fabric(
         project=project.name,
         asn=spec.asn,
         address=here.address,
+        hosts=tuple(host.address for host in project.hosts if host.name != here.name),
         peers=tuple(host.address for host in heard(project, here)),
         clients=tuple(host.address for host in clients(project, here)),
+        public_key=here.public_key,
+        keys=tuple(keys(project, here)),
         vnis=carried,
+        most=0 if facts.missing.get("prefix limit") else most(project, networks),
         where=spec.where,
     )
 
 
+def overlays(project: ProjectSpec, networks: Sequence[Network]) -> list[Network]:
+    return [n for n in networks if n.project == project.name and n.overlay and not n.standing]
+
+
 def vnis(project: ProjectSpec, networks: Sequence[Network]) -> tuple[int, ...]:
-    own = (n for n in networks if n.project == project.name and not n.standing)
-    return tuple(sorted(n.overlay.vni for n in own if n.overlay))
+    return tuple(sorted(n.overlay.vni for n in overlays(project, networks) if n.overlay))
+
+
+def most(project: ProjectSpec, networks: Sequence[Network]) -> int:
+    """Routes of a host that is as full as its bridges and subnets allow, whatever stands there now."""
+    ends = (
+        min([ENDS, *(ip_network(s.cidr).num_addresses for s in network.subnets)])
+        for network in overlays(project, networks)
+    )
+    return sum(count * ROUTES for count in ends)
 
 
 def heard(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
@@ -48,6 +70,22 @@ def heard(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
     if here.reflector or not any(host.reflector for host in others):
         return others
     return [host for host in others if host.reflector]
+
+
+def keys(project: ProjectSpec, here: HostSpec) -> Iterator[tuple[str, str]]:
+    """(address, public key) of those that prove who they are, and know this one: a secret is of two."""
+    for host in heard(project, here):
+        if here.public_key and host.public_key:
+            yield host.address, host.public_key
+
+
+def warnings(fabric: Fabric | None) -> Iterator[str]:
+    if fabric and (bare := sorted({*fabric.peers} - dict(fabric.keys).keys())):
+        some = ", ".join(bare[:8]) + f" and {len(bare) - 8} more" * (len(bare) > 8)
+        yield (
+            f"EVPN of project {fabric.project} believes whoever takes the address {some}: "
+            "give all hosts a `public_key`, as `reconcile --key` prints it"
+        )
 
 
 def clients(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:

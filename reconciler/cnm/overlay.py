@@ -18,6 +18,7 @@ PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
 VNIS = range(4096, 1 << 24)  # below are those that people number by hand, and Docker's swarm
 MOST_DIGITS = 9  # Python refuses to convert more than 4300
+ANY = 0  # as a port: FRR asks for none
 OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
 Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
@@ -171,21 +172,24 @@ def lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
 
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-    """Linux has one link for a VNI and a port, and a link that takes every VNI has the port alone."""
+    """Linux has one link for a VNI and a port, and a link that takes every VNI has the port alone; to FRR a
+    VNI is one network, whatever the port."""
     used = {(port, vni): f"network {name}" for (port, vni), name in facts.tunnels.items()}
     used |= {
         (device.port, device.vni): f"{name}, which is not ours,"
         for name, device in facts.links.items()
         if device.kind == "vxlan"
     }
+    told = bool(facts.router) or any(network.overlay and network.overlay.evpn for network in networks)
+    used |= {(ANY, vni): name for (_, vni), name in used.items() if told}
     for network in networks:
         if (overlay := network.overlay) and not network.standing:
-            mine = (overlay.port, overlay.vni)
-            if holder := used.get(mine) or used.get((overlay.port, 0)):
+            mine, name = (overlay.port, overlay.vni), f"network {network.name} of project {network.project}"
+            if holder := used.get(mine) or used.get((overlay.port, 0)) or used.get((ANY, overlay.vni)):
                 tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
                 yield ManifestError(
                     f"network {network.name}: {tunnel} is taken: {holder} has it",
                     "write another `vni` or `port` into its driver_opts",
                     network.spec.where,
                 )
-            used[mine] = f"network {network.name}"
+            used |= dict.fromkeys([mine, (ANY, overlay.vni)] if told else [mine], name)

@@ -144,10 +144,19 @@ class Fabric:
     project: str
     asn: int
     address: str  # of this host
-    peers: tuple[str, ...]  # the hosts that it speaks with
-    clients: tuple[str, ...]  # those of them that it passes everything on to
+    hosts: tuple[str, ...]  # all others, where something may be
+    peers: tuple[str, ...]  # those of them that it speaks with
+    clients: tuple[str, ...]  # those of these that it passes everything on to
+    public_key: str = ""  # of this host; "" where it has none
+    keys: tuple[tuple[str, str], ...] = ()  # (peer, its public key): whom it takes for nobody else
     vnis: tuple[int, ...]  # what it speaks of
+    most: int = 0  # routes that a host can have to tell; 0 is no limit
     where: Where = NOWHERE
+
+    def limit(self, group: str) -> int:
+        """Of a session: those of a host, or of all where a reflector tells what it has heard."""
+        passed_on = group == "hosts" and (bool(self.clients) or len(self.peers) < len(self.hosts))
+        return self.most * (len(self.hosts) if passed_on else 1)
 
     def group(self, peer: str) -> str:
         return "clients" if peer in self.clients else "hosts"

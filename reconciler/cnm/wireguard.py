@@ -69,10 +69,17 @@ def mistakes(project: ProjectSpec, here: HostSpec, facts: Facts) -> Iterator[Man
         if not host.public_key:
             hint = f"run `reconcile --key` on {host.name} and add the line that it prints"
             yield ManifestError(f"host {host.name} has no public_key", hint, host.where)
-    if here.public_key and here.public_key != (mine := facts.public_key()):
-        theirs = f"this machine's is `public_key: {mine}`" if mine else ""
-        message = f"this machine has not the private key of host {here.name}"
-        yield ManifestError(message, theirs or "run `reconcile --key` and put its line here", here.key_where)
+    if mistake := foreign_key(here, facts):
+        yield mistake
+
+
+def foreign_key(here: HostSpec, facts: Facts) -> ManifestError | None:
+    """What is wrong with the key that this host is said to have."""
+    if not here.public_key or here.public_key == (mine := facts.public_key()):
+        return None
+    theirs = f"this machine's is `public_key: {mine}`" if mine else ""
+    message = f"this machine has not the private key of host {here.name}"
+    return ManifestError(message, theirs or "run `reconcile --key` and put its line here", here.key_where)
 
 
 def tunnels(networks: Sequence[Network]) -> list[Tunnel]:

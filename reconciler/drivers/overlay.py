@@ -14,6 +14,8 @@ from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
 from .bridge import ipv6_switches
 
+LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
+GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
 
 
@@ -38,6 +40,8 @@ def lower(network: Network) -> Iterator[Resource]:
         yield from ipv6_switches(HOST, overlay.link, origin, on=False)
         yield from (evpn.here if overlay.evpn else elsewhere)(network, overlay, origin)
         yield from guard(TABLE_PREFIX + network.project, overlay, origin)
+        if overlay.flood:
+            yield from brake(TABLE_PREFIX + network.project, overlay, origin)
         if overlay.tunnel:
             yield from encrypted(overlay.tunnel)
             yield from seal(TABLE_PREFIX + network.project, overlay, overlay.tunnel, origin)
@@ -55,7 +59,8 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
 
 
 def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
-    """A VXLAN socket takes frames from anybody: only those of the other hosts may come in.
+    """A VXLAN socket takes frames from anybody, and sends them wherever an entry says, whoever wrote it: only
+    those from and to the other hosts pass.
 
     None is forwarded: masquerading would give a container's the address of this host, which others believe.
     """
@@ -73,9 +78,28 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     )
     yield Chain(
         **at,
+        name=f"tunnel-{overlay.vni}-output",
+        hook="type filter hook output priority -300; policy accept;",
+        rules=(f"{tunnel} ip daddr != @peers4 drop", f"{tunnel} ip6 daddr != @peers6 drop"),
+    )
+    yield Chain(
+        **at,
         name=f"tunnel-{overlay.vni}-forward",
         hook="type filter hook forward priority -300; policy accept;",
         rules=(f"{tunnel} drop",),
+    )
+
+
+def brake(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
+    """What one container says to everybody goes out once for every host: so much of it a second, no more."""
+    at = {"family": "bridge", "table": table, "origin": origin}
+    limit = f"limit rate over {LOUD}/second burst {LOUD} packets"
+    yield Map(**at, name="loud", type="ifname", flags="dynamic")
+    yield Chain(
+        **at,
+        name=f"flood-{overlay.vni}",
+        hook="type filter hook forward priority -300; policy accept;",
+        rules=(f'oifname "{overlay.link}" {GROUP_BIT} update @loud {{ iifname {limit} }} drop',),
     )
 
 

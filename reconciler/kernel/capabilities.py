@@ -19,7 +19,7 @@ FEATURES = {
     "wireguard": ("WIREGUARD", "wireguard"),
     "vlan filtering": ("BRIDGE_VLAN_FILTERING", "bridge"),
 }
-EVPN = "evpn"  # by programs, not by the kernel
+PROGRAMS = {"evpn": frr.lack, "prefix limit": frr.boundless}  # what programs lack, not the kernel
 
 
 class Missing(Mapping[str, str]):
@@ -32,8 +32,8 @@ class Missing(Mapping[str, str]):
         return {name: value for name, _, value in rows if value in ("y", "m")}
 
     def lack(self, feature: str) -> str:
-        if feature == EVPN:
-            return frr.lack()
+        if feature in PROGRAMS:
+            return PROGRAMS[feature]()
         option, module = FEATURES[feature]
         if not self.options:
             return ""
@@ -45,12 +45,12 @@ class Missing(Mapping[str, str]):
         return ""
 
     def __getitem__(self, feature: str) -> str:
-        if feature in (*FEATURES, EVPN) and (lack := self.lack(feature)):
+        if feature in (*FEATURES, *PROGRAMS) and (lack := self.lack(feature)):
             return lack
         raise KeyError(feature)
 
     def __iter__(self) -> Iterator[str]:
-        return (feature for feature in (*FEATURES, EVPN) if self.lack(feature))
+        return (feature for feature in (*FEATURES, *PROGRAMS) if self.lack(feature))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -59,11 +59,13 @@ def write(file: File) -> None:
     replaced(file.path, file.content)
 
 
-def replaced(name: str, content: str) -> None:
+def replaced(name: str, content: str, mode: int = 0o644) -> None:
     path = Path(name)
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(content, encoding="utf-8")
-    fresh.chmod(0o644)  # whatever the umask: who is not root must resolve names too
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)  # whatever the umask: who is not root must resolve names too
     fresh.rename(path)
 
 

@@ -13,19 +13,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
 from ..kinds.marks import FILE_MARK
-from . import files, netns
+from . import files, netns, secret
 
 INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files
 TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/loaded"
 SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 PATIENCE = 60.0  # seconds for a script; a daemon that does not answer within ANSWER is as good as dead
 ANSWER = 3.0
-HEAD = re.compile(rf"{FILE_MARK}\n! project (\S+)\n")
+HEAD = re.compile(rf"{FILE_MARK}\n! project (\S+)\n(?:! key (\S+)\n)?((?:! peer \S+ \S+\n)*)")
+PASSWORD = re.compile(r" neighbor \S+ password \S+\n")
 LISTENING = re.compile(r"-l (\S+) -p (\d+)")
+LIMITED = """router bgp 1
+ neighbor hosts peer-group
+ address-family l2vpn evpn
+  neighbor hosts maximum-prefix 1
+  advertise-all-vni
+"""
 END = b"\0\0\0"  # of an answer, before its status (lib/vty.c)
 
 
@@ -36,19 +44,45 @@ def lack() -> str:
     return f"apt install {' '.join(absent)}" if absent else ""
 
 
+def boundless() -> str:
+    """Why there can be no limit on what a peer tells: FRR 8.4 has none for EVPN, 10.3 has."""
+    if lack():
+        return ""
+    try:
+        run(["vtysh", "-C", "-f", "/dev/stdin"], LIMITED)
+    except OSError:
+        return "this FRR has no `maximum-prefix` for EVPN"
+    return ""
+
+
 def read() -> Iterator[Router]:
     """The instance, where it is ours; who may not look has none."""
     with suppress(PermissionError):
         text, options = files.read(TEXT) or "", files.read(OPTIONS) or ""
-        head, listening = HEAD.match(text), LISTENING.search(options)
-        if head and listening:
+        found, listening = parsed(text), LISTENING.search(options)
+        if found and listening:
             yield Router(
-                project=head[1],
+                **found._asdict(),
                 address=listening[1],
                 port=int(listening[2]),
-                config=text[head.end() :],
                 running=bool(running := digest()) and running == (files.read(LOADED) or ""),
             )
+
+
+class Parsed(NamedTuple):
+    """What a frr.conf of ours says, but for the passwords."""
+
+    project: str
+    config: str
+    public_key: str
+    keys: tuple[str, ...]
+
+
+def parsed(text: str) -> Parsed | None:
+    if not (head := HEAD.match(text)):
+        return None
+    keys = tuple(row.removeprefix("! peer ") for row in head[3].splitlines())
+    return Parsed(head[1], PASSWORD.sub("", text[head.end() :]), head[2] or "", keys)
 
 
 def watch() -> int | None:
@@ -100,12 +134,12 @@ def refuse_broken(router: Router) -> None:
         raise KernelError(router.key, errno.EINVAL, f"refused by FRR: {error.strerror}", where) from error
 
 
-def write(new: Router, *, running: bool) -> None:
+def write(new: Router, key_file: str, *, running: bool) -> None:
     """Load what changed into what runs; start what does not."""
     netns.folder(CONFIG)
     files.replaced(OPTIONS, options(new))
     files.replaced(f"{CONFIG}/vtysh.conf", f"{FILE_MARK}\nservice integrated-vtysh-config\n")
-    files.replaced(TEXT, f"{FILE_MARK}\n! project {new.project}\n{new.config}")
+    files.replaced(TEXT, whole(new, key_file), 0o600)
     if not running:
         control("restart")
     try:
@@ -114,6 +148,18 @@ def write(new: Router, *, running: bool) -> None:
         time.sleep(1)
         load()
     files.replaced(LOADED, digest())
+
+
+def whole(router: Router, key_file: str) -> str:
+    """frr.conf: comments that tell whose keys it is about, and the passwords that follow from them."""
+    keys = [f"! key {router.public_key}"] if router.public_key else []
+    keys += [f"! peer {entry}" for entry in router.keys]
+    body = router.config
+    for peer, key in (entry.split(" ") for entry in router.keys):
+        known = f" neighbor {peer} port {router.port}\n"
+        password = secret.shared(key_file, key, f"bgp {router.project}")
+        body = body.replace(known, f"{known} neighbor {peer} password {password}\n")
+    return "".join(f"{line}\n" for line in (FILE_MARK, f"! project {router.project}", *keys)) + body
 
 
 def load() -> None:
@@ -161,5 +207,5 @@ def run(words: list[str], given: str = "") -> None:
             raise OSError(errno.ETIMEDOUT, str(error)) from None
         out.seek(0)
         if done.returncode:
-            said = " ".join(out.read().split())[-300:]
+            said = " ".join(re.sub(r"password \S+", "password ...", out.read()).split())[-300:]
             raise OSError(errno.EIO, f"{Path(words[0]).name}: {said or f'status {done.returncode}'}")

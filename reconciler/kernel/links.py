@@ -45,8 +45,8 @@ IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 IPVLAN_FLAGS = {"bridge": 0, "private": 1, "vepa": 2}
 NAMELESS = "reconciler-new"
 Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan | Wireguard
-# IFLA_BRPORT_*: unicast, multicast and broadcast flooding, then neighbour suppression
-FLOODS, SUPPRESS = (FLOOD, 27, 30), 32
+# IFLA_BRPORT_*: flooding of multicast and broadcast, then neighbour suppression
+FLOODS, SUPPRESS = (27, 30), 32
 
 
 def data(link: Link) -> bytes:
@@ -102,7 +102,7 @@ def port(link: Vxlan) -> bytes:
 
 
 def quiet(*, flood: bool) -> dict[int, int]:
-    return {LEARNING: 0, **dict.fromkeys(FLOODS, int(flood)), SUPPRESS: int(not flood)}
+    return {LEARNING: 0, FLOOD: 0, **dict.fromkeys(FLOODS, int(flood)), SUPPRESS: int(not flood)}
 
 
 def address(link: Link) -> bytes:
@@ -149,7 +149,7 @@ def link_of(ns: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:
 def vxlan_of(seen: Seen, found: dict[int, bytes], bridge: str, common: dict[str, Any]) -> Vxlan:
     """With an MTU that nobody wants where the port's flags are neither of the two sets that we give it."""
     raw = attributes(seen.info.get(SLAVE_DATA, b""))
-    flags = {kind: raw.get(kind, b"\1")[0] for kind in (LEARNING, *FLOODS, SUPPRESS)}
+    flags = {kind: raw.get(kind, b"\1")[0] for kind in quiet(flood=False)}
     local = found.get(17) or found.get(4) or bytes(4)
     usual = flags in (quiet(flood=True), quiet(flood=False))
     return Vxlan(

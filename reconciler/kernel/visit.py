@@ -138,7 +138,7 @@ class Visit:
                 files.remove(f) if gone else files.write(f)
             case Router() as r:
                 running = step.op == "~" and getattr(step.old, "running", False)
-                frr.remove() if gone else frr.write(r, running=running)
+                frr.remove() if gone else frr.write(r, self.batch.secret, running=running)
 
     def address(self, step: Step, address: Address) -> None:
         message = inet.address(address, self.index(address.link), delete=step.op == "-")

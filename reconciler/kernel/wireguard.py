@@ -102,6 +102,15 @@ def read(seen: Seen, wanted: Wireguard | None) -> Wireguard:
     )
 
 
+def heard(name: str) -> Iterator[tuple[str, int]]:
+    """Where each peer of a link is, and when it last shook hands, in seconds; 0 is never."""
+    with open_socket(GENERIC) as channel:
+        found = dump(channel, family(channel), head(GETDEVICE) + text(IFNAME, name))
+    for one in (one for body in found for one in elements(attributes(body, 4).get(PEERS, b""))):
+        if HANDSHAKE in one:
+            yield endpoint_of(one[ENDPOINT]) if ENDPOINT in one else NOWHERE, handshake(one)
+
+
 def elements(data: bytes) -> Iterator[dict[int, bytes]]:
     """The members of an array, whose attributes are of one number all."""
     at = 0

@@ -21,7 +21,9 @@ class Router(Resource):
     project: str
     address: Fixed[str]  # that it listens on; with
     port: Fixed[int]
-    config: str
+    config: str  # but for the passwords: they follow from the private key, which stands in no value
+    public_key: str = ""
+    keys: tuple[str, ...] = ()  # `PEER KEY`, sorted: with whom sessions have a password
     running: bool = True  # all of its daemons, and by this configuration
 
     @property
@@ -29,8 +31,12 @@ class Router(Resource):
         return self.config
 
     def cost(self, old: Resource | None) -> Disruption:
-        """A change is loaded into what runs, and sessions that it does not concern stay."""
-        return "none"
+        """A change is loaded into what runs, and sessions stay, but for those whose password changes."""
+        if not isinstance(old, Router):
+            return "none"
+        changed = (f" neighbor {key.split(' ')[0]} " for key in {*self.keys} ^ {*old.keys})
+        again = any(peer in self.config and peer in old.config for peer in changed)
+        return "flow" if again or self.public_key != old.public_key else "none"
 
     def commands(self, old: Resource | None) -> list[str]:
         daemons = f'bgpd=yes\nbgpd_options="-P 0 -l {self.address} -p {self.port}"\n'

@@ -22,7 +22,7 @@ class Vxlan(Link):
     local: Fixed[str]
     port: Fixed[int]
     bridge: str
-    flood: bool = False  # broadcast, multicast and what is for unknown MACs goes out
+    flood: bool = False  # broadcast and multicast goes out; nothing for unknown MACs does, as there are none
     isolated: bool = False
 
     @property
@@ -40,7 +40,7 @@ class Vxlan(Link):
         on, off = ("on", "off") if self.flood else ("off", "on")
         tunnel = f"id {self.vni} local {self.local} dstport {self.port} nolearning"
         settings = f"master {self.bridge} mtu {self.mtu} alias {self.alias} {self.state}"
-        port = f"learning off flood {on} mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
+        port = f"learning off flood off mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
         isolated = "on" if self.isolated else "off"
         return [
             *([] if old else [f"ip link add {self.name} type vxlan {tunnel}"]),

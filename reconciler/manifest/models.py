@@ -105,8 +105,10 @@ class Host(Record):
     address6: Annotated[Address6, AfterValidator(reachable)] = Is(
         "Its IPv6 address, where `address` is IPv4: routed networks with IPv6 go via it.", default=""
     )
-    public_key: PublicKey = Is("Its key for encrypted overlays: `reconcile --key` on it tells.", default="")
-    wireguard_port: int = Is("UDP port that these come in by.", default=51820, ge=1, le=65535)
+    public_key: PublicKey = Is(
+        "Its key, for encrypted overlays and EVPN: `reconcile --key` on it tells.", default=""
+    )
+    wireguard_port: int = Is("UDP port that encrypted overlays come in by.", default=51820, ge=1, le=65535)
     labels: Texts = Is("What `node.labels.NAME` in a service's placement means.", default_factory=dict)
     reflector: bool = Is(
         "With `reachability: evpn`: it passes on to every host what it hears from one.", default=False

@@ -161,7 +161,7 @@ class HostSpec:
     name: str
     address: str = ""
     address6: str = ""
-    public_key: str = ""  # of WireGuard, in base64
+    public_key: str = ""  # in base64: WireGuard's, and what EVPN's passwords follow from
     wireguard_port: int = 51820
     labels: Mapping[str, str] = field(default_factory=dict)
     reflector: bool = False  # of what EVPN tells

@@ -5,12 +5,14 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from tests.netns.cluster import OUTSIDE, Cluster, clustered, hosts
-from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker
+from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker, send
 from tests.netns.lab import IMPATIENCE
 
 NETWORKS = ("red", "green", "blue")
@@ -286,6 +288,72 @@ def test_a_vni_that_somebody_has_is_refused(cluster):
     cluster["h1"].ip("link add theirs type vxlan id 4711 dstport 4789 local 10.99.0.1")
     result = cluster["h1"].reconcile("--apply", folder)
     assert result.rc == 65 and "theirs" in result.err
+    cluster["h1"].ip("link del theirs")
+    cluster["h1"].succeed(cluster["h1"].reconcile("--apply", folder))
+    text = pair(options=", driver_opts: {vni: '4711'}").replace("name: t", "name: u").replace("55", "56")
+    result = cluster["h1"].reconcile("--apply", cluster.manifest(text, "other"))
+    assert result.rc == 65 and "network t_n of project t has it" in result.err
+
+
+class Outside:
+    """The underlay's own side of the cables, for a sniffer."""
+
+    @staticmethod
+    def inside(_: str) -> nullcontext[None]:
+        return nullcontext()
+
+
+def carried(frames: list[bytes], target: str = "") -> int:
+    """How many of these frames carry VXLAN, to one address of the underlay or to any."""
+    port, wanted = b"\x12\xb5", ip_address(target).packed if target else b""
+    return sum(port in (f[36:38], f[56:58]) and wanted in f[26:54] for f in frames)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_frames_go_to_the_declared_hosts_alone(cluster, family):
+    """Whatever the entries say: FRR writes some, and whoever is root may."""
+    h1, stranger = cluster["h1"], {4: "10.99.0.77", 6: "fd99::77"}[family]
+    cluster.apply(pair().replace(hosts(), hosts(family=family)))
+    subprocess.run(["ip", "addr", "add", stranger, "dev", "ul", *["nodad"] * (family == 6)], check=True)
+    mac, link = cluster["h2"].link("eth0", "t-b")["address"], next(n for n in h1.links() if n[:3] == "vx-")
+    h1.run(f"bridge fdb replace {mac} dev {link} dst {stranger} self static")
+    with Sniffer(Outside(), "", "port1") as heard:
+        h1.ping("t-a", cluster["h2"].address("t-b"), IMPATIENCE)
+    assert not carried(heard.frames)
+    (chain,) = re.findall(r"chain (tunnel-\d+-output)", h1.rules())
+    h1.run(f"nft flush chain inet reconciler-t {chain}")
+    with Sniffer(Outside(), "", "port1") as heard:
+        h1.ping("t-a", cluster["h2"].address("t-b"), IMPATIENCE)
+    assert carried(heard.frames, stranger)
+
+
+def test_what_a_container_says_to_everybody_is_limited(cluster):
+    """Each frame of it goes out once for every other host; nobody else is held up, and it goes on."""
+    h1 = cluster["h1"]
+    cluster.apply(pair("  d: {host: h1, networks: [n]}\n", ", multicast: true"))
+    macs = {box: h1.link("eth0", box)["address"] for box in ("t-a", "t-d")}
+
+    def said(box: str, mark: bytes, to: str = BROADCAST) -> bytes:
+        own = macs[box], h1.address(box)
+        return ethernet(to, own[0], 0x0806, arp(1, own, (BROADCAST, "10.55.0.99"), mark))
+
+    loud, began = [said("t-a", marker(1))] * 6000, time.monotonic()
+    with Sniffer(Outside(), "", "port1") as wire, Sniffer(cluster["h2"], "t-b", "eth0") as heard:
+        send(h1, "t-a", loud)
+        seconds = time.monotonic() - began
+        send(h1, "t-d", [said("t-d", marker(2))])
+    assert heard.saw(marker(1)) and heard.saw(marker(2))
+    assert 200 < carried(wire.frames) < 2 * (1000 + 1000 * (seconds + 0.5)) < 2 * len(loud)
+
+    time.sleep(1)
+    with Sniffer(cluster["h2"], "t-b", "eth0") as heard, Sniffer(Outside(), "", "port1") as wire:
+        send(h1, "t-a", [said("t-a", marker(3)), said("t-a", marker(4), "01:00:5e:00:00:fb")])
+        send(h1, "t-a", [said("t-a", marker(5), "02:00:00:00:00:77")])  # whom nobody knows
+    assert heard.saw(marker(3)) and heard.saw(marker(4)) and not heard.saw(marker(5))
+    assert not any(marker(5) in frame for frame in wire.frames)
+    assert h1.ping("t-a", cluster["h3"].address("t-c")) and h1.ping(
+        "t-a", cluster["h3"].address("t-c", family=6)
+    )
 
 
 def test_a_stale_lock_is_refused_and_nothing_is_touched(cluster):
@@ -303,8 +371,6 @@ def test_a_spoofed_mac_does_not_draw_traffic_away(cluster):
     """`sticky`: a container that sends with another's MAC would else become its home."""
     cluster.apply(pair())
     b = cluster["h2"].link("eth0", "t-b")["address"]
-    from tests.netns.frames import send
-
     send(
         cluster["h1"],
         "t-a",

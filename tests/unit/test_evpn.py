@@ -7,12 +7,14 @@ import pytest
 from test_hosts import ENDS, HOSTS, mesh, only
 from worlds import container, manifest, project
 
+from reconciler import claims
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.core.resource import state
-from reconciler.errors import ManifestError, Unsupported, Where
+from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.facts import Facts
-from reconciler.kernel import bulk, frr
+from reconciler.kernel import bulk, frr, secret
+from reconciler.kernel.evpn import Told
 from reconciler.kernel.netlink import attr
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.link import Veth
@@ -119,6 +121,84 @@ def test_a_host_has_one():
         decide(both, Facts(name="h1"))
 
 
+@pytest.mark.parametrize("facts", [{"tunnels": {(4790, 5000): "u_n of project u"}}, {}])
+def test_to_frr_a_vni_is_one_network_whatever_its_port(facts):
+    other = mesh("n", options={"vni": "5000", "port": "4790"}, subnets=())
+    static = project("u", other, container("d", "n", host="h1"), hosts=HOSTS)
+    both = manifest(*fleet().projects, *([] if facts else [static]))
+    with pytest.raises(ManifestErrors, match="VNI 5000 on UDP .* is taken: network .*_.* of project [tu]"):
+        decide(both, Facts(name="h1", **facts))
+
+
+def test_who_has_a_key_believes_no_address_alone():
+    keyed = tuple(replace(host, public_key=f"key-{host.name}") for host in HOSTS)
+    facts = Facts(name="h1", public_key=lambda: "key-h1")
+    topology, wanted = decide(fleet(*keyed), facts)
+    assert only(Router, wanted).keys == ("192.0.2.2 key-h2", "192.0.2.3 key-h3") and not topology.warnings
+    topology, wanted = decide(fleet(*keyed[:2], HOSTS[2]), facts)
+    assert only(Router, wanted).keys == ("192.0.2.2 key-h2",)
+    (warning,) = topology.warnings
+    assert "whoever takes the address 192.0.2.3" in warning
+    with pytest.raises(ManifestError, match="has not the private key of host h1"):
+        decide(fleet(*keyed), replace(facts, public_key=lambda: "key-h2"))
+
+
+def test_what_a_new_password_costs():
+    old = replace(router("h1"), public_key="mine", keys=("192.0.2.2 one",))
+    others = {"keys": ("192.0.2.2 other",)}, {"public_key": "new"}, {"keys": (*old.keys, "192.0.2.3 two")}
+    assert [replace(old, **more).cost(old) for more in others] == ["flow"] * 3
+    assert replace(old, keys=(*old.keys, "192.0.2.9 three")).cost(old) == old.cost(None) == "none"
+
+
+def test_a_file_holds_the_passwords_and_reads_back_without(tmp_path):
+    key = str(tmp_path / "key")
+    public = secret.made(key)
+    wanted = replace(router("h1"), public_key=public, keys=(f"192.0.2.2 {public}",))
+    text = frr.whole(wanted, key)
+    (row,) = (row for row in text.splitlines() if " password " in row)
+    assert row == f" neighbor 192.0.2.2 password {secret.shared(key, public, 'bgp t')}"
+    assert frr.parsed(text) == ("t", wanted.config, wanted.public_key, wanted.keys)
+    bare = router("h2")
+    assert frr.parsed(frr.whole(bare, "/nowhere")) == ("t", bare.config, "", ())
+
+
+@pytest.mark.parametrize(
+    ("host", "group", "hosts"), [("h3", "hosts", 4), ("h1", "hosts", 4), ("h1", "clients", 1)]
+)
+def test_a_session_has_room_for_all_that_there_can_be(host, group, hosts):
+    text = router(host, fleet(*reflected("h1", "h2", count=5))).config
+    assert f"neighbor {group} maximum-prefix {256 * 4 * hosts} restart 1" in text
+    bare = decide(fleet(), Facts(name="h1", missing={"prefix limit": "none in 8.4"}))[1]
+    assert "maximum-prefix" not in only(Router, bare).config
+    assert f"neighbor hosts maximum-prefix {256 * 4} " in router("h1").config
+
+
+def test_what_is_told_is_held_against_what_is_declared():
+    topology, _ = decide(fleet(), Facts(name="h1"))
+    (known,) = claims.claims(topology)
+    network = topology.networks[0].overlay
+    told = [Told(5000, r.mac, ip, r.host) for r in network.remotes for ip in ("", *r.ips)]
+    assert list(claims.compared(known, told)) == []
+    assert list(claims.compared(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []
+    gateways = {remote.mac for remote in network.remotes[:2]}
+    b = next(one for one in told if one.mac not in gateways and one.host == "192.0.2.2")
+    wrong = [
+        Told(5000, "06::1", "", "192.0.2.2"),
+        Told(5000, b.mac, "", "192.0.2.3"),
+        Told(5000, b.mac, "10.9.9.9", "192.0.2.2"),
+        Told(5000, network.own[0][1], "", "192.0.2.9"),
+    ]
+    assert list(claims.compared(known, [*told, *wrong])) == [
+        "t_mesh: h2 tells of 06::1, which is nobody's",
+        f"t_mesh: h3 tells of {b.mac}, which is h2's",
+        f"t_mesh: h2 tells of 10.9.9.9 at {b.mac}, and it is nobody's",
+        f"t_mesh: 192.0.2.9 tells of {network.own[0][1]}, which is h1's",
+    ]
+    left = [one for one in told if one.host != "192.0.2.3"]
+    assert list(claims.compared(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
+    assert claims.listed(list("abcdefghij"))[-2:] == ["h", "and 2 more of the kind"]
+
+
 def test_a_host_without_frr_is_told_so_with_the_line():
     with pytest.raises(Unsupported) as caught:
         decide(fleet(), Facts(name="h1", missing={"evpn": "apt install frr"}))
@@ -130,8 +210,10 @@ def test_a_plan_shows_what_changes_in_the_configuration():
     assert "    + bgp router-id 192.0.2.1" in render.text(plan({}, one), wide=True)
     assert "router-id" not in render.text(plan({}, one))
     rows = render.text(plan(one, two), wide=True).splitlines()
-    (added,) = [row for row in rows if row.startswith("    +")]
-    assert added.startswith("    +bgp extcommunity-list") and not [row for row in rows if "    -" in row]
+    added, limit = [row for row in rows if row.startswith("    +")]
+    assert added.startswith("    +bgp extcommunity-list") and "maximum-prefix" in limit
+    (before,) = [row for row in rows if row.startswith("    -")]
+    assert "maximum-prefix" in before
 
 
 def entry(mac: str, flags: int, *more: bytes) -> bytes:
@@ -156,5 +238,9 @@ def test_what_frr_is_started_with_reads_back():
     wanted = router("h1")
     found = frr.LISTENING.search(frr.options(wanted))
     assert found and found.groups() == ("192.0.2.1", "10179")
-    head = frr.HEAD.match("# reconciler: generated, edits are undone\n! project t\nrouter bgp 1\n")
-    assert head and head[1] == "t"
+    assert frr.parsed("# reconciler: generated, edits are undone\n! project t\nrouter bgp 1\n") == (
+        "t",
+        "router bgp 1\n",
+        "",
+        (),
+    )

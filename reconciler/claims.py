@@ -1,0 +1,69 @@
+"""Whether other hosts tell by EVPN what the manifest says of them: FRR believes them what is there."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .cnm.topology import Network, Topology
+
+MOST = 8  # differences that are told one by one
+
+
+class Claims(NamedTuple):
+    """What the manifest says of one network."""
+
+    network: str
+    vni: int
+    here: str  # this host
+    hosts: Mapping[str, str]  # address -> host
+    homes: Mapping[str, str]  # MAC -> host
+    owners: Mapping[str, str]  # IP -> MAC
+
+
+def claims(topology: Topology) -> Iterator[Claims]:
+    for network in topology.networks:
+        if network.overlay and network.overlay.evpn and not network.standing:
+            yield claimed(network)
+
+
+def claimed(network: Network) -> Claims:
+    overlay = network.overlay
+    assert overlay
+    hosts = {address: host for host, address in overlay.hosts}
+    here = dict.fromkeys([network.mac, *(mac for _, mac in overlay.own)], overlay.host)
+    there = {remote.mac: hosts[remote.host] for remote in overlay.remotes}
+    owners = {ip: remote.mac for remote in overlay.remotes for ip in remote.ips}
+    return Claims(network.name, overlay.vni, overlay.host, hosts, here | there, dict(overlay.own) | owners)
+
+
+def differences(topology: Topology) -> list[str]:
+    """What is told of a network of this run and is not so, or is so and is not told."""
+    from .kernel import evpn
+
+    if not (known := list(claims(topology))):
+        return []
+    told = list(evpn.told())
+    return [row for one in known for row in compared(one, [t for t in told if t.vni == one.vni])]
+
+
+def compared(known: Claims, told: Iterable[Any]) -> Iterator[str]:
+    yield from filter(None, (mistake(known, one) for one in told))
+    seen = {(one.mac, known.hosts.get(one.host)) for one in told}
+    silent = Counter(home for mac, home in known.homes.items() if (mac, home) not in seen)
+    for host in sorted(silent.keys() - {known.here}):
+        yield f"{known.network}: {host} does not tell of {silent[host]} of its MACs"
+
+
+def mistake(known: Claims, told: Any) -> str:
+    """What is wrong with one thing that was told; "" where it is as declared."""
+    said = f"{known.network}: {known.hosts.get(told.host, told.host)} tells of"
+    if not told.ip:
+        home = known.homes.get(told.mac, "nobody")
+        return "" if home == known.hosts.get(told.host) else f"{said} {told.mac}, which is {home}'s"
+    owner = known.owners.get(told.ip, "nobody")
+    fits = owner == told.mac or told.ip.startswith("fe80:")  # a link's own address nobody declares
+    return "" if fits else f"{said} {told.ip} at {told.mac}, and it is {owner}'s"
+
+
+def listed(rows: list[str]) -> list[str]:
+    return rows[:MOST] + [f"and {len(rows) - MOST} more of the kind"] * (len(rows) > MOST)
