@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from . import options
-from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError
+from . import options, streams
+from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from .paths import DEFAULT_PATH
 
 MODES = {
@@ -30,8 +30,18 @@ MODES = {
 KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
 
 
+class Parser(argparse.ArgumentParser):
+    """Argparse's, which alone would keep quiet about help that cannot be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            streams.tell(message, end="")
+        else:
+            streams.complain(message.rstrip())
+
+
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="reconcile",
         description="Container networking for Linux, declared in YAML.",
         epilog="Every option has an environment twin: RECONCILE_MAX_REMOVALS for --max-removals.",
@@ -59,35 +69,36 @@ def version() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; never a traceback, always an exit code of CONTRACT's table."""
-    args = argparse.Namespace(output="text", stdin="")
+    """Run the command; never a traceback that nobody asked for, always an exit code of CONTRACT's table."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = argparse.Namespace(output="text", stdin="", verbose={"-v", "--verbose"} & {*argv})
+    streams.stand()
     try:
-        args = arguments(sys.argv[1:] if argv is None else argv)
+        args = arguments(argv)
         for stranger in options.strangers() if not args.quiet else ():
-            print(f"warning: {stranger}", file=sys.stderr)
+            streams.complain(f"warning: {stranger}")
         return run(args)
     except SystemExit as stop:
         return stopped(stop)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
-    except ReconcileError as error:
-        print(complaint(error, args), file=sys.stderr)
-        return error.exit_code
+    except Exception as error:
+        failure = foreseen(error)
+        streams.complain(complaint(failure, args))
+        return failure.exit_code
 
 
 def stopped(stop: SystemExit) -> int:
     """argparse's own stops: --help is 0, a wrong option 2, which sysexits calls 64; or a last word."""
     if isinstance(stop.code, str):
-        print(stop.code, file=sys.stderr)
+        streams.complain(stop.code)
         return 1
     return 64 if stop.code == 2 else int(stop.code or 0)
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args = parser().parse_args(argv)
+    stands_somewhere(args.paths)
     args.stdin = piped() if "-" in args.paths else ""
     first = args.paths[0] if args.paths else ""
     if first in MODES and not os.path.exists(first):
@@ -104,11 +115,21 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return args
 
 
+def stands_somewhere(paths: Sequence[str]) -> None:
+    """A directory that was removed has no name any more."""
+    try:
+        os.path.abspath(paths[0] if paths else "/")
+        if "-" in paths:
+            os.getcwd()
+    except OSError as error:
+        raise UsageError(f"no working directory: {error.strerror}", "cd to one that stands") from None
+
+
 def piped() -> str:
     """Standard input, kept since a mistake is shown with its line."""
-    from .manifest.files import MAX_BYTES, STDIN, decoded
+    from .manifest.files import standard_input
 
-    return decoded(STDIN, sys.stdin.buffer.read(MAX_BYTES + 1))
+    return standard_input()
 
 
 def implied(args: argparse.Namespace) -> str:
@@ -131,6 +152,8 @@ def complaint(error: ReconcileError, args: argparse.Namespace) -> str:
     """All mistakes of the manifests with their source lines; any other error in its own words."""
     if args.output == "json":
         return json.dumps({"errors": [error_json(one) for one in each(error)]}, indent=2)
+    if args.verbose and (frames := trace(error)):
+        return f"{frames}\nerror: {error}"
     if not isinstance(error, ManifestError):
         return f"error: {error}"
     from .manifest import report

@@ -6,22 +6,22 @@ from argparse import Namespace as Arguments
 from dataclasses import replace
 from typing import Any
 
+from . import disk
 from .core import render
 from .core.resource import State
-from .errors import UsageError
+from .errors import Unwritten, UsageError
 from .facts import Facts
 from .manifest.spec import Manifest
 from .paths import DEFAULT_PATH
 from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
-from .session import comparison, linux, machine, note, plan_json, print_plan, read, remember, say
+from .session import comparison, give, linux, machine, note, plan_json, print_plan, read, remember, say, tell
 
 
 def plan(args: Arguments) -> int:
     with linux(args) as host:
         change = comparison(args, host)
     if args.out:
-        with open(args.out, "w", encoding="utf-8") as file:
-            json.dump(plan_json(change), file, indent=1)
+        give(args.out, json.dumps(plan_json(change), indent=1).encode())
     print_plan(args, change)
     return 2 if args.exit_code and change.todo else 0
 
@@ -34,6 +34,7 @@ def apply(args: Arguments) -> int:
         carry_out(args, change, host)
     if not args.confirm_within:
         remember(args, change)
+    print_plan(args, change)
     return 0
 
 
@@ -49,7 +50,6 @@ def carry_out(args: Arguments, change: Change, host: Any) -> None:
         enact_until_confirmed(args, change, host)
     else:
         enact(change, host)
-    print_plan(args, change)
 
 
 def destroy(args: Arguments) -> int:
@@ -64,6 +64,7 @@ def destroy(args: Arguments) -> int:
         change = compare(wanted, host)
         left = forwarding_left(change, host.facts())
         carry_out(args, change, host)
+    print_plan(args, change)
     if left:
         note(args, f"left as it is: {', '.join(left)}")
     return 0
@@ -93,15 +94,14 @@ def status(args: Arguments) -> int:
     if args.out:
         from .saved import save
 
-        with open(args.out, "wb") as file:
-            file.write(save(machine(args), change.desired.values() if change else ()))
+        give(args.out, save(machine(args), change.desired.values() if change else ()))
     in_sync = change is None or not change.todo
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers(live), differences(change.topology) if change else []
     if args.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
         told |= {"peers": [peer._asdict() for peer in others], "differences": wrong}
-        print(json.dumps(told, indent=1))
+        tell(args, json.dumps(told, indent=1))
     else:
         for row in rows:
             say(
@@ -169,8 +169,10 @@ def lock(args: Arguments) -> int:
     if args.check:
         say(args, f"{file}: " + (f"stale: {counts}" if new or gone else "as it should be"))
         return 2 if new or gone else 0
-    with open(file, "w", encoding="utf-8") as out:
-        out.write(lockfile.text(wanted))
+    try:
+        disk.write(os.path.realpath(file), lockfile.text(wanted).encode(), 0o644)
+    except OSError as error:
+        raise Unwritten(f"{file} cannot be written: {error.strerror}", "it is as it was") from None
     say(args, f"{file}: {counts}")
     return 0
 
@@ -193,7 +195,7 @@ def key(args: Arguments) -> int:
 def schema(args: Arguments) -> int:
     from .manifest.schema import text
 
-    print(text(), end="")
+    tell(args, text(), end="")
     return 0
 
 
@@ -202,7 +204,8 @@ def show(args: Arguments) -> int:
 
     with linux(args) as host:
         topology = comparison(args, host).topology
-    print(json.dumps(as_json(topology), indent=1) if args.output == "json" else as_text(topology), end="")
+    text = json.dumps(as_json(topology), indent=1) if args.output == "json" else as_text(topology)
+    tell(args, text, end="")
     return 0
 
 
@@ -217,5 +220,5 @@ def explain(args: Arguments) -> int:
             f"nothing has the key {args.explain!r}",
             f"did you mean {near[0]!r}?" if near else "see --plan -o wide",
         )
-    print(render.explained(args.explain, change.live, change.desired), end="")
+    tell(args, render.explained(args.explain, change.live, change.desired), end="")
     return 0

@@ -16,16 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import standing
+from . import disk, standing
 from .core.plan import plan
 from .core.reconcile import settle
 from .core.resource import State
-from .errors import ReconcileError, Refused
+from .errors import ReconcileError, Refused, foreseen
 from .kernel.descriptors import keep_only
 from .kernel.lock import RUN, lock
 from .pipeline import Change, Host
 from .standing import SHARED
-from .tally import replaced
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 CONFIRM, RELEASE = b"confirm", b"release"
@@ -33,6 +32,8 @@ PATIENCE = 60.0  # seconds for the host's lock: an undo that is due waits for th
 ANSWER = 30.0  # seconds
 SYSTEMD = "org.freedesktop.systemd1"
 MANAGER = (SYSTEMD, "/" + SYSTEMD.replace(".", "/"), f"{SYSTEMD}.Manager")
+
+ODD = (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError)  # a file that is not ours
 
 Then = Callable[[], None]
 
@@ -42,11 +43,15 @@ def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) ->
     undo."""
     if ask(b"") is not None:
         raise Refused("an apply waits for confirmation already", "--confirm it, or wait until it is undone")
-    Path(RUN).mkdir(mode=0o700, exist_ok=True)
-    Path(SOCKET).unlink(missing_ok=True)
     deadline = time.monotonic() + seconds
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
-        door.bind(SOCKET)
+        try:
+            Path(RUN).mkdir(mode=0o700, exist_ok=True)
+            Path(SOCKET).unlink(missing_ok=True)
+            door.bind(SOCKET)
+        except OSError as error:
+            words = f"{SOCKET} cannot be made: {error.strerror}"
+            raise ReconcileError(words, "nothing was applied") from None
         door.listen()
         if os.fork() == 0:
             detached(door)
@@ -95,16 +100,25 @@ def wait(door: socket.socket, deadline: float, undone: Then, then: tuple[Then, T
             then[0]()
             tell("confirmed")
         elif answer is None:
-            then[1]()
+            trouble = attempted(then[1])
             undone()
-            tell("undone", error="nobody confirmed it in time")
+            tell("undone", error=f"nobody confirmed it in time{trouble}")
         code = 0
     except BaseException as error:
-        tell("failed", error=f"the undo failed: {error}")
+        tell("failed", error=f"the undo failed: {foreseen(error)}")
     finally:
         with suppress(OSError):
             os.unlink(SOCKET)
         os._exit(code)
+
+
+def attempted(first: Then) -> str:
+    """What kept `first` from being done, in words: no reason to leave out what follows."""
+    try:
+        first()
+    except Exception as error:
+        return f"; {foreseen(error).message}"
+    return ""
 
 
 def heard(door: socket.socket, deadline: float) -> bytes | None:
@@ -174,15 +188,15 @@ def release() -> None:
 def tell(state: str, **more: Any) -> None:
     """In a file, and in the system's log."""
     with suppress(OSError):
-        replaced(STATE, json.dumps({"state": state, "at": time.time(), **more}) + "\n")
+        disk.write(STATE, json.dumps({"state": state, "at": time.time(), **more}).encode() + b"\n", 0o644)
     syslog.openlog("reconcile", syslog.LOG_PID)
     syslog.syslog(syslog.LOG_WARNING, f"apply --confirm-within: {state} {more.get('error', '')}".strip())
 
 
 def last() -> str:
     """How the last one ended, in words."""
-    with suppress(OSError, ValueError, KeyError):
-        told = json.loads(Path(STATE).read_text())
+    with suppress(*ODD):
+        told = disk.parsed(disk.read(STATE))
         at = time.strftime("%H:%M:%S", time.localtime(told["at"]))
         return f"the last apply was {told['state']} at {at}" + f": {told['error']}" * ("error" in told)
     return ""
@@ -190,11 +204,11 @@ def last() -> str:
 
 def waiting() -> str:
     """A line for --status."""
-    with suppress(OSError, ValueError, KeyError):
-        told = json.loads(Path(STATE).read_text())
+    with suppress(*ODD):
+        told = disk.parsed(disk.read(STATE))
         left = told["at"] + told.get("seconds", 0) - time.time()
         if told["state"] == "waiting" and os.path.exists(SOCKET):
             return f"NOT CONFIRMED: undone in {max(left, 0):.0f} s unless --confirm comes"
         if told["state"] == "failed":
-            return told["error"]
+            return str(told["error"])
     return ""

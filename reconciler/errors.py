@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+LONGEST = 300  # characters of somebody else's words
+
 
 class Where(NamedTuple):
     """A place in a manifest; prints as `shop.yaml:14:9 services.web.ports[0]`."""
@@ -110,3 +112,49 @@ class RollbackFailed(ReconcileError):
     def __init__(self, cause: ReconcileError, left: "list[str]"):
         super().__init__(f"{cause.message}; rolling back left {', '.join(left)}", where=cause.where)
         self.cause, self.left = cause, left
+
+
+class Unwritten(ReconcileError):
+    """What was asked for is done, and the output that tells of it cannot be written."""
+
+    exit_code = 74
+
+
+class Unforeseen(ReconcileError):
+    """An exception that no code of ours expects.
+
+    The id tells one cause from another: it is the same wherever the same functions meet the same trouble.
+    """
+
+    def __init__(self, error: BaseException):
+        import traceback  # costs 4 ms that no other run need pay
+
+        frames = traceback.extract_tb(error.__traceback__)
+        self.traceback = "".join(traceback.format_exception(error)).rstrip()
+        self.id = identity(type(error).__name__, [(frame.filename, frame.name) for frame in frames])
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
+        super().__init__(
+            f"unforeseen {words} (id {self.id})", "-v shows the traceback; please report it with the id"
+        )
+
+
+def identity(kind: str, frames: "list[tuple[str, str]]") -> str:
+    """Eight digits of the functions of ours that an exception came through: lines move, functions are
+    short."""
+    from hashlib import sha256
+
+    here = __file__.rpartition("/")[0]
+    ours = [f"{file.removeprefix(here)} {name}" for file, name in frames if file.startswith(here)]
+    once = [one for one, before in zip(ours, ["", *ours], strict=False) if one != before]  # recursion is one
+    return sha256("\n".join([kind, *once]).encode()).hexdigest()[:8]
+
+
+def foreseen(error: BaseException) -> ReconcileError:
+    """The error itself where it is one of ours, else one that wraps it."""
+    return error if isinstance(error, ReconcileError) else Unforeseen(error)
+
+
+def trace(error: ReconcileError) -> str:
+    """The traceback of what nobody foresaw, where that is what it is about; "" of what we know."""
+    known = error.cause if isinstance(error, RollbackFailed) else error
+    return known.traceback if isinstance(known, Unforeseen) else ""

@@ -23,6 +23,7 @@ from .errors import (
     ReconcileError,
     Refused,
     Unsupported,
+    foreseen,
 )
 from .manifest.spec import Manifest
 from .pipeline import Change, Host, again, enact
@@ -79,6 +80,8 @@ class Keeper:
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
         self.failing, self.stuck = pace(), pace()  # projects: by their newest, by their last good revision
         self.fights = pace(FREE_REPAIRS)  # (project, key)
+        self.baffled = pace()  # revisions that ended in an exception before anything was touched, and why
+        self.faults: dict[str, ReconcileError] = {}
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.moved: Moved | None = None
 
@@ -88,20 +91,36 @@ class Keeper:
         self.moved = None if self.failing.held() or self.stuck.held() or self.fights.held() else moved
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
+            if manifest.digest in self.baffled.held():
+                error = error or self.faults[manifest.digest]
+                continue
             try:
                 outcome = self.run(manifest)
                 return replace(outcome, error=error or outcome.error)
             except HARMLESS as refused:
                 error = error or refused
+                if self.known and self.known.manifest.digest == manifest.digest:
+                    self.known = None  # what moved was not looked at, and is not told again
             except ReconcileError as failed:
                 self.known = None  # where it was to look, it has not looked
                 return None if isinstance(failed, Locked) else Outcome(error=failed)
+            except Exception as fault:
+                error = error or self.wonder(manifest, fault)
         return Outcome(error=error)
+
+    def wonder(self, manifest: Manifest, fault: Exception) -> ReconcileError:
+        """What nobody foresaw is tried again ever later; nothing was touched, else it were rolled back."""
+        self.known = None
+        self.baffled.hit(manifest.digest)
+        held = self.baffled.held()
+        self.faults = {digest: known for digest, known in self.faults.items() if digest in held}
+        self.faults[manifest.digest] = foreseen(fault)
+        return self.faults[manifest.digest]
 
     @property
     def patience(self) -> float:
         """Seconds until something that is left alone now is due."""
-        paces = (self.failing, self.stuck, self.fights)
+        paces = (self.failing, self.stuck, self.fights, self.baffled)
         return min((seconds for pace in paces for seconds in pace.held().values()), default=3600.0)
 
     def learn(self) -> None:
@@ -111,8 +130,8 @@ class Keeper:
         except Refused as error:  # a person went back behind it
             self.newest, self.broken, self.good = None, error, self.line.last()
             return
-        except ReconcileError as error:
-            self.newest, self.broken = None, error
+        except Exception as error:
+            self.newest, self.broken = None, foreseen(error)
             return
         if not self.newest or newest.digest != self.newest.digest:
             self.failing.reset()

@@ -3,11 +3,10 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 
+from . import disk
 from .claims import differences
 from .core.resource import State
-from .errors import ReconcileError
 from .keeper import Keeper
 from .kernel.lock import RUN
 from .kernel.nft.counters import End, Traffic, traffic
@@ -15,7 +14,7 @@ from .kinds.address import Address
 from .kinds.marks import TABLE_PREFIX
 from .kinds.nft import Element, Flow
 from .peers import peers
-from .tally import SUSPENDED, Tally, replaced
+from .tally import SUSPENDED, Tally
 
 FILE = f"{RUN}/metrics.prom"
 OF_PORTS = (
@@ -26,10 +25,9 @@ OF_PORTS = (
 
 
 def publish(tally: Tally, keeper: Keeper) -> None:
-    """Whole or not at all; neither a full disk nor a busy kernel is a reason to stop."""
-    with suppress(OSError, ReconcileError):
-        counted = *lines(tally, keeper), *of_ports(tally.live, traffic()), *of_peers(tally)
-        replaced(FILE, "".join(counted))
+    """Whole or not at all."""
+    text = "".join([*lines(tally, keeper), *of_ports(tally.live, traffic()), *of_peers(tally)])
+    disk.write(FILE, text.encode(), 0o644)
 
 
 def lines(tally: Tally, keeper: Keeper) -> Iterator[str]:

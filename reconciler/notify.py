@@ -10,9 +10,6 @@ def notify(**fields: object) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    text = "\n".join(f"{name}={value}" for name, value in fields.items())
-    with (
-        suppress(OSError),
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel,
-    ):
-        channel.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    text = "\n".join(f"{name}={value}" for name, value in fields.items()).encode(errors="replace")
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.sendto(text, "\0" + address[1:] if address.startswith("@") else address)

@@ -3,21 +3,22 @@
 import json
 import os
 import signal
+import threading
 import time
 from argparse import Namespace as Arguments
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import Locked, NotPermitted, ReconcileError, RollbackFailed, UsageError
+from .errors import Locked, NotPermitted, ReconcileError, RollbackFailed, UsageError, foreseen, trace
 from .history import History, Revision
 from .kernel.lock import RUN, lock
 from .notify import notify
 from .paths import DEFAULT_PATH
 from .pipeline import Change, Limits, compare, enact, refuse
-from .session import comparison, linux, machine, note, print_plan, remember, say
+from .session import comparison, kept, linux, machine, note, print_plan, remember, say
 from .tally import SUSPENDED, WATCHING, watched
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
@@ -35,7 +36,7 @@ def watch(args: Arguments) -> int:
     from .watcher import Watcher
 
     paths, bell = given(args), Bell()
-    with alone(), Events(bell.ring) as events, Relay() as relay:
+    with alone(), told_of_threads(args, bell.ring), Events(bell.ring) as events, Relay() as relay:
         files = Files(bell, [*paths, SUSPENDED])
         watcher = Watcher(args, paths, machine(args), (files, events, relay))
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
@@ -55,6 +56,24 @@ def given(args: Arguments) -> tuple[str, ...]:
 
 
 @contextmanager
+def told_of_threads(args: Arguments, ring: Callable[..., None]) -> Iterator[None]:
+    """A thread that ends with an exception rings, whoever's it is."""
+    from .watcher import FALLEN
+
+    def fallen(ended: threading.ExceptHookArgs) -> None:
+        failure = foreseen(ended.exc_value or SystemExit())
+        ring(FALLEN, words=f"{ended.thread.name if ended.thread else 'one'}: {failure.message}")
+        if args.verbose:
+            note(args, trace(failure))
+
+    before, threading.excepthook = threading.excepthook, fallen
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+@contextmanager
 def alone() -> Iterator[None]:
     """One watcher a host: two would take turns at undoing each other."""
     try:
@@ -65,8 +84,9 @@ def alone() -> Iterator[None]:
 
 
 def suspend(args: Arguments) -> int:
-    Path(RUN).mkdir(mode=0o700, exist_ok=True)
-    Path(SUSPENDED).touch()
+    with noted(SUSPENDED):
+        Path(RUN).mkdir(mode=0o700, exist_ok=True)
+        Path(SUSPENDED).touch()
     say(
         args,
         "suspended: the watcher applies nothing until --resume"
@@ -76,8 +96,20 @@ def suspend(args: Arguments) -> int:
     return 0
 
 
+@contextmanager
+def noted(file: str) -> Iterator[None]:
+    """What the watcher is told by a file that stands or does not."""
+    try:
+        yield
+    except PermissionError as error:
+        raise NotPermitted(f"{file}: {error.strerror}", "run as root") from None
+    except OSError as error:
+        raise ReconcileError(f"{file}: {error.strerror}", "see what stands there") from None
+
+
 def resume(args: Arguments) -> int:
-    Path(SUSPENDED).unlink(missing_ok=True)
+    with noted(SUSPENDED):
+        Path(SUSPENDED).unlink(missing_ok=True)
     say(args, "resumed" if watched() else "resumed; no watcher runs")
     return 0
 
@@ -106,15 +138,17 @@ def rollback(args: Arguments) -> int:
     """An ordinary apply of a past revision; the watcher leaves the one that stood alone from then on."""
     past = History(args.state_dir)
     wanted = past.find(args.rollback)
+    manifest = wanted.manifest
     replaced = next((r for r in past.revisions() if r.paths == wanted.paths), wanted)
     if replaced.digest != wanted.digest:
         past.reject(replaced.digest, f"rolled back to revision {wanted.number}")
     past.pardon(wanted.digest)
     with lock(args.wait), linux(args) as host:
-        change = compare(wanted.manifest, host, prune=not args.no_prune)
+        change = compare(manifest, host, prune=not args.no_prune)
         refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
         enact(change, host)
-    past.record(wanted.manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
+    with kept(args):
+        past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
     print_plan(args, change)
     return 0
 

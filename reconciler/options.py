@@ -110,7 +110,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--wait": {"metavar": "SECONDS", "type": seconds, "default": 0.0, "help": "wait for the host's lock"},
     "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
-    "-v --verbose": {"action": "store_true", "help": "also list keys of the manifest that nothing uses"},
+    "-v --verbose": {"action": "store_true", "help": "also list unused keys, and the traceback of a bug"},
     "-q --quiet": {"action": "store_true", "help": "print errors only"},
     "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colours"},
 }

@@ -8,9 +8,10 @@ everything that stands, give reason to ask; what it cannot answer is refused, ne
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
-from . import standing
+from . import disk, standing
 from .core.plan import Step
 from .core.resource import Key, Resource, State, state
 from .drivers.firewall import skeleton
@@ -38,7 +39,13 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     # What is looked up when somebody asks is asked now.
     facts = replace(facts, missing=dict(facts.missing), public_key=facts.public_key())
     head = {"schema_version": SCHEMA_VERSION, "facts": facts}
-    return freeze(head | {name: entries(part) for name, part in parts.items()})
+    whole = freeze(head | {name: entries(part) for name, part in parts.items()})
+    return freeze({**json.loads(whole), "seal": sealed(whole)})
+
+
+def sealed(whole: bytes) -> str:
+    """What tells a picture that lost something on its way, or was painted over."""
+    return sha256(whole).hexdigest()
 
 
 def entries(part: State) -> list[tuple[str, Resource]]:
@@ -110,13 +117,14 @@ class Saved:
 def saved(file: str, name: str = "") -> Saved:
     """The host of a file that `save` wrote; `name` is which of `hosts:` it is, if not its hostname."""
     try:
-        with open(file, encoding="utf-8") as source:
-            told = json.load(source)
+        told = disk.parsed(disk.given(file))
         if told["schema_version"] != SCHEMA_VERSION:
             raise UsageError(
                 f"{file} is of schema version {told['schema_version']}, and this is {SCHEMA_VERSION}",
                 "save it with this version of reconcile",
             )
+        if told.pop("seal") != sealed(freeze(told)):
+            raise ValueError("not as it was written")
         facts: Facts = reader(Facts)(told["facts"])
         bare, words, asked = (resources(told[part]) for part in ("bare", "told", "asked"))
     except OSError as error:

@@ -1,5 +1,6 @@
 """What the modes share: reading the manifests, comparing them with the host, and saying what came of it."""
 
+import errno
 import gc
 import json
 import os
@@ -9,22 +10,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from . import disk, streams
 from .core import render
+from .errors import Unwritten, foreseen
 from .manifest.spec import Manifest
 from .paths import CACHE, DEFAULT_PATH
 from .pipeline import Change, Elsewhere, compare
 
 LOOKING = ("plan", "show", "explain")  # modes that may be about another host
+CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
 
 
 def say(args: Arguments, text: str) -> None:
     if text and not args.quiet:
-        print(text)
+        tell(args, text)
+
+
+def tell(args: Arguments, text: str, end: str = "\n") -> None:
+    """What was asked for, on standard output."""
+    streams.tell(text, end, f"--{args.mode} is done" if args.mode in CHANGING else "")
 
 
 def note(args: Arguments, text: str) -> None:
     if not args.quiet:
-        print(text, file=sys.stderr)
+        streams.complain(text)
+
+
+def give(file: str, data: bytes) -> None:
+    """Write what --out names."""
+    try:
+        disk.give(file, data)
+    except OSError as error:
+        hint = "nobody reads from it" if error.errno == errno.ENXIO else ""
+        raise Unwritten(f"{file} cannot be written: {error.strerror}", hint) from None
 
 
 def read(args: Arguments) -> Manifest:
@@ -85,7 +103,7 @@ def print_plan(args: Arguments, change: Change) -> None:
         return
     match args.output:
         case "json":
-            print(json.dumps(plan_json(change), indent=1))
+            tell(args, json.dumps(plan_json(change), indent=1))
         case "shell":
             say(args, render.shell(change.todo).rstrip())
         case layout:
@@ -109,5 +127,15 @@ def remember(args: Arguments, change: Change) -> None:
 
     paths = tuple(path if path == "-" else os.path.abspath(path) for path in args.paths or [DEFAULT_PATH])
     past = History(args.state_dir)
-    past.pardon(change.manifest.digest)
-    past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
+    with kept(args):
+        past.pardon(change.manifest.digest)
+        past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
+
+
+@contextmanager
+def kept(args: Arguments) -> Iterator[None]:
+    """What was applied stands, whatever becomes of its record."""
+    try:
+        yield
+    except Exception as error:
+        note(args, f"applied, and not kept for --history: {foreseen(error)}")

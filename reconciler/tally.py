@@ -7,10 +7,9 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from . import standing
+from . import disk, standing
 from .core import render
 from .core.resource import State
 from .errors import ManifestErrors, ReconcileError
@@ -19,6 +18,7 @@ from .kernel.lock import RUN, attempt
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
+WATCHED = "watched"  # as files are, unless they are polled
 REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
 
 
@@ -106,16 +106,8 @@ def told(error: ReconcileError | None) -> dict[str, Any] | None:
 
 
 def publish(tally: Tally, keeper: Keeper, **more: Any) -> None:
-    """Whole or not at all; a full disk is no reason to stop."""
-    with suppress(OSError):
-        replaced(STATUS, json.dumps(as_json(tally, keeper, **more), indent=1) + "\n")
-
-
-def replaced(path: str, text: str) -> None:
-    fresh = Path(f"{path}.new")
-    fresh.write_text(text)
-    fresh.chmod(0o644)
-    fresh.replace(path)
+    """Whole or not at all."""
+    disk.write(STATUS, json.dumps(as_json(tally, keeper, **more), indent=1).encode() + b"\n", 0o644)
 
 
 def watched() -> bool:
@@ -130,17 +122,27 @@ def watched() -> bool:
 
 
 def running() -> dict[str, Any] | None:
-    """What the watcher that runs has written down."""
+    """What the watcher that runs has written down; empty where that cannot be read."""
+    if not watched():
+        return None
     with suppress(OSError, ValueError):
-        if watched():
-            return dict(json.loads(Path(STATUS).read_text()))
-    return None
+        found = disk.parsed(disk.read(STATUS))
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def in_words(watcher: dict[str, Any] | None) -> str:
     """The lines of --status."""
     if watcher is None:
         return "SUSPENDED: see --resume" if os.path.exists(SUSPENDED) else ""
+    try:
+        return "\n".join(lines(watcher))
+    except (LookupError, TypeError, AttributeError):
+        return f"a watcher runs; {STATUS} does not tell what it does"
+
+
+def lines(watcher: dict[str, Any]) -> list[str]:
     commit = (watcher["revision"]["applied"] or {}).get("commit")
     lines = [f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"]
     lines += ["SUSPENDED: nothing is applied until --resume"] if watcher["health"] == "suspended" else []
@@ -153,7 +155,9 @@ def in_words(watcher: dict[str, Any] | None) -> str:
     lines += [f"relaying {' '.join(watcher['relay']['ports'])}"] if watcher["relay"]["ports"] else []
     lines += [f"not relayed: {row}" for row in watcher["relay"]["refused"]]
     lines += [f"the relay {row}" for row in watcher["relay"]["notes"]]
+    lines += [f"files are {watcher['files']}"] if watcher["files"] != WATCHED else []
+    lines += [f"trouble with {what}: {words}" for what, words in watcher["troubles"].items()]
     if error := watcher["error"]:
         place = f"{error['file']}:{error['line']}: " if error["file"] else ""
         lines.append(f"last error: {place}{error['message']}")
-    return "\n".join(lines)
+    return lines

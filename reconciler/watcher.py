@@ -8,7 +8,7 @@ from typing import Any
 
 from . import metrics
 from .core import render
-from .errors import ReconcileError, Refused
+from .errors import ReconcileError, Refused, foreseen
 from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Moved, Outcome
@@ -22,9 +22,11 @@ from .manifest.spec import Manifest
 from .notify import notify
 from .pipeline import Change, Limits, compare, refuse
 from .session import note
-from .tally import SUSPENDED, Tally, publish
+from .tally import SUSPENDED, WATCHED, Tally, publish
+from .troubles import Troubles
 
-READS = {"start", "file", "asked", "sweep"}  # after these rings the files may say something new
+FALLEN = "threads"  # rings when a thread of ours ends with an exception
+READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # lines of a plan in the log, the rest is counted
 REMOVALS = "50%"  # what may go in one step without a person
@@ -52,39 +54,87 @@ class Watcher:
             lambda: self.history.last(paths),
         )
         self.keeper = Keeper(line, Pace)
-        self.complained = ""
+        self.complained = self.remembered = ""
+        self.troubles = Troubles(self.note, Pace, verbose=args.verbose)
+        self.caught = self.troubles.caught
+        self.fallen = ""  # why a thread is to be replaced
+        self.relay_told: dict[str, Any] = {"ports": [], "refused": [], "notes": []}
 
     def turn(self, rings: Sequence[Any]) -> float:
+        """A look, and seconds until the next; whatever happens in it, there is a next."""
         notify(WATCHDOG=1)
+        with self.caught("a turn"):
+            return self.look(rings)
+        with self.caught("status"):
+            self.publish()
+        return float(self.troubles.pace.held().get("a turn", ERRONEOUS))
+
+    def look(self, rings: Sequence[Any]) -> float:
         kinds = {ring.kind for ring in rings}
-        if kinds == {"beat"} and not self.files.polling:
+        polling = bool(self.files.polling or self.fallen or not self.events.alive)
+        if kinds == {"beat"} and not polling and self.tally.outcome.in_sync:
             return self.patience
-        if kinds & READS or self.files.polling:
-            self.files.arm()  # before reading: what changes from here on rings
+        if kinds & READS or polling:
+            self.arm(rings)
         change: Change | None = None
         who = ", ".join(sorted({r.words for r in rings if r.kind == EVENT and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
         else:
-            self.reader.stale |= bool(kinds & READS) or bool(self.files.polling)
+            self.reader.stale |= bool(kinds & READS) or polling
             outcome = self.keeper.turn(moved(rings))
             if outcome is None:
                 return BUSY
-            self.follow()
             self.tally.add(outcome, cause(rings), who)
-            self.tell(outcome, who)
-            if change := outcome.change:
-                self.hear(change)
-        self.relayed(change)
-        self.publish()
+            self.answer(outcome, who)
+            change = outcome.change
+        with self.caught("the relay"):
+            self.relayed(change)
         if kinds & READS:
-            metrics.publish(self.tally, self.keeper)
+            with self.caught("metrics"):
+                metrics.publish(self.tally, self.keeper)
+        with self.caught("status"):
+            self.publish()
+        state = "in sync" if self.tally.outcome.in_sync else self.complained.partition("\n")[0]
+        notify(READY=1, STATUS=f"{state}; {self.tally.healed} put right")
         return self.patience if self.tally.outcome.in_sync else min(self.patience, ERRONEOUS)
 
     @property
     def patience(self) -> float:
         """Seconds until another look, if nobody rings."""
-        return min(self.keeper.patience, self.relay.patience)
+        held = self.troubles.pace.held()
+        return min([self.keeper.patience, self.relay.patience, *held.values()])
+
+    def arm(self, rings: Sequence[Any]) -> None:
+        """Before reading: what changes from here on rings.  Threads that fell are replaced, ever later."""
+        pace, words = self.troubles.pace, self.troubles.words
+        for ring in rings:
+            if ring.kind == FALLEN:
+                self.fallen = words[FALLEN] = ring.words
+                self.note(f"a thread fell: {ring.words}")
+        if not self.fallen and FALLEN not in pace.slowed():
+            words.pop(FALLEN, None)
+        if self.fallen and FALLEN not in pace.held():
+            pace.hit(FALLEN)
+            self.fallen = ""
+            self.files.forget()
+        with self.caught("files"):
+            self.files.arm()
+        if not self.fallen:
+            with self.caught("events of the kernel"):
+                self.events.revive()
+
+    def answer(self, outcome: Outcome, who: str) -> None:
+        """What follows from a turn."""
+        with self.caught("included files"):
+            self.follow()
+        with self.caught("the log"):
+            self.tell(outcome, who)
+        with self.caught("history"):
+            self.remember(outcome)
+        if outcome.change:
+            with self.caught("events of sandboxes"):
+                self.hear(outcome.change)
 
     def follow(self) -> None:
         """Watch what the manifests include, wherever that is."""
@@ -106,6 +156,7 @@ class Watcher:
             self.note(words)
         if pid := self.relay.pid:
             self.events.follow(pid)
+        self.relay_told = self.relay.told()
 
     def tell(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, and each error once."""
@@ -117,31 +168,34 @@ class Watcher:
             rows = list(render.summarised(change.todo))
             for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
                 self.note(f"  {row}")
-        self.remember(outcome)
-        self.complain(str(outcome.error) if outcome.error else "")
+        if self.complain(str(outcome.error) if outcome.error else ""):
+            self.troubles.trace(outcome.error)
         for (project, key), hits in self.keeper.fights.slowed().items():
             self.complain(f"project {project}: another program keeps changing {key} back ({hits} times)")
 
     def remember(self, outcome: Outcome) -> None:
         good = self.keeper.good
-        if outcome.in_sync and outcome.change and good and good.digest not in self.tally.commits:
+        if outcome.in_sync and outcome.change and good and good.digest != self.remembered:
             self.tally.commits[good.digest] = self.reader.commit
             self.history.record(good, self.paths, self.reader.commit, render.summary(outcome.change.todo))
+            self.remembered = good.digest
 
-    def complain(self, words: str) -> None:
-        if words and words != self.complained:
+    def complain(self, words: str) -> bool:
+        """Say it, unless it was what was said last."""
+        if new := bool(words) and words != self.complained:
             self.note(words)
         self.complained = words
+        return new
 
     def note(self, words: str) -> None:
         stamp = "" if "JOURNAL_STREAM" in os.environ else time.strftime("%H:%M:%S ")
         note(self.args, stamp + words)
 
     def publish(self) -> None:
-        files = f"polled, since {self.files.polling}" if self.files.polling else "watched"
-        publish(self.tally, self.keeper, files=files, paths=self.paths, relay=self.relay.told())
-        state = "in sync" if self.tally.outcome.in_sync else self.complained.partition("\n")[0]
-        notify(READY=1, STATUS=f"{state}; {self.tally.healed} put right")
+        files = f"polled, since {self.files.polling}" if self.files.polling else WATCHED
+        more = {"files": files, "paths": self.paths, "troubles": self.troubles.words}
+        more["relay"] = self.relay_told
+        publish(self.tally, self.keeper, **more)
 
 
 class Reader:
@@ -182,8 +236,8 @@ class Reader:
 
         try:
             return load(self.paths, projects=frozenset(self.args.project) or None)
-        except ReconcileError as error:
-            return error
+        except Exception as error:
+            return foreseen(error)
 
 
 def moved(rings: Sequence[Any]) -> Moved | None:

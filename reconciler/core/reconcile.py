@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from ..errors import KernelError, NotConverged, ReconcileError, RollbackFailed
+from ..errors import KernelError, NotConverged, ReconcileError, RollbackFailed, foreseen
 from .plan import Plan, Step, diff, plan
 from .resource import Key, Resource, State
 
@@ -20,7 +20,7 @@ class Kernel(Protocol):
 
     `execute` runs steps that share a stage, as one transaction where the channel has them, and raises
     KernelError naming the step that was refused.  Removing what has gone by itself is no failure, unless in
-    a transaction. """
+    a transaction."""
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State: ...
 
@@ -40,9 +40,9 @@ def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
         apply(todo, kernel)
         if left := unsettled(todo, desired, kernel):
             raise NotConverged(left)
-    except ReconcileError as cause:
-        roll_back(live, desired, kernel, cause)
-        raise
+    except Exception as error:
+        roll_back(live, desired, kernel, cause := foreseen(error))
+        raise cause from cause.__cause__
 
 
 def unsettled(todo: Plan, desired: State, kernel: Kernel) -> list[Key]:
@@ -59,8 +59,8 @@ def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError
         now = kernel.observe(named.values())
         apply(plan(now, past), kernel)
         left = sorted(diff(kernel.observe(named.values()), past))
-    except ReconcileError as error:
-        left = [str(error)]
+    except Exception as error:
+        left = [str(foreseen(error))]
     if left:
         raise RollbackFailed(cause, left) from cause
 

@@ -9,12 +9,12 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from ..errors import NotPermitted
+from ..errors import NotPermitted, foreseen
 from ..kinds.marks import PROTOCOL
 from . import netns
 from .netlink import HEADER, REPLACE, SOL_NETLINK, attributes, frames, u32
@@ -48,30 +48,52 @@ class Events:
     def __init__(self, ring: Callable[[str, str | None, str], None]):
         self.ring = ring
         self.places: Mapping[int, str] = {}
-        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
-        self.rtnl, self.nft = (
-            subscribed(*which) for which in ((socket.NETLINK_ROUTE, GROUPS), (12, (NFTABLES_GROUP,)))
-        )
-        self.mounts = open("/proc/self/mountinfo", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self.names = self.mounted()
         self.processes: dict[int, tuple[int, str]] = {}  # by descriptor
-        self.poll = select.epoll()
-        for channel in (self.rtnl, self.nft, self.stop):
-            self.poll.register(channel, select.EPOLLIN)
-        self.poll.register(self.mounts, select.EPOLLPRI)
-        self.thread = Thread(target=self.run, name="events", daemon=True)
+        self.thread: Thread | None = None
+        self.opened = ExitStack()
 
     def __enter__(self) -> "Events":
-        self.thread.start()
+        """Raises NotPermitted; what else cannot be had now is asked for again."""
+        with suppress(OSError):
+            self.revive()
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.eventfd_write(self.stop, 1)
-        self.thread.join()
-        for channel in (self.poll, self.rtnl, self.nft, self.mounts):
-            channel.close()
-        for fd in (self.stop, *self.processes):
+        self.end()
+
+    @property
+    def alive(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+    def revive(self) -> None:
+        """Listen, if that is not so; raises OSError where it cannot be."""
+        if not self.alive:
+            self.end()
+            self.open()
+            self.thread = Thread(target=self.run, name="events", daemon=True)
+            self.thread.start()
+
+    def end(self) -> None:
+        if self.thread and self.alive:
+            os.eventfd_write(self.stop, 1)
+            self.thread.join()
+        self.opened.close()
+        for fd in self.processes:
             os.close(fd)
+        self.processes = {}
+
+    def open(self) -> None:
+        keep = self.opened.enter_context
+        self.poll = keep(select.epoll())
+        self.stop = os.eventfd(0, os.EFD_CLOEXEC)
+        self.opened.callback(os.close, self.stop)
+        self.rtnl = keep(subscribed(socket.NETLINK_ROUTE, GROUPS))
+        self.nft = keep(subscribed(12, (NFTABLES_GROUP,)))
+        self.mounts = keep(open("/proc/self/mountinfo", encoding="utf-8", errors="replace"))  # noqa: SIM115
+        self.names = self.mounted()
+        for channel in (self.rtnl, self.nft, self.stop):
+            self.poll.register(channel, select.EPOLLIN)
+        self.poll.register(self.mounts, select.EPOLLPRI)
 
     def run(self) -> None:
         while True:
@@ -95,6 +117,8 @@ class Events:
             if error.errno != errno.ENOBUFS:
                 raise
             return [(EVENT, "" if fd == self.nft.fileno() else None, "more events than could be kept")]
+        except Exception as error:  # a message of a form that nobody foresaw is one message
+            return [(EVENT, None, foreseen(error).message)]
         before, self.names = self.names, self.mounted()
         return [(EVENT, None, "a sandbox's name")] if before != self.names else []
 
@@ -138,7 +162,8 @@ class Events:
 
     def follow(self, pid: int) -> None:
         """Hear when this process ends."""
-        if pid not in [known for known, _ in list(self.processes.values())]:  # the thread takes some out
+        known = [one for one, _ in list(self.processes.values())]  # the thread takes some out
+        if self.alive and pid not in known:
             with suppress(OSError):
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
                 fd = os.pidfd_open(pid)
@@ -217,7 +242,7 @@ def numbered(names: list[str]) -> Iterator[tuple[int, str]]:
     ) as channel:
         for name in names:
             try:
-                fd = os.open(netns.path(name), os.O_RDONLY | os.O_CLOEXEC)
+                fd = netns.opened(name)
             except OSError:
                 continue
             try:

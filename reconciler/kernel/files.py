@@ -1,24 +1,27 @@
 """The small files of a sandbox: written by rename, ours by their first line."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
+from .. import disk
 from ..errors import Foreign
 from ..kinds.file import File, Orphan
 from ..kinds.marks import FILE_MARK
 from . import netns
 
 FOLDER = "/etc/netns"
+MOST = 64 << 20  # bytes: no manifest is as large, so what is was not written by us
 
 
 def of(ns: str) -> Iterator[File]:
     """Those of ours in the sandbox's folder."""
     try:
         entries = sorted(os.listdir(f"{FOLDER}/{ns}"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         path = f"{FOLDER}/{ns}/{entry}"
@@ -32,23 +35,27 @@ def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orpha
     homes = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
     for ns in sorted({*homes} - {*sandboxes}):
         if places is None or ns in places:
-            with suppress(NotADirectoryError, PermissionError):  # other people's
+            with suppress(PermissionError):  # other people's
                 yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
 
 
 def read(path: str) -> str | None:
-    """None where nothing stands, "" for what is no file: a link, a directory.
+    """None where nothing stands, "" for what is no file: a link, a directory, a pipe.
 
     os.open, since open() costs ten times as much and there are two files a sandbox.
     """
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return ""
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            return ""
+        raise
     try:
-        return os.read(fd, os.fstat(fd).st_size + 1).decode(errors="replace")
+        found = os.fstat(fd)
+        size = min(found.st_size, MOST) if stat.S_ISREG(found.st_mode) else 0
+        return os.read(fd, size + 1).decode(errors="replace") if size else ""
     finally:
         os.close(fd)
 
@@ -60,13 +67,7 @@ def write(file: File) -> None:
 
 
 def replaced(name: str, content: str, mode: int = 0o644) -> None:
-    path = Path(name)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), mode)  # whatever the umask: who is not root must resolve names too
-    fresh.rename(path)
+    disk.write(name, content.encode(), mode)  # as a rule, who is not root must resolve names too
 
 
 def refuse_foreign(file: File) -> None:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import disk
 from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
 from ..kinds.marks import FILE_MARK
@@ -88,7 +89,7 @@ def parsed(text: str) -> Parsed | None:
 def watch() -> int | None:
     """The process that looks after the daemons; nobody looks after it but us."""
     with suppress(OSError, ValueError):
-        return int(Path(f"{SOCKETS}/watchfrr.pid").read_text())
+        return int(disk.read(f"{SOCKETS}/watchfrr.pid"))
     return None
 
 

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import Locked, NotPermitted
+from ..errors import Locked, NotPermitted, ReconcileError
 
 RUN = "/run/reconciler"
 LOCK = f"{RUN}/lock"
+# Read-only, since that is enough for flock(2), on a file system that was made so too; a pipe does not block.
+FLAGS = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+UNTOLD = -1  # no time that a file has
 
 
 @contextmanager
@@ -24,11 +27,19 @@ def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
             raise Locked("another apply is running on this host", "wait for it with --wait SECONDS")
         time.sleep(0.05)
     try:
-        before = os.fstat(fd).st_mtime_ns
-        os.utime(fd)
-        yield before
+        yield taken(fd)
     finally:
         os.close(fd)
+
+
+def taken(fd: int) -> int:
+    """Tell everybody; where that cannot be told, nobody can know whether we were the last either."""
+    before = os.fstat(fd).st_mtime_ns
+    try:
+        os.utime(fd)
+    except OSError:  # a read-only file system
+        return UNTOLD
+    return before
 
 
 def attempt(run: str) -> int | None:
@@ -36,9 +47,12 @@ def attempt(run: str) -> int | None:
     path = f"{run}/lock"
     try:
         os.makedirs(run, mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, FLAGS, 0o600)
     except PermissionError as error:
         raise NotPermitted(f"cannot take the lock {path}: {error.strerror}", "run as root") from None
+    except OSError as error:
+        hint = "see what stands there"
+        raise ReconcileError(f"cannot take the lock {path}: {error.strerror}", hint) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.stat(path).st_ino == os.fstat(fd).st_ino:
@@ -53,5 +67,5 @@ def latest(run: str = RUN) -> int:
     """When somebody last took the lock, in a clock of its own; 0 for never."""
     try:
         return os.stat(f"{run}/lock").st_mtime_ns
-    except FileNotFoundError:
+    except OSError:
         return 0

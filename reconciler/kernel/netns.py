@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -53,8 +54,13 @@ def stands_in(namespace: int) -> bool:
     return os.path.samestat(os.fstat(namespace), os.stat(OWN))
 
 
+def opened(name: str) -> int:
+    """A descriptor of what stands under this name; a pipe would keep us waiting for whoever writes to it."""
+    return os.open(path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def enter(name: str) -> None:
-    fd = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC)
+    fd = opened(name)
     try:
         checked(libc.setns(fd, NEWNET))
     finally:
@@ -74,6 +80,8 @@ def publish(name: str) -> None:
     target = path(name)
     if exists(name):
         raise FileExistsError(errno.EEXIST, "another namespace has this name", target)
+    if occupied(name):
+        raise FileExistsError(errno.EEXIST, "what has this name is no namespace", target)
     os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444))
     checked(libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", BIND, None))
 
@@ -113,6 +121,14 @@ def names() -> list[str]:
         return sorted(name for name in os.listdir(RUN) if exists(name, kind))
     except FileNotFoundError:
         return []
+
+
+def occupied(name: str) -> bool:
+    """Whether something stands there that is no file, and so never was a name of a namespace."""
+    try:
+        return not stat.S_ISREG(os.lstat(path(name)).st_mode)
+    except OSError:
+        return False
 
 
 def exists(name: str, kind: int = 0) -> bool:

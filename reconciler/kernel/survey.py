@@ -77,9 +77,11 @@ class Survey:
         return project if lo and lo.alias == alias(project, ns) else ""
 
     def strangers(self, named: list[Resource]) -> set[str]:
-        """The names of wanted sandboxes that somebody else's namespaces have."""
-        standing = {r.name for r in named if isinstance(r, Namespace)}.intersection(self.names)
-        return {name for name in standing if not self.project(name)}
+        """The names of wanted sandboxes that somebody else's namespaces have, or what is none: a directory, a
+        pipe."""
+        wanted = {r.name for r in named if isinstance(r, Namespace)}
+        odd = {name for name in wanted.difference(self.names) if netns.occupied(name)}
+        return odd | {name for name in wanted.intersection(self.names) if not self.project(name)}
 
     @remembered
     def box(self, name: str) -> list[Resource]:

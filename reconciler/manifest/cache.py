@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import __version__
+from .. import __version__, disk
 from ..errors import ManifestError
 from .files import read_regular
 from .frozen import freeze, thaw
@@ -46,10 +46,11 @@ class Asked(NamedTuple):
 
 def remembered(folder: str, asked: Asked) -> Manifest | None:
     """The manifest as it was loaded last time; None where anything differs or nothing is known."""
-    with suppress(OSError, ValueError, KeyError, TypeError, ManifestError):
-        head, _, body = asked.entry(folder).read_bytes().partition(b"\n")
-        known = json.loads(head)
-        if known == stamp(known["texts"], asked):
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError):
+        head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
+        known = disk.parsed(head)
+        seal = {"seal": sha256(body).hexdigest()}
+        if known == stamp(known["texts"], asked) | seal:
             return thaw(body)
     return None
 
@@ -58,10 +59,9 @@ def remember(folder: str, asked: Asked, texts: Iterable[str], manifest: Manifest
     """Keep it for next time, where that is possible; `texts` are the files that it came from."""
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        target = asked.entry(folder)
-        fresh = target.with_suffix(f".{os.getpid()}")
-        fresh.write_bytes(json.dumps(stamp(texts, asked)).encode() + b"\n" + freeze(manifest))
-        fresh.rename(target)
+        body = freeze(manifest)
+        head = json.dumps({**stamp(texts, asked), "seal": sha256(body).hexdigest()})
+        disk.write(asked.entry(folder), head.encode() + b"\n" + body)
 
 
 def stamp(texts: Iterable[str], asked: Asked) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The `.env` and `env_file` format, as Compose reads it."""
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 
 from .interpolate import BadTemplate, Variables, substitute
@@ -24,6 +25,7 @@ class BadLine(ValueError):
 def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     """The variables of a file; `outside` wins where a value names a variable that both have."""
     found: dict[str, str] = {}
+    known = Variables(ChainMap(dict(outside), found))
     at = SPACE.match(text.removeprefix("\ufeff")).end()  # type: ignore[union-attr]
     text = text.removeprefix("\ufeff")
     while at < len(text):
@@ -32,7 +34,7 @@ def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
             raise BadLine(line_of(text, at), f"no assignment: {text[at:].splitlines()[0][:60]!r}")
         at = BLANK.match(text, key.end()).end()  # type: ignore[union-attr]
         if key["end"] in ("=", ":"):
-            value, at = value_at(text, at, {**found, **outside})
+            value, at = value_at(text, at, known)
             found[key["name"]] = value
         elif (inherited := outside.get(key["name"])) is not None:
             found[key["name"]] = inherited
@@ -46,7 +48,7 @@ def verbatim(text: str) -> dict[str, str]:
     return {name.strip(): value for name, equals, value in lines if equals}
 
 
-def value_at(text: str, at: int, known: Mapping[str, str]) -> tuple[str, int]:
+def value_at(text: str, at: int, known: Variables) -> tuple[str, int]:
     """The value that starts there, and where it ends."""
     if at < len(text) and text[at] in "'\"":
         quoted = QUOTED.match(text, at)
@@ -66,9 +68,9 @@ def unescape(match: re.Match[str]) -> str:
     return chr(int(code[1:], 8)) if code[0] == "0" else PLAIN_ESCAPES.get(code, code)
 
 
-def expanded(value: str, text: str, at: int, known: Mapping[str, str]) -> str:
+def expanded(value: str, text: str, at: int, known: Variables) -> str:
     try:
-        return substitute(value, Variables(known))
+        return substitute(value, known)
     except BadTemplate as error:
         raise BadLine(line_of(text, at), str(error)) from None
 

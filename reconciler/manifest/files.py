@@ -34,16 +34,25 @@ class Inputs:
         """The text of a file; None, and a mistake, where it cannot be had."""
         if file not in self.texts:
             try:
-                self.texts[file] = self.standard_input() if file == STDIN else read_regular(file)
+                self.texts[file] = self.piped() if file == STDIN else read_regular(file)
             except ManifestError as error:
                 self.mistakes.append(error)
                 return None
         return self.texts[file]
 
-    def standard_input(self) -> str:
-        if self.stdin is not None:
-            return self.stdin
-        return decoded(STDIN, sys.stdin.buffer.read(MAX_BYTES + 1))
+    def piped(self) -> str:
+        return standard_input() if self.stdin is None else self.stdin
+
+
+def standard_input() -> str:
+    """What the process is given; it may never end."""
+    try:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise unreadable(STDIN, error) from None
+    if len(data) > MAX_BYTES:
+        raise too_large(STDIN)
+    return decoded(STDIN, data)
 
 
 def read_regular(file: str) -> str:
@@ -55,19 +64,26 @@ def read_regular(file: str) -> str:
     try:
         refuse_irregular(file, os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as opened:
-            return decoded(file, opened.read(MAX_BYTES + 1))
+            data = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise unreadable(file, error) from None
     finally:
         os.close(descriptor)
+    if len(data) > MAX_BYTES:  # it grows meanwhile, or is one of /proc, which tell no size
+        raise too_large(file)
+    return decoded(file, data)
 
 
 def refuse_irregular(file: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ManifestError(f"{kind(found.st_mode)} is no manifest", "name a regular file", Where(file))
     if found.st_size > MAX_BYTES:
-        hint = "split it; the project's name may stand in several files"
-        raise ManifestError(f"larger than {MAX_BYTES >> 20} MiB", hint, Where(file))
+        raise too_large(file)
+
+
+def too_large(file: str) -> ManifestError:
+    hint = "split it; the project's name may stand in several files"
+    return ManifestError(f"larger than {MAX_BYTES >> 20} MiB", hint, Where(file))
 
 
 def decoded(file: str, data: bytes) -> str:

@@ -12,6 +12,7 @@ from operator import attrgetter
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from .. import disk
 from .spec import Manifest
 
 Turn = Callable[[Any], Any]
@@ -24,7 +25,7 @@ def freeze(value: Any) -> bytes:
 def thaw(data: bytes) -> Manifest:
     """Raises ValueError for what is no revision of ours."""
     try:
-        return reader(Manifest)(json.loads(data))
+        return reader(Manifest)(disk.parsed(data))
     except (TypeError, LookupError, AttributeError) as error:
         raise ValueError(str(error)) from error
 

@@ -10,6 +10,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DOLLAR = re.compile(r"\$(?:\$|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<brace>\{))?")
 BRACE = re.compile(r"[{}]")
 MAX_DEPTH = 32  # of a default within a default
+MAX_EXPANDED = 64 << 20  # characters that variables may make of a file: lines of `A=$A$A` double them
 OPERATOR = re.compile(r":?[-?+]")
 
 
@@ -24,10 +25,17 @@ class Variables:
     values: Mapping[str, str]
     used: dict[str, str | None] = field(default_factory=dict)
     blank: dict[str, Place] = field(default_factory=dict)  # neither set nor given a default
+    expanded: int = 0  # characters so far
 
     def get(self, name: str) -> str | None:
         self.used[name] = self.values.get(name)
         return self.used[name]
+
+    def joined(self, parts: list[str]) -> str:
+        self.expanded += sum(map(len, parts))
+        if self.expanded > MAX_EXPANDED:
+            raise BadTemplate(f"the variables grow to more than {MAX_EXPANDED >> 20} million characters")
+        return "".join(parts)
 
 
 def substitute(text: str, variables: Variables, place: Place | None = None, depth: int = 0) -> str:
@@ -47,7 +55,7 @@ def substitute(text: str, variables: Variables, place: Place | None = None, dept
             at = end + 1
         else:
             done.append("$")
-    return "".join((*done, text[at:])) if done else text
+    return variables.joined([*done, text[at:]]) if done else text
 
 
 def closing(text: str, start: int) -> int:

@@ -1,12 +1,12 @@
 """A mistake as a good compiler tells it: the message, the source line, a caret under the token, a hint."""
 
-import os
 import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 from unicodedata import combining, east_asian_width
 
+from .. import disk
 from ..errors import ManifestError, ManifestErrors, ReconcileError, Where
 
 TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#]+|.""")
@@ -23,10 +23,7 @@ Lines = Callable[[str], list[str]]
 def from_disk(file: str) -> str:
     """The text of a file, or nothing where it cannot be had: a report must not fail."""
     try:
-        if not os.path.isfile(file) or os.path.getsize(file) > LARGEST:
-            return ""
-        with open(file, encoding="utf-8-sig", errors="replace") as opened:
-            return opened.read()
+        return disk.read(file, LARGEST).decode("utf-8-sig", errors="replace")
     except (OSError, ValueError):
         return ""
 

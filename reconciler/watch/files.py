@@ -25,6 +25,7 @@ CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own readi
 MOVES = {"created", "deleted", "moved"}
 IGNORED = ".git"  # where `git status` writes; what it means for the work tree rings there
 LINKS = 40  # MAXSYMLINKS of Linux
+RETRY = 60.0  # seconds until what could not be watched is tried again
 PATIENCE = 10.0  # seconds: a lock that git left behind after a crash must not stop everything
 
 T = TypeVar("T")
@@ -74,22 +75,22 @@ def ways(paths: Iterable[str]) -> dict[str, set[str]]:
             if os.path.isdir(step.directory):
                 found.setdefault(step.directory, set()).add(step.entry)
             if not step.entry:
-                todo += (item.path for item in entries(step.directory) if item.is_symlink())
+                links = (item.path for item in entries(step.directory) if item.is_symlink())
+                todo += (link for link in links if not os.path.isdir(link))  # nor does anybody read in there
     return found
 
 
 def entries(tree: str) -> Iterator[os.DirEntry[str]]:
-    """Everything below a directory, without what is git's."""
-    try:
-        with os.scandir(tree) as found:
-            items = list(found)
-    except OSError:
-        return
-    for item in items:
-        if item.name != IGNORED:
-            yield item
-            if item.is_dir(follow_symlinks=False):
-                yield from entries(item.path)
+    """Everything below a directory, without what is git's; paths end at PATH_MAX, and calls sooner."""
+    todo = [tree]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as found:
+                items = [item for item in found if item.name != IGNORED]
+        except OSError:
+            continue
+        yield from items
+        todo += (item.path for item in items if item.is_dir(follow_symlinks=False))
 
 
 def signature(paths: Iterable[str]) -> tuple[object, ...]:
@@ -113,7 +114,8 @@ def stamp(file: str) -> tuple[object, ...]:
 def busy(paths: Iterable[str]) -> bool:
     """Whether git is writing to a work tree that one of these is in: half a checkout is no revision."""
     here = (Path(os.path.realpath(path)) for path in paths)
-    return any((folder / ".git/index.lock").exists() for path in here for folder in (path, *path.parents))
+    folders = (folder for path in here for folder in (path, *path.parents))
+    return any(os.path.exists(folder / ".git/index.lock") for folder in folders)
 
 
 class Entries(FileSystemEventHandler):
@@ -140,7 +142,7 @@ class Files:
     def __init__(self, bell: Bell, paths: Sequence[str]):
         self.bell, self.paths, self.polling = bell, list(paths), ""
         self._lock, self._armed = Lock(), ()
-        self._observer = None
+        self._observer, self._again = None, 0.0
         logging.getLogger("watchdog").setLevel(
             logging.ERROR
         )  # an overflow is no news: those it lost came in a crowd
@@ -153,12 +155,17 @@ class Files:
             identity = tuple(
                 sorted((d, *inode(t)) for d in wanted for t in (trees(d) if "" in wanted[d] else [d]))
             )
-            if identity == self._armed:
+            again = bool(self.polling) and time.monotonic() > self._again
+            if identity == self._armed and not again:
                 return False
             self._armed = identity
             self._disarm()
             self._watch(wanted, len({row[1:] for row in identity}))
             return True
+
+    def forget(self) -> None:
+        """Watch all anew with the next `arm`."""
+        self._armed = ()
 
     def _ring(self, path: str, stale: object) -> None:
         if stale:
@@ -166,9 +173,9 @@ class Files:
         self.bell.ring("file", words=path)
 
     def _watch(self, wanted: dict[str, set[str]], inodes: int) -> None:
-        self._observer = Observer()
-        self.polling = ""
+        self.polling, self._again = "", time.monotonic() + RETRY
         try:
+            self._observer = Observer()
             self._observer.start()
             for directory, names in wanted.items():
                 self._observer.schedule(
@@ -176,8 +183,8 @@ class Files:
                 )
         except FileNotFoundError:
             self._armed = ()  # it went meanwhile: its parent rings, or the next look finds the change
-        except OSError as error:
-            self.polling = f"inotify: {error.strerror}"
+        except (OSError, RuntimeError) as error:  # no instance, descriptor, watch or thread is left
+            self.polling = f"inotify: {getattr(error, 'strerror', None) or error}"
         else:
             if watched() < inodes:  # watchdog is silent about directories below that it could not watch
                 self.polling = "inotify: fs.inotify.max_user_watches is reached"
@@ -186,6 +193,7 @@ class Files:
         if self._observer and self._observer.is_alive():
             self._observer.stop()
             self._observer.join()
+        self._observer = None
 
     def close(self) -> None:
         with self._lock:

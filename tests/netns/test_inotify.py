@@ -2,13 +2,20 @@
 
 import os
 import shutil
+import subprocess
+import time
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from reconciler.kernel import events
+from reconciler.kernel.events import EVENT, Events
+from reconciler.operate import told_of_threads
 from reconciler.watch import files as watched_files
 from reconciler.watch.bell import Bell
 from reconciler.watch.files import Files, busy, signature, way
+from reconciler.watcher import FALLEN
 
 
 @pytest.fixture
@@ -179,13 +186,22 @@ def test_limits_of_inotify_are_told(root, monkeypatch):
         assert "max_user_watches" in watched.files.polling
 
 
-def test_no_instance_left_is_told(root, monkeypatch):
+@pytest.mark.parametrize(
+    "lacking", [OSError(24, "inotify instance limit reached"), RuntimeError("can't start new thread")]
+)
+def test_what_no_file_can_be_watched_without_is_told(root, monkeypatch, lacking):
     def none(*_, **__):
-        raise OSError(24, "inotify instance limit reached")
+        raise lacking
 
-    monkeypatch.setattr(watched_files.Observer, "schedule", none)
+    monkeypatch.setattr(watched_files, "Observer", none)
     with Watched(root) as watched:
-        assert "inotify" in watched.files.polling
+        assert "inotify" in watched.files.polling and not watched.files.arm()
+        monkeypatch.undo()
+        monkeypatch.setattr(watched_files, "RETRY", 0.0)
+        watched.files._again = 0.0
+        assert watched.files.arm() and not watched.files.polling
+        in_place(root)
+        assert watched.rang()
 
 
 def test_descriptors_and_threads_do_not_grow(root):
@@ -210,3 +226,76 @@ def test_the_signature_tells_what_changed(root):
     assert signature([str(root)]) == before
     (root / "a.yaml").write_text("a: 1")
     assert signature([str(root)]) != before
+
+
+# threads
+
+
+class Once:
+    """A bell that breaks with its first ring of a kind."""
+
+    def __init__(self, bell: Bell, kind: str):
+        self.bell, self.kind = bell, kind
+
+    def ring(self, kind: str, place: str | None = None, words: str = "") -> None:
+        if kind == self.kind:
+            self.kind = ""
+            raise TypeError("as the test asks")
+        self.bell.ring(kind, place, words)
+
+
+def fell(bell: Bell) -> str:
+    return next(ring.words for ring in bell.listen(5) if ring.kind == FALLEN)
+
+
+def test_a_thread_for_files_that_falls_is_told_and_replaced(root):
+    with Watched(root) as watched, told_of_threads(Namespace(verbose=False), watched.bell.ring):
+        watched.files.bell = Once(watched.bell, "file")
+        in_place(root)
+        assert "unforeseen TypeError: as the test asks" in fell(watched.bell)
+        watched.files.forget()
+        assert watched.files.arm()
+        in_place(root)
+        assert watched.rang()
+
+
+def test_a_thread_for_events_of_the_kernel_that_falls_is_told_and_replaced(lab):
+    bell = Bell()
+    with told_of_threads(Namespace(verbose=False), bell.ring), Events(Once(bell, EVENT).ring) as heard:
+        descriptors = len(os.listdir("/proc/self/fd"))
+        lab.ip("link add one type bridge")
+        assert "events: unforeseen TypeError" in fell(bell) and not heard.alive
+        heard.revive()
+        lab.ip("link add two type bridge")
+        assert any(ring.kind == EVENT for ring in bell.listen(5))
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_a_message_that_nobody_can_read_is_one_ring(lab, monkeypatch):
+    monkeypatch.setattr(events, "ours", lambda message: message.body[1 << 20])
+    bell = Bell()
+    with Events(bell.ring) as heard:
+        lab.ip("link add one type bridge")
+        assert any("unforeseen IndexError" in ring.words and ring.place is None for ring in bell.listen(5))
+        assert heard.alive
+
+
+def test_a_link_to_the_whole_file_system_is_not_followed(root):
+    (root / "everything").symlink_to("/")
+    began = time.monotonic()
+    with Watched(root):
+        assert signature([str(root)]) and time.monotonic() - began < 5
+
+
+def test_directories_deeper_than_python_calls(root):
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(1050):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    assert signature([str(root)])
+    with Watched(root):
+        pass
+    subprocess.run(["rm", "-r", root / "d"], check=True)  # which shutil cannot

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import command
 from reconciler.cli import MODES, main
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +56,16 @@ def test_help_is_0_and_names_every_mode(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(f"--{mode}" in out for mode in MODES)
+
+
+@pytest.mark.parametrize("words", [[], ["-v"], ["-o", "json"]])
+def test_what_nobody_foresaw_is_one_sentence_and_the_traceback_for_who_asks(words, monkeypatch, capsys):
+    def broken(args):
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr(command, "validate", broken)
+    assert main(["--validate", HELLO, *words]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "unforeseen TypeError: no such thing (id " in err
+    assert ("Traceback" in err) == ("-v" in words)
+    assert "-o" not in words or json.loads(err)["errors"][0]["exit_code"] == 1

@@ -8,7 +8,7 @@ from states import FOREIGN
 from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, state
-from reconciler.errors import KernelError, RollbackFailed
+from reconciler.errors import KernelError, RollbackFailed, Unforeseen, trace
 from reconciler.kernel.fake import BRIDGE_PORTS, FakeKernel, Killed
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
@@ -287,3 +287,30 @@ def test_a_way_back_that_fails_as_well_is_named():
     with pytest.raises(RollbackFailed) as caught:
         reconcile(state(NS, BRIDGE), fake)
     assert caught.value.exit_code == 3 and "no way back" in caught.value.left[0]
+
+
+class Baffled(FakeKernel):
+    """Ends in an exception that is none of ours, once at the second batch, or for ever from there."""
+
+    batches, stubborn = 0, False
+
+    def execute(self, batch):
+        self.batches += 1
+        if self.batches == 2 or (self.stubborn and self.batches > 2):
+            raise IndexError("out of range")
+        super().execute(batch)
+
+
+def test_an_exception_that_nobody_foresaw_is_rolled_back_like_any_refusal():
+    fake = Baffled()
+    with pytest.raises(Unforeseen, match="IndexError") as caught:
+        reconcile(state(TABLE, NS, BRIDGE), fake)
+    assert fake.batches > 2 and not fake.live and caught.value.exit_code == 1
+
+
+def test_where_the_way_back_ends_in_an_exception_too_what_is_left_is_told():
+    fake = Baffled()
+    fake.stubborn = True
+    with pytest.raises(RollbackFailed, match="unforeseen IndexError") as caught:
+        reconcile(state(TABLE, NS, BRIDGE), fake)
+    assert fake.live and caught.value.exit_code == 3 and "Traceback" in trace(caught.value)

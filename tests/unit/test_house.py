@@ -20,12 +20,13 @@ MAY = {
     "errors": set(),
     "facts": set(),
     "paths": set(),
+    "disk": set(),
     "core": {"errors"},
     "kinds": {"core", "facts"},
-    "manifest": {"errors"},
+    "manifest": {"errors", "disk"},
     "cnm": {"manifest", "errors", "facts"},
     "drivers": {"cnm", "manifest", "kinds", "core", "errors"},
-    "kernel": {"core", "kinds", "errors", "facts", "paths"},
+    "kernel": {"core", "kinds", "errors", "facts", "paths", "disk"},
     "watch": {"errors"},
 }
 OTHERS = {
@@ -48,7 +49,7 @@ IMPURE = {
     "tempfile",
     "uuid",
 }
-SPEAKERS = {"cli.py", "command.py", "render.py", "session.py"}
+SPEAKERS = {"streams.py"}
 FORBIDDEN = re.compile(r"Manager|Handler|Helper|Utils|^process_|^do_|^_?(utils?|helpers?)$")
 
 
@@ -93,7 +94,11 @@ def layers(module: Module) -> Iterator[str]:
     may = MAY.get(module.package)
     for node, name in imports(module):
         head, _, rest = name.partition(".")
-        if head == "reconciler" and may is not None and rest.split(".")[0] not in may | {module.package, "", "__version__"}:
+        if (
+            head == "reconciler"
+            and may is not None
+            and rest.split(".")[0] not in may | {module.package, "", "__version__"}
+        ):
             yield module.at(node, f"imports {name}")
         if (
             head == "reconciler"

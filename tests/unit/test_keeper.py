@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from worlds import container, manifest, port, project, shop
 
-from reconciler.errors import KernelError, Locked, ManifestError, Refused
+from reconciler.errors import Foreign, KernelError, Locked, ManifestError, Refused, Unforeseen, foreseen
 from reconciler.facts import Facts
 from reconciler.keeper import Keeper, Line, Moved, blamed, without
 from reconciler.kernel.fake import FakeKernel
@@ -193,6 +193,116 @@ def test_a_fight_is_slowed_down_for_its_project_alone():
     world.clock.now += 1.1
     world.turn()
     assert "link host/br-shop-front" in world.host.observe()
+
+
+def test_what_moved_while_something_foreign_stood_in_the_way_is_not_forgotten():
+    world = World(ONE)
+    world.turn()
+    observe = world.host.observe
+
+    def observed(*_):
+        raise Foreign("the host has a namespace shop-web1 that is not ours")
+
+    world.host.lose("namespace shop-web1")
+    world.host.tick()
+    world.host.observe = observed
+    assert isinstance(world.turn("shop-web1").error, Foreign)
+    world.host.observe = observe
+    assert world.turn("").drift and "shop-web1" in world.sandboxes
+
+
+# what nobody foresaw
+
+
+def startled(world, digests, words="no such thing"):
+    """Comparing one of these revisions ends in an exception."""
+    compare_, tried = world.keeper.line.compare, []
+
+    def compared(manifest):
+        tried.append(manifest.digest)
+        if manifest.digest in digests:
+            raise TypeError(words)
+        return compare_(manifest)
+
+    world.keeper.line = replace(world.keeper.line, compare=compared)
+    return tried
+
+
+def test_a_revision_that_ends_in_an_exception_leaves_the_last_good_one_healed():
+    world = World(ONE)
+    world.turn()
+    world.files = TWO
+    tried = startled(world, {"2"})
+    for _ in range(3):
+        world.host.lose("link host/br-shop-front")
+        world.host.tick()
+        outcome = world.turn()
+        assert outcome.change.todo and not outcome.in_sync
+        assert isinstance(outcome.error, Unforeseen) and "TypeError: no such thing" in str(outcome.error)
+        assert "link host/br-shop-front" in world.host.observe()
+    assert tried == ["2", "1", "1", "1"], "it is left alone meanwhile"
+
+
+def test_an_exception_is_tried_again_ever_later_and_forgotten_when_it_goes():
+    world, waits = World(ONE), []
+    broken = {"1"}
+    startled(world, broken)
+    for _ in range(3):
+        assert not world.turn().in_sync
+        waits.append(world.keeper.patience)
+        world.clock.now += world.keeper.patience
+    assert waits == [1, 2, 4]
+    broken.clear()
+    assert world.turn().in_sync and world.sandboxes
+
+
+def test_another_revision_is_tried_at_once():
+    world = World(ONE)
+    startled(world, {"1"})
+    world.turn()
+    world.files = TWO
+    assert world.turn().in_sync
+
+
+def test_files_that_end_in_an_exception_are_broken_files():
+    world = World(ONE)
+    world.turn()
+    world.files = RecursionError("deep")
+    world.host.lose("link host/br-shop-front")
+    outcome = world.turn()
+    assert isinstance(outcome.error, Unforeseen) and outcome.drift
+    assert "link host/br-shop-front" in world.host.observe()
+
+
+def test_an_exception_in_the_middle_of_an_apply_is_rolled_back_and_tried_again_later():
+    world = World(ONE)
+    world.turn()
+    before, execute = dict(world.host.observe()), world.host.execute
+
+    def executed(batch):
+        if any(step.op == "+" and step.resource.key == "namespace shop-web2" for step in batch):
+            raise IndexError("out of range")
+        execute(batch)
+
+    world.host.execute = executed
+    world.files = TWO
+    assert isinstance(world.turn().error, Unforeseen)
+    assert dict(world.host.observe()) == before and world.keeper.failing.held()
+    world.host.execute = execute
+    world.clock.now += 1.1
+    assert world.turn().in_sync and "shop-web2" in world.sandboxes
+
+
+def test_the_id_is_of_the_functions_and_not_of_the_words():
+    def first(wrong):
+        try:
+            compare(wrong, Host())
+        except Exception as error:
+            return foreseen(error)
+
+    one, same, other = first(None), first(5), foreseen(KeyError("x"))
+    assert one.id == same.id != other.id and len(one.id) == 8 and f"(id {one.id})" in str(one)
+    assert "Traceback" in one.traceback and foreseen(one) is one
 
 
 def test_somebody_elses_apply_goes_first():

@@ -1,14 +1,17 @@
 """The file of a saved state: what is no such file, and where it can be used."""
 
 import json
+import random
+from contextlib import suppress
 
 import pytest
+from test_disk import ODD, odd
 
 from reconciler import cli
 from reconciler.errors import UsageError
 from reconciler.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
 from reconciler.manifest.frozen import freeze, reader
-from reconciler.saved import saved
+from reconciler.saved import saved, sealed
 
 FACTS = Facts(
     name="h",
@@ -50,6 +53,57 @@ def test_what_is_no_saved_state_is_named(tmp_path, text, words):
         file.write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match=words):
         saved(str(file))
+
+
+WHOLE = {"schema_version": 1, "facts": FACTS, "bare": [], "told": [], "asked": []}
+
+
+def test_a_picture_that_lost_something_is_none(tmp_path):
+    file, told = tmp_path / "h2.json", json.loads(freeze(WHOLE))
+    file.write_text(json.dumps({**told, "seal": sealed(freeze(told))}, indent=2))
+    assert saved(str(file)).facts().name == "h"
+    file.write_text(json.dumps({**told, "seal": sealed(freeze(told)), "bare": [["Bridge", ["x"]]]}))
+    with pytest.raises(UsageError, match="is no saved state"):
+        saved(str(file))
+
+
+def test_any_bytes_are_a_picture_or_refused(tmp_path):
+    file, told, luck = tmp_path / "h2.json", json.loads(freeze(WHOLE)), random.Random(7)
+    whole = json.dumps({**told, "seal": sealed(freeze(told))}).encode()
+    for _ in range(150):
+        data = bytearray(whole)
+        at = luck.randrange(len(data))
+        data[at : at + luck.choice([0, 1, 9, 99])] = luck.choice([b"", b"\0", b"[", b'"', b"9" * 20, b"null"])
+        file.write_bytes(data)
+        with suppress(UsageError):
+            saved(str(file))
+
+
+@pytest.mark.parametrize("place", WHOLE)
+def test_a_forged_picture_is_refused_too(tmp_path, place):
+    """Whoever makes the seal as well gets a sentence."""
+    file, told = tmp_path / "h2.json", json.loads(freeze(WHOLE))
+    for value in (
+        None,
+        5,
+        "x",
+        [5],
+        [[]],
+        [["Bridge", [1]]],
+        [["Nothing", []]],
+        [[["Bridge"], {}]],
+        {"a": 1},
+    ):
+        forged = {**told, place: value}
+        file.write_text(json.dumps({**forged, "seal": sealed(freeze(forged))}))
+        with suppress(UsageError):
+            saved(str(file))
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_file_is_no_picture(tmp_path, kind):
+    with pytest.raises(UsageError):
+        saved(str(odd(kind, tmp_path / "x")))
 
 
 @pytest.mark.parametrize("mode", ["--apply", "--status", "--watch"])

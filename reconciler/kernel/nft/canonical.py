@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from ... import disk
 from ...core.plan import Step, ordered
 from ...core.resource import Resource
 from ...errors import KernelError
@@ -116,8 +117,8 @@ def loaded(content: str) -> Digests | None:
 
 
 def cached(path: str) -> Digests | None:
-    with suppress(OSError, ValueError), open(path) as file:
-        known = json.load(file)
+    with suppress(OSError, ValueError):
+        known = disk.parsed(disk.read(path))
         if isinstance(known, dict) and all(isinstance(value, str) for value in known.values()):
             return known
     return None
@@ -125,7 +126,4 @@ def cached(path: str) -> Digests | None:
 
 def store(path: str, known: Digests) -> None:
     os.makedirs(RUN, mode=0o700, exist_ok=True)
-    part = f"{path}.{os.getpid()}"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
-        json.dump(known, file)
-    os.replace(part, path)
+    disk.write(path, json.dumps(known).encode())

@@ -2,12 +2,14 @@
 
 import json
 import random
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ManifestErrors
-from reconciler.manifest import models, service
+from reconciler.manifest import dotenv, models, service
 from reconciler.manifest.load import load
 from reconciler.manifest.options import OPTIONS, accepted
 from reconciler.manifest.report import as_json, report
@@ -166,6 +168,15 @@ def test_every_key_with_every_kind_of_scalar():
             survives(f"networks: {{n: {{driver: {driver}, driver_opts: {{{options}}}}}}}")
 
 
+@pytest.mark.parametrize("entry", [{"protocol": 6}, {"host_ip": 127}, {"protocol": [1]}, {"host_ip": True}])
+def test_a_field_of_a_port_that_is_no_text_is_named(entry):
+    text = json.dumps({"name": "t", "containers": {"a": {"ports": [{"target": 80, **entry}]}}})
+    with pytest.raises(ManifestErrors) as caught:
+        load(["-"], environ={}, stdin=text)
+    [error] = caught.value.errors
+    assert str(error.where).endswith(f"containers.a.ports[0].{[*entry][0]}")
+
+
 def plain():
     return {
         "name": "shop",
@@ -289,6 +300,63 @@ def test_random_bytes(tmp_path_factory, data):
         load([file], environ={})
     except ManifestErrors as errors:
         assert report(errors)
+
+
+ENV = """\
+# a comment
+A=1
+export B = "two\\n${A:-x}" # more
+C='single $A'
+D: yaml
+E
+F=${A}${NO:-${B:+y}}
+"""
+LOCK = """\
+# written by `reconcile --lock`; commit it with the manifests
+t_n @subnet 10.1.0.0/24
+t_n @vni 4097
+t_n a 10.1.0.9 fd00::9
+t_n @h1 10.1.0.1
+"""
+PROJECT = "name: t\nnetworks: {n: {}}\ncontainers: {a: {networks: [n], env_file: vars, labels: {a: $A$F}}}\n"
+
+
+BESIDE = {".env": ENV, "vars": ENV, "addresses.lock": LOCK}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_stands_beside_a_manifest_may_be_anything(tmp_path, name):
+    text = BESIDE[name]
+    (tmp_path / "t.yaml").write_text(PROJECT)
+    (tmp_path / "vars").write_text(ENV)
+    luck = random.Random(20240819)
+    for case in [*(changed(text, luck) for _ in range(80)), *(text[:end] for end in range(0, len(text), 5))]:
+        (tmp_path / name).write_bytes(case.encode(errors="surrogatepass"))
+        try:
+            load([tmp_path], environ={})
+        except ManifestErrors as errors:
+            assert report(errors)
+
+
+@pytest.mark.parametrize("text", ["A=xxxxxxxxxx\n" + "A=$A$A\n" * 60, "A='" * 40_000, "A=$B" * 9999])
+def test_a_bomb_of_variables(tmp_path, text):
+    (tmp_path / ".env").write_text(text)
+    (tmp_path / "t.yaml").write_text(PROJECT.replace("env_file: vars, ", ""))
+    began = time.process_time()
+    try:
+        load([tmp_path], environ={})
+    except ManifestErrors as errors:
+        assert report(errors)
+    assert time.process_time() - began < 3
+
+
+def test_the_time_for_variables_grows_with_their_number_and_no_faster():
+    spent = []
+    for count in (4_000, 16_000):
+        began = time.process_time()
+        assert len(dotenv.parse("".join(f"A{n}=1\n" for n in range(count)), {})) == count
+        spent.append(time.process_time() - began)
+    assert spent[1] < 8 * spent[0] + 0.05
 
 
 def test_huge_scalars_and_many_mistakes():

@@ -1,0 +1,50 @@
+"""Standard input, output and error, whatever the process was given for them: nothing, a full disk, a reader
+who leaves."""
+
+import os
+import sys
+from contextlib import suppress
+from io import TextIOWrapper
+
+from .errors import Unwritten
+
+
+def stand() -> None:
+    """All three are open: what was closed is /dev/null, else the next file that is opened would take its
+    place.
+
+    A file's name need not be in the encoding of the terminal.
+    """
+    while (lowest := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(lowest, True)
+    os.close(lowest)
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115
+    sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def tell(text: str, end: str = "\n", hint: str = "") -> None:
+    """Write what was asked for; raises Unwritten with `hint`."""
+    try:
+        print(text, end=end, flush=True)
+    except OSError as error:
+        lost(error, hint)
+
+
+def lost(error: OSError, hint: str) -> None:
+    """What is left goes nowhere, or Python would try it again at its end.
+
+    Whoever has closed the other end has read enough.
+    """
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        raise Unwritten(f"standard output cannot be written: {error.strerror}", hint) from None
+
+
+def complain(text: str) -> None:
+    """On standard error, where that can be written: a log that is lost stops nothing."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
