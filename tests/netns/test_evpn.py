@@ -251,6 +251,13 @@ def test_a_watcher_hears_that_nobody_looks_after_it_any_more(cluster):
     kill(h1, "watchfrr")
     within(10, lambda: said("~ router host/evpn") and said("changed by the end of watchfrr["))
 
+    # and its metrics tell of the hosts that are not heard, and of what they do not tell
+    def counted(row: str) -> bool:
+        return row in h1.command("cat", "/run/reconciler/metrics.prom").out.splitlines()
+
+    within(PATIENCE, lambda: counted('reconciler_peer_up{project="t",by="bgp",peer="10.99.0.2"} 0'))
+    assert counted("reconciler_evpn_differences 2")
+
 
 def test_nothing_that_a_container_invents_is_told_to_the_other_hosts(cluster):
     """By frames to the link-local group, LLDP here, which pass a bridge without netfilter."""

@@ -151,6 +151,22 @@ def test_the_same_over_ipv6(sealed: Cluster):
     assert sealed["h1"].succeed(sealed["h1"].reconcile("--plan", sealed.folder, "-o", "json")).steps == []
 
 
+def test_who_is_heard_is_told(sealed: Cluster):
+    """A peer with whom there was no handshake may have nothing to say: it is named, and no more."""
+    h1 = sealed["h1"]
+    h1.run(f"ip link del {h1.tunnel()}")
+    h1.succeed(h1.reconcile("--apply", sealed.folder))
+    assert pinged(sealed, "h1", "h2")
+    found = h1.succeed(h1.reconcile("--status", "-o", "json")).json["peers"]
+    near, far = (f"10.99.0.{n}:{PORT}" for n in (2, 3))
+    assert {peer["peer"]: (peer["up"], bool(peer["at"])) for peer in found} == {
+        near: (True, True),
+        far: (False, False),
+    }
+    words = h1.succeed(h1.reconcile("--status")).out
+    assert f"t: WireGuard with 1 of 2 hosts; not with {far} (never)" in words
+
+
 def test_a_clear_network_of_the_project_goes_on_as_it_was(sealed: Cluster):
     with Sniffer(sealed["h2"], "", "uplink") as heard:
         assert sealed["h1"].ping("t-d", sealed["h2"].address("t-e"))
