@@ -29,8 +29,7 @@ def rows(topology: Topology) -> Iterator[str]:
             yield f"  {endpoint.sandbox} {endpoint.ifname}  {ips}  {endpoint.mac}{tags(endpoint)}{leads}"
     for sandbox in topology.sandboxes:
         yield f"sandbox {sandbox.name}  /run/netns/{sandbox.name}"
-        for port in ports.get(sandbox.name, []):
-            yield f"  {published(port)}"
+        yield from dict.fromkeys(f"  {published(port)}" for port in ports.get(sandbox.name, []))
 
 
 def carrier(network: Network) -> str:
@@ -65,7 +64,8 @@ def published(port: Port) -> str:
         else port.host_ip or ("0.0.0.0" if port.family == 4 else "[::]")
     )
     ip = f"[{port.ip}]" if port.family == 6 else port.ip
-    return f"{host}:{span(port.first)}/{port.protocol} -> {ip}:{span(port.target)}"
+    leads = "" if port.routed else f" -> {ip}:{span(port.target)}"
+    return f"{host}:{span(port.first)}/{port.protocol}{leads}"
 
 
 def as_json(topology: Topology) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .hosts import is_local, members_of
 from .network import networks_of, titles
 from .pending import pending
 from .policy import policy, warnings
-from .ports import conflicts, publish, targets
+from .ports import conflicts, publish, targets, unpublished
 from .topology import Endpoint, Network, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
@@ -42,9 +42,8 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     fabric = evpn.fabric_of(manifest.projects, networks, facts)
     doors = tuple(tunnels.doors(networks, fabric))
     heard = tunnels.heard(doors, facts)
-    ports = tuple(
-        publish([(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members], heard)
-    )
+    wanted = [(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members]
+    ports = tuple(publish(wanted, heard))
     clashes = (
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
@@ -67,7 +66,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         policy=policy(manifest.projects, networks, facts),
         fabric=fabric,
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
-        warnings=(*warnings(networks, ports, facts), *evpn.warnings(fabric)),
+        warnings=(*warnings(networks, ports, facts), *evpn.warnings(fabric), *unpublished(wanted)),
     )
 
 

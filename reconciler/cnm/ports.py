@@ -32,6 +32,11 @@ class Targets(NamedTuple):
     project: str
     homes: dict[int, tuple[Network, Endpoint]]
 
+    @property
+    def behind(self) -> bool:
+        """Whether any of it is reached by a port of the host."""
+        return any(network.mode(family) != "routed" for family, (network, _) in self.homes.items())
+
 
 def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoint]]) -> Targets:
     """The endpoint that holds the default route takes the published ports, as in Docker, else the first
@@ -39,7 +44,8 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
     homes: dict[int, tuple[Network, Endpoint]] = {}
     bridged = [(n, e) for n, e in attached if n.inner and e.vlan == 1 and not n.spec.internal]
     for family in (4, 6):
-        able = [(n, e) for n, e in bridged if e.of_family(family)]
+        # From an isolated bridge the host has no way to its containers.
+        able = [(n, e) for n, e in bridged if e.of_family(family) and n.mode(family) != "isolated"]
         leading = [(n, e) for n, e in able if any((":" in via) == (family == 6) for via, _ in e.gateways)]
         if able:
             homes[family] = (leading or able)[0]
@@ -54,13 +60,13 @@ def publish(wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts) -> It
     for _, to, port in pairs:
         if port.published and not is_choice(port):
             first, last = port.published
-            chosen |= {(port.protocol, p) for p in range(first, last + 1)}
+            chosen |= {(port.protocol, p) for p in range(first, last + 1) if to.behind}
             yield from resolve(port, to, first, last - first + 1)
     for _, to, port in pairs:
         if not port.published or is_choice(port):
             for target in range(port.target[0], port.target[1] + 1):
                 single = narrowed(port, target)
-                yield from resolve(single, to, pick(single, to, facts, chosen), 1)
+                yield from resolve(single, to, pick(single, to, facts, chosen) if to.behind else target, 1)
 
 
 def is_choice(port: PortSpec) -> bool:
@@ -99,24 +105,55 @@ def pick(port: PortSpec, to: Targets, facts: Facts, chosen: set[tuple[str, int]]
     raise ManifestError(f"no host port is free between {low} and {high}", "widen the range", port.where)
 
 
-def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Port]:
+class Home(NamedTuple):
+    """One address that a port is written for, and the container's behind it."""
+
+    network: Network
+    host_ip: str  # "" or a wildcard is any
+    ip: str
+
+    @property
+    def routed(self) -> bool:
+        return self.network.mode(6 if ":" in self.ip else 4) == "routed"
+
+    @property
+    def there(self) -> bool:
+        """Whether the address is one that leads to the container: in a routed network only its own does."""
+        return not self.routed or self.host_ip in (*ANY, self.ip)
+
+
+def homes_of(port: PortSpec, to: Targets) -> Iterator[Home]:
     for family, (network, endpoint) in sorted(to.homes.items()):
         host_ip = port.host_ip or network.spec.host_ip
-        if host_ip and (":" in host_ip) != (family == 6):
-            continue
-        yield Port(
-            project=to.project,
-            sandbox=to.sandbox,
-            protocol=port.protocol,
-            host_ip="" if host_ip in ANY else host_ip,
-            first=first,
-            count=count,
-            ip=endpoint.of_family(family)[0],
-            target=port.target[0],
-            bridge=network.bridge,
-            routed=network.mode(family) == "routed",
-            where=port.where,
-        )
+        if not host_ip or (":" in host_ip) == (family == 6):
+            yield Home(network, host_ip, endpoint.of_family(family)[0])
+
+
+def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Port]:
+    for home in homes_of(port, to):
+        if home.there:
+            yield Port(
+                project=to.project,
+                sandbox=to.sandbox,
+                protocol=port.protocol,
+                host_ip=home.ip if home.routed else "" if home.host_ip in ANY else home.host_ip,
+                first=port.target[0] if home.routed else first,
+                count=count,
+                ip=home.ip,
+                target=port.target[0],
+                bridge=home.network.bridge,
+                routed=home.routed,
+                where=port.where,
+            )
+
+
+def unpublished(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:
+    """What is written for an address that does not lead to the container."""
+    homes = [(to, port, home) for spec, to in wanted for port in spec.ports for home in homes_of(port, to)]
+    for to, port, home in homes:
+        if not home.there:
+            what = f"port {port.target[0]}/{port.protocol} of {to.sandbox} is not published"
+            yield f"{what} on {home.host_ip}: network {home.network.name} is routed"
 
 
 def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:

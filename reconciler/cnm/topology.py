@@ -232,8 +232,8 @@ class Port:
     project: str
     sandbox: str
     protocol: str
-    host_ip: str  # "" is any address of the family
-    first: int
+    host_ip: str  # "" is any address of the family; of a routed one, the container's
+    first: int  # likewise its own
     count: int
     ip: str  # of the container
     target: int

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.netns.lab import IMPATIENCE, REMOTE4, REMOTE6
+from tests.netns.lab import HOST4, HOST6, IMPATIENCE, OURS, REMOTE4, REMOTE6, THEIRS
 from tests.netns.samples import PAIR, SUBNET, network
 
 # several networks for one container
@@ -126,6 +126,23 @@ def test_direct_routing_by_gateway_mode(lab, mode, ping, published, unpublished)
         published,
         unpublished,
     ]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_routed_network_publishes_for_no_address_of_the_host(lab, family):
+    """A route to the containers leads R to the port that is written for all, not to the host's own."""
+    routed = "gateway_mode: routed, enable_ipv6: true, " + SUBNET.replace("}]", "}, {subnet: 'fd91::/64'}]")
+    host = {4: HOST4, 6: f"[{HOST6}]"}[family]
+    loopback = {4: "127.0.0.1", 6: "[::1]"}[family]
+    ports = f"['8080:80', '{loopback}:81:81', '{host}:82:82']"
+    result = lab.apply(network(routed, f"a: {{networks: [n], ports: {ports}}}"))
+    assert f"port 81/tcp of t-a is not published on {loopback.strip('[]')}" in result.err
+    lab.ip(f"route add {('10.91.0.0/24', 'fd91::/64')[family == 6]} via {OURS[family]}", "R")
+    lab.serve("t-a", 80, 81, 82)
+    address = lab.address("t-a", family=family)
+    assert lab.ask("R", address, 80) == f"t-a {THEIRS[family]}"
+    lab.silent(("R", address, 81), ("R", address, 82), ("R", OURS[family], 81), ("R", OURS[family], 8080))
+    lab.silent(("", OURS[family], 82), ("", loopback.strip("[]"), 81))
 
 
 def test_host_access_all_opens_the_hosts_services(lab):

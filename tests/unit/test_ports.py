@@ -1,12 +1,15 @@
 """Port publishing, as decided: targets, ranges, random ports, and every conflict."""
 
+from dataclasses import replace
+
 import pytest
 from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
 from reconciler.facts import Claim, Facts, Listener
-from reconciler.manifest.spec import NetworkSpec, PortSpec
+from reconciler.manifest.spec import EndpointSpec, NetworkSpec, PortSpec, SubnetSpec
+from reconciler.show import as_text
 
 DUAL = NetworkSpec(name="default", enable_ipv6=True)
 
@@ -67,6 +70,57 @@ def test_one_port_is_taken_out_of_a_range_of_host_ports():
 
 def test_internal_networks_publish_nothing():
     assert published(port(80, 8080), network=NetworkSpec(name="default", internal=True)) == ()
+
+
+def test_an_isolated_bridge_publishes_nothing():
+    four = NetworkSpec(name="default", enable_ipv6=True, gateway_mode="isolated")
+    assert [p.family for p in published(port(80, 8080), network=four)] == [6]
+
+
+ROUTED = NetworkSpec(
+    name="default", enable_ipv6=True, gateway_mode="routed", gateway_mode_ipv6="routed",
+    subnets=(SubnetSpec(subnet="10.60.0.0/24"), SubnetSpec(subnet="fd60::/64")),
+)  # fmt: skip
+AT4, AT6 = "10.60.0.9", "fd60::9"
+
+
+def routed(*ports, network=ROUTED):
+    end = EndpointSpec(network="default", ipv4_address=AT4, ipv6_address=AT6)
+    return build(manifest(project("p", network, container("a", end, ports=ports))), Facts())
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "there"),
+    [
+        *(("", [AT4, AT6]), ("0.0.0.0", [AT4]), ("::", [AT6]), (AT4, [AT4]), (AT6, [AT6])),
+        *((ip, []) for ip in ("127.0.0.1", "127.9.9.9", "::1", "198.51.100.1", "2001:db8:1::1", "10.60.0.1")),
+    ],
+)
+@pytest.mark.parametrize("by_network", [False, True])
+def test_a_routed_network_publishes_at_the_containers_own_address_alone(host_ip, there, by_network):
+    network = replace(ROUTED, host_ip=host_ip) if by_network else ROUTED
+    got = routed(port(81, 8081, host_ip="" if by_network else host_ip), network=network)
+    assert [(p.host_ip, p.first, p.ip, p.target) for p in got.ports] == [(ip, 81, ip, 81) for ip in there]
+    assert bool(got.warnings) == (not there)
+
+
+@pytest.mark.parametrize(("modes", "families"), [(("nat", "routed"), [4]), (("routed", "nat"), [])])
+def test_each_family_has_its_own_mode(modes, families):
+    network = replace(ROUTED, gateway_mode=modes[0], gateway_mode_ipv6=modes[1])
+    assert [p.family for p in routed(port(81, 8081, host_ip="127.0.0.1"), network=network).ports] == families
+
+
+def test_what_is_shown_of_a_routed_port_is_what_is_reached_once():
+    lines = as_text(routed(port(80, 8080), port(80, 8081), port(81), port(82, 82, 2, host_ip="127.0.0.1")))
+    shown = lines.partition("sandbox ")[2].split()[2:]
+    assert shown == [f"{at}:{number}/tcp" for number in (80, 81) for at in (AT4, f"[{AT6}]")]
+
+
+def test_a_routed_port_takes_none_of_the_host():
+    low, high = Facts().ephemeral
+    taken = tuple(Claim("blog", family, "", "tcp", low, high) for family in (4, 6))
+    spec = container("a", ports=(port(80), port(8080, low)))
+    assert build(manifest(project("p", ROUTED, spec)), Facts(claims=taken)).ports
 
 
 @pytest.mark.parametrize(
