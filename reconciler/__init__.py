@@ -15,12 +15,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 __all__ = ["Linux", "compare", "enact", "load"]
 
-HOMES = {
-    "Linux": ".kernel.linux",
-    "compare": ".pipeline",
-    "enact": ".pipeline",
-    "load": ".manifest.load",
-}
+HOMES = {"Linux": ".kernel.linux", "compare": ".pipeline", "enact": ".pipeline", "load": ".manifest.load"}
 
 
 def __getattr__(name: str) -> object:

@@ -181,4 +181,5 @@ def others(resources: Sequence[Resource]) -> dict[str, str]:
 
 def gateways(resources: Iterable[Resource]) -> set[tuple[str, str]]:
     """Links of the host, and the neighbours there that routes of ours go via."""
-    return {(r.link, r.via) for r in resources if isinstance(r, Route) and not r.place and r.via}
+    routes = (r for r in resources if isinstance(r, Route) and not r.place)
+    return {(r.link, r.via) for r in routes if r.via and not r.onlink}

@@ -12,6 +12,7 @@ from ..kinds.marks import HOST
 from ..kinds.port import Port
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
+from .policy import ways_back
 from .routed import elsewhere
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
@@ -43,8 +44,8 @@ def switch(network: Network) -> Iterator[Resource]:
     """What makes the host the router of its containers: the bridge's own addresses are their gateways."""
     name, origin = network.bridge, Origin(network.spec.where, "bridge")
     yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
-    # rp_filter, on in many hosts, asks with the mark of the packet: see `admit` in firewall_rules.py.
-    yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="1", link=name, origin=origin)
+    # rp_filter asks for the way back without the operator's mark, which may lead elsewhere.
+    yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="0", link=name, origin=origin)
     if not network.spec.internal:
         # Lets 127.0.0.1:PORT be DNATed to a container; the firewall's raw chain guards it (CVE-2020-8558).
         yield Sysctl(
@@ -59,6 +60,7 @@ def switch(network: Network) -> Iterator[Resource]:
         if subnet.gateway:
             yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
     yield from elsewhere(network, origin)
+    yield from ways_back(network, origin)
 
 
 def link_local(mac: str) -> str:

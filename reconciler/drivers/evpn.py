@@ -9,7 +9,7 @@ from ..core.resource import Origin, Resource
 from ..kinds.evpn import Router
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain
-from ..kinds.overlay import Neighbours
+from .policy import neighbours
 
 
 def lower(fabric: Fabric) -> Iterator[Resource]:
@@ -35,9 +35,7 @@ def lower(fabric: Fabric) -> Iterator[Resource]:
 
 def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """The MAC of every address on this host, as FRR looks for them."""
-    if overlay.own:
-        entries = tuple(sorted(f"{ip} {mac}" for ip, mac in overlay.own))
-        yield Neighbours(link=network.bridge, entries=entries, origin=origin)
+    yield from neighbours(network, overlay.own, origin)
 
 
 def config(fabric: Fabric) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..kinds.marks import GROUP
-from .policy import MARK
+from .policy import LAST, SET
 
 WIRE = "inet_proto . inet_service"
 
@@ -110,17 +110,20 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "ip6 daddr ::1 accept",
         "fib daddr type local jump publish",
     ),
-    # What may go to a container bears the mark that the routing policy asks for; see policy.py.
+    # What may go to a container bears the mark that the routing policy asks for, when all others have looked
+    # at theirs; see policy.py.
     "admit": (
-        "type filter hook prerouting priority -90; policy accept;",
-        # What leaves bears it too: rp_filter asks for the way back, which the policy else prohibits.
-        f"iifgroup {GROUP} ip daddr != @subnets4 meta mark set meta mark | {MARK:#x}",
-        f"ip daddr @subnets4 ct state established,related meta mark set meta mark | {MARK:#x}",
-        f"ip daddr @subnets4 ct status dnat meta mark set meta mark | {MARK:#x}",
-        f"ip daddr @direct4 meta mark set meta mark | {MARK:#x}",
-        f"ip6 daddr @subnets6 ct state established,related meta mark set meta mark | {MARK:#x}",
-        f"ip6 daddr @subnets6 ct status dnat meta mark set meta mark | {MARK:#x}",
-        f"ip6 daddr @direct6 meta mark set meta mark | {MARK:#x}",
+        f"type filter hook prerouting priority {LAST}; policy accept;",
+        "ip daddr @subnets4 jump known",
+        "ip6 daddr @subnets6 jump known",
+    ),
+    "known": (
+        "",
+        "fib daddr type local return",
+        f"ct state established,related {SET}",
+        f"ct status dnat {SET}",
+        f"ip daddr @direct4 {SET}",
+        f"ip6 daddr @direct6 {SET}",
     ),
     "outbound": (
         "type nat hook postrouting priority 100; policy accept;",

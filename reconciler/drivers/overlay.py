@@ -8,11 +8,12 @@ from ..core.resource import Origin, Resource
 from ..kinds.address import Address
 from ..kinds.marks import HOST, TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map
-from ..kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
+from ..kinds.overlay import NOBODY, Entries, Vxlan
 from ..kinds.route import Route
 from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
 from .bridge import ipv6_switches
+from .policy import neighbours
 
 LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
 GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"
@@ -51,11 +52,10 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
     """Where every MAC of the other hosts is, and which MAC every address there has."""
     flood = [f"{NOBODY} {peer}" for peer in overlay.peers] if overlay.flood else []
     macs = sorted([*flood, *(f"{remote.mac} {remote.host}" for remote in overlay.remotes)])
-    ips = sorted(f"{ip} {remote.mac}" for remote in overlay.remotes for ip in remote.ips)
     if macs:
         yield Entries(link=overlay.link, bridge=network.bridge, entries=tuple(macs), origin=origin)
-    if ips:
-        yield Neighbours(link=network.bridge, entries=tuple(ips), origin=origin)
+    known = ((ip, remote.mac) for remote in overlay.remotes for ip in remote.ips)
+    yield from neighbours(network, known, origin)
 
 
 def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:

@@ -1,35 +1,39 @@
-"""Isolation that holds even when nftables is empty: what the firewall did not mark may not be forwarded to
+"""Isolation that holds even when nftables is empty: what the firewall did not admit may not be forwarded to
 a container.
 
 Four rules a family, whatever is declared, lead forwarded packets through a table of `prohibit SUBNET`
-routes; a rule for
-each internal network stops what comes out of it.  The router guard keeps a host that was no router from
-becoming one.
+routes; a rule for each internal network stops what comes out of it.  What may pass bears a bit of its mark
+while it is routed, and then alone: what comes out of containers never does.  The router guard keeps a host
+that was no router from becoming one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 
-from ..cnm.topology import HostPolicy
-from ..core.resource import Resource
+from ..cnm.topology import HostPolicy, Network, Subnet
+from ..core.resource import Origin, Resource
 from ..kinds.marks import GROUP, HOST, PROTOCOL, TABLE_PREFIX
 from ..kinds.nft import Chain, Table
+from ..kinds.overlay import Neighbours
 from ..kinds.parent import Vlan
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Forwarding, Sysctl
 
-# Set on packets that the firewall lets through to a container, and on bridged frames; no other bit is ours.
+# Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
+# and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.
 MARK = 1 << 24
 PRIORITY = 1090  # of the first rule; before main (32766), after local (0)
 PAST = PRIORITY + 3  # what may be forwarded goes on here
 INSIDE = str(PRIORITY - 2)  # from an internal network to its own slices on other hosts
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ROUTES = str(PROTOCOL)  # the table of prohibitions
-FORWARD_HOOK = "type filter hook forward priority 0; policy accept;"
-BRIDGED_HOOK = "type filter hook forward priority -300; policy accept;"  # before br_netfilter's own (0)
-LET_PASS = f"meta mark set meta mark | {MARK:#x}"
+FIRST, LAST = -(1 << 31), (1 << 31) - 1  # priorities between which nobody sees the bit
+SET = f"meta mark set meta mark | {MARK:#x}"
+CLEAR = f"meta mark set meta mark & {MARK ^ 0xFFFFFFFF:#x}"
 FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 INET = {4: "inet", 6: "inet6"}
+NOWHERE = "192.0.0.8"  # no host's address, ever (RFC 7600)
 
 
 def lower(policy: HostPolicy) -> Iterator[Resource]:
@@ -49,6 +53,8 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
         )
     for subnet in policy.subnets:
         yield Route(ns=HOST, table=ROUTES, dst=subnet, kind="prohibit")
+    if policy.subnets:
+        yield from admitted()
     yield from router_guard(policy.guards)
     for name, parent, tag, mtu in policy.tagged:
         yield Vlan(ns=HOST, name=name, parent=parent, tag=tag, mtu=mtu)
@@ -66,26 +72,73 @@ def rules(family: str) -> Iterator[Resource]:
     yield Rule(family=family, priority=str(PAST), action="nop")
 
 
+def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
+    """What rp_filter finds when it asks for the way back of what a container sends out.
+
+    It asks as if the answer came in (fib_validate_source), and what has no way back may not leave.  So the
+    halves of an IPv4 subnet, which win over its prohibition, do lead to the bridge, but to the bridge's own
+    MAC, and what a bridge is given to send there it drops (br_dev_xmit).  IPv6 has no rp_filter.
+    """
+    for subnet in network.subnets:
+        for half in halves(subnet):
+            yield Route(
+                ns=HOST,
+                table=ROUTES,
+                dst=half,
+                link=network.bridge,
+                via=NOWHERE,
+                src=subnet.gateway,
+                onlink=True,
+                origin=origin,
+            )
+    if not network.overlay:  # which tells of other neighbours too
+        yield from neighbours(network, (), origin)
+
+
+def halves(subnet: Subnet) -> Iterator[str]:
+    if subnet.gateway and subnet.family == 4 and subnet.prefix < 32:
+        yield from map(str, ip_network(subnet.cidr).subnets())
+
+
+def neighbours(network: Network, known: Iterable[tuple[str, str]], origin: Origin) -> Iterator[Resource]:
+    """What is known of the bridge's neighbours, (address, MAC), and the one that is the bridge itself."""
+    own = tuple(subnet.gateway for subnet in network.subnets if any(halves(subnet)))
+    pairs = [*known, *([(NOWHERE, network.mac)] if own else [])]
+    if entries := tuple(sorted(f"{ip} {mac}" for ip, mac in pairs)):
+        yield Neighbours(link=network.bridge, entries=entries, addresses=own, origin=origin)
+
+
+def admitted() -> Iterator[Resource]:
+    """Nobody after the routing decision sees what it was told."""
+    at = {"family": "inet", "table": f"{TABLE_PREFIX}host"}
+    yield Table(family="inet", name=at["table"])
+    yield Chain(**at, name="admitted", hook=hook("forward", FIRST + 1), rules=(f"oifgroup {GROUP} {CLEAR}",))
+
+
+def hook(name: str, priority: int) -> str:
+    return f"type filter hook {name} priority {priority}; policy accept;"
+
+
 def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     """Forwarding was off until we needed it: drop what would be forwarded and touches no link of ours.
 
     The last rule does nothing: it remembers that, for the day on which somebody flushes nftables.
-    Frames that a bridge forwards, anybody's, are no routing; br_netfilter shows them all the same.
+    Frames that a bridge forwards, anybody's, are no routing; br_netfilter, at 0, shows them all the same.
     """
     if not families:
         return
     name = f"{TABLE_PREFIX}host"
     yield Table(family="bridge", name=name)
-    yield Chain(family="bridge", table=name, name="bridged", hook=BRIDGED_HOOK, rules=(LET_PASS,))
-    yield Table(family="inet", name=name)
+    yield Chain(family="bridge", table=name, name="bridged", hook=hook("forward", -1), rules=(SET,))
+    yield Chain(family="bridge", table=name, name="shown", hook=hook("forward", 1), rules=(CLEAR,))
     for family in families:
         yield Rule(family=INET[family], priority=MEMORY, action="nop")
+        bridged = f"meta mark & {MARK:#x} == {MARK:#x} {CLEAR} accept"
         ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
-        bridged = f"meta mark & {MARK:#x} == {MARK:#x} accept"
         yield Chain(
             family="inet",
             table=name,
             name=f"guard{family}",
-            hook=FORWARD_HOOK,
-            rules=(f"meta nfproto != ipv{family} accept", *ours, bridged, "drop"),
+            hook=hook("forward", FIRST),
+            rules=(f"meta nfproto != ipv{family} accept", bridged, *ours, "drop"),
         )

@@ -7,10 +7,11 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from ..core.resource import Resource
+from ..kinds.address import Address
 from ..kinds.link import STATION, STICKY_STATION
 from ..kinds.marks import PROTOCOL
 from ..kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
-from .netlink import ATTR, CREATE, REPLACE, Message, dump, get, open_socket, u16, u32
+from .netlink import ATTR, CREATE, REPLACE, Message, dump, get, open_socket, u16
 from .rtnl import INET, INET6, MASTER, Seen, packed
 
 NEWNEIGH, DELNEIGH, GETNEIGH, APPEND = 28, 29, 30, 0x800
@@ -20,7 +21,7 @@ BRIDGE = 7  # PF_BRIDGE
 # linux/neighbour.h; `static` of iproute2 is NOARP with REACHABLE, and VXLAN refuses the first alone
 STATIC, NOARP, PERMANENT = 0x42, 0x40, 0x80
 SELF, PORT, LEARNED, STICKY = 0x02, 0x04, 0x10, 0x40
-DST, LLADDR, VLAN, IFINDEX, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 5, 8, 9, 12
+DST, LLADDR, VLAN, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 5, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
 MARK = struct.pack("=HHBxxx", 5, PROTOCOL_ATTR, PROTOCOL)
 STATIONS = {STATION: 0, STICKY_STATION: STICKY}
@@ -92,9 +93,9 @@ def unknown(link: int, ip: str, _address: str) -> Iterator[Message]:
     yield Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 
-def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Bulk]:
-    """What stands of ours at a VXLAN link and at its bridge; where FRR has `told` what is elsewhere, it says
-    also who gets what is for everybody, in entries that tell nothing of whose they are."""
+def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Entries | OddEntries]:
+    """What stands of ours at a VXLAN link; where FRR has `told` what is elsewhere, it says also who gets what
+    is for everybody, in entries that tell nothing of whose they are."""
     bridge = links.get(tunnel.number(MASTER))
     if bridge is None:
         return
@@ -105,10 +106,21 @@ def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Bulk]:
             yield Entries(link=tunnel.name, bridge=bridge.name, entries=tuple(sorted(entries)))
         if odd:
             yield OddEntries(link=tunnel.name, macs=tuple(odd))
-        heads = (NDMSG.pack(family, 0, 0, 0, 0) for family in (INET, INET6))
-        dumps = (dump(channel, GETNEIGH, head + u32(IFINDEX, bridge.index)) for head in heads)
-        if entries := tuple(sorted(entry for one in dumps for entry in neighbours_of(one, bridge.index))):
-            yield Neighbours(link=bridge.name, entries=entries)
+
+
+def neighbours(bridges: dict[int, str], addresses: Iterable[Address]) -> Iterator[Neighbours]:
+    """The neighbours of bridges that are told rather than asked for."""
+    found: dict[int, list[str]] = {}
+    with open_socket() as channel:
+        for family in (INET, INET6) if bridges else ():
+            for index, entry in neighbours_of(dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0))):
+                found.setdefault(index, []).append(entry)
+    own: dict[str, list[str]] = {}
+    for address in addresses if found else ():
+        own.setdefault(address.link, []).extend([] if ":" in address.ip else [address.ip])
+    for index in found.keys() & bridges.keys():
+        name = bridges[index]
+        yield Neighbours(link=name, entries=tuple(sorted(found[index])), addresses=tuple(own.get(name, ())))
 
 
 def station(port: int, address: str, vlans: Iterable[int]) -> str:
@@ -153,13 +165,15 @@ def entries_of(found: list[bytes], link: int, *, told: bool) -> tuple[list[str],
     return whole, sorted(odd)
 
 
-def neighbours_of(found: list[bytes], link: int) -> Iterator[str]:
+def neighbours_of(found: list[bytes]) -> Iterator[tuple[int, str]]:
     for body in found:
+        if MARK not in body:
+            continue
         index, state, _, there = unpacked(body)
-        if index == link and state & PERMANENT and MARK in body:
+        if state & PERMANENT:
             raw = there[DST]
             ip = socket.inet_ntop(INET6 if len(raw) == 16 else INET, raw)
-            yield f"{ip} {there[LLADDR].hex(':')}"
+            yield index, f"{ip} {there[LLADDR].hex(':')}"
 
 
 def unpacked(body: bytes) -> tuple[int, int, int, dict[int, bytes]]:

@@ -17,7 +17,7 @@ KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 KIND_NAMES = {number: name for name, number in KINDS.items()}
 ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
-MAIN, KERNEL = 254, 2  # RT_TABLE_MAIN, RTPROT_KERNEL
+MAIN, KERNEL, ONLINK = 254, 2, 4  # RT_TABLE_MAIN, RTPROT_KERNEL, RTNH_F_ONLINK
 Prefix = tuple[str, bytes, int]  # link, network, length
 
 
@@ -35,7 +35,8 @@ def route(r: Route, index: int, *, delete: bool = False, new: bool = False) -> M
     family, raw = packed(ip)
     table = MAIN if r.table == "main" else int(r.table)
     scope = 253 if family == INET and r.kind == "unicast" and not r.via else 0
-    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, KINDS[r.kind], 0)
+    flags = ONLINK if r.onlink else 0
+    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, KINDS[r.kind], flags)
     body += attr(1, raw) if int(length) else b""
     body += u32(15, table)
     body += u32(4, index) if index else b""
@@ -92,7 +93,7 @@ def rooted(address: Address, prefixes: set[Prefix]) -> Address:
 
 def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Route]:
     for body in dump:
-        family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
+        family, length, _, _, table, protocol, _, kind, flags = RTMSG.unpack_from(body)
         if protocol != PROTOCOL or kind not in KIND_NAMES:
             continue
         found = attributes(body, 12)
@@ -109,6 +110,7 @@ def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Rou
             link=names.get(int.from_bytes(found.get(4, b""), "little"), "") if plain else "",
             via=socket.inet_ntop(family, found[5]) if 5 in found else "",
             src=socket.inet_ntop(family, found[7]) if 7 in found else "",
+            onlink=bool(flags & ONLINK),
         )
 
 

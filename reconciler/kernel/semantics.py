@@ -61,7 +61,7 @@ def unroutable(route: Route, held: Held) -> int:
         return errno.ENETDOWN
     if route.src and Address.at(route.ns, route.link, route.src) not in held:
         return errno.EINVAL
-    if route.via and not any(reaches(r, route) for r in held.values()):
+    if route.via and not route.onlink and not any(reaches(r, route) for r in held.values()):
         return errno.EHOSTUNREACH if ":" in route.via else errno.ENETUNREACH
     return 0
 
@@ -118,6 +118,9 @@ def forget(old: Address, live: Live) -> None:
         change(live, lambda r: beside(r) and isinstance(r, Route) and r.src == old.ip, src="")
         return
     last = not any(beside(r) and isinstance(r, Address) and ":" not in r.ip for r in live.values())
+    if last:
+        ends = (old.ns, old.link)
+        change(live, lambda r: isinstance(r, Neighbours) and (r.ns, r.link) == ends, entries=())
     routes = [r for r in live.values() if beside(r) and isinstance(r, Route) and ":" not in r.dst]
     drop(live, lambda r: r in routes and (last or r.src == old.ip))
 

@@ -148,10 +148,12 @@ class Survey:
 
     @remembered
     def tables(self, ns: str) -> list[Resource]:
-        """What our tunnels know of other hosts."""
+        """What our tunnels know of other hosts, and our bridges of neighbours."""
         links = self.view(ns).links
         read = (bulk.read(links, seen, told=self.is_told(seen)) for seen in self.tunnels())
-        return [table for tables in read for table in tables]
+        ours = (seen for seen in links.values() if seen.group == GROUP and seen.kind == "bridge")
+        known = bulk.neighbours({seen.index: seen.name for seen in ours}, self.view(ns).addresses)
+        return [*(table for tables in read for table in tables), *known]
 
     def tunnels(self) -> list[rtnl.Seen]:
         links = self.view(HOST).links.values()

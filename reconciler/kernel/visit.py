@@ -32,6 +32,7 @@ class Batch:
         self.indexes: dict[str, int] = {}
         self.bridges: dict[str, Bridge] = {}  # made in this batch
         self.raised: list[Letter] = []  # bridges that go up
+        self.rising: set[str] = set()  # their names
         self.last: list[Letter] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
 
@@ -94,8 +95,7 @@ class Visit:
                 case Address() as a:
                     self.address(step, a)
                 case Route() as r:
-                    new = step.op == "+" and step.old is None
-                    self.add(step, inet.route(r, self.index(r.link), delete=gone, new=new))
+                    self.route(step, r, gone=gone)
                 case Rule() as r:
                     self.add(step, inet.rule(r, delete=gone))
                 case Bridge() as b:
@@ -152,6 +152,14 @@ class Visit:
         if step.op == "+" and self.ns != HOST and address.link not in self.quiet:
             self.batch.moved.append(Moved(address, self.fresh.get(address.link, "")))
 
+    def route(self, step: Step, route: Route, *, gone: bool) -> None:
+        new = step.op == "+" and step.old is None
+        message = inet.route(route, self.index(route.link), delete=gone, new=new)
+        if self.ns == HOST and route.link in self.batch.rising:  # until it is up, nothing is routed to it
+            self.batch.last.append(Letter(step, message))
+        else:
+            self.add(step, message)
+
     def stands(self, sysctl: Sysctl) -> bool:
         """Whether the link came with this value: asking it costs 20 us, opening a file below /proc/sys up
         to 1 ms, since the kernel looks through the entries of that name in all namespaces
@@ -167,6 +175,7 @@ class Visit:
             self.add(step, *rtnl.new_bridge(bridge))
         self.add(step, *rtnl.bridge_settings(bridge, old))
         self.batch.raised.append(Letter(step, rtnl.raised(bridge, bridge.name)))
+        self.batch.rising.add(bridge.name)
 
     def stacked(self, step: Step, link: Link, old: Resource | None) -> None:
         """Made on the host, where its parent is, straight into this namespace."""

@@ -1,9 +1,10 @@
 """What carries a network between hosts.  Entries that grow with the number of containers are one value a
 link."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from .address import Address
 from .link import Link
 from .marks import HOST, PROTOCOL, alias, place
 
@@ -108,8 +109,12 @@ class OddEntries(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours(Resource):
-    """All neighbours of a bridge that stand on other hosts: `IP MAC`, sorted, marked by their protocol
-    number."""
+    """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by their
+    protocol number.
+
+    With the last IPv4 address of a link, and `addresses` are all it has, Linux forgets whom it knows there
+    (fib_disable_ip).
+    """
 
     noun, rank, loss = "neighbours", 8, "flow"
     place = property(place)
@@ -117,10 +122,15 @@ class Neighbours(Resource):
     ns: Identity[str] = HOST
     link: Identity[str]
     entries: tuple[str, ...]
+    addresses: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def within(self) -> tuple[Key, ...]:
         return (Link.at(self.ns, self.link),)
+
+    @property
+    def refers(self) -> tuple[Key, ...]:
+        return tuple(Address.at(self.ns, self.link, ip) for ip in self.addresses)
 
     def commands(self, old: Resource | None) -> list[str]:
         pairs = (entry.split(" ") for entry in changed(self, old))

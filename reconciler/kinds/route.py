@@ -29,6 +29,7 @@ class Route(Resource):
     link: str = ""
     via: str = ""
     src: str = ""  # an address on `link`
+    onlink: bool = False  # `via` is taken for a neighbour, whatever addresses `link` has
     metric: Fixed[int] = 0  # 0 is the family's default, 1024 for IPv6; `replace` never changes it, it adds
 
     @property
@@ -61,6 +62,7 @@ class Route(Resource):
             f"dev {self.link}" * bool(self.link),
             f"src {self.src}" * bool(self.src),
             f"metric {self.metric}" * bool(self.metric),
+            "onlink" * self.onlink,
         ]
         what = "" if self.kind == "unicast" else f"{self.kind} "
         text = " ".join(filter(None, words))

@@ -236,6 +236,9 @@ def routes() -> Iterator[Specimen]:
         six = Route(dst="::/0", via="fd07::1", src="fd07::2", **common)
         yield Specimen(six, LAN, {"via": ["fd07::9", "fe80::1", ""], "src": ["fd07::3"]})
         yield Specimen(replace(six, dst="fd99::/48", **plain), LAN, {"via": ["fd07::1"]})
+        beyond = replace(four, dst="10.98.0.0/16", via="192.0.0.8", onlink=True)
+        yield Specimen(beyond, LAN, {"via": ["192.0.0.9"], "src": ["10.7.0.3"]})
+        yield Specimen(replace(beyond, via="10.7.0.1"), LAN, {"onlink": [False]})
     moved = {"link": ["eth1"]}
     yield Specimen(Route(ns="box", dst="10.9.0.0/16", link="eth0"), LAN, moved)
     yield Specimen(Route(ns="box", dst="fd09::/64", link="eth0"), LAN, moved)

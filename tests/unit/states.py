@@ -135,7 +135,11 @@ def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
     yield Vxlan(ns=HOST, name=f"vx{n}", vni=vni + n, bridge=bridge, flood=flood, **common)
     if macs:
         yield Entries(link=f"vx{n}", bridge=bridge, entries=tuple(f"{mac} 10.9.0.2" for mac in macs))
-        yield Neighbours(link=bridge, entries=tuple(f"10.{n}.0.{mac[-1]} {mac}" for mac in macs))
+        yield Neighbours(
+            link=bridge,
+            entries=tuple(f"10.{n}.0.{mac[-1]} {mac}" for mac in macs),
+            addresses=(f"10.{n}.0.1",),
+        )
 
 
 def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:

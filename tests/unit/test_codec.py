@@ -115,7 +115,7 @@ def routes(draw: st.DrawFn) -> Route:
     if draw(st.booleans()):
         return Route(kind=draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])), **common)
     some = st.just("") | ips(version)
-    return Route(link="eth0", via=draw(some), src=draw(some), **common)
+    return Route(link="eth0", via=draw(some), src=draw(some), onlink=draw(st.booleans()), **common)
 
 
 @st.composite
@@ -345,8 +345,7 @@ def test_entries_as_they_read_them(mac: str, ip: str):
 def test_neighbours_go_both_ways(mac: str, ip: str):
     new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
     [message] = bulk.messages(new, None, INDEX, gone=False)
-    assert list(bulk.neighbours_of([again(ndmsg, message)], INDEX)) == list(new.entries)
-    assert list(bulk.neighbours_of([again(ndmsg, message)], PARENT)) == []
+    assert list(bulk.neighbours_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
 
 
 @few
@@ -374,6 +373,7 @@ def test_a_route_as_they_read_it(route: Route):
     assert told(read).get("RTA_PREFSRC", "") == route.src
     assert told(read).get("RTA_PRIORITY", 0) == route.metric
     assert told(read).get("RTA_OIF", 0) == (INDEX if route.link else 0)
+    assert read["flags"] == (4 if route.onlink else 0)  # RTNH_F_ONLINK
 
 
 @few

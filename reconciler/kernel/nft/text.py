@@ -21,7 +21,7 @@ from .datatypes import Type, named
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 HOOK = re.compile(
     r"type (?:filter|nat|route) hook (?:prerouting|input|forward|output|postrouting)"
-    r" priority -?[0-9]{1,9}; policy (?:accept|drop);"
+    r" priority -?[0-9]{1,10}; policy (?:accept|drop);"
 )
 RULE = re.compile(r"""(?:[A-Za-z0-9 _.,:/@=!<>&|^+*{}()-]|"[A-Za-z0-9 _.,:/@=!+*()-]*")+""")
 
