@@ -17,7 +17,7 @@ from .network import networks_of, titles
 from .pending import pending
 from .policy import policy, warnings
 from .ports import conflicts, publish, targets, unpublished
-from .topology import Endpoint, Network, Sandbox, Topology
+from .topology import Endpoint, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -44,6 +44,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     heard = tunnels.heard(doors, facts)
     wanted = [(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members]
     ports = tuple(publish(wanted, heard))
+    networks = published(networks, ports)
     clashes = (
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
@@ -135,6 +136,17 @@ def furnished(bare: Sequence[Network], attached: dict[str, list[tuple[Network, E
         for network, endpoint in pairs:
             ends[id(network)].append(endpoint)
     return [replace(network, endpoints=tuple(ends[id(network)])) for network in bare]
+
+
+def published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:
+    """The networks, with the endpoints told that ports of the host lead to."""
+    reached = {(port.sandbox, port.ip) for port in ports if not port.routed}
+
+    def told(end: Endpoint) -> Endpoint:
+        known = any((end.sandbox, ip) in reached for ip, _ in end.addresses)
+        return replace(end, published=True) if known else end
+
+    return [replace(network, endpoints=tuple(map(told, network.endpoints))) for network in networks]
 
 
 def sandbox(member: Member, attached: list[tuple[Network, Endpoint]], facts: Facts) -> Sandbox:

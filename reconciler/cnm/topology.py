@@ -36,6 +36,7 @@ class Endpoint:
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
     sysctls: Mapping[str, str] = field(default_factory=dict)
     host_access: bool = False  # Compose asks for it: extra_hosts NAME:host-gateway
+    published: bool = False  # ports of the host lead here
     vlan: int = 1  # the untagged one
     trunk: tuple[int, ...] = ()  # and those that pass tagged
     where: Where = NOWHERE

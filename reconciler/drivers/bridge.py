@@ -102,7 +102,8 @@ def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
         bridge=network.bridge,
         mtu=network.mtu,
         hairpin=network.inner,
-        isolated=not network.spec.icc,
+        # With br_netfilter what neighbours send to a published port goes straight to this one: see apart.py.
+        isolated=not network.spec.icc and not endpoint.published,
         vlans=words(endpoint.vlan, endpoint.trunk),
         # FRR would tell the other hosts that a sticky one never moves (RFC 7432, 15.2).
         station=STATION if network.overlay and network.overlay.evpn else STICKY_STATION,

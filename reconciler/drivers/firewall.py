@@ -11,7 +11,8 @@ from ..core.resource import Origin, Resource
 from ..errors import Where
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map, Table
-from . import routed
+from . import apart, routed
+from .apart import APART_CHAINS, APART_MAPS
 from .firewall_rules import INET_CHAINS, INET_MAPS
 from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guarded
 
@@ -36,7 +37,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton(name: str, root: str = "") -> Iterator[Resource]:
     """Tables, maps and chains: the same for every project."""
-    for family, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", BRIDGE_MAPS, BRIDGE_CHAINS)):
+    bridge = BRIDGE_MAPS | APART_MAPS, BRIDGE_CHAINS | APART_CHAINS
+    for family, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", *bridge)):
         yield Table(family=family, name=name, root=root if family == "inet" else "")
         for map_name, (kind, data, flags) in maps.items():
             yield Map(family=family, table=name, name=map_name, type=kind, data=data, flags=flags)
@@ -112,3 +114,4 @@ def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
         origin = Origin(endpoint.where, "firewall")
         for name, item in items:
             yield Element(family="bridge", table=table, map=name, item=item, origin=origin)
+    yield from apart.elements(table, networks)

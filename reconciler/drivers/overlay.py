@@ -12,11 +12,11 @@ from ..kinds.overlay import NOBODY, Entries, Vxlan
 from ..kinds.route import Route
 from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
+from .apart import GROUP_BIT
 from .bridge import ipv6_switches
 from .policy import neighbours
 
 LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
-GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
 
 

@@ -1,0 +1,44 @@
+"""`icc: false`: a container speaks to the host alone, and by what the host publishes to its neighbours.
+
+With br_netfilter a bridge sends a frame for a published port of the host, once that is translated, straight
+on to the neighbour's port (br_nf_pre_routing_finish), and from one isolated port to another none passes.  So
+ports that are published are not isolated, and are kept apart here: by whom a frame is for as it comes in,
+before br_netfilter sees it.
+"""
+
+from collections.abc import Iterator
+
+from ..cnm.topology import Network
+from ..core.resource import Origin, Resource
+from ..kinds.nft import Element
+from .firewall_rules import Kind, Maps
+
+GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"  # for several, or for all
+
+APART_MAPS: Maps = {"apart": Kind("ifname"), "gateway_of": Kind("ifname . ether_addr")}
+
+# name: (hook, rule, rule, ...)
+APART_CHAINS: dict[str, tuple[str, ...]] = {
+    "apart": (
+        "type filter hook prerouting priority -290; policy accept;",
+        "iifname != @apart accept",
+        "iifname . ether daddr @gateway_of accept",
+        f"{GROUP_BIT} accept",
+        "drop",
+    ),
+    "apart_all": (
+        "type filter hook forward priority -300; policy accept;",
+        f"iifname @apart oifname @apart {GROUP_BIT} drop",
+    ),
+}
+
+
+def elements(table: str, networks: list[Network]) -> Iterator[Resource]:
+    """Every port of such a network, with the MAC of its bridge; what comes from other hosts is a port too."""
+    for network in (network for network in networks if not network.spec.icc):
+        ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
+        ports += [(network.overlay.link, network.spec.where)] if network.overlay else []
+        for link, where in ports:
+            at = {"family": "bridge", "table": table, "origin": Origin(where, "firewall")}
+            yield Element(**at, map="apart", item=link)
+            yield Element(**at, map="gateway_of", item=f"{link} . {network.mac}")
