@@ -9,11 +9,11 @@ from typing import Any
 from . import disk
 from .core import render
 from .core.resource import State
-from .errors import Unwritten, UsageError
+from .errors import FailedInPart, Unwritten, UsageError
 from .facts import Facts
 from .manifest.spec import Manifest
 from .paths import DEFAULT_PATH
-from .pipeline import Change, Limits, compare, decide, destruction, enact, refuse
+from .pipeline import Change, Limits, apart, compare, decide, destruction, enact, refuse
 from .session import comparison, give, linux, machine, note, plan_json, print_plan, read, remember, say, tell
 
 
@@ -23,7 +23,7 @@ def plan(args: Arguments) -> int:
     if args.out:
         give(args.out, json.dumps(plan_json(change), indent=1).encode())
     print_plan(args, change)
-    return 2 if args.exit_code and change.todo else 0
+    return 2 if args.exit_code and (change.todo or change.closed) else 0
 
 
 def apply(args: Arguments) -> int:
@@ -31,25 +31,40 @@ def apply(args: Arguments) -> int:
 
     with lock(args.wait), linux(args) as host:
         change = comparison(args, host)
-        carry_out(args, change, host)
+        failed = carry_out(args, change, host)
     if not args.confirm_within:
         remember(args, change)
-    print_plan(args, change)
+    print_plan(args, done(change, failed))
+    return ended(failed)
+
+
+def done(change: Change, failed: FailedInPart | None) -> Change:
+    return apart(change, failed.refusals) if failed else change
+
+
+def ended(failed: FailedInPart | None) -> int:
+    if failed:
+        raise failed
     return 0
 
 
-def carry_out(args: Arguments, change: Change, host: Any) -> None:
+def carry_out(args: Arguments, change: Change, host: Any) -> FailedInPart | None:
+    """What sandboxes have refused is told when all else that was done is told and kept."""
     refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
     if args.rehearse:
         from .rehearsal import rehearse
 
         note(args, rehearse(change, host))
-    if args.confirm_within:
-        from .operate import enact_until_confirmed
+    try:
+        if args.confirm_within:
+            from .operate import enact_until_confirmed
 
-        enact_until_confirmed(args, change, host)
-    else:
-        enact(change, host)
+            enact_until_confirmed(args, change, host)
+        else:
+            enact(change, host)
+    except FailedInPart as error:
+        return error
+    return None
 
 
 def destroy(args: Arguments) -> int:
@@ -63,11 +78,11 @@ def destroy(args: Arguments) -> int:
     with lock(args.wait), linux(args) as host:
         change = compare(wanted, host)
         left = forwarding_left(change, host.facts())
-        carry_out(args, change, host)
-    print_plan(args, change)
+        failed = carry_out(args, change, host)
+    print_plan(args, done(change, failed))
     if left:
         note(args, f"left as it is: {', '.join(left)}")
-    return 0
+    return ended(failed)
 
 
 def forwarding_left(change: Change, facts: Facts) -> list[str]:
@@ -95,7 +110,7 @@ def status(args: Arguments) -> int:
         from .saved import save
 
         give(args.out, save(machine(args), change.desired.values() if change else ()))
-    in_sync = change is None or not change.todo
+    in_sync = change is None or not (change.todo or change.closed)
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers(live), differences(change.topology) if change else []
     if args.output == "json":

@@ -13,17 +13,17 @@ import syslog
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import disk, standing
 from .core.plan import plan
-from .core.reconcile import settle
 from .core.resource import State
 from .errors import ReconcileError, Refused, foreseen
 from .kernel.descriptors import keep_only
 from .kernel.lock import RUN, lock
-from .pipeline import Change, Host
+from .pipeline import Change, Host, enact
 from .standing import SHARED
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
@@ -146,7 +146,7 @@ def undo(change: Change, host: Host) -> None:
         host.forget()
         now = host.observe([*change.desired.values(), *change.live.values()])
         past = goal(change, now)
-        settle(plan(now, past), now, past, host)
+        enact(replace(change, live=now, desired=past, todo=plan(now, past)), host)
 
 
 def goal(change: Change, now: State) -> State:

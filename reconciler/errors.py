@@ -1,8 +1,10 @@
 """One hierarchy of errors; each says what is wrong, where it stands, and what to do about it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 LONGEST = 300  # characters of somebody else's words
+LISTED = 8  # of what went wrong in the same way
 
 
 class Where(NamedTuple):
@@ -100,7 +102,7 @@ class NotConverged(ReconcileError):
     """Every step was accepted and these keys still differ."""
 
     def __init__(self, left: "list[str]"):
-        super().__init__(f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:8])}")
+        super().__init__(f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:LISTED])}")
         self.left = left
 
 
@@ -156,5 +158,20 @@ def foreseen(error: BaseException) -> ReconcileError:
 
 def trace(error: ReconcileError) -> str:
     """The traceback of what nobody foresaw, where that is what it is about; "" of what we know."""
+    if isinstance(error, FailedInPart):
+        return "\n".join(filter(None, map(trace, error.refusals.values())))
     known = error.cause if isinstance(error, RollbackFailed) else error
     return known.traceback if isinstance(known, Unforeseen) else ""
+
+
+class FailedInPart(ReconcileError):
+    """All is done but in these places, which are as they were."""
+
+    exit_code = 3
+
+    def __init__(self, refusals: Mapping[str, ReconcileError]):
+        first = next(iter(refusals.values()))
+        told = [f"sandbox {place} is left as it is: {error.message}" for place, error in refusals.items()]
+        rest = [f"and {len(told) - LISTED} more sandboxes"] * (len(told) > LISTED)
+        super().__init__("\n".join([*told[:LISTED], *rest]), "everything else is done", where=first.where)
+        self.refusals = refusals

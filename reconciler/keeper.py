@@ -15,6 +15,7 @@ from . import standing
 from .core.plan import Plan, plan
 from .core.resource import Key
 from .errors import (
+    FailedInPart,
     Foreign,
     KernelError,
     Locked,
@@ -26,7 +27,7 @@ from .errors import (
     foreseen,
 )
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, again, enact
+from .pipeline import Change, Host, again, apart, enact
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
@@ -82,13 +83,15 @@ class Keeper:
         self.fights = pace(FREE_REPAIRS)  # (project, key)
         self.baffled = pace()  # revisions that ended in an exception before anything was touched, and why
         self.faults: dict[str, ReconcileError] = {}
+        self.aside = pace()  # sandboxes: who is root there holds up nothing else
+        self.refusals: dict[str, ReconcileError] = {}  # theirs
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.moved: Moved | None = None
 
     def turn(self, moved: Moved | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `moved`, only that has changed."""
         self.learn()
-        self.moved = None if self.failing.held() or self.stuck.held() or self.fights.held() else moved
+        self.moved = None if any(pace.held() for pace in self.paces) else moved
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
             if manifest.digest in self.baffled.held():
@@ -118,10 +121,13 @@ class Keeper:
         return self.faults[manifest.digest]
 
     @property
+    def paces(self) -> tuple[Any, ...]:
+        return self.failing, self.stuck, self.fights, self.aside, self.baffled
+
+    @property
     def patience(self) -> float:
         """Seconds until something that is left alone now is due."""
-        paces = (self.failing, self.stuck, self.fights, self.baffled)
-        return min((seconds for pace in paces for seconds in pace.held().values()), default=3600.0)
+        return min((seconds for pace in self.paces for seconds in pace.held().values()), default=3600.0)
 
     def learn(self) -> None:
         """Read the files; while they are broken, there is no newest revision."""
@@ -141,27 +147,30 @@ class Keeper:
         """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
         before = self.line.latest()
         change = self.look(manifest)
-        if not change.todo:
+        if not self.due(change).todo:
             self.accept(manifest)
             self.known = change
-            return Outcome(change)
+            return Outcome(self.due(change), error=self.left(change))
         drift = self.good is not None and manifest.digest == self.good.digest
         with self.line.lock() as last:
             if last != before or self.failing.held():
                 change = self.look(self.mixture(manifest))
-            spared = self.spared()
-            change = without(change, spared)
+            spared = self.spared(change)
+            change = self.due(without(change, spared))
             self.line.refuse(change)
             began = time.monotonic()
             self.known = None
             self.enact(change)
-        if not (spared or self.failing.held()):  # it was read back, and nobody stands by an older revision
+        change = self.due(change)
+        # It was read back, and nobody stands by an older revision.
+        if not (spared or self.failing.held() or self.aside.held()):
             self.known = replace(change, live=change.desired, todo=Plan())
         if drift:
             self.count(change)
         if not (self.failing.held() or self.stuck.held()):
             self.accept(manifest)
-        return Outcome(change, drift and bool(change.todo), time.monotonic() - began, self.refused)
+        seconds, error = time.monotonic() - began, self.refused or self.left(change)
+        return Outcome(change, drift and bool(change.todo), seconds, error)
 
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
@@ -185,15 +194,31 @@ class Keeper:
         projects = tuple(old.get(p.name, p) if p.name in held else p for p in manifest.projects)
         return replace(manifest, projects=projects)
 
-    def spared(self) -> frozenset[str]:
+    def spared(self, change: Change) -> frozenset[str]:
         """Projects that are left as they stand for now."""
         old = {project.name for project in self.good.projects} if self.good else set()
-        fought = {project for project, _ in self.fights.held()}
+        fought = {project for project, key in self.fights.held() if not place(change, key)}
         return frozenset((self.failing.held().keys() - old) | self.stuck.held().keys() | fought)
+
+    def due(self, change: Change) -> Change:
+        """The same change, less the steps in sandboxes that are left alone for now."""
+        fought = {place(change, key) for _, key in self.fights.held()} - {""}
+        return apart(change, self.aside.held().keys() | fought)
+
+    def left(self, change: Change) -> ReconcileError | None:
+        """Why some sandboxes are not as they should be."""
+        held = self.aside.held()
+        self.refusals = {name: error for name, error in self.refusals.items() if name in held}
+        refusals = change.closed | self.refusals
+        return FailedInPart(refusals) if refusals else None
 
     def enact(self, change: Change) -> None:
         try:
             enact(change, self.line.host)
+        except FailedInPart as error:
+            for name in error.refusals.keys() - change.closed.keys():
+                self.aside.hit(name)
+                self.refusals[name] = error.refusals[name]
         except ReconcileError as error:
             self.refused, old = error, self.failing.held()
             for project in blamed(error, change):
@@ -219,6 +244,12 @@ def owners(change: Change) -> Callable[[Key], str]:
     return owner
 
 
+def place(change: Change, key: Key) -> str:
+    """The sandbox that a key is in; "" for the host, and for what is no more."""
+    resource = change.desired.get(key) or change.live.get(key)
+    return resource.place if resource else ""
+
+
 def without(change: Change, spared: frozenset[str]) -> Change:
     """The same change, but these projects are wanted as they stand, and with them what all share."""
     if not spared:
@@ -228,7 +259,7 @@ def without(change: Change, spared: frozenset[str]) -> Change:
     kept = {key: r for key, r in change.live.items() if owner(key) in spared}
     shared = {key: r for key, r in change.live.items() if owner(key) == standing.SHARED and r.marked}
     desired = {**shared, **desired, **kept}
-    return replace(change, desired=desired, todo=plan(change.live, desired))
+    return replace(change, desired=desired, todo=plan(change.live, desired), about=change.about - spared)
 
 
 def blamed(error: ReconcileError, change: Change) -> frozenset[str]:

@@ -12,12 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import Locked, NotPermitted, ReconcileError, RollbackFailed, UsageError, foreseen, trace
+from .command import carry_out, done, ended
+from .errors import (
+    FailedInPart,
+    Locked,
+    NotPermitted,
+    ReconcileError,
+    RollbackFailed,
+    UsageError,
+    foreseen,
+    trace,
+)
 from .history import History, Revision
 from .kernel.lock import RUN, lock
 from .notify import notify
 from .paths import DEFAULT_PATH
-from .pipeline import Change, Limits, compare, enact, refuse
+from .pipeline import Change, compare, enact
 from .session import comparison, kept, linux, machine, note, print_plan, remember, say
 from .tally import SUSPENDED, WATCHING, watched
 
@@ -145,12 +155,11 @@ def rollback(args: Arguments) -> int:
     past.pardon(wanted.digest)
     with lock(args.wait), linux(args) as host:
         change = compare(manifest, host, prune=not args.no_prune)
-        refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
-        enact(change, host)
+        failed = carry_out(args, change, host)
     with kept(args):
         past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
-    print_plan(args, change)
-    return 0
+    print_plan(args, done(change, failed))
+    return ended(failed)
 
 
 def enact_until_confirmed(args: Arguments, change: Change, host: Any) -> None:
@@ -163,7 +172,7 @@ def enact_until_confirmed(args: Arguments, change: Change, host: Any) -> None:
     hold(change, seconds, host, (partial(remember, args, change), rejecting))
     try:
         enact(change, host)
-    except RollbackFailed:  # the holder tries again when its time comes
+    except (RollbackFailed, FailedInPart):  # the holder goes back further when its time comes
         raise
     except ReconcileError:
         release()

@@ -83,18 +83,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": word,
         "help": "--plan, --show, --explain: compare with what --status wrote",
     },
-    "--only": {
-        "metavar": "DIGEST",
-        "type": word,
-        "help": "--apply: exactly the plan that was reviewed",
-    },
+    "--only": {"metavar": "DIGEST", "type": word, "help": "--apply: exactly the plan that was reviewed"},
     "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
-    "--max-removals": {
-        "metavar": "N|P%",
-        "type": removals,
-        "help": "remove no more networks and sandboxes",
-    },
+    "--max-removals": {"metavar": "N|P%", "type": removals, "help": "remove no more networks and sandboxes"},
     "--max-disruption": {"choices": LEVELS, "help": "cost running traffic no more than this"},
     "--confirm-within": {
         "metavar": "SECONDS",

@@ -10,7 +10,7 @@ manifests/*.yaml
      | verify     observe again; any difference left -> reconcile with the past
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,12 +18,12 @@ from . import standing
 from .cnm.build import build
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
-from .core.reconcile import Kernel, settle
+from .core.reconcile import Kernel, Refusals, settle, unread
 from .core.resource import DISRUPTIONS, Resource, State
 from .drivers import lower
 from .drivers.firewall import skeleton
 from .drivers.policy import router_guard
-from .errors import ManifestError, Refused
+from .errors import ManifestError, ReconcileError, Refused
 from .facts import Facts
 from .kinds.marks import TABLE_PREFIX
 from .manifest import lockfile
@@ -45,6 +45,7 @@ class Change:
     live: State
     desired: State
     todo: Plan
+    about: frozenset[str]  # the projects that it may change; others' things stay as they stand
 
     @property
     def removed(self) -> list[str]:
@@ -54,6 +55,11 @@ class Change:
             for key in self.live.keys() - self.desired.keys()
             if key.startswith(("namespace ", "link host/"))
         )
+
+    @property
+    def closed(self) -> dict[str, ReconcileError]:
+        """Sandboxes that are to stay and cannot be looked into, and why."""
+        return {r.place: unread(r) for r in self.live.values() if r.closed and r.key in self.desired}
 
     @property
     def standing(self) -> int:
@@ -77,7 +83,7 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     desired = {**standing.of_others(live, names), **wanted}
     if not prune:
         desired = {**standing.kept(live), **desired}
-    return Change(manifest, topology, live, desired, plan(live, desired))
+    return Change(manifest, topology, live, desired, plan(live, desired), names)
 
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:
@@ -102,7 +108,7 @@ class Elsewhere:
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         return {}
 
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         raise Refused(f"{self.name} is another host", "apply it there")
 
 
@@ -116,12 +122,18 @@ def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | 
     wanted, before = there(known.desired), there(known.live)
     part = host.observe(wanted.values(), places)
     names = frozenset(project.name for project in known.manifest.projects)
-    if standing.of_others(part, names) != standing.of_others(before, names):
+    if moved_elsewhere(before, part, names):
         return None
     live = {key: r for key, r in known.live.items() if key not in before} | part
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
     todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
     return replace(known, live=live, todo=todo)
+
+
+def moved_elsewhere(before: State, now: State, names: frozenset[str]) -> bool:
+    """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
+    one, other = (standing.kept(standing.of_others(state, names)) for state in (before, now))
+    return one != other
 
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:
@@ -155,9 +167,31 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
     return Manifest(projects=tuple(empty(name) for name in sorted(wanted)), root=manifest.root)
 
 
+@dataclass(frozen=True)
+class Apart:
+    """The host as far as it is of these projects, or of all: nothing else is verified, restored or waited
+    for."""
+
+    host: Host
+    projects: frozenset[str]
+
+    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
+        return standing.concerning(self.host.observe(named, places), self.projects)
+
+    def execute(self, batch: Sequence[Step]) -> Refusals:
+        return self.host.execute(batch)
+
+
 def enact(change: Change, host: Host) -> None:
-    """Apply, verify, and on any failure return to what stood before."""
-    settle(change.todo, change.live, change.desired, host)
+    """Apply, verify, and on any failure return to what stood before; a sandbox returns alone."""
+    live, desired = (standing.concerning(state, change.about) for state in (change.live, change.desired))
+    settle(change.todo, live, desired, Apart(host, change.about))
+
+
+def apart(change: Change, sandboxes: Collection[str]) -> Change:
+    """The same change, but nothing is done in these sandboxes."""
+    steps = (step for step in change.todo if step.resource.place not in sandboxes)
+    return replace(change, todo=Plan(steps)) if sandboxes else change
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import standing
 from .core.plan import Step, diff, plan
-from .core.reconcile import apply, settle
+from .core.reconcile import Refusals, apply, settle
 from .core.resource import Resource, State
 from .drivers.firewall import skeleton
 from .errors import NotConverged, ReconcileError, Where
@@ -48,14 +48,14 @@ class Stage(Linux):
     def facts(self) -> Facts:
         return self.known
 
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         self.requests += len(batch)
         for step in batch:
             if isinstance(step.resource, Router):
                 self.told = [step.resource] if step.op != "-" else []
         self.forget()
-        if rest := [step for step in batch if not isinstance(step.resource, Router)]:
-            super().execute(rest)
+        rest = [step for step in batch if not isinstance(step.resource, Router)]
+        return super().execute(rest) if rest else {}
 
 
 class Nothing(FakeKernel):
@@ -136,11 +136,12 @@ def acts(change: Change, facts: Facts) -> str:
 
 def played_back(change: Change, stage: Stage) -> State:
     """Bring the throw-away host to where this one stands; a chain that somebody edited comes as it should
-    be."""
+    be, and a sandbox that cannot be looked into is yet to come."""
+    closed = {r.place for r in change.live.values() if r.closed}
     live = {
         key: change.desired.get(key, r) if illegible(r) else r
         for key, r in change.live.items()
-        if not r.leftover
+        if not r.leftover and r.place not in closed
     }
     past = legible(live)
     named = {**change.desired, **past}

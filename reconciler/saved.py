@@ -13,6 +13,7 @@ from typing import Any
 
 from . import disk, standing
 from .core.plan import Step
+from .core.reconcile import Refusals
 from .core.resource import Key, Resource, State, state
 from .drivers.firewall import skeleton
 from .drivers.policy import FORWARD, router_guard
@@ -110,7 +111,7 @@ class Saved:
             "save it anew with these manifests: reconcile --status --out FILE PATH ...",
         )
 
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         raise Refused(f"{self.file} is a picture of a host", "apply it there")
 
 

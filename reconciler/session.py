@@ -79,6 +79,8 @@ def comparison(args: Arguments, host: Any) -> Change:
     change = compare(manifest, host, prune=not args.no_prune)
     for warning in change.topology.warnings:
         note(args, f"warning: {warning}")
+    for name, why in change.closed.items():
+        note(args, f"warning: sandbox {name}: {why}")
     return change
 
 

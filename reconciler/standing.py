@@ -1,9 +1,9 @@
 """What our own live state tells to decisions: who owns what, which addresses and ports are held."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 from .cnm import wireguard
@@ -12,6 +12,7 @@ from .drivers.policy import INSIDE, MEMORY
 from .facts import Child, Claim, Facts, Listener, Standing, Station, Tagged
 from .kinds.address import Address
 from .kinds.evpn import Router
+from .kinds.file import Orphan
 from .kinds.link import Bridge, Link, Veth
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
@@ -52,6 +53,8 @@ def owners(live: State) -> Owner:
                 return sealed.get(dst) or slices.get(dst) or whole
             case Port(bridge=bridge):
                 return links.get(bridge, SHARED)
+            case Orphan(ns=ns) if ns not in homes:
+                return max((p for p in roots(live) if ns.startswith(f"{p}-")), key=len, default=SHARED)
             case _ if resource.place:
                 return homes.get(resource.place, SHARED)
             case _:
@@ -84,7 +87,7 @@ def roots(live: State) -> dict[str, str]:
 def parting(live: State, wanted: State) -> Iterator[Sysctl]:
     """The settings of links that go: rolling back restores what was read."""
     for key, r in live.items():
-        if isinstance(r, Link) and key not in wanted:
+        if isinstance(r, Link) and key not in wanted and not r.leftover:
             yield from usual(r)
 
 
@@ -94,13 +97,19 @@ def kept(live: State) -> State:
 
 
 def of_others(live: State, projects: frozenset[str]) -> State:
-    """What belongs to projects that this run is not about: it stays as it is, and with it what no mark tells
-    the owner of."""
+    """What belongs to projects that this run is not about: it stays as it is, and so does what is left over
+    of them, and what no mark tells the owner of."""
     owner = owners(live)
     mine = projects | {SHARED}
     if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine | {""}:
         return {}
-    return {key: r for key, r in kept(live).items() if owner(r) not in mine}
+    return {key: r for key, r in live.items() if owner(r) not in mine}
+
+
+def concerning(state: State, projects: frozenset[str]) -> State:
+    """What belongs to these projects, and what all share."""
+    others = of_others(state, projects)
+    return {key: r for key, r in state.items() if key not in others} if others else state
 
 
 def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
@@ -172,13 +181,35 @@ def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
 
 
 def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
-    held: dict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
+    """What each sandbox has of each network.  Who is root in there can give it any address: the guard of its
+    port says which are its own, and where there is none, what two of them have is neither's."""
     homes = {(r.ns, r.name): r.bridge for r in live.values() if isinstance(r, Veth)}
     homes |= {(r.ns, r.name): r.network for r in live.values() if isinstance(r, Macvlan | Ipvlan)}
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for r in live.values():
         if isinstance(r, Address) and r.ns != HOST:
-            held[r.ns, homes.get((r.ns, r.link), "")] += (r.ip,)
-    return held
+            found[r.ns, homes.get((r.ns, r.link), "")].append(r.ip)
+    guarded = dict(guards(live))
+    claimed = Counter((home, ip) for (_, home), ips in found.items() for ip in set(ips))
+    given = {(home, ip) for (_, home), ips in guarded.items() for ip in ips}
+
+    def own(ns: str, home: str) -> Iterator[str]:
+        yield from guarded.get((ns, home), ())
+        yield from (ip for ip in found[ns, home] if (home, ip) not in given and claimed[home, ip] == 1)
+
+    return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
+
+
+def guards(live: State) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    """The addresses that may come out of each port, by sandbox and bridge."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for r in live.values():
+        if isinstance(r, Element) and r.family == "bridge" and r.map in ("own4", "own6"):
+            port, _, ip = r.item.split(" . ")
+            said[port].append(str(IPv6Address(int(ip, 16))) if r.map == "own6" else ip)
+    for r in live.values():
+        if isinstance(r, Veth) and r.host_name in said:
+            yield (r.ns, r.bridge), said[r.host_name]
 
 
 def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:

@@ -59,9 +59,17 @@ class Plan(tuple[Step, ...]):
 
 
 def diff(live: State, desired: State) -> set[Key]:
-    """The keys that differ; what bears no mark counts only where it is declared."""
+    """The keys that differ; what bears no mark counts only where it is declared, and what stands in a place
+    that nobody can look into not at all, as long as the place is to stay."""
     wrong = {key for key, new in desired.items() if live.get(key) != new}
-    return wrong | {key for key in live.keys() - desired.keys() if live[key].marked}
+    wrong |= {key for key in live.keys() - desired.keys() if live[key].marked}
+    shut = {*closed(live, desired), *closed(desired, live)}
+    return {key for key in wrong if (live.get(key) or desired[key]).place not in shut} if shut else wrong
+
+
+def closed(state: State, other: State) -> Iterator[str]:
+    """The places that are closed in one state and stand in the other too."""
+    return (r.place for r in state.values() if r.closed and r.key in other)
 
 
 def ordered(resources: Iterable[Resource]) -> list[Resource]:

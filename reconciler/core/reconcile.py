@@ -1,12 +1,15 @@
 """The one loop: observe, plan, apply, verify.  Rolling back is reconciling with the past."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Protocol
 
-from ..errors import KernelError, NotConverged, ReconcileError, RollbackFailed, foreseen
+from ..errors import FailedInPart, KernelError, NotConverged, ReconcileError, RollbackFailed, foreseen
 from .plan import Plan, Step, diff, plan
 from .resource import Key, Resource, State
+
+Refusals = Mapping[str, ReconcileError]  # by place
 
 
 class Kernel(Protocol):
@@ -20,36 +23,67 @@ class Kernel(Protocol):
 
     `execute` runs steps that share a stage, as one transaction where the channel has them, and raises
     KernelError naming the step that was refused.  Removing what has gone by itself is no failure, unless in
-    a transaction."""
+    a transaction.  What a sandbox refuses that stood before is returned, by place: it has left out the rest
+    of its steps, and held up nobody else."""
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State: ...
 
-    def execute(self, batch: Sequence[Step]) -> None: ...
+    def execute(self, batch: Sequence[Step]) -> Refusals: ...
 
 
-def apply(todo: Plan, kernel: Kernel) -> None:
+def apply(todo: Plan, kernel: Kernel) -> dict[str, ReconcileError]:
+    refused: dict[str, ReconcileError] = {}
     for _, batch in groupby(todo, key=lambda step: step.resource.stage):
-        kernel.execute(list(batch))
+        steps = [step for step in batch if step.resource.place not in refused]
+        refused |= kernel.execute(steps) if steps else {}
+    return refused
 
 
 def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
-    """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs."""
-    if not todo:
-        return
+    """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs.
+
+    A sandbox that stood before belongs to whoever is root in it: what goes wrong there returns it alone, and
+    is told when all else is done."""
+    refused = {r.place: unread(r) for r in live.values() if r.closed and r.key in desired}
     try:
-        apply(todo, kernel)
-        if left := unsettled(todo, desired, kernel):
-            raise NotConverged(left)
+        refused |= apply(todo, kernel)
+        refused = unsettled(todo, live, desired, kernel) | refused
     except Exception as error:
         roll_back(live, desired, kernel, cause := foreseen(error))
         raise cause from cause.__cause__
+    if refused:
+        put_back(frozenset(refused), live, desired, kernel)
+        raise FailedInPart(refused)
 
 
-def unsettled(todo: Plan, desired: State, kernel: Kernel) -> list[Key]:
-    """The keys of the places that `todo` touched that are not as desired."""
+def unread(r: Resource) -> ReconcileError:
+    return ReconcileError(f"it cannot be looked into: {getattr(r, 'why', '')}")
+
+
+def unsettled(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:
+    """What is not as desired in the places that `todo` touched: of sandboxes that stood, by place; raises for
+    the rest."""
+    if not todo:
+        return {}
     places = frozenset(step.resource.place for step in todo)
     wanted = {key: r for key, r in desired.items() if r.place in places}
-    return sorted(diff(kernel.observe(wanted.values(), places), wanted))
+    now = kernel.observe(wanted.values(), places)
+    stood = {r.place for r in live.values() if r.lasting}
+    left: dict[str, list[Key]] = {}
+    for key in sorted(diff(now, wanted)):
+        place = (wanted.get(key) or now[key]).place
+        left.setdefault(place if place in stood else "", []).append(key)
+    if "" in left:
+        raise NotConverged(left[""])
+    return {place: NotConverged(keys) for place, keys in left.items()}
+
+
+def put_back(places: frozenset[str], past: State, desired: State, kernel: Kernel) -> None:
+    """These places as they were, as far as whoever is root there lets them be."""
+    named = [r for r in {**desired, **past}.values() if r.place in places]
+    past = {key: r for key, r in past.items() if r.place in places and not r.leftover}
+    with suppress(ReconcileError):
+        apply(plan(kernel.observe(named, places), past), kernel)
 
 
 def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError) -> None:

@@ -1,10 +1,12 @@
 """Drivers turn a decided Topology into kernel values.  They are pure generators and never call the kernel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from ..cnm.topology import Network, Topology
-from ..core.resource import Resource, State
+from ..core.resource import Key, Resource, State
+from ..kinds.link import LEAST_IPV6, Link
+from ..kinds.sysctl import Sysctl
 from . import bridge, evpn, firewall, ipvlan, macvlan, overlay, policy, sandbox
 
 
@@ -33,7 +35,14 @@ DRIVERS = {driver.name: driver for driver in BUILT_IN}
 
 def lower(topology: Topology) -> State:
     """Everything that the topology means for this host's kernel, by key."""
-    return {resource.key: resource for resource in resources(topology)}
+    wanted = {resource.key: resource for resource in resources(topology)}
+    small = {r.key for r in wanted.values() if isinstance(r, Link) and r.mtu < LEAST_IPV6}
+    return {key: r for key, r in wanted.items() if not small or not of_ipv6(r, small)}
+
+
+def of_ipv6(r: Resource, links: Set[Key]) -> bool:
+    """Whether it is an IPv6 setting of one of these links."""
+    return isinstance(r, Sysctl) and r.name.startswith("net/ipv6/") and not links.isdisjoint(r.within)
 
 
 def resources(topology: Topology) -> Iterator[Resource]:

@@ -8,7 +8,7 @@ later.
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
@@ -33,14 +33,19 @@ class Moved(NamedTuple):
 
 
 def tell(moved: Sequence[Moved], host: socket.socket) -> None:
-    """Leaves the thread in the last sandbox."""
+    """Leaves the thread in the last sandbox; one that has lost its name or the link has nobody to tell."""
     for ns, group in groupby(moved, key=lambda one: one.address.ns):
-        netns.enter(ns)
-        with open_socket() as here:
-            for address, end in group:
-                await_carrier(host, end)
-                await_carrier(here, address.link if end else "")
-                announce(address.link, address.ip)
+        with suppress(OSError):
+            netns.enter(ns)
+            tell_here(group, host)
+
+
+def tell_here(moved: Iterable[Moved], host: socket.socket) -> None:
+    with open_socket() as here:
+        for address, end in moved:
+            await_carrier(host, end)
+            await_carrier(here, address.link if end else "")
+            announce(address.link, address.ip)
 
 
 def await_carrier(channel: socket.socket, link: str) -> None:

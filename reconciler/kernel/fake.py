@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..core.plan import Step
+from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, Stage, State
-from ..errors import KernelError
+from ..errors import KernelError, ReconcileError
+from ..kinds.file import File
 from ..kinds.link import Link, Stray, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
@@ -68,14 +70,25 @@ class FakeKernel:
                 seen[r.key] = replace(r, value=getattr(self.live.get(r.key), "value", "0"))
         return {key: r for key, r in seen.items() if places is None or r.place in places}
 
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         stages = {step.resource.stage for step in batch}
         if len(stages) > 1:
             raise refusal(batch[0], errno.EINVAL, "a batch of several stages")
+        refused: dict[str, ReconcileError] = {}
+        stood = {r.place for r in self.live.values() if r.lasting}
         for effect in [batch] if stages == {Stage.FIREWALL} else [[step] for step in batch]:
-            self._effect(tuple(effect))
+            place = effect[0].resource.place
+            try:
+                self._effect(tuple(effect) if place not in refused else ())
+            except KernelError as error:
+                if place not in stood or outside(effect[0]):
+                    raise
+                refused[place] = error
+        return refused
 
     def _effect(self, steps: tuple[Step, ...]) -> None:
+        if not steps:
+            return
         now = len(self.journal)
         if now == self._lifetime:
             self._lifetime = -1
@@ -163,6 +176,11 @@ class FakeKernel:
     def _ports(self, new: Veth) -> int:
         others = (r for key, r in self.live.items() if key != new.key)
         return sum(isinstance(r, Veth) and r.bridge == new.bridge for r in others)
+
+
+def outside(step: Step) -> bool:
+    """Whether it is done where who is root in the sandbox has no say."""
+    return isinstance(step.resource, File) or (step.op == "-" and isinstance(step.resource, Namespace))
 
 
 def refusal(step: Step, number: int, words: str = "") -> KernelError:

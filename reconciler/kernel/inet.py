@@ -17,7 +17,8 @@ KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 KIND_NAMES = {number: name for name, number in KINDS.items()}
 ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
-MAIN, KERNEL, ONLINK = 254, 2, 4  # RT_TABLE_MAIN, RTPROT_KERNEL, RTNH_F_ONLINK
+MAIN, KERNEL, NOWHERE = 254, 2, 255  # RT_TABLE_MAIN, RTPROT_KERNEL, RT_SCOPE_NOWHERE
+ONLINK = 4  # RTNH_F_ONLINK
 Prefix = tuple[str, bytes, int]  # link, network, length
 
 
@@ -30,12 +31,15 @@ def address(a: Address, index: int, *, delete: bool = False) -> Message:
 
 
 def route(r: Route, index: int, *, delete: bool = False, new: bool = False) -> Message:
-    """In a sandbox a new one takes the place of what somebody put there; on the host that is refused."""
+    """In a sandbox a new one takes the place of what somebody put there; on the host that is refused.  And
+    there whatever bears our mark is deleted, by whichever way it leads: Linux compares what it is told."""
     ip, _, length = r.dst.partition("/")
     family, raw = packed(ip)
     table = MAIN if r.table == "main" else int(r.table)
     scope = 253 if family == INET and r.kind == "unicast" and not r.via else 0
     flags = ONLINK if r.onlink else 0
+    if delete and r.ns != HOST:
+        r, index, scope = replace(r, via="", src=""), 0, NOWHERE
     body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, KINDS[r.kind], flags)
     body += attr(1, raw) if int(length) else b""
     body += u32(15, table)
@@ -61,11 +65,14 @@ def rule(r: Rule, *, delete: bool = False) -> Message:
     return Message(DELRULE, 0, body) if delete else Message(NEWRULE, CREATE | EXCL, body)
 
 
-def addresses_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Address]:
+def addresses_of(
+    ns: str, dump: list[bytes], names: dict[int, str], *, ours: bool = True
+) -> Iterator[Address]:
     for body in dump:
         family, prefix, _, _, index = IFADDR.unpack_from(body)
         found = attributes(body, 8)
-        if found.get(11, b"\0")[0] == PROTOCOL and index in names:
+        known = family in (INET, INET6) and index in names
+        if known and (found.get(11, b"\0")[0] == PROTOCOL) == ours:
             raw = found.get(2) or found[1]
             yield Address(ns=ns, link=names[index], ip=socket.inet_ntop(family, raw), prefix=prefix)
 
@@ -93,8 +100,8 @@ def rooted(address: Address, prefixes: set[Prefix]) -> Address:
 
 def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Route]:
     for body in dump:
-        family, length, _, _, table, protocol, _, kind, flags = RTMSG.unpack_from(body)
-        if protocol != PROTOCOL or kind not in KIND_NAMES:
+        family, length, source, tos, table, protocol, _, kind, flags = RTMSG.unpack_from(body)
+        if protocol != PROTOCOL or kind not in KIND_NAMES or source or tos:  # which none of ours has
             continue
         found = attributes(body, 12)
         table = int.from_bytes(found.get(15, b""), "little") or table
@@ -140,8 +147,12 @@ def rules_of(dump: list[bytes]) -> Iterator[Rule]:
 ALL_ADDRESSES = IFADDR.pack(0, 0, 0, 0, 0)
 
 
-def all_routes(family: int, table: int = 0) -> bytes:
-    return RTMSG.pack(family, 0, 0, 0, table, 0, 0, 0, 0)
+def of_link(index: int) -> bytes:
+    return IFADDR.pack(0, 0, 0, 0, index)
+
+
+def all_routes(family: int, table: int = 0, protocol: int = 0) -> bytes:
+    return RTMSG.pack(family, 0, 0, 0, table, protocol, 0, 0, 0)
 
 
 def all_rules(family: int) -> bytes:

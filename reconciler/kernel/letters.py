@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..core.plan import Step
@@ -28,9 +28,17 @@ def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
     return KernelError(str(step), number, words, where)
 
 
-def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
-    """Send a batch; raise for the first refusal that matters."""
+def complaints(
+    channel: socket.socket, letters: Sequence[Letter]
+) -> Iterator[tuple[Step, KernelError | NotPermitted]]:
+    """Send a batch; the steps that were refused, where that matters."""
     for refusal in send(channel, [letter.message for letter in letters]):
         step, message = letters[refusal.index]
         if not ((step.op == "-" or message.deletes) and refusal.number in GONE):
-            raise refused(step, refusal.number, refusal.words)
+            yield step, refused(step, refusal.number, refusal.words)
+
+
+def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
+    """Send a batch; raise for the first refusal that matters."""
+    for _, refusal in complaints(channel, letters):
+        raise refusal

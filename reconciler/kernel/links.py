@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from dataclasses import replace
 from typing import Any
 
 from ..core.resource import Resource
@@ -12,7 +13,6 @@ from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u16, u32
 from .rtnl import (
-    ADDRESSING,
     DATA,
     DELLINK,
     FLOOD,
@@ -27,16 +27,17 @@ from .rtnl import (
     LINK,
     LINKINFO,
     MASTER,
-    MTU,
     NET_NS_FD,
     NEWLINK,
     SLAVE_DATA,
     SLAVE_KIND,
     Seen,
+    addressing,
     hardware,
     ifinfo,
     packed,
     raised,
+    size,
 )
 
 # linux/if_link.h
@@ -87,8 +88,8 @@ def settings(link: Stacked, master: int, *, new: bool) -> list[Message]:
     change = b"" if new else nest(LINKINFO, text(KIND, "ipvlan"), nest(DATA, data(link)))
     own = (change if isinstance(link, Ipvlan) else b"") + address(link)
     return [
-        Message(NEWLINK, 0, head + own + bridged + u32(MTU, link.mtu) + text(IFALIAS, link.alias)),
-        Message(NEWLINK, 0, head + ADDRESSING),
+        Message(NEWLINK, 0, head + own + bridged + size(link) + text(IFALIAS, link.alias)),
+        Message(NEWLINK, 0, head + addressing(link)),
         *([Message(NEWLINK, 0, head + port(link))] if isinstance(link, Vxlan) else []),
         raised(link, link.name),
     ]
@@ -112,6 +113,16 @@ def address(link: Link) -> bytes:
 
 def removal(link: Link) -> Message:
     return Message(DELLINK, 0, ifinfo() + text(IFNAME, link.name))
+
+
+def child_of(ns: str, project: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:
+    """The resource that a link in a sandbox is that stands on a link of the host; its alias, which is up to
+    whoever is root there, says nothing of whose it is."""
+    link = link_of(ns, seen, hosts)
+    if not isinstance(link, Macvlan | Ipvlan):
+        return None
+    named = link.project == project
+    return replace(link, project=project, network=link.network if named else "")
 
 
 def link_of(ns: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:

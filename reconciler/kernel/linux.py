@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 
 from ..core.plan import Step
+from ..core.reconcile import Refusals
 from ..core.resource import Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
 from ..facts import Facts
@@ -71,16 +72,17 @@ class Linux:
         return found
 
     @mapped("applying")
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         before = self.survey
         self.forget()
         if batch[0].resource.stage == Stage.FIREWALL:
             nft.execute(batch)
             before.ruleset, self.survey = None, before
-        else:
-            wiring.carry_out(batch, self.secret)
-            if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-                self.survey = before.without(frozenset(wiring.entered(batch)), ends=True)
+            return {}
+        refusals = wiring.carry_out(batch, self.secret)
+        if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
+            self.survey = before.without(frozenset(wiring.entered(batch)), ends=True)
+        return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""

@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
 ROUTE = 0  # NETLINK_ROUTE
@@ -80,6 +81,20 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
     return found
 
 
+def listed(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Attributes of which there may be several of a kind."""
+    while len(data) > 4:
+        size, kind = ATTR.unpack_from(data)
+        yield kind & 0x3FFF, data[4:size]
+        data = data[max((size + 3) & ~3, 4) :]
+
+
+def printable(raw: bytes) -> str:
+    """What somebody called a thing, fit for a terminal: Linux takes most bytes for a link's name or alias."""
+    name = raw.rstrip(b"\0").decode(errors="backslashreplace")
+    return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
 def open_socket(protocol: int = ROUTE) -> socket.socket:
     """A socket that stays in the namespace that the calling thread is in now."""
     channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
@@ -142,17 +157,20 @@ def words(number: int, flags: int, body: bytes) -> str:
     return os.strerror(number)
 
 
-def dump(channel: socket.socket, kind: int, body: bytes) -> list[bytes]:
-    """Every object; read again while it changes underneath, and raise rather than return a part."""
+def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf) -> list[bytes]:
+    """Every object; read again while it changes underneath, and raise rather than return a part or more than
+    `most`."""
     for attempt in range(ATTEMPTS):
-        found = dump_once(channel, kind, body, attempt)
+        found = dump_once(channel, kind, body, attempt, most)
         if found is not None:
             return found
         time.sleep(0.001 * attempt)
     raise OSError(errno.EAGAIN, "the kernel's tables keep changing")
 
 
-def dump_once(channel: socket.socket, kind: int, body: bytes, sequence: int) -> list[bytes] | None:
+def dump_once(
+    channel: socket.socket, kind: int, body: bytes, sequence: int, most: float
+) -> list[bytes] | None:
     head = HEADER.pack(len(body) + 16, kind, REQUEST | ROOT_MATCH, sequence + 1, 0)
     channel.send(head + body)
     found: list[bytes] = []
@@ -161,6 +179,8 @@ def dump_once(channel: socket.socket, kind: int, body: bytes, sequence: int) -> 
         whole &= not flags & DUMP_INTR
         if answer not in (DONE, ERROR):
             found.append(data)
+            if len(found) > most:
+                raise OSError(errno.EOVERFLOW, f"there are more than {most} of a kind")
         elif code := -int.from_bytes(data[:4], "little", signed=True):
             raise OSError(code, os.strerror(code))
     return found if whole else None

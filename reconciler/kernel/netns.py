@@ -72,17 +72,22 @@ def make() -> None:
     checked(libc.unshare(NEWNET))
 
 
-def publish(name: str) -> None:
+def publish(name: str, record: str) -> None:
     """Give the thread's namespace its name, in a `prepare`d directory: the commit of a sandbox.
 
-    What a crash left is an empty file, and is mounted over; a namespace that stands there is never covered.
+    It is mounted over a file that holds `record`.  What a crash or `umount` left is a file, and is written
+    anew; a namespace that stands there is never covered.
     """
     target = path(name)
     if exists(name):
         raise FileExistsError(errno.EEXIST, "another namespace has this name", target)
     if occupied(name):
         raise FileExistsError(errno.EEXIST, "what has this name is no namespace", target)
-    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444))
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
+    try:
+        os.write(fd, record.encode())
+    finally:
+        os.close(fd)
     checked(libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", BIND, None))
 
 

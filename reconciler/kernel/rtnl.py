@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from ..core.resource import Resource
-from ..kinds.link import MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
+from ..kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
 from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
-from .netlink import CREATE, EXCL, Message, attr, attributes, get, nest, text, u8, u32
+from .netlink import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -22,14 +22,11 @@ ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, AF_SPEC, GROUP_ATTR = 1, 
 NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 28, 29, 31, 32, 37
 KIND, DATA, SLAVE_KIND, SLAVE_DATA = 1, 2, 4, 5
 OPERSTATE = 16
+PROP_LIST, ALT_IFNAME = 52, 53
 HAIRPIN, LEARNING, FLOOD, ISOLATED = 4, 8, 9, 33  # IFLA_BRPORT_*; flooding is of unknown unicast
 FILTERING, MOST_LEARNED = 7, 49  # IFLA_BR_VLAN_FILTERING, IFLA_BR_FDB_MAX_LEARNED
 # One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
 QUEUES = u32(TX_QUEUES, 1) + u32(RX_QUEUES, 1)
-# No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in a
-# creating message, and must come before IFF_UP.
-# And secondaries stay when the first address of their subnet goes (20 is IPV4_DEVCONF_PROMOTE_SECONDARIES).
-ADDRESSING = nest(AF_SPEC, nest(INET6, u8(8, 1)), nest(INET, nest(1, u32(20, 1))))
 SKIP_STATS = u32(EXT_MASK, 8)
 IFINFO = struct.Struct("=BxHiII")
 
@@ -50,6 +47,25 @@ def outer_mac(mac: str) -> str:
 def packed(ip: str) -> tuple[int, bytes]:
     family = INET6 if ":" in ip else INET
     return family, socket.inet_pton(family, ip)
+
+
+def addressing(link: Link) -> bytes:
+    """No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in
+    a creating message, and must come before IFF_UP.  And secondaries stay when the first address of their
+    subnet goes (20 is IPV4_DEVCONF_PROMOTE_SECONDARIES)."""
+    six = (nest(INET6, u8(8, 1)),) if link.mtu >= LEAST_IPV6 else ()
+    return nest(AF_SPEC, *six, nest(INET, nest(1, u32(20, 1))))
+
+
+def resized(name: str, link: Link, old: Resource | None) -> list[Message]:
+    """A new MTU, before all else that a link is told: IPv6 comes with it, and its settings only then."""
+    changes = isinstance(old, Link) and old.mtu != link.mtu
+    return [Message(NEWLINK, 0, ifinfo() + text(IFNAME, name) + size(link))] if changes else []
+
+
+def size(link: Link) -> bytes:
+    """Its MTU; none for one that was read as odd, and is put back as it was."""
+    return u32(MTU, link.mtu) if link.mtu > 0 else b""
 
 
 def flags(link: Link) -> bytes:
@@ -77,7 +93,7 @@ def bridge_settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
         data += u8(FILTERING, bridge.filtering)
     mine += nest(LINKINFO, text(KIND, "bridge"), nest(DATA, data))
-    return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + ADDRESSING)]
+    return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + addressing(bridge))]
 
 
 def lo(namespace: Namespace) -> list[Message]:
@@ -100,29 +116,25 @@ def raised(link: Link, name: str) -> Message:
 
 def new_veth(veth: Veth, index: int, host: int, master: int) -> Message:
     """Sent from inside the sandbox: the host end is placed and enslaved as it is made."""
-    peer = nest(1, ifinfo(index), text(IFNAME, veth.name), hardware(veth.mac), u32(MTU, veth.mtu), QUEUES)
-    outer = [
-        text(IFNAME, veth.host_name),
-        hardware(outer_mac(veth.mac)),
-        u32(GROUP_ATTR, GROUP),
-        u32(MTU, veth.mtu),
-    ]
+    peer = nest(1, ifinfo(index), text(IFNAME, veth.name), hardware(veth.mac), size(veth), QUEUES)
+    outer = [text(IFNAME, veth.host_name), hardware(outer_mac(veth.mac)), u32(GROUP_ATTR, GROUP), size(veth)]
     outer += [u32(MASTER, master)] if master else []
     info = nest(LINKINFO, text(KIND, "veth"), nest(DATA, peer))
     return Message(NEWLINK, CREATE | EXCL, ifinfo() + b"".join(outer) + u32(NET_NS_FD, host) + QUEUES + info)
 
 
-def inner_settings(veth: Veth, *, new: bool) -> list[Message]:
+def inner_settings(veth: Veth, old: Resource | None) -> list[Message]:
     head = ifinfo() + text(IFNAME, veth.name)
-    change = b"" if new else hardware(veth.mac) + u32(MTU, veth.mtu)
-    return [Message(NEWLINK, 0, head + change + ADDRESSING), raised(veth, veth.name)]
+    change = hardware(veth.mac) + u32(MASTER, 0) if old else b""
+    settings = Message(NEWLINK, 0, head + change + addressing(veth))
+    return [*resized(veth.name, veth, old), settings, raised(veth, veth.name)]
 
 
 def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
     """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
     head = text(IFNAME, veth.host_name)
-    mine = u32(MASTER, master) + u32(MTU, veth.mtu) + text(IFALIAS, veth.alias) + ADDRESSING
+    mine = u32(MASTER, master) + size(veth) + text(IFALIAS, veth.alias) + addressing(veth)
     learning = [u8(kind, not veth.station) for kind in (LEARNING, FLOOD)]
     port = nest(SLAVE_DATA, u8(HAIRPIN, veth.hairpin), u8(ISOLATED, veth.isolated), *learning)
     settings = nest(LINKINFO, text(SLAVE_KIND, "bridge"), port) if master else b""
@@ -166,7 +178,7 @@ class Seen:
         _, _, self.index, bits, _ = IFINFO.unpack_from(body)
         self.up = bool(bits & UP)
         self.found = attributes(body, 16)
-        self.name = self.found[IFNAME].rstrip(b"\0").decode()
+        self.name = printable(self.found[IFNAME])
         self.group = self.number(GROUP_ATTR)
 
     def number(self, kind: int) -> int:
@@ -179,7 +191,13 @@ class Seen:
 
     @cached_property
     def alias(self) -> str:
-        return self.found.get(IFALIAS, b"").rstrip(b"\0").decode(errors="replace")
+        return printable(self.found.get(IFALIAS, b""))
+
+    @property
+    def altnames(self) -> list[str]:
+        return [
+            printable(name) for kind, name in listed(self.found.get(PROP_LIST, b"")) if kind == ALT_IFNAME
+        ]
 
     @property
     def mac(self) -> str:
@@ -271,7 +289,7 @@ def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station
         mac=inner.mac,
         mtu=inner.mtu if inner.mtu == outer.mtu else -1,
         bridge=names.get(master, ""),
-        up=inner.up and outer.up,
+        up=inner.up and outer.up and not inner.number(MASTER),  # a port inside carries nothing of its own
         hairpin=outer.port.get(HAIRPIN, b"\1") == b"\1" if master else True,
         isolated=outer.port.get(ISOLATED, b"\0") == b"\1",
         vlans=vlans,

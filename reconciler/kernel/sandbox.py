@@ -1,11 +1,15 @@
 """What stands in one namespace: read in one visit."""
 
+import errno
 import os
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 
 from ..kinds.address import Address
-from ..kinds.marks import HOST
+from ..kinds.marks import HOST, PROTOCOL
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
@@ -14,6 +18,8 @@ from .netlink import attributes, dump, get, open_socket, u32
 
 PROC = "/proc/sys/"
 GETNSID, NSID, NSID_FD = 90, 1, 3  # linux/net_namespace.h
+MOST = 2000  # objects of a kind that are looked through in a sandbox: 30 ms each, and others wait for it
+Narrow = Sequence[bytes]  # requests for a part each
 
 
 @dataclass
@@ -22,7 +28,9 @@ class View:
     bytes."""
 
     links: dict[int, rtnl.Seen]
+    host: int = -1  # the number that the host has in there
     addresses: list[Address] = field(default_factory=list)
+    strange: list[Address] = field(default_factory=list)  # those that bear no mark of ours
     routes: list[Route] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     foreign: list[bytes] = field(default_factory=list)
@@ -33,7 +41,13 @@ class View:
 
     @cached_property
     def by_name(self) -> dict[str, rtnl.Seen]:
-        return {link.name: link for link in self.links.values()}
+        """With the other names that links may have; a name of its own comes first."""
+        other = {name: link for link in self.links.values() for name in link.altnames}
+        return other | {link.name: link for link in self.links.values()}
+
+    def leads_out(self, link: rtnl.Seen) -> bool:
+        """Whether what it stands on, or its other end, is a link of the host; only the kernel says so."""
+        return rtnl.NETNSID in link.found and link.number(rtnl.NETNSID) == self.host
 
     def setting(self, sysctl: Sysctl) -> Sysctl | None:
         """A sysctl as the link dump tells it; None where it does not."""
@@ -42,31 +56,59 @@ class View:
         return None if value is None else valued(sysctl, value)
 
 
-def look(ns: str) -> View:
-    """Everything in the namespace that the calling thread is in."""
+def look(ns: str, home: int) -> View:
+    """Everything in the namespace that the calling thread is in; `home` is a descriptor of the host's."""
     with open_socket() as channel:
-        links = {seen.index: seen for seen in map(rtnl.Seen, dump(channel, rtnl.GETLINK, rtnl.ALL_LINKS))}
-        view = View(links)
+        most = inf if ns == HOST else MOST
+        links = {s.index: s for s in map(rtnl.Seen, dump(channel, rtnl.GETLINK, rtnl.ALL_LINKS, most))}
+        view = View(links) if ns == HOST else View(links, number_of(home, channel))
         names = view.names
-        addresses = inet.addresses_of(ns, dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES), names)
+        found = addresses(channel, view, most)
+        view.strange = list(inet.addresses_of(ns, found, names, ours=False)) if ns != HOST else []
         connected: set[inet.Prefix] = set()
         for family in (rtnl.INET, rtnl.INET6):
-            routes = dump(channel, rtnl.GETROUTE, inet.all_routes(family))
-            view.routes += inet.routes_of(ns, routes, names)
-            connected |= set(inet.connected(routes, names))
+            told = routes(channel, family, most)
+            view.routes += inet.routes_of(ns, told, names)
+            connected |= set(inet.connected(told, names))
             if ns == HOST:
-                view.foreign += routes
+                view.foreign += told
                 view.rules += inet.rules_of(dump(channel, rtnl.GETRULE, inet.all_rules(family)))
     down = {seen.name for seen in links.values() if not seen.up}  # which have no routes
-    view.addresses = [a if a.link in down else inet.rooted(a, connected) for a in addresses]
+    ours = inet.addresses_of(ns, found, names)
+    view.addresses = [a if a.link in down else inet.rooted(a, connected) for a in ours]
     return view
 
 
-def number_of(namespace: int) -> int:
-    """The number that the namespace behind a descriptor has in the one that the calling thread is in."""
-    with open_socket() as channel:
-        answer = get(channel, GETNSID, bytes(4) + u32(NSID_FD, namespace))
-    return int.from_bytes(attributes(answer, 4)[NSID], "little")
+def addresses(channel: socket.socket, view: View, most: float) -> list[bytes]:
+    """All, or where those are too many the ones of links that lead to the host."""
+    leading = (inet.of_link(index) for index, seen in view.links.items() if view.leads_out(seen))
+    return narrowed(channel, rtnl.GETADDR, (inet.ALL_ADDRESSES, *leading), most)
+
+
+def routes(channel: socket.socket, family: int, most: float) -> list[bytes]:
+    """All, or where those are too many ours, and those of the kernel's that lead to neighbours."""
+    connected = inet.all_routes(family, inet.MAIN, inet.KERNEL)
+    parts = (inet.all_routes(family), inet.all_routes(family, protocol=PROTOCOL), connected)
+    return narrowed(channel, rtnl.GETROUTE, parts, most)
+
+
+def narrowed(channel: socket.socket, kind: int, asked: Narrow, most: float) -> list[bytes]:
+    """What the first request yields; if that is more than is looked through, what the others yield."""
+    whole, *parts = asked
+    try:
+        return dump(channel, kind, whole, most)
+    except OSError as error:
+        if error.errno != errno.EOVERFLOW:
+            raise
+    with open_socket() as fresh:  # what is left of the answer goes with the old one
+        os.dup2(fresh.fileno(), channel.fileno(), inheritable=False)
+    return [body for part in parts for body in dump(channel, kind, part, most)]
+
+
+def number_of(namespace: int, channel: socket.socket) -> int:
+    """The number that the namespace behind a descriptor has in the one that the socket is in."""
+    answer = get(channel, GETNSID, bytes(4) + u32(NSID_FD, namespace))
+    return int.from_bytes(attributes(answer, 4)[NSID], "little", signed=True)
 
 
 def read(sysctl: Sysctl) -> Sysctl | None:

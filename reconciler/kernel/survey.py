@@ -1,23 +1,31 @@
 """One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cached_property, wraps
 from typing import TypeVar
 
 from ..core.resource import Resource
+from ..errors import foreseen
+from ..kinds.address import Address
 from ..kinds.evpn import Router
 from ..kinds.file import File
-from ..kinds.link import Veth, Vlans
-from ..kinds.marks import GROUP, HOST, OUTER, alias, owner
-from ..kinds.namespace import Namespace
+from ..kinds.link import Intruder, Link, Veth, Vlans
+from ..kinds.marks import ALIAS, GROUP, HOST, OUTER, alias, owner
+from ..kinds.namespace import Closed, Namespace
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, links, netns, nft, ports, rtnl, sandbox, wireguard
+from . import bulk, files, links, netns, nft, ports, records, rtnl, sandbox, wireguard
 
 T = TypeVar("T")
-INSIDE = {"view", "project", "tables", "routers"}  # readings that say nothing about the host ends of pairs
+INSIDE = {
+    "view",
+    "record",
+    "project",
+    "tables",
+    "routers",
+}  # readings that say nothing about the host ends of pairs
 
 
 def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
@@ -61,20 +69,33 @@ class Survey:
 
     @remembered
     def view(self, ns: str) -> sandbox.View:
-        with netns.kept():
+        with netns.kept() as home:
             if ns != HOST:
                 netns.enter(ns)
-            return sandbox.look(ns)
+            return sandbox.look(ns, home)
+
+    def record(self, ns: str) -> str:
+        """The project that the name's own record tells; all that are not known yet are read at once."""
+        if ("record", ns) not in self.kept:
+            unread = [name for name in self.names if ("record", name) not in self.kept]
+            self.kept |= {("record", name): project for name, project in records.read(unread).items()}
+        return str(self.kept.get(("record", ns), ""))
 
     @remembered
     def project(self, ns: str) -> str:
-        """Whose sandbox it is, by the alias of its lo; "" for somebody else's, or a second name of ours."""
-        try:
-            lo = self.view(ns).links.get(1)
-        except FileNotFoundError:  # gone since it was listed
+        """Whose sandbox it is; "" for somebody else's, or a second name of ours.  Where there is no record,
+        as of version 0.1.0, the alias of its lo tells, if files of ours bear it out: who is root in another's
+        namespace can write that alias."""
+        if project := self.record(ns):
+            return project
+        if next(files.of(ns), None) is None:
             return ""
-        project = owner(lo.alias) if lo else ""
-        return project if lo and lo.alias == alias(project, ns) else ""
+        try:
+            lo = self.view(ns).links[1]
+        except OSError:  # gone since it was listed, or cannot be read
+            return ""
+        project = owner(lo.alias)
+        return project if lo.alias == alias(project, ns) else ""
 
     def strangers(self, named: list[Resource]) -> set[str]:
         """The names of wanted sandboxes that somebody else's namespaces have, or what is none: a directory, a
@@ -86,12 +107,22 @@ class Survey:
     @remembered
     def box(self, name: str) -> list[Resource]:
         """Everything of ours in one sandbox."""
-        view, outside = self.view(name), self.view(HOST).names
-        lo = Namespace(name=name, project=self.project(name), up=view.links[1].up)
-        pairs = [self.pair(name, pair) for pair in self.pairs(name)]
-        ours = (seen for seen in view.links.values() if seen.group == GROUP)
-        stacked = filter(None, (links.link_of(name, seen, outside) for seen in ours))
-        return [lo, *pairs, *stacked, *view.addresses, *view.routes, *files.of(name)]
+        try:
+            return [*self.inside(name), *files.of(name)]
+        except PermissionError:
+            raise
+        except Exception as error:  # who is root there chooses what is read
+            return [self.closed(name, error), *self.ends(name), *files.of(name)]
+
+    def inside(self, name: str) -> Iterator[Resource]:
+        view, outside, project = self.view(name), self.view(HOST).names, self.project(name)
+        told = self.record(name) == project and view.links[1].alias == alias(project, name)
+        yield Namespace(name=name, project=project, up=view.links[1].up, told=told)
+        yield from (self.pair(name, pair) for pair in self.pairs(name))
+        ours = (seen for seen in view.links.values() if seen.group == GROUP and view.leads_out(seen))
+        yield from filter(None, (links.child_of(name, project, seen, outside) for seen in ours))
+        yield from view.addresses
+        yield from view.routes
 
     def pair(self, ns: str, pair: rtnl.Pair) -> Veth:
         inner, outer = pair
@@ -101,30 +132,31 @@ class Survey:
         station = bulk.station(outer.index, inner.mac, tags) if master else ""
         return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, station=station)
 
+    def closed(self, name: str, error: Exception) -> Closed:
+        why = error.strerror if isinstance(error, OSError) else foreseen(error).message
+        return Closed(name=name, project=self.project(name), why=why or str(error))
+
+    def ends(self, name: str) -> Iterator[Veth]:
+        """The pairs of a sandbox that cannot be looked into, as their ends on the host say."""
+        for outer in self.view(HOST).links.values():
+            project, _, inner = outer.alias.removeprefix(f"{ALIAS}/").partition(f"/{name}/")
+            if outer.kind == "veth" and outer.group == GROUP and outer.alias == alias(project, name, inner):
+                yield Veth(ns=name, name=inner, project=project, host_name=outer.name, mac="")
+
     @remembered
     def pairs(self, ns: str) -> list[rtnl.Pair]:
-        """The veths of a sandbox with their host ends; found by each other's index, whatever their names."""
-        found = []
-        for inner in self.view(ns).links.values():
-            outer = self.view(HOST).links.get(inner.number(rtnl.LINK)) if inner.kind == "veth" else None
-            mutual = outer and outer.group == GROUP and outer.number(rtnl.LINK) == inner.index
-            if mutual and self.joined(ns, inner, outer):
-                found.append((inner, outer))
-        return found
-
-    def joined(self, ns: str, inner: rtnl.Seen, outer: rtnl.Seen) -> bool:
-        """Indexes hold for one namespace: unless the alias tells, the kernel must: is it the host's."""
-        if outer.alias == alias(self.project(ns), ns, inner.name):
-            return True
-        with netns.kept() as home:
-            netns.enter(ns)
-            return inner.number(rtnl.NETNSID) == sandbox.number_of(home)
+        """The veths of a sandbox with their host ends, whatever their names: the kernel tells of each where
+        its other end is."""
+        view, outside = self.view(ns), self.view(HOST).links
+        leading = [seen for seen in view.links.values() if seen.kind == "veth" and view.leads_out(seen)]
+        ends = ((inner, outside.get(inner.number(rtnl.LINK))) for inner in leading)
+        return [(inner, outer) for inner, outer in ends if outer and outer.group == GROUP]
 
     def hosts_own(self, named: list[Resource], *, strays: bool) -> Iterator[Resource]:
         view = self.view(HOST)
         wanted = {r.name: r for r in named if isinstance(r, Wireguard)}
-        homes = [pair for name in self.sandboxes for pair in self.pairs(name)] if strays else []
-        paired = {outer.index for _, outer in homes}
+        boxes = [self.box(name) for name in self.sandboxes] if strays else []
+        paired = {r.host_name for box in boxes for r in box if isinstance(r, Veth)}
         for seen in view.links.values():
             if seen.group in (GROUP, OUTER) and seen.kind == "bridge":
                 yield rtnl.bridge_of(seen)
@@ -132,7 +164,7 @@ class Survey:
                 yield wireguard.read(seen, wanted.get(seen.name))
             elif seen.group in (GROUP, OUTER) and (link := links.link_of(HOST, seen, view.names)):
                 yield link
-            elif seen.ours and strays and seen.index not in paired:
+            elif seen.ours and strays and seen.name not in paired:
                 yield rtnl.stray_of(seen)
         yield from ports.lent(view.links, self.vlans(HOST))
         yield from self.tables(HOST)
@@ -190,13 +222,26 @@ class Survey:
                 netns.enter(ns) if ns != HOST else netns.back(home)
                 yield from filter(None, map(sandbox.read, sysctls))
 
+    def intruders(self, named: list[Resource], boxes: Set[str]) -> Iterator[Resource]:
+        """What else stands in these sandboxes at the names of what is wanted there: it is in the way."""
+        ours = {r.key for name in boxes for r in self.box(name)}
+        for r in named:
+            if r.place in boxes and r.key not in ours:
+                view = self.view(r.place)
+                if isinstance(r, Link) and (seen := view.by_name.get(r.name)):
+                    yield Intruder(ns=r.ns, name=r.name, mtu=seen.mtu, up=seen.up)
+                elif isinstance(r, Address):  # IPv6 never changes the prefix of an address that stands
+                    yield from (a for a in view.strange if a.key == r.key and a.prefix != r.prefix)
+
     def resources(self, named: list[Resource], places: frozenset[str] | None) -> Iterator[Resource]:
         boxes = [name for name in self.names if (places is None or name in places) and self.project(name)]
         for name in boxes:
             yield from self.box(name)
+        opened = {name for name in boxes if not any(r.closed for r in self.box(name))}
+        yield from self.intruders(named, opened)
         wanted = {r.path for r in named if isinstance(r, File)}
         yield from (file for file in files.orphans(self.names, places) if file.path not in wanted)
         if places is None or "" in places:
             yield from self.hosts_own(named, strays=places is None)
             yield from self.firewall(named)
-        yield from self.settings(named, {HOST, *boxes} if places is None or "" in places else set(boxes))
+        yield from self.settings(named, opened | ({HOST} if places is None or "" in places else set()))

@@ -9,7 +9,7 @@ from ..core.resource import Resource
 from ..kinds.address import Address
 from ..kinds.evpn import Router
 from ..kinds.file import File
-from ..kinds.link import Bridge, Link, Veth
+from ..kinds.link import Bridge, Intruder, Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
@@ -18,8 +18,9 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
-from . import bulk, files, frr, inet, links, netns, ports, rtnl, sandbox, wireguard
+from . import bulk, files, frr, inet, links, netns, ports, records, rtnl, sandbox, wireguard
 from .announce import Moved
+from .evict import evict
 from .letters import GONE, Letter, post, refused
 from .netlink import Message, send
 
@@ -101,7 +102,10 @@ class Visit:
                 case Bridge() as b:
                     self.bridge(step, b, old)
                 case Veth() as v:
-                    self.veth(step, v)
+                    self.veth(step, v, old)
+                case Intruder() as i:
+                    self.flush()
+                    evict(self.channel, i.name)
                 case Port() as p:
                     self.port(step, p, gone=gone)
                 case Link() as link if gone:
@@ -132,6 +136,8 @@ class Visit:
                 netns.remove(n.name)
             case Namespace() as n:
                 self.add(step, *rtnl.lo(n))
+                if step.op == "~":  # a new one gets its record with its name
+                    records.write(n.name, n.project)
             case Sysctl() as s if not gone and not self.stands(s):
                 sandbox.write(s)
             case File() as f:
@@ -197,7 +203,7 @@ class Visit:
         self.next_index = index + 1 if self.next_index else 0
         self.add(step, links.named(link, index))
 
-    def veth(self, step: Step, veth: Veth) -> None:
+    def veth(self, step: Step, veth: Veth, old: Resource | None) -> None:
         """The end inside; the other is the batch's."""
         if step.op == "+":
             master = self.batch.index(veth.bridge) if veth.bridge else 0
@@ -208,7 +214,7 @@ class Visit:
             if self.next_index:
                 self.indexes[veth.name] = self.next_index
                 self.next_index += 1
-        self.add(step, *rtnl.inner_settings(veth, new=step.op == "+"))
+        self.add(step, *rtnl.inner_settings(veth, old))
 
     def port(self, step: Step, port: Port, *, gone: bool) -> None:
         self.flush()

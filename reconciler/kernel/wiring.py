@@ -7,17 +7,20 @@ at once: a bridge that is filled while it is down costs half as much.
 import errno
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from ..core.plan import Step
+from ..core.reconcile import Refusals
 from ..core.resource import Resource
+from ..errors import ReconcileError, foreseen
 from ..kinds.file import File
 from ..kinds.link import Link, Veth
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
-from . import netns, rtnl
+from . import netns, records, rtnl
 from .announce import tell
-from .letters import Letter, post, refused
+from .letters import Letter, complaints, post, refused
 from .netlink import Message, open_socket
 from .visit import Batch, Visit
 
@@ -41,15 +44,28 @@ def entered(steps: Iterable[Step]) -> Iterator[str]:
     return (step.resource.place for step in steps if not outer_only(step))
 
 
-def carry_out(steps: Sequence[Step], secret: str = "") -> None:
+@contextmanager
+def refusing(step: Step) -> Iterator[None]:
+    """What the system says no to, as a refusal of this step."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(step, error.errno or errno.EIO, str(error)) from error
+
+
+def carry_out(steps: Sequence[Step], secret: str = "") -> Refusals:
     """`secret` is the file with WireGuard's private key."""
-    if any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps):
+    made = (step.resource for step in steps if step.op == "+")
+    new = {namespace.name: namespace for namespace in made if isinstance(namespace, Namespace)}
+    if new:
         netns.prepare()
     with netns.kept() as home, open_socket() as host:
         run = Run(home, host, secret)
+        run.new = new
         for place, group in groupby(steps, key=lambda step: step.resource.place):
             run.place(place, list(group))
         run.finish()
+    return run.refusals
 
 
 class Run(Batch):
@@ -57,8 +73,21 @@ class Run(Batch):
 
     def __init__(self, home: int, host: socket.socket, secret: str):
         super().__init__(home, host, secret)
+        self.new: dict[str, Namespace] = {}  # sandboxes that this batch makes
         self.doomed: list[Letter] = []
         self.ends: list[Step] = []  # on pairs that are made or changed
+        self.refusals: dict[str, ReconcileError] = {}
+
+    @contextmanager
+    def confined(self, place: str) -> Iterator[None]:
+        """What goes wrong in a sandbox that stands is that sandbox's trouble alone: who is root there can
+        bring it about."""
+        try:
+            yield
+        except Exception as error:
+            if not place or place in self.new:
+                raise
+            self.refusals.setdefault(place, foreseen(error))
 
     def place(self, name: str, steps: list[Step]) -> None:
         """Everything of one place; a new namespace gets its name when all of it stands."""
@@ -80,15 +109,17 @@ class Run(Batch):
             Visit(self, self.host, HOST).all(outside)
 
     def sandbox(self, name: str, steps: list[Step]) -> None:
-        new = any(isinstance(step.resource, Namespace) and step.op == "+" for step in steps)
+        if name in self.refusals:
+            return
+        new = self.new.get(name)
         try:
-            netns.make() if new else netns.enter(name)
-            with open_socket() as channel:
-                Visit(self, channel, name, new=new).all(steps)
-            if new:
-                netns.publish(name)
-        except OSError as error:
-            raise refused(steps[0], error.errno or errno.EIO, str(error)) from error
+            with refusing(steps[0]):
+                netns.make() if new else netns.enter(name)
+            with self.confined(name), refusing(steps[0]):
+                with open_socket() as channel:
+                    Visit(self, channel, name, new=bool(new)).all(steps)
+                if new:
+                    records.publish(name, new.project)
         finally:
             netns.back(self.home)
 
@@ -101,16 +132,25 @@ class Run(Batch):
 
     def finish(self) -> None:
         self.bury()
-        ends = [Letter(step, message) for step in self.ends for message in self.outer(step)]
-        post(self.host, ends + self.raised + self.last)
-        tell(self.moved, self.host)
+        ends = [letter for step in self.ends for letter in self.outer(step)]
+        for step, refusal in complaints(self.host, ends + self.raised + self.last):
+            with self.confined(step.resource.place):
+                raise refusal
+        tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
 
-    def outer(self, step: Step) -> list[Message]:
-        """What a pair's end on the host is told."""
+    def outer(self, step: Step) -> list[Letter]:
+        """What a pair's end on the host is told; one that has gone already leaves nothing to tell."""
         veth = step.resource
         assert isinstance(veth, Veth)
+        if veth.ns not in self.refusals:
+            with self.confined(veth.ns), refusing(step):
+                return [Letter(step, message) for message in self.told(step, veth)]
+        return []
+
+    def told(self, step: Step, veth: Veth) -> list[Message]:
+        sized = rtnl.resized(veth.host_name, veth, step.old if step.op == "~" else None)
         if not veth.bridge:
-            return rtnl.outer_settings(veth, 0)
+            return [*sized, *rtnl.outer_settings(veth, 0)]
         # The MAC is entered when the port's VLANs stand, and in each of them.
         settings = rtnl.outer_settings(veth, self.index(veth.bridge), self.tags(step, veth.host_name))
-        return [*settings, *self.station(veth, step.old)]
+        return [*sized, *settings, *self.station(veth, step.old)]

@@ -16,6 +16,8 @@ STATION, STICKY_STATION = "static", "static sticky"  # of an entry: it never age
 # Stations that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
 # beyond is flooded.  Linux has no limit of its own, and from 6.7 on it can be given one.
 MAX_LEARNED = 8192
+# MTU below which Linux gives a link no IPv6, nor settings of it (IPV6_MIN_MTU; RFC 8200, 5).
+LEAST_IPV6 = 1280
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,13 @@ class Stray(Link):
 
     rank, leftover = 5, True
     project: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intruder(Link):
+    """A link in a sandbox that has the name of one of ours and is none: whoever is root there gave it."""
+
+    rank, leftover = 5, True
 
 
 @dataclass(frozen=True, kw_only=True)

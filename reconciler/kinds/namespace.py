@@ -1,5 +1,5 @@
-"""A network namespace: the sandbox of the Container Network Model.  Named, and marked as ours by the alias
-of its lo."""
+"""A network namespace: the sandbox of the Container Network Model.  Its name is marked as ours where who is
+root inside cannot reach; the alias of its lo says the same to people."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ class Namespace(Resource):
     name: Identity[str]
     project: str
     up: bool = True  # its lo
+    told: bool = True  # its record and the alias of its lo say whose it is
 
     @property
     def place(self) -> str:
@@ -29,6 +30,15 @@ class Namespace(Resource):
 
     def removal(self) -> list[str]:
         return [f"ip netns del {self.name}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed(Namespace):
+    """A sandbox of which nothing can be told but that it stands, and why that is so."""
+
+    closed = True
+
+    why: str = ""
 
 
 def homes(resource: Any) -> tuple[Key, ...]:

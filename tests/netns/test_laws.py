@@ -8,6 +8,7 @@ import pytest
 
 from reconciler import Linux, compare, enact, load
 from reconciler.core.plan import Step
+from reconciler.core.reconcile import Refusals
 from reconciler.core.resource import Stage
 from reconciler.errors import KernelError
 from reconciler.manifest.spec import Manifest
@@ -45,15 +46,15 @@ class Refusing(Linux):
         super().__init__()
         self.left = left
 
-    def execute(self, batch: Sequence[Step]) -> None:
+    def execute(self, batch: Sequence[Step]) -> Refusals:
         whole = batch[0].resource.stage == Stage.FIREWALL  # one transaction: all of it or nothing
         allowed = len(batch) if self.left < 0 or self.left > len(batch) else 0 if whole else self.left
-        if allowed:
-            super().execute(batch[:allowed])
+        refusals = super().execute(batch[:allowed]) if allowed else {}
         if self.left >= 0 and allowed < len(batch):
             self.left = -1
             raise KernelError(str(batch[allowed]), errno.EPERM, "refused by the test")
         self.left -= len(batch) if self.left >= 0 else 0
+        return refusals
 
 
 @pytest.mark.parametrize("seed", range(6))

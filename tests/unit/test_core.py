@@ -7,13 +7,13 @@ import pytest
 from reconciler.core.plan import Plan, Step, plan
 from reconciler.core.reconcile import apply, reconcile
 from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, state
-from reconciler.errors import NotConverged, Where
+from reconciler.errors import FailedInPart, NotConverged, Where
 from reconciler.kernel.fake import FakeKernel
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Link, Stray, Veth
+from reconciler.kinds.link import Bridge, Intruder, Link, Stray, Veth
 from reconciler.kinds.marks import HOST
-from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
@@ -176,6 +176,7 @@ def test_steps_of_one_stage_that_follow_one_another_are_one_batch():
     class Recorder(FakeKernel):
         def execute(self, batch):
             batches.append([step.resource.stage for step in batch])
+            return {}
 
     table = Table(family="inet", name="t")
     apply(plan(state(VETH, Namespace(name="c", project="p")), state(table, BRIDGE)), Recorder())
@@ -185,13 +186,38 @@ def test_steps_of_one_stage_that_follow_one_another_are_one_batch():
 def test_what_is_accepted_and_does_not_stand_is_named_and_rolled_back():
     class Forgetful(FakeKernel):
         def execute(self, batch):
-            super().execute(batch)
+            refusals = super().execute(batch)
             self.live.pop(BRIDGE.key, None)
+            return refusals
 
     fake = Forgetful()
     with pytest.raises(NotConverged) as caught:
         reconcile(state(Namespace(name="c", project="p"), BRIDGE), fake)
     assert caught.value.left == [BRIDGE.key] and fake.live == {}
+
+
+def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
+    shut = Closed(name="c", project="p", why="more than 2000 of a kind")
+    fake = FakeKernel([shut, VETH])
+    with pytest.raises(
+        FailedInPart, match="sandbox c is left as it is: it cannot be looked into: more than"
+    ) as caught:
+        reconcile(state(Namespace(name="c", project="p"), replace(VETH, mtu=9000), FILE, BRIDGE), fake)
+    assert caught.value.exit_code == 3 and fake.live == state(shut, VETH, BRIDGE)
+    reconcile({}, fake)
+    assert fake.live == {}
+
+
+def test_a_stranger_at_a_name_of_ours_in_a_sandbox_makes_room_and_never_comes_back():
+    stranger = Intruder(ns="c", name="eth0")
+    home = Namespace(name="c", project="p")
+    fake = FakeKernel([home, BRIDGE, stranger])
+    todo = plan(fake.observe(), state(home, BRIDGE, VETH))
+    assert [str(step).split("   #")[0] for step in todo] == ["- link c/eth0", "+ link c/eth0"]
+    fake.refuse_at(1)
+    with pytest.raises(FailedInPart):
+        reconcile(state(home, BRIDGE, VETH), fake)
+    assert fake.live == state(home, BRIDGE)
 
 
 def test_links_share_their_keys():

@@ -41,7 +41,16 @@ def step(op: str, resource: Resource) -> Step:
 
 
 def run(fake: FakeKernel, op: str, *resources: Resource) -> None:
-    fake.execute([step(op, resource) for resource in resources])
+    for refusal in fake.execute([step(op, resource) for resource in resources]).values():
+        raise refusal
+
+
+def test_what_a_sandbox_refuses_holds_up_nobody_else():
+    other = Namespace(name="d", project="p")
+    fake = FakeKernel([NS, other, BRIDGE])
+    there = Veth(ns="d", name="eth0", project="p", host_name="w", mac="02::3", bridge="br")
+    refusals = fake.execute([step("+", r) for r in (ADDRESS, VETH, there)])
+    assert refusals.keys() == {"c"} and VETH.key not in fake.live and there.key in fake.live
 
 
 @pytest.mark.parametrize(
@@ -280,7 +289,7 @@ def test_a_way_back_that_fails_as_well_is_named():
         def execute(self, batch):
             if any(step.op == "-" for step in batch):
                 raise KernelError(str(batch[0]), errno.EPERM, "no way back")
-            super().execute(batch)
+            return super().execute(batch)
 
     fake = Stubborn()
     fake.refuse_at(1)
@@ -298,7 +307,7 @@ class Baffled(FakeKernel):
         self.batches += 1
         if self.batches == 2 or (self.stubborn and self.batches > 2):
             raise IndexError("out of range")
-        super().execute(batch)
+        return super().execute(batch)
 
 
 def test_an_exception_that_nobody_foresaw_is_rolled_back_like_any_refusal():

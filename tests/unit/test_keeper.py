@@ -7,10 +7,20 @@ from dataclasses import replace
 import pytest
 from worlds import container, manifest, port, project, shop
 
-from reconciler.errors import Foreign, KernelError, Locked, ManifestError, Refused, Unforeseen, foreseen
+from reconciler.errors import (
+    FailedInPart,
+    Foreign,
+    KernelError,
+    Locked,
+    ManifestError,
+    Refused,
+    Unforeseen,
+    foreseen,
+)
 from reconciler.facts import Facts
 from reconciler.keeper import Keeper, Line, Moved, blamed, without
 from reconciler.kernel.fake import FakeKernel
+from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, enact, refuse
 from reconciler.watch.bell import Ring
@@ -19,7 +29,8 @@ from reconciler.watcher import moved
 
 
 class Host(FakeKernel):
-    stubborn = ""  # the kernel refuses everything in a sandbox of this name
+    stubborn = ""  # the kernel refuses to make a sandbox of this name
+    hostile = ""  # who is root in this one undoes what is done there
 
     def facts(self) -> Facts:
         return Facts(machine="m", name="h")
@@ -27,11 +38,17 @@ class Host(FakeKernel):
     def forget(self, places=None) -> None:
         pass
 
-    def execute(self, batch) -> None:
+    def execute(self, batch):
         for step in batch:
             if self.stubborn and step.op == "+" and step.resource.key == f"namespace {self.stubborn}":
                 raise KernelError(str(step), 22, "as the test asks")
-        super().execute(batch)
+        refusals = super().execute(batch)
+        self.vex()
+        return refusals
+
+    def vex(self) -> None:
+        if self.hostile:
+            self.lose(f"link {self.hostile}/eth0")
 
 
 class Clock:
@@ -282,7 +299,7 @@ def test_an_exception_in_the_middle_of_an_apply_is_rolled_back_and_tried_again_l
     def executed(batch):
         if any(step.op == "+" and step.resource.key == "namespace shop-web2" for step in batch):
             raise IndexError("out of range")
-        execute(batch)
+        return execute(batch)
 
     world.host.execute = executed
     world.files = TWO
@@ -303,6 +320,58 @@ def test_the_id_is_of_the_functions_and_not_of_the_words():
     one, same, other = first(None), first(5), foreseen(KeyError("x"))
     assert one.id == same.id != other.id and len(one.id) == 8 and f"(id {one.id})" in str(one)
     assert "Traceback" in one.traceback and foreseen(one) is one
+
+
+def test_a_sandbox_that_does_not_heal_holds_up_nobody():
+    """Its own project neither: that is healed, and goes on to newer revisions."""
+    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
+    world.turn()
+    world.host.hostile = "shop-web1"
+    world.host.vex()
+    world.host.lose("link host/br-shop-front")
+    outcome = world.turn()
+    assert isinstance(outcome.error, FailedInPart) and outcome.error.refusals.keys() == {"shop-web1"}
+    assert outcome.change.todo and not [s for s in outcome.change.todo if s.resource.place == "shop-web1"]
+    assert "link host/br-shop-front" in world.host.observe() and world.keeper.patience == 1
+    world.host.lose("link shop-web0/eth0")
+    outcome = world.turn()
+    assert isinstance(outcome.error, FailedInPart) and "link shop-web0/eth0" in world.host.observe()
+    world.files = revision(manifest(*TWO.projects, BLOG), "2")
+    outcome = world.turn()
+    assert "shop-web2" in world.sandboxes and not outcome.drift and world.keeper.good is world.files
+    world.clock.now += 1
+    assert isinstance(world.turn().error, FailedInPart) and world.keeper.patience == 2
+    world.host.hostile = ""
+    world.clock.now += 2
+    assert world.turn().in_sync and "link shop-web1/eth0" in world.host.observe()
+
+
+def test_a_fight_in_a_sandbox_is_that_sandbox_s():
+    world = World(ONE)
+    world.turn()
+    for _ in range(6):
+        world.host.lose("link shop-web1/eth0")
+        assert world.turn("shop-web1").drift
+    world.host.lose("link shop-web1/eth0")
+    world.host.lose("link host/br-shop-front")
+    assert world.turn("").drift
+    standing = world.host.observe()
+    assert "link host/br-shop-front" in standing and "link shop-web1/eth0" not in standing
+
+
+def test_a_sandbox_that_cannot_be_looked_into_is_told_until_it_can():
+    world = World(ONE)
+    world.turn()
+    live = world.host.live
+    key, shut = "namespace shop-web1", Closed(name="shop-web1", project="shop", why="too much")
+    before, live[key] = live[key], shut
+    world.host.lose("link host/br-shop-front")
+    outcome = world.turn()
+    assert isinstance(outcome.error, FailedInPart) and "too much" in str(outcome.error)
+    assert "link host/br-shop-front" in live and world.keeper.patience > 1000
+    assert isinstance(world.turn().error, FailedInPart)
+    live[key] = before
+    assert world.turn().in_sync
 
 
 def test_somebody_elses_apply_goes_first():

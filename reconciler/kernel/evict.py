@@ -1,0 +1,29 @@
+"""Make room in a sandbox for a link of ours, whatever has its name."""
+
+import socket
+
+from .netlink import Message, nest, send, text
+from .rtnl import ALT_IFNAME, DELLINK, IFNAME, NEWLINK, PROP_LIST, UP, ifinfo, link_called
+
+DELLINKPROP = 109
+
+
+def evict(channel: socket.socket, name: str) -> None:
+    """A link goes, one that cannot is renamed, and a further name of another link is taken off it."""
+    seen = link_called(channel, name)
+    if seen.name != name:
+        refusals = send(channel, [nameless(seen.index, name)])
+    elif refusals := send(channel, [Message(DELLINK, 0, ifinfo(seen.index))]):
+        refusals = send(channel, renamed(seen.index, f"was{seen.index}"))
+    for refusal in refusals:
+        raise OSError(refusal.number, refusal.words)
+
+
+def nameless(index: int, name: str) -> Message:
+    return Message(DELLINKPROP, 0, ifinfo(index) + nest(PROP_LIST, text(ALT_IFNAME, name)))
+
+
+def renamed(index: int, name: str) -> list[Message]:
+    """Down meanwhile, since Linux before 6.2 renames nothing that is up."""
+    down, up = (Message(NEWLINK, 0, ifinfo(index, flags, UP)) for flags in (0, UP))
+    return [down, Message(NEWLINK, 0, ifinfo(index) + text(IFNAME, name)), up]

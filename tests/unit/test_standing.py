@@ -1,0 +1,82 @@
+"""What live state tells: whose an address is, and what a run may touch, where root in a sandbox has a
+say."""
+
+from collections.abc import Iterator
+
+import pytest
+from worlds import container, manifest, project
+
+from reconciler.cnm.topology import Endpoint
+from reconciler.core.plan import plan
+from reconciler.core.resource import Resource, state
+from reconciler.drivers import lower
+from reconciler.drivers.guard import items
+from reconciler.facts import Facts
+from reconciler.kinds.address import Address
+from reconciler.kinds.file import Orphan
+from reconciler.kinds.link import Bridge, Stray, Veth
+from reconciler.kinds.marks import HOST
+from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.nft import Element, Table
+from reconciler.kinds.sysctl import Sysctl
+from reconciler.manifest.spec import NetworkSpec
+from reconciler.pipeline import decide
+from reconciler.standing import concerning, leases, of_others, parting
+
+
+def at(box: str, port: str, *ips: str) -> Iterator[Resource]:
+    """A sandbox with one port on a bridge, and what it has there now."""
+    yield Namespace(name=box, project="shop")
+    yield Veth(ns=box, name="eth0", project="shop", host_name=port, mac="02::1", bridge="br")
+    yield from (Address(ns=box, link="eth0", ip=ip, prefix=24) for ip in ips)
+
+
+def guard(port: str, *ips: str) -> Iterator[Element]:
+    end = Endpoint(
+        sandbox="", ifname="", host_link=port, mac="02::1", addresses=tuple((ip, 24) for ip in ips)
+    )
+    for name, item in items(end, []):
+        yield Element(family="bridge", table="reconciler-shop", map=name, item=item)
+
+
+def test_a_lease_is_what_the_guard_lets_out():
+    boxes = *at("a", "va", "10.1.0.3", "10.1.0.77", "fd01::3"), *at("b", "vb", "10.1.0.3")
+    live = state(*boxes, *guard("va", "10.1.0.2", "fd01::2"), *guard("vb", "10.1.0.3", "fd01::3"))
+    assert leases(live) == {
+        ("a", "br"): ("10.1.0.2", "fd01::2", "10.1.0.77"),
+        ("b", "br"): ("10.1.0.3", "fd01::3"),
+    }
+
+
+def test_without_a_guard_what_two_have_is_neither_s_lease():
+    live = state(*at("a", "va", "10.1.0.3", "10.1.0.2"), *at("b", "vb", "10.1.0.3"))
+    assert leases(live) == {("a", "br"): ("10.1.0.2",), ("b", "br"): ()}
+
+
+def test_what_is_left_over_of_another_project_is_not_touched():
+    """Nor are the settings of its links restored, which come and go with these."""
+    mine = [
+        Table(family="inet", name="reconciler-p"),
+        Bridge(ns=HOST, name="br-p", project="p", network="n", mac=""),
+    ]
+    theirs = [
+        Table(family="inet", name="reconciler-q"),
+        Stray(ns=HOST, name="vq", project="q"),
+        Sysctl(ns=HOST, name="net/ipv4/conf/vq/arp_notify", value="0", link="vq"),
+        Orphan(ns="q-a", path="/etc/netns/q-a/hosts", content=""),
+    ]
+    live, about = state(*mine, *theirs), frozenset({"p"})
+    assert [step.resource for step in plan(live, of_others(live, about))] == mine[::-1]
+    assert concerning(live, about) == state(*mine)
+    assert not [setting for setting in parting(live, {}) if setting.link == "vq"]
+    own = concerning(live, frozenset({"q"}))
+    assert {step.resource for step in plan(own, {})} == {r for r in theirs if r.marked}
+
+
+@pytest.mark.parametrize(("mtu", "there"), [(1279, False), (1280, True)])
+def test_settings_of_ipv6_follow_the_mtu(mtu: int, there: bool):
+    wanted = manifest(project("t", NetworkSpec(name="n", mtu=mtu), container("a", "n")))
+    desired = decide(wanted, Facts())[1]
+    assert desired == lower(decide(wanted, Facts())[0])
+    names = {r.name for r in desired.values() if isinstance(r, Sysctl)}
+    assert any("ipv6" in name for name in names) == there and "net/ipv4/conf/br-t-n/src_valid_mark" in names
