@@ -10,7 +10,7 @@ manifests/*.yaml
      | verify     observe again; any difference left -> reconcile with the past
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from .cnm.build import build
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, settle, unread
-from .core.resource import DISRUPTIONS, Resource, State
+from .core.resource import DISRUPTIONS, Key, Resource, State
 from .drivers import lower
 from .drivers.firewall import skeleton
 from .drivers.policy import router_guard
@@ -169,14 +169,22 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
 
 @dataclass(frozen=True)
 class Apart:
-    """The host as far as it is of these projects, or of all: nothing else is verified, restored or waited
-    for."""
+    """The host as far as a change is about it: what others have is not verified, restored or waited for."""
 
     host: Host
-    projects: frozenset[str]
+    change: Change
+    theirs: Set[Key]
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        return standing.concerning(self.host.observe(named, places), self.projects)
+        found = self.mine(self.host.observe(named, places))
+        known = self.change.live.keys() | self.change.desired.keys()
+        if found.keys() <= known:
+            return found
+        late = standing.of_others(found, self.change.about)  # of what came meanwhile
+        return {key: r for key, r in found.items() if key in known or key not in late}
+
+    def mine(self, state: State) -> State:
+        return {key: r for key, r in state.items() if key not in self.theirs} if self.theirs else state
 
     def execute(self, batch: Sequence[Step]) -> Refusals:
         return self.host.execute(batch)
@@ -184,8 +192,8 @@ class Apart:
 
 def enact(change: Change, host: Host) -> None:
     """Apply, verify, and on any failure return to what stood before; a sandbox returns alone."""
-    live, desired = (standing.concerning(state, change.about) for state in (change.live, change.desired))
-    settle(change.todo, live, desired, Apart(host, change.about))
+    view = Apart(host, change, standing.of_others(change.live, change.about).keys())
+    settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 
 def apart(change: Change, sandboxes: Collection[str]) -> Change:

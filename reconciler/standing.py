@@ -106,12 +106,6 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     return {key: r for key, r in live.items() if owner(r) not in mine}
 
 
-def concerning(state: State, projects: frozenset[str]) -> State:
-    """What belongs to these projects, and what all share."""
-    others = of_others(state, projects)
-    return {key: r for key, r in state.items() if key not in others} if others else state
-
-
 def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     """The host's facts, completed by what stands of ours."""
     elements = [r for r in live.values() if isinstance(r, Element) and r.flow]

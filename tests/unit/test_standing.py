@@ -21,7 +21,7 @@ from reconciler.kinds.nft import Element, Table
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide
-from reconciler.standing import concerning, leases, of_others, parting
+from reconciler.standing import leases, of_others, parting
 
 
 def at(box: str, port: str, *ips: str) -> Iterator[Resource]:
@@ -65,12 +65,13 @@ def test_what_is_left_over_of_another_project_is_not_touched():
         Sysctl(ns=HOST, name="net/ipv4/conf/vq/arp_notify", value="0", link="vq"),
         Orphan(ns="q-a", path="/etc/netns/q-a/hosts", content=""),
     ]
-    live, about = state(*mine, *theirs), frozenset({"p"})
-    assert [step.resource for step in plan(live, of_others(live, about))] == mine[::-1]
-    assert concerning(live, about) == state(*mine)
+    live = state(*mine, *theirs)
+    left = of_others(live, frozenset({"p"}))
+    assert set(left.values()) == set(theirs)
+    assert [step.resource for step in plan(live, left)] == mine[::-1]
     assert not [setting for setting in parting(live, {}) if setting.link == "vq"]
-    own = concerning(live, frozenset({"q"}))
-    assert {step.resource for step in plan(own, {})} == {r for r in theirs if r.marked}
+    own = of_others(live, frozenset({"q"}))
+    assert {step.resource for step in plan(live, own)} == {r for r in theirs if r.marked}
 
 
 @pytest.mark.parametrize(("mtu", "there"), [(1279, False), (1280, True)])
