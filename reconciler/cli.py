@@ -25,7 +25,7 @@ MODES = {
     "confirm": "keep what --apply --confirm-within applied",
     "history": "list past revisions",
     "suspend": "let the watcher apply nothing",
-    "resume": "let it go on",
+    "resume": "let the watcher go on",
 }
 KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
 
@@ -43,6 +43,8 @@ class Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     p = Parser(
         prog="reconcile",
+        usage="reconcile [MODE] [options] [PATH ...]",
+        allow_abbrev=False,  # --wat would watch, and --des destroy
         description="Container networking for Linux, declared in YAML.",
         epilog="Every option has an environment twin: RECONCILE_MAX_REMOVALS for --max-removals.",
     )

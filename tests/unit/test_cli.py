@@ -19,7 +19,7 @@ def test_the_schema_is_the_committed_one(capsys):
 
 def test_a_valid_manifest(capsys):
     assert main(["--validate", HELLO]) == 0
-    assert capsys.readouterr().out == "valid: 1 projects, 1 networks, 1 sandboxes, 1 published ports\n"
+    assert capsys.readouterr().out == "valid: 1 project, 1 network, 1 sandbox, 1 published port\n"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -69,3 +69,8 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_traceback_for_who_asks(word
     assert out == "" and "unforeseen TypeError: no such thing (id " in err
     assert ("Traceback" in err) == ("-v" in words)
     assert "-o" not in words or json.loads(err)["errors"][0]["exit_code"] == 1
+
+
+def test_modes_are_written_out(capsys):
+    assert main(["--wat"]) == 64 and main(["--des"]) == 64
+    assert "--wat" in capsys.readouterr().err
