@@ -119,19 +119,18 @@ def status(args: Arguments) -> int:
         tell(args, json.dumps(told, indent=1))
     else:
         for row in rows:
-            say(
-                args,
-                "{project}: {networks} networks, {sandboxes} sandboxes, {ports} published ports{from}".format(
-                    **row, **{"from": f", from {row['root']}" if row["root"] else ""}
-                ),
-            )
+            root = f", from {row['root']}" if row["root"] else ""
+            say(args, f"{row['project']}: {sizes(row['networks'], row['sandboxes'], row['ports'])}{root}")
         for line in heard(others):
             say(args, line)
         for line in listed(wrong):
             note(args, f"warning: {line}")
         say(args, waiting())
         say(args, in_words(watcher))
-        say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo) if change else ''}")
+        if change:
+            say(args, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
+        elif not rows:
+            say(args, "nothing stands")
     return 0 if in_sync else 2
 
 
@@ -157,12 +156,18 @@ def validate(args: Arguments) -> int:
     manifest = read(args)
     for name in host_names(manifest) or [""]:
         topology, _ = decide(manifest, Facts(known=False, name=name))
+    ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
     say(
         args,
-        f"valid: {len(topology.projects)} projects, {len(topology.networks)} networks, "
-        f"{len(topology.sandboxes)} sandboxes, {len(topology.ports)} published ports",
+        f"valid: {render.number(len(topology.projects), 'project')}, "
+        + sizes(len(topology.networks), len(topology.sandboxes), len(ports)),
     )
     return 0
+
+
+def sizes(networks: int, sandboxes: int, ports: int) -> str:
+    number = render.number
+    return f"{number(networks, 'network')}, {number(sandboxes, 'sandbox')}, {number(ports, 'published port')}"
 
 
 def host_names(manifest: Manifest) -> list[str]:

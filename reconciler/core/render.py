@@ -66,10 +66,14 @@ def outermost(step: Step, created: set[Key]) -> Key:
 
 
 def counted(contents: Counter[str]) -> str:
-    plural = {"address": "addresses"}
-    return ", ".join(
-        f"{n} {noun if n == 1 else plural.get(noun, noun + 's')}" for noun, n in sorted(contents.items())
-    )
+    """What is one resource for many of a kind, as `neighbours`, has no number of its own."""
+    many = {"neighbours", "entries", "odd-entries"}
+    return ", ".join(noun if noun in many else number(n, noun) for noun, n in sorted(contents.items()))
+
+
+def number(n: int, noun: str) -> str:
+    """`1 network`, `2 networks`, `3 addresses`."""
+    return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith(('s', 'x')) else 's'}"
 
 
 def summary(todo: Plan) -> str:
@@ -154,6 +158,9 @@ def explained(key: Key, live: State, desired: State) -> str:
 
 
 def rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
-    for name in {**before, **after}:
+    names = {**before, **after}
+    width = max(10, *map(len, names))
+    for name in names:
         old, new = before.get(name), after.get(name)
-        yield f"  {name:<10} {new if old == new or not before else f'{old} -> {new}' if after else old}"
+        value = new if old == new or not before else f"{old} -> {new}" if after else old
+        yield f"  {name:<{width}} {value}"
