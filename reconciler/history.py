@@ -107,7 +107,8 @@ class History:
         for place, revision in enumerate(known):
             if number in (revision.number, -place):
                 return revision
-        raise UsageError(f"there is no revision {number}", "see --history")
+        words = f"there is no revision {number}" if number > 0 else "there is no revision before"
+        raise UsageError(words, "see --history")
 
     def record(self, manifest: Manifest, paths: tuple[str, ...], commit: str, summary: str) -> None:
         """Remember what was applied, unless the newest of these paths is the same."""

@@ -64,7 +64,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": [],
         "type": project,
         "metavar": "NAME",
-        "help": "only these projects",
+        "help": "only these projects (repeatable)",
     },
     "--host": {
         "metavar": "NAME",
@@ -81,18 +81,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--against": {
         "metavar": "FILE",
         "type": word,
-        "help": "--plan, --show, --explain: compare with what --status wrote",
+        "help": "--plan, --show, --explain: compare with what --status --out wrote",
     },
-    "--only": {"metavar": "DIGEST", "type": word, "help": "--apply: exactly the plan that was reviewed"},
+    "--only": {"metavar": "DIGEST", "type": word, "help": "--apply: only the plan that was reviewed"},
     "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
     "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
-    "--max-removals": {"metavar": "N|P%", "type": removals, "help": "remove no more networks and sandboxes"},
+    "--max-removals": {
+        "metavar": "N|P%",
+        "type": removals,
+        "help": "remove no more networks and sandboxes than this",
+    },
     "--max-disruption": {"choices": LEVELS, "help": "cost running traffic no more than this"},
     "--confirm-within": {
         "metavar": "SECONDS",
         "type": some_seconds,
         "default": 0.0,
-        "help": "--apply: undone by itself unless --confirm comes",
+        "help": "--apply: undo it unless --confirm comes",
     },
     "--state-dir": {
         "metavar": "DIR",
@@ -101,10 +105,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "where revisions and this host's key are kept",
     },
     "--wait": {"metavar": "SECONDS", "type": seconds, "default": 0.0, "help": "wait for the host's lock"},
-    "-o --output": {"choices": ["text", "wide", "json", "shell"], "default": "text", "help": "how to print"},
+    "-o --output": {
+        "choices": ["text", "wide", "json", "shell"],
+        "default": "text",
+        "help": "text, wide (every step), json or shell commands",
+    },
     "-v --verbose": {"action": "store_true", "help": "also list unused keys, and the traceback of a bug"},
     "-q --quiet": {"action": "store_true", "help": "print errors only"},
-    "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colours"},
+    "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colour the plan"},
 }
 
 
