@@ -116,8 +116,9 @@ class Survey:
 
     def inside(self, name: str) -> Iterator[Resource]:
         view, outside, project = self.view(name), self.view(HOST).names, self.project(name)
-        told = self.record(name) == project and view.links[1].alias == alias(project, name)
-        yield Namespace(name=name, project=project, up=view.links[1].up, told=told)
+        lo = view.links[1]
+        marked = self.record(name) == project and lo.alias == alias(project, name)
+        yield Namespace(name=name, project=project, up=lo.up, unmarked=not marked)
         yield from (self.pair(name, pair) for pair in self.pairs(name))
         ours = (seen for seen in view.links.values() if seen.group == GROUP and view.leads_out(seen))
         yield from filter(None, (links.child_of(name, project, seen, outside) for seen in ours))

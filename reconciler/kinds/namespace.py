@@ -17,7 +17,7 @@ class Namespace(Resource):
     name: Identity[str]
     project: str
     up: bool = True  # its lo
-    told: bool = True  # its record and the alias of its lo say whose it is
+    unmarked: bool = False  # its record, or the alias of its lo, does not say whose it is
 
     @property
     def place(self) -> str:
