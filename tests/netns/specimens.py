@@ -31,7 +31,8 @@ UPLINK = "uplink"  # a link of the host that is not ours
 RELEASE = tuple(map(int, platform.release().split(".")[:2]))
 LIMITED = RELEASE >= (6, 7)  # a bridge can be told how much to learn
 CHANGES: dict[str, Any] = {"mtu": [1300], "up": [False]}
-WHOSE: dict[str, Any] = {"project": ["u"], "network": ["m.2_x-y"]}
+NETWORK: dict[str, Any] = {"network": ["m.2_x-y"]}  # of what stands in a sandbox, whose project is its own
+WHOSE: dict[str, Any] = {"project": ["u"], **NETWORK}
 
 
 @dataclass(frozen=True)
@@ -157,15 +158,15 @@ def stacked() -> Iterator[Specimen]:
     for mode in MACVLAN_MODES:
         own = "" if mode == "passthru" else "02:00:00:00:02:00"
         link = Macvlan(ns="box", name="eth0", mode=mode, mac=own, **common)
-        yield Specimen(link, (BOX,), {**CHANGES, **WHOSE, **(mac if own else {})}, "macvlan")
+        yield Specimen(link, (BOX,), {**CHANGES, **NETWORK, **(mac if own else {})}, "macvlan")
     shim = Macvlan(ns=HOST, name="shim", mode="bridge", mac="02:00:00:00:02:01", mtu=1400, **common)
     yield Specimen(shim, (), {**CHANGES, **WHOSE, **mac}, "macvlan")
     for mode in IPVLAN_MODES:
         link = Ipvlan(ns="box", name="eth0", mode=mode, **common)
         others = {"mode": [m for m in IPVLAN_MODES if m != mode], "flag": list(IPVLAN_FLAGS)[1:]}
-        yield Specimen(link, (BOX,), {**CHANGES, **WHOSE, **others}, "ipvlan")
+        yield Specimen(link, (BOX,), {**CHANGES, **NETWORK, **others}, "ipvlan")
     shim = Ipvlan(ns=HOST, name="shim", mode="l2", flag="vepa", **common)
-    yield Specimen(shim, (), CHANGES, "ipvlan")
+    yield Specimen(shim, (), {**CHANGES, **WHOSE}, "ipvlan")
     for tag in (1, 4094):
         yield Specimen(Vlan(ns=HOST, name="up.1", parent=UPLINK, tag=tag), (), CHANGES, "vlan")
     dummy = Dummy(ns=HOST, name="dm-1", project="t", network="n")

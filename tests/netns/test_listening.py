@@ -27,7 +27,7 @@ def test_who_listens(lab: Lab, monkeypatch: pytest.MonkeyPatch, way: str):
     if way == "/proc/net":
         monkeypatch.setattr(listening, "diagnosed", nothing)
     sockets = []
-    for protocol, ip, port in sorted(WANTED):
+    for protocol, ip, port, _ in sorted(WANTED):
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         one = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind)
         if ":" in ip:

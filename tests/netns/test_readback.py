@@ -20,7 +20,8 @@ from reconciler.kernel.capabilities import Missing
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
-from reconciler.kinds.link import Bridge, Link, Stray
+from reconciler.kinds.link import Bridge, Intruder, Link, Stray
+from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.overlay import Entries, OddEntries
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Sysctl
@@ -35,11 +36,14 @@ UPLINK_SIDE = (
     f"ip link add {UPLINK} type veth peer name lan",
     f"ip link set {UPLINK} up",
 )
-# A link in general is none, and strays, orphans and odd entries are what others become; test_evpn.py has what
-# needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are; the key of a link is
-# the host's, and Linux limits what a bridge learns from 6.7 on.
-WITHOUT = {Link, Stray, Orphan, OddEntries, Router}
-STEADY = {(Bridge, "max_learned"), (File, "ns"), (Entries, "bridge"), (Wireguard, "public_key")}
+# A link in general is none; strays, intruders, closed places, orphans and odd entries are what others become;
+# test_evpn.py has what needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are; the
+# key of a link is the host's, no apply leaves a namespace without its marks, and Linux limits what a bridge
+# learns from 6.7 on.
+WITHOUT = {Link, Stray, Intruder, Closed, Orphan, OddEntries, Router}
+STEADY = {
+    (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (Entries, "bridge"), (Wireguard, "public_key"),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
