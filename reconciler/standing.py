@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
 from .cnm import wireguard
@@ -199,11 +200,19 @@ def guards(live: State) -> Iterator[tuple[tuple[str, str], list[str]]]:
     said: dict[str, list[str]] = defaultdict(list)
     for r in live.values():
         if isinstance(r, Element) and r.family == "bridge" and r.map in ("own4", "own6"):
-            port, _, ip = r.item.split(" . ")
-            said[port].append(str(IPv6Address(int(ip, 16))) if r.map == "own6" else ip)
+            with suppress(ValueError):  # somebody made the map anew, of another type
+                port, _, ip = r.item.split(" . ")
+                said[port].append(admitted(r.map, ip))
     for r in live.values():
         if isinstance(r, Veth) and r.host_name in said:
             yield (r.ns, r.bridge), said[r.host_name]
+
+
+def admitted(name: str, ip: str) -> str:
+    """The address in an item of `own4` or `own6`; before the latter held numbers it held addresses."""
+    if name == "own4":
+        return str(IPv4Address(ip))
+    return str(IPv6Address(int(ip, 16) if ip.startswith("0x") else ip))
 
 
 def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:

@@ -205,3 +205,28 @@ def test_names_reach_mount_namespaces_made_before(lab: Lab):
         assert service.stdout.readline() == "ready\n"
         reconcile(state(BOX, Namespace(name="t-b", project="t")), Linux())
         assert service.communicate("go\n", timeout=10)[0] == "nsfs\n"
+
+
+@pytest.mark.parametrize(
+    "own6",
+    [
+        "type ether_addr . ipv6_addr; elements = {{ 02:00:00:00:00:0a . fd91::99 }}",
+        "type ifname . ether_addr . ipv6_addr; elements = {{ {end} . 02:00:00:00:00:0a . {ip6} }}",
+        "type ifname . ether_addr . inet_service; elements = {{ {end} . 02:00:00:00:00:0a . 80 }}",
+    ],
+    ids=["two parts", "as addresses, before it held numbers", "no addresses"],
+)
+def test_a_guard_of_another_form_is_replaced_and_addresses_stay(lab: Lab, own6: str):
+    manifest = "{name: t, networks: {n: {enable_ipv6: true}}, containers: {a: {networks: [n]}}}"
+    lab.apply(manifest)
+    before = lab.address("t-a"), lab.address("t-a", family=6)
+    [end] = [link for link in lab.links() if link.startswith("ve")]
+    own4 = f"type ifname . ether_addr . inet_proto; elements = {{ {end} . 02:00:00:00:00:0a . tcp }}"
+    formed = own6.format(end=end, ip6=before[1])
+    lab.nft(
+        "delete table bridge reconciler-t\nadd table bridge reconciler-t\n"
+        f"add set bridge reconciler-t own4 {{ {own4}; }}\nadd set bridge reconciler-t own6 {{ {formed}; }}\n"
+    )
+    lab.apply(manifest)
+    assert (lab.address("t-a"), lab.address("t-a", family=6)) == before
+    assert lab.planned(manifest) == []
