@@ -19,6 +19,8 @@ ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
 MAIN, KERNEL, NOWHERE = 254, 2, 255  # RT_TABLE_MAIN, RTPROT_KERNEL, RT_SCOPE_NOWHERE
 ONLINK = 4  # RTNH_F_ONLINK
+# FIB_RULE_INVERT; the attributes (FRA_*) of rules that ours may have; FRA_SUPPRESS_PREFIXLEN of those without
+INVERT, SELECTORS, ANY_LENGTH = 2, {1, 3, 4, 6, 10, 14, 15, 16, 21}, b"\xff\xff\xff\xff"
 Prefix = tuple[str, bytes, int]  # link, network, length
 
 
@@ -38,8 +40,10 @@ def route(r: Route, index: int, *, delete: bool = False, new: bool = False) -> M
     table = MAIN if r.table == "main" else int(r.table)
     scope = 253 if family == INET and r.kind == "unicast" and not r.via else 0
     flags = ONLINK if r.onlink else 0
+    if delete:
+        scope = NOWHERE  # any: where several ways lead, the scope is not that of a route without a gateway
     if delete and r.ns != HOST:
-        r, index, scope = replace(r, via="", src=""), 0, NOWHERE
+        r, index = replace(r, via="", src=""), 0
     body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, KINDS[r.kind], flags)
     body += attr(1, raw) if int(length) else b""
     body += u32(15, table)
@@ -121,9 +125,14 @@ def routes_of(ns: str, dump: list[bytes], names: dict[int, str]) -> Iterator[Rou
         )
 
 
+def choosy(found: dict[int, bytes]) -> bool:
+    """Whether a rule asks for what none of ours asks for."""
+    return not found.keys() <= SELECTORS or found.get(14, ANY_LENGTH) != ANY_LENGTH
+
+
 def rules_of(dump: list[bytes]) -> Iterator[Rule]:
     for body in dump:
-        family, length, *_, action, _ = RTMSG.unpack_from(body)
+        family, length, _, tos, *_, action, flags = RTMSG.unpack_from(body)
         found = attributes(body, 12)
         if found.get(21, b"\0")[0] != PROTOCOL or action not in ACTION_NAMES:
             continue
@@ -139,7 +148,8 @@ def rules_of(dump: list[bytes]) -> Iterator[Rule]:
             dst=f"{socket.inet_ntop(family, found[1])}/{length}" if 1 in found else "",
             target=number(4),
             mark=number(10),
-            mask=number(16) if number(10) else 0,
+            mask=number(16),
+            narrowed=bool(tos or flags & INVERT or choosy(found)),
             table=str(number(15)) if ACTION_NAMES[action] == "lookup" else "",
         )
 

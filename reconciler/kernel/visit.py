@@ -98,7 +98,8 @@ class Visit:
                 case Route() as r:
                     self.route(step, r, gone=gone)
                 case Rule() as r:
-                    self.add(step, inet.rule(r, delete=gone))
+                    # Twice: Linux deletes the first that has all this, which may be one that asks for more.
+                    self.add(step, *[inet.rule(r, delete=gone)] * (2 if gone else 1))
                 case Bridge() as b:
                     self.bridge(step, b, old)
                 case Veth() as v:

@@ -9,7 +9,7 @@ from .marks import HOST, PROTOCOL, place
 @dataclass(frozen=True, kw_only=True)
 class Rule(Resource):
     """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit; a mask of 0 matches every
-    packet."""
+    packet.  Somebody may have `narrowed` it to fewer packets than the fields say."""
 
     noun, rank = "rule", 9
     loss = "none"
@@ -25,6 +25,7 @@ class Rule(Resource):
     target: Fixed[int] = 0
     mark: Fixed[int] = 0
     mask: Fixed[int] = 0
+    narrowed: Fixed[bool] = False
 
     def commands(self, old: Resource | None) -> list[str]:
         words = [

@@ -48,6 +48,8 @@ def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
         "umount /run/netns/t-web",
         "rm -r /etc/netns/t-web",
         "ip rule flush",
+        "ip route add 198.18.0.0/15 proto 109 nexthop via 198.51.100.2 nexthop via 198.51.100.3",
+        "ip -6 route add 2001:db8:9::/64 proto 109 nexthop via 2001:db8:1::2 nexthop via 2001:db8:1::3",
     ],
 )
 def test_is_repaired(lab, command):
@@ -84,9 +86,7 @@ def test_a_sysctl_is_repaired(lab, name, wrong):
     assert lab.sysctl(f"net/{name}") == right
 
 
-@pytest.mark.parametrize(
-    "setting", ["nomaster", "down", "type bridge_slave hairpin off", "mtu 1300"]
-)
+@pytest.mark.parametrize("setting", ["nomaster", "down", "type bridge_slave hairpin off", "mtu 1300"])
 def test_the_host_end_of_a_pair_is_repaired(lab, setting):
     lab.apply(WEB)
     ends = [link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"]
@@ -110,3 +110,29 @@ def test_a_read_only_state_directory_is_no_reason_to_fail(lab):
     lab.run("mount -t tmpfs -o ro none /var/lib")
     lab.apply(WEB)
     assert lab.planned(WEB) == []
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "from 192.0.2.1",
+        "to 192.0.2.1",
+        "oif uplink",
+        "tos 4",
+        "fwmark 0/1",
+        "not from 192.0.2.1",
+        "ipproto tcp",
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_rule_that_asks_for_more_does_not_stand_in_for_ours(lab, selector, beside):
+    lab.apply(WEB)
+    lab.ip(
+        ("" if beside else "rule del pref 1092\n") + f"rule add pref 1092 {selector} lookup 109 protocol 109"
+    )
+    assert lab.planned(WEB) != []
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []
+    assert "1092:\tfrom all lookup 109 proto 109" in lab.run("ip rule").out
+    lab.destroy()
+    assert "1092:" not in lab.run("ip rule").out
