@@ -92,6 +92,12 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
     "outside": (
         "type filter hook prerouting priority -300; policy accept;",
         'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+        # Connections are known by what comes here, whether or not it may go on.  Frames to the link-local
+        # group come by the port itself, past the guard; with br_netfilter Linux confirms what is sent to all
+        # (br_nf_local_in), though it be for one address.
+        f'iifgroup {GROUP} meta iifkind {{ "veth", "vxlan" }} drop',
+        f"iifgroup {GROUP} meta pkttype {{ broadcast, multicast }}"
+        " fib daddr type != { broadcast, multicast } drop",
         f'iifname != "lo" iifgroup != {GROUP} ip saddr @subnets4 drop',
         f'iifname != "lo" iifgroup != {GROUP} ip6 saddr @subnets6 drop',
         # What says that it is of another host comes by the link that leads there, if at all.
