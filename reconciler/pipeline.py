@@ -20,9 +20,8 @@ from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, settle, unread
 from .core.resource import DISRUPTIONS, Key, Resource, State
-from .drivers import lower
+from .drivers import lower, policy
 from .drivers.firewall import skeleton
-from .drivers.policy import router_guard
 from .errors import ManifestError, ReconcileError, Refused
 from .facts import Facts
 from .kinds.marks import TABLE_PREFIX
@@ -138,7 +137,7 @@ def moved_elsewhere(before: State, now: State, names: frozenset[str]) -> bool:
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:
     """The chains that the kernel is asked about: it tells whether they stand word for word."""
-    yield from router_guard((4, 6))
+    yield from policy.skeleton()
     for project in manifest.projects:
         yield from skeleton(TABLE_PREFIX + project.name, manifest.root)
 

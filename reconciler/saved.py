@@ -15,8 +15,8 @@ from . import disk, standing
 from .core.plan import Step
 from .core.reconcile import Refusals
 from .core.resource import Key, Resource, State, state
+from .drivers import policy
 from .drivers.firewall import skeleton
-from .drivers.policy import FORWARD, router_guard
 from .errors import Refused, UsageError
 from .facts import Facts
 from .kernel.linux import Linux, refuse_foreign
@@ -55,13 +55,13 @@ def entries(part: State) -> list[tuple[str, Resource]]:
 
 def questions(live: State, facts: Facts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
-    yield from router_guard((4, 6))
+    yield from policy.skeleton()
     for project, root in standing.roots(live).items():
         yield from skeleton(TABLE_PREFIX + project, root)
     for r in live.values():
         if isinstance(r, Link):
             yield from usual(r)
-    names = [*FORWARD.values(), *(f"net/ipv6/conf/{link}/accept_ra" for link in facts.links)]
+    names = [*policy.FORWARD.values(), *(f"net/ipv6/conf/{link}/accept_ra" for link in facts.links)]
     yield from (Sysctl(ns=HOST, name=name, value="") for name in names)
 
 

@@ -108,6 +108,12 @@ def neighbours(network: Network, known: Iterable[tuple[str, str]], origin: Origi
         yield Neighbours(link=network.bridge, entries=entries, addresses=own, origin=origin)
 
 
+def skeleton() -> Iterator[Resource]:
+    """The tables and chains that all projects may share."""
+    yield from admitted()
+    yield from router_guard((4, 6))
+
+
 def admitted() -> Iterator[Resource]:
     """Nobody after the routing decision sees what it was told."""
     at = {"family": "inet", "table": f"{TABLE_PREFIX}host"}
