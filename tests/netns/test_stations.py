@@ -45,8 +45,9 @@ def test_frames_to_the_link_local_group_teach_the_bridge_nothing(lab, icc):
 def test_what_is_for_an_unknown_mac_reaches_no_container(lab):
     lab.apply(MANIFEST % "true")
     mark, heard = marker(2), marker(3)
-    packet = [ipv4("10.91.0.2", "10.91.0.99", 17, udp(9, 9, one)) for one in (mark, heard)]
-    frames = [ethernet("02:00:00:00:00:99", A, 0x0800, packet[0]), ethernet(BROADCAST, A, 0x0800, packet[1])]
+    unknown = ipv4("10.91.0.2", "10.91.0.99", 17, udp(9, 9, mark))
+    everybody = ipv4("10.91.0.2", "10.91.0.255", 17, udp(9, 9, heard))
+    frames = [ethernet("02:00:00:00:00:99", A, 0x0800, unknown), ethernet(BROADCAST, A, 0x0800, everybody)]
     with Sniffer(lab, "t-b", "eth0") as neighbour:
         send(lab, "t-a", frames)
     assert (neighbour.saw(mark), neighbour.saw(heard)) == (False, True)
