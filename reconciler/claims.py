@@ -1,7 +1,7 @@
 """Whether other hosts tell by EVPN what the manifest says of them: FRR believes them what is there."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .cnm.topology import Network, Topology
@@ -36,13 +36,12 @@ def claimed(network: Network) -> Claims:
     return Claims(network.name, overlay.vni, overlay.host, hosts, here | there, dict(overlay.own) | owners)
 
 
-def differences(topology: Topology) -> list[str]:
-    """What is told of a network of this run and is not so, or is so and is not told."""
-    from .kernel import evpn
-
+def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[str]:
+    """What is told of a network of this run and is not so, or is so and is not told; `ask` tells what FRR has
+    been told (kernel.evpn.told), where there is such a network."""
     if not (known := list(claims(topology))):
         return []
-    told = list(evpn.told())
+    told = list(ask())
     return [row for one in known for row in compared(one, [t for t in told if t.vni == one.vni])]
 
 

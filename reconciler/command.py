@@ -94,8 +94,9 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 
 def status(args: Arguments) -> int:
-    from .claims import differences, listed
+    from .claims import discrepancies, listed
     from .confirm import waiting
+    from .kernel import evpn
     from .peers import in_words as heard
     from .peers import peers
     from .standing import roots
@@ -112,7 +113,7 @@ def status(args: Arguments) -> int:
         give(args.out, save(machine(args), change.desired.values() if change else ()))
     in_sync = change is None or not (change.todo or change.closed)
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
-    others, wrong = peers(live), differences(change.topology) if change else []
+    others, wrong = peers(live), discrepancies(change.topology, evpn.told) if change else []
     if args.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
         told |= {"peers": [peer._asdict() for peer in others], "differences": wrong}

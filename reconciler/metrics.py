@@ -5,9 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from . import disk
-from .claims import differences
+from .claims import discrepancies
 from .core.resource import State
 from .keeper import Keeper
+from .kernel.evpn import told
 from .kernel.lock import RUN
 from .kernel.nft.counters import End, Traffic, traffic
 from .kinds.address import Address
@@ -83,7 +84,7 @@ def of_peers(tally: Tally) -> Iterator[str]:
     yield from (f"reconciler_peer_seen_time_seconds{labels} {peer.at}\n" for labels, peer in known)
     if change := tally.outcome.change:
         yield from head("evpn_differences", "gauge", "what other hosts tell that is not as declared")
-        yield f"reconciler_evpn_differences {len(differences(change.topology))}\n"
+        yield f"reconciler_evpn_differences {len(discrepancies(change.topology, told))}\n"
 
 
 def leading(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:
