@@ -50,6 +50,9 @@ def ended(failed: FailedInPart | None) -> int:
 
 def carry_out(args: Arguments, change: Change, host: Any) -> FailedInPart | None:
     """What sandboxes have refused is told when all else that was done is told and kept."""
+    from .confirm import refuse_meanwhile
+
+    refuse_meanwhile(change)
     refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
     if args.rehearse:
         from .rehearsal import rehearse

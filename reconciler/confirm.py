@@ -58,7 +58,22 @@ def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) ->
             wait(door, deadline, lambda: undo(change, host), then)
     if ask(b"") is None:
         raise ReconcileError("nobody holds the way back", "the system's log may say why; nothing was applied")
-    tell("waiting", seconds=seconds, digest=change.manifest.digest)
+    tell("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.about))
+
+
+def refuse_meanwhile(change: Change) -> None:
+    """Raise Refused where the undo that is held would take this change back as well."""
+    if not change.todo or ask(b"") is None:
+        return
+    held = change.about
+    with suppress(*ODD):
+        held = change.about.intersection(disk.parsed(disk.read(STATE))["projects"])
+    if held:
+        which = f"project {', '.join(sorted(held))}"
+        raise Refused(
+            f"an apply of {which} waits for confirmation, and undoing it would take this along",
+            "--confirm it, or wait until it is undone",
+        )
 
 
 def detached(door: socket.socket) -> None:

@@ -50,6 +50,19 @@ def test_unconfirmed_it_is_undone_and_the_outcome_is_told(lab):
     assert len(lab.reconcile("--history").out.splitlines()) == 1
 
 
+def test_what_the_undo_would_take_along_is_refused(lab):
+    """Other projects are nobody's business but their own."""
+    lab.apply(WEB)
+    lab.apply(MORE, "--confirm-within", 30)
+    for words in (["--apply", lab.write(WEB)], ["--destroy", "--project", "t"], ["--rollback", "1"]):
+        result = lab.reconcile(*words)
+        assert result.rc == 1 and "waits for confirmation" in result.err, result
+    assert "t-cache" in lab.namespaces()
+    lab.apply(OTHER)
+    lab.succeed(lab.reconcile("--confirm"))
+    lab.apply(WEB)
+
+
 def test_the_first_apply_of_all_is_undone_to_nothing(lab):
     lab.apply(WEB, "--confirm-within", 1)
     until(lambda: state() == "undone")
