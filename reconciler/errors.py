@@ -160,7 +160,7 @@ def trace(error: ReconcileError) -> str:
     """The traceback of what nobody foresaw, where that is what it is about; "" of what we know."""
     if isinstance(error, FailedInPart):
         return "\n".join(filter(None, map(trace, error.refusals.values())))
-    known = error.cause if isinstance(error, RollbackFailed) else error
+    known = error if isinstance(error, Unforeseen) else error.__cause__
     return known.traceback if isinstance(known, Unforeseen) else ""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import disk, streams
 from .core import render
-from .errors import Unwritten, foreseen
+from .errors import Unwritten, foreseen, trace
 from .manifest.spec import Manifest
 from .paths import CACHE, DEFAULT_PATH
 from .pipeline import Change, Elsewhere, compare
@@ -81,6 +81,8 @@ def comparison(args: Arguments, host: Any) -> Change:
         note(args, f"warning: {warning}")
     for name, why in change.closed.items():
         note(args, f"warning: sandbox {name}: {why}")
+        if args.verbose and (frames := trace(why)):
+            note(args, frames)
     return change
 
 

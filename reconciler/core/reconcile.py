@@ -57,7 +57,9 @@ def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
 
 
 def unread(r: Resource) -> ReconcileError:
-    return ReconcileError(f"it cannot be looked into: {getattr(r, 'why', '')}")
+    error = ReconcileError(f"it cannot be looked into: {getattr(r, 'why', '')}")
+    error.__cause__ = getattr(r, "trouble", None)
+    return error
 
 
 def unsettled(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:

@@ -123,11 +123,10 @@ def neighbours(bridges: dict[int, str], addresses: Iterable[Address]) -> Iterato
         yield Neighbours(link=name, entries=tuple(sorted(found[index])), addresses=tuple(own.get(name, ())))
 
 
-def station(port: int, address: str, vlans: Iterable[int]) -> str:
+def station(channel: socket.socket, port: int, address: str, vlans: Iterable[int]) -> str:
     """How the bridge has the MAC at this port, in each of the VLANs (0 is none); "" where not as we enter."""
     ask = NDMSG.pack(BRIDGE, port, 0, PORT, 0) + mac(address)
-    with open_socket() as channel:
-        found = {held(channel, ask + u16(VLAN, tag) * bool(tag)) for tag in vlans}
+    found = {held(channel, ask + u16(VLAN, tag) * bool(tag)) for tag in vlans}
     return next((how for how, flag in STATIONS.items() if found == {(port, NOARP, flag)}), "")
 
 

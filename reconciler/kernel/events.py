@@ -17,9 +17,10 @@ from typing import NamedTuple
 from ..errors import NotPermitted, foreseen
 from ..kinds.marks import PROTOCOL
 from . import netns
-from .netlink import HEADER, REPLACE, SOL_NETLINK, attributes, frames, u32
+from .netlink import HEADER, REPLACE, SOL_NETLINK, Message, attributes, open_socket, printable, send, u32
 from .nfnetlink import NFGEN
 from .rtnl import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
+from .sandbox import NSID, NSID_FD, number_of
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
 # NETCONFs, NSID.
@@ -27,8 +28,7 @@ from .rtnl import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK
 GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25, 28)
 NFTABLES_GROUP, NEWGEN = 7, 10 << 8 | 15
 ADD_MEMBERSHIP, LISTEN_ALL_NSID = 1, 8
-NEWNSID, DELNSID, GETNSID = 88, 89, 90
-NSID, NSID_FD = 1, 3  # NETNSA_*
+NEWNSID, DELNSID = 88, 89
 RCVBUF = 8 << 20  # bytes; what overflows it is answered by looking at everything
 OWNED = {  # kinds of message in which the attribute tells the protocol; the route's stands in its header
     NEWADDR: 11,
@@ -153,7 +153,7 @@ class Events:
         for message in split(data):
             if message.kind == NEWGEN:
                 found = attributes(message.body, NFGEN.size)
-                name = printable(found.get(3, b"").rstrip(b"\0"))
+                name = printable(found.get(3, b""))
                 yield EVENT, "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
 
     def mounted(self) -> list[str]:
@@ -230,41 +230,20 @@ def who(port: int) -> str:
         return ""
 
 
-def printable(name: bytes) -> str:
-    """A process chooses its name, and whoever reads the log has a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in name.decode(errors="replace"))
-
-
 def numbered(names: list[str]) -> Iterator[tuple[int, str]]:
     """The number that each sandbox has here; those without a link to the host get one."""
-    with socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-    ) as channel:
+    with open_socket() as channel:
         for name in names:
-            try:
-                fd = netns.opened(name)
-            except OSError:
-                continue
-            try:
-                nsid = number(channel, fd)
-            finally:
-                os.close(fd)
-            if nsid >= 0:
-                yield nsid, name
+            with suppress(OSError):  # it has gone since it was listed, or is no namespace any more
+                yield number(channel, name), name
 
 
-def number(channel: socket.socket, fd: int) -> int:
-    found = ask(channel, GETNSID, u32(NSID_FD, fd))
-    if found < 0:
-        ask(channel, NEWNSID, u32(NSID_FD, fd) + struct.pack("=HHi", 8, NSID, -1), ack=True)
-        found = ask(channel, GETNSID, u32(NSID_FD, fd))
-    return found
-
-
-def ask(channel: socket.socket, kind: int, body: bytes, *, ack: bool = False) -> int:
-    """The number in the answer; -1 where there is none."""
-    channel.send(HEADER.pack(HEADER.size + 4 + len(body), kind, 5 if ack else 1, 0, 0) + b"\0" * 4 + body)
-    for answer, _, _, data in frames(channel.recv(4096)):
-        if answer == NEWNSID:
-            return int.from_bytes(attributes(data, 4).get(NSID, b"\xff" * 4), "little", signed=True)
-    return -1
+def number(channel: socket.socket, name: str) -> int:
+    fd = netns.opened(name)
+    try:
+        if number_of(fd, channel) < 0:
+            body = bytes(4) + u32(NSID_FD, fd) + struct.pack("=HHi", 8, NSID, -1)
+            send(channel, [Message(NEWNSID, 0, body)])
+        return number_of(fd, channel)
+    finally:
+        os.close(fd)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from .. import disk
 from ..errors import ReconcileError
 from .x25519 import BASE, SIZE, clamped, x25519
 
@@ -22,10 +23,8 @@ def made(path: str) -> str:
     if not os.path.exists(path):
         fresh = f"{path}.{os.getpid()}"
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(b64encode(clamped(os.urandom(SIZE)).to_bytes(SIZE, "little")) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        private = clamped(os.urandom(SIZE)).to_bytes(SIZE, "little")
+        disk.write(fresh, b64encode(private) + b"\n", durable=True)
         with suppress(FileExistsError):
             os.link(fresh, path)
         os.unlink(fresh)
@@ -41,10 +40,10 @@ def public_key(path: str) -> str:
 
 
 def raw(path: str) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-        refuse_seen(path, os.fstat(file.fileno()))
+    with disk.opened(path, os.O_RDONLY) as (fd, found):
+        refuse_seen(path, found)
         with suppress(Error):
-            if len(key := b64decode(file.read(ROOM))) == SIZE:
+            if len(key := b64decode(os.read(fd, ROOM))) == SIZE:
                 return key
     hint = "put it back from a backup, or remove it and run `reconcile --key` for another"
     raise ReconcileError(f"{path} holds no private key", hint)

@@ -1,5 +1,6 @@
 """One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
 
+import socket
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cached_property, wraps
@@ -17,15 +18,10 @@ from ..kinds.nft import Chain, Map, Table
 from ..kinds.sysctl import Sysctl
 from ..kinds.wireguard import Wireguard
 from . import bulk, files, links, netns, nft, ports, records, rtnl, sandbox, wireguard
+from .netlink import open_socket
 
 T = TypeVar("T")
-INSIDE = {
-    "view",
-    "record",
-    "project",
-    "tables",
-    "routers",
-}  # readings that say nothing about the host ends of pairs
+INSIDE = {"view", "record", "project", "tables", "routers"}  # readings that tell nothing of pairs' host ends
 
 
 def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T]":
@@ -43,6 +39,8 @@ def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T
 
 class Survey:
     """Good until something is executed: whoever changes a place goes on with what is not about it."""
+
+    host: socket.socket  # while `resources` are read; one for each pair would cost twice what it asks
 
     def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
         self.frr = frr
@@ -130,12 +128,13 @@ class Survey:
         vlans = self.vlans(HOST).get(outer.index, ())
         master = self.view(HOST).links.get(outer.number(rtnl.MASTER))
         tags = ports.tags(vlans) if master and master.filtering else [0]
-        station = bulk.station(outer.index, inner.mac, tags) if master else ""
+        station = bulk.station(self.host, outer.index, inner.mac, tags) if master else ""
         return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, station=station)
 
     def closed(self, name: str, error: Exception) -> Closed:
-        why = error.strerror if isinstance(error, OSError) else foreseen(error).message
-        return Closed(name=name, project=self.project(name), why=why or str(error))
+        trouble = None if isinstance(error, OSError) else foreseen(error)
+        why = trouble.message if trouble else getattr(error, "strerror", "") or str(error)
+        return Closed(name=name, project=self.project(name), why=why, trouble=trouble)
 
     def ends(self, name: str) -> Iterator[Veth]:
         """The pairs of a sandbox that cannot be looked into, as their ends on the host say."""
@@ -235,6 +234,10 @@ class Survey:
                     yield from (a for a in view.strange if a.key == r.key and a.prefix != r.prefix)
 
     def resources(self, named: list[Resource], places: frozenset[str] | None) -> Iterator[Resource]:
+        with open_socket() as self.host:
+            yield from self.parts(named, places)
+
+    def parts(self, named: list[Resource], places: frozenset[str] | None) -> Iterator[Resource]:
         boxes = [name for name in self.names if (places is None or name in places) and self.project(name)]
         for name in boxes:
             yield from self.box(name)

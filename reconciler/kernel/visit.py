@@ -151,8 +151,7 @@ class Visit:
         message = inet.address(address, self.index(address.link), delete=step.op == "-")
         if self.ns == HOST and address.link in self.batch.bridges:
             # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an
-            # address
-            # while up; else linkwatch does, up to a second later.
+            # address while up; else linkwatch does, up to a second later.
             self.batch.last.append(Letter(step, message))
             return
         self.add(step, message)

@@ -1,7 +1,7 @@
 """A network namespace: the sandbox of the Container Network Model.  Its name is marked as ours where who is
 root inside cannot reach; the alias of its lo says the same to people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.resource import Identity, Key, Resource
@@ -39,6 +39,7 @@ class Closed(Namespace):
     closed = True
 
     why: str = ""
+    trouble: Exception | None = field(default=None, compare=False, repr=False)  # the same, where it is a bug
 
 
 def homes(resource: Any) -> tuple[Key, ...]:

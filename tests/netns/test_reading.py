@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile, settle
 from reconciler.core.resource import Origin, Resource, State, state
-from reconciler.errors import FailedInPart, KernelError, NotPermitted, ReconcileError, Where
-from reconciler.kernel import netns
+from reconciler.errors import FailedInPart, KernelError, NotPermitted, ReconcileError, Where, trace
+from reconciler.kernel import netns, sandbox
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.file import File
 from reconciler.kinds.marks import FILE_MARK, HOST
@@ -176,6 +176,25 @@ def test_a_refusal_says_what_why_and_where(standing: Lab, wrong: Resource, numbe
     assert refusal.step.partition("   #")[0][2:] == wrong.key
     assert (refusal.number, refusal.where) == (number, ORIGIN.where)
     assert words in caught.value.message and str(caught.value).startswith("shop.yaml:14:9 networks.n: ")
+    assert standing.snapshot() == before
+
+
+@pytest.mark.parametrize("work", ["look", "write"])
+def test_a_bug_of_ours_met_in_a_sandbox_does_not_pass_for_somebody_s_doing(
+    standing: Lab, monkeypatch: pytest.MonkeyPatch, work: str
+):
+    before, right = standing.snapshot(), getattr(sandbox, work)
+
+    def wrong(*given: object) -> object:
+        if given[0] == HOST:
+            return right(*given)
+        raise IndexError("as the test asks")
+
+    monkeypatch.setattr(sandbox, work, wrong)
+    ttl = Sysctl(ns="box", name="net/ipv4/ip_default_ttl", value="65")
+    with pytest.raises(FailedInPart, match=r"unforeseen IndexError: as the test asks \(id ") as caught:
+        reconcile({**STATE, ttl.key: ttl}, Linux())
+    assert caught.value.refusals.keys() == {"box"} and "in wrong" in trace(caught.value)
     assert standing.snapshot() == before
 
 

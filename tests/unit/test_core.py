@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.plan import Plan, Step, plan
 from reconciler.core.reconcile import apply, reconcile
 from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, state
-from reconciler.errors import FailedInPart, NotConverged, Where
+from reconciler.errors import FailedInPart, NotConverged, Where, foreseen, trace
 from reconciler.kernel.fake import FakeKernel
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
@@ -204,8 +204,17 @@ def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
     ) as caught:
         reconcile(state(Namespace(name="c", project="p"), replace(VETH, mtu=9000), FILE, BRIDGE), fake)
     assert caught.value.exit_code == 3 and fake.live == state(shut, VETH, BRIDGE)
+    assert trace(caught.value) == ""
     reconcile({}, fake)
     assert fake.live == {}
+
+
+def test_where_a_bug_is_why_nobody_can_look_its_traceback_is_kept():
+    bug = foreseen(IndexError("out of range"))
+    fake = FakeKernel([Closed(name="c", project="p", why=bug.message, trouble=bug)])
+    with pytest.raises(FailedInPart, match=rf"unforeseen IndexError: out of range \(id {bug.id}\)") as caught:
+        reconcile(state(Namespace(name="c", project="p")), fake)
+    assert trace(caught.value) == bug.traceback
 
 
 def test_a_stranger_at_a_name_of_ours_in_a_sandbox_makes_room_and_never_comes_back():

@@ -21,7 +21,7 @@ from reconciler.facts import Device, Facts, Listener
 from reconciler.kernel import secret
 from reconciler.kernel import wireguard as codec
 from reconciler.kernel.netlink import attributes
-from reconciler.kernel.x25519 import x25519
+from reconciler.kernel.x25519 import BASE, P, x25519
 from reconciler.kinds.nft import Chain, Table
 from reconciler.kinds.overlay import Entries, Vxlan
 from reconciler.kinds.route import Route
@@ -282,6 +282,9 @@ def test_what_is_no_file_is_no_key_and_holds_nothing_up(tmp_path: Path):
         secret.public_key(str(tmp_path / "wireguard.key"))
 
 
+BOB = "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"
+
+
 @pytest.mark.parametrize(
     ("scalar", "point", "product"),  # RFC 7748, 5.2 and 6.1
     [
@@ -295,10 +298,44 @@ def test_what_is_no_file_is_no_key_and_holds_nothing_up(tmp_path: Path):
             "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
             "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
         ),
+        (BOB, BASE.hex(), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"),
+        (
+            BOB,
+            "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+            "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+        ),
     ],
 )
 def test_x25519_is_the_rfcs(scalar: str, point: str, product: str):
     assert x25519(bytes.fromhex(scalar), bytes.fromhex(point)).hex() == product
+
+
+def test_x25519_is_the_rfcs_a_thousand_times_over():
+    k, u = BASE, BASE
+    for _ in range(1000):  # RFC 7748, 5.2
+        k, u = x25519(k, u), k
+    assert k.hex() == "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"
+
+
+# The points whose order divides the cofactor, as https://cr.yp.to/ecdh.html lists them below 2 ** 255.
+SMALL = (
+    0,
+    1,
+    0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+    0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+    P - 1,
+    P,
+    P + 1,
+)
+
+
+@pytest.mark.parametrize("beyond", [0, 1 << 255])
+@pytest.mark.parametrize("point", SMALL, ids=hex)
+def test_a_point_that_makes_everybody_share_the_same_is_nobodys_key(tmp_path: Path, point: int, beyond: int):
+    file = str(tmp_path / "wireguard.key")
+    secret.made(file)
+    with pytest.raises(ReconcileError, match="nobody's public key"):
+        secret.shared(file, b64encode((point | beyond).to_bytes(32, "little")).decode(), "p")
 
 
 def test_two_hosts_share_what_no_third_one_knows(tmp_path: Path):
@@ -307,5 +344,3 @@ def test_two_hosts_share_what_no_third_one_knows(tmp_path: Path):
     one, two = secret.shared(files[0], keys[1], "p"), secret.shared(files[1], keys[0], "p")
     others = [secret.shared(files[2], keys[0], "p"), secret.shared(files[0], keys[1], "q")]
     assert one == two and one not in others and len(one) <= 80  # TCP_MD5SIG_MAXKEYLEN
-    with pytest.raises(ReconcileError, match="nobody's public key"):
-        secret.shared(files[0], b64encode(bytes(32)).decode(), "p")
