@@ -69,10 +69,10 @@ class Tagged(NamedTuple):
     mtu: int
 
 
-class Station(NamedTuple):
-    """The MAC of an endpoint on a bridge."""
+class HeldMac(NamedTuple):
+    """The MAC of an endpoint, on a bridge or on a parent."""
 
-    bridge: str
+    segment: str
     mac: str
     sandbox: str
     project: str
@@ -128,7 +128,7 @@ class Facts:
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[Child, ...] = ()  # likewise
-    macs: tuple[Station, ...] = ()  # likewise
+    macs: tuple[HeldMac, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose

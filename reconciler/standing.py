@@ -10,7 +10,7 @@ from typing import Any
 from .cnm import wireguard
 from .core.resource import State
 from .drivers.policy import INSIDE, MEMORY
-from .facts import Child, Claim, Facts, Listener, Standing, Station, Tagged
+from .facts import Child, Claim, Facts, HeldMac, Listener, Standing, Tagged
 from .kinds.address import Address
 from .kinds.evpn import Router
 from .kinds.file import Orphan
@@ -127,7 +127,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
         claims=tuple(claims(elements, projects)),
         children=others,
-        macs=tuple(stations(live, owner, projects)),
+        macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),
         tagged=tuple(tagged(live, used)),
         tunnels={
@@ -271,11 +271,12 @@ def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Ch
     yield from sorted(seen)
 
 
-def stations(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Station]:
-    """The MACs of other projects on bridges."""
+def macs(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[HeldMac]:
+    """Those of other projects on bridges, and with macvlan on parents."""
     for r in live.values():
-        if isinstance(r, Veth) and r.bridge and owner(r) not in projects:
-            yield Station(r.bridge, r.mac, r.ns, owner(r))
+        segment = r.bridge if isinstance(r, Veth) else r.parent if isinstance(r, Macvlan) else ""
+        if segment and owner(r) not in projects:
+            yield HeldMac(segment, r.mac, r.ns, owner(r))
 
 
 def tagged(live: State, used: set[str]) -> Iterator[Tagged]:

@@ -1,4 +1,5 @@
-"""A MAC stands for one endpoint of a bridge, or for the bridge itself: it is a static entry there."""
+"""A MAC stands for one endpoint of a segment, or for the host itself: it is a static entry of a bridge, and
+macvlan knows its links by nothing else."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,18 +11,16 @@ Holder = tuple[str, Where | None]  # who has it, and the place in the manifests
 
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-    """Derived MACs never meet; written ones may, also across the projects that share a bridge."""
+    """Derived MACs never meet; written ones may, also across projects that share a segment, and hosts."""
     held: dict[tuple[str, str], Holder] = {
-        (bridge, mac): (f"{sandbox} of project {project}", None)
-        for bridge, mac, sandbox, project in facts.macs
+        (segment, mac): (f"{sandbox} of project {project}", None)
+        for segment, mac, sandbox, project in facts.macs
     }
-    bridged = [network for network in networks if network.bridge]
-    for network in bridged:
-        if not network.standing:
-            held[network.bridge, network.mac] = f"the bridge of network {network.name}", network.spec.where
-    for network in bridged:
+    for network in networks:
+        held |= {(segment_of(network), mac): holder for mac, holder in beforehand(network, facts)}
+    for network in networks:
         for endpoint in network.endpoints:
-            key = network.bridge, endpoint.mac
+            key = segment_of(network), endpoint.mac
             if key in held:
                 who, where = held[key]
                 yield ManifestError(
@@ -30,4 +29,20 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
                     endpoint.where,
                     (where, "its other holder") if where else None,
                 )
-            held.setdefault(key, (endpoint.sandbox, endpoint.where))
+            if endpoint.mac:  # on ipvlan it is the parent's
+                held.setdefault(key, (endpoint.sandbox, endpoint.where))
+
+
+def segment_of(network: Network) -> str:
+    """What all that can hear one another stand on: a bridge, or a parent."""
+    return network.bridge or (network.parent.link if network.parent else "")
+
+
+def beforehand(network: Network, facts: Facts) -> Iterator[tuple[str, Holder]]:
+    """The MACs of the host's own link, and of what stands on other hosts."""
+    if not network.standing and (network.bridge or network.parent and network.parent.shim):
+        yield network.mac, (f"the host's own link of network {network.name}", network.spec.where)
+    if network.overlay and facts.name:  # else all of them stand here
+        names = {address: name for name, address in network.overlay.hosts}
+        for remote in network.overlay.remotes:
+            yield remote.mac, (f"an endpoint of host {names[remote.host]}", None)
