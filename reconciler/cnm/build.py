@@ -57,7 +57,6 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
     )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
-    fabric = evpn.fabric_of(manifest.projects, networks, facts)
     return Topology(
         projects=tuple(projects),
         root=manifest.root,

@@ -5,14 +5,13 @@ There is no lease file: the kernel is the store, and without history every host 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
+from ..manifest.reserved import Prefix, edges, first_free
 from ..manifest.spec import PoolSpec, SubnetSpec
 from .names import number
-
-Prefix = IPv4Network | IPv6Network
 
 # A Linux bridge has at most 1023 ports (BR_MAX_PORTS), so that a /20 always suffices.
 POOLS4 = (PoolSpec(base="172.16.0.0/12", size=20), PoolSpec(base="192.168.0.0/16", size=24))
@@ -58,28 +57,22 @@ def overlap(one: Prefix, other: Prefix) -> bool:
 
 
 def usable(prefix: Prefix) -> tuple[int, int]:
-    """First and last address of a subnet that a host may have (RFC 3021 gives a /31 both of its two)."""
-    first, last = int(prefix.network_address), int(prefix.broadcast_address)
-    if prefix.prefixlen >= prefix.max_prefixlen - 1:
-        return first, last
-    return first + 1, last - (prefix.version == 4)
+    """First and last address of a subnet that a host may have."""
+    cut = edges(prefix)
+    return int(prefix[0]) + (prefix[0] in cut), int(prefix[-1]) - (prefix[-1] in cut)
 
 
 def gateway_of(spec: SubnetSpec) -> str:
     """As written, else the first usable address that no auxiliary address has."""
     if spec.gateway:
         return spec.gateway
-    prefix = ip_network(spec.subnet)
-    first, last = usable(prefix)
-    aux = {int(ip_address(a)) for a in spec.aux_addresses.values()}
-    free = (address for address in range(first, last + 1) if address not in aux)
-    if (found := next(free, None)) is None:
-        raise ManifestError(
-            f"subnet {prefix} has no address left for the gateway",
-            "set fewer of `aux_addresses` aside, or write `gateway`",
-            spec.where,
-        )
-    return str(ip_address(found))
+    if found := first_free(spec):
+        return found
+    raise ManifestError(
+        f"subnet {spec.subnet} has no address left for the gateway",
+        "set fewer of `aux_addresses` aside, or write `gateway`",
+        spec.where,
+    )
 
 
 def value_of(ip: str) -> int:

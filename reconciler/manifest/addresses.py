@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from .fields import MAC
-from .reserved import Address, Prefix, is_link_local
+from .reserved import Address, Prefix, edges, first_free, is_link_local
 from .spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 
 Held = dict[str, tuple[Where, str]]  # address or MAC -> where, and what holds it
@@ -76,12 +76,6 @@ def reserved(network: NetworkSpec) -> Held:
 def has_bridge_address(network: NetworkSpec, subnet: SubnetSpec) -> bool:
     mode = network.gateway_mode_ipv6 if ":" in subnet.subnet else network.gateway_mode
     return network.driver in WITH_BRIDGE and mode != "isolated"
-
-
-def first_free(subnet: SubnetSpec) -> str:
-    """The address that a bridge takes when none is written: the first that is not set aside."""
-    hosts = ip_network(subnet.subnet).hosts()
-    return next((str(ip) for ip in hosts if str(ip) not in subnet.aux_addresses.values()), "")
 
 
 def span(prefix: Prefix) -> str:
@@ -157,13 +151,6 @@ def is_told(ip: Address, plan: Plan) -> bool:
 
 def has_link_local4(end: EndpointSpec) -> bool:
     return any("." in ip for ip in end.link_local_ips)
-
-
-def edges(prefix: Prefix) -> tuple[Address, ...]:
-    """Addresses that no host can have: the network's own and IPv4's broadcast; a /31 has none (RFC 3021)."""
-    if prefix.num_addresses <= 2:
-        return ()
-    return (prefix[0], prefix[-1]) if prefix.version == 4 else (prefix[0],)
 
 
 def taken(wish: Wish, plan: Plan) -> Iterator[ManifestError]:

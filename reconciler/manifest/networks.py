@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from .addresses import edges
 from .fields import LEAST_IPV6_MTU, told
 from .models import IpamConfig, Network
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import OPTIONS, Option, accepted, value_of
 from .plugins import plugin_drivers
+from .reserved import edges
 from .spec import NetworkSpec, SubnetSpec
 
 PREDEFINED = {"bridge": {"default": True}, "host": {"driver": "host"}, "none": {"driver": "none"}}

@@ -1,6 +1,8 @@
-"""Ranges of addresses that are nobody's own: Linux refuses them on a link, or takes no packet from them."""
+"""Addresses that are nobody's own: Linux refuses them on a link, or takes no packet from them."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+from .spec import SubnetSpec
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -37,3 +39,16 @@ def within(prefix: Prefix) -> tuple[str, str]:
         (range_, what) for range_, what in (NEVER | LINK_LOCAL).items() if range_.version == prefix.version
     )
     return next(((str(range_), what) for range_, what in ranges if range_.overlaps(prefix)), ("", ""))
+
+
+def edges(prefix: Prefix) -> tuple[Address, ...]:
+    """Addresses that no host can have: the network's own and IPv4's broadcast; a /31 has none (RFC 3021)."""
+    if prefix.num_addresses <= 2:
+        return ()
+    return (prefix[0], prefix[-1]) if prefix.version == 4 else (prefix[0],)
+
+
+def first_free(subnet: SubnetSpec) -> str:
+    """The address that a bridge takes when none is written: the first that is not set aside, if any."""
+    hosts, aside = ip_network(subnet.subnet).hosts(), set(subnet.aux_addresses.values())
+    return next((ip for ip in map(str, hosts) if ip not in aside), "")
