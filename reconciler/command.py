@@ -97,8 +97,8 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 
 def status(args: Arguments) -> int:
-    from .claims import discrepancies, listed
     from .confirm import waiting
+    from .hearsay import discrepancies, listed
     from .kernel import evpn
     from .peers import in_words as heard
     from .peers import peers

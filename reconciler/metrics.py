@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from . import disk
-from .claims import discrepancies
 from .core.resource import State
+from .hearsay import discrepancies
 from .keeper import Keeper
 from .kernel.evpn import told
 from .kernel.lock import RUN

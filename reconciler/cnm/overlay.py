@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..errors import ManifestError
 from ..facts import Facts
-from ..manifest.spec import NetworkSpec, ProjectSpec
+from ..manifest.spec import VNIS, NetworkSpec, ProjectSpec
 from . import names, wireguard
 from .endpoint import Addresses, Joined
 from .hosts import this_host, underlay_mtu
@@ -16,7 +16,7 @@ from .topology import Network, Overlay, Remote
 
 PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
-VNIS = range(4096, 1 << 24)  # below are those that people number by hand, and Docker's swarm
+HASHED_VNIS = range(4096, VNIS.stop)  # below are those that people number by hand, and Docker's swarm
 MOST_DIGITS = 9  # Python refuses to convert more than 4300
 ANY = 0  # as a port: FRR asks for none
 OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
@@ -82,9 +82,9 @@ def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
 
 def vni_of(spec: NetworkSpec, name: str, facts: Facts) -> int:
     """As written, as locked, or from the network's name."""
-    hashed = VNIS[names.number("vni", name) % len(VNIS)]
+    hashed = HASHED_VNIS[names.number("vni", name) % len(HASHED_VNIS)]
     locked = facts.locked.get((name, "@vni"), ())
-    return number(spec, "vni", range(1, 1 << 24), int(locked[0]) if locked else hashed)
+    return number(spec, "vni", VNIS, int(locked[0]) if locked else hashed)
 
 
 def mtu_of(overlay: Overlay, spec: NetworkSpec, facts: Facts) -> int:

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 from ..errors import ManifestError, ManifestErrors, Unsupported, Where
 from ..facts import Facts
-from ..manifest.spec import HostSpec, ProjectSpec
+from ..manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
 from . import names
 from .hosts import underlay_mtu
 from .parents import require
@@ -15,7 +15,6 @@ from .topology import Network, Peer, Tunnel
 # IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
 # its padding ends with the link's MTU (calculate_skb_padding in send.c).
 OVERHEAD = {4: 60, 6: 80}
-LEAST = 1280  # MTU without which a link has no IPv6 (RFC 8200, 5)
 
 
 def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) -> Tunnel:
@@ -25,8 +24,8 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
         lack = "an encrypted overlay needs IPv6, which this host has not"
         raise Unsupported(lack, "boot it without ipv6.disable=1", where)
     mtu = underlay_mtu(here.address, facts) - OVERHEAD[6 if ":" in here.address else 4]
-    if mtu < LEAST:
-        short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST}"
+    if mtu < LEAST_IPV6_MTU:
+        short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST_IPV6_MTU}"
         raise ManifestError(f"host {here.name}: {short}", "raise the MTU of the underlay", here.where)
     if facts.known and (errors := list(mistakes(project, here, facts))):
         raise ManifestErrors(errors)

@@ -9,7 +9,7 @@ from ..core.resource import Origin, Resource
 from ..kinds.evpn import Router
 from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain
-from .policy import neighbours
+from .policy import told_neighbours
 
 
 def lower(fabric: Fabric) -> Iterator[Resource]:
@@ -35,7 +35,7 @@ def lower(fabric: Fabric) -> Iterator[Resource]:
 
 def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """The MAC of every address on this host, as FRR looks for them."""
-    yield from neighbours(network, overlay.own, origin)
+    yield from told_neighbours(network, overlay.own, origin)
 
 
 def config(fabric: Fabric) -> str:

@@ -14,7 +14,7 @@ from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
 from .apart import GROUP_BIT
 from .bridge import ipv6_switches
-from .policy import neighbours
+from .policy import told_neighbours
 
 LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
@@ -55,7 +55,7 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
     if macs:
         yield Entries(link=overlay.link, bridge=network.bridge, entries=tuple(macs), origin=origin)
     known = ((ip, remote.mac) for remote in overlay.remotes for ip in remote.ips)
-    yield from neighbours(network, known, origin)
+    yield from told_neighbours(network, known, origin)
 
 
 def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:

@@ -92,7 +92,7 @@ def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
                 origin=origin,
             )
     if not network.overlay:  # which tells of other neighbours too
-        yield from neighbours(network, (), origin)
+        yield from told_neighbours(network, (), origin)
 
 
 def halves(subnet: Subnet) -> Iterator[str]:
@@ -100,7 +100,7 @@ def halves(subnet: Subnet) -> Iterator[str]:
         yield from map(str, ip_network(subnet.cidr).subnets())
 
 
-def neighbours(network: Network, known: Iterable[tuple[str, str]], origin: Origin) -> Iterator[Resource]:
+def told_neighbours(network: Network, known: Iterable[tuple[str, str]], origin: Origin) -> Iterator[Resource]:
     """What is known of the bridge's neighbours, (address, MAC), and the one that is the bridge itself."""
     own = tuple(subnet.gateway for subnet in network.subnets if any(halves(subnet)))
     pairs = [*known, *([(NOWHERE, network.mac)] if own else [])]

@@ -13,7 +13,6 @@ from .reserved import is_link_local, nobodys, within
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_LENGTH = 63
-LEAST_IPV6_MTU = 1280  # RFC 8200, 5
 IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with the terminating zero
 # conf/all and conf/default stand beside the links' sysctls (devinet_init_net); lo is there from the start.
 NO_IFNAMES = ("all", "default", "lo")

@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 from ..errors import ManifestError, Where
 from .fields import prefix, subnet, told, unicast, wrong
 from .reserved import Prefix
+from .spec import VNIS
 
 WORD = re.compile(r"\S+")
 VNI = re.compile(r"[1-9][0-9]{0,7}")
-VNIS = range(1, 1 << 24)  # RFC 7348, 5
 HINT = "remove the line and run `reconcile --lock`"
 
 

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from .fields import LEAST_IPV6_MTU, told
+from .fields import told
 from .models import IpamConfig, Network
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import OPTIONS, Option, accepted, value_of
 from .plugins import plugin_drivers
 from .reserved import edges
-from .spec import NetworkSpec, SubnetSpec
+from .spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
 
 PREDEFINED = {"bridge": {"default": True}, "host": {"driver": "host"}, "none": {"driver": "none"}}
 FIELDS = frozenset(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from ..errors import Where
 
 NOWHERE = Where("")
+VNIS = range(1, 1 << 24)  # RFC 7348, 5
+LEAST_IPV6_MTU = 1280  # RFC 8200, 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from test_hosts import ENDS, HOSTS, mesh, only
 from worlds import container, manifest, project
 
-from reconciler import claims
+from reconciler import hearsay
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.core.resource import state
@@ -182,11 +182,11 @@ def test_a_session_has_room_for_all_that_there_can_be(host, group, hosts):
 
 def test_what_is_told_is_held_against_what_is_declared():
     topology, _ = decide(fleet(), Facts(name="h1"))
-    (known,) = claims.claims(topology)
+    (known,) = hearsay.declared(topology)
     network = topology.networks[0].overlay
     told = [Told(5000, r.mac, ip, r.host) for r in network.remotes for ip in ("", *r.ips)]
-    assert list(claims.compared(known, told)) == []
-    assert list(claims.compared(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []
+    assert list(hearsay.compared(known, told)) == []
+    assert list(hearsay.compared(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []
     gateways = {remote.mac for remote in network.remotes[:2]}
     b = next(one for one in told if one.mac not in gateways and one.host == "192.0.2.2")
     wrong = [
@@ -195,15 +195,15 @@ def test_what_is_told_is_held_against_what_is_declared():
         Told(5000, b.mac, "10.9.9.9", "192.0.2.2"),
         Told(5000, network.own[0][1], "", "192.0.2.9"),
     ]
-    assert list(claims.compared(known, [*told, *wrong])) == [
+    assert list(hearsay.compared(known, [*told, *wrong])) == [
         "t_mesh: h2 tells of 06::1, which is nobody's",
         f"t_mesh: h3 tells of {b.mac}, which is h2's",
         f"t_mesh: h2 tells of 10.9.9.9 at {b.mac}, and it is nobody's",
         f"t_mesh: 192.0.2.9 tells of {network.own[0][1]}, which is h1's",
     ]
     left = [one for one in told if one.host != "192.0.2.3"]
-    assert list(claims.compared(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
-    assert claims.listed(list("abcdefghij"))[-2:] == ["h", "and 2 more of the kind"]
+    assert list(hearsay.compared(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
+    assert hearsay.listed(list("abcdefghij"))[-2:] == ["h", "and 2 more of the kind"]
 
 
 def test_a_host_without_frr_is_told_so_with_the_line():

@@ -9,7 +9,7 @@ from .cnm.topology import Network, Topology
 MOST = 8  # differences that are told one by one
 
 
-class Claims(NamedTuple):
+class Declared(NamedTuple):
     """What the manifest says of one network."""
 
     network: str
@@ -20,32 +20,32 @@ class Claims(NamedTuple):
     owners: Mapping[str, str]  # IP -> MAC
 
 
-def claims(topology: Topology) -> Iterator[Claims]:
+def declared(topology: Topology) -> Iterator[Declared]:
     for network in topology.networks:
         if network.overlay and network.overlay.evpn and not network.standing:
-            yield claimed(network)
+            yield declared_of(network)
 
 
-def claimed(network: Network) -> Claims:
+def declared_of(network: Network) -> Declared:
     overlay = network.overlay
     assert overlay
     hosts = {address: host for host, address in overlay.hosts}
     here = dict.fromkeys([network.mac, *(mac for _, mac in overlay.own)], overlay.host)
     there = {remote.mac: hosts[remote.host] for remote in overlay.remotes}
     owners = {ip: remote.mac for remote in overlay.remotes for ip in remote.ips}
-    return Claims(network.name, overlay.vni, overlay.host, hosts, here | there, dict(overlay.own) | owners)
+    return Declared(network.name, overlay.vni, overlay.host, hosts, here | there, dict(overlay.own) | owners)
 
 
 def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[str]:
     """What is told of a network of this run and is not so, or is so and is not told; `ask` tells what FRR has
     been told (kernel.evpn.told), where there is such a network."""
-    if not (known := list(claims(topology))):
+    if not (known := list(declared(topology))):
         return []
     told = list(ask())
     return [row for one in known for row in compared(one, [t for t in told if t.vni == one.vni])]
 
 
-def compared(known: Claims, told: Iterable[Any]) -> Iterator[str]:
+def compared(known: Declared, told: Iterable[Any]) -> Iterator[str]:
     yield from filter(None, (mistake(known, one) for one in told))
     seen = {(one.mac, known.hosts.get(one.host)) for one in told}
     silent = Counter(home for mac, home in known.homes.items() if (mac, home) not in seen)
@@ -53,7 +53,7 @@ def compared(known: Claims, told: Iterable[Any]) -> Iterator[str]:
         yield f"{known.network}: {host} does not tell of {silent[host]} of its MACs"
 
 
-def mistake(known: Claims, told: Any) -> str:
+def mistake(known: Declared, told: Any) -> str:
     """What is wrong with one thing that was told; "" where it is as declared."""
     said = f"{known.network}: {known.hosts.get(told.host, told.host)} tells of"
     if not told.ip:
