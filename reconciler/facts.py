@@ -109,7 +109,6 @@ class Facts:
     blockers: tuple[Blocker, ...] = ()
     mtu: int = 1500  # of the link that the default route leaves by
     uplinks: frozenset[str] = frozenset()  # every link that a default route leaves by
-    ipv6: bool = True  # the kernel has it and it is not disabled
     router_advertisements: tuple[str, ...] = ()  # links that take RAs now and would cease to when forwarding
     secret: str = ""  # the file with WireGuard's private key of this host, and
     public_key: Callable[[], str] = str  # what it makes public; "" where there is none

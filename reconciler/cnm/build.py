@@ -65,6 +65,7 @@ def build(manifest: Manifest, facts: Facts) -> Topology:
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
         fabric=fabric,
+        ipv6="IPv6" not in facts.missing,
         lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
         warnings=(*warnings(networks, ports, facts), *evpn.warnings(fabric), *unpublished(wanted)),
     )

@@ -11,7 +11,7 @@ from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetS
 from . import lan, names, overlay, ownership, routed
 from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
-from .parents import mtu_of, parent_of
+from .parents import mtu_of, parent_of, require
 from .topology import Network, Parent, Subnet
 
 DRIVERS_WITHOUT_LINKS = ("host", "none")
@@ -113,6 +113,8 @@ def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) 
     name = full_name(project, spec)
     ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
     spec = localised(spec, this_host(project, facts))
+    if spec.enable_ipv6:
+        require("IPv6", spec.where, facts)
     parent = standing_on(ident, spec, facts)
     carrier = overlay.overlay_of(project, spec, name, ident, facts)
     if parent and parent.isolated:

@@ -273,5 +273,6 @@ class Topology:
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
     fabric: Fabric | None = None
+    ipv6: bool = True  # the host's kernel has it
     lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # see overlay.lock_of
     warnings: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ these are."""
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address, IPv6Network
 
-from ..errors import ManifestError, ManifestErrors, Unsupported, Where
+from ..errors import ManifestError, ManifestErrors, Where
 from ..facts import Facts
 from ..manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
 from . import names
@@ -20,9 +20,7 @@ OVERHEAD = {4: 60, 6: 80}
 def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) -> Tunnel:
     """The link as this host has it; without facts nobody's key need be there."""
     require("wireguard", where, facts)
-    if not facts.ipv6:
-        lack = "an encrypted overlay needs IPv6, which this host has not"
-        raise Unsupported(lack, "boot it without ipv6.disable=1", where)
+    require("IPv6", where, facts)
     mtu = underlay_mtu(here.address, facts) - OVERHEAD[6 if ":" in here.address else 4]
     if mtu < LEAST_IPV6_MTU:
         short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST_IPV6_MTU}"

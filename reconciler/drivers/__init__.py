@@ -36,8 +36,9 @@ DRIVERS = {driver.name: driver for driver in BUILT_IN}
 def lower(topology: Topology) -> State:
     """Everything that the topology means for this host's kernel, by key."""
     wanted = {resource.key: resource for resource in resources(topology)}
-    small = {r.key for r in wanted.values() if isinstance(r, Link) and r.mtu < LEAST_IPV6}
-    return {key: r for key, r in wanted.items() if not small or not of_ipv6(r, small)}
+    links = [r for r in wanted.values() if isinstance(r, Link)]
+    bare = {r.key for r in links if r.mtu < LEAST_IPV6 or not topology.ipv6}
+    return {key: r for key, r in wanted.items() if not bare or not of_ipv6(r, bare)}
 
 
 def of_ipv6(r: Resource, links: Set[Key]) -> bool:

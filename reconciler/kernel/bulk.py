@@ -11,7 +11,7 @@ from ..kinds.address import Address
 from ..kinds.link import STATION, STICKY_STATION
 from ..kinds.marks import PROTOCOL
 from ..kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
-from .netlink import ATTR, CREATE, REPLACE, Message, dump, get, open_socket, u16
+from .netlink import ATTR, CREATE, REPLACE, Message, dump, families, get, open_socket, u16
 from .rtnl import INET, INET6, MASTER, Seen, packed
 
 NEWNEIGH, DELNEIGH, GETNEIGH, APPEND = 28, 29, 30, 0x800
@@ -112,7 +112,7 @@ def neighbours(bridges: dict[int, str], addresses: Iterable[Address]) -> Iterato
     """The neighbours of bridges that are told rather than asked for."""
     found: dict[int, list[str]] = {}
     with open_socket() as channel:
-        for family in (INET, INET6) if bridges else ():
+        for family in families() if bridges else ():
             for index, entry in neighbours_of(dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0))):
                 found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}

@@ -3,11 +3,13 @@ reading."""
 
 import gzip
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from . import frr
+from .netlink import families
 
 # feature: (the option that brings it, the module that holds it)
 FEATURES = {
@@ -19,7 +21,14 @@ FEATURES = {
     "wireguard": ("WIREGUARD", "wireguard"),
     "vlan filtering": ("BRIDGE_VLAN_FILTERING", "bridge"),
 }
-PROGRAMS = {"evpn": frr.lack, "prefix limit": frr.boundless}  # what programs lack, not the kernel
+
+
+def no_ipv6() -> str:
+    return "" if socket.AF_INET6 in families() else "boot it without `ipv6.disable=1`"
+
+
+# What its configuration does not tell.
+ASKED = {"evpn": frr.lack, "prefix limit": frr.boundless, "IPv6": no_ipv6}
 
 
 class Missing(Mapping[str, str]):
@@ -32,8 +41,8 @@ class Missing(Mapping[str, str]):
         return {name: value for name, _, value in rows if value in ("y", "m")}
 
     def lack(self, feature: str) -> str:
-        if feature in PROGRAMS:
-            return PROGRAMS[feature]()
+        if feature in ASKED:
+            return ASKED[feature]()
         option, module = FEATURES[feature]
         if not self.options:
             return ""
@@ -45,12 +54,12 @@ class Missing(Mapping[str, str]):
         return ""
 
     def __getitem__(self, feature: str) -> str:
-        if feature in (*FEATURES, *PROGRAMS) and (lack := self.lack(feature)):
+        if feature in (*FEATURES, *ASKED) and (lack := self.lack(feature)):
             return lack
         raise KeyError(feature)
 
     def __iter__(self) -> Iterator[str]:
-        return (feature for feature in (*FEATURES, *PROGRAMS) if self.lack(feature))
+        return (feature for feature in (*FEATURES, *ASKED) if self.lack(feature))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

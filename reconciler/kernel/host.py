@@ -1,7 +1,6 @@
 """What the host itself has, as far as a decision depends on it."""
 
 import ipaddress
-import os
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +36,6 @@ def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
         blockers=nft.blockers(),
         mtu=min((links[index].mtu for index in uplinks), default=1500),
         uplinks=frozenset(links[index].name for index in uplinks),
-        ipv6=os.path.exists("/proc/sys/net/ipv6"),
         router_advertisements=tuple(
             sorted({links[i].name for p, i, proto in routes if proto == RA and i in links})
         ),

@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from math import inf
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ CHUNK = (
 )
 BUFFER = 1 << 15  # the kernel fills up to 32 KiB a read; beyond 128 KiB glibc maps and unmaps each buffer
 ATTEMPTS = 12
+
+IPV6 = "/proc/sys/net/ipv6"
 
 HEADER = struct.Struct("=IHHII")
 ATTR = struct.Struct("=HH")
@@ -155,6 +158,12 @@ def words(number: int, flags: int, body: bytes) -> str:
         if told := attributes(body, skip).get(1):
             return told.rstrip(b"\0").decode(errors="replace")
     return os.strerror(number)
+
+
+@cache
+def families() -> tuple[int, ...]:
+    """Those that the kernel has: what names IPv6 is refused where ipv6.disable=1 is set."""
+    return (socket.AF_INET, socket.AF_INET6) if os.path.exists(IPV6) else (socket.AF_INET,)
 
 
 def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf) -> list[bytes]:

@@ -9,6 +9,7 @@ from ..core.resource import Resource
 from ..kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
 from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
 from ..kinds.namespace import Namespace
+from . import netlink
 from .netlink import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
@@ -19,9 +20,8 @@ INET, INET6 = socket.AF_INET, socket.AF_INET6
 UP = 1
 # linux/if_link.h
 ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, AF_SPEC, GROUP_ATTR = 1, 3, 4, 5, 10, 18, 20, 26, 27
-NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 28, 29, 31, 32, 37
+OPERSTATE, NET_NS_FD, EXT_MASK, TX_QUEUES, RX_QUEUES, NETNSID = 16, 28, 29, 31, 32, 37
 KIND, DATA, SLAVE_KIND, SLAVE_DATA = 1, 2, 4, 5
-OPERSTATE = 16
 PROP_LIST, ALT_IFNAME = 52, 53
 HAIRPIN, LEARNING, FLOOD, ISOLATED = 4, 8, 9, 33  # IFLA_BRPORT_*; flooding is of unknown unicast
 FILTERING, MOST_LEARNED = 7, 49  # IFLA_BR_VLAN_FILTERING, IFLA_BR_FDB_MAX_LEARNED
@@ -53,7 +53,7 @@ def addressing(link: Link) -> bytes:
     """No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in
     a creating message, and must come before IFF_UP.  And secondaries stay when the first address of their
     subnet goes (20 is IPV4_DEVCONF_PROMOTE_SECONDARIES)."""
-    six = (nest(INET6, u8(8, 1)),) if link.mtu >= LEAST_IPV6 else ()
+    six = (nest(INET6, u8(8, 1)),) if link.mtu >= LEAST_IPV6 and INET6 in netlink.families() else ()
     return nest(AF_SPEC, *six, nest(INET, nest(1, u32(20, 1))))
 
 

@@ -14,7 +14,7 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.sysctl import Sysctl
 from . import inet, rtnl
-from .netlink import attributes, dump, get, open_socket, u32
+from .netlink import attributes, dump, families, get, open_socket, u32
 
 PROC = "/proc/sys/"
 GETNSID, NSID, NSID_FD = 90, 1, 3  # linux/net_namespace.h
@@ -66,7 +66,7 @@ def look(ns: str, home: int) -> View:
         found = addresses(channel, view, most)
         view.strange = list(inet.addresses_of(ns, found, names, ours=False)) if ns != HOST else []
         connected: set[inet.Prefix] = set()
-        for family in (rtnl.INET, rtnl.INET6):
+        for family in families():
             told = routes(channel, family, most)
             view.routes += inet.routes_of(ns, told, names)
             connected |= set(inet.connected(told, names))

@@ -4,7 +4,7 @@ import pytest
 from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
-from reconciler.errors import ManifestError, ManifestErrors
+from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.facts import Device, Facts, Standing
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
@@ -231,3 +231,11 @@ def test_a_slash_in_a_sysctl_is_a_dot_of_an_interfaces_name():
         "sysctl shop-a/net/ipv4/conf/lan.5/forwarding",
         "sysctl shop-a/net/core/somaxconn",
     } <= state.keys()
+
+
+def test_a_host_without_ipv6_has_networks_without_it():
+    facts = Facts(missing={"IPv6": "boot it without `ipv6.disable=1`"})
+    _, state = decide(manifest(project("shop", NetworkSpec(name="n"), container("a", "n"))), facts)
+    assert not [key for key in state if "net/ipv6" in key] and any("net/ipv4" in key for key in state)
+    with pytest.raises(Unsupported, match="no IPv6"):
+        decide(manifest(project("shop", NetworkSpec(name="n", enable_ipv6=True), container("a", "n"))), facts)

@@ -143,7 +143,7 @@ def test_a_kernel_or_a_host_without_it_is_refused():
     with pytest.raises(Unsupported, match="no wireguard"):
         seen(missing={"wireguard": "built without CONFIG_WIREGUARD"})
     with pytest.raises(Unsupported, match="IPv6"):
-        seen(ipv6=False)
+        seen(missing={"IPv6": "boot it without `ipv6.disable=1`"})
     with pytest.raises(ManifestError, match="leaves 1240 bytes"):
         seen(mtu=1300)
 
