@@ -11,8 +11,8 @@ import socket
 import subprocess
 import syslog
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from typing import Any
 from . import disk, standing
 from .core.plan import plan
 from .core.resource import State
-from .errors import ReconcileError, Refused, foreseen
+from .errors import Locked, ReconcileError, Refused, foreseen
 from .kernel.descriptors import keep_only
-from .kernel.lock import RUN, lock
+from .kernel.lock import RUN, held, lock
 from .pipeline import Change, Host, enact
 from .standing import SHARED
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
+HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo
 CONFIRM, RELEASE = b"confirm", b"release"
 PATIENCE = 60.0  # seconds for the host's lock: an undo that is due waits for the apply that holds it
 ANSWER = 30.0  # seconds
@@ -41,10 +42,8 @@ Then = Callable[[], None]
 def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) -> None:
     """Fork the holder of the way back; it calls the first of `then` when confirmed, the second before an
     undo."""
-    if ask(b"") is not None:
-        raise Refused("an apply waits for confirmation already", "--confirm it, or wait until it is undone")
     deadline = time.monotonic() + seconds
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
+    with alone(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
         try:
             Path(RUN).mkdir(mode=0o700, exist_ok=True)
             Path(SOCKET).unlink(missing_ok=True)
@@ -61,15 +60,27 @@ def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) ->
     tell("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.about))
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """One way back a host: two would cross."""
+    try:
+        with lock(0, HOLDING):
+            yield
+    except Locked:
+        words = "an apply waits for confirmation already"
+        raise Refused(words, "--confirm it, or wait until it is undone") from None
+
+
 def refuse_meanwhile(change: Change) -> None:
-    """Raise Refused where the undo that is held would take this change back as well."""
-    if not change.todo or ask(b"") is None:
+    """Raise Refused where the undo that is held, or waits for our lock, would take this change back as
+    well."""
+    if not (change.todo and os.path.exists(SOCKET) and held(HOLDING)):
         return
-    held = change.about
+    about = change.about
     with suppress(*ODD):
-        held = change.about.intersection(disk.parsed(disk.read(STATE))["projects"])
-    if held:
-        which = f"project {', '.join(sorted(held))}"
+        about = change.about.intersection(disk.parsed(disk.read(STATE))["projects"])
+    if about:
+        which = f"project {', '.join(sorted(about))}"
         raise Refused(
             f"an apply of {which} waits for confirmation, and undoing it would take this along",
             "--confirm it, or wait until it is undone",
@@ -77,8 +88,8 @@ def refuse_meanwhile(change: Change) -> None:
 
 
 def detached(door: socket.socket) -> None:
-    """The grandchild goes on: without a terminal, a session, or any descriptor but its door's; the lock is
-    one."""
+    """The grandchild goes on: without a terminal, a session, or any descriptor but those of its door and its
+    own lock; the host's is one."""
     os.setsid()
     if os.fork():
         os._exit(0)
@@ -88,7 +99,7 @@ def detached(door: socket.socket) -> None:
     void = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(void, fd)
-    keep_only({0, 1, 2, door.fileno()})
+    keep_only({0, 1, 2, door.fileno()}, f"{HOLDING}/lock")
 
 
 def in_scope() -> None:

@@ -14,7 +14,7 @@ from .core import render
 from .core.resource import State
 from .errors import ManifestErrors, ReconcileError
 from .keeper import Keeper, Outcome
-from .kernel.lock import RUN, attempt
+from .kernel.lock import RUN, held
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
@@ -113,12 +113,9 @@ def publish(tally: Tally, keeper: Keeper, **more: Any) -> None:
 def watched() -> bool:
     """Whether a watcher runs: it holds its lock, whatever files say."""
     try:
-        fd = attempt(WATCHING)
+        return held(WATCHING)
     except ReconcileError:
         return os.path.exists(STATUS)  # not ours to try
-    if fd is not None:
-        os.close(fd)
-    return fd is None
 
 
 def running() -> dict[str, Any] | None:

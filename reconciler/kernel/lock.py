@@ -63,6 +63,13 @@ def attempt(run: str) -> int | None:
     return None
 
 
+def held(run: str) -> bool:
+    """Whether somebody has this lock now."""
+    if (fd := attempt(run)) is not None:
+        os.close(fd)
+    return fd is None
+
+
 def latest(run: str = RUN) -> int:
     """When somebody last took the lock, in a clock of its own; 0 for never."""
     try:

@@ -4,23 +4,20 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli import arguments
+from reconciler.confirm import HOLDING, ask, hold, refuse_meanwhile
+from reconciler.errors import Refused
+from reconciler.kernel.lock import held, lock
+from reconciler.session import comparison, linux
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
-from tests.netns.watching import holds, watching
+from tests.netns.watching import until, watching
 
 STATE = Path("/run/reconciler/confirm.json")
-
-
-def until(condition, patience=20.0):
-    ends = time.monotonic() + patience
-    while not holds(condition):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def state() -> str:
@@ -29,19 +26,18 @@ def state() -> str:
 
 def test_confirmed_it_stays(lab):
     lab.apply(WEB)
-    assert "unless" in lab.apply(MORE, "--confirm-within", 3).err
+    assert "unless" in lab.apply(MORE, "--confirm-within", 30).err
     assert "NOT CONFIRMED" in lab.reconcile("--status", lab.files / "t.yaml").out
     lab.succeed(lab.reconcile("--confirm"))
     until(lambda: state() == "confirmed")
-    time.sleep(3.2)
+    until(lambda: not held(HOLDING))  # nobody is left who could undo it
     assert lab.planned(MORE) == []
     assert lab.reconcile("--history", "-o", "json").json["revisions"][0]["number"] == 2
 
 
 def test_unconfirmed_it_is_undone_and_the_outcome_is_told(lab):
     lab.apply(WEB)
-    lab.apply(MORE, "--confirm-within", 1)
-    assert "t-cache" in lab.namespaces()
+    assert "+ namespace t-cache" in lab.apply(MORE, "--confirm-within", 1).out
     until(lambda: state() == "undone")
     assert lab.planned(WEB) == []
     assert lab.namespaces() == ["t-db", "t-web"]
@@ -63,6 +59,19 @@ def test_what_the_undo_would_take_along_is_refused(lab):
     lab.apply(WEB)
 
 
+def test_so_is_what_comes_when_the_time_is_over_and_the_undo_waits_for_the_lock(lab):
+    lab.apply(WEB)
+    args = arguments(["--apply", str(lab.write(MORE)), "-q"])
+    with lock(), linux(args) as host:
+        change = comparison(args, host)
+        hold(change, 1.0, host, (list, list))
+        until(lambda: ask(b"") is None)
+        with pytest.raises(Refused, match="project t waits for confirmation"):
+            refuse_meanwhile(change)
+    until(lambda: state() == "undone")
+    lab.apply(MORE, "--wait", 5)
+
+
 def test_the_first_apply_of_all_is_undone_to_nothing(lab):
     lab.apply(WEB, "--confirm-within", 1)
     until(lambda: state() == "undone")
@@ -71,7 +80,7 @@ def test_the_first_apply_of_all_is_undone_to_nothing(lab):
 
 def test_what_others_did_meanwhile_stays(lab):
     lab.apply(WEB, "--confirm-within", 3)
-    lab.apply(OTHER)
+    lab.apply(OTHER, "--wait", 20)
     until(lambda: state() == "undone")
     assert lab.namespaces() == ["o-db", "o-web"]
     assert lab.planned(OTHER) == []
@@ -117,9 +126,9 @@ def test_the_watcher_does_not_apply_again_what_was_undone(lab):
         lab.succeed(lab.reconcile("--apply", "--confirm-within", 1, lab.files / "m"))
         lab.reconcile("--resume")
         until(lambda: state() == "undone")
+        watcher.until(lambda: "nobody confirmed" in watcher.log)
         watcher.settled()
         assert lab.namespaces() == ["t-db", "t-web"]
-        assert "nobody confirmed" in watcher.log
         lab.succeed(lab.reconcile("--apply", "--wait", 5, lab.files / "m"))
         watcher.synced()
         assert "t-cache" in lab.namespaces()

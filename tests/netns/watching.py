@@ -32,12 +32,13 @@ class Watcher:
 
     def until(self, condition: Callable[[], Any], patience: float = PATIENCE) -> float:
         """Seconds until `condition` holds."""
-        began = time.monotonic()
-        while not holds(condition):
-            assert time.monotonic() - began < patience, f"not within {patience} s\n{self.log}"
-            assert self.process.poll() is None, f"ended with {self.process.returncode}\n{self.log}"
-            time.sleep(0.01)
-        return time.monotonic() - began
+
+        def met() -> bool:
+            found = holds(condition)
+            assert found or self.process.poll() is None, f"ended with {self.process.returncode}\n{self.log}"
+            return found
+
+        return until(met, patience, lambda: self.log)
 
     def synced(self) -> float:
         return self.until(lambda: self.status["in_sync"])
@@ -58,6 +59,17 @@ class Watcher:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def until(
+    condition: Callable[[], Any], patience: float = PATIENCE, words: Callable[[], object] = str
+) -> float:
+    """Seconds until `condition` holds; `words` tell more of one that does not."""
+    began = time.monotonic()
+    while not holds(condition):
+        assert time.monotonic() - began < patience, f"not within {patience} s\n{words()}"
+        time.sleep(0.01)
+    return time.monotonic() - began
 
 
 def holds(condition: Callable[[], Any]) -> bool:
