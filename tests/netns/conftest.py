@@ -1,6 +1,7 @@
 """Each test gets a host of its own; tests that only look share one host for each module and parameter."""
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,6 @@ from tests.netns import forked
 from tests.netns.lab import Lab
 from tests.netns.namespaces import become_root, throwaway_host
 
-
 # What says that something happens in time, or that a flow misses nothing, shares the processors with nobody.
 ALONE = {"changes", "confirm", "drift", "evpn", "evpn_trust", "odd_files", "operate", "overlay", "relay"}
 ALONE |= {"inotify", "relay_limits", "stories", "watch"}
@@ -19,6 +19,7 @@ ALONE |= {"inotify", "relay_limits", "stories", "watch"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    assert all((here / f"test_{name}.py").exists() for name in ALONE)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.netns)
@@ -33,6 +34,15 @@ def privileged() -> None:
         become_root()
         os.environ["RECONCILER_THROWAWAY"] = "1"
     forked.load()
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """As many as this process may have."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from threading import Thread
 from tests.netns.servers import KINDS
 
 TCP_INFO_RETRANS = 100  # offset of tcpi_total_retrans in struct tcp_info, linux/tcp.h
-SETTLE = 0.3  # seconds in which an answer may still come
+SETTLE = 1.0  # seconds in which an answer may still come
 
 
 @dataclass
@@ -53,20 +53,18 @@ def flowing(
         sock.recv(100)
     listening = sock.dup()  # a timeout is the object's: the receiver's short one must not end the sender
     running = [True]
-    threads = [
-        Thread(target=send, args=(sock, flow, running)),
-        Thread(target=receive, args=(listening, flow, running)),
-    ]
-    for thread in threads:
-        thread.start()
+    sender = Thread(target=send, args=(sock, flow, running))
+    receiver = Thread(target=receive, args=(listening, flow, sender))
+    sender.start()
+    receiver.start()
     time.sleep(0.05)
     try:
         yield flow
         time.sleep(0.05)
     finally:
         running.clear()
-        for thread in threads:
-            thread.join()
+        sender.join()
+        receiver.join()
         if proto == "tcp":
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
             flow.retransmitted = struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0]
@@ -85,11 +83,12 @@ def send(sock: socket.socket, flow: Flow, running: list[bool]) -> None:
         time.sleep(0.001)
 
 
-def receive(sock: socket.socket, flow: Flow, running: list[bool]) -> None:
+def receive(sock: socket.socket, flow: Flow, sender: Thread) -> None:
+    """Until nothing more is sent and all has come: what is on its way while the body ends counts too."""
     heard = time.monotonic()
     octets = 0
     sock.settimeout(0.05)
-    while running or (flow.lost and time.monotonic() - heard < SETTLE):
+    while sender.is_alive() or (flow.lost and time.monotonic() - heard < SETTLE):
         try:
             octets += len(sock.recv(65536))
         except TimeoutError:

@@ -2,7 +2,6 @@
 select(), which ends at descriptor 1024."""
 
 import os
-import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -14,14 +13,11 @@ from tests.netns.samples import MORE, WEB
 
 
 @pytest.fixture
-def thousands() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+def thousands(many_descriptors: None) -> Iterator[None]:
     with ExitStack() as stack:
         for _ in range(2000):
             stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_transaction_succeeds_with_thousands_open(lab, thousands):

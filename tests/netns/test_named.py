@@ -28,6 +28,6 @@ def test_a_name_that_is_no_text_stops_no_hearing(lab, ns, link):
         address = lab.address(ns, link)
         for _ in range(2):
             lab.run([sys.executable, "-c", TAKE.format(link=link, address=address)], ns)
-            watcher.until(lambda: lab.address(ns, link) == address, 5)
+            watcher.until(lambda: lab.address(ns, link) == address)
         watcher.until(lambda: "?[2J[" in watcher.log)
         assert "\x1b" not in watcher.log and "Traceback" not in watcher.log

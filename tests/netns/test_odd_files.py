@@ -19,7 +19,7 @@ from reconciler.watch.bell import Ring
 from reconciler.watcher import Watcher
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, WEB
-from tests.netns.watching import STATUS, watching
+from tests.netns.watching import STATUS, until, watching
 
 RUN = Path("/run/reconciler")
 
@@ -346,6 +346,12 @@ def test_whatever_breaks_beside_the_line_is_told_and_holds_up_nothing(lab):
     }  # fmt: skip
     lab.run("ip link del br-t-n")
     assert 0 < watcher.turn([Ring("sweep")]) < 5 and "br-t-n" in lab.links()
+    lab.run("ip link del br-t-n")
+    watcher.turn([Ring("beat")])
+    assert "br-t-n" not in lab.links()  # which events of the kernel would have told
+    watcher.events.alive = False
+    watcher.turn([Ring("beat")])
+    assert "br-t-n" in lab.links()
     watcher.keeper = None
     assert 0 < watcher.turn([Ring("sweep")]) < 5 and "a turn" in watcher.troubles.words
 
@@ -356,22 +362,10 @@ def test_a_log_that_cannot_be_written_stops_nothing(lab, directory):
         env=ENVIRONMENT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait(lambda: json.loads(STATUS.read_text())["in_sync"])
+        until(lambda: json.loads(STATUS.read_text())["in_sync"])
         lab.run("ip link del br-t-n")
-        wait(lambda: "br-t-n" in lab.links())
+        until(lambda: "br-t-n" in lab.links())
         assert process.poll() is None
     finally:
         process.kill()
         process.wait()
-
-
-def wait(condition) -> None:
-    ends = time.monotonic() + 15
-    while True:
-        try:
-            if condition():
-                return
-        except (OSError, ValueError, LookupError):
-            pass
-        assert time.monotonic() < ends
-        time.sleep(0.05)
