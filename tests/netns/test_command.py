@@ -41,9 +41,11 @@ def test_exit_code_tells_of_changes(lab):
 
 
 def test_status_tells_whether_it_is_in_sync(lab):
+    assert lab.reconcile("--status").out == "nothing stands\n"
     lab.apply(WEB)
     file = lab.files / "t.yaml"
-    assert lab.reconcile("--status", file).rc == 0
+    uncompared = lab.succeed(lab.reconcile("--status")).out
+    assert lab.succeed(lab.reconcile("--status", file)).out == uncompared + "in sync\n"
     lab.run("nft delete table inet reconciler-t")
     assert lab.reconcile("--status", file).rc == 2
 

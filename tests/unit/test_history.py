@@ -59,6 +59,7 @@ SHAPES = [
     "[" * 99_999,
 ]
 META = {"digest": "2", "at": 1.0, "commit": "", "paths": ["/m"], "summary": "", "seal": ""}
+OLD = {name: value for name, value in META.items() if name != "seal"}  # as version 0.1.0 told of them
 STRANGE = [None, [], {}, "x", -1, 1e300, 10**400, float("nan"), float("inf"), True, [5], [[]], "\ud800"]
 
 
@@ -71,7 +72,7 @@ def test_rejections_of_another_shape_reject_nothing(past, text):
     assert past.rejections == {"2": "why"}
 
 
-@pytest.mark.parametrize("text", SHAPES)
+@pytest.mark.parametrize("text", [*SHAPES, json.dumps(OLD)])
 def test_a_revision_of_another_shape_is_none(past, text):
     (past.folder / "2.meta").write_text(text)
     looked_at(past)

@@ -50,7 +50,9 @@ def test_a_flags_twin_takes_clear_words_alone(option, text, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
-    ("text", "quiet"), [("1", True), ("TRUE", True), ("yes", True), ("on", True), ("0", False), ("no", False)]
+    ("text", "quiet"),
+    [(word, True) for word in ("1", "TRUE", "yes", "on")]
+    + [(word, False) for word in ("0", "false", "no", "OFF")],
 )
 def test_clear_words(text, quiet, monkeypatch, capsys):
     monkeypatch.setenv("RECONCILE_QUIET", text)

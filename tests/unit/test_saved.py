@@ -62,6 +62,9 @@ def test_a_picture_that_lost_something_is_none(tmp_path):
     file, told = tmp_path / "h2.json", json.loads(freeze(WHOLE))
     file.write_text(json.dumps({**told, "seal": sealed(freeze(told))}, indent=2))
     assert saved(str(file)).facts().name == "h"
+    file.write_text(json.dumps(told))  # as version 0.1.0 saved it
+    with pytest.raises(UsageError, match="is no saved state"):
+        saved(str(file))
     file.write_text(json.dumps({**told, "seal": sealed(freeze(told)), "bare": [["Bridge", ["x"]]]}))
     with pytest.raises(UsageError, match="is no saved state"):
         saved(str(file))
