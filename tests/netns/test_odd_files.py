@@ -4,7 +4,6 @@ watcher goes on."""
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from reconciler.watcher import Watcher
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, WEB
 from tests.netns.watching import STATUS, until, watching
+from tests.odd import odd
 
 RUN = Path("/run/reconciler")
 
@@ -43,26 +43,6 @@ def shell(words, redirections="", **environment):
     )
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr, done
     return done.returncode, done.stdout, done.stderr
-
-
-def odd(kind: str, path: str | Path) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    match kind:
-        case "directory":
-            path.mkdir()
-            (path / "full").touch()
-        case "pipe":
-            os.mkfifo(path)
-        case "socket":
-            with socket.socket(socket.AF_UNIX) as door:
-                door.bind(str(path))
-        case "loop":
-            path.symlink_to(path.name)
-        case "device":
-            path.symlink_to("/dev/zero")
-        case "text":
-            path.write_text("[" * 5000)
 
 
 ODD = ["directory", "pipe", "socket", "loop", "device", "text"]

@@ -1,34 +1,11 @@
 """Files as others may have left them: what is read is bounded, what is written is whole, and nothing blocks."""
 
 import os
-import stat
 
 import pytest
 
 from reconciler import disk
-
-ODD = ["missing", "directory", "pipe", "socket", "loop", "dangling", "device", "too large"]
-
-
-def odd(kind, path):
-    """Something at `path` that is no small regular file."""
-    match kind:
-        case "directory":
-            path.mkdir()
-        case "pipe":
-            os.mkfifo(path)
-        case "socket":
-            os.mknod(path, stat.S_IFSOCK | 0o600)  # bind() takes no long path
-        case "loop":
-            path.symlink_to(path.name)
-        case "dangling":
-            path.symlink_to("nowhere")
-        case "device":
-            path.symlink_to("/dev/zero")
-        case "too large":
-            with open(path, "wb") as file:
-                file.truncate(1 << 40)
-    return path
+from tests.odd import ODD, odd
 
 
 @pytest.mark.parametrize("kind", ODD)

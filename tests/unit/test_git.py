@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from test_disk import odd
 
 from reconciler.git import commit, head
+from tests.odd import odd
 
 HASH = "0123456789abcdef0123456789abcdef01234567"
 

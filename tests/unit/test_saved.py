@@ -5,13 +5,13 @@ import random
 from contextlib import suppress
 
 import pytest
-from test_disk import ODD, odd
 
 from reconciler import cli
 from reconciler.errors import UsageError
 from reconciler.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
 from reconciler.manifest.frozen import freeze, reader
 from reconciler.saved import saved, sealed
+from tests.odd import ODD, odd
 
 FACTS = Facts(
     name="h",
