@@ -29,5 +29,5 @@ def test_a_name_that_is_no_text_stops_no_hearing(lab, ns, link):
         for _ in range(2):
             lab.run([sys.executable, "-c", TAKE.format(link=link, address=address)], ns)
             watcher.until(lambda: lab.address(ns, link) == address)
-        watcher.until(lambda: "?[2J[" in watcher.log)
+        watcher.until(lambda: "\\x1b[2J[" in watcher.log)
         assert "\x1b" not in watcher.log and "Traceback" not in watcher.log

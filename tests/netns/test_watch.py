@@ -358,7 +358,8 @@ def test_somebody_elses_apply_is_not_kept_waiting_by_looks(lab, directory):
         for _ in range(5):
             lab.succeed(lab.reconcile("--apply", "--wait", 2, other))
             lab.succeed(lab.reconcile("--destroy", "--wait", 2, other))
-        assert watcher.status["in_sync"] and watcher.quiet(0.5) == 0
+        watcher.synced()
+        assert watcher.quiet(0.5) == 0
 
 
 def test_standard_input_cannot_be_watched(lab):
