@@ -80,7 +80,8 @@ def reserved(manifest: Manifest) -> Iterator[ManifestError]:
 
 def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
     """`foo` + `bar-baz` and `foo-bar` + `baz` make one name, and a namespace may stand that is not ours."""
-    errors, seen = [], {}
+    errors: list[ManifestError] = []
+    seen: dict[str, Member] = {}
     for member in members:
         if member.name in seen:
             label = (seen[member.name].spec.where, "the first of that name")

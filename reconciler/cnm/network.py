@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from ..errors import ManifestError
 from ..facts import Facts, Standing
+from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import lan, names, overlay, ownership, routed
 from .hosts import localised, this_host
-from .ipam import POOLS4, POOLS6, Prefix, Range, choose_subnet, gateway_of, overlap
+from .ipam import POOLS4, POOLS6, Range, choose_subnet, gateway_of, overlap
 from .parents import mtu_of, parent_of, require
 from .topology import Network, Parent, Subnet
 

@@ -40,7 +40,8 @@ def recognised(wanted: Mapping[str, str], facts: Facts) -> Facts:
 def of_others(facts: Facts, projects: Collection[str]) -> dict[str, str]:
     """The links that this run may not have, with what they are."""
     bridges = (*facts.networks.values(), *facts.lans.values())
-    found = {one.bridge: one.project for one in bridges if one.project not in projects} | facts.devices
+    found = {one.bridge: one.project for one in bridges if one.project not in projects}
+    found |= facts.devices
     held = {name: f"project {owner}'s" if owner else "another project's" for name, owner in found.items()}
     return held | {one.name: tagged(one.parent, one.tag) for one in facts.tagged}
 

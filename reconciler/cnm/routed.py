@@ -8,9 +8,10 @@ from ipaddress import ip_address, ip_network
 
 from ..errors import ManifestError
 from ..facts import Facts
+from ..manifest.reserved import Prefix, is_part
 from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from .hosts import this_host
-from .ipam import Prefix, Range, slot
+from .ipam import Range, slot
 from .names import number
 from .topology import Division, Network, Slice
 
@@ -92,7 +93,7 @@ def held(whole: Prefix, length: int, locked: Sequence[str]) -> int | None:
     for cidr in locked:
         with suppress(ValueError):
             prefix = ip_network(cidr)
-            if prefix.version == whole.version and prefix.prefixlen == length and prefix.subnet_of(whole):
+            if prefix.prefixlen == length and is_part(prefix, whole):
                 return (int(prefix[0]) - int(whole[0])) >> (whole.max_prefixlen - length)
     return None
 

@@ -7,6 +7,7 @@ before br_netfilter sees it.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..cnm.topology import Network
 from ..core.resource import Origin, Resource
@@ -39,6 +40,6 @@ def elements(table: str, networks: list[Network]) -> Iterator[Resource]:
         ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
         ports += [(network.overlay.link, network.spec.where)] if network.overlay else []
         for link, where in ports:
-            at = {"family": "bridge", "table": table, "origin": Origin(where, "firewall")}
-            yield Element(**at, map="apart", item=link)
-            yield Element(**at, map="gateway_of", item=f"{link} . {network.mac}")
+            element = partial(Element, family="bridge", table=table, origin=Origin(where, "firewall"))
+            yield element(map="apart", item=link)
+            yield element(map="gateway_of", item=f"{link} . {network.mac}")

@@ -2,6 +2,7 @@
 beforehand."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..cnm.topology import Network, Overlay, Tunnel
 from ..core.resource import Origin, Resource
@@ -64,26 +65,23 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
 
     None is forwarded: masquerading would give a container's the address of this host, which others believe.
     """
-    at = {"family": "inet", "table": table, "origin": origin}
     for family, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
-        yield Map(**at, name=f"peers{family}", type=kind)
+        yield Map(family="inet", table=table, name=f"peers{family}", type=kind, origin=origin)
     for peer in overlay.peers:
-        yield Element(**at, map=f"peers{6 if ':' in peer else 4}", item=peer)
-    tunnel = frames(overlay)
-    yield Chain(
-        **at,
+        name = f"peers{6 if ':' in peer else 4}"
+        yield Element(family="inet", table=table, map=name, item=peer, origin=origin)
+    tunnel, chain = frames(overlay), partial(Chain, family="inet", table=table, origin=origin)
+    yield chain(
         name=f"tunnel-{overlay.vni}",
         hook="type filter hook input priority -300; policy accept;",
         rules=(f"{tunnel} ip saddr != @peers4 drop", f"{tunnel} ip6 saddr != @peers6 drop"),
     )
-    yield Chain(
-        **at,
+    yield chain(
         name=f"tunnel-{overlay.vni}-output",
         hook="type filter hook output priority -300; policy accept;",
         rules=(f"{tunnel} ip daddr != @peers4 drop", f"{tunnel} ip6 daddr != @peers6 drop"),
     )
-    yield Chain(
-        **at,
+    yield chain(
         name=f"tunnel-{overlay.vni}-forward",
         hook="type filter hook forward priority -300; policy accept;",
         rules=(f"{tunnel} drop",),
@@ -92,14 +90,15 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
 
 def brake(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """What one container says to everybody goes out once for every host: so much of it a second, no more."""
-    at = {"family": "bridge", "table": table, "origin": origin}
     limit = f"limit rate over {LOUD}/second burst {LOUD} packets"
-    yield Map(**at, name="loud", type="ifname", flags="dynamic")
+    yield Map(family="bridge", table=table, name="loud", type="ifname", flags="dynamic", origin=origin)
     yield Chain(
-        **at,
+        family="bridge",
+        table=table,
         name=f"flood-{overlay.vni}",
         hook="type filter hook forward priority -300; policy accept;",
         rules=(f'oifname "{overlay.link}" {GROUP_BIT} update @loud {{ iifname {limit} }} drop',),
+        origin=origin,
     )
 
 

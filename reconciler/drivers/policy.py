@@ -116,9 +116,9 @@ def skeleton() -> Iterator[Resource]:
 
 def admitted() -> Iterator[Resource]:
     """Nobody after the routing decision sees what it was told."""
-    at = {"family": "inet", "table": f"{TABLE_PREFIX}host"}
-    yield Table(family="inet", name=at["table"])
-    yield Chain(**at, name="admitted", hook=hook("forward", FIRST + 1), rules=(f"oifgroup {GROUP} {CLEAR}",))
+    name, rules = f"{TABLE_PREFIX}host", (f"oifgroup {GROUP} {CLEAR}",)
+    yield Table(family="inet", name=name)
+    yield Chain(family="inet", table=name, name="admitted", hook=hook("forward", FIRST + 1), rules=rules)
 
 
 def hook(name: str, priority: int) -> str:

@@ -166,10 +166,11 @@ def free_address(text: str, plan: Plan) -> str:
     """A hint with the next address of the subnet that nobody has asked for."""
     ip = None if MAC.fullmatch(text) else ip_address(text)
     home = next((prefix for prefix, _ in plan.prefixes if ip and ip in prefix), None)
-    for step in range(1, MOST_PROBES) if ip and home else ():
-        candidate = ip + step
-        if candidate not in home or candidate in edges(home):
-            break
-        if str(candidate) not in plan.held:
-            return f"{candidate} is free"
+    if ip and home:
+        for step in range(1, MOST_PROBES):
+            candidate = ip + step
+            if candidate not in home or candidate in edges(home):
+                break
+            if str(candidate) not in plan.held:
+                return f"{candidate} is free"
     return "choose another"

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from .compose_keys import INSIDE
+from .compose_keys import INSIDE, NOTHING
 from .node import Mistakes, Node, Place, dotted, followed, nearest, raw
 from .record import Record
 
@@ -51,7 +51,7 @@ def checked(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused:
 def misspelt_inside(node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
     """Keys that Compose does not know in what nothing of ours uses."""
     for key, child in node.items():
-        known = INSIDE.get(key) if key in model.unused else None
+        known = INSIDE.get(key, NOTHING) if key in model.unused else NOTHING
         for word, below in child.items() if known else ():
             if word not in known and not word.startswith("x-"):
                 spot = child.keys.get(word, below.place)

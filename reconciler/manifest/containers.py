@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -14,7 +14,7 @@ from .merge import NOTHING
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from .published import published
-from .service import Container, Endpoint, Service
+from .service import Container, Deploy, Endpoint, Service
 from .spec import ContainerSpec, EndpointSpec
 
 HOST_GATEWAY = "host-gateway"
@@ -50,7 +50,7 @@ class Written(NamedTuple):
 
 
 def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
-    record = written.record
+    record, deploy = written.record, deployed(written.record)
     ends = endpoints(written)
     return ContainerSpec(
         name=written.key,
@@ -72,7 +72,7 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
         mac_address=record.mac_address,
         image=record.image,
         host=record.host,
-        endpoint_mode=deployed(record, "endpoint_mode", "vip"),
+        endpoint_mode=deploy.endpoint_mode if deploy else "vip",
         labels=record.labels,
         runtime=runtime(written),
         rootfs=record.rootfs,
@@ -87,13 +87,13 @@ def mode(text: str) -> str:
     return "bridge" if text == "default" else text
 
 
-def deployed(record: Container, key: str, default: Any) -> Any:
-    deploy = record.deploy if isinstance(record, Service) else None
-    return getattr(deploy, key) if deploy else default
+def deployed(record: Container) -> Deploy | None:
+    return record.deploy if isinstance(record, Service) else None
 
 
 def is_global(record: Container) -> bool:
-    return deployed(record, "mode", "").startswith("global")
+    deploy = deployed(record)
+    return deploy is not None and deploy.mode.startswith("global")
 
 
 def replicas(written: Written) -> int:
@@ -101,7 +101,7 @@ def replicas(written: Written) -> int:
     record = written.record
     if not isinstance(record, Service):
         return 1
-    scale, count = record.scale, deployed(record, "replicas", None)
+    scale, count = record.scale, record.deploy.replicas if record.deploy else None
     if scale is not None and count is not None and scale != count:
         written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
     number = next((n for n in (scale, count) if n is not None), 1)
@@ -123,7 +123,7 @@ def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
     record = written.record
     node = written.node.get("networks")
     names = sorted(record.networks, key=lambda name: (-record.networks[name].priority, name))
-    ends = []
+    ends: list[EndpointSpec] = []
     for name in names:
         end = record.networks[name]
         mac = end.mac_address or ("" if ends else record.mac_address)

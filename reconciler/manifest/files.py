@@ -126,7 +126,7 @@ class Found(NamedTuple):
 def find(paths: Sequence[str | Path], mistakes: Mistakes) -> list[Found]:
     """The files of the PATHs, in the order given; those of a directory by name."""
     found: dict[str, Found] = {}
-    for path in map(os.fspath, paths):
+    for path in [os.fspath(path) for path in paths]:
         if path != STDIN and os.path.isdir(path):
             for item in walk(path, mistakes):
                 found.setdefault(os.path.abspath(item.file), item)

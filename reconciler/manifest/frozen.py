@@ -10,11 +10,12 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .. import disk
 from .spec import Manifest
 
+T = TypeVar("T")
 Turn = Callable[[Any], Any]
 
 
@@ -25,14 +26,21 @@ def freeze(value: Any) -> bytes:
 def thaw(data: bytes) -> Manifest:
     """Raises ValueError for what is no revision of ours."""
     try:
-        return reader(Manifest)(disk.parsed(data))
+        return made(Manifest, disk.parsed(data))
     except (TypeError, LookupError, AttributeError) as error:
         raise ValueError(str(error)) from error
 
 
+def made(kind: Callable[..., T], value: Any) -> T:
+    """A value of this kind out of what JSON has of it."""
+    turn = reader(kind)
+    found: T = turn(value) if turn else value
+    return found
+
+
 def plain(value: Any) -> Any:
     """What json cannot write by itself: a record as its values, a set in order."""
-    return sorted(value) if isinstance(value, frozenset) else getter(type(value))(value)
+    return sorted(value) if isinstance(value, frozenset) else getter(value.__class__)(value)
 
 
 @cache
@@ -44,7 +52,7 @@ def getter(kind: type[Any]) -> Turn:
 def reader(kind: Any) -> Turn | None:
     """What turns JSON into a value of this annotation; None where nothing needs turning."""
     arguments = get_args(kind)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return record(kind)
     if hasattr(kind, "_fields"):
         return named_tuple(kind)
@@ -69,10 +77,12 @@ def values(item: Turn | None) -> Turn | None:
 
 def named_tuple(kind: Any) -> Turn:
     hints = get_type_hints(kind)
-    turns = [reader(hints[name]) for name in kind._fields]
-    if not any(turns):
-        return kind._make
-    return lambda values: kind(*(turn(v) if turn else v for turn, v in zip(turns, values, strict=True)))
+    turns, make = [reader(hints[name]) for name in kind._fields], kind._make
+
+    def read(values: Any) -> Any:
+        return make(turn(v) if turn else v for turn, v in zip(turns, values, strict=True))
+
+    return read if any(turns) else make
 
 
 def optional(turn: Turn | None) -> Turn | None:

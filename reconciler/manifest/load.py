@@ -25,7 +25,7 @@ def load(
     the only ones wanted; None wants all.  `folder` is where validated manifests are kept for the next run; ""
     keeps none.
     """
-    asked = cache.Asked(tuple(map(os.fspath, paths)), projects, environ)
+    asked = cache.Asked(tuple(os.fspath(path) for path in paths), projects, environ)
     kept = folder if STDIN not in asked.paths else ""
     with uncollected():
         if kept and (known := cache.remembered(kept, asked)):

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import ManifestError, Where
 from .fields import prefix, subnet, told, unicast, wrong
-from .reserved import Prefix
+from .reserved import Prefix, is_part
 from .spec import VNIS
 
 WORD = re.compile(r"\S+")
@@ -85,7 +85,7 @@ def outside(inside: list[Value], homes: Mapping[tuple[str, int], Prefix]) -> Ite
     networks = {network for network, _ in homes}
     for value in inside:
         home = homes.get((value.network, value.family))
-        if value.network in networks and not (home and ip_network(value.text).subnet_of(home)):
+        if value.network in networks and not (home and is_part(ip_network(value.text), home)):
             known = ", ".join(str(homes[key]) for key in sorted(homes) if key[0] == value.network)
             message = f"{value.text} of {value.name} is outside {known}, the subnet of {value.network}"
             yield ManifestError(message, HINT, value.where)

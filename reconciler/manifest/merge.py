@@ -106,7 +106,8 @@ def as_assignments(node: Node) -> Node:
     """`labels: [a=1]` is `labels: {a: "1"}`."""
     if type(node.value) is not list or not all(is_scalar(child) for child in node.value):
         return node
-    children, keys = {}, {}
+    children: dict[str, Node] = {}
+    keys: dict[str, Place] = {}
     for child in node.value:
         key, equals, value = str(child.value).partition("=")
         children[key] = Node(value if equals else None, child.place, child.tag)
@@ -122,7 +123,7 @@ def as_hosts(node: Node) -> Node:
     if type(node.value) is not list or not all(is_scalar(child) for child in node.value):
         return node
     hosts: dict[str, list[Node]] = {}
-    keys = {}
+    keys: dict[str, Place] = {}
     for child in node.value:
         text = str(child.value)
         name, _, addresses = text.partition("=" if "=" in text else ":")

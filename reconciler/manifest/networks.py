@@ -1,6 +1,7 @@
 """A network as written becomes a NetworkSpec; Docker's names of options are translated here."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
@@ -11,10 +12,17 @@ from .models import IpamConfig, Network
 from .node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .options import OPTIONS, Option, accepted, value_of
 from .plugins import plugin_drivers
-from .reserved import edges
+from .reserved import edges, is_part
 from .spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
 
-PREDEFINED = {"bridge": {"default": True}, "host": {"driver": "host"}, "none": {"driver": "none"}}
+PREDEFINED = {
+    spec.name: spec
+    for spec in (
+        NetworkSpec(name="bridge", default=True),
+        NetworkSpec(name="host", driver="host"),
+        NetworkSpec(name="none", driver="none"),
+    )
+}
 FIELDS = frozenset(
     (
         *("internal", "icc", "enable_ipv4", "enable_ipv6", "mtu", "bridge_name", "gateway_mode"),
@@ -104,7 +112,7 @@ def external(written: Written) -> NetworkSpec:
         )
     docker = PREDEFINED.get(record.name or written.key)
     if docker:
-        return NetworkSpec(name=written.key, where=at, **docker)
+        return replace(docker, name=written.key, where=at)
     return NetworkSpec(name=written.key, full_name=record.name, external=True, where=at)
 
 
@@ -158,13 +166,14 @@ def subnets(written: Written, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
     elif ipam.driver not in ("default", ""):
         written.wrong(("ipam", "driver"), f"unknown IPAM driver `{ipam.driver}`", "there are: default")
     return tuple(
-        subnet for index in range(len(ipam.config)) for subnet in subnet_specs(written, index, ipv6=ipv6)
+        subnet
+        for index, config in enumerate(ipam.config)
+        for subnet in subnet_specs(written, index, config, ipv6=ipv6)
     )
 
 
-def subnet_specs(written: Written, index: int, *, ipv6: bool) -> Iterator[SubnetSpec]:
+def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool) -> Iterator[SubnetSpec]:
     """The one entry of `ipam.config`, or nothing where it counts for nothing."""
-    config = written.record.ipam.config[index]  # type: ignore[union-attr]
     steps = ("ipam", "config", index)
     at = where(locate(written.node, (*steps, "subnet")), dotted(("networks", written.key, *steps)))
     if not config.subnet:
@@ -186,11 +195,11 @@ def subnet_specs(written: Written, index: int, *, ipv6: bool) -> Iterator[Subnet
 def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) -> None:
     """What is said of a subnet must lie in it."""
     prefix = ip_network(config.subnet)
-    named = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
+    named: dict[tuple[str, ...], str] = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
     named |= {("aux_addresses", name): ip for name, ip in set_aside(config).items()}
     for key, value in named.items():
         other = ip_network(value) if value else prefix
-        if other.version != prefix.version or not other.subnet_of(prefix):
+        if not is_part(other, prefix):
             hint = f"take one of {prefix[0]} to {prefix[-1]}"
             written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)
         elif key == ("gateway",) and prefix.version == 4 and value and other[0] in edges(prefix):

@@ -18,7 +18,8 @@ AT = ("deploy", "placement")
 
 def placed(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> ContainerSpec:
     """The container with its placement, which without `hosts:` concerns nothing."""
-    placement, everywhere = deployed(written.record, "placement", None), is_global(written.record)
+    deploy, everywhere = deployed(written.record), is_global(written.record)
+    placement = deploy.placement if deploy else None
     if not placement and not everywhere:
         return spec
     if not on_hosts:

@@ -33,6 +33,10 @@ def is_link_local(address: Address) -> bool:
     return any(address in range_ for range_ in LINK_LOCAL)
 
 
+def is_part(prefix: Prefix, whole: Prefix) -> bool:
+    return prefix.prefixlen >= whole.prefixlen and prefix[0] in whole  # which none of another family is
+
+
 def within(prefix: Prefix) -> tuple[str, str]:
     """A range that the prefix meets and no subnet may, and what it is; both empty where there is none."""
     ranges = (

@@ -12,8 +12,10 @@ from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     Event,
+    MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
+    SequenceEndEvent,
     SequenceStartEvent,
 )
 
@@ -25,13 +27,14 @@ MAX_DEPTH = 64
 MAX_NODES = 2_000_000  # with every alias expanded
 MAX_DIGITS = 300  # of a number; Python refuses to convert more than 4300
 
-CONSTANTS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+CONSTANTS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 CONSTANTS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 NUMERIC = frozenset("+-.0123456789")
 STANDARD = "tag:yaml.org,2002:"
 OWN_TAGS = ("!reset", "!override")
+Own = ScalarEvent | SequenceStartEvent | MappingStartEvent  # what makes a node of its own
 Parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -67,7 +70,7 @@ class Builder:
         self.next = Parser(text).get_event
         self.file, self.mistakes = file, mistakes
         self.count = self.depth = 0
-        self.anchors: dict[str, tuple[Node | None, int]] = {}  # with the number of nodes it stands for
+        self.anchors: dict[str | None, tuple[Node | None, int]] = {}  # with the number of nodes it stands for
 
     def documents(self) -> list[Node]:
         found = []
@@ -77,24 +80,28 @@ class Builder:
                 found.append(self.node(self.next()))
         return found
 
-    def node(self, event: Event) -> Node:
-        kind = type(event)
-        if kind is AliasEvent:
+    def node(self, event: Own | AliasEvent) -> Node:
+        if isinstance(event, AliasEvent):
             return self.alias(event)
         self.grow(1, event)
-        if kind is ScalarEvent and not event.anchor:
+        if isinstance(event, ScalarEvent) and not event.anchor:
             return self.scalar(event)
         before = self.count
         if event.anchor:
             self.anchors[event.anchor] = None, 0
-        node = BUILD[kind](self, event)
+        node = self.built(event)
         if event.anchor:
             self.anchors[event.anchor] = node, self.count - before + 1
         return node
 
+    def built(self, event: Own) -> Node:
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(event)
+        return self.sequence(event) if isinstance(event, SequenceStartEvent) else self.scalar(event)
+
     def place(self, event: Event) -> Place:
         mark = event.start_mark
-        return Place(self.file, mark.line + 1, mark.column + 1)
+        return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
 
     def refuse(self, event: Event, message: str, hint: str = "") -> ManifestError:
         return ManifestError(message, hint, where(self.place(event)))
@@ -126,7 +133,7 @@ class Builder:
             return Node(text, place)
         return Node(scalar(text) if event.style is None else text, place, self.tag(event))
 
-    def tag(self, event: Event) -> str:
+    def tag(self, event: Own) -> str:
         tag = event.tag or ""
         if tag in OWN_TAGS or not tag or tag == "!" or tag.startswith(STANDARD):
             return tag if tag in OWN_TAGS else ""
@@ -136,7 +143,7 @@ class Builder:
     def sequence(self, event: SequenceStartEvent) -> Node:
         self.enter(event)
         place, tag, children = self.place(event), self.tag(event), []
-        while (child := self.next()).__class__ is not yaml.SequenceEndEvent:
+        while (child := self.next()).__class__ is not SequenceEndEvent:
             children.append(self.node(child))
         self.depth -= 1
         return Node(children, place, tag)
@@ -147,7 +154,7 @@ class Builder:
         children: dict[str, Node] = {}
         keys: dict[str, Place] = {}
         merged: list[Node] = []
-        while (key := self.next()).__class__ is not yaml.MappingEndEvent:
+        while (key := self.next()).__class__ is not MappingEndEvent:
             name, spot = self.key(key), self.place(key)
             child = self.node(self.next())
             if name == "<<" and key.implicit[0]:
@@ -183,13 +190,6 @@ class Builder:
     def duplicate(self, name: str, spot: Place, first: Place) -> None:
         hint = "remove one of them, or merge the two"
         self.mistakes.at(spot, "", f"duplicate key `{name}`", hint, (first, "first written here"))
-
-
-BUILD = {
-    ScalarEvent: Builder.scalar,
-    SequenceStartEvent: Builder.sequence,
-    MappingStartEvent: Builder.mapping,
-}
 
 
 def syntax_error(error: yaml.YAMLError, text: str, file: str) -> ManifestError:
