@@ -24,7 +24,7 @@ from .kinds.link import Link
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.nft import Chain, Map, Table
 from .kinds.sysctl import Sysctl, usual
-from .manifest.frozen import freeze, reader
+from .manifest.frozen import freeze, made
 
 SCHEMA_VERSION = 1
 Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that
@@ -37,9 +37,7 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
     told = host.observe(asked.values())
     parts = {"bare": bare, "told": {key: told[key] for key in asked.keys() & told.keys()}, "asked": asked}
-    # What is looked up when somebody asks is asked now.
-    facts = replace(facts, missing=dict(facts.missing), public_key=facts.public_key())
-    head = {"schema_version": SCHEMA_VERSION, "facts": facts}
+    head = {"schema_version": SCHEMA_VERSION, "facts": replace(facts, missing=dict(facts.missing))}
     whole = freeze(head | {name: entries(part) for name, part in parts.items()})
     return freeze({**json.loads(whole), "seal": sealed(whole)})
 
@@ -126,7 +124,7 @@ def saved(file: str, name: str = "") -> Saved:
             )
         if told.pop("seal") != sealed(freeze(told)):
             raise ValueError("not as it was written")
-        facts: Facts = reader(Facts)(told["facts"])
+        facts = made(Facts, told["facts"])
         bare, words, asked = (resources(told[part]) for part in ("bare", "told", "asked"))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
@@ -134,13 +132,12 @@ def saved(file: str, name: str = "") -> Saved:
         raise UsageError(
             f"{file} is no saved state", "`reconcile --status --out FILE` on that host writes one"
         ) from error
-    key = facts.public_key
-    return Saved(file, replace(facts, name=name or facts.name, public_key=lambda: key), bare, words, asked)
+    return Saved(file, replace(facts, name=name or facts.name), bare, words, asked)
 
 
 def resources(found: list[tuple[str, Any]]) -> dict[Key, Resource]:
     kinds = dict(kinds_of(Resource))
-    return dict(state(*(reader(kinds[name])(values) for name, values in found)))
+    return dict(state(*(made(kinds[name], values) for name, values in found)))
 
 
 def kinds_of(base: type[Resource]) -> Iterator[tuple[str, type[Resource]]]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, call
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -45,7 +45,8 @@ def plain(value: Any) -> Any:
 
 @cache
 def getter(kind: type[Any]) -> Turn:
-    return attrgetter(*(field.name for field in fields(kind)))
+    """What is looked up when somebody asks is asked now."""
+    return attrgetter(*(field.name for field in fields(kind))) if is_dataclass(kind) else call
 
 
 @cache
@@ -67,7 +68,11 @@ def reader(kind: Any) -> Turn | None:
         return tuple
     if get_origin(kind) is Mapping:
         return values(reader(arguments[1]))
-    return None
+    return answer if get_origin(kind) is Callable else None
+
+
+def answer(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def values(item: Turn | None) -> Turn | None:
