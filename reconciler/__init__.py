@@ -11,14 +11,22 @@ The library in a few names, each imported when it is first used:
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = ["Linux", "compare", "enact", "load"]
 
-HOMES = {"Linux": ".kernel.linux", "compare": ".pipeline", "enact": ".pipeline", "load": ".manifest.load"}
+if TYPE_CHECKING:
+    from .kernel.linux import Linux
+    from .manifest.load import load
+    from .pipeline import compare, enact
+else:
+    HOMES = {"Linux": ".kernel.linux", "compare": ".pipeline", "enact": ".pipeline", "load": ".manifest.load"}
 
+    def __getattr__(name: str) -> object:
+        if name not in HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(HOMES[name], __name__), name)
 
-def __getattr__(name: str) -> object:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(HOMES[name], __name__), name)
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *HOMES})

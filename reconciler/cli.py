@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from . import options, streams
@@ -51,8 +52,8 @@ def parser() -> argparse.ArgumentParser:
     modes = p.add_mutually_exclusive_group()
     for mode, what in MODES.items():
         modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=what)
-    again = {"metavar": "N", "nargs": "?", "type": int, "const": -1}
-    modes.add_argument("--rollback", **again, help="apply a past revision; without N the one before")
+    again = "apply a past revision; without N the one before"
+    modes.add_argument("--rollback", metavar="N", nargs="?", type=int, const=-1, help=again)
     modes.add_argument(
         "--explain", metavar="KEY", type=options.word, help="tell everything about one resource of the plan"
     )
@@ -143,10 +144,7 @@ def implied(args: argparse.Namespace) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """The function that bears the mode's name."""
-    if args.mode in KEEPING:
-        from . import operate as home
-    else:
-        from . import command as home
+    home = import_module(".operate" if args.mode in KEEPING else ".command", __package__)
     return int(getattr(home, args.mode)(args))
 
 

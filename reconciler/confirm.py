@@ -23,8 +23,8 @@ from .core.resource import State
 from .errors import Locked, ReconcileError, Refused, foreseen
 from .kernel.descriptors import keep_only
 from .kernel.lock import RUN, held, lock
-from .pipeline import Change, Host, enact
-from .standing import SHARED
+from .pipeline import Change, LastingHost, enact
+from .whose import SHARED
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo
@@ -39,7 +39,7 @@ ODD = (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowErro
 Then = Callable[[], None]
 
 
-def hold(change: Change, seconds: float, host: Host, then: tuple[Then, Then]) -> None:
+def hold(change: Change, seconds: float, host: LastingHost, then: tuple[Then, Then]) -> None:
     """Fork the holder of the way back; it calls the first of `then` when confirmed, the second before an
     undo."""
     deadline = time.monotonic() + seconds
@@ -166,7 +166,7 @@ def answered(door: socket.socket) -> bytes:
         return word
 
 
-def undo(change: Change, host: Host) -> None:
+def undo(change: Change, host: LastingHost) -> None:
     """Back to what stood, in the projects that the apply was about; what others did meanwhile stays."""
     with lock(PATIENCE):
         host.forget()

@@ -27,7 +27,8 @@ from .errors import (
     foreseen,
 )
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, again, apart, enact
+from .pipeline import Change, LastingHost, again, apart, enact
+from .whose import SHARED
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
@@ -37,7 +38,7 @@ FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebod
 class Line:
     """The line as this watcher was told to run it."""
 
-    host: Host
+    host: LastingHost
     read: Callable[[], Manifest]
     compare: Callable[[Manifest], Change]
     refuse: Callable[[Change], None]
@@ -257,7 +258,7 @@ def without(change: Change, spared: frozenset[str]) -> Change:
     owner = owners(change)
     desired = {key: r for key, r in change.desired.items() if owner(key) not in spared}
     kept = {key: r for key, r in change.live.items() if owner(key) in spared}
-    shared = {key: r for key, r in change.live.items() if owner(key) == standing.SHARED and r.marked}
+    shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
     desired = {**shared, **desired, **kept}
     return replace(change, desired=desired, todo=plan(change.live, desired), about=change.about - spared)
 

@@ -35,6 +35,13 @@ class Host(Kernel, Protocol):
     def facts(self) -> Facts: ...
 
 
+class LastingHost(Host, Protocol):
+    """One that keeps what it has read."""
+
+    def forget(self, places: frozenset[str] | None = None) -> None:
+        """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One run of the line up to its plan: everything that a reviewer could ask."""
@@ -123,7 +130,7 @@ def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | 
     names = frozenset(project.name for project in known.manifest.projects)
     if moved_elsewhere(before, part, names):
         return None
-    live = {key: r for key, r in known.live.items() if key not in before} | part
+    live = {**{key: r for key, r in known.live.items() if key not in before}, **part}
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
     todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
     return replace(known, live=live, todo=todo)

@@ -72,7 +72,7 @@ class Saved:
     bare: State
     told: State
     asked: State
-    words: frozenset[Resource] = frozenset()  # what was asked for last, as Survey.firewall has it
+    words: frozenset[Worded] = frozenset()  # what was asked for last, as Survey.firewall has it
 
     def facts(self) -> Facts:
         return self.told_facts

@@ -118,7 +118,7 @@ def print_plan(args: Arguments, change: Change) -> None:
 def coloured(args: Arguments) -> bool:
     """NO_COLOR and FORCE_COLOR as no-color.org and force-color.org have them."""
     if args.color != "auto":
-        return args.color == "always"
+        return bool(args.color == "always")
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()

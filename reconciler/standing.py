@@ -137,7 +137,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
         },
         wireguard={r.port: owner(r) for r in live.values() if isinstance(r, Wireguard) and owner(r)},
         router=next((r.project for r in routers if r.project not in projects), ""),
-        guarded=tuple(not memory.isdisjoint(live) for memory in MEMORIES),
+        guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
 
 
@@ -273,8 +273,9 @@ def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Ch
 
 def macs(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[HeldMac]:
     """Those of other projects on bridges, and with macvlan on parents."""
-    for r in live.values():
-        segment = r.bridge if isinstance(r, Veth) else r.parent if isinstance(r, Macvlan) else ""
+    ends = (r for r in live.values() if isinstance(r, Veth | Macvlan))
+    for r in ends:
+        segment = r.bridge if isinstance(r, Veth) else r.parent
         if segment and owner(r) not in projects:
             yield HeldMac(segment, r.mac, r.ns, owner(r))
 

@@ -103,7 +103,7 @@ class Watcher:
     def patience(self) -> float:
         """Seconds until another look, if nobody rings."""
         held = self.troubles.pace.held()
-        return min([self.keeper.patience, self.relay.patience, *held.values()])
+        return float(min([self.keeper.patience, self.relay.patience, *held.values()]))
 
     def arm(self, rings: Sequence[Any]) -> None:
         """Before reading: what changes from here on rings.  Threads that fell are replaced, ever later."""
@@ -214,7 +214,8 @@ class Reader:
 
         stale, self.stale = self.stale, False
         if self.known is None or (stale and signature(self.watched) != self.signature):
-            self.signature, self.known = steadily(lambda: self.watched, self.attempt)
+            read = steadily(lambda: self.watched, self.attempt)
+            self.signature, self.known = read
             self.commit = commit(self.paths)
         if not isinstance(self.known, Manifest):
             raise self.known

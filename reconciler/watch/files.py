@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from .bell import Bell
 
@@ -141,8 +142,9 @@ class Files:
 
     def __init__(self, bell: Bell, paths: Sequence[str]):
         self.bell, self.paths, self.polling = bell, list(paths), ""
-        self._lock, self._armed = Lock(), ()
-        self._observer, self._again = None, 0.0
+        self._lock, self._again = Lock(), 0.0
+        self._armed: tuple[tuple[str, int, int], ...] = ()
+        self._observer: BaseObserver | None = None
         logging.getLogger("watchdog").setLevel(
             logging.ERROR
         )  # an overflow is no news: those it lost came in a crowd
@@ -175,12 +177,10 @@ class Files:
     def _watch(self, wanted: dict[str, set[str]], inodes: int) -> None:
         self.polling, self._again = "", time.monotonic() + RETRY
         try:
-            self._observer = Observer()
-            self._observer.start()
+            self._observer = observer = Observer()
+            observer.start()
             for directory, names in wanted.items():
-                self._observer.schedule(
-                    Entries(self._ring, directory, names), directory, recursive="" in names
-                )
+                observer.schedule(Entries(self._ring, directory, names), directory, recursive="" in names)
         except FileNotFoundError:
             self._armed = ()  # it went meanwhile: its parent rings, or the next look finds the change
         except (OSError, RuntimeError) as error:  # no instance, descriptor, watch or thread is left
