@@ -1,4 +1,4 @@
-"""Ten minutes of random edits and random drift against a watcher, by hand: it must end in sync, and have leaked nothing.
+"""Ten minutes of random edits and drift against a watcher, by hand: it must end in sync, and leak nothing.
 
 . .ci/setup; throwaway .venv/bin/python -m tests.soak [SECONDS] [SEED]
 """
@@ -40,9 +40,8 @@ def manifest(dice: random.Random, project: str, base: int) -> str:
     rows += ["containers:"]
     for number, name in enumerate(dice.sample(CONTAINERS, dice.randint(3, 8))):
         ports = f", ports: ['{base + number}:80']" if dice.random() < 0.6 else ""
-        rows.append(
-            f"  {name}: {{networks: [{', '.join(dice.sample(networks, dice.randint(1, len(networks))))}]{ports}}}"
-        )
+        some = ", ".join(dice.sample(networks, dice.randint(1, len(networks))))
+        rows.append(f"  {name}: {{networks: [{some}]{ports}}}")
     if dice.random() < 0.1:
         rows.append("  broken: {networks: [nowhere]}")
     return "\n".join(rows) + "\n"
@@ -108,9 +107,8 @@ def soak(lab: Lab, seconds: float, seed: int) -> None:
         settled = calm(lab, folder, watcher)
         end = size(watcher)
         print(f"{edits} edits, {drifts} drifts in {seconds:.0f} s: in sync {settled:.1f} s after the last")
-        print(
-            f"{watcher.status['drift']['healed']} things put right, {watcher.status['last_run']['turns']} turns"
-        )
+        healed, turns = watcher.status["drift"]["healed"], watcher.status["last_run"]["turns"]
+        print(f"{healed} things put right, {turns} turns")
         print(f"at first {start}\nat last  {end}")
         assert end["fds"] <= start["fds"] + 2 and end["threads"] <= start["threads"] + 1, "leaked"
         assert end["KiB"] < start["KiB"] * 1.25 + 4096, "grew"

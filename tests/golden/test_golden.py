@@ -1,4 +1,4 @@
-"""Golden cases: every example in manifests/, and tests/golden/DRIVER/CASE; a change of behaviour is a diff of text.
+"""Golden cases: every example in manifests/, and DRIVER/CASE here; a change of behaviour is a diff of text.
 
 `pytest --update-golden` rewrites them; look at what it changed.
 """

@@ -39,7 +39,7 @@ def become(arguments: Sequence[str], environment: dict[str, str], out: IO[str], 
         with open(os.devnull) as nothing:
             for fd, file in enumerate((nothing, out, err)):
                 os.dup2(file.fileno(), fd)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
         os.environ.clear()
         os.environ.update(environment)
         rc = importlib.import_module("reconciler.cli").main(list(arguments))

@@ -79,7 +79,8 @@ def test_neighbours_are_switched_not_routed(pair):
 def test_link_local_addresses_reach_the_neighbour(lab):
     """There are none but those that are asked for."""
     box = "{networks: {n: {link_local_ips: ['fe80::%d']}}}"
-    lab.apply(f"{{name: t, networks: {{n: {{enable_ipv6: true}}}}, containers: {{a: {box % 5}, b: {box % 6}}}}}")
+    boxes = f"{{a: {box % 5}, b: {box % 6}}}"
+    lab.apply(f"{{name: t, networks: {{n: {{enable_ipv6: true}}}}, containers: {boxes}}}")
     assert lab.ping("t-a", "fe80::6%eth0") and lab.ping("t-b", "fe80::5%eth0")
     found = lab.json("ip -j -6 addr show dev eth0 scope link", "t-b")
     assert [a["local"] for link in found for a in link.get("addr_info", []) if a] == ["fe80::6"]

@@ -15,10 +15,7 @@ from reconciler.kinds.evpn import Router
 from tests.netns.cluster import Cluster, Machine, clustered
 from tests.netns.frames import Sniffer, ethernet, ipv4, marker, send, udp
 
-pytestmark = [
-    pytest.mark.frr,
-    pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}"),
-]
+pytestmark = [pytest.mark.frr, pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")]
 
 # FRR's own places are each host's own, and its users are root: a namespace of one user knows no other.
 PREPARE = r"""
@@ -124,7 +121,8 @@ def test_containers_meet_come_and_move(cluster):
     rows = told(h1)
     assert any(row.startswith(f"{mac} dev vx-") and "dst 10.99.0.2 self" in row for row in rows)
     assert all(any(row.startswith(f"{ip} lladdr {mac}") for row in rows) for ip in ips)
-    assert not [row for row in rows if "vx9" in row or row.startswith(("02:00:00:00:09", "fe80::1 ", "192.0.0.8 "))]
+    others = ("02:00:00:00:09", "fe80::1 ", "192.0.0.8 ")
+    assert not [row for row in rows if "vx9" in row or row.startswith(others)]
     for host in cluster.hosts:
         assert h3.ping("t-c", host.addresses("", "br-t-n")[0].split("/")[0])
 

@@ -16,7 +16,7 @@ from reconciler.pipeline import destruction
 
 
 def written(random: Random) -> str:
-    """A small manifest: up to three networks with options, up to four containers on them, with ports and addresses."""
+    """A small manifest: up to three networks with options, up to four containers with ports and addresses."""
     networks = {}
     for index in range(random.randint(1, 3)):
         options = [f"ipam: {{config: [{{subnet: 10.{90 + index}.{random.choice((0, 1))}.0/24}}]}}"]

@@ -68,7 +68,7 @@ def test_the_host_reaches_its_children_by_the_shim(shared, address):
 
 def test_containers_behind_the_host_reach_its_children_as_the_host_does(lab):
     """To the firewall the shim is the LAN: what goes out by it is masqueraded."""
-    behind = "a: {networks: {lan: %s}}, near: {networks: [n]}" % A
+    behind = f"a: {{networks: {{lan: {A}}}}}, near: {{networks: [n]}}"
     text = lan(f"host_access: '{SHIM4}, {SHIM6}'", behind).replace("networks: {", "networks: {n: {}, ", 1)
     lab.apply(text)
     lab.serve("t-a", 80)

@@ -306,5 +306,6 @@ def test_what_passes_is_counted_and_no_drift(lab):
     }
     answer = len(f"t-web {REMOTE4}\n") + 28  # with the headers of IPv4 and UDP
     assert found["t", web, "udp", 80] == (1, 29, pytest.approx(answer, abs=1))
-    assert all(counted.received > 100 and counted.sent > 100 for end, counted in found.items() if end[2] == "tcp")
+    streams = [counted for end, counted in found.items() if end[2] == "tcp"]
+    assert all(counted.received > 100 and counted.sent > 100 for counted in streams)
     assert lab.planned(COUNTED) == []

@@ -37,12 +37,13 @@ UPLINK_SIDE = (
     f"ip link set {UPLINK} up",
 )
 # A link in general is none; strays, intruders, closed places, orphans and odd entries are what others become;
-# test_evpn.py has what needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are; the
-# key of a link is the host's, no apply leaves a namespace without its marks, and Linux limits what a bridge
-# learns from 6.7 on.
+# test_evpn.py has what needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are;
+# the key of a link is the host's, no apply leaves a namespace without its marks, and Linux limits what a
+# bridge learns from 6.7 on.
 WITHOUT = {Link, Stray, Intruder, Closed, Orphan, OddEntries, Router}
 STEADY = {
-    (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (Entries, "bridge"), (Wireguard, "public_key"),
+    (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (Entries, "bridge"),
+    (Wireguard, "public_key"),
 }  # fmt: skip
 
 

@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
 from reconciler.facts import Claim, Facts, Listener
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, PortSpec, SubnetSpec
 from reconciler.show import as_text
+from tests.unit.worlds import container, manifest, port, project, shop
 
+NOTHING = Facts()
 DUAL = NetworkSpec(name="default", enable_ipv6=True)
 
 
-def published(*ports, facts=Facts(), network=DUAL):
+def published(*ports, facts=NOTHING, network=DUAL):
     return build(manifest(project("p", network, container("a", ports=ports))), facts).ports
 
 
