@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -43,7 +44,7 @@ def sandbox(i: int) -> Iterator[Resource]:
         f"fd99:{bridge:x}::{end + 2:x}",
     )
     mac = f"02:00:00:{bridge:02x}:{end >> 8:02x}:{end & 255:02x}"
-    wire = {"host_name": f"vb{i}", "bridge": f"bench{bridge}", "mac": mac}
+    wire: dict[str, Any] = {"host_name": f"vb{i}", "bridge": f"bench{bridge}", "mac": mac}
     yield Namespace(name=ns, project="bench")
     yield Veth(ns=ns, name="eth0", project="bench", **wire)
     yield Address(ns=ns, link="eth0", ip=four, prefix=16)

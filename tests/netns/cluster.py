@@ -90,6 +90,10 @@ def opened(path: str) -> Iterator[None]:
 class Cluster:
     """Hosts h1, h2 ... with one manifest; the test itself stands outside, on the underlay's bridge `ul`."""
 
+    folder: Path  # what was applied, and
+    family: int  # over which underlay: of who made it
+    keys: dict[str, str]
+
     def __init__(self, count: int, files: Path, prepare: str = "", machine: type[Machine] = Machine) -> None:
         """`prepare` is a piece of shell that each host runs as it boots."""
         os.makedirs("/etc/netns", exist_ok=True)

@@ -52,16 +52,9 @@ class Specimen:
         """The fields that tell it from others of its key."""
         names = set(roles(type(self.value)).names) - set(roles(type(self.value)).keys)
         for one in dataclasses.fields(self.value):
-            if one.name in names and one.name not in (
-                "rules",
-                "content",
-                "entries",
-                "vlans",
-                "mac",
-                "project",
-            ):
-                if getattr(self.value, one.name) not in (one.default, "", 0):
-                    yield one
+            told = one.name in names - {"rules", "content", "entries", "vlans", "mac", "project"}
+            if told and getattr(self.value, one.name) not in (one.default, "", 0):
+                yield one
 
     def variants(self) -> Iterator[Resource]:
         """One field changed at a time."""
@@ -111,7 +104,7 @@ def namespaces() -> Iterator[Specimen]:
 
 
 def bridges() -> Iterator[Specimen]:
-    more = {"mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]}
+    more: dict[str, Any] = {"mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]}
     more |= {"max_learned": [0, 100]} if LIMITED else {}
     yield Specimen(BRIDGE, changes={**WHOSE, **more})
     yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
@@ -139,7 +132,7 @@ def veths() -> Iterator[Specimen]:
     yield Specimen(replace(other, name="i" * 15, host_name="h" * 15), needs)
     yield Specimen(ETH1, (*needs, ETH0), CHANGES)
     switches = (BOX, FILTERING, replace(OTHER, filtering=True))
-    tagged = {"vlans": [vlans for vlans in VLANS if vlans != VLANS[1]], "bridge": ["br1"]}
+    tagged: dict[str, Any] = {"vlans": [vlans for vlans in VLANS if vlans != VLANS[1]], "bridge": ["br1"]}
     yield Specimen(replace(ETH0, vlans=VLANS[1]), switches, tagged, "vlan filtering")
     yield Specimen(ETH0, switches, {"vlans": VLANS[1:]}, "vlan filtering")
 
@@ -153,7 +146,9 @@ def ports() -> Iterator[Specimen]:
 
 
 def stacked() -> Iterator[Specimen]:
-    common = {"project": "t", "network": "n", "parent": UPLINK}
+    common: dict[str, Any] = {"project": "t", "network": "n", "parent": UPLINK}
+    link: Macvlan | Ipvlan
+    shim: Macvlan | Ipvlan
     mac = {"mac": ["02:00:00:00:02:09"]}
     for mode in MACVLAN_MODES:
         own = "" if mode == "passthru" else "02:00:00:00:02:00"
@@ -174,8 +169,8 @@ def stacked() -> Iterator[Specimen]:
 
 
 def tunnel(local: str, **more: Any) -> Vxlan:
-    common = {"ns": HOST, "name": "vx0", "project": "t", "network": "n", "bridge": "br0", "mtu": 1400}
-    return Vxlan(vni=4097, local=local, port=4789, **common, **more)
+    more |= {"ns": HOST, "name": "vx0", "project": "t", "network": "n", "bridge": "br0", "mtu": 1400}
+    return Vxlan(vni=4097, local=local, port=4789, **more)
 
 
 def overlays() -> Iterator[Specimen]:
@@ -186,7 +181,7 @@ def overlays() -> Iterator[Specimen]:
         yield Specimen(tunnel(local, flood=True, isolated=True), (BRIDGE,), back, "vxlan")
     entries = ("02:00:00:00:03:01 198.51.100.2", "02:00:00:00:03:02 198.51.100.3")
     fewer = [entries[:1], (f"{NOBODY} 198.51.100.2", f"{NOBODY} 198.51.100.3", *entries), (entries[1],)]
-    needs = (BRIDGE, tunnel("198.51.100.1"))
+    needs: tuple[Resource, ...] = (BRIDGE, tunnel("198.51.100.1"))
     fdb = Entries(link="vx0", bridge="br0", entries=entries)
     yield Specimen(fdb, needs, {"entries": [*fewer, (entries[0].replace("100.2", "100.9"),)]}, "vxlan")
     there = ("10.7.0.9 02:00:00:00:03:01", "fd07::9 02:00:00:00:03:01")
@@ -196,7 +191,8 @@ def overlays() -> Iterator[Specimen]:
 
 
 # A key pair, and two more public keys: `wg genkey` made them for this.
-PRIVATE, PUBLIC = "oIB7PyqFiCWy6HmAO2cO8TtAewI/Aj5J/8JZ715vPEE=", "jLqbB5MxSPjdw+f8ccnUvGpMnU4kNxTNmEdjJY0pl2Q="
+PRIVATE = "oIB7PyqFiCWy6HmAO2cO8TtAewI/Aj5J/8JZ715vPEE="
+PUBLIC = "jLqbB5MxSPjdw+f8ccnUvGpMnU4kNxTNmEdjJY0pl2Q="
 PEERS = ("pBSnIA0LG/0fr8X9uVU92NRrKri6YvR8EII/7tjA8RE=", "VqubL7GgJ1eFh3nnYgwljmXPYdbHGBbfK6XJIBjZzxk=")
 
 
@@ -207,7 +203,7 @@ def encrypted() -> Iterator[Specimen]:
     many = one.replace("fd07::2", "10.8.0.0/16,fd07::2")
     pairs = [tuple(sorted((other, two))) for other in (six, moved, many)]
     changed = [(), (one,), (two,), *pairs]
-    more = {"port": [51821], "peers": changed}
+    more: dict[str, Any] = {"port": [51821], "peers": changed}
     peers = tuple(sorted((one, two)))
     link = Wireguard(ns=HOST, name="wg0", project="t", port=51820, public_key=PUBLIC, peers=peers)
     yield Specimen(link, (), {**CHANGES, "project": ["u"], **more}, "wireguard")
@@ -229,10 +225,10 @@ def addresses() -> Iterator[Specimen]:
 def routes() -> Iterator[Specimen]:
     gateways = {"via": ["10.7.0.9", ""], "src": ["10.7.0.3"]}
     for table in ("main", "100", "70000"):
-        common = {"ns": "box", "table": table, "link": "eth0"}
+        common: dict[str, Any] = {"ns": "box", "table": table, "link": "eth0"}
         four = Route(dst="0.0.0.0/0", via="10.7.0.1", src="10.7.0.2", **common)
         yield Specimen(four, LAN, gateways)
-        plain = {"via": "", "src": "", "metric": 5}
+        plain: dict[str, Any] = {"via": "", "src": "", "metric": 5}
         yield Specimen(replace(four, dst="10.99.0.0/16", **plain), LAN, {"via": ["10.7.0.1"]})
         six = Route(dst="::/0", via="fd07::1", src="fd07::2", **common)
         yield Specimen(six, LAN, {"via": ["fd07::9", "fe80::1", ""], "src": ["fd07::3"]})
@@ -255,8 +251,8 @@ def rules() -> Iterator[Specimen]:
     """Nothing of a rule can be changed: test_readback replaces one by the next."""
     for family in ("inet", "inet6"):
         for action in ACTIONS:
-            more = {"lookup": {"table": "70000"}, "goto": {"target": 2000}}.get(action, {})
-            common = {"family": family, "priority": "1000", "action": action, **more}
+            common: dict[str, Any] = {"family": family, "priority": "1000", "action": action}
+            common |= {"lookup": {"table": "70000"}, "goto": {"target": 2000}}.get(action, {})
             yield Specimen(Rule(**common))
             yield Specimen(Rule(mark=0x6D, mask=0xFF, **common))
             yield Specimen(Rule(mark=0xFFFFFFFF, mask=0xFFFFFFFF, iif="lo", **common))
@@ -339,7 +335,7 @@ def firewall() -> Iterator[Specimen]:
         maps = [r for r in inside if isinstance(r, Map)]
         yield from (Specimen(one, (table,)) for one in maps)
         for one in maps:
-            where = {"family": one.family, "table": TABLE, "map": one.name}
+            where: dict[str, Any] = {"family": one.family, "table": TABLE, "map": one.name}
             value, changed = (worded(one.data, pick) if one.data else "" for pick in (0, 1))
             for item in items(one):
                 element = Element(item=item, value=value, **where)

@@ -158,7 +158,7 @@ def test_in_other_vlans_it_says_nothing(world):
 
 
 def test_no_tag_of_another_kind_and_no_second_one_passes(world):
-    def own(m: bytes) -> bytes:
+    def own(m: bytes) -> bytes | list[bytes]:
         return datagram(OWN4)(m)
 
     frames: dict[str, Frame] = {

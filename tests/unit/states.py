@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -103,7 +104,7 @@ def host(picks: Picks) -> Iterator[Resource]:
     if tag := picks.of(0, 50, 51):
         yield Vlan(ns=HOST, name="up0.5", parent="up0", tag=tag)
     if tag and (address := picks.of("", "10.5.0.1", "10.5.0.2")):
-        common = {"project": "p", "network": "n", "parent": "up0.5"}
+        common: dict[str, Any] = {"project": "p", "network": "n", "parent": "up0.5"}
         yield Macvlan(ns=HOST, name="shim", mode="bridge", mac=picks.of("02::3", "02::4"), **common)
         yield Address(ns=HOST, link="shim", ip=address, prefix=32)
         yield Route(ns=HOST, dst="10.5.0.9/32", link="shim", src=address)
@@ -124,7 +125,7 @@ def ports(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
 
 def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
     """A VXLAN link on the bridge, perhaps, with what it and the bridge know of another host."""
-    common = {"project": "p", "network": "n", "local": "10.9.0.1", "port": 4789}
+    common: dict[str, Any] = {"project": "p", "network": "n", "local": "10.9.0.1", "port": 4789}
     vni, flood, macs = (
         picks.of(0, 10, 20),
         picks.of(False, True),
@@ -221,7 +222,7 @@ def firewall(picks: Picks) -> Iterator[Resource]:
             yield from contents
 
 
-def chains(picks: Picks, at: dict[str, str]) -> Iterator[Resource]:
+def chains(picks: Picks, at: dict[str, Any]) -> Iterator[Resource]:
     wide, jumped, hook = picks.of(False, True), picks.of(False, True), picks.of("filter", "nat")
     yield Map(
         **at, name="publish4", type="inet_service" if wide else "inet_proto . inet_service", data="ipv4_addr"

@@ -1,16 +1,18 @@
 """What `build` decides: names, interfaces, gateways, subnets, sandboxes."""
 
 import pytest
-from worlds import container, manifest, port, project, shop
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.facts import Device, Facts, Standing
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
+from tests.unit.worlds import container, manifest, port, project, shop
+
+NOTHING = Facts()
 
 
-def built(*items, facts=Facts(), name="shop", **more):
+def built(*items, facts=NOTHING, name="shop", **more):
     return build(manifest(project(name, *items, **more)), facts)
 
 
@@ -190,7 +192,7 @@ def test_what_nothing_acts_on_yet_is_refused():
     limited = container(
         "a", EndpointSpec(network="n", bandwidth=("1mbit", "")), ports=(port(80, 80, rate="5/second"),)
     )
-    with pytest.raises(ManifestError, match="`rate` is not supported yet") as caught:
+    with pytest.raises(ManifestErrors, match="`rate` is not supported yet") as caught:
         built(net("n", allow_networks=("m",)), limited)
     assert len(caught.value.errors) == 3
 

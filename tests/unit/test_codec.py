@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import replace
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -57,7 +58,8 @@ bridges = st.builds(
     filtering=st.booleans(), **links_of_all
 )  # fmt: skip
 veths = st.builds(
-    Veth, ns=words, name=names, project=words, host_name=names, mac=macs, bridge=st.sampled_from(["", "uplink"]),
+    Veth, ns=words, name=names, project=words, host_name=names, mac=macs,
+    bridge=st.sampled_from(["", "uplink"]),
     hairpin=st.booleans(), isolated=st.booleans(), **links_of_all,
 )  # fmt: skip
 macvlans = st.builds(
@@ -106,7 +108,7 @@ def prefixes(draw: st.DrawFn, version: int) -> str:
 @st.composite
 def routes(draw: st.DrawFn) -> Route:
     version = draw(versions)
-    common = {
+    common: dict[str, Any] = {
         "ns": "box",
         "table": draw(st.just("main") | st.integers(1, 2**32 - 1).filter(lambda n: n != 254).map(str)),
         "dst": draw(prefixes(version)),
@@ -150,7 +152,7 @@ def ours(message) -> bytes:
     return bytes(message.data[16:])
 
 
-def again(kind: type, message: netlink.Message) -> bytes:
+def again(kind: Any, message: netlink.Message) -> bytes:
     """Our message, read by pyroute2 and written by it from what it read."""
     read = theirs(kind, message)
     fresh = kind()

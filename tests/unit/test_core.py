@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.plan import Plan, Step, plan
 from reconciler.core.reconcile import apply, reconcile
 from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, state
-from reconciler.errors import FailedInPart, NotConverged, Where, foreseen, trace
+from reconciler.errors import FailedInPart, NotConverged, Unforeseen, Where, trace
 from reconciler.kernel.fake import FakeKernel
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
@@ -210,7 +210,7 @@ def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
 
 
 def test_where_a_bug_is_why_nobody_can_look_its_traceback_is_kept():
-    bug = foreseen(IndexError("out of range"))
+    bug = Unforeseen(IndexError("out of range"))
     fake = FakeKernel([Closed(name="c", project="p", why=bug.message, trouble=bug)])
     with pytest.raises(FailedInPart, match=rf"unforeseen IndexError: out of range \(id {bug.id}\)") as caught:
         reconcile(state(Namespace(name="c", project="p")), fake)

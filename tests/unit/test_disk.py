@@ -1,4 +1,4 @@
-"""Files as others may have left them: what is read is bounded, what is written is whole, and nothing blocks."""
+"""Files as others may have left them: what is read is bounded, what is written whole, and nothing blocks."""
 
 import os
 

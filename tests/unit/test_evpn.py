@@ -4,8 +4,6 @@ import struct
 from dataclasses import replace
 
 import pytest
-from test_hosts import ENDS, HOSTS, mesh, only
-from worlds import container, manifest, project
 
 from reconciler import hearsay
 from reconciler.core import render
@@ -22,6 +20,8 @@ from reconciler.kinds.link import Veth
 from reconciler.kinds.overlay import NOBODY, Entries, Neighbours
 from reconciler.manifest.spec import EvpnSpec, HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import decide
+from tests.unit.test_hosts import ENDS, HOSTS, mesh, only
+from tests.unit.worlds import container, manifest, project
 
 EVPN = EvpnSpec(where=Where("t.yaml", 2, 1, "reachability"))
 

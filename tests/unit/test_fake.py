@@ -1,9 +1,10 @@
 """The fake kernel refuses, cascades and cleans up as Linux does."""
 
 import errno
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from states import FOREIGN
 
 from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
@@ -19,6 +20,7 @@ from reconciler.kinds.port import Port
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
+from tests.unit.states import FOREIGN
 
 BRIDGE = Bridge(ns=HOST, name="br", project="p", network="n", mac="02::1")
 NS = Namespace(name="c", project="p")
@@ -28,7 +30,7 @@ SIX = Address(ns="c", link="eth0", ip="fd00::2", prefix=64)
 ROUTE = Route(ns="c", dst="0.0.0.0/0", link="eth0", via="10.0.0.1", src="10.0.0.2")
 SIX_ROUTE = Route(ns="c", dst="::/0", link="eth0", via="fd00::1", src="fd00::2")
 SETTING = Sysctl(ns="c", name="net/ipv6/conf/eth0/accept_ra", value="1", link="eth0")
-PART = {"family": "inet", "table": "t"}
+PART: dict[str, Any] = {"family": "inet", "table": "t"}
 TABLE = Table(family="inet", name="t")
 MAP = Map(**PART, name="publish", type="inet_service", data="ipv4_addr")
 ELEMENT = Element(**PART, map="publish", item="80", value="10.0.0.2")
@@ -280,7 +282,7 @@ def test_a_sysctl_of_the_host_gets_its_old_value_back():
     fake.refuse_at(2)
     with pytest.raises(KernelError):
         reconcile(state(guard, rule, Forwarding(ns=HOST, name="net/ipv4/ip_forward", value="1")), fake)
-    assert fake.observe([guard])[guard.key].value == "0"
+    assert fake.observe([guard])[guard.key] == replace(guard, value="0")
     assert rule.key not in fake.live
 
 

@@ -5,12 +5,12 @@ import random
 from dataclasses import replace
 
 import pytest
-from worlds import shop
 
 from reconciler import cli
 from reconciler.errors import ReconcileError
 from reconciler.history import History
 from tests.odd import ODD, odd
+from tests.unit.worlds import shop
 
 PATHS = ("/m",)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import container, manifest, project
 
 from reconciler.cnm.hosts import members_of
 from reconciler.cnm.ipam import value_of
@@ -18,6 +17,7 @@ from reconciler.manifest import lockfile
 from reconciler.manifest.load import load
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
+from tests.unit.worlds import container, manifest, project
 
 HOSTS = tuple(HostSpec(name=f"h{n}", address=f"192.0.2.{n}") for n in (1, 2, 3))
 ENDS = {"h1": "a", "h2": "b", "h3": "c"}

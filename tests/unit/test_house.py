@@ -172,7 +172,9 @@ def nested(node: ast.AST) -> int:
 
 def frozen(module: Module) -> Iterator[str]:
     for node in ast.walk(module.tree) if module.package in PURE else ():
-        marks = [ast.unparse(mark) for mark in node.decorator_list] if isinstance(node, ast.ClassDef) else []
+        if not isinstance(node, ast.ClassDef):
+            continue
+        marks = [ast.unparse(mark) for mark in node.decorator_list]
         if any(mark.startswith("dataclass") and "frozen=True" not in mark for mark in marks):
             yield module.at(node, f"{node.name} is not frozen")
 

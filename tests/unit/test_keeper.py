@@ -3,9 +3,9 @@ trouble."""
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from worlds import container, manifest, port, project, shop
 
 from reconciler.errors import (
     FailedInPart,
@@ -26,6 +26,7 @@ from reconciler.pipeline import Limits, compare, enact, refuse
 from reconciler.watch.bell import Ring
 from reconciler.watch.pace import Pace
 from reconciler.watcher import moved
+from tests.unit.worlds import container, manifest, port, project, shop
 
 
 class Host(FakeKernel):
@@ -311,13 +312,13 @@ def test_an_exception_in_the_middle_of_an_apply_is_rolled_back_and_tried_again_l
 
 
 def test_the_id_is_of_the_functions_and_not_of_the_words():
-    def first(wrong):
+    def first(wrong) -> Any:
         try:
             compare(wrong, Host())
         except Exception as error:
             return foreseen(error)
 
-    one, same, other = first(None), first(5), foreseen(KeyError("x"))
+    one, same, other = first(None), first(5), Unforeseen(KeyError("x"))
     assert one.id == same.id != other.id and len(one.id) == 8 and f"(id {one.id})" in str(one)
     assert "Traceback" in one.traceback and foreseen(one) is one
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from worlds import container, manifest, port, project
 
 from reconciler.cnm.build import build
 from reconciler.core.resource import State
@@ -20,6 +19,7 @@ from reconciler.kinds.rule import Rule
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
 from reconciler.standing import know, of_others
+from tests.unit.worlds import container, manifest, port, project
 
 LINKS = {
     "lo": Device(),

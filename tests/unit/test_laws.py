@@ -4,7 +4,6 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from states import FOREIGN, moves, states
 
 from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
@@ -13,6 +12,7 @@ from reconciler.errors import FailedInPart, KernelError
 from reconciler.kernel.fake import FakeKernel, Killed
 from reconciler.kinds.link import Stray
 from reconciler.kinds.sysctl import Forwarding
+from tests.unit.states import FOREIGN, moves, states
 
 few = settings(max_examples=max(settings.default.max_examples // 4, 10))
 seeds = st.integers(0, 1 << 16)
@@ -91,7 +91,7 @@ def test_converges_from_ruins(move, seed):
 @few
 @given(moves(), seeds)
 def test_a_refused_step_leaves_the_past_exactly(move, seed):
-    """All of it, or that of a sandbox that stood: then all else is as it should be, and the next run converges."""
+    """All of it, or that of a sandbox that stood: then all else is as it should be, and a next run ends."""
     before, after = move
     n, left = 0, {""}
     while left is not None:

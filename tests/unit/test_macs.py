@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from worlds import container, manifest, project
 
 from reconciler.cnm import names
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestErrors
 from reconciler.facts import Facts, HeldMac, Standing
 from reconciler.manifest.spec import EndpointSpec, HostSpec, NetworkSpec, SubnetSpec
+from tests.unit.worlds import container, manifest, project
 
 TAKEN = "02:00:00:00:00:0a"
 NET = NetworkSpec(name="lan", full_name="net")

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
-from test_pipeline import FakeHost, run
-from worlds import container, manifest, port, project
 
 from reconciler.cnm.build import build
 from reconciler.core.resource import State
@@ -19,6 +18,8 @@ from reconciler.kinds.parent import Dummy, Macvlan
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
 from reconciler.pipeline import compare, destruction
 from reconciler.standing import know, of_others, owners
+from tests.unit.test_pipeline import FakeHost, run
+from tests.unit.worlds import container, manifest, port, project
 
 A = project("a", NetworkSpec(name="b-c"), container("x", "b-c"))
 AB = project("a-b", NetworkSpec(name="c"), container("x", "c"))
@@ -119,12 +120,12 @@ P = project("p", NetworkSpec(name="n"), container("a", "n", ports=(port(80, 8080
 Q = project("q", NetworkSpec(name="n"), container("a", "n"))
 
 
-def forgetful(host: FakeHost, kind: type[Link], **said: str) -> FakeHost:
+def forgetful(host: FakeHost, kind: type[Link], **said: Any) -> FakeHost:
     """The same host after somebody has set the aliases of these links of project p."""
     words = {"project": "", "network": "", **said}
     for key, r in list(host.live.items()):
         if isinstance(r, kind) and getattr(r, "project", "") == "p":
-            known = {name: text for name, text in words.items() if hasattr(r, name)}
+            known: dict[str, Any] = {name: text for name, text in words.items() if hasattr(r, name)}
             host.live[key] = replace(r, **known)
     return host
 
@@ -171,7 +172,7 @@ def test_what_no_mark_tells_the_owner_of_goes_with_the_last_project(last):
 def test_other_links_say_whose_a_link_is():
     host = FakeHost()
     run(host, manifest(P))
-    at = {"ns": HOST, "project": "", "network": ""}
+    at: dict[str, Any] = {"ns": HOST, "project": "", "network": ""}
     tunnel = Vxlan(**at, name="vx-1", vni=1, local="192.0.2.1", port=4789, bridge="br-p-n")
     anchor = Dummy(**at, name="dm-1")
     child = Macvlan(ns="p-a", name="eth1", project="p", network="p_l", parent="dm-1", mode="bridge", mac="")

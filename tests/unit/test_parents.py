@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from worlds import container, manifest, port, project
 
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
@@ -15,6 +14,7 @@ from reconciler.kinds.route import Route
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
 from reconciler.standing import know
+from tests.unit.worlds import container, manifest, port, project
 
 LINKS = {"lo": Device(), "eth0": Device(mtu=9000), "br0": Device("bridge"), "eth1": Device(master="br0")}
 HOST_FACTS = Facts(links=LINKS, routes=frozenset({"192.0.2.0/24"}))

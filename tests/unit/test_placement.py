@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import container, manifest, port, project
 
 from reconciler.cnm.hosts import members_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.facts import Facts
 from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, PlacementSpec
 from reconciler.pipeline import decide
+from tests.unit.worlds import container, manifest, port, project
 
 ZONES = {"h1": "east", "h2": "east", "h3": "west", "h4": ""}
 HOSTS = tuple(

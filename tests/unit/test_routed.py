@@ -1,11 +1,11 @@
 """routed between hosts: who has which slice, and what each host knows of the others."""
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import container, manifest, project
 
 from reconciler.cnm.routed import choose
 from reconciler.errors import ManifestError
@@ -16,10 +16,11 @@ from reconciler.kinds.rule import Rule
 from reconciler.manifest import lockfile
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
+from tests.unit.worlds import container, manifest, project
 
 HOSTS = tuple(HostSpec(name=f"h{n}", address=f"192.0.2.{n}", address6=f"2001:db8::{n}") for n in (1, 2, 3))
 FOUR, SIX = SubnetSpec(subnet="10.1.0.0/16"), SubnetSpec(subnet="fd01::/64")
-REACHED = {
+REACHED: dict[str, Any] = {
     "addresses": {"192.0.2.1": "eth1", "2001:db8::1": "eth1"},
     "onlink": {"192.0.2.0/24": "eth1", "192.0.0.0/16": "eth0", "2001:db8::/64": "eth1"},
 }

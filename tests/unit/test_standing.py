@@ -4,7 +4,6 @@ say."""
 from collections.abc import Iterator
 
 import pytest
-from worlds import container, manifest, project
 
 from reconciler.cnm.topology import Endpoint
 from reconciler.core.plan import plan
@@ -22,6 +21,7 @@ from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide
 from reconciler.standing import leases, of_others, parting
+from tests.unit.worlds import container, manifest, project
 
 
 def at(box: str, port: str, *ips: str) -> Iterator[Resource]:

@@ -3,9 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import test_evpn
-from test_wireguard import fleet, seen
-from worlds import container, manifest, port, project
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
@@ -13,6 +10,9 @@ from reconciler.facts import Claim, Device, Facts, Listener
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import decide
 from reconciler.standing import know
+from tests.unit import test_evpn
+from tests.unit.test_wireguard import fleet, seen
+from tests.unit.worlds import container, manifest, port, project
 
 SEALED, TOLD = fleet(), test_evpn.fleet()
 LAN = NetworkSpec(name="lan", enable_ipv6=True)

@@ -8,9 +8,9 @@ from base64 import b64encode
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
-from worlds import container, manifest, port, project
 
 from reconciler import standing
 from reconciler.cli import main
@@ -29,6 +29,7 @@ from reconciler.kinds.wireguard import Wireguard
 from reconciler.manifest.load import load
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import decide
+from tests.unit.worlds import container, manifest, port, project
 
 KEYS = {f"h{n}": b64encode(bytes([n] * 32)).decode() for n in (1, 2, 3)}
 HOSTS = tuple(
@@ -109,7 +110,7 @@ def test_what_keeps_frames_in_is_there_before_the_links_and_its_projects_without
 )
 def test_the_mtu_is_what_both_leave(underlay, outer, inner):
     hosts = tuple(replace(host, address=underlay.format(host.name[1])) for host in HOSTS)
-    at = {"links": {"eth1": Device(mtu=9000)}, "addresses": {underlay.format(1): "eth1"}}
+    at: dict[str, Any] = {"links": {"eth1": Device(mtu=9000)}, "addresses": {underlay.format(1): "eth1"}}
     state = seen(of=fleet(hosts=hosts), **at)[1]
     assert only(Wireguard, state).mtu == outer and only(Vxlan, state).mtu == inner
 
@@ -164,7 +165,7 @@ def test_a_port_has_one_holder(of, facts, holder):
 
 
 def test_ones_own_link_is_no_conflict_and_its_port_is_not_published():
-    own = {"wireguard": {51820: "t"}, "listeners": frozenset({Listener("udp", "::", 51820)})}
+    own: dict[str, Any] = {"wireguard": {51820: "t"}, "listeners": frozenset({Listener("udp", "::", 51820)})}
     seen(**own)
     vpn = container("vpn", "lan", host="h1", ports=(port(51820, 51820, protocol="udp"),))
     (told,) = mistakes(of=fleet(sealed(), NetworkSpec(name="lan"), vpn))

@@ -138,8 +138,8 @@ def six(packet: bytes) -> bytes:
     return ethernet(GROUP6, MAC, 0x86DD, packet)
 
 
-def four(source: str, mark: bytes, *ports: int) -> bytes:
-    return ethernet(BROADCAST, MAC, 0x0800, ipv4(source, "255.255.255.255", 17, udp(*ports, mark)))
+def four(source: str, mark: bytes, src: int, dst: int) -> bytes:
+    return ethernet(BROADCAST, MAC, 0x0800, ipv4(source, "255.255.255.255", 17, udp(src, dst, mark)))
 
 
 FORGED = {

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -137,7 +138,7 @@ SCALARS += [
     "{a: }",
     "{1: 2}",
 ]
-HOMES = {
+HOMES: dict[Any, str] = {
     models.Top: "{%s}",
     models.Network: "networks: {n: {%s}}",
     models.Ipam: "networks: {n: {ipam: {%s}}}",
