@@ -46,7 +46,7 @@ class Plan(tuple[Step, ...]):
     def disruption(self) -> Disruption:
         return max((step.disruption for step in self), key=DISRUPTIONS.index, default="none")
 
-    def count(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """How many resources are created, updated, replaced and deleted; a replacement counts once."""
         replaced = sum(step.op == "+" and step.old is not None for step in self)
         rebuilt = {step.resource.key for step in self if step.op == "+"}

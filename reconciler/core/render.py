@@ -80,7 +80,7 @@ def summary(todo: Plan) -> str:
     """The last line of a plan."""
     if not todo:
         return "Nothing to do."
-    words = ", ".join(f"{n} to {what}" for what, n in todo.count().items() if n)
+    words = ", ".join(f"{n} to {what}" for what, n in todo.counts().items() if n)
     return f"{words}; running traffic: {todo.disruption}; plan {todo.digest}"
 
 
@@ -97,7 +97,7 @@ def commands(step: Step) -> list[str]:
 
 def as_json(todo: Plan, live: State, **more: Any) -> dict[str, Any]:
     """The object that `-o json` prints; keys are only ever added, never renamed (see `schema_version`)."""
-    counts = todo.count()
+    counts = todo.counts()
     untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
     return {
         "schema_version": SCHEMA_VERSION,

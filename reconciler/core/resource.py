@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache, cached_property
+from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
@@ -127,20 +127,23 @@ class Roles(NamedTuple):
     keys: tuple[str, ...]  # the names of those that are its identity
 
 
-@cache
-def roles(kind: type[Resource]) -> Roles:
-    def tagged(tag: str) -> tuple[str, ...]:
-        return tuple(f.name for f in fields(kind) if tag in getattr(f.type, "__metadata__", ()))
+class Kinds(dict[type[Resource], Roles]):
+    """Each kind's annotations are read once."""
 
-    def getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-        if len(names) > 1:
-            return attrgetter(*names)
-        return lambda resource: tuple(getattr(resource, name) for name in names)
+    def __missing__(self, kind: type[Resource]) -> Roles:
+        def tagged(tag: str) -> tuple[str, ...]:
+            return tuple(f.name for f in fields(kind) if tag in getattr(f.type, "__metadata__", ()))
 
-    keys = tagged("identity")
-    return Roles(
-        getter(keys), getter(tagged("fixed")), tuple(f.name for f in fields(kind) if f.compare), keys
-    )
+        def getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+            if len(names) > 1:
+                return attrgetter(*names)
+            return lambda resource: tuple(getattr(resource, name) for name in names)
+
+        keys, names = tagged("identity"), tuple(f.name for f in fields(kind) if f.compare)
+        return self.setdefault(kind, Roles(getter(keys), getter(tagged("fixed")), names, keys))
+
+
+roles = Kinds().__getitem__
 
 
 def state(*resources: Resource) -> State:

@@ -33,7 +33,7 @@ def complaints(
 ) -> Iterator[tuple[Step, KernelError | NotPermitted]]:
     """Send a batch; the steps that were refused, where that matters."""
     for refusal in send(channel, [letter.message for letter in letters]):
-        step, message = letters[refusal.index]
+        step, message = letters[refusal.at]
         if not ((step.op == "-" or message.deletes) and refusal.number in GONE):
             yield step, refused(step, refusal.number, refusal.words)
 

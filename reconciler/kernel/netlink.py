@@ -43,7 +43,7 @@ class Message(NamedTuple):
 class Refusal(NamedTuple):
     """Which message of a batch was refused, and why."""
 
-    index: int
+    at: int
     number: int
     words: str
 

@@ -128,7 +128,7 @@ class Visit:
         """As `post`, without an envelope for each."""
         sent = list(messages)
         for refusal in send(self.channel, sent):
-            if not (sent[refusal.index].deletes and refusal.number in GONE):
+            if not (sent[refusal.at].deletes and refusal.number in GONE):
                 raise refused(step, refusal.number, refusal.words)
 
     def other(self, step: Step, *, gone: bool) -> None:

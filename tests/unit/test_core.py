@@ -134,7 +134,7 @@ def test_count_takes_a_replacement_once():
         VETH, FILE, Table(family="inet", name="t", root="/a"), Rule(family="inet", priority="1", action="nop")
     )
     desired = state(replace(VETH, host_name="w"), replace(FILE, content=""), BRIDGE)
-    assert plan(live, desired).count() == {"create": 1, "update": 1, "replace": 1, "delete": 2}
+    assert plan(live, desired).counts() == {"create": 1, "update": 1, "replace": 1, "delete": 2}
 
 
 def test_the_digest_tells_what_was_approved():
