@@ -85,7 +85,7 @@ def advertisement(mac: bytes, ip: str) -> bytes:
 
 def checksum(data: bytes) -> int:
     """RFC 1071; everything here has an even length."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

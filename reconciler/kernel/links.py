@@ -3,7 +3,7 @@
 import socket
 import struct
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from ..core.resource import Resource
 from ..kinds.link import Link
@@ -48,6 +48,22 @@ NAMELESS = "reconciler-new"
 Stacked = Vlan | Dummy | Macvlan | Ipvlan | Vxlan | Wireguard
 # IFLA_BRPORT_*: flooding of multicast and broadcast, then neighbour suppression
 FLOODS, SUPPRESS = (27, 30), 32
+
+
+class Common(TypedDict):
+    """What is read alike of every link."""
+
+    ns: str
+    name: str
+    mtu: int
+    up: bool
+
+
+class Owned(Common):
+    """And of those that belong to one network."""
+
+    project: str
+    network: str
 
 
 def data(link: Link) -> bytes:
@@ -137,34 +153,35 @@ def link_of(ns: str, seen: Seen, hosts: dict[int, str]) -> Resource | None:
         return next((name for name, value in known.items() if value == number(kind)), "")
 
     _, _, network = seen.alias.partition("/")[2].partition("/")
-    common = {"ns": ns, "name": seen.name, "mtu": seen.mtu, "up": seen.up}
-    whose = {"project": owner(seen.alias), "network": network}
+    common: Common = {"ns": ns, "name": seen.name, "mtu": seen.mtu, "up": seen.up}
+    owned: Owned = {**common, "project": owner(seen.alias), "network": network}
     parent = hosts.get(seen.number(LINK), "")
     match seen.kind:
         case "vlan":
             return Vlan(parent=parent, tag=number(1), **common)
         case "dummy":
-            return Dummy(**whose, **common)
+            return Dummy(**owned)
         case "macvlan":
             mode = word(MACVLAN_MODES, 1)
             mac = "" if mode == "passthru" else seen.mac
-            return Macvlan(parent=parent, mode=mode, mac=mac, **whose, **common)
+            return Macvlan(parent=parent, mode=mode, mac=mac, **owned)
         case "ipvlan":
             flag = word(IPVLAN_FLAGS, 2)
-            return Ipvlan(parent=parent, mode=word(IPVLAN_MODES, 1), flag=flag, **whose, **common)
+            return Ipvlan(parent=parent, mode=word(IPVLAN_MODES, 1), flag=flag, **owned)
         case "vxlan":
-            return vxlan_of(seen, found, hosts.get(seen.number(MASTER), ""), {**whose, **common})
+            return vxlan_of(seen, found, hosts.get(seen.number(MASTER), ""), owned)
     return None
 
 
-def vxlan_of(seen: Seen, found: dict[int, bytes], bridge: str, common: dict[str, Any]) -> Vxlan:
+def vxlan_of(seen: Seen, found: dict[int, bytes], bridge: str, owned: Owned) -> Vxlan:
     """With an MTU that nobody wants where the port's flags are neither of the two sets that we give it."""
     raw = attributes(seen.info.get(SLAVE_DATA, b""))
     flags = {kind: raw.get(kind, b"\1")[0] for kind in quiet(flood=False)}
     local = found.get(17) or found.get(4) or bytes(4)
     usual = flags in (quiet(flood=True), quiet(flood=False))
+    owned = {**owned, "mtu": seen.mtu if usual else -1}
     return Vxlan(
-        **{**common, "mtu": seen.mtu if usual else -1},
+        **owned,
         bridge=bridge,
         vni=int.from_bytes(found[1], "little"),
         local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),

@@ -32,14 +32,14 @@ def listeners() -> Iterator[Listener]:
             yield from tabled(protocol, state, family)
 
 
-def diagnosed(protocol: str, number: int, state: int, family: int) -> Iterator[Listener]:
+def diagnosed(protocol: str, number: int, state: int, family: socket.AddressFamily) -> Iterator[Listener]:
     with open_socket(SOCK_DIAG) as channel:
         for body in dump(channel, BY_FAMILY, REQUEST.pack(family, number, 0, 1 << state)):
             [port] = struct.unpack_from("!H", body, 4)
             yield Listener(protocol, socket.inet_ntop(family, body[8 : 8 + FAMILIES[family][0]]), port)
 
 
-def tabled(protocol: str, state: int, family: int) -> Iterator[Listener]:
+def tabled(protocol: str, state: int, family: socket.AddressFamily) -> Iterator[Listener]:
     """From /proc/net; SCTP has no table there of this form."""
     path = Path(f"/proc/net/{protocol}{FAMILIES[family][1]}")
     for line in path.read_text(encoding="ascii").splitlines()[1:] if path.exists() else ():

@@ -107,7 +107,7 @@ def link_called(channel: socket.socket, name: str) -> "Seen":
 
 
 def index_of(channel: socket.socket, name: str) -> int:
-    return IFINFO.unpack_from(get(channel, GETLINK, ifinfo() + text(IFNAME, name)))[2]
+    return int(IFINFO.unpack_from(get(channel, GETLINK, ifinfo() + text(IFNAME, name)))[2])
 
 
 def raised(link: Link, name: str) -> Message:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from ..core.plan import Step
-from ..core.resource import Key, Resource
+from ..core.resource import Key, Resource, state
 from ..kinds.address import Address
 from ..kinds.file import File
 from ..kinds.link import Link, Veth
@@ -90,7 +90,8 @@ def bury(old: Resource, live: Live) -> None:
         case Link():
             ends = set(names(old))
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
-            change(live, lambda r: isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends, bridge="")
+            ports = (r for r in live.values() if isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends)
+            live.update(state(*(replace(r, bridge="") for r in ports)))
             drop(live, lambda r: isinstance(r, Port) and (HOST, r.bridge) in ends)
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:
                 bury(child, live)
@@ -115,12 +116,14 @@ def forget(old: Address, live: Live) -> None:
         return isinstance(r, Address | Route) and (r.ns, r.link) == (old.ns, old.link)
 
     if ":" in old.ip:
-        change(live, lambda r: beside(r) and isinstance(r, Route) and r.src == old.ip, src="")
+        sourced = (r for r in live.values() if isinstance(r, Route) and beside(r) and r.src == old.ip)
+        live.update(state(*(replace(r, src="") for r in sourced)))
         return
     last = not any(beside(r) and isinstance(r, Address) and ":" not in r.ip for r in live.values())
     if last:
         ends = (old.ns, old.link)
-        change(live, lambda r: isinstance(r, Neighbours) and (r.ns, r.link) == ends, entries=())
+        told = (r for r in live.values() if isinstance(r, Neighbours) and (r.ns, r.link) == ends)
+        live.update(state(*(replace(r, entries=()) for r in told)))
     routes = [r for r in live.values() if beside(r) and isinstance(r, Route) and ":" not in r.dst]
     drop(live, lambda r: r in routes and (last or r.src == old.ip))
 
@@ -139,11 +142,6 @@ def lower(link: Link, live: Live) -> None:
 def drop(live: Live, which: Callable[[Resource], bool]) -> None:
     for key in [key for key, r in live.items() if which(r)]:
         del live[key]
-
-
-def change(live: Live, which: Callable[[Resource], bool], **values: object) -> None:
-    for key in [key for key, r in live.items() if which(r)]:
-        live[key] = replace(live[key], **values)
 
 
 def user(old: Resource, batch: Sequence[Step], live: Held) -> Key | None:

@@ -4,7 +4,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cached_property, wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..core.resource import Resource
 from ..errors import foreseen
@@ -32,7 +32,8 @@ def remembered(read: "Callable[[Survey, str], T]") -> "Callable[[Survey, str], T
         key = read.__name__, ns
         if key not in survey.kept:
             survey.kept[key] = read(survey, ns)
-        return survey.kept[key]
+        kept: T = survey.kept[key]
+        return kept
 
     return once
 
@@ -44,7 +45,7 @@ class Survey:
 
     def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
         self.frr = frr
-        self.kept: dict[tuple[str, str], object] = {}
+        self.kept: dict[tuple[str, str], Any] = {}
         self.ruleset: tuple[frozenset[Resource], list[Resource]] | None = None
 
     def without(self, places: frozenset[str], *, ends: bool) -> "Survey":

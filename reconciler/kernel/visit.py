@@ -111,7 +111,7 @@ class Visit:
                     self.port(step, p, gone=gone)
                 case Link() as link if gone:
                     self.add(step, links.removal(link))
-                case Link() as link:
+                case Link() as link if isinstance(link, links.Stacked):
                     self.stacked(step, link, old)
                 case Entries(link=link) | OddEntries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
@@ -183,7 +183,7 @@ class Visit:
         self.batch.raised.append(Letter(step, rtnl.raised(bridge, bridge.name)))
         self.batch.rising.add(bridge.name)
 
-    def stacked(self, step: Step, link: Link, old: Resource | None) -> None:
+    def stacked(self, step: Step, link: links.Stacked, old: Resource | None) -> None:
         """Made on the host, where its parent is, straight into this namespace."""
         self.flush()
         if step.op == "+":

@@ -35,8 +35,9 @@ def host_end(resource: Resource) -> str:
 def outer_only(step: Step) -> bool:
     """Whether a pair changes at its host end alone: nobody need go into its sandbox."""
     new, old = step.resource, step.old
-    pair = step.op == "~" and isinstance(new, Veth) and isinstance(old, Veth)
-    return pair and (new.mac, new.mtu, new.up) == (old.mac, old.mtu, old.up)
+    if step.op != "~" or not isinstance(new, Veth) or not isinstance(old, Veth):
+        return False
+    return (new.mac, new.mtu, new.up) == (old.mac, old.mtu, old.up)
 
 
 def entered(steps: Iterable[Step]) -> Iterator[str]:
