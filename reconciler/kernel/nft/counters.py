@@ -49,9 +49,9 @@ def traffic() -> dict[End, Traffic]:
 
 def counters(project: str, one: raw.Set) -> Iterator[tuple[End, dict[int, bytes]]]:
     """What somebody put there by hand counts nothing."""
-    form = formed(one)
-    elements = (element for message in one.elements for _, element in items(message))
-    for element in elements if form else ():
+    if not (form := formed(one)):
+        return
+    for _, element in (pair for message in one.elements for pair in items(message)):
         if expression := attributes(element).get(EXPRESSION):
             ip, protocol, port = single(form, element)[0].split(" . ")
             yield End(project, ip, protocol, int(port)), attributes(attributes(expression)[DATA])

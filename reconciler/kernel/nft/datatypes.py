@@ -217,8 +217,8 @@ def numbered(number: int, size: int) -> Type | None:
         numbers.append(number & (1 << BITS) - 1)
         number >>= BITS
     rest = size - sum(-(-BY_NUMBER[n].size // 4) * 4 for n in numbers if n in BY_NUMBER)
-    parts = tuple(integer(rest) if n == 4 and rest > 0 else BY_NUMBER.get(n) for n in reversed(numbers))
-    if not parts or None in parts:
+    known = BY_NUMBER | ({4: integer(rest)} if 4 in numbers and rest > 0 else {})
+    if not numbers or not known.keys() >= set(numbers):
         return None
-    found = Type(parts)
+    found = Type(tuple(known[n] for n in reversed(numbers)))
     return found if found.size == size else None

@@ -39,7 +39,7 @@ class Layout:
         self.fields = [
             (KEY, form.key),
             *[(KEY_END, form.key)] * form.interval,
-            *[(DATA, form.data)] * bool(form.data),
+            *([(DATA, form.data)] if form.data else []),
         ]
         body = "".join(f"8s{kind.code}{-kind.size % 4}x" for _, kind in self.fields)
         self.row = struct.Struct(">4s" + body)

@@ -43,8 +43,9 @@ def resources(table: raw.Table, named: Named) -> Iterator[Resource]:
 
 def head(table: raw.Table, named: Named) -> Table:
     wanted = named.get(Table.at(table.family, table.name))
-    same = isinstance(wanted, Table) and encoded(wanted.root) == table.comment
-    return Table(family=table.family, name=table.name, root=wanted.root if same else decoded(table.comment))
+    if isinstance(wanted, Table) and encoded(wanted.root) == table.comment:
+        return replace(wanted, origin=None)
+    return Table(family=table.family, name=table.name, root=decoded(table.comment))
 
 
 def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Element]:

@@ -80,7 +80,12 @@ def transaction(steps: Sequence[Step], live: Shapes) -> list[Line]:
         *(line(s, head, "delete") for s in others if s.op == "-"),
         *made,
         *grouped([s for s in elements if s.op != "-"], shapes, "add"),
-        *(line(s, rule, text) for s in chains if s.op != "-" for text in s.resource.rules),
+        *(
+            line(s, rule, r)
+            for s in steps
+            if isinstance(s.resource, Chain) and s.op != "-"
+            for r in s.resource.rules
+        ),
     ]
 
 

@@ -24,14 +24,14 @@ def execute(steps: Sequence[Step]) -> None:
     After the commit, connections through published ports that changed are forgotten, so that they go where
     the maps say now.
     """
-    elements = [step for step in steps if isinstance(step.resource, Element)]
-    lines = transaction(steps, shapes(path(step.resource) for step in elements))
+    elements = [(s.resource, s.op) for s in steps if isinstance(s.resource, Element)]
+    lines = transaction(steps, shapes(path(element) for element, _ in elements))
     if not lines:
         return
     torn = [path(s.resource) for s in steps if s.op == "-" and isinstance(s.resource, Table | Map)]
     lost = [(flow, "") for flow in published(torn)]
     commit(lines)
-    now = [(s.resource.flow, "" if s.op == "-" else s.resource.value) for s in elements if s.resource.flow]
+    now = [(flow, "" if op == "-" else element.value) for element, op in elements if (flow := element.flow)]
     conntrack.forget([*lost, *now])
 
 

@@ -37,12 +37,11 @@ Ports = Mapping[Key, Target]  # by (tcp or udp, host port)
 def published(state: State) -> dict[Key, Target]:
     """Where each port published to any address, or on ::1, leads; IPv6 wins over IPv4."""
     found: dict[Key, Target] = {}
-    elements = (r for r in state.values() if isinstance(r, Element) and r.flow)
-    for element in sorted(elements, key=lambda e: e.flow.family):
-        flow = element.flow
+    flows = [(flow, r.value) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
+    for flow, value in sorted(flows, key=lambda pair: pair[0].family):
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue
-        ip, _, port = element.value.partition(" . ")
+        ip, _, port = value.partition(" . ")
         for number in range(flow.first, flow.last + 1):
             found[flow.protocol, number] = ip, int(port) if port else number
     return found
