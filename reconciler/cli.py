@@ -130,7 +130,7 @@ def stands_somewhere(paths: Sequence[str]) -> None:
 
 def piped() -> str:
     """Standard input, kept since a mistake is shown with its line."""
-    from .manifest.files import standard_input
+    from .manifest.compose.files import standard_input
 
     return standard_input()
 
@@ -156,7 +156,7 @@ def complaint(error: ReconcileError, args: argparse.Namespace) -> str:
         return f"{frames}\nerror: {error}"
     if not isinstance(error, ManifestError):
         return f"error: {error}"
-    from .manifest import report
+    from .manifest.yaml import report
 
     return report.report(error, lambda file: args.stdin if file == "-" else report.from_disk(file))
 
@@ -166,6 +166,6 @@ def each(error: ReconcileError) -> list[ReconcileError]:
 
 
 def error_json(error: ReconcileError) -> dict[str, Any]:
-    from .manifest.report import as_json
+    from .manifest.yaml.report import as_json
 
     return {**as_json(error), "exit_code": error.exit_code}

@@ -181,7 +181,7 @@ def host_names(manifest: Manifest) -> list[str]:
 def lock(args: Arguments) -> int:
     """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
     written."""
-    from .manifest import lockfile
+    from .manifest.store import lockfile
 
     manifest = read(args)
     name = next(iter(host_names(manifest)), "")
@@ -217,7 +217,7 @@ def key(args: Arguments) -> int:
 
 
 def schema(args: Arguments) -> int:
-    from .manifest.schema import text
+    from .manifest.model.schema import text
 
     tell(args, text(), end="")
     return 0

@@ -43,7 +43,7 @@ class Revision:
     @property
     def manifest(self) -> Manifest:
         """Raises ReconcileError where the file is not as it was written."""
-        from .manifest.frozen import thaw
+        from .manifest.store.codec import thaw
 
         try:
             data = disk.read(self.file, disk.LARGE)
@@ -130,7 +130,7 @@ class History:
                 old.file.with_suffix(".meta").unlink(missing_ok=True)
 
     def keep(self, number: int, manifest: Manifest, about: dict[str, object]) -> None:
-        from .manifest.frozen import freeze
+        from .manifest.store.codec import freeze
 
         data = freeze(manifest)
         self.write(f"{number}.json", data)

@@ -25,8 +25,8 @@ from .drivers.firewall import skeleton
 from .errors import ManifestError, ReconcileError, Refused
 from .facts import Facts
 from .kinds.marks import TABLE_PREFIX
-from .manifest import lockfile
 from .manifest.spec import Manifest, ProjectSpec
+from .manifest.store import lockfile
 
 
 class Host(Kernel, Protocol):

@@ -24,7 +24,7 @@ from .kinds.link import Link
 from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.nft import Chain, Map, Table
 from .kinds.sysctl import Sysctl, usual
-from .manifest.frozen import freeze, made
+from .manifest.store.codec import freeze, made
 
 SCHEMA_VERSION = 1
 Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that

@@ -7,15 +7,15 @@ from itertools import chain
 from pathlib import Path
 
 from ..errors import ManifestError, ManifestErrors
-from . import lockfile
-from .checks import semantic_mistakes
-from .files import STDIN, Inputs, find
-from .groups import grouped, reading, wanted
-from .library import Library
-from .locked import value_mistakes
-from .node import Mistakes
-from .section import Reading, spec_of
+from .compose.files import STDIN, Inputs, find
+from .compose.groups import grouped, reading, wanted
+from .compose.library import Library
+from .read.locked import value_mistakes
+from .read.project import Reading, spec_of
+from .read.references import semantic_mistakes
 from .spec import Manifest
+from .store import lockfile
+from .yaml.node import Mistakes
 
 
 def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[str] | None) -> Manifest:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cache
-from .files import STDIN, Inputs
+from .compose.files import STDIN, Inputs
 from .spec import Manifest
+from .store import cache
 
 
 def load(

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from .fields import address_of, bindable, ifname, ifname_prefix, mtu, wrong
-from .node import nearest
+from .model.fields import address_of, bindable, ifname, ifname_prefix, mtu, wrong
+from .yaml.node import nearest
 
 BRIDGE = "com.docker.network.bridge."
 NETWORK = "com.docker.network."

@@ -15,7 +15,7 @@ LOADED = (
     "reconciler.command",
     "reconciler.kernel.linux",
     "reconciler.manifest.load",
-    "reconciler.manifest.models",
+    "reconciler.manifest.model.top",
 )
 
 

@@ -13,9 +13,9 @@ from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.facts import Device, Facts
 from reconciler.kinds.link import Bridge
 from reconciler.kinds.overlay import Entries, Neighbours, Vxlan
-from reconciler.manifest import lockfile
 from reconciler.manifest.load import load
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
+from reconciler.manifest.store import lockfile
 from reconciler.pipeline import decide
 from tests.unit.worlds import container, manifest, project
 

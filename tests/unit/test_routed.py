@@ -13,8 +13,8 @@ from reconciler.facts import Facts
 from reconciler.kinds.nft import Element
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
-from reconciler.manifest import lockfile
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
+from reconciler.manifest.store import lockfile
 from reconciler.pipeline import decide
 from tests.unit.worlds import container, manifest, project
 

@@ -10,7 +10,7 @@ import pytest
 from reconciler import cli
 from reconciler.errors import UsageError
 from reconciler.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
-from reconciler.manifest.frozen import freeze, made
+from reconciler.manifest.store.codec import freeze, made
 from reconciler.saved import saved, sealed
 from tests.odd import ODD, odd
 

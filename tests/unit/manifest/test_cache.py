@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest.cache import Asked, remembered
-from reconciler.manifest.frozen import freeze, thaw
 from reconciler.manifest.load import load
+from reconciler.manifest.store.cache import Asked, remembered
+from reconciler.manifest.store.codec import freeze, thaw
 
 TEXT = """
 name: shop
@@ -68,7 +68,7 @@ def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
         case "variable":
             environ = {"ANIMAL": "dog"}
         case "version":
-            monkeypatch.setattr("reconciler.manifest.cache.__version__", "0")
+            monkeypatch.setattr("reconciler.manifest.store.cache.__version__", "0")
     assert known(folder, environ) is None
 
 

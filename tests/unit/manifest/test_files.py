@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from reconciler.errors import ManifestErrors
-from reconciler.manifest import files
+from reconciler.manifest.compose import files
 from reconciler.manifest.load import load
 
 

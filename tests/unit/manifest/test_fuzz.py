@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ManifestErrors
-from reconciler.manifest import dotenv, models, service
+from reconciler.manifest.compose import dotenv
 from reconciler.manifest.load import load
+from reconciler.manifest.model import service, top
 from reconciler.manifest.options import OPTIONS, accepted
-from reconciler.manifest.report import as_json, report
+from reconciler.manifest.yaml.report import as_json, report
 
 SEED = """\
 name: shop
@@ -139,14 +140,14 @@ SCALARS += [
     "{1: 2}",
 ]
 HOMES: dict[Any, str] = {
-    models.Top: "{%s}",
-    models.Network: "networks: {n: {%s}}",
-    models.Ipam: "networks: {n: {ipam: {%s}}}",
-    models.IpamConfig: "networks: {n: {ipam: {config: [{%s}]}}}",
-    models.Host: "hosts: {h: {%s}}",
-    models.Pool: "pools: [{%s}]",
-    models.Reachability: "reachability: {%s}",
-    models.Evpn: "reachability: {evpn: {%s}}",
+    top.Top: "{%s}",
+    top.Network: "networks: {n: {%s}}",
+    top.Ipam: "networks: {n: {ipam: {%s}}}",
+    top.IpamConfig: "networks: {n: {ipam: {config: [{%s}]}}}",
+    top.Host: "hosts: {h: {%s}}",
+    top.Pool: "pools: [{%s}]",
+    top.Reachability: "reachability: {%s}",
+    top.Evpn: "reachability: {evpn: {%s}}",
     service.Service: "services: {a: {%s}}",
     service.Container: "containers: {a: {%s}}",
     service.Port: "containers: {a: {ports: [{%s}]}}",

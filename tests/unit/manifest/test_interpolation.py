@@ -2,8 +2,8 @@
 
 import pytest
 
-from reconciler.manifest import dotenv
-from reconciler.manifest.interpolate import BadTemplate, Variables, substitute
+from reconciler.manifest.compose import dotenv
+from reconciler.manifest.compose.interpolate import BadTemplate, Variables, substitute
 
 VALUES = {"SET": "value", "EMPTY": "", "OTHER": "other", "_x1": "under"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors, Where
 from reconciler.manifest.load import load
-from reconciler.manifest.report import as_json, from_disk, report
+from reconciler.manifest.yaml.report import as_json, from_disk, report
 
 FOLDER = Path(__file__).parent / "errors"
 

@@ -5,11 +5,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest import dotenv, syntax
-from reconciler.manifest.interpolate import Variables, substitute
+from reconciler.manifest.compose import dotenv
+from reconciler.manifest.compose.interpolate import Variables, substitute
+from reconciler.manifest.compose.merge import merged
 from reconciler.manifest.load import load
-from reconciler.manifest.merge import merged
-from reconciler.manifest.node import Mistakes, Node, Place, raw
+from reconciler.manifest.yaml import parse
+from reconciler.manifest.yaml.node import Mistakes, Node, Place, raw
 
 HERE = Place("a.yaml", 1, 1)
 printable = st.text(
@@ -27,7 +28,7 @@ protocols = st.sampled_from(["tcp", "udp", "sctp"])
 
 def parsed(text):
     mistakes = Mistakes()
-    (document,) = syntax.parse(text, "a.yaml", mistakes)
+    (document,) = parse.parse(text, "a.yaml", mistakes)
     assert not mistakes
     return document
 

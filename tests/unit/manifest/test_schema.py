@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest import schema
-from reconciler.manifest.models import Top
+from reconciler.manifest.model import schema
+from reconciler.manifest.model.record import Record
+from reconciler.manifest.model.top import Top
 from reconciler.manifest.options import OPTIONS
-from reconciler.manifest.record import Record
 
 COMMITTED = Path(__file__).parents[3] / "schemas" / "manifest.schema.json"
 SCHEMA = schema.schema()

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from reconciler.manifest import syntax
-from reconciler.manifest.node import Mistakes, raw
+from reconciler.manifest.yaml import parse
+from reconciler.manifest.yaml.node import Mistakes, raw
 
 
 def parsed(text):
     mistakes = Mistakes()
-    documents = [raw(node) for node in syntax.parse(text, "a.yaml", mistakes)]
+    documents = [raw(node) for node in parse.parse(text, "a.yaml", mistakes)]
     return documents[0] if len(documents) == 1 else documents, mistakes
 
 
@@ -147,13 +147,13 @@ def test_what_is_no_yaml(text, message, place):
 
 def test_depth_is_limited():
     _, (error,) = parsed("[" * 200_000)
-    assert f"nested deeper than {syntax.MAX_DEPTH} levels" in error.message
+    assert f"nested deeper than {parse.MAX_DEPTH} levels" in error.message
     _, (error,) = parsed("".join(f"{' ' * i}a:\n" for i in range(300)))
     assert "nested deeper" in error.message
 
 
 def test_alias_bombs_are_counted(monkeypatch):
-    monkeypatch.setattr(syntax, "MAX_NODES", 10_000)
+    monkeypatch.setattr(parse, "MAX_NODES", 10_000)
     bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
     bomb += "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
     _, (error,) = parsed(bomb)
@@ -161,7 +161,7 @@ def test_alias_bombs_are_counted(monkeypatch):
 
 
 def test_places_are_kept_for_every_node():
-    (document,) = syntax.parse("services:\n  web: {ports: [80, '81']}\n", "a.yaml", Mistakes())
+    (document,) = parse.parse("services:\n  web: {ports: [80, '81']}\n", "a.yaml", Mistakes())
     ports = document.value["services"].value["web"].value["ports"]
     assert [node.place for node in ports.value] == [("a.yaml", 2, 17), ("a.yaml", 2, 21)]
     assert document.value["services"].keys["web"] == ("a.yaml", 2, 3)

@@ -1,0 +1,1 @@
+"""The Linux kernel, spoken to in its own protocols: netlink, nftables, namespaces."""

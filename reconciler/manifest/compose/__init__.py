@@ -1,0 +1,1 @@
+"""Compose's files: found, merged, extended and interpolated."""

@@ -1,0 +1,149 @@
+"""Which files make one project: by name, and on top of one another or side by side."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...errors import ManifestError
+from ..read.project import Reading
+from ..yaml.node import Mistakes, Node, Place, nearest
+from .files import Found
+from .interpolate import interpolated
+from .library import Context, Library, context
+from .project import assemble, borrowings
+
+MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
+
+
+@dataclass
+class Group:
+    """The files of one project: each stack is merged, and the stacks must not contradict one another."""
+
+    name: str
+    stacks: list[list[str]] = field(default_factory=list)
+
+
+def grouped(found: Sequence[Found], library: Library) -> dict[str, Group]:
+    """The files by project; those that were named one by one go on top of one another."""
+    for item in found:
+        borrowings(library, item.file)
+    found = [item for item in found if counts(item, library)]
+    names = named(found, library)
+    groups: dict[str, Group] = {}
+    stacks: dict[tuple[str, str], list[str]] = {}
+    for item in sorted(found, key=lambda f: bool(f.overrides)):
+        name = names[item.file]
+        group = groups.setdefault(name, Group(name))
+        key = (name, "" if item.explicit else item.overrides or item.file)
+        if key not in stacks:
+            stacks[key] = []
+            group.stacks.append(stacks[key])
+        stacks[key].append(item.file)
+    return groups
+
+
+def counts(item: Found, library: Library) -> bool:
+    """A file that was named must say something; one that was found counts if it is a manifest of its own."""
+    if not item.explicit:
+        return os.path.abspath(item.file) not in library.borrowed and is_manifest(item.file, library)
+    documents = library.documents(item.file)
+    if item.file in library.inputs.texts and not library.mistakes and all(d.value is None for d in documents):
+        place = Place(item.file, 1, 1)
+        library.mistakes.at(place, "", "the file is empty", "`--destroy` removes what a project has")
+    return bool(documents)
+
+
+def is_manifest(file: str, library: Library) -> bool:
+    """A directory may hold other YAML too; what looks like a manifest with a misspelt key counts as one."""
+    documents = library.documents(file)
+    keys = [key for document in documents for key, _ in document.items()]
+    if any(k in MANIFEST_KEYS or nearest(k, MANIFEST_KEYS).startswith("did you mean") for k in keys):
+        return True
+    if documents:
+        library.inputs.notes.append(f"{file}: no manifest, not used")
+    return False
+
+
+def named(found: Sequence[Found], library: Library) -> dict[str, str]:
+    """The project of each file: by its `name`, else by that of its companion, else by its folder."""
+    contexts = {item.file: context(library, item.file) for item in found}
+    names = {item.file: own_name(item.file, contexts[item.file]) for item in found}
+    by_folder = {
+        item.folder: names[item.file] for item in reversed(found) if item.explicit and names[item.file]
+    }
+    for item in found:
+        companion = names.get(item.overrides) or (by_folder.get(item.folder) if item.explicit else "")
+        names[item.file] = names[item.file] or companion or by_default(item, contexts[item.file])
+    return names
+
+
+def own_name(file: str, at: Context) -> str:
+    for document in reversed(at.library.documents(file)):
+        node = document.get("name")
+        if node is None or node.value is None:
+            continue
+        value = interpolated(node, at.variables, at.mistakes, ("name",)).value
+        text = str(value)
+        name = normalised(text)
+        if not isinstance(value, str):
+            at.mistakes.at(node.place, "name", f"`name` must be text, not {text[:60]}", "in quotes it is")
+        if text and not name:
+            hint = "small letters, digits, `-` and `_`"
+            at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)
+        return name or ("unnamed" if text else "")
+    return ""
+
+
+def by_default(item: Found, at: Context) -> str:
+    folder = os.path.basename(item.folder)
+    name = normalised(at.variables.values.get("COMPOSE_PROJECT_NAME", "")) or normalised(folder)
+    if not name:
+        message = f"the folder's name {folder!r} makes no project name"
+        at.mistakes.at(Place(item.file, 0, 0), "", message, "add `name:`")
+    return name or "unnamed"
+
+
+def normalised(name: str) -> str:
+    """As Compose does it: small letters, digits, `-` and `_`, and neither of these first."""
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+
+
+def wanted(groups: dict[str, Group], projects: frozenset[str], mistakes: Mistakes) -> dict[str, Group]:
+    for name in sorted(projects - groups.keys()):
+        mistakes.append(ManifestError(f"no project is named {name}", nearest(name, groups)))
+    return {name: group for name, group in groups.items() if name in projects}
+
+
+def reading(group: Group, library: Library) -> Reading:
+    """The project's one tree, and what is needed to read it."""
+    contexts = [context(library, stack[0], group.name) for stack in group.stacks]
+    trees = [assemble(stack, at) for stack, at in zip(group.stacks, contexts, strict=True)]
+    return Reading(united(trees, library.mistakes), library.inputs, contexts[0].variables.values)
+
+
+def united(trees: Sequence[Node], mistakes: Mistakes) -> Node:
+    """Files side by side, none above the other: nothing may be defined twice."""
+    if len(trees) == 1:
+        return trees[0]
+    children: dict[str, Node] = {}
+    keys: dict[str, Place] = {}
+    for tree in trees:
+        for section, node in tree.items():
+            known = children.get(section)
+            children[section] = joined(section, known, node, mistakes) if known else node
+            keys.setdefault(section, tree.keys.get(section, node.place))
+    return Node(children, trees[0].place, "", keys)
+
+
+def joined(section: str, one: Node, two: Node, mistakes: Mistakes) -> Node:
+    if type(one.value) is list and type(two.value) is list:
+        return Node([*one.value, *two.value], one.place)
+    if type(one.value) is not dict or type(two.value) is not dict:
+        return one if two.value is None else two
+    for name in one.value.keys() & two.value.keys() if not section.startswith("x-") else ():
+        place = two.keys.get(name, two.place)
+        label = (one.keys.get(name, one.place), "and here")
+        hint = "name the files one by one to merge them, or rename one of the two"
+        mistakes.at(place, f"{section}.{name}", f"`{name}` is defined in two files", hint, label)
+    return Node({**two.value, **one.value}, one.place, "", {**two.keys, **one.keys})

@@ -1,0 +1,200 @@
+"""Compose's override rules: both spellings of a key are brought to one shape, then the trees are merged."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from ..yaml.node import Node, Place
+
+Shape = Callable[[Node], Node]
+REPLACED = ("command", "entrypoint", "test")  # commands are never appended to
+NOTHING = Node(None, Place("", 0, 0))
+
+
+def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
+    """`over` on top of `base`: mappings by key, lists appended, anything else replaced."""
+    if over.tag == "!override" or path and path[-1] in REPLACED:
+        return over
+    match base.value, over.value:
+        case _, None:
+            return base
+        case dict(), dict():
+            return mappings(base, over, path)
+        case list(), list():
+            return lists(base, over, path)
+    return over
+
+
+def mappings(base: Node, over: Node, path: tuple[str, ...]) -> Node:
+    children = dict(base.value)
+    for key, child in over.value.items():
+        if child.tag == "!reset":
+            children.pop(key, None)
+        else:
+            children[key] = merged(children[key], child, (*path, key)) if key in children else child
+    keys = {**over.keys, **base.keys}
+    return Node(children, base.place, base.tag, {key: keys[key] for key in children if key in keys})
+
+
+def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:
+    if path[-2:] == ("ipam", "config"):
+        return Node(subnets(base.value, over.value, path), base.place)
+    known = {(type(child.value), child.value) for child in base.value if is_scalar(child)}
+    fresh = [c for c in over.value if not is_scalar(c) or (type(c.value), c.value) not in known]
+    return Node([*base.value, *fresh], base.place)
+
+
+def subnets(base: list[Node], over: list[Node], path: tuple[str, ...]) -> list[Node]:
+    """Entries of one subnet are one entry."""
+    result = list(base)
+    for entry in over:
+        same = [i for i, other in enumerate(result) if subnet_of(other) == subnet_of(entry) != ""]
+        if same:
+            result[same[0]] = merged(result[same[0]], entry, path)
+        else:
+            result.append(entry)
+    return result
+
+
+def subnet_of(entry: Node) -> str:
+    subnet = entry.get("subnet")
+    return str(subnet.value) if subnet else ""
+
+
+def is_scalar(node: Node) -> bool:
+    return not isinstance(node.value, dict | list)
+
+
+def without(node: Node, key: str) -> Node:
+    if node.get(key) is None:
+        return node
+    return Node({k: v for k, v in node.value.items() if k != key}, node.place, node.tag, node.keys)
+
+
+def without_resets(node: Node) -> Node:
+    """What is left of `!reset` when nothing stands below it: nothing."""
+    if type(node.value) is list and any(child.tag == "!reset" for child in node.value):
+        return Node([c for c in node.value if c.tag != "!reset"], node.place, node.tag)
+    if type(node.value) is dict:
+        children = {k: without_resets(v) for k, v in node.value.items() if v.tag != "!reset"}
+        return Node(children, node.place, node.tag, node.keys)
+    return node
+
+
+def shaped(node: Node, shapes: Mapping[str, Shape]) -> Node:
+    """A mapping with these of its children in their one shape."""
+    if type(node.value) is not dict:
+        return node
+    changed = {key: shapes[key](node.value[key]) for key in node.value.keys() & shapes.keys()}
+    children = {key: changed.get(key, child) for key, child in node.value.items()}
+    return Node(children, node.place, node.tag, node.keys)
+
+
+def as_list(node: Node) -> Node:
+    """`dns: 8.8.8.8` is a list of one."""
+    return Node([Node(node.value, node.place)], node.place, node.tag) if isinstance(node.value, str) else node
+
+
+def as_keys(node: Node) -> Node:
+    """`networks: [front]` is `networks: {front: }`."""
+    if type(node.value) is not list or not all(isinstance(c.value, str | int) for c in node.value):
+        return node
+    names = [(str(child.value), child.place) for child in node.value]
+    return Node({n: Node(None, p) for n, p in names}, node.place, node.tag, dict(names))
+
+
+def as_assignments(node: Node) -> Node:
+    """`labels: [a=1]` is `labels: {a: "1"}`."""
+    if type(node.value) is not list or not all(is_scalar(child) for child in node.value):
+        return node
+    children: dict[str, Node] = {}
+    keys: dict[str, Place] = {}
+    for child in node.value:
+        key, equals, value = str(child.value).partition("=")
+        children[key] = Node(value if equals else None, child.place, child.tag)
+        keys[key] = child.place
+    return Node(children, node.place, node.tag, keys)
+
+
+def as_hosts(node: Node) -> Node:
+    """`extra_hosts` as a mapping of names to lists of addresses; `=` separates before `:` does."""
+    if type(node.value) is dict:
+        children = {name: split_addresses(child) for name, child in node.value.items()}
+        return Node(children, node.place, node.tag, node.keys)
+    if type(node.value) is not list or not all(is_scalar(child) for child in node.value):
+        return node
+    hosts: dict[str, list[Node]] = {}
+    keys: dict[str, Place] = {}
+    for child in node.value:
+        text = str(child.value)
+        name, _, addresses = text.partition("=" if "=" in text else ":")
+        hosts.setdefault(name, []).extend(split_addresses(Node(addresses, child.place)).value)
+        keys.setdefault(name, child.place)
+    return Node({n: Node(a, keys[n]) for n, a in hosts.items()}, node.place, node.tag, keys)
+
+
+def split_addresses(node: Node) -> Node:
+    if not isinstance(node.value, str):
+        return node
+    found = [
+        Node(text.strip().removeprefix("[").removesuffix("]"), node.place) for text in node.value.split(",")
+    ]
+    return Node(found, node.place, node.tag)
+
+
+def as_paths(folder: str) -> Shape:
+    """`env_file` as a list, its paths from the project's folder on."""
+
+    def shape(node: Node) -> Node:
+        node = as_list(node)
+        if type(node.value) is not list:
+            return node
+        return Node([moved(child) for child in node.value], node.place, node.tag)
+
+    def moved(child: Node) -> Node:
+        if isinstance(child.value, str):
+            return Node(os.path.normpath(os.path.join(folder, child.value)), child.place, child.tag)
+        return shaped(child, {"path": moved})
+
+    return shape
+
+
+SERVICE = {
+    "networks": as_keys,
+    "depends_on": as_keys,
+    "labels": as_assignments,
+    "sysctls": as_assignments,
+    "environment": as_assignments,
+    "dns": as_list,
+    "dns_search": as_list,
+    "extra_hosts": as_hosts,
+}
+
+
+def canonical(document: Node, folder: str) -> Node:
+    """A whole document with every key that has two spellings in one shape."""
+    service = entries({**SERVICE, "env_file": as_paths(folder)})
+    networks = entries({"labels": as_assignments}, external_name)
+    hosts = entries({"labels": as_assignments})
+    return shaped(
+        document, {"services": service, "containers": service, "networks": networks, "hosts": hosts}
+    )
+
+
+def external_name(network: Node) -> Node:
+    """`external: {name: X}`, which Compose has given up, is `external: true` and `name: X`."""
+    external = network.get("external")
+    if external is None or type(external.value) is not dict:
+        return network
+    name = {"name": external.value["name"]} if "name" in external.value else {}
+    children = {**network.value, **name, "external": Node(True, external.place, external.tag)}
+    return Node(children, network.place, network.tag, network.keys)
+
+
+def entries(shapes: Mapping[str, Shape], rest: Shape = lambda entry: entry) -> Shape:
+    def shape(section: Node) -> Node:
+        if type(section.value) is not dict:
+            return section
+        children = {name: rest(shaped(entry, shapes)) for name, entry in section.value.items()}
+        return Node(children, section.place, section.tag, section.keys)
+
+    return shape

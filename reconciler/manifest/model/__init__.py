@@ -1,0 +1,1 @@
+"""What a manifest may say: its keys and their texts."""

@@ -1,0 +1,64 @@
+"""The JSON Schema of a manifest, from the models, for editors: `# yaml-language-server: $schema=...`."""
+
+import json
+from typing import Any
+
+from ..options import OPTIONS, Option
+from .fields import NAME
+from .record import Record
+from .top import Top
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+UNUSED = "Accepted for Compose's sake; nothing uses it."
+SCALAR = {"type": ["string", "number", "boolean", "null"]}
+
+
+def text() -> str:
+    """The schema as it is committed and printed."""
+    return json.dumps(schema(), indent=1, sort_keys=True) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    made = Top.model_json_schema(mode="validation")
+    definitions = made.pop("$defs")
+    for model in descendants(Record):
+        mapping = made if model is Top else definitions[model.__name__]
+        complete(mapping, model)
+    definitions["Network"]["properties"]["driver_opts"] = driver_options()
+    for section in ("networks", "services", "containers", "hosts"):
+        made["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
+    return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": untitled(definitions)}
+
+
+def descendants(model: type[Record]) -> list[type[Record]]:
+    return [m for below in model.__subclasses__() for m in (below, *descendants(below))]
+
+
+def complete(mapping: dict[str, Any], model: type[Record]) -> None:
+    """What pydantic does not know: keys that nothing uses, and `x-`."""
+    mapping["patternProperties"] = {"^x-": {}}
+    for key in sorted(model.unused):
+        mapping["properties"][key] = {"description": UNUSED}
+
+
+def driver_options() -> dict[str, Any]:
+    """Every driver's options; whose they are stands in the description."""
+    found: dict[str, tuple[Option, list[str]]] = {}
+    for driver, options in OPTIONS.items():
+        for option in options:
+            for name in (option.key, *option.docker):
+                found.setdefault(name, (option, []))[1].append(driver)
+    properties = {
+        name: {**SCALAR, "description": f"{option.about} ({', '.join(drivers)})"}
+        for name, (option, drivers) in found.items()
+    }
+    about = "Options of the driver, by our names or Docker's."
+    kinds = {"type": "object", "additionalProperties": SCALAR}
+    return {**kinds, "description": about, "properties": properties}
+
+
+def untitled(value: Any) -> Any:
+    """Without the titles that pydantic makes of the keys' names."""
+    if isinstance(value, dict):
+        return {k: untitled(v) for k, v in value.items() if k != "title" or not isinstance(v, str)}
+    return [untitled(child) for child in value] if isinstance(value, list) else value

@@ -1,0 +1,155 @@
+"""Nodes through their models: what passes is typed, what fails is told in our words at its place."""
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ..compose.ignored_keys import INSIDE, NOTHING
+from ..yaml.node import Mistakes, Node, Place, dotted, followed, nearest, raw
+from .record import Record
+
+Steps = tuple[str | int, ...]
+R = TypeVar("R", bound=Record)
+ABSENT = (None, "")  # an unset `${VARIABLE}` leaves a blank text
+TYPES = {
+    dict: "a mapping",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+EXPECTED = {
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "finite_number": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+
+
+def checked(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
+    """The record that the node describes; None, and mistakes, where it describes none."""
+    data = record(node, model, f"{path[0]}.*", unused) if type(node.value) is dict else raw(node)
+    misspelt_inside(node, model, path, mistakes)
+    try:
+        return model.model_validate({} if data is None else data)
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            tell(one, node, model, path, mistakes)
+    return None
+
+
+def misspelt_inside(node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
+    """Keys that Compose does not know in what nothing of ours uses."""
+    for key, child in node.items():
+        known = INSIDE.get(key, NOTHING) if key in model.unused else NOTHING
+        for word, below in child.items() if known else ():
+            if word not in known and not word.startswith("x-"):
+                spot = child.keys.get(word, below.place)
+                mistakes.at(spot, dotted((*path, key, word)), f"unknown key `{word}`", nearest(word, known))
+
+
+def record(node: Node, model: type[Record], path: str, unused: set[str]) -> dict[str, Any]:
+    """A mapping's data as its model takes it: without `x-` keys, without nulls, without what nothing uses."""
+    data = {}
+    for key, child in node.value.items():
+        if key in model.unused:
+            unused.add(f"{path}.{key}" if path else key)
+        elif child.value not in ABSENT and not key.startswith("x-"):
+            data[key] = (
+                inner(child, model.nested[key], f"{path}.{key}", unused)
+                if key in model.nested
+                else raw(child)
+            )
+    return data
+
+
+def inner(node: Node, nested: tuple[str, type[Record]], path: str, unused: set[str]) -> Any:
+    how, model = nested
+    match how, node.value:
+        case "one", dict():
+            return record(node, model, path, unused)
+        case "map", dict():
+            return {key: entry(child, model, path, unused) for key, child in node.value.items()}
+        case "list", list():
+            return [entry(child, model, path, unused) for child in node.value]
+    return raw(node)
+
+
+def entry(node: Node, model: type[Record], path: str, unused: set[str]) -> Any:
+    if node.value is None:
+        return {}
+    return (
+        record(node, model, path, unused)
+        if type(node.value) is dict
+        else node.value
+        if type(node.value) is not list
+        else raw(node)
+    )
+
+
+def tell(error: Any, node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
+    """One of pydantic's errors as one of ours."""
+    steps = tuple(step for step in error["loc"] if step != "[key]")
+    message, hint = words(error, model, steps)
+    mistakes.at(spot(error["type"], node, steps), dotted((*path, *steps)), message, hint)
+
+
+def words(error: Any, model: type[Record], steps: Steps) -> tuple[str, str]:
+    context, given = error.get("ctx", {}), error["input"]
+    match error["type"]:
+        case "value":
+            return context["message"], context["hint"]
+        case "extra_forbidden":
+            owner = model_at(model, steps[:-1])
+            return f"unknown key `{steps[-1]}`", nearest(str(steps[-1]), {*owner.model_fields, *owner.unused})
+        case "missing":
+            return f"`{steps[-1]}` is missing", f"add `{steps[-1]}:`"
+        case "literal_error":
+            return (
+                f"{shown(given)} is no value of `{steps[-1]}`",
+                f"there are: {context['expected'].replace(chr(39), '')}",
+            )
+        case "greater_than_equal":
+            return f"{shown(given)} is too small", f"at least {context['ge']}"
+        case "less_than_equal":
+            return f"{shown(given)} is too large", f"at most {context['le']}"
+        case kind if kind in EXPECTED:
+            what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
+            return f"{what} must be {EXPECTED[kind]}, not {described(given)}", ""
+    return error["msg"], ""
+
+
+def shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def described(value: Any) -> str:
+    """A container by its type, a scalar by its text."""
+    return TYPES[type(value)] if isinstance(value, dict | list) else f"{shown(value)}"
+
+
+def spot(kind: str, node: Node, steps: Steps) -> Place:
+    """An unknown key is shown at the key, anything else at the value."""
+    nodes = followed(node, steps)
+    if kind == "extra_forbidden" and len(nodes) > len(steps):
+        return nodes[-2].keys.get(str(steps[-1]), nodes[-1].place)
+    return nodes[-1].place
+
+
+def model_at(model: type[Record], steps: Steps) -> type[Record]:
+    """The model of the mapping that a path leads to."""
+    for step in steps:
+        if isinstance(step, str) and step in model.nested:
+            model = model.nested[step][1]
+    return model

@@ -1,0 +1,1 @@
+"""From checked text to the specification of each project."""

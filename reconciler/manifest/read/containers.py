@@ -1,0 +1,274 @@
+"""A service or a container as written becomes a ContainerSpec."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic_core import PydanticCustomError
+
+from ..compose import dotenv
+from ..compose.files import Inputs
+from ..compose.merge import NOTHING
+from ..model.fields import HOST, address, ifname, told
+from ..model.service import Container, Deploy, Endpoint, Service
+from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
+from ..spec import ContainerSpec, EndpointSpec
+from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+from .ports import published
+
+HOST_GATEWAY = "host-gateway"
+SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8): a slash stands for a dot
+INTERFACE_SYSCTL = re.compile(r"(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+)=([^,]*)")
+SETTING = re.compile(r"[!-~]+( [!-~]+)*")
+BLANKS = re.compile(r"[ \t]+")
+RUNTIMES = ("none", "systemd", "oci", "podman")
+
+
+class Written(NamedTuple):
+    """A container's key, node and record, and where to tell mistakes."""
+
+    section: str
+    key: str
+    node: Node
+    spot: Place
+    record: Container
+    inputs: Inputs
+    runtime: str = "none"  # the manifest's default
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.key}"
+
+    @property
+    def mistakes(self) -> Mistakes:
+        return self.inputs.mistakes
+
+    def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        path = dotted((self.section, self.key, *steps))
+        self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
+
+
+def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
+    record, deploy = written.record, deployed(written.record)
+    ends = endpoints(written)
+    return ContainerSpec(
+        name=written.key,
+        is_service=written.section == "services",
+        replicas=1 if is_global(record) else replicas(written),
+        container_name=record.container_name,
+        network_mode=mode(record.network_mode),
+        networks=ends,
+        ports=tuple(published(record.ports, places(written), f"{written.path}.ports")),
+        expose=tuple(record.expose),
+        hostname=record.hostname,
+        domainname=record.domainname,
+        dns=tuple(filter(None, record.dns)),
+        dns_search=tuple(filter(None, record.dns_search)),
+        dns_opt=tuple(filter(None, record.dns_opt)),
+        extra_hosts=tuple(extra_hosts(written)),
+        links=tuple(record.links),
+        sysctls=dict(sysctls(written)),
+        mac_address=record.mac_address,
+        image=record.image,
+        host=record.host,
+        endpoint_mode=deploy.endpoint_mode if deploy else "vip",
+        labels=record.labels,
+        runtime=runtime(written),
+        rootfs=record.rootfs,
+        attach=record.attach.model_dump(exclude_defaults=True, mode="json") if record.attach else {},
+        environment=environment(written, variables),
+        where=where(written.spot, written.path),
+    )
+
+
+def mode(text: str) -> str:
+    """Docker's `default` is its bridge."""
+    return "bridge" if text == "default" else text
+
+
+def deployed(record: Container) -> Deploy | None:
+    return record.deploy if isinstance(record, Service) else None
+
+
+def is_global(record: Container) -> bool:
+    deploy = deployed(record)
+    return deploy is not None and deploy.mode.startswith("global")
+
+
+def replicas(written: Written) -> int:
+    """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
+    record = written.record
+    if not isinstance(record, Service):
+        return 1
+    scale, count = record.scale, record.deploy.replicas if record.deploy else None
+    if scale is not None and count is not None and scale != count:
+        written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
+    number = next((n for n in (scale, count) if n is not None), 1)
+    if number > 1 and record.container_name:
+        written.wrong(
+            ("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name"
+        )
+    return number
+
+
+def runtime(written: Written) -> str:
+    """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours."""
+    text = written.record.runtime
+    return text if text in RUNTIMES else written.runtime
+
+
+def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
+    """Compose's order: by priority, then by name.  A container's own MAC address goes to the first."""
+    record = written.record
+    node = written.node.get("networks")
+    names = sorted(record.networks, key=lambda name: (-record.networks[name].priority, name))
+    ends: list[EndpointSpec] = []
+    for name in names:
+        end = record.networks[name]
+        mac = end.mac_address or ("" if ends else record.mac_address)
+        spot = node.keys.get(name, node.place) if node else written.spot
+        ends.append(endpoint(written, name, end, mac, spot))
+    return tuple(ends)
+
+
+def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) -> EndpointSpec:
+    sysctls, chosen = endpoint_options(written, name, end)
+    refuse_twice(written, name, end)
+    return EndpointSpec(
+        network=name,
+        aliases=tuple(filter(None, end.aliases)),
+        ipv4_address=end.ipv4_address,
+        ipv6_address=end.ipv6_address,
+        link_local_ips=tuple(filter(None, end.link_local_ips)),
+        mac_address=mac,
+        interface_name=end.interface_name or chosen,
+        priority=end.priority,
+        gw_priority=end.gw_priority,
+        driver_opts=sysctls,
+        routes=tuple((route.to, route.via) for route in end.routes),
+        vlan=end.vlan or 0,
+        trunk=tuple(end.trunk),
+        bandwidth=(end.bandwidth.ingress, end.bandwidth.egress) if end.bandwidth else ("", ""),
+        where=where(spot, f"{written.path}.networks.{name}"),
+    )
+
+
+def refuse_twice(written: Written, network: str, end: Endpoint) -> None:
+    """A VLAN is there once: tagged or not."""
+    seen = {end.vlan or 1}
+    for index, tag in enumerate(end.trunk):
+        if tag in seen:
+            hint = "a VLAN is in `trunk` once, and not if it is `vlan`, which is 1 where nothing is said"
+            written.wrong(("networks", network, "trunk", index), f"VLAN {tag} is there twice", hint)
+        seen.add(tag)
+
+
+def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dict[str, str], str]:
+    """The sysctls, as paths below /proc/sys with IFNAME for the interface, and the interface's name."""
+    sysctls: dict[str, str] = {}
+    chosen = ""
+    for name, value in end.driver_opts.items():
+        at = ("networks", network, "driver_opts", name)
+        if name == ENDPOINT_SYSCTLS:
+            sysctls |= dict(interface_sysctls(written, at, value))
+        elif name == ENDPOINT_IFNAME:
+            chosen = interface_name(written, at, value)
+        else:
+            hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
+            written.wrong(at, f"an endpoint has no option `{name}`", hint)
+    return sysctls, chosen
+
+
+def interface_name(written: Written, at: tuple[str, ...], text: str) -> str:
+    try:
+        return ifname(text)
+    except PydanticCustomError as error:
+        written.wrong(at, *told(error))
+        return ""
+
+
+def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
+    for setting in filter(None, map(str.strip, text.split(","))):
+        match = INTERFACE_SYSCTL.fullmatch(setting)
+        if match and (value := in_words(match[2])):
+            yield match[1].replace(".", "/"), value
+        else:
+            written.wrong(
+                at, f"{setting!r} is no sysctl of an interface", "as net.ipv4.conf.IFNAME.forwarding=1"
+            )
+
+
+def places(written: Written) -> list[Place]:
+    """Where each entry of `ports` stands."""
+    return [node.place for node in (written.node.get("ports") or NOTHING).elements()]
+
+
+def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:
+    for name, addresses in written.record.extra_hosts.items():
+        at = ("extra_hosts", name)
+        if not HOST.fullmatch(name):
+            written.wrong(at, f"{name[:60]!r} is no host name", "write NAME=ADDRESS")
+        for text in addresses or [""]:
+            if text == HOST_GATEWAY or is_address(text):
+                yield name, text
+            else:
+                written.wrong(
+                    at, f"{text[:60]!r} is no address for {name}", f"an IP address or {HOST_GATEWAY}"
+                )
+
+
+def is_address(text: str) -> bool:
+    try:
+        return bool(address(text))
+    except PydanticCustomError:
+        return False
+
+
+def sysctls(written: Written) -> Iterator[tuple[str, str]]:
+    """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
+    for name, value in written.record.sysctls.items():
+        at = ("sysctls", name)
+        if not name.startswith(("net.", "net/")):
+            written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
+        elif not SYSCTL.fullmatch(name):
+            written.wrong(at, f"{name[:60]!r} is no sysctl", "as net.core.somaxconn")
+        elif words := in_words(value):
+            yield name, words
+        else:
+            written.wrong(at, f"{value[:60]!r} is no value of {name}", "printable characters, on one line")
+
+
+def in_words(value: str) -> str:
+    """A sysctl's value as the kernel gives it back, one space between words; empty where it is none."""
+    normal = BLANKS.sub(" ", value.strip(" \t"))
+    return normal if SETTING.fullmatch(normal) else ""
+
+
+def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str]:
+    """`env_file` and, over it, `environment`; a name without a value takes the shell's."""
+    values: dict[str, str] = {}
+    for index, entry in enumerate(written.record.env_file):
+        file = entry.path
+        if entry.required and not os.path.exists(file):
+            hint = "create it, or set `required: false`"
+            written.wrong(("env_file", index), f"env file {file} does not exist", hint)
+        text = written.inputs.read(file) if os.path.isfile(file) else ""
+        try:
+            raw = entry.format == "raw"
+            values |= (
+                dotenv.verbatim(text or "") if raw else dotenv.parse(text or "", {**variables, **values})
+            )
+        except dotenv.BadLine as error:
+            written.mistakes.at(Place(file, error.line, 1), "", str(error), "write NAME=value")
+    return values | dict(own_environment(written, variables))
+
+
+def own_environment(written: Written, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    node = written.node.get("environment")
+    for name, value in written.record.environment.items():
+        absent = node is not None and (child := node.get(name)) is not None and child.value is None
+        if not absent:
+            yield name, value
+        elif name in variables:
+            yield name, variables[name]

@@ -1,0 +1,210 @@
+"""A network as written becomes a NetworkSpec; Docker's names of options are translated here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple
+
+from pydantic_core import PydanticCustomError
+
+from ..model.fields import told
+from ..model.top import IpamConfig, Network
+from ..options import OPTIONS, Option, accepted, value_of
+from ..plugins import plugin_drivers
+from ..reserved import edges, is_part
+from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
+from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+
+PREDEFINED = {
+    spec.name: spec
+    for spec in (
+        NetworkSpec(name="bridge", default=True),
+        NetworkSpec(name="host", driver="host"),
+        NetworkSpec(name="none", driver="none"),
+    )
+}
+FIELDS = frozenset(
+    (
+        *("internal", "icc", "enable_ipv4", "enable_ipv6", "mtu", "bridge_name", "gateway_mode"),
+        *("gateway_mode_ipv6", "masquerade", "snat", "snat_ipv6", "host_access", "host_ip"),
+        *("container_prefix", "default"),
+    )
+)
+
+
+class Written(NamedTuple):
+    """A network's key, node and record, and where to tell mistakes."""
+
+    key: str
+    node: Node
+    spot: Place
+    record: Network
+    mistakes: Mistakes
+    notes: list[str]
+
+    @property
+    def path(self) -> str:
+        return f"networks.{self.key}"
+
+    def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        path = dotted(("networks", self.key, *steps))
+        self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
+
+
+def spec_of(written: Written) -> NetworkSpec:
+    record = written.record
+    if record.external:
+        return external(written)
+    driver = {"": "bridge", "default": "bridge"}.get(record.driver, record.driver)
+    if driver not in OPTIONS and driver not in plugin_drivers():
+        known = [*OPTIONS, *plugin_drivers()]
+        written.wrong(("driver",), f"unknown driver `{driver}`", nearest(driver, known))
+        driver = "bridge"
+    fields, options = translated(written, driver)
+    refuse_narrow(written, {**own_fields(record), **fields})
+    made = subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6))
+    refuse_edges(written, made)
+    return NetworkSpec(
+        name=written.key,
+        driver=driver,
+        full_name=record.name,
+        options=options,
+        subnets=made,
+        allow_networks=tuple(record.allow_networks),
+        attachable=record.attachable,
+        scope=record.scope or ("swarm" if driver == "overlay" else "local"),
+        labels=record.labels,
+        where=where(written.spot, written.path),
+        **{**own_fields(record), **fields},
+    )
+
+
+def refuse_narrow(written: Written, fields: dict[str, Any]) -> None:
+    """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
+    mtu = fields["mtu"]
+    if fields["enable_ipv6"] and mtu != "auto" and mtu < LEAST_IPV6_MTU:
+        names = (n for n, option in accepted(written.record.driver).items() if option.key == "mtu")
+        option = next((n for n in names if n in written.record.driver_opts), "")
+        steps = ("driver_opts", option) if option else ("mtu",)
+        written.wrong(steps, f"mtu {mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
+
+
+def refuse_edges(written: Written, made: Sequence[SubnetSpec]) -> None:
+    """The host on a LAN is one more machine of it."""
+    access = written.record.host_access
+    for ip in map(ip_address, filter(None, access.split(",")) if access != "all" else ()):
+        if home := next((p for s in made if ip in (p := ip_network(s.subnet)) and ip in edges(p)), None):
+            written.wrong(("host_access",), f"{ip} is no host's address in {home}", "take another")
+
+
+def own_fields(record: Network) -> dict[str, Any]:
+    """The fields of a NetworkSpec that our own keys set."""
+    same = {name: getattr(record, name) for name in FIELDS if name in Network.model_fields}
+    return {**same, "gateway_mode_ipv6": record.gateway_mode_ipv6 or record.gateway_mode}
+
+
+def external(written: Written) -> NetworkSpec:
+    """A network that others make; besides its name nothing may be said of it."""
+    record, at = written.record, where(written.spot, written.path)
+    for key in sorted(record.model_fields_set - {"external", "name"}):
+        written.wrong(
+            (key,), f"`{key}` of an external network", "whoever made the network decides; remove the key"
+        )
+    docker = PREDEFINED.get(record.name or written.key)
+    if docker:
+        return replace(docker, name=written.key, where=at)
+    return NetworkSpec(name=written.key, full_name=record.name, external=True, where=at)
+
+
+def translated(written: Written, driver: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """`driver_opts` as fields of NetworkSpec, and as options of other drivers."""
+    record, known = written.record, accepted(driver)
+    fields: dict[str, Any] = {}
+    options = {"parent": record.parent} if record.parent else {}
+    options |= {key: "true" for key in ("encrypted", "multicast") if getattr(record, key)}
+    for name, text in record.driver_opts.items():
+        option = known.get(name)
+        if option is not None:
+            value = converted(written, name, option, text)
+            target = fields if option.key in FIELDS else options
+            target |= {option.key: value} if value is not None else {}
+        elif driver in OPTIONS:
+            hint = option_hint(name, driver)
+            written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", hint)
+        else:
+            options[name] = text
+    return fields, options
+
+
+def option_hint(name: str, driver: str) -> str:
+    elsewhere = sorted(other for other in OPTIONS if other != driver and name in accepted(other))
+    if elsewhere:
+        return f"it is an option of {', '.join(elsewhere)}"
+    return nearest(name, {n for option in OPTIONS[driver] for n in (option.docker or (option.key,))})
+
+
+def converted(written: Written, name: str, option: Option, text: str) -> Any:
+    """The option's value in its type; None where it has none, or where it is a mistake."""
+    if option.kind == "ignored":
+        written.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
+        return None
+    try:
+        return value_of(option, text)
+    except PydanticCustomError as error:
+        written.wrong(("driver_opts", name), *told(error))
+        return None
+
+
+def subnets(written: Written, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
+    """The subnets of the families that are on."""
+    ipam = written.record.ipam
+    if ipam is None:
+        return ()
+    if ipam.driver == "dhcp":
+        hint = "write a `subnet`, and as `ip_range` a part of it that the DHCP server leaves alone"
+        written.wrong(("ipam", "driver"), "addresses by DHCP are not supported", hint)
+    elif ipam.driver not in ("default", ""):
+        written.wrong(("ipam", "driver"), f"unknown IPAM driver `{ipam.driver}`", "there are: default")
+    return tuple(
+        subnet
+        for index, config in enumerate(ipam.config)
+        for subnet in subnet_specs(written, index, config, ipv6=ipv6)
+    )
+
+
+def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool) -> Iterator[SubnetSpec]:
+    """The one entry of `ipam.config`, or nothing where it counts for nothing."""
+    steps = ("ipam", "config", index)
+    at = where(locate(written.node, (*steps, "subnet")), dotted(("networks", written.key, *steps)))
+    if not config.subnet:
+        if config.model_fields_set:
+            written.wrong(steps, "`subnet` is missing", "add `subnet:`")
+    elif ":" in config.subnet and not ipv6:
+        written.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
+    else:
+        outside(written, steps, config)
+        yield SubnetSpec(
+            subnet=config.subnet,
+            ip_range=config.ip_range,
+            gateway=config.gateway,
+            aux_addresses=set_aside(config),
+            where=at,
+        )
+
+
+def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) -> None:
+    """What is said of a subnet must lie in it."""
+    prefix = ip_network(config.subnet)
+    named: dict[tuple[str, ...], str] = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
+    named |= {("aux_addresses", name): ip for name, ip in set_aside(config).items()}
+    for key, value in named.items():
+        other = ip_network(value) if value else prefix
+        if not is_part(other, prefix):
+            hint = f"take one of {prefix[0]} to {prefix[-1]}"
+            written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)
+        elif key == ("gateway",) and prefix.version == 4 and value and other[0] in edges(prefix):
+            written.wrong((*steps, *key), f"{value} is no host's address in {prefix}", "take another")
+
+
+def set_aside(config: IpamConfig) -> dict[str, str]:
+    return {name: ip for name, ip in config.aux_addresses.items() if ip}

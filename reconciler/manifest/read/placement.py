@@ -1,0 +1,91 @@
+"""Where a service's replicas may stand, in Docker's words: `deploy.mode` and `deploy.placement`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+
+from ..model.service import Placement
+from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
+from ..yaml.node import dotted, followed, locate, where
+from .containers import Written, deployed, is_global
+
+CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
+LABEL = re.compile(r"node\.labels\.(.+)", re.IGNORECASE)
+KNOWN = ("node.hostname", "node.ip")
+AT = ("deploy", "placement")
+
+
+def placed(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> ContainerSpec:
+    """The container with its placement, which without `hosts:` concerns nothing."""
+    deploy, everywhere = deployed(written.record), is_global(written.record)
+    placement = deploy.placement if deploy else None
+    if not placement and not everywhere:
+        return spec
+    if not on_hosts:
+        if placement:
+            written.inputs.notes.append("services.*.deploy.placement: accepted, not used without `hosts:`")
+        return spec
+    if everywhere:
+        refuse_number(written)
+    placement = placement or Placement()
+    made = PlacementSpec(
+        everywhere=everywhere,
+        constraints=tuple(constraints(written, placement)),
+        spread=tuple(labels(written, placement)),
+        most=placement.max_replicas_per_node,
+        where=where(locate(written.node, AT), f"{written.path}.deploy.placement"),
+    )
+    return replace(spec, placement=made)
+
+
+def refuse_number(written: Written) -> None:
+    """A global service has as many replicas as there are hosts, and each has a name of its own."""
+    for steps in (("deploy", "replicas"), ("scale",), ("container_name",)):
+        if len(nodes := followed(written.node, steps)) > len(steps) and nodes[-1].value is not None:
+            written.wrong(steps, f"a global service has no `{steps[-1]}`", "remove it, or the mode")
+
+
+def constraints(written: Written, placement: Placement) -> Iterator[ConstraintSpec]:
+    for index, text in enumerate(placement.constraints):
+        steps = (*AT, "constraints", index)
+        if not (found := CONSTRAINT.fullmatch(text)):
+            written.wrong(steps, f"{text[:60]!r} is no constraint", "as node.labels.zone == east, or !=")
+            continue
+        attribute, operator, value = found.groups()
+        message, hint = mistake(attribute, value)
+        if message:
+            written.wrong(steps, message, hint)
+            continue
+        label = LABEL.fullmatch(attribute)
+        yield ConstraintSpec(
+            attribute=f"node.labels.{label[1]}" if label else attribute.lower(),
+            equal=operator == "==",
+            value=value,
+            where=where(locate(written.node, steps), dotted((written.section, written.key, *steps))),
+        )
+
+
+def mistake(attribute: str, value: str) -> tuple[str, str]:
+    """Roles, ids and platforms are a swarm's: of a host nothing is known but what `hosts:` says."""
+    if not LABEL.fullmatch(attribute) and attribute.lower() not in KNOWN:
+        return f"hosts have no `{attribute}`", f"there are: {', '.join(KNOWN)} and node.labels.NAME"
+    if attribute.lower() == "node.ip" and not is_prefix(value):
+        return f"{value[:60]!r} is no address", "as 192.0.2.10 or 192.0.2.0/24"
+    return "", ""
+
+
+def is_prefix(text: str) -> bool:
+    try:
+        return bool(ip_network(text, strict=False))
+    except ValueError:
+        return False
+
+
+def labels(written: Written, placement: Placement) -> Iterator[str]:
+    for index, preference in enumerate(placement.preferences):
+        if found := LABEL.fullmatch(preference.spread.strip()):
+            yield found[1]
+        else:
+            steps = (*AT, "preferences", index, "spread")
+            written.wrong(steps, f"cannot spread over {preference.spread[:60]!r}", "over node.labels.NAME")

@@ -1,0 +1,204 @@
+"""A project's merged tree becomes a ProjectSpec: section by section, so that one mistake hides no other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from ...errors import Where
+from ..compose.files import Inputs
+from ..compose.merge import NOTHING
+from ..model.fields import name_mistake
+from ..model.record import Record
+from ..model.service import Container, Service
+from ..model.top import Host, Network, Pool, Reachability, Top
+from ..model.validate import checked
+from ..spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
+from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+from . import containers, networks, placement
+
+SECTIONS = {"services": Service, "containers": Container}
+LONGEST4 = 31  # RFC 3021
+NOT_YET = ("policies", "expect")
+R = TypeVar("R", bound=Record)
+
+
+@dataclass
+class Reading:
+    """What one project's tree is read with."""
+
+    tree: Node
+    inputs: Inputs
+    variables: Mapping[str, str]
+    unused: set[str] = field(default_factory=set)
+    idle: dict[str, str] = field(default_factory=dict)  # services without a container, and why
+    needs: list[tuple[str, Where]] = field(default_factory=list)  # services that others depend on
+
+    @property
+    def mistakes(self) -> Mistakes:
+        return self.inputs.mistakes
+
+    def names(self, section: str) -> set[str]:
+        """Of all its entries, also those with mistakes."""
+        return {key for key, _ in (self.tree.get(section) or NOTHING).items()}
+
+    def at(self, section: str, key: str, *steps: str | int) -> Where:
+        """Where a value of an entry stands."""
+        path = (section, key, *steps)
+        return where(locate(self.tree, path), dotted(path))
+
+    def where(self, spec: ContainerSpec, *steps: str | int) -> Where:
+        return self.at("services" if spec.is_service else "containers", spec.name, *steps)
+
+    def entries(self, section: str, model: type[R]) -> Iterator[tuple[str, Node, Place, R]]:
+        """The named entries of a section that are in order."""
+        holder = self.tree.get(section) or NOTHING
+        if holder.value is not None and type(holder.value) is not dict:
+            self.mistakes.at(
+                holder.place,
+                section,
+                f"`{section}` must be a mapping of names",
+                f"write `{section}: {{NAME: ...}}`",
+            )
+        for key, node in holder.items():
+            if key.startswith("x-"):
+                continue
+            spot = holder.keys.get(key, node.place)
+            message, hint = name_mistake(key)
+            if message:
+                self.mistakes.at(spot, section, message, hint)
+            elif record := checked(node, model, (section, key), self.mistakes, self.unused):
+                yield key, node, spot, record
+
+
+def spec_of(name: str, reading: Reading) -> ProjectSpec:
+    """The project, with everything in it that could be read."""
+    top_level(reading)
+    made = tuple(network_specs(reading))
+    place = next(iter(reading.tree.keys.values()), reading.tree.place)
+    return ProjectSpec(
+        name=name,
+        networks=made,
+        containers=tuple(on_predefined(spec, made) for spec in container_specs(reading)),
+        hosts=tuple(host_specs(reading)),
+        evpn=evpn_spec(reading),
+        pools=tuple(pool_specs(reading)),
+        where=where(place),
+    )
+
+
+def top_level(reading: Reading) -> None:
+    """Unknown keys of the top level, and those that this version would have to ignore."""
+    known = {*Top.model_fields, *Top.unused}
+    for key, node in reading.tree.items():
+        spot = reading.tree.keys.get(key, node.place)
+        if key in Top.unused:
+            reading.unused.add(key)
+        elif key in NOT_YET and node.value:
+            reading.mistakes.at(spot, key, f"`{key}` is not supported by this version", "remove the key")
+        elif key not in known and not key.startswith("x-"):
+            first_format = node.get("image") or node.get("build")
+            hint = "services stand under `services:`" if first_format else nearest(key, known)
+            reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
+
+
+def network_specs(reading: Reading) -> Iterator[NetworkSpec]:
+    for key, node, spot, record in reading.entries("networks", Network):
+        yield networks.spec_of(
+            networks.Written(key, node, spot, record, reading.mistakes, reading.inputs.notes)
+        )
+
+
+def container_specs(reading: Reading) -> Iterator[ContainerSpec]:
+    active = [word.strip() for word in reading.variables.get("COMPOSE_PROFILES", "").split(",")]
+    default = runtime(reading)
+    for section, model in SECTIONS.items():
+        for key, node, spot, record in reading.entries(section, model):
+            written = containers.Written(section, key, node, spot, record, reading.inputs, default)
+            if record.provider is not None:
+                reading.idle[key] = "is provided by something else"
+            elif record.profiles and "*" not in active and not set(active) & set(record.profiles):
+                reading.idle[key] = f"is in the profile {record.profiles[0]}, which is not active"
+            else:
+                reading.needs += dependencies(written, reading)
+                spec = containers.spec_of(written, reading.variables)
+                yield placement.placed(spec, written, on_hosts=bool(reading.names("hosts")))
+
+
+def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> ContainerSpec:
+    """A container whose one network is Docker's `host` or `none` has that mode."""
+    if len(spec.networks) != 1:
+        return spec
+    driver = next((n.driver for n in networks if n.name == spec.networks[0].network), "")
+    return replace(spec, networks=(), network_mode=driver) if driver in ("host", "none") else spec
+
+
+def dependencies(written: containers.Written, reading: Reading) -> Iterator[tuple[str, Where]]:
+    for name, dependency in written.record.depends_on.items():
+        if dependency.required:
+            yield name, reading.at(written.section, written.key, "depends_on", name)
+
+
+def runtime(reading: Reading) -> str:
+    node = reading.tree.get("runtime")
+    if node is None or node.value is None:
+        return "none"
+    if node.value not in containers.RUNTIMES:
+        reading.mistakes.at(
+            node.place,
+            "runtime",
+            f"unknown runtime {node.value!r}",
+            nearest(str(node.value), containers.RUNTIMES),
+        )
+        return "none"
+    return str(node.value)
+
+
+def host_specs(reading: Reading) -> Iterator[HostSpec]:
+    for key, _, spot, record in reading.entries("hosts", Host):
+        yield HostSpec(
+            name=key,
+            address=record.address,
+            address6=record.address6,
+            public_key=record.public_key,
+            wireguard_port=record.wireguard_port,
+            reflector=record.reflector,
+            labels=record.labels,
+            vars=record.vars,
+            where=where(spot, f"hosts.{key}"),
+            key_where=reading.at("hosts", key, "public_key"),
+        )
+
+
+def evpn_spec(reading: Reading) -> EvpnSpec | None:
+    node = reading.tree.get("reachability") or NOTHING
+    if node.value in (None, "", "static"):
+        return None
+    at = where(node.place, "reachability")
+    if node.value == "evpn":
+        return EvpnSpec(where=at)
+    if isinstance(node.value, str):
+        hint = nearest(node.value, ("static", "evpn"))
+        reading.mistakes.at(node.place, "reachability", f"unknown reachability `{node.value}`", hint)
+        return None
+    record = checked(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
+    return EvpnSpec(asn=record.evpn.asn, where=at) if record and record.evpn else None
+
+
+def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
+    holder = reading.tree.get("pools") or NOTHING
+    if holder.value is not None and type(holder.value) is not list:
+        reading.mistakes.at(
+            holder.place, "pools", "`pools` must be a list", "write `pools: [{base: 10.0.0.0/8, size: 24}]`"
+        )
+    for index, node in enumerate(holder.elements()):
+        steps = ("pools", index)
+        pool = checked(node, Pool, steps, reading.mistakes, reading.unused)
+        if pool and pool.size < int(pool.base.rpartition("/")[2]):
+            reading.mistakes.at(
+                node.place, dotted(steps), f"/{pool.size} is larger than {pool.base}", "take a longer `size`"
+            )
+        elif pool and ":" not in pool.base and pool.size > LONGEST4:
+            message = f"a /{pool.size} has no room for a gateway and a container"
+            reading.mistakes.at(node.place, dotted(steps), message, f"at most {LONGEST4}")
+        elif pool:
+            yield PoolSpec(base=pool.base, size=pool.size, where=where(node.place, dotted(steps)))

@@ -1,0 +1,184 @@
+"""What the words of one project say of one another: references, modes, names, addresses."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ...errors import ManifestError, Where
+from ..model.fields import name_mistake
+from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
+from ..yaml.node import nearest
+from .addresses import address_mistakes
+from .conflicts import conflicts
+from .project import Reading
+
+IMPLICIT = ("default", "bridge")
+MODES = ("host", "none", "bridge")
+OWN = {
+    "public_key": "run `reconcile --key` on {} for its own",
+    "address": "write that of {}",
+    "address6": "write that of {}",
+}
+JOINS = ("service:", "container:")
+
+
+def semantic_mistakes(read: Iterable[tuple[ProjectSpec, Reading]]) -> Iterator[ManifestError]:
+    """Everything that is wrong in and between projects whose single values are all in order."""
+    read = list(read)
+    for project, reading in read:
+        yield from references(project, reading)
+        yield from address_mistakes(project, reading.where)
+    yield from conflicts([project for project, _ in read])
+
+
+def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+    networks = {*reading.names("networks"), *IMPLICIT}
+    names = {*reading.names("services"), *reading.names("containers")}
+    for spec in project.containers:
+        yield from unknown_networks(spec, networks)
+        yield from names_of(spec, reading)
+        yield from mode_mistakes(spec, reading, names, networks)
+        yield from links(spec, reading, names)
+    yield from circles(project.containers, reading)
+    yield from dependencies(reading, names)
+    yield from hosts(project, reading)
+    yield from shared(project, reading)
+    for network in project.networks:
+        yield from allowed(network, reading, networks)
+
+
+def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[ManifestError]:
+    for end in spec.networks:
+        if end.network not in networks:
+            hint = nearest(end.network, networks)
+            if end.network in ("host", "none"):
+                hint = f"write `network_mode: {end.network}`"
+            yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
+
+
+def names_of(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
+    """Names of interfaces and of the container itself."""
+    taken: dict[str, Where] = {}
+    for end in spec.networks:
+        if not end.interface_name:
+            continue
+        at = reading.where(spec, "networks", end.network, "interface_name")
+        if end.interface_name in taken:
+            label = (taken[end.interface_name], "first used here")
+            message = f"interface name `{end.interface_name}` is taken"
+            yield ManifestError(message, "choose another", at, label)
+        taken[end.interface_name] = at
+    if not spec.is_service and spec.name in reading.names("services"):
+        yield ManifestError(f"`{spec.name}` is a service too", "rename one of them", spec.where)
+
+
+def mode_mistakes(
+    spec: ContainerSpec, reading: Reading, names: set[str], networks: Iterable[str]
+) -> Iterator[ManifestError]:
+    mode = spec.network_mode
+    if not mode:
+        return
+    at = reading.where(spec, "network_mode")
+    if spec.networks:
+        label = (reading.where(spec, "networks"), "and here")
+        yield ManifestError("`network_mode` and `networks` exclude each other", "keep one of them", at, label)
+    if mode.startswith(JOINS):
+        yield from join_mistakes(mode, at, reading, names)
+    elif mode not in MODES:
+        hint = f"write `networks: [{mode}]`" if mode in networks else nearest(mode, (*MODES, *JOINS))
+        yield ManifestError(f"unknown network mode `{mode}`", hint, at)
+    if spec.ports and (mode == "host" or mode.startswith(JOINS)):
+        why = (
+            "every port is the host's already"
+            if mode == "host"
+            else "publish them where the namespace is made"
+        )
+        label = (at, "the mode")
+        yield ManifestError(
+            f"ports cannot be published with `network_mode: {mode}`", why, spec.ports[0].where, label
+        )
+
+
+def join_mistakes(mode: str, at: Where, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+    kind, _, name = mode.partition(":")
+    message, hint = name_mistake(name)
+    if message:
+        yield ManifestError(message, hint, at)
+    elif kind == "service" and name not in names:
+        yield ManifestError(f"unknown service `{name}`", nearest(name, names), at)
+    elif kind == "service" and name in reading.idle:
+        yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
+
+
+def circles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[ManifestError]:
+    """Each circle of `network_mode: service:` once, at its first member."""
+    joins = {
+        spec.name: spec.network_mode.removeprefix("service:")
+        for spec in containers
+        if spec.network_mode.startswith("service:")
+    }
+    specs = {spec.name: spec for spec in containers}
+    done: set[str] = set()
+    for name in joins:
+        trail = followed(name, joins, done)
+        done.update(trail)
+        if trail and (end := joins.get(trail[-1])) in trail:
+            circle = trail[trail.index(end) :]
+            steps = " -> ".join((*circle, circle[0]))
+            at = reading.where(specs[circle[0]], "network_mode")
+            yield ManifestError(
+                f"network modes in a circle: {steps}", "one of them needs networks of its own", at
+            )
+
+
+def followed(name: str, joins: Mapping[str, str], done: set[str]) -> list[str]:
+    trail: list[str] = []
+    while name in joins and name not in done and name not in trail:
+        trail.append(name)
+        name = joins[name]
+    return trail
+
+
+def links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+    for index, link in enumerate(spec.links):
+        name = link.partition(":")[0]
+        if name not in names:
+            at = reading.where(spec, "links", index)
+            yield ManifestError(f"link to unknown service `{name}`", nearest(name, names), at)
+
+
+def dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+    for name, at in reading.needs:
+        if name not in names:
+            yield ManifestError(f"depends on unknown service `{name}`", nearest(name, names), at)
+        elif name in reading.idle and not reading.idle[name].startswith("is provided"):
+            yield ManifestError(
+                f"depends on `{name}`, which {reading.idle[name]}", "set `required: false`", at
+            )
+
+
+def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+    known = reading.names("hosts")
+    for spec in project.containers:
+        if spec.host and spec.host not in known:
+            hint = nearest(spec.host, known) if known else "declare it under `hosts:`"
+            yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
+
+
+def shared(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+    """What hosts are told apart by: the key is all that WireGuard knows of them."""
+    first: dict[str, tuple[HostSpec, Where]] = {}
+    for host in project.hosts:
+        for key, hint in OWN.items():
+            at = reading.at("hosts", host.name, key)
+            value = getattr(host, key)
+            other, there = first.setdefault(value, (host, at))
+            if value and other is not host:
+                label = (there, f"it is that of {other.name}")
+                message = f"host {host.name} has the {key.replace('_', ' ')} of another"
+                yield ManifestError(message, hint.format(host.name), at, label)
+
+
+def allowed(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:
+    for index, name in enumerate(network.allow_networks):
+        if name not in networks:
+            at = reading.at("networks", network.name, "allow_networks", index)
+            yield ManifestError(f"unknown network `{name}`", nearest(name, networks), at)

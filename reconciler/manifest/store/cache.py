@@ -1,0 +1,84 @@
+"""What was loaded before, if nothing that it came from has changed: texts, environment, and the folders'
+lists of names.
+
+A cache alone: it may be deleted at any time, and stands where only root writes.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from ... import __version__, disk
+from ...errors import ManifestError
+from ..compose.files import read_regular
+from ..spec import Manifest
+from .codec import freeze, thaw
+
+# Variables that differ from shell to shell and from run to run of a service, and that no manifest names.
+NOISE = {
+    "_",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "COLUMNS",
+    "LINES",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "SYSTEMD_EXEC_PID",
+}
+
+
+class Asked(NamedTuple):
+    """What a run wants loaded, and the environment it runs in."""
+
+    paths: tuple[str, ...]
+    projects: frozenset[str] | None
+    environ: Mapping[str, str]
+
+    def entry(self, folder: str) -> Path:
+        words = json.dumps([os.getcwd(), self.paths, sorted(self.projects or ())])
+        return Path(folder, sha256(words.encode()).hexdigest()[:32])
+
+
+def remembered(folder: str, asked: Asked) -> Manifest | None:
+    """The manifest as it was loaded last time; None where anything differs or nothing is known."""
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError):
+        head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
+        known = disk.parsed(head)
+        seal = {"seal": sha256(body).hexdigest()}
+        if known == stamp(known["texts"], asked) | seal:
+            return thaw(body)
+    return None
+
+
+def remember(folder: str, asked: Asked, texts: Iterable[str], manifest: Manifest) -> None:
+    """Keep it for next time, where that is possible; `texts` are the files that it came from."""
+    with suppress(OSError, ManifestError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        body = freeze(manifest)
+        head = json.dumps({**stamp(texts, asked), "seal": sha256(body).hexdigest()})
+        disk.write(asked.entry(folder), head.encode() + b"\n" + body)
+
+
+def stamp(texts: Iterable[str], asked: Asked) -> dict[str, object]:
+    """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
+    result."""
+    files = {file: sha256(read_regular(file).encode()).hexdigest() for file in texts}
+    folders = {os.path.dirname(os.path.abspath(file)) for file in files}
+    names = {folder: sorted(os.listdir(folder)) for folder in sorted(folders)}
+    names |= {path: names_below(path) for path in asked.paths if os.path.isdir(path)}
+    variables = sorted(item for item in asked.environ.items() if item[0] not in NOISE)
+    return {
+        "version": __version__,
+        "texts": files,
+        "names": names,
+        "environment": sha256(json.dumps(variables).encode()).hexdigest(),
+    }
+
+
+def names_below(folder: str) -> list[str]:
+    return sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
