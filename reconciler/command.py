@@ -99,9 +99,9 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 def status(args: Arguments) -> int:
     from .confirm import waiting
     from .hearsay import discrepancies, listed
-    from .kernel import evpn
-    from .peers import in_words as heard
-    from .peers import peers
+    from .kernel.observe import evpn
+    from .kernel.observe.peers import in_words as heard
+    from .kernel.observe.peers import peers
     from .standing import roots
     from .tally import in_words, running
 

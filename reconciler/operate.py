@@ -38,7 +38,7 @@ TICKS = {"beat": 5.0, "sweep": 20.0}
 
 def watch(args: Arguments) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
-    from .kernel.events import Events
+    from .kernel.netlink.events import Events
     from .kernel.relay.process import Relay
     from .watch.bell import STOP, Bell
     from .watch.files import Files

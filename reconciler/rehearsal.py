@@ -19,8 +19,8 @@ from .core.resource import Resource, State
 from .drivers.firewall import skeleton
 from .errors import NotConverged, ReconcileError, Where
 from .facts import Facts
-from .kernel import throwaway
-from .kernel.fake import FakeKernel
+from .kernel import scratch_host
+from .kernel.fake.kernel import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
 from .kinds.evpn import Router
@@ -120,10 +120,10 @@ def perform(change: Change, facts: Facts, writer: int) -> None:
 
 def acts(change: Change, facts: Facts) -> str:
     began = time.monotonic()
-    throwaway.enter()
+    scratch_host.enter()
     stood_on = [*change.live.values(), *change.desired.values()]
-    throwaway.stand_in(others(stood_on), facts.mtu)
-    throwaway.neighbours(gateways(stood_on))
+    scratch_host.stand_in(others(stood_on), facts.mtu)
+    scratch_host.neighbours(gateways(stood_on))
     stage = Stage(facts)
     start = played_back(change, stage)
     desired = legible(change.desired)

@@ -13,8 +13,8 @@ from .git import commit
 from .history import History
 from .keeper import Keeper, Line, Moved, Outcome
 from .kernel import frr
-from .kernel.events import END, EVENT
 from .kernel.lock import latest, lock
+from .kernel.netlink.events import END, EVENT
 from .kernel.relay.process import published
 from .kinds.evpn import Router
 from .kinds.marks import HOST

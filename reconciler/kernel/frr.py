@@ -19,7 +19,7 @@ from .. import disk
 from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
 from ..kinds.marks import FILE_MARK
-from . import files, netns, secret
+from . import files, netns, wireguard_key
 
 INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files
 TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/loaded"
@@ -158,7 +158,7 @@ def whole(router: Router, key_file: str) -> str:
     body = router.config
     for peer, key in (entry.split(" ") for entry in router.keys):
         known = f" neighbor {peer} port {router.port}\n"
-        password = secret.shared(key_file, key, f"bgp {router.project}")
+        password = wireguard_key.shared(key_file, key, f"bgp {router.project}")
         body = body.replace(known, f"{known} neighbor {peer} password {password}\n")
     return "".join(f"{line}\n" for line in (FILE_MARK, f"! project {router.project}", *keys)) + body
 

@@ -17,8 +17,10 @@ from ..kinds.file import File
 from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
 from ..paths import STATE
-from . import files, frr, host, letters, nft, secret, wiring
-from .survey import Survey
+from . import files, frr, nft, wireguard_key
+from .apply import executor, requests
+from .observe import facts as host
+from .observe.snapshot import Survey
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def mapped(work: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise NotPermitted(f"{work}: {error.strerror}", letters.ROOT) from error
+        raise NotPermitted(f"{work}: {error.strerror}", requests.ROOT) from error
     except OSError as error:
         raise KernelError(work, error.errno or errno.EIO, str(error)) from error
 
@@ -37,7 +39,7 @@ class Linux:
 
     def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
-        self.secret = os.path.join(state_dir, secret.NAME)
+        self.secret = os.path.join(state_dir, wireguard_key.NAME)
         self.survey = Survey(self.routers)
 
     def routers(self) -> Iterable[Router]:
@@ -53,11 +55,11 @@ class Linux:
 
     @mapped("reading the key")
     def public_key(self) -> str:
-        return secret.public_key(self.secret)
+        return wireguard_key.public_key(self.secret)
 
     @mapped("making a key")
     def make_key(self) -> str:
-        return secret.made(self.secret)
+        return wireguard_key.made(self.secret)
 
     @mapped("looking at what stands")
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
@@ -79,9 +81,9 @@ class Linux:
             nft.execute(batch)
             before.ruleset, self.survey = None, before
             return {}
-        refusals = wiring.carry_out(batch, self.secret)
+        refusals = executor.carry_out(batch, self.secret)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-            self.survey = before.without(frozenset(wiring.entered(batch)), ends=True)
+            self.survey = before.without(frozenset(executor.entered(batch)), ends=True)
         return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:
@@ -95,7 +97,7 @@ def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) 
     """What is wanted and stands already, but is not ours, is never taken over."""
     for r in named:
         where = r.origin.where if r.origin else None
-        if (name := wiring.host_end(r)) in links:
+        if (name := executor.host_end(r)) in links:
             raise Foreign(f"the host has a link {name} that is not ours", "rename or remove it", where)
         if isinstance(r, Namespace) and r.name in strangers:
             raise Foreign(f"the host has a namespace {r.name} that is not ours", "rename or remove it", where)

@@ -9,9 +9,9 @@ from typing import Any
 
 from reconciler.core.resource import Resource, roles
 from reconciler.drivers.firewall import skeleton
-from reconciler.kernel.inet import ACTIONS, KINDS
-from reconciler.kernel.links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
-from reconciler.kernel.rtnl import SETTINGS
+from reconciler.kernel.netlink.addresses_routes_rules import ACTIONS, KINDS
+from reconciler.kernel.netlink.links import SETTINGS
+from reconciler.kernel.netlink.stacked_links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Veth, Vlans

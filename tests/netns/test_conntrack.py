@@ -9,7 +9,8 @@ import pytest
 from reconciler.core.plan import plan
 from reconciler.core.resource import State, state
 from reconciler.errors import Unsupported
-from reconciler.kernel import conntrack, nft
+from reconciler.kernel import nft
+from reconciler.kernel.netlink import conntrack
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import HOST4, HOST6, KINDS, REMOTE6, Lab
 

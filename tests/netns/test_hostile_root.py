@@ -11,8 +11,10 @@ from random import Random
 
 import pytest
 
-from reconciler.kernel import inet, records, rtnl, sandbox
-from reconciler.kernel.netlink import Message, attr, open_socket, send
+from reconciler.kernel import records
+from reconciler.kernel.netlink import addresses_routes_rules, links
+from reconciler.kernel.netlink.socket import Message, attr, open_socket, send
+from reconciler.kernel.observe import namespace
 from reconciler.kinds.address import Address
 from reconciler.kinds.marks import DOOMED, GROUP, OUTER
 from tests.netns.lab import Lab
@@ -148,12 +150,12 @@ def test_a_neighbour_s_address_with_our_mark_moves_nobody(lab: Lab):
     )
     before = [lab.addresses(ns, family=family) for ns in ("t-a", "t-b") for family in (4, 6)]
     with lab.inside("t-a"), open_socket() as channel:
-        index = rtnl.index_of(channel, "eth0")
+        index = links.index_of(channel, "eth0")
         for own, other in zip(before[:2], before[2:], strict=True):
             for wanted, gone in ((other, False), (own, True)):
                 host, _, width = wanted[0].partition("/")
                 address = Address(ns="t-a", link="eth0", ip=host, prefix=int(width))
-                assert not send(channel, [inet.address(address, index, delete=gone)])
+                assert not send(channel, [addresses_routes_rules.address(address, index, delete=gone)])
     lab.succeed(lab.reconcile("--apply", lab.files / "t.yaml"))
     assert [lab.addresses(ns, family=family) for ns in ("t-a", "t-b") for family in (4, 6)] == before
 
@@ -165,9 +167,9 @@ def test_odd_names_harm_nobody(lab: Lab):
     for name, raw in odd.items():
         lab.run(f"ip -n t-{name} link set eth0 down")
         with lab.inside(f"t-{name}"), open_socket() as channel:
-            head = rtnl.ifinfo(rtnl.index_of(channel, "eth0"))
-            words = (attr(rtnl.IFNAME, raw + b"\0"), attr(rtnl.IFALIAS, raw))
-            assert not send(channel, [Message(rtnl.NEWLINK, 0, head + word) for word in words])
+            head = links.ifinfo(links.index_of(channel, "eth0"))
+            words = (attr(links.IFNAME, raw + b"\0"), attr(links.IFALIAS, raw))
+            assert not send(channel, [Message(links.NEWLINK, 0, head + word) for word in words])
     planned = lab.reconcile("--plan", "-o", "wide", lab.files / "both")
     assert all(line.isprintable() for line in planned.out.splitlines())
     heals(lab, *odd)
@@ -281,12 +283,12 @@ def crowds(many: Iterable[int]) -> dict[str, list[str]]:
 
 def test_a_crowd_holds_nobody_up(lab: Lab):
     """One that bears our marks, or of links, is told; of what is none of ours there may be any number."""
-    kinds = crowds(range(sandbox.MOST + 1))
+    kinds = crowds(range(namespace.MOST + 1))
     stand(lab, *kinds)
     with undisturbed(lab):
         for name, lines in kinds.items():
             lab.ip("\n".join(lines), f"t-{name}")
-        assert f"more than {sandbox.MOST} of a kind" in told(lab, "links", "addresses", "marked")
+        assert f"more than {namespace.MOST} of a kind" in told(lab, "links", "addresses", "marked")
         status = lab.reconcile("--status", lab.files / "both")
         assert status.rc == 2 and "sandbox t-marked: it cannot be looked into" in status.err
         for name in ("routes", "beside"):

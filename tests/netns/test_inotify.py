@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.kernel import events
-from reconciler.kernel.events import EVENT, Events
+from reconciler.kernel.netlink import events
+from reconciler.kernel.netlink.events import EVENT, Events
 from reconciler.operate import told_of_threads
 from reconciler.watch import files as watched_files
 from reconciler.watch.bell import Bell

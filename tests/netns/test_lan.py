@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.kernel.capabilities import Missing
+from reconciler.kernel.observe.capabilities import Missing
 from tests.netns.frames import Sniffer, ip, mac
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, Lab
 

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from reconciler.facts import Listener
-from reconciler.kernel import listening
+from reconciler.kernel.observe import listening
 from tests.netns.lab import Lab
 
 WANTED = {

@@ -15,7 +15,8 @@ from reconciler.core.plan import Step, plan
 from reconciler.core.resource import Resource, State, state
 from reconciler.drivers.firewall import skeleton
 from reconciler.errors import KernelError, Unsupported
-from reconciler.kernel import nfnetlink, nft
+from reconciler.kernel import nft
+from reconciler.kernel.netlink import netfilter
 from reconciler.kernel.nft import library, wire
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
@@ -466,7 +467,7 @@ FAULTS: dict[str, Callable[[bytes], tuple[bytes, int]]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_reading_is_whole_or_an_error(shop: State, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr(nfnetlink.socket, "socket", Faulty)
+    monkeypatch.setattr(netfilter.socket, "socket", Faulty)
     monkeypatch.setattr(wire.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(Faulty, "fault", staticmethod(FAULTS[fault]))
     monkeypatch.setattr(Faulty, "at", 0)

@@ -15,9 +15,9 @@ import pytest
 from reconciler import kinds
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, roles, state
-from reconciler.kernel import secret
-from reconciler.kernel.capabilities import Missing
+from reconciler.kernel import wireguard_key
 from reconciler.kernel.linux import Linux
+from reconciler.kernel.observe.capabilities import Missing
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
 from reconciler.kinds.link import Bridge, Intruder, Link, Stray
@@ -54,8 +54,8 @@ def host(privileged: None) -> Iterator[None]:
         for line in UPLINK_SIDE:
             run(line)
         Path(STATE).mkdir(parents=True)
-        Path(STATE, secret.NAME).touch(0o600)
-        Path(STATE, secret.NAME).write_text(PRIVATE)
+        Path(STATE, wireguard_key.NAME).touch(0o600)
+        Path(STATE, wireguard_key.NAME).write_text(PRIVATE)
         before = snapshot(run)
         yield
         become()

@@ -11,8 +11,9 @@ from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile, settle
 from reconciler.core.resource import Origin, Resource, State, state
 from reconciler.errors import FailedInPart, KernelError, NotPermitted, ReconcileError, Where, trace
-from reconciler.kernel import netns, sandbox
+from reconciler.kernel import netns
 from reconciler.kernel.linux import Linux
+from reconciler.kernel.observe import namespace
 from reconciler.kinds.file import File
 from reconciler.kinds.marks import FILE_MARK, HOST
 from reconciler.kinds.nft import Table
@@ -183,14 +184,14 @@ def test_a_refusal_says_what_why_and_where(standing: Lab, wrong: Resource, numbe
 def test_a_bug_of_ours_met_in_a_sandbox_does_not_pass_for_somebody_s_doing(
     standing: Lab, monkeypatch: pytest.MonkeyPatch, work: str
 ):
-    before, right = standing.snapshot(), getattr(sandbox, work)
+    before, right = standing.snapshot(), getattr(namespace, work)
 
     def wrong(*given: object) -> object:
         if given[0] == HOST:
             return right(*given)
         raise IndexError("as the test asks")
 
-    monkeypatch.setattr(sandbox, work, wrong)
+    monkeypatch.setattr(namespace, work, wrong)
     ttl = Sysctl(ns="box", name="net/ipv4/ip_default_ttl", value="65")
     with pytest.raises(FailedInPart, match=r"unforeseen IndexError: as the test asks \(id ") as caught:
         reconcile({**STATE, ttl.key: ttl}, Linux())

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kernel import bulk, inet, links, netlink, ports, rtnl, wireguard
+from reconciler.kernel.netlink import (
+    addresses_routes_rules,
+    bridge_ports,
+    fdb_neighbours,
+    stacked_links,
+    wireguard,
+)
+from reconciler.kernel.netlink import links as rtnl
+from reconciler.kernel.netlink import socket as netlink
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
@@ -66,9 +74,12 @@ macvlans = st.builds(
     Macvlan, mac=macs, mode=st.sampled_from(["bridge", "private", "vepa"]), **stacked, **links_of_all
 )
 ipvlans = st.builds(
-    Ipvlan, mode=st.sampled_from(list(links.IPVLAN_MODES)), flag=st.sampled_from(list(links.IPVLAN_FLAGS)),
-    **stacked, **links_of_all,
-)  # fmt: skip
+    Ipvlan,
+    mode=st.sampled_from(list(stacked_links.IPVLAN_MODES)),
+    flag=st.sampled_from(list(stacked_links.IPVLAN_FLAGS)),
+    **stacked,
+    **links_of_all,
+)
 vlans = st.builds(
     Vlan, ns=st.just(HOST), name=names, parent=st.just("uplink"), tag=st.integers(1, 4094), **links_of_all
 )
@@ -122,7 +133,7 @@ def routes(draw: st.DrawFn) -> Route:
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
-    action = draw(st.sampled_from(list(inet.ACTIONS)))
+    action = draw(st.sampled_from(list(addresses_routes_rules.ACTIONS)))
     mask = draw(st.integers(0, 2**32 - 1))
     version = draw(st.sampled_from([4, 6]))
     return Rule(
@@ -237,8 +248,8 @@ def test_marks_as_they_read_them(project: str, name: str):
 
 @few
 @given(st.one_of(macvlans, ipvlans, vlans, dummies))
-def test_stacked_links_as_they_read_them(link: links.Stacked):
-    made = theirs(ifinfmsg, links.create(link, PARENT, 9))
+def test_stacked_links_as_they_read_them(link: stacked_links.Stacked):
+    made = theirs(ifinfmsg, stacked_links.create(link, PARENT, 9))
     data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
     assert made.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == type(link).__name__.lower()
     on_lan = link.ns == HOST and isinstance(link, Macvlan | Vlan)
@@ -248,7 +259,7 @@ def test_stacked_links_as_they_read_them(link: links.Stacked):
         case Macvlan():
             assert data.get_attr("IFLA_MACVLAN_MODE") == link.mode
         case Ipvlan():
-            assert data.get_attr("IFLA_IPVLAN_MODE") == links.IPVLAN_MODES[link.mode]
+            assert data.get_attr("IFLA_IPVLAN_MODE") == stacked_links.IPVLAN_MODES[link.mode]
             # pyroute2 0.9.7 has no name for IFLA_IPVLAN_FLAGS: test_readback asks the kernel
         case Vlan():
             assert data.get_attr("IFLA_VLAN_ID") == link.tag
@@ -258,7 +269,8 @@ def test_stacked_links_as_they_read_them(link: links.Stacked):
 @given(vxlans)
 def test_a_tunnel_as_they_read_it(link: Vxlan):
     made, placed, _, port, up = (
-        theirs(ifinfmsg, m) for m in (links.create(link, 0, 9), *links.settings(link, PARENT, new=True))
+        theirs(ifinfmsg, m)
+        for m in (stacked_links.create(link, 0, 9), *stacked_links.settings(link, PARENT, new=True))
     )
     data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
     assert data.get_attr("IFLA_VXLAN_ID") == link.vni and data.get_attr("IFLA_VXLAN_LEARNING") == 0
@@ -301,13 +313,13 @@ def test_a_peer_goes_both_ways(pair: list[str], ip: str, port: int):
 @few
 @given(names, st.integers(1, 1000))
 def test_a_lent_link_as_they_read_it(name: str, master: int):
-    first, mark = (theirs(ifinfmsg, m) for m in ports.lend(Port(link=name, bridge="br"), master))
+    first, mark = (theirs(ifinfmsg, m) for m in bridge_ports.lend(Port(link=name, bridge="br"), master))
     assert told(first) == {"IFLA_IFNAME": name, "IFLA_MASTER": master}
     data = mark.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
     assert told(data) == {
         "IFLA_BRPORT_COST": LENT, "IFLA_BRPORT_LEARNING": 1, "IFLA_BRPORT_UNICAST_FLOOD": 1,
     }  # fmt: skip
-    [back] = ports.lend(Port(link=name, bridge="br"), 0)
+    [back] = bridge_ports.lend(Port(link=name, bridge="br"), 0)
     assert told(theirs(ifinfmsg, back)) == {"IFLA_IFNAME": name, "IFLA_MASTER": 0}
 
 
@@ -319,29 +331,34 @@ tags = st.sets(st.integers(1, 4094) | st.integers(1, 6) | st.integers(4089, 4094
 def test_vlans_go_both_ways(tags: set[int], data: st.DataObject):
     untagged = data.draw(st.sampled_from(sorted(tags)))
     vlans = tuple(f"{tag}{' pvid untagged' * (tag == untagged)}" for tag in sorted(tags))
-    put, clear = ports.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
+    put, clear = bridge_ports.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
     for message in (put, clear):
         read = theirs(ifinfmsg, message)
         assert (read["family"], read["index"]) == (socket.AF_BRIDGE, INDEX)
     raw = netlink.attributes(put.body, 16)[rtnl.AF_SPEC]
-    assert ports.worded(dict(ports.entries(raw))) == (() if vlans == ("1 pvid untagged",) else vlans)
-    gone = {tag for tag, _ in ports.entries(netlink.attributes(clear.body, 16)[rtnl.AF_SPEC])}
+    assert bridge_ports.worded(dict(bridge_ports.entries(raw))) == (
+        () if vlans == ("1 pvid untagged",) else vlans
+    )
+    gone = {tag for tag, _ in bridge_ports.entries(netlink.attributes(clear.body, 16)[rtnl.AF_SPEC])}
     assert gone == set(range(1, 4095)) - tags
 
 
 @few
 @given(macs, any_ips)
 def test_entries_as_they_read_them(mac: str, ip: str):
-    for address, wanted in ((mac, bulk.SELF | bulk.PORT | bulk.STICKY), (NOBODY, bulk.SELF)):
+    for address, wanted in (
+        (mac, fdb_neighbours.SELF | fdb_neighbours.PORT | fdb_neighbours.STICKY),
+        (NOBODY, fdb_neighbours.SELF),
+    ):
         new = Entries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
-        made = [theirs(ndmsg, m) for m in bulk.messages(new, None, INDEX, gone=False)]
+        made = [theirs(ndmsg, m) for m in fdb_neighbours.messages(new, None, INDEX, gone=False)]
         assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
         assert reduce(or_, (one["flags"] for one in made)) == wanted
         for one in made:
             assert told(one) == {"NDA_LLADDR": address} | (
-                {"NDA_DST": ip} if one["flags"] & bulk.SELF else {}
+                {"NDA_DST": ip} if one["flags"] & fdb_neighbours.SELF else {}
             )
-        for one in bulk.messages(new, new, INDEX, gone=True):
+        for one in fdb_neighbours.messages(new, new, INDEX, gone=True):
             assert told(theirs(ndmsg, one))["NDA_LLADDR"] == address
 
 
@@ -349,14 +366,16 @@ def test_entries_as_they_read_them(mac: str, ip: str):
 @given(macs, any_ips)
 def test_neighbours_go_both_ways(mac: str, ip: str):
     new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
-    [message] = bulk.messages(new, None, INDEX, gone=False)
-    assert list(bulk.neighbours_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
+    [message] = fdb_neighbours.messages(new, None, INDEX, gone=False)
+    assert list(fdb_neighbours.neighbours_of([again(ndmsg, message)])) == [
+        (INDEX, entry) for entry in new.entries
+    ]
 
 
 @few
 @given(addresses(), st.booleans())
 def test_an_address_as_they_read_it(address: Address, delete: bool):
-    read = theirs(ifaddrmsg, inet.address(address, INDEX, delete=delete))
+    read = theirs(ifaddrmsg, addresses_routes_rules.address(address, INDEX, delete=delete))
     assert (read["family"], read["prefixlen"], read["index"]) == (
         rtnl.packed(address.ip)[0], address.prefix, INDEX,
     )  # fmt: skip
@@ -368,11 +387,11 @@ def test_an_address_as_they_read_it(address: Address, delete: bool):
 @few
 @given(routes())
 def test_a_route_as_they_read_it(route: Route):
-    read = theirs(rtmsg, inet.route(route, INDEX if route.link else 0))
+    read = theirs(rtmsg, addresses_routes_rules.route(route, INDEX if route.link else 0))
     table = 254 if route.table == "main" else int(route.table)
     ip, _, length = route.dst.partition("/")
     assert (read["family"], read["dst_len"], read["proto"]) == (rtnl.packed(ip)[0], int(length), PROTOCOL)
-    assert read["type"] == inet.KINDS[route.kind] and told(read)["RTA_TABLE"] == table
+    assert read["type"] == addresses_routes_rules.KINDS[route.kind] and told(read)["RTA_TABLE"] == table
     assert told(read).get("RTA_DST", ip) == ip
     assert told(read).get("RTA_GATEWAY", "") == route.via
     assert told(read).get("RTA_PREFSRC", "") == route.src
@@ -384,8 +403,8 @@ def test_a_route_as_they_read_it(route: Route):
 @few
 @given(rules())
 def test_a_rule_as_they_read_it(rule: Rule):
-    read = theirs(fibmsg, inet.rule(rule))
-    assert read["action"] == inet.ACTIONS[rule.action]
+    read = theirs(fibmsg, addresses_routes_rules.rule(rule))
+    assert read["action"] == addresses_routes_rules.ACTIONS[rule.action]
     assert told(read)["FRA_PRIORITY"] == int(rule.priority) and told(read)["FRA_PROTOCOL"] == PROTOCOL
     assert told(read).get("FRA_IIFNAME", "") == rule.iif
     assert told(read).get("FRA_DST", "") == rule.dst.partition("/")[0]
@@ -418,11 +437,11 @@ def test_a_bridge_that_they_wrote(bridge: Bridge):
 
 @few
 @given(st.one_of(macvlans, ipvlans.map(lambda link: replace(link, flag="bridge")), vlans, dummies))
-def test_stacked_links_go_both_ways(link: links.Stacked):
-    made, placed, *_ = (links.create(link, PARENT, 9), *links.settings(link, 0, new=True))
+def test_stacked_links_go_both_ways(link: stacked_links.Stacked):
+    made, placed, *_ = (stacked_links.create(link, PARENT, 9), *stacked_links.settings(link, 0, new=True))
     head = rtnl.ifinfo(INDEX, int(link.up))
     body = again(ifinfmsg, netlink.Message(0, 0, head + made.body[16:] + placed.body[16:]))
-    assert links.link_of(link.ns, rtnl.Seen(body), NAMES) == link
+    assert stacked_links.link_of(link.ns, rtnl.Seen(body), NAMES) == link
 
 
 @few
@@ -452,38 +471,38 @@ def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool, lear
 @few
 @given(addresses())
 def test_an_address_goes_both_ways(address: Address):
-    body = again(ifaddrmsg, inet.address(address, INDEX))
-    assert list(inet.addresses_of("box", [body], NAMES)) == [address]
+    body = again(ifaddrmsg, addresses_routes_rules.address(address, INDEX))
+    assert list(addresses_routes_rules.addresses_of("box", [body], NAMES)) == [address]
 
 
 @few
 @given(routes())
 def test_a_route_goes_both_ways(route: Route):
-    body = again(rtmsg, inet.route(route, INDEX if route.link else 0))
-    assert list(inet.routes_of("box", [body], NAMES)) == [route]
+    body = again(rtmsg, addresses_routes_rules.route(route, INDEX if route.link else 0))
+    assert list(addresses_routes_rules.routes_of("box", [body], NAMES)) == [route]
 
 
 @few
 @given(rules())
 def test_a_rule_goes_both_ways(rule: Rule):
-    body = again(fibmsg, inet.rule(rule))
-    assert list(inet.rules_of([body])) == [rule]
+    body = again(fibmsg, addresses_routes_rules.rule(rule))
+    assert list(addresses_routes_rules.rules_of([body])) == [rule]
 
 
 def test_what_others_made_is_not_ours():
     route = Route(ns="box", dst="10.0.0.0/8", link="eth0")
-    message = theirs(rtmsg, inet.route(route, INDEX))
+    message = theirs(rtmsg, addresses_routes_rules.route(route, INDEX))
     message["proto"] = 4  # RTPROT_STATIC
     fresh = rtmsg()
     for name in ("family", "dst_len", "table", "proto", "scope", "type"):
         fresh[name] = message[name]
     fresh["attrs"] = message["attrs"]
-    assert list(inet.routes_of("box", [ours(fresh)], NAMES)) == []
+    assert list(addresses_routes_rules.routes_of("box", [ours(fresh)], NAMES)) == []
 
 
 def test_the_default_metric_of_ipv6_reads_as_none():
     route = Route(ns="box", dst="fd00::/8", link="eth0", metric=1024)
-    [read] = inet.routes_of("box", [inet.route(route, INDEX).body], NAMES)
+    [read] = addresses_routes_rules.routes_of("box", [addresses_routes_rules.route(route, INDEX).body], NAMES)
     assert read.metric == 0
 
 

@@ -8,7 +8,7 @@ from reconciler.core.plan import Plan, Step, plan
 from reconciler.core.reconcile import apply, reconcile
 from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, state
 from reconciler.errors import FailedInPart, NotConverged, Unforeseen, Where, trace
-from reconciler.kernel.fake import FakeKernel
+from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Intruder, Link, Stray, Veth

@@ -12,9 +12,10 @@ from reconciler.core.resource import state
 from reconciler.drivers.policy import NOWHERE
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.facts import Facts
-from reconciler.kernel import bulk, frr, secret
-from reconciler.kernel.evpn import Told
-from reconciler.kernel.netlink import attr
+from reconciler.kernel import frr, wireguard_key
+from reconciler.kernel.netlink import fdb_neighbours
+from reconciler.kernel.netlink.socket import attr
+from reconciler.kernel.observe.evpn import Told
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.link import Veth
 from reconciler.kinds.overlay import NOBODY, Entries, Neighbours
@@ -159,11 +160,11 @@ def test_what_a_new_password_costs():
 
 def test_a_file_holds_the_passwords_and_reads_back_without(tmp_path):
     key = str(tmp_path / "key")
-    public = secret.made(key)
+    public = wireguard_key.made(key)
     wanted = replace(router("h1"), public_key=public, keys=(f"192.0.2.2 {public}",))
     text = frr.whole(wanted, key)
     (row,) = (row for row in text.splitlines() if " password " in row)
-    assert row == f" neighbor 192.0.2.2 password {secret.shared(key, public, 'bgp t')}"
+    assert row == f" neighbor 192.0.2.2 password {wireguard_key.shared(key, public, 'bgp t')}"
     assert frr.parsed(text) == ("t", wanted.config, wanted.public_key, wanted.keys)
     bare = router("h2")
     assert frr.parsed(frr.whole(bare, "/nowhere")) == ("t", bare.config, "", ())
@@ -225,18 +226,25 @@ def test_a_plan_shows_what_changes_in_the_configuration():
 
 def entry(mac: str, flags: int, *more: bytes) -> bytes:
     raw = bytes.fromhex(mac.replace(":", ""))
-    return bulk.NDMSG.pack(bulk.BRIDGE, 7, bulk.NOARP, flags, 0) + attr(bulk.LLADDR, raw) + b"".join(more)
+    return (
+        fdb_neighbours.NDMSG.pack(fdb_neighbours.BRIDGE, 7, fdb_neighbours.NOARP, flags, 0)
+        + attr(fdb_neighbours.LLADDR, raw)
+        + b"".join(more)
+    )
 
 
 def test_what_frr_has_told_is_not_ours():
-    there, port = attr(bulk.DST, bytes((192, 0, 2, 2))), attr(bulk.MASTER_ATTR, struct.pack("=I", 5))
+    there, port = (
+        attr(fdb_neighbours.DST, bytes((192, 0, 2, 2))),
+        attr(fdb_neighbours.MASTER_ATTR, struct.pack("=I", 5)),
+    )
     theirs = [
-        entry("02:00:00:00:00:01", bulk.SELF | bulk.LEARNED, there),
-        entry("02:00:00:00:00:01", bulk.LEARNED, port),
+        entry("02:00:00:00:00:01", fdb_neighbours.SELF | fdb_neighbours.LEARNED, there),
+        entry("02:00:00:00:00:01", fdb_neighbours.LEARNED, port),
     ]
-    everybody = entry(NOBODY, bulk.SELF, there)
-    assert bulk.entries_of([*theirs, everybody], 7, told=True) == ([], [])
-    assert bulk.entries_of([*theirs, everybody], 7, told=False) == (
+    everybody = entry(NOBODY, fdb_neighbours.SELF, there)
+    assert fdb_neighbours.entries_of([*theirs, everybody], 7, told=True) == ([], [])
+    assert fdb_neighbours.entries_of([*theirs, everybody], 7, told=False) == (
         [f"{NOBODY} 192.0.2.2"], ["02:00:00:00:00:01"],
     )  # fmt: skip
 

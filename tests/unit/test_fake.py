@@ -10,7 +10,7 @@ from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, state
 from reconciler.errors import KernelError, RollbackFailed, Unforeseen, trace
-from reconciler.kernel.fake import BRIDGE_PORTS, FakeKernel, Killed
+from reconciler.kernel.fake.kernel import BRIDGE_PORTS, FakeKernel, Killed
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Stray, Veth
 from reconciler.kinds.marks import HOST

@@ -19,7 +19,7 @@ from reconciler.errors import (
 )
 from reconciler.facts import Facts
 from reconciler.keeper import Keeper, Line, Moved, blamed, without
-from reconciler.kernel.fake import FakeKernel
+from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, enact, refuse

@@ -9,7 +9,7 @@ from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Stage, State
 from reconciler.errors import FailedInPart, KernelError
-from reconciler.kernel.fake import FakeKernel, Killed
+from reconciler.kernel.fake.kernel import FakeKernel, Killed
 from reconciler.kinds.link import Stray
 from reconciler.kinds.sysctl import Forwarding
 from tests.unit.states import FOREIGN, moves, states

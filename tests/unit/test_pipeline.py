@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.errors import ManifestError, Refused
 from reconciler.facts import Facts
-from reconciler.kernel.fake import FakeKernel
+from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, destruction, enact, refuse
 from tests.unit.worlds import container, manifest, port, project, shop

@@ -18,9 +18,9 @@ from reconciler.cnm import wireguard
 from reconciler.core.plan import ordered
 from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
 from reconciler.facts import Device, Facts, Listener
-from reconciler.kernel import secret
-from reconciler.kernel import wireguard as codec
-from reconciler.kernel.netlink import attributes
+from reconciler.kernel import wireguard_key
+from reconciler.kernel.netlink import wireguard as codec
+from reconciler.kernel.netlink.socket import attributes
 from reconciler.kernel.x25519 import BASE, P, x25519
 from reconciler.kinds.nft import Chain, Table
 from reconciler.kinds.overlay import Entries, Vxlan
@@ -255,32 +255,32 @@ def test_a_key_is_made_once_and_kept_from_others(tmp_path: Path, capsys):
 
 def test_a_broken_key_is_told_and_left(tmp_path: Path):
     file = tmp_path / "wireguard.key"
-    assert secret.public_key(str(file)) == ""
+    assert wireguard_key.public_key(str(file)) == ""
     for text in ("broken\n", "YnJva2Vu\n", ""):
         file.touch(0o600)
         file.write_text(text)
         with pytest.raises(ReconcileError, match="holds no private key"):
-            secret.made(str(file))
+            wireguard_key.made(str(file))
         assert file.read_text() == text
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int):
     file = tmp_path / "wireguard.key"
-    secret.made(str(file))
+    wireguard_key.made(str(file))
     file.chmod(mode)
-    for use in (secret.made, secret.public_key, secret.raw):
+    for use in (wireguard_key.made, wireguard_key.public_key, wireguard_key.raw):
         with pytest.raises(ReconcileError, match=f"open to others than root .mode {mode:04o}") as caught:
             use(str(file))
         assert f"chmod 600 {file}" in caught.value.hint
     file.chmod(0o600)
-    assert secret.public_key(str(file))
+    assert wireguard_key.public_key(str(file))
 
 
 def test_what_is_no_file_is_no_key_and_holds_nothing_up(tmp_path: Path):
     os.mkfifo(tmp_path / "wireguard.key", 0o600)
     with pytest.raises(ReconcileError, match="is no file"):
-        secret.public_key(str(tmp_path / "wireguard.key"))
+        wireguard_key.public_key(str(tmp_path / "wireguard.key"))
 
 
 BOB = "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"
@@ -334,14 +334,14 @@ SMALL = (
 @pytest.mark.parametrize("point", SMALL, ids=hex)
 def test_a_point_that_makes_everybody_share_the_same_is_nobodys_key(tmp_path: Path, point: int, beyond: int):
     file = str(tmp_path / "wireguard.key")
-    secret.made(file)
+    wireguard_key.made(file)
     with pytest.raises(ReconcileError, match="nobody's public key"):
-        secret.shared(file, b64encode((point | beyond).to_bytes(32, "little")).decode(), "p")
+        wireguard_key.shared(file, b64encode((point | beyond).to_bytes(32, "little")).decode(), "p")
 
 
 def test_two_hosts_share_what_no_third_one_knows(tmp_path: Path):
     files = [str(tmp_path / name) for name in "abc"]
-    keys = [secret.made(file) for file in files]
-    one, two = secret.shared(files[0], keys[1], "p"), secret.shared(files[1], keys[0], "p")
-    others = [secret.shared(files[2], keys[0], "p"), secret.shared(files[0], keys[1], "q")]
+    keys = [wireguard_key.made(file) for file in files]
+    one, two = wireguard_key.shared(files[0], keys[1], "p"), wireguard_key.shared(files[1], keys[0], "p")
+    others = [wireguard_key.shared(files[2], keys[0], "p"), wireguard_key.shared(files[0], keys[1], "q")]
     assert one == two and one not in others and len(one) <= 80  # TCP_MD5SIG_MAXKEYLEN

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.kernel.capabilities import Missing
+from reconciler.kernel.observe.capabilities import Missing
 from tests.netns import forked
 from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
 from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker

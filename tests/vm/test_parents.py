@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from reconciler.kernel.capabilities import Missing
+from reconciler.kernel.observe.capabilities import Missing
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, Lab
 
 

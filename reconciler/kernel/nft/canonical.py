@@ -20,8 +20,8 @@ from ...errors import KernelError
 from ...kinds.marks import TABLE_PREFIX
 from ...kinds.nft import Chain, Map, Table
 from ..lock import RUN
-from ..netlink import attributes
-from ..nfnetlink import items, word
+from ..netlink.netfilter import items, word
+from ..netlink.socket import attributes
 from . import library, raw
 from .text import illegible, shape, transaction
 from .wire import snapshot

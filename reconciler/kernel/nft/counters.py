@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...kinds.marks import TABLE_PREFIX
-from ..netlink import attributes
-from ..nfnetlink import items
+from ..netlink.netfilter import items
+from ..netlink.socket import attributes
 from . import raw
 from .elements import single
 from .read import formed

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from ..netlink import ATTR, attributes
-from ..nfnetlink import items
+from ..netlink.netfilter import items
+from ..netlink.socket import ATTR, attributes
 from .datatypes import Type
 from .text import Shape
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...facts import Blocker
-from ..netlink import attributes
-from ..nfnetlink import word
+from ..netlink.netfilter import word
+from ..netlink.socket import attributes
 from . import raw
 from .canonical import parts
 from .wire import GETCHAIN, Reading, snapshot

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...kinds.marks import TABLE_PREFIX
-from ..netlink import attributes, text
-from ..nfnetlink import word
+from ..netlink.netfilter import word
+from ..netlink.socket import attributes, text
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, Reading
 
 FAMILIES = ("inet", "bridge")

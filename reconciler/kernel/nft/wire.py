@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ...errors import KernelError, NotPermitted, Unsupported
-from ..netlink import attributes
-from ..nfnetlink import NFGEN, Channel, Torn
+from ..netlink.netfilter import NFGEN, Channel, Torn
+from ..netlink.socket import attributes
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...core.plan import Step
 from ...errors import KernelError
 from ...kinds.nft import Element, Map, Table
-from .. import conntrack
+from ..netlink import conntrack
 from . import library
 from .read import published, shapes
 from .text import Line, path, transaction

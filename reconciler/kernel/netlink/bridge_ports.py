@@ -7,11 +7,10 @@ import struct
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from ..kinds.link import NATIVE, Vlans
-from ..kinds.marks import LENT, OUTER
-from ..kinds.port import Port
-from .netlink import ATTR, Message, attr, attributes, dump, nest, open_socket, text, u8, u32
-from .rtnl import (
+from ...kinds.link import NATIVE, Vlans
+from ...kinds.marks import LENT, OUTER
+from ...kinds.port import Port
+from .links import (
     AF_SPEC,
     DELLINK,
     EXT_MASK,
@@ -28,6 +27,7 @@ from .rtnl import (
     Seen,
     ifinfo,
 )
+from .socket import ATTR, Message, attr, attributes, dump, nest, open_socket, text, u8, u32
 
 SETLINK = 19
 BRIDGE = 7  # PF_BRIDGE

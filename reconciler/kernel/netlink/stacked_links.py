@@ -5,14 +5,13 @@ import struct
 from dataclasses import replace
 from typing import TypedDict
 
-from ..core.resource import Resource
-from ..kinds.link import Link
-from ..kinds.marks import GROUP, HOST, OUTER, owner
-from ..kinds.overlay import Vxlan
-from ..kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
-from ..kinds.wireguard import Wireguard
-from .netlink import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u16, u32
-from .rtnl import (
+from ...core.resource import Resource
+from ...kinds.link import Link
+from ...kinds.marks import GROUP, HOST, OUTER, owner
+from ...kinds.overlay import Vxlan
+from ...kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from ...kinds.wireguard import Wireguard
+from .links import (
     DATA,
     DELLINK,
     FLOOD,
@@ -39,6 +38,7 @@ from .rtnl import (
     raised,
     size,
 )
+from .socket import CREATE, EXCL, Message, attr, attributes, nest, text, u8, u16, u32
 
 # linux/if_link.h
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}

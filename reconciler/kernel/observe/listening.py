@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ..facts import Listener
-from .netlink import dump, open_socket
+from ...facts import Listener
+from ..netlink.socket import dump, open_socket
 
 SOCK_DIAG, BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
 REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: any address and port

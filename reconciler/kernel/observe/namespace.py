@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 
-from ..kinds.address import Address
-from ..kinds.marks import HOST, PROTOCOL
-from ..kinds.route import Route
-from ..kinds.rule import Rule
-from ..kinds.sysctl import Sysctl
-from . import inet, rtnl
-from .netlink import attributes, dump, families, get, open_socket, u32
+from ...kinds.address import Address
+from ...kinds.marks import HOST, PROTOCOL
+from ...kinds.route import Route
+from ...kinds.rule import Rule
+from ...kinds.sysctl import Sysctl
+from ..netlink import addresses_routes_rules
+from ..netlink import links as rtnl
+from ..netlink.socket import attributes, dump, families, get, open_socket, u32
 
 PROC = "/proc/sys/"
 GETNSID, NSID, NSID_FD = 90, 1, 3  # linux/net_namespace.h
@@ -64,31 +65,43 @@ def look(ns: str, home: int) -> View:
         view = View(links) if ns == HOST else View(links, number_of(home, channel))
         names = view.names
         found = addresses(channel, view, most)
-        view.strange = list(inet.addresses_of(ns, found, names, ours=False)) if ns != HOST else []
-        connected: set[inet.Prefix] = set()
+        view.strange = (
+            list(addresses_routes_rules.addresses_of(ns, found, names, ours=False)) if ns != HOST else []
+        )
+        connected: set[addresses_routes_rules.Prefix] = set()
         for family in families():
             told = routes(channel, family, most)
-            view.routes += inet.routes_of(ns, told, names)
-            connected |= set(inet.connected(told, names))
+            view.routes += addresses_routes_rules.routes_of(ns, told, names)
+            connected |= set(addresses_routes_rules.connected(told, names))
             if ns == HOST:
                 view.foreign += told
-                view.rules += inet.rules_of(dump(channel, rtnl.GETRULE, inet.all_rules(family)))
+                view.rules += addresses_routes_rules.rules_of(
+                    dump(channel, rtnl.GETRULE, addresses_routes_rules.all_rules(family))
+                )
     down = {seen.name for seen in links.values() if not seen.up}  # which have no routes
-    ours = inet.addresses_of(ns, found, names)
-    view.addresses = [a if a.link in down else inet.rooted(a, connected) for a in ours]
+    ours = addresses_routes_rules.addresses_of(ns, found, names)
+    view.addresses = [a if a.link in down else addresses_routes_rules.rooted(a, connected) for a in ours]
     return view
 
 
 def addresses(channel: socket.socket, view: View, most: float) -> list[bytes]:
     """All, or where those are too many the ones of links that lead to the host."""
-    leading = (inet.of_link(index) for index, seen in view.links.items() if view.leads_out(seen))
-    return narrowed(channel, rtnl.GETADDR, (inet.ALL_ADDRESSES, *leading), most)
+    leading = (
+        addresses_routes_rules.of_link(index) for index, seen in view.links.items() if view.leads_out(seen)
+    )
+    return narrowed(channel, rtnl.GETADDR, (addresses_routes_rules.ALL_ADDRESSES, *leading), most)
 
 
 def routes(channel: socket.socket, family: int, most: float) -> list[bytes]:
     """All, or where those are too many ours, and those of the kernel's that lead to neighbours."""
-    connected = inet.all_routes(family, inet.MAIN, inet.KERNEL)
-    parts = (inet.all_routes(family), inet.all_routes(family, protocol=PROTOCOL), connected)
+    connected = addresses_routes_rules.all_routes(
+        family, addresses_routes_rules.MAIN, addresses_routes_rules.KERNEL
+    )
+    parts = (
+        addresses_routes_rules.all_routes(family),
+        addresses_routes_rules.all_routes(family, protocol=PROTOCOL),
+        connected,
+    )
     return narrowed(channel, rtnl.GETROUTE, parts, most)
 
 

@@ -6,15 +6,15 @@ from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..core.plan import Step
-from ..core.reconcile import Refusals
-from ..core.resource import Key, Resource, Stage, State
-from ..errors import KernelError, ReconcileError
-from ..kinds.file import File
-from ..kinds.link import Link, Stray, Veth
-from ..kinds.marks import HOST
-from ..kinds.namespace import Namespace
-from ..kinds.sysctl import Sysctl
+from ...core.plan import Step
+from ...core.reconcile import Refusals
+from ...core.resource import Key, Resource, Stage, State
+from ...errors import KernelError, ReconcileError
+from ...kinds.file import File
+from ...kinds.link import Link, Stray, Veth
+from ...kinds.marks import HOST
+from ...kinds.namespace import Namespace
+from ...kinds.sysctl import Sysctl
 from . import semantics
 
 BRIDGE_PORTS = 1023  # BR_MAX_PORTS is 1 << 10, and no port has number 0 (net/bridge/br_if.c)

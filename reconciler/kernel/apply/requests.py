@@ -5,9 +5,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..core.plan import Step
-from ..errors import KernelError, NotPermitted
-from .netlink import Message, send
+from ...core.plan import Step
+from ...errors import KernelError, NotPermitted
+from ..netlink.socket import Message, send
 
 # What a removal need not mind.
 GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXIO}

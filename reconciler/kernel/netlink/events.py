@@ -14,13 +14,13 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from ..errors import NotPermitted, foreseen
-from ..kinds.marks import PROTOCOL
-from . import netns
-from .netlink import HEADER, REPLACE, SOL_NETLINK, Message, attributes, open_socket, printable, send, u32
-from .nfnetlink import NFGEN
-from .rtnl import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
-from .sandbox import NSID, NSID_FD, number_of
+from ...errors import NotPermitted, foreseen
+from ...kinds.marks import PROTOCOL
+from .. import netns
+from ..observe.namespace import NSID, NSID_FD, number_of
+from .links import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
+from .netfilter import NFGEN
+from .socket import HEADER, REPLACE, SOL_NETLINK, Message, attributes, open_socket, printable, send, u32
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
 # NETCONFs, NSID.

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
-from ..core.plan import Step
-from ..core.reconcile import Refusals
-from ..core.resource import Resource
-from ..errors import ReconcileError, foreseen
-from ..kinds.file import File
-from ..kinds.link import Link, Veth
-from ..kinds.marks import HOST
-from ..kinds.namespace import Namespace
-from . import netns, records, rtnl
+from ...core.plan import Step
+from ...core.reconcile import Refusals
+from ...core.resource import Resource
+from ...errors import ReconcileError, foreseen
+from ...kinds.file import File
+from ...kinds.link import Link, Veth
+from ...kinds.marks import HOST
+from ...kinds.namespace import Namespace
+from .. import netns, records
+from ..netlink import links
+from ..netlink.socket import Message, open_socket
 from .announce import tell
-from .letters import Letter, complaints, post, refused
-from .netlink import Message, open_socket
-from .visit import Batch, Visit
+from .batch import Batch, Visit
+from .requests import Letter, complaints, post, refused
 
 
 def host_end(resource: Resource) -> str:
@@ -95,7 +96,7 @@ class Run(Batch):
         removals = [step for step in steps if step.op == "-"]
         builds = [step for step in steps if step.op != "-"]
         ends = ((step, host_end(step.resource)) for step in removals)
-        self.doomed += [Letter(step, rtnl.doomed(end)) for step, end in ends if end]
+        self.doomed += [Letter(step, links.doomed(end)) for step, end in ends if end]
         rest = [step for step in removals if not host_end(step.resource)]
         if builds or any(isinstance(step.resource, Namespace) for step in rest):
             self.bury()
@@ -126,7 +127,7 @@ class Run(Batch):
 
     def bury(self) -> None:
         if self.doomed:
-            last = Letter(self.doomed[-1].step, rtnl.delete_doomed())
+            last = Letter(self.doomed[-1].step, links.delete_doomed())
             post(self.host, [*self.doomed, last])
             self.doomed.clear()
             self.indexes.clear()
@@ -149,9 +150,9 @@ class Run(Batch):
         return []
 
     def told(self, step: Step, veth: Veth) -> list[Message]:
-        sized = rtnl.resized(veth.host_name, veth, step.old if step.op == "~" else None)
+        sized = links.resized(veth.host_name, veth, step.old if step.op == "~" else None)
         if not veth.bridge:
-            return [*sized, *rtnl.outer_settings(veth, 0)]
+            return [*sized, *links.outer_settings(veth, 0)]
         # The MAC is entered when the port's VLANs stand, and in each of them.
-        settings = rtnl.outer_settings(veth, self.index(veth.bridge), self.tags(step, veth.host_name))
+        settings = links.outer_settings(veth, self.index(veth.bridge), self.tags(step, veth.host_name))
         return [*sized, *settings, *self.station(veth, step.old)]

@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
-from ..core.resource import Resource
-from ..errors import foreseen
-from ..kinds.address import Address
-from ..kinds.evpn import Router
-from ..kinds.file import File
-from ..kinds.link import Intruder, Link, Veth, Vlans
-from ..kinds.marks import ALIAS, GROUP, HOST, OUTER, alias, owner
-from ..kinds.namespace import Closed, Namespace
-from ..kinds.nft import Chain, Map, Table
-from ..kinds.sysctl import Sysctl
-from ..kinds.wireguard import Wireguard
-from . import bulk, files, links, netns, nft, ports, records, rtnl, sandbox, wireguard
-from .netlink import open_socket
+from ...core.resource import Resource
+from ...errors import foreseen
+from ...kinds.address import Address
+from ...kinds.evpn import Router
+from ...kinds.file import File
+from ...kinds.link import Intruder, Link, Veth, Vlans
+from ...kinds.marks import ALIAS, GROUP, HOST, OUTER, alias, owner
+from ...kinds.namespace import Closed, Namespace
+from ...kinds.nft import Chain, Map, Table
+from ...kinds.sysctl import Sysctl
+from ...kinds.wireguard import Wireguard
+from .. import files, netns, nft, records
+from ..netlink import bridge_ports, fdb_neighbours, stacked_links, wireguard
+from ..netlink import links as rtnl
+from ..netlink.socket import open_socket
+from . import namespace
 
 T = TypeVar("T")
 INSIDE = {"view", "record", "project", "tables", "routers"}  # readings that tell nothing of pairs' host ends
@@ -67,11 +70,11 @@ class Survey:
         return [name for name in self.names if self.project(name)]
 
     @remembered
-    def view(self, ns: str) -> sandbox.View:
+    def view(self, ns: str) -> namespace.View:
         with netns.kept() as home:
             if ns != HOST:
                 netns.enter(ns)
-            return sandbox.look(ns, home)
+            return namespace.look(ns, home)
 
     def record(self, ns: str) -> str:
         """The project that the name's own record tells; all that are not known yet are read at once."""
@@ -120,7 +123,7 @@ class Survey:
         yield Namespace(name=name, project=project, up=lo.up, unmarked=not marked)
         yield from (self.pair(name, pair) for pair in self.pairs(name))
         ours = (seen for seen in view.links.values() if seen.group == GROUP and view.leads_out(seen))
-        yield from filter(None, (links.child_of(name, project, seen, outside) for seen in ours))
+        yield from filter(None, (stacked_links.child_of(name, project, seen, outside) for seen in ours))
         yield from view.addresses
         yield from view.routes
 
@@ -128,8 +131,8 @@ class Survey:
         inner, outer = pair
         vlans = self.vlans(HOST).get(outer.index, ())
         master = self.view(HOST).links.get(outer.number(rtnl.MASTER))
-        tags = ports.tags(vlans) if master and master.filtering else [0]
-        station = bulk.station(self.host, outer.index, inner.mac, tags) if master else ""
+        tags = bridge_ports.tags(vlans) if master and master.filtering else [0]
+        station = fdb_neighbours.station(self.host, outer.index, inner.mac, tags) if master else ""
         return rtnl.veth_of(ns, pair, self.view(HOST).names, vlans, station=station)
 
     def closed(self, name: str, error: Exception) -> Closed:
@@ -163,11 +166,11 @@ class Survey:
                 yield rtnl.bridge_of(seen)
             elif seen.group == GROUP and seen.kind == "wireguard":
                 yield wireguard.read(seen, wanted.get(seen.name))
-            elif seen.group in (GROUP, OUTER) and (link := links.link_of(HOST, seen, view.names)):
+            elif seen.group in (GROUP, OUTER) and (link := stacked_links.link_of(HOST, seen, view.names)):
                 yield link
             elif seen.ours and strays and seen.name not in paired:
                 yield rtnl.stray_of(seen)
-        yield from ports.lent(view.links, self.vlans(HOST))
+        yield from bridge_ports.lent(view.links, self.vlans(HOST))
         yield from self.tables(HOST)
         yield from self.routers(HOST)
         yield from view.addresses
@@ -177,20 +180,20 @@ class Survey:
     @remembered
     def vlans(self, ns: str) -> dict[int, Vlans]:
         """Of bridge ports; where no bridge filters there is nothing to ask for."""
-        return ports.read() if any(seen.filtering for seen in self.view(ns).links.values()) else {}
+        return bridge_ports.read() if any(seen.filtering for seen in self.view(ns).links.values()) else {}
 
     @remembered
     def tables(self, ns: str) -> list[Resource]:
         """What our tunnels know of other hosts, and our bridges of neighbours."""
-        links = self.view(ns).links
-        read = (bulk.read(links, seen, told=self.is_told(seen)) for seen in self.tunnels())
-        ours = (seen for seen in links.values() if seen.group == GROUP and seen.kind == "bridge")
-        known = bulk.neighbours({seen.index: seen.name for seen in ours}, self.view(ns).addresses)
+        stacked_links = self.view(ns).links
+        read = (fdb_neighbours.read(stacked_links, seen, told=self.is_told(seen)) for seen in self.tunnels())
+        ours = (seen for seen in stacked_links.values() if seen.group == GROUP and seen.kind == "bridge")
+        known = fdb_neighbours.neighbours({seen.index: seen.name for seen in ours}, self.view(ns).addresses)
         return [*(table for tables in read for table in tables), *known]
 
     def tunnels(self) -> list[rtnl.Seen]:
-        links = self.view(HOST).links.values()
-        return [seen for seen in links if seen.group == GROUP and seen.kind == "vxlan"]
+        stacked_links = self.view(HOST).links.values()
+        return [seen for seen in stacked_links if seen.group == GROUP and seen.kind == "vxlan"]
 
     def is_told(self, tunnel: rtnl.Seen) -> bool:
         """Whether FRR tells what is behind it; if no alias says, FRR's entries are not taken for ours."""
@@ -221,7 +224,7 @@ class Survey:
         with netns.kept() as home:
             for ns, sysctls in spots.items():
                 netns.enter(ns) if ns != HOST else netns.back(home)
-                yield from filter(None, map(sandbox.read, sysctls))
+                yield from filter(None, map(namespace.read, sysctls))
 
     def intruders(self, named: list[Resource], boxes: Set[str]) -> Iterator[Resource]:
         """What else stands in these sandboxes at the names of what is wanted there: it is in the way."""

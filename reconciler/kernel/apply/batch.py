@@ -4,25 +4,28 @@ import errno
 import socket
 from collections.abc import Iterable
 
-from ..core.plan import Step
-from ..core.resource import Resource
-from ..kinds.address import Address
-from ..kinds.evpn import Router
-from ..kinds.file import File
-from ..kinds.link import Bridge, Intruder, Link, Veth
-from ..kinds.marks import HOST
-from ..kinds.namespace import Namespace
-from ..kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
-from ..kinds.port import Port
-from ..kinds.route import Route
-from ..kinds.rule import Rule
-from ..kinds.sysctl import Sysctl
-from ..kinds.wireguard import Wireguard
-from . import bulk, files, frr, inet, links, netns, ports, records, rtnl, sandbox, wireguard
+from ...core.plan import Step
+from ...core.resource import Resource
+from ...kinds.address import Address
+from ...kinds.evpn import Router
+from ...kinds.file import File
+from ...kinds.link import Bridge, Intruder, Link, Veth
+from ...kinds.marks import HOST
+from ...kinds.namespace import Namespace
+from ...kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
+from ...kinds.port import Port
+from ...kinds.route import Route
+from ...kinds.rule import Rule
+from ...kinds.sysctl import Sysctl
+from ...kinds.wireguard import Wireguard
+from .. import files, frr, netns, records
+from ..netlink import addresses_routes_rules, bridge_ports, fdb_neighbours, stacked_links, wireguard
+from ..netlink import links as rtnl
+from ..netlink.socket import Message, send
+from ..observe import namespace
 from .announce import Moved
 from .evict import evict
-from .letters import GONE, Letter, post, refused
-from .netlink import Message, send
+from .requests import GONE, Letter, post, refused
 
 
 class Batch:
@@ -46,13 +49,17 @@ class Batch:
     def station(self, veth: Veth, old: Resource | None) -> list[Message]:
         """The one MAC behind a port of a bridge, and no longer the one that was."""
         port, before = self.index(veth.host_name), old.mac if isinstance(old, Veth) else veth.mac
-        gone = [bulk.no_station(port, before)] if before != veth.mac else []
-        return [*gone, *bulk.stationed(port, veth.mac, veth.station)]
+        gone = [fdb_neighbours.no_station(port, before)] if before != veth.mac else []
+        return [*gone, *fdb_neighbours.stationed(port, veth.mac, veth.station)]
 
     def tags(self, step: Step, port: str) -> list[Message]:
         """The VLANs of a port of a bridge, where it has or had any."""
         vlans = getattr(step.resource, "vlans", ())
-        return ports.membership(self.index(port), vlans) if vlans or getattr(step.old, "vlans", ()) else []
+        return (
+            bridge_ports.membership(self.index(port), vlans)
+            if vlans or getattr(step.old, "vlans", ())
+            else []
+        )
 
 
 class Visit:
@@ -99,7 +106,7 @@ class Visit:
                     self.route(step, r, gone=gone)
                 case Rule() as r:
                     # Twice: Linux deletes the first that has all this, which may be one that asks for more.
-                    self.add(step, *[inet.rule(r, delete=gone)] * (2 if gone else 1))
+                    self.add(step, *[addresses_routes_rules.rule(r, delete=gone)] * (2 if gone else 1))
                 case Bridge() as b:
                     self.bridge(step, b, old)
                 case Veth() as v:
@@ -110,13 +117,13 @@ class Visit:
                 case Port() as p:
                     self.port(step, p, gone=gone)
                 case Link() as link if gone:
-                    self.add(step, links.removal(link))
-                case Link() as link if isinstance(link, links.Stacked):
+                    self.add(step, stacked_links.removal(link))
+                case Link() as link if isinstance(link, stacked_links.Stacked):
                     self.stacked(step, link, old)
                 case Entries(link=link) | OddEntries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
                     self.flush()
-                    self.many(step, bulk.messages(bulk_, old, index, gone=gone))
+                    self.many(step, fdb_neighbours.messages(bulk_, old, index, gone=gone))
                 case _:
                     self.flush()
                     self.other(step, gone=gone)
@@ -140,7 +147,7 @@ class Visit:
                 if step.op == "~":  # a new one gets its record with its name
                     records.write(n.name, n.project)
             case Sysctl() as s if not gone and not self.stands(s):
-                sandbox.write(s)
+                namespace.write(s)
             case File() as f:
                 files.remove(f) if gone else files.write(f)
             case Router() as r:
@@ -148,7 +155,7 @@ class Visit:
                 frr.remove() if gone else frr.write(r, self.batch.secret, running=running)
 
     def address(self, step: Step, address: Address) -> None:
-        message = inet.address(address, self.index(address.link), delete=step.op == "-")
+        message = addresses_routes_rules.address(address, self.index(address.link), delete=step.op == "-")
         if self.ns == HOST and address.link in self.batch.bridges:
             # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an
             # address while up; else linkwatch does, up to a second later.
@@ -160,7 +167,7 @@ class Visit:
 
     def route(self, step: Step, route: Route, *, gone: bool) -> None:
         new = step.op == "+" and step.old is None
-        message = inet.route(route, self.index(route.link), delete=gone, new=new)
+        message = addresses_routes_rules.route(route, self.index(route.link), delete=gone, new=new)
         if self.ns == HOST and route.link in self.batch.rising:  # until it is up, nothing is routed to it
             self.batch.last.append(Letter(step, message))
         else:
@@ -183,25 +190,25 @@ class Visit:
         self.batch.raised.append(Letter(step, rtnl.raised(bridge, bridge.name)))
         self.batch.rising.add(bridge.name)
 
-    def stacked(self, step: Step, link: links.Stacked, old: Resource | None) -> None:
+    def stacked(self, step: Step, link: stacked_links.Stacked, old: Resource | None) -> None:
         """Made on the host, where its parent is, straight into this namespace."""
         self.flush()
         if step.op == "+":
             parent = getattr(link, "parent", "")
             with netns.kept() as here:
-                made = links.create(link, self.batch.index(parent) if parent else 0, here)
+                made = stacked_links.create(link, self.batch.index(parent) if parent else 0, here)
                 post(self.batch.host, [Letter(step, made)])
             if link.ns != HOST:
                 self.name(step, link)
         if isinstance(link, Wireguard):
             wireguard.configure(link, old, self.batch.secret)
         master = self.batch.index(link.bridge) if isinstance(link, Vxlan) else 0
-        self.add(step, *links.settings(link, master, new=step.op == "+"))
+        self.add(step, *stacked_links.settings(link, master, new=step.op == "+"))
 
     def name(self, step: Step, link: Link) -> None:
-        self.indexes[link.name] = index = rtnl.index_of(self.channel, links.NAMELESS)
+        self.indexes[link.name] = index = rtnl.index_of(self.channel, stacked_links.NAMELESS)
         self.next_index = index + 1 if self.next_index else 0
-        self.add(step, links.named(link, index))
+        self.add(step, stacked_links.named(link, index))
 
     def veth(self, step: Step, veth: Veth, old: Resource | None) -> None:
         """The end inside; the other is the batch's."""
@@ -219,4 +226,4 @@ class Visit:
     def port(self, step: Step, port: Port, *, gone: bool) -> None:
         self.flush()
         master = 0 if gone else self.batch.index(port.bridge)
-        self.add(step, *ports.lend(port, master), *([] if gone else self.batch.tags(step, port.link)))
+        self.add(step, *bridge_ports.lend(port, master), *([] if gone else self.batch.tags(step, port.link)))

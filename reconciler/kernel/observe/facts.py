@@ -5,17 +5,20 @@ import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..facts import Device, Facts
-from ..kinds.marks import PROTOCOL
-from . import inet, listening, nft, rtnl, sandbox
+from ...facts import Device, Facts
+from ...kinds.marks import PROTOCOL
+from .. import nft
+from ..netlink import addresses_routes_rules
+from ..netlink import links as rtnl
+from ..netlink.socket import attributes, dump, open_socket
+from . import listening, namespace
 from .capabilities import Missing
-from .netlink import attributes, dump, open_socket
 
 RA = 9  # RTPROT_RA
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
-def facts(view: sandbox.View, foreign_namespaces: Iterable[str]) -> Facts:
+def facts(view: namespace.View, foreign_namespaces: Iterable[str]) -> Facts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
     routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
@@ -64,7 +67,7 @@ def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
     """(prefix, link index, protocol) of routes that are not ours; the kernel's local and multicast ones
     left out."""
     for body in dump_:
-        family, length, _, _, table, protocol, _, kind, _ = inet.RTMSG.unpack_from(body)
+        family, length, _, _, table, protocol, _, kind, _ = addresses_routes_rules.RTMSG.unpack_from(body)
         if protocol == PROTOCOL or kind not in (1, 6, 7, 8) or table == 255:
             continue
         found = attributes(body, 12)
@@ -77,10 +80,14 @@ def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
 def onlink(dump_: list[bytes], links: dict[int, rtnl.Seen]) -> Iterator[tuple[str, str]]:
     """Prefixes whose addresses are neighbours, with their link, which is none of ours."""
     for body in dump_:
-        family, length, _, _, table, _, _, kind, _ = inet.RTMSG.unpack_from(body)
+        family, length, _, _, table, _, _, kind, _ = addresses_routes_rules.RTMSG.unpack_from(body)
         found = attributes(body, 12)
         link = links.get(int.from_bytes(found.get(4, b""), "little"))
-        plain = table == inet.MAIN and kind == inet.KINDS["unicast"] and 5 not in found  # RTA_GATEWAY
+        plain = (
+            table == addresses_routes_rules.MAIN
+            and kind == addresses_routes_rules.KINDS["unicast"]
+            and 5 not in found
+        )  # RTA_GATEWAY
         if link and not link.ours and plain:
             raw = found.get(1, bytes(16 if family == rtnl.INET6 else 4))
             yield f"{socket.inet_ntop(family, raw)}/{length}", link.name
@@ -88,10 +95,13 @@ def onlink(dump_: list[bytes], links: dict[int, rtnl.Seen]) -> Iterator[tuple[st
 
 def own_addresses() -> Iterator[tuple[str, int]]:
     with open_socket() as channel:
-        for body in dump(channel, rtnl.GETADDR, inet.ALL_ADDRESSES):
+        for body in dump(channel, rtnl.GETADDR, addresses_routes_rules.ALL_ADDRESSES):
             found = attributes(body, 8)
             if found.get(11, b"\0")[0] != PROTOCOL:
-                yield socket.inet_ntop(body[0], found.get(2) or found[1]), inet.IFADDR.unpack_from(body)[4]
+                yield (
+                    socket.inet_ntop(body[0], found.get(2) or found[1]),
+                    addresses_routes_rules.IFADDR.unpack_from(body)[4],
+                )
 
 
 def ephemeral() -> tuple[int, int]:
@@ -101,7 +111,7 @@ def ephemeral() -> tuple[int, int]:
 
 def forwarding() -> tuple[bool, bool]:
     names = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
-    four, six = (text(sandbox.PROC + name).strip() == "1" for name in names)
+    four, six = (text(namespace.PROC + name).strip() == "1" for name in names)
     return four, six
 
 

@@ -2,8 +2,8 @@
 
 import socket
 
-from .netlink import Message, nest, send, text
-from .rtnl import ALT_IFNAME, DELLINK, IFNAME, NEWLINK, PROP_LIST, UP, ifinfo, link_called
+from ..netlink.links import ALT_IFNAME, DELLINK, IFNAME, NEWLINK, PROP_LIST, UP, ifinfo, link_called
+from ..netlink.socket import Message, nest, send, text
 
 DELLINKPROP = 109
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from . import frr
+from .. import frr
 
 ESTABLISHED = "Established"
 

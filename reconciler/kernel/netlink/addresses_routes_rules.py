@@ -5,12 +5,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..kinds.address import Address
-from ..kinds.marks import HOST, PROTOCOL
-from ..kinds.route import Route
-from ..kinds.rule import Rule
-from .netlink import CREATE, EXCL, REPLACE, Message, attr, attributes, text, u8, u32
-from .rtnl import DELADDR, DELROUTE, DELRULE, INET, INET6, NEWADDR, NEWROUTE, NEWRULE, packed
+from ...kinds.address import Address
+from ...kinds.marks import HOST, PROTOCOL
+from ...kinds.route import Route
+from ...kinds.rule import Rule
+from .links import DELADDR, DELROUTE, DELRULE, INET, INET6, NEWADDR, NEWROUTE, NEWRULE, packed
+from .socket import CREATE, EXCL, REPLACE, Message, attr, attributes, text, u8, u32
 
 IFADDR, RTMSG = struct.Struct("=BBBBI"), struct.Struct("=BBBBBBBBI")
 KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}

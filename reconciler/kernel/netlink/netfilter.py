@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Self
 
-from .netlink import ATTR, BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
+from .socket import ATTR, BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
 
 NETFILTER = 12  # NETLINK_NETFILTER
 NFGEN = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id

@@ -6,13 +6,13 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 
-from ..core.resource import Resource
-from ..kinds.address import Address
-from ..kinds.link import STATION, STICKY_STATION
-from ..kinds.marks import PROTOCOL
-from ..kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
-from .netlink import ATTR, CREATE, REPLACE, Message, dump, families, get, open_socket, u16
-from .rtnl import INET, INET6, MASTER, Seen, packed
+from ...core.resource import Resource
+from ...kinds.address import Address
+from ...kinds.link import STATION, STICKY_STATION
+from ...kinds.marks import PROTOCOL
+from ...kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
+from .links import INET, INET6, MASTER, Seen, packed
+from .socket import ATTR, CREATE, REPLACE, Message, dump, families, get, open_socket, u16
 
 NEWNEIGH, DELNEIGH, GETNEIGH, APPEND = 28, 29, 30, 0x800
 NDMSG = struct.Struct("=BxxxiHBB")  # family, link, state, flags, type

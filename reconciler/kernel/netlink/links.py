@@ -5,12 +5,12 @@ import struct
 from collections.abc import Iterable
 from functools import cached_property
 
-from ..core.resource import Resource
-from ..kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
-from ..kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
-from ..kinds.namespace import Namespace
-from . import netlink
-from .netlink import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
+from ...core.resource import Resource
+from ...kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
+from ...kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
+from ...kinds.namespace import Namespace
+from . import socket as netlink
+from .socket import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from . import frr
-from .netlink import families
+from .. import frr
+from ..netlink.socket import families
 
 # feature: (the option that brings it, the module that holds it)
 FEATURES = {

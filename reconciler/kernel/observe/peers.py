@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from .core.resource import State
-from .kinds.evpn import Router
-from .kinds.wireguard import Wireguard
+from ...core.resource import State
+from ...kinds.evpn import Router
+from ...kinds.wireguard import Wireguard
 
 
 class Peer(NamedTuple):
@@ -30,7 +30,8 @@ class Peer(NamedTuple):
 
 def peers(live: State) -> list[Peer]:
     """By every WireGuard link and every BGP session of ours; a link that has just gone has none."""
-    from .kernel import evpn, wireguard
+    from ..netlink import wireguard
+    from . import evpn
 
     found: list[Peer] = []
     for r in live.values():

@@ -13,9 +13,10 @@ from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
-from ..kinds.address import Address
-from . import netns, rtnl
-from .netlink import open_socket
+from ...kinds.address import Address
+from .. import netns
+from ..netlink import links
+from ..netlink.socket import open_socket
 
 ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58
 BROADCAST, ALL_NODES = b"\xff" * 6, b"\x33\x33\0\0\0\1"  # ff02::1 on Ethernet (RFC 2464, 7)
@@ -51,7 +52,7 @@ def tell_here(moved: Iterable[Moved], host: socket.socket) -> None:
 def await_carrier(channel: socket.socket, link: str) -> None:
     """A pair that is up carries nothing until linkwatch has run, a moment later (net/core/link_watch.c)."""
     for _ in range(PATIENCE):
-        if not link or rtnl.link_called(channel, link).operating:
+        if not link or links.link_called(channel, link).operating:
             return
         time.sleep(0.001)
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from ..core.plan import Step
-from ..core.resource import Key, Resource, state
-from ..kinds.address import Address
-from ..kinds.file import File
-from ..kinds.link import Link, Veth
-from ..kinds.marks import HOST
-from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element, Map, Table
-from ..kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
-from ..kinds.port import Port
-from ..kinds.route import Route
-from ..kinds.sysctl import Sysctl
+from ...core.plan import Step
+from ...core.resource import Key, Resource, state
+from ...kinds.address import Address
+from ...kinds.file import File
+from ...kinds.link import Link, Veth
+from ...kinds.marks import HOST
+from ...kinds.namespace import Namespace
+from ...kinds.nft import Chain, Element, Map, Table
+from ...kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
+from ...kinds.port import Port
+from ...kinds.route import Route
+from ...kinds.sysctl import Sysctl
 
 Held = Mapping[Key, Resource]
 Live = MutableMapping[Key, Resource]

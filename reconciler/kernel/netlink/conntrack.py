@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..errors import KernelError, Unsupported
-from ..kinds.nft import Flow
-from .netlink import ACK, attr, attributes
-from .nfnetlink import Channel, Torn, items
+from ...errors import KernelError, Unsupported
+from ...kinds.nft import Flow
+from .netfilter import Channel, Torn, items
+from .socket import ACK, attr, attributes
 
 CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import Unsupported
 from . import netns
-from .inet import KINDS, MAIN, RTMSG
-from .netlink import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u8, u32
-from .netns import checked, libc
-from .rtnl import (
+from .netlink.addresses_routes_rules import KINDS, MAIN, RTMSG
+from .netlink.links import (
     DATA,
     FILTERING,
     IFNAME,
@@ -24,6 +22,8 @@ from .rtnl import (
     index_of,
     packed,
 )
+from .netlink.socket import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u8, u32
+from .netns import checked, libc
 
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
 RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h

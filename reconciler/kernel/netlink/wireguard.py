@@ -6,12 +6,12 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
-from ..core.resource import Resource
-from ..kinds.marks import HOST, alias, owner
-from ..kinds.wireguard import Wireguard, changes
-from . import secret
-from .netlink import ATTR, Message, attr, attributes, dump, get, nest, open_socket, send, text, u8, u16, u32
-from .rtnl import INET, INET6, Seen, packed
+from ...core.resource import Resource
+from ...kinds.marks import HOST, alias, owner
+from ...kinds.wireguard import Wireguard, changes
+from .. import wireguard_key
+from .links import INET, INET6, Seen, packed
+from .socket import ATTR, Message, attr, attributes, dump, get, nest, open_socket, send, text, u8, u16, u32
 
 GENERIC, CONTROL, GETFAMILY, FAMILY_ID, FAMILY_NAME = 16, 16, 3, 1, 2  # linux/netlink.h, linux/genetlink.h
 # linux/wireguard.h: commands, then WGDEVICE_A_*, WGPEER_A_*, WGPEER_F_* and WGALLOWEDIP_A_*
@@ -38,7 +38,7 @@ def configure(link: Wireguard, old: Resource | None, key: str) -> None:
     """Give the link the key in the file `key`, its port, and the peers that differ; the others' sessions go
     on."""
     with open_socket(GENERIC) as channel:
-        for refusal in send(channel, list(messages(family(channel), link, old, secret.raw(key)))):
+        for refusal in send(channel, list(messages(family(channel), link, old, wireguard_key.raw(key)))):
             raise OSError(refusal.number, refusal.words)
 
 

@@ -1,0 +1,1 @@
+"""Steps carried out: batches of requests, place by place."""

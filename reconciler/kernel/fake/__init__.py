@@ -1,0 +1,1 @@
+"""A kernel on a dict that cascades and refuses as Linux does."""

@@ -1,0 +1,1 @@
+"""What stands, read in one look."""
