@@ -90,7 +90,7 @@ def destroy(args: Arguments) -> int:
 
 def forwarding_left(change: Change, facts: Facts) -> list[str]:
     """The global sysctls are never reset: something else may count on them by now."""
-    from .drivers.policy import FORWARD
+    from .drivers.firewall.routing_policy import FORWARD
 
     gone = not any(key.startswith("table inet/") for key in change.desired) and change.todo
     return [f"{FORWARD[f]}=1" for f, on in zip((4, 6), facts.forwarding, strict=True) if on and gone]
@@ -98,7 +98,7 @@ def forwarding_left(change: Change, facts: Facts) -> list[str]:
 
 def status(args: Arguments) -> int:
     from .confirm import waiting
-    from .hearsay import discrepancies, listed
+    from .drivers.hearsay import discrepancies, listed
     from .kernel.observe import evpn
     from .kernel.observe.peers import in_words as heard
     from .kernel.observe.peers import peers

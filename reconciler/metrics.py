@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from . import disk
 from .core.resource import State
-from .hearsay import discrepancies
+from .drivers.hearsay import discrepancies
 from .keeper import Keeper
 from .kernel.lock import RUN
 from .kernel.nft.counters import End, Traffic, traffic
 from .kernel.observe.evpn import told
 from .kernel.observe.peers import peers
 from .kinds.address import Address
-from .kinds.marks import TABLE_PREFIX
 from .kinds.nft import Element, Flow
+from .kinds.ownership import TABLE_PREFIX
 from .tally import SUSPENDED, Tally
 
 FILE = f"{RUN}/metrics.prom"

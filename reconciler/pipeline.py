@@ -20,11 +20,12 @@ from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, settle, unread
 from .core.resource import DISRUPTIONS, Key, Resource, State
-from .drivers import lower, policy
-from .drivers.firewall import skeleton
+from .drivers import lower
+from .drivers.firewall import routing_policy
+from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ReconcileError, Refused
 from .facts import Facts
-from .kinds.marks import TABLE_PREFIX
+from .kinds.ownership import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 
@@ -144,7 +145,7 @@ def moved_elsewhere(before: State, now: State, names: frozenset[str]) -> bool:
 
 def skeletons(manifest: Manifest) -> Iterator[Resource]:
     """The chains that the kernel is asked about: it tells whether they stand word for word."""
-    yield from policy.skeleton()
+    yield from routing_policy.skeleton()
     for project in manifest.projects:
         yield from skeleton(TABLE_PREFIX + project.name, manifest.root)
 

@@ -16,17 +16,17 @@ from . import standing
 from .core.plan import Step, diff, plan
 from .core.reconcile import Refusals, apply, settle
 from .core.resource import Resource, State
-from .drivers.firewall import skeleton
+from .drivers.firewall.elements import skeleton
 from .errors import NotConverged, ReconcileError, Where
 from .facts import Facts
 from .kernel import scratch_host
 from .kernel.fake.kernel import FakeKernel
 from .kernel.linux import Linux
 from .kernel.nft.text import illegible
+from .kinds.bridge_port import BridgePort
 from .kinds.evpn import Router
 from .kinds.link import Veth
-from .kinds.marks import TABLE_PREFIX
-from .kinds.port import Port
+from .kinds.ownership import TABLE_PREFIX
 from .kinds.route import Route
 from .pipeline import Change, Host, compare
 
@@ -175,7 +175,7 @@ def others(resources: Sequence[Resource]) -> dict[str, str]:
     ours = {getattr(r, "name", "") for r in resources if r.noun == "link" and not r.place}
     kinds = {getattr(r, "parent", ""): "veth" for r in resources}
     kinds |= {link: "veth" for link, _ in gateways(resources)}
-    kinds |= {r.link: "veth" for r in resources if isinstance(r, Port)}
+    kinds |= {r.link: "veth" for r in resources if isinstance(r, BridgePort)}
     kinds |= {r.bridge: "bridge" for r in resources if isinstance(r, Veth)}
     return {name: kind for name, kind in sorted(kinds.items()) if name and name not in ours}
 

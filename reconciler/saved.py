@@ -15,14 +15,14 @@ from . import disk, standing
 from .core.plan import Step
 from .core.reconcile import Refusals
 from .core.resource import Key, Resource, State, state
-from .drivers import policy
-from .drivers.firewall import skeleton
+from .drivers.firewall import routing_policy
+from .drivers.firewall.elements import skeleton
 from .errors import Refused, UsageError
 from .facts import Facts
 from .kernel.linux import Linux, refuse_foreign
 from .kinds.link import Link
-from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.nft import Chain, Map, Table
+from .kinds.ownership import HOST, TABLE_PREFIX
 from .kinds.sysctl import Sysctl, usual
 from .manifest.store.codec import freeze, made
 
@@ -53,13 +53,13 @@ def entries(part: State) -> list[tuple[str, Resource]]:
 
 def questions(live: State, facts: Facts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
-    yield from policy.skeleton()
+    yield from routing_policy.skeleton()
     for project, root in standing.roots(live).items():
         yield from skeleton(TABLE_PREFIX + project, root)
     for r in live.values():
         if isinstance(r, Link):
             yield from usual(r)
-    names = [*policy.FORWARD.values(), *(f"net/ipv6/conf/{link}/accept_ra" for link in facts.links)]
+    names = [*routing_policy.FORWARD.values(), *(f"net/ipv6/conf/{link}/accept_ra" for link in facts.links)]
     yield from (Sysctl(ns=HOST, name=name, value="") for name in names)
 
 

@@ -9,20 +9,20 @@ from typing import Any
 
 from .cnm import wireguard
 from .core.resource import State
-from .drivers.policy import INSIDE, MEMORY
+from .drivers.firewall.routing_policy import INSIDE, MEMORY
 from .facts import Child, Claim, Facts, HeldMac, Listener, Standing, Tagged
 from .kinds.address import Address
+from .kinds.bridge_port import BridgePort
 from .kinds.evpn import Router
 from .kinds.file import Orphan
 from .kinds.link import Bridge, Link, Veth
-from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element, Map, Table
 from .kinds.overlay import Vxlan
-from .kinds.parent import Ipvlan, Macvlan, Vlan
-from .kinds.port import Port
+from .kinds.ownership import HOST, TABLE_PREFIX
 from .kinds.route import Route
 from .kinds.rule import Rule
+from .kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from .kinds.sysctl import Sysctl, usual
 from .kinds.wireguard import Wireguard
 from .whose import SHARED
@@ -52,7 +52,7 @@ def owners(live: State) -> Owner:
             case Route(place="", table="main", dst=dst, link=link) if link not in links:
                 whole = next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
                 return sealed.get(dst) or slices.get(dst) or whole
-            case Port(bridge=bridge):
+            case BridgePort(bridge=bridge):
                 return links.get(bridge, SHARED)
             case Orphan(ns=ns) if ns not in homes:
                 return max((p for p in roots(live) if ns.startswith(f"{p}-")), key=len, default=SHARED)
@@ -264,8 +264,8 @@ def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Ch
         if isinstance(r, Macvlan | Ipvlan) and owner(r) not in projects:
             driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
             seen.add(Child(r.project, r.network, r.parent, driver, r.mode, flag))
-        bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, Port) else None
-        if isinstance(r, Port) and isinstance(bridge, Bridge) and owner(bridge) not in projects:
+        bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, BridgePort) else None
+        if isinstance(r, BridgePort) and isinstance(bridge, Bridge) and owner(bridge) not in projects:
             name = bridge.network if owner(bridge) else bridge.name
             seen.add(Child(owner(bridge), name, r.link, "bridge", "port"))
     yield from sorted(seen)

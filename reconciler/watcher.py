@@ -17,7 +17,7 @@ from .kernel.lock import latest, lock
 from .kernel.netlink.events import END, EVENT
 from .kernel.relay.process import published
 from .kinds.evpn import Router
-from .kinds.marks import HOST
+from .kinds.ownership import HOST
 from .manifest.spec import Manifest
 from .notify import notify
 from .pipeline import Change, Limits, compare, refuse

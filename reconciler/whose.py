@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from .core.resource import State
 from .kinds.link import Link, Veth
-from .kinds.marks import HOST, TABLE_PREFIX
 from .kinds.namespace import Namespace
 from .kinds.nft import Chain, Element
 from .kinds.overlay import Vxlan
-from .kinds.parent import Ipvlan, Macvlan, Vlan
+from .kinds.ownership import HOST, TABLE_PREFIX
+from .kinds.stacked_link import Ipvlan, Macvlan, Vlan
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it

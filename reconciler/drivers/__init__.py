@@ -7,7 +7,8 @@ from ..cnm.topology import Network, Topology
 from ..core.resource import Key, Resource, State
 from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.sysctl import Sysctl
-from . import bridge, evpn, firewall, ipvlan, macvlan, overlay, policy, sandbox
+from . import bridge, evpn, ipvlan, macvlan, overlay, sandbox
+from .firewall import elements, routing_policy
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from sandbox.lower(box)
     for network in topology.networks:
         yield from DRIVERS[network.spec.driver].lower(network)
-    yield from firewall.lower(topology)
-    yield from policy.lower(topology.policy)
+    yield from elements.lower(topology)
+    yield from routing_policy.lower(topology.policy)
     if topology.fabric:
         yield from evpn.lower(topology.fabric)

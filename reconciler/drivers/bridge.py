@@ -7,12 +7,12 @@ from ..cnm.ipam import Range
 from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
+from ..kinds.bridge_port import BridgePort
 from ..kinds.link import STATION, STICKY_STATION, Bridge, Veth, Vlans
-from ..kinds.marks import HOST
-from ..kinds.port import Port
+from ..kinds.ownership import HOST
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
-from .policy import ways_back
+from .firewall.routing_policy import ways_back
 from .routed import elsewhere
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
@@ -76,7 +76,7 @@ def station(network: Network) -> Iterator[Resource]:
     name, host, origin = network.bridge, network.parent.host, Origin(network.spec.where, "bridge")
     tagged = tuple(tag for tag in network.vlans if tag > 1)
     yield from ipv6_switches(HOST, name, origin, on=any(":" in ip for ip in host))
-    yield Port(link=network.parent.link, bridge=name, vlans=words(1, tagged), origin=origin)
+    yield BridgePort(link=network.parent.link, bridge=name, vlans=words(1, tagged), origin=origin)
     for subnet in network.subnets:
         for ip in host:
             if Range.within(subnet.cidr, ip):

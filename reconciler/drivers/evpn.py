@@ -7,9 +7,9 @@ from ..cnm.evpn import PORT
 from ..cnm.topology import Fabric, Network, Overlay
 from ..core.resource import Origin, Resource
 from ..kinds.evpn import Router
-from ..kinds.marks import TABLE_PREFIX
 from ..kinds.nft import Chain
-from .policy import told_neighbours
+from ..kinds.ownership import TABLE_PREFIX
+from .firewall.routing_policy import told_neighbours
 
 
 def lower(fabric: Fabric) -> Iterator[Resource]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
-from ..kinds.parent import Ipvlan
+from ..kinds.stacked_link import Ipvlan
 from .bridge import addressing, ipv6_switches
 from .macvlan import anchor
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from ..cnm.topology import Network
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
-from ..kinds.marks import HOST
-from ..kinds.parent import Dummy, Macvlan
+from ..kinds.ownership import HOST
 from ..kinds.route import Route
+from ..kinds.stacked_link import Dummy, Macvlan
 from ..kinds.sysctl import Sysctl
 from .bridge import addressing, ipv6_switches
 

@@ -7,15 +7,15 @@ from functools import partial
 from ..cnm.topology import Network, Overlay, Tunnel
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
-from ..kinds.marks import HOST, TABLE_PREFIX
 from ..kinds.nft import Chain, Element, Map
-from ..kinds.overlay import NOBODY, Entries, Vxlan
+from ..kinds.overlay import NOBODY, FdbEntries, Vxlan
+from ..kinds.ownership import HOST, TABLE_PREFIX
 from ..kinds.route import Route
 from ..kinds.wireguard import Wireguard
 from . import bridge, evpn
-from .apart import GROUP_BIT
 from .bridge import ipv6_switches
-from .policy import told_neighbours
+from .firewall.apart import GROUP_BIT
+from .firewall.routing_policy import told_neighbours
 
 LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
@@ -54,7 +54,7 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
     flood = [f"{NOBODY} {peer}" for peer in overlay.peers] if overlay.flood else []
     macs = sorted([*flood, *(f"{remote.mac} {remote.host}" for remote in overlay.remotes)])
     if macs:
-        yield Entries(link=overlay.link, bridge=network.bridge, entries=tuple(macs), origin=origin)
+        yield FdbEntries(link=overlay.link, bridge=network.bridge, entries=tuple(macs), origin=origin)
     known = ((ip, remote.mac) for remote in overlay.remotes for ip in remote.ips)
     yield from told_neighbours(network, known, origin)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..cnm.topology import Network
 from ..core.resource import Origin, Resource
-from ..kinds.marks import HOST
+from ..kinds.ownership import HOST
 from ..kinds.route import Route
 
 

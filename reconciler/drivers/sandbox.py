@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from ..cnm.topology import Sandbox
 from ..core.resource import Origin, Resource
 from ..kinds.file import File
-from ..kinds.marks import FILE_MARK
 from ..kinds.namespace import Namespace
+from ..kinds.ownership import FILE_MARK
 from ..kinds.sysctl import Sysctl
 
 PATH = str.maketrans("./", "/.")  # as sysctl(8): net.ipv4.conf.eth0/50.forwarding is eth0.50's

@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import disk
 from ..errors import Foreign
 from ..kinds.file import File, Orphan
-from ..kinds.marks import FILE_MARK
+from ..kinds.ownership import FILE_MARK
 from . import netns
 
 FOLDER = "/etc/netns"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from .. import disk
 from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
-from ..kinds.marks import FILE_MARK
+from ..kinds.ownership import FILE_MARK
 from . import files, netns, wireguard_key
 
 INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files

@@ -14,8 +14,8 @@ from ..errors import Foreign, KernelError, NotPermitted
 from ..facts import Facts
 from ..kinds.evpn import Router
 from ..kinds.file import File
-from ..kinds.marks import HOST
 from ..kinds.namespace import Namespace
+from ..kinds.ownership import HOST
 from ..paths import STATE
 from . import files, frr, nft, wireguard_key
 from .apply import executor, requests

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from ..kinds.marks import alias, owner
+from ..kinds.ownership import alias, owner
 from . import netns
 
 AT_FDCWD, CLONE = -100, 1  # linux/fcntl.h, OPEN_TREE_CLONE

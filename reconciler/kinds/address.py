@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ..core.resource import Fixed, Identity, Key, Resource
 from .link import Link
-from .marks import inside, place
 from .namespace import homes
+from .ownership import inside, place
 
 
 @dataclass(frozen=True, kw_only=True)

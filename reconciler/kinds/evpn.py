@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from ..core.resource import Disruption, Fixed, Identity, Resource
-from .marks import HOST, place
+from .ownership import HOST, place
 
 FRR, CONFIG, SOCKETS = "/usr/lib/frr", "/etc/frr/reconciler", "/run/frr/reconciler"
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from shlex import quote
 
 from ..core.resource import Identity, Key, Resource
-from .marks import place
 from .namespace import Namespace
+from .ownership import place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ values."""
 from dataclasses import dataclass
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Resource
-from .marks import HOST, alias, inside, place
 from .namespace import Namespace
+from .ownership import HOST, alias, inside, place
 
 SWITCH = ("off", "on")
 Vlans = tuple[
@@ -44,7 +44,7 @@ class Link(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stray(Link):
+class OrphanVeth(Link):
     """A link of ours that belongs to nothing declared: the host end of a pair whose sandbox lost its name."""
 
     rank, leftover = 5, True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.resource import Identity, Key, Resource
-from .marks import alias
+from .ownership import alias
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..core.resource import Disruption, Fixed, Identity, Key, Resource
 from .address import Address
 from .link import Link
-from .marks import HOST, PROTOCOL, alias, place
+from .ownership import HOST, PROTOCOL, alias, place
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
@@ -51,7 +51,7 @@ class Vxlan(Link):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entries(Resource):
+class FdbEntries(Resource):
     """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's is not among
     them."""
 
@@ -87,7 +87,7 @@ class Entries(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OddEntries(Resource):
+class OddFdbEntries(Resource):
     """The MACs of forwarding entries that are not as we make them: half of one, or one that bears the mark of
     another (NTF_EXT_LEARNED), which replacing it would leave there."""
 
@@ -143,6 +143,6 @@ class Neighbours(Resource):
         return [f"ip neigh del {entry.split(' ')[0]} dev {self.link}" for entry in self.entries]
 
 
-def changed(new: Entries | Neighbours, old: Resource | None) -> list[str]:
+def changed(new: FdbEntries | Neighbours, old: Resource | None) -> list[str]:
     before = set(getattr(old, "entries", ()))
     return [entry for entry in new.entries if entry not in before]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ..core.resource import Disruption, Fixed, Identity, Key, Resource
 from .address import Address
 from .link import Link
-from .marks import PROTOCOL, inside, place
 from .namespace import homes
+from .ownership import PROTOCOL, inside, place
 
 
 @dataclass(frozen=True, kw_only=True)

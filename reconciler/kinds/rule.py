@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..core.resource import Fixed, Identity, Resource
-from .marks import HOST, PROTOCOL, place
+from .ownership import HOST, PROTOCOL, place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from ..core.resource import Identity, Key, Resource, Stage
 from .link import Link
-from .marks import HOST, place
 from .namespace import homes
+from .ownership import HOST, place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from ..core.resource import Disruption, Resource
 from .link import Link
-from .marks import alias
+from .ownership import alias
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from reconciler.core.plan import Step, plan  # noqa: E402
 from reconciler.core.resource import state  # noqa: E402
-from reconciler.drivers.firewall import skeleton  # noqa: E402
+from reconciler.drivers.firewall.elements import skeleton  # noqa: E402
 from reconciler.kernel import nft  # noqa: E402
 from reconciler.kinds.nft import Element  # noqa: E402
 

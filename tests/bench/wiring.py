@@ -21,8 +21,8 @@ from reconciler.core.resource import Resource, state  # noqa: E402
 from reconciler.kernel.linux import Linux  # noqa: E402
 from reconciler.kinds.address import Address  # noqa: E402
 from reconciler.kinds.link import Bridge, Veth  # noqa: E402
-from reconciler.kinds.marks import HOST  # noqa: E402
 from reconciler.kinds.namespace import Namespace  # noqa: E402
+from reconciler.kinds.ownership import HOST  # noqa: E402
 from reconciler.kinds.route import Route  # noqa: E402
 
 PORTS = 1000  # of a Linux bridge at most 1023

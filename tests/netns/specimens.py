@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.resource import Resource, roles
-from reconciler.drivers.firewall import skeleton
+from reconciler.drivers.firewall.elements import skeleton
 from reconciler.kernel.netlink.addresses_routes_rules import ACTIONS, KINDS
 from reconciler.kernel.netlink.links import SETTINGS
 from reconciler.kernel.netlink.stacked_links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kinds.address import Address
+from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Veth, Vlans
-from reconciler.kinds.marks import FILE_MARK, HOST
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
-from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
-from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
-from reconciler.kinds.port import Port
+from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
+from reconciler.kinds.ownership import FILE_MARK, HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 
@@ -139,9 +139,9 @@ def veths() -> Iterator[Specimen]:
 
 def ports() -> Iterator[Specimen]:
     lans = (replace(BRIDGE, name="lan0", outer=True), replace(OTHER, name="lan1", outer=True))
-    yield Specimen(Port(link=UPLINK, bridge="lan0"), lans, {"bridge": ["lan1"], "learning": [False]})
+    yield Specimen(BridgePort(link=UPLINK, bridge="lan0"), lans, {"bridge": ["lan1"], "learning": [False]})
     filtering = tuple(replace(lan, filtering=True) for lan in lans)
-    tagged = Port(link=UPLINK, bridge="lan0", vlans=VLANS[2])
+    tagged = BridgePort(link=UPLINK, bridge="lan0", vlans=VLANS[2])
     yield Specimen(tagged, filtering, {"vlans": VLANS[:2], "bridge": ["lan1"]}, "vlan filtering")
 
 
@@ -182,7 +182,7 @@ def overlays() -> Iterator[Specimen]:
     entries = ("02:00:00:00:03:01 198.51.100.2", "02:00:00:00:03:02 198.51.100.3")
     fewer = [entries[:1], (f"{NOBODY} 198.51.100.2", f"{NOBODY} 198.51.100.3", *entries), (entries[1],)]
     needs: tuple[Resource, ...] = (BRIDGE, tunnel("198.51.100.1"))
-    fdb = Entries(link="vx0", bridge="br0", entries=entries)
+    fdb = FdbEntries(link="vx0", bridge="br0", entries=entries)
     yield Specimen(fdb, needs, {"entries": [*fewer, (entries[0].replace("100.2", "100.9"),)]}, "vxlan")
     there = ("10.7.0.9 02:00:00:00:03:01", "fd07::9 02:00:00:00:03:01")
     needs = (*needs, host_address("10.7.0.1", 24), host_address("fd07::1", 64))

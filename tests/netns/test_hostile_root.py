@@ -16,7 +16,7 @@ from reconciler.kernel.netlink import addresses_routes_rules, links
 from reconciler.kernel.netlink.socket import Message, attr, open_socket, send
 from reconciler.kernel.observe import namespace
 from reconciler.kinds.address import Address
-from reconciler.kinds.marks import DOOMED, GROUP, OUTER
+from reconciler.kinds.ownership import DOOMED, GROUP, OUTER
 from tests.netns.lab import Lab
 from tests.netns.samples import OTHER
 from tests.netns.snapshot import MOVING, differing

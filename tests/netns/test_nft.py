@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.core.plan import Step, plan
 from reconciler.core.resource import Resource, State, state
-from reconciler.drivers.firewall import skeleton
+from reconciler.drivers.firewall.elements import skeleton
 from reconciler.errors import KernelError, Unsupported
 from reconciler.kernel import nft
 from reconciler.kernel.netlink import netfilter

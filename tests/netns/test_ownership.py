@@ -16,9 +16,9 @@ from reconciler.kernel import netns
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Stray, Veth
-from reconciler.kinds.marks import DOOMED, FILE_MARK, HOST
+from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.ownership import DOOMED, FILE_MARK, HOST
 from reconciler.kinds.route import Route
 from tests.netns.lab import Lab
 
@@ -76,7 +76,7 @@ def test_a_pair_whose_sandbox_lost_its_name_is_a_stray(lab: Lab, wired: State):
         holder = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     netns.remove("t-a")
     found = Linux().observe()["link host/va0"]
-    assert isinstance(found, Stray) and found.project == "t"
+    assert isinstance(found, OrphanVeth) and found.project == "t"
     reconcile(wired, Linux())
     assert steps(wired) == []
     os.close(holder)

@@ -20,9 +20,9 @@ from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
-from reconciler.kinds.link import Bridge, Intruder, Link, Stray
+from reconciler.kinds.link import Bridge, Intruder, Link, OrphanVeth
 from reconciler.kinds.namespace import Closed, Namespace
-from reconciler.kinds.overlay import Entries, OddEntries
+from reconciler.kinds.overlay import FdbEntries, OddFdbEntries
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.kinds.wireguard import Wireguard
@@ -40,9 +40,9 @@ UPLINK_SIDE = (
 # test_evpn.py has what needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are;
 # the key of a link is the host's, no apply leaves a namespace without its marks, and Linux limits what a
 # bridge learns from 6.7 on.
-WITHOUT = {Link, Stray, Intruder, Closed, Orphan, OddEntries, Router}
+WITHOUT = {Link, OrphanVeth, Intruder, Closed, Orphan, OddFdbEntries, Router}
 STEADY = {
-    (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (Entries, "bridge"),
+    (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
     (Wireguard, "public_key"),
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ from reconciler.kernel import netns
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe import namespace
 from reconciler.kinds.file import File
-from reconciler.kinds.marks import FILE_MARK, HOST
 from reconciler.kinds.nft import Table
+from reconciler.kinds.ownership import FILE_MARK, HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Sysctl

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from reconciler.core.resource import Fixed, Resource, State, state
 from reconciler.kinds.address import Address
+from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Link, Veth
-from reconciler.kinds.marks import HOST
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
-from reconciler.kinds.overlay import Entries, Neighbours, Vxlan
-from reconciler.kinds.parent import Macvlan, Vlan
-from reconciler.kinds.port import Port
+from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 
@@ -120,7 +120,7 @@ def ports(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
     for link in ("nic", "up0.5"):
         bridge, vlans = picks.of("", "br1", "br2"), picks.of((), ("1 pvid untagged", "20"))
         if bridge in bridges and link in (*bridges, "nic"):
-            yield Port(link=link, bridge=bridge, vlans=vlans)
+            yield BridgePort(link=link, bridge=bridge, vlans=vlans)
 
 
 def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
@@ -135,7 +135,7 @@ def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
         return
     yield Vxlan(ns=HOST, name=f"vx{n}", vni=vni + n, bridge=bridge, flood=flood, **common)
     if macs:
-        yield Entries(link=f"vx{n}", bridge=bridge, entries=tuple(f"{mac} 10.9.0.2" for mac in macs))
+        yield FdbEntries(link=f"vx{n}", bridge=bridge, entries=tuple(f"{mac} 10.9.0.2" for mac in macs))
         yield Neighbours(
             link=bridge,
             entries=tuple(f"10.{n}.0.{mac[-1]} {mac}" for mac in macs),

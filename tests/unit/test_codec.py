@@ -22,14 +22,14 @@ from reconciler.kernel.netlink import (
 from reconciler.kernel.netlink import links as rtnl
 from reconciler.kernel.netlink import socket as netlink
 from reconciler.kinds.address import Address
-from reconciler.kinds.link import Bridge, Stray, Veth
-from reconciler.kinds.marks import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
+from reconciler.kinds.bridge_port import BridgePort
+from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
-from reconciler.kinds.overlay import NOBODY, Entries, Neighbours, Vxlan
-from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
-from reconciler.kinds.port import Port
+from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
+from reconciler.kinds.ownership import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.wireguard import Wireguard
 
 pytest.importorskip("pyroute2")
@@ -313,13 +313,13 @@ def test_a_peer_goes_both_ways(pair: list[str], ip: str, port: int):
 @few
 @given(names, st.integers(1, 1000))
 def test_a_lent_link_as_they_read_it(name: str, master: int):
-    first, mark = (theirs(ifinfmsg, m) for m in bridge_ports.lend(Port(link=name, bridge="br"), master))
+    first, mark = (theirs(ifinfmsg, m) for m in bridge_ports.lend(BridgePort(link=name, bridge="br"), master))
     assert told(first) == {"IFLA_IFNAME": name, "IFLA_MASTER": master}
     data = mark.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
     assert told(data) == {
         "IFLA_BRPORT_COST": LENT, "IFLA_BRPORT_LEARNING": 1, "IFLA_BRPORT_UNICAST_FLOOD": 1,
     }  # fmt: skip
-    [back] = bridge_ports.lend(Port(link=name, bridge="br"), 0)
+    [back] = bridge_ports.lend(BridgePort(link=name, bridge="br"), 0)
     assert told(theirs(ifinfmsg, back)) == {"IFLA_IFNAME": name, "IFLA_MASTER": 0}
 
 
@@ -350,7 +350,7 @@ def test_entries_as_they_read_them(mac: str, ip: str):
         (mac, fdb_neighbours.SELF | fdb_neighbours.PORT | fdb_neighbours.STICKY),
         (NOBODY, fdb_neighbours.SELF),
     ):
-        new = Entries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
+        new = FdbEntries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
         made = [theirs(ndmsg, m) for m in fdb_neighbours.messages(new, None, INDEX, gone=False)]
         assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
         assert reduce(or_, (one["flags"] for one in made)) == wanted
@@ -430,7 +430,7 @@ def test_a_bridge_that_they_wrote(bridge: Bridge):
     seen = rtnl.Seen(ours(message))
     assert (seen.index, seen.group, seen.kind) == (INDEX, group, "bridge")
     assert rtnl.bridge_of(seen) == bridge
-    assert rtnl.stray_of(seen) == Stray(
+    assert rtnl.stray_of(seen) == OrphanVeth(
         ns=HOST, name=bridge.name, mtu=bridge.mtu, up=bridge.up, project=bridge.project
     )
 

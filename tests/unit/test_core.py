@@ -11,10 +11,10 @@ from reconciler.errors import FailedInPart, NotConverged, Unforeseen, Where, tra
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Intruder, Link, Stray, Veth
-from reconciler.kinds.marks import HOST
+from reconciler.kinds.link import Bridge, Intruder, Link, OrphanVeth, Veth
 from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
@@ -71,7 +71,7 @@ def test_a_chain_refers_to_the_maps_it_looks_up():
         (VETH, replace(VETH, mtu=9000), False),
         (VETH, replace(VETH, bridge=""), False),
         (VETH, replace(VETH, host_name="w"), True),
-        (Stray(ns=HOST, name="br"), BRIDGE, True),
+        (OrphanVeth(ns=HOST, name="br"), BRIDGE, True),
         (
             Address(ns="c", link="e", ip="::1", prefix=64),
             Address(ns="c", link="e", ip="::1", prefix=65),
@@ -124,7 +124,7 @@ def test_because(live, desired, text):
 
 
 def test_because_of_a_replacement():
-    todo = plan(state(Stray(ns=HOST, name="br")), state(BRIDGE))
+    todo = plan(state(OrphanVeth(ns=HOST, name="br")), state(BRIDGE))
     assert [step.because for step in todo][0] == "to be replaced"
     assert [step.because for step in todo][1].startswith("replaced: ")
 
@@ -230,4 +230,4 @@ def test_a_stranger_at_a_name_of_ours_in_a_sandbox_makes_room_and_never_comes_ba
 
 
 def test_links_share_their_keys():
-    assert Link.at(HOST, "br") == BRIDGE.key == Stray(ns=HOST, name="br").key
+    assert Link.at(HOST, "br") == BRIDGE.key == OrphanVeth(ns=HOST, name="br").key

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import hearsay
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.core.resource import state
-from reconciler.drivers.policy import NOWHERE
+from reconciler.drivers import hearsay
+from reconciler.drivers.firewall.routing_policy import NOWHERE
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.facts import Facts
 from reconciler.kernel import frr, wireguard_key
@@ -18,7 +18,7 @@ from reconciler.kernel.netlink.socket import attr
 from reconciler.kernel.observe.evpn import Told
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.link import Veth
-from reconciler.kinds.overlay import NOBODY, Entries, Neighbours
+from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours
 from reconciler.manifest.spec import EvpnSpec, HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import decide
 from tests.unit.test_hosts import ENDS, HOSTS, mesh, only
@@ -58,7 +58,7 @@ def test_a_host_tells_of_its_own_containers_alone():
     (end,) = topology.networks[0].endpoints
     assert known(wanted) == {(end.addresses[0][0], end.mac)}
     assert only(Veth, wanted).mac == end.mac and only(Veth, wanted).station == "static"
-    assert not [r for r in wanted.values() if isinstance(r, Entries)]
+    assert not [r for r in wanted.values() if isinstance(r, FdbEntries)]
 
 
 def test_another_projects_container_is_told_of_too():

@@ -12,11 +12,11 @@ from reconciler.core.resource import Resource, State, state
 from reconciler.errors import KernelError, RollbackFailed, Unforeseen, trace
 from reconciler.kernel.fake.kernel import BRIDGE_PORTS, FakeKernel, Killed
 from reconciler.kinds.address import Address
-from reconciler.kinds.link import Bridge, Stray, Veth
-from reconciler.kinds.marks import HOST
+from reconciler.kinds.bridge_port import BridgePort
+from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
-from reconciler.kinds.port import Port
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
@@ -63,7 +63,7 @@ def test_what_a_sandbox_refuses_holds_up_nobody_else():
         ((NS,), "+", NS, errno.EEXIST),
         ((NS, BRIDGE), "+", Veth(ns="c", name="e", project="p", host_name="br", mac=""), errno.EEXIST),
         ((NS,), "+", ADDRESS, errno.ENODEV),
-        ((BRIDGE,), "+", Port(link="nic", bridge="br"), errno.ENODEV),
+        ((BRIDGE,), "+", BridgePort(link="nic", bridge="br"), errno.ENODEV),
         ((NS,), "+", ROUTE, errno.ENODEV),
         ((NS, BRIDGE, VETH, SIX), "+", ROUTE, errno.EINVAL),
         (
@@ -87,7 +87,7 @@ def test_what_a_sandbox_refuses_holds_up_nobody_else():
             Address(ns=HOST, link="br", ip="10.0.0.1", prefix=9),
             errno.EOPNOTSUPP,
         ),
-        ((), "+", Stray(ns=HOST, name="v"), errno.EOPNOTSUPP),
+        ((), "+", OrphanVeth(ns=HOST, name="v"), errno.EOPNOTSUPP),
     ],
 )
 def test_refuses_as_linux_does(held, op, resource, number):
@@ -136,7 +136,7 @@ def test_a_link_that_goes_down_loses_routes_and_ipv6_addresses():
 def test_a_namespace_that_lost_its_name_leaves_its_pairs_for_a_while():
     fake = FakeKernel(WORLD)
     run(fake, "-", NS)
-    assert fake.observe()["link host/v"] == Stray(ns=HOST, name="v", project="p")
+    assert fake.observe()["link host/v"] == OrphanVeth(ns=HOST, name="v", project="p")
     fake.tick()
     assert set(fake.live.values()) == {BRIDGE, TABLE, MAP, ELEMENT, CHAIN}
 

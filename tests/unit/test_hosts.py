@@ -12,7 +12,7 @@ from reconciler.cnm.ipam import value_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.facts import Device, Facts
 from reconciler.kinds.link import Bridge
-from reconciler.kinds.overlay import Entries, Neighbours, Vxlan
+from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
 from reconciler.manifest.load import load
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
 from reconciler.manifest.store import lockfile
@@ -47,7 +47,7 @@ def test_every_host_has_its_own_container_and_knows_the_others():
     own = {host: world[0].networks[0].endpoints[0] for host, world in worlds.items()}
     for host, (_, state) in worlds.items():
         others = {f"{own[h].mac} 192.0.2.{h[1]}" for h in ENDS if h != host}
-        assert others < set(only(Entries, state).entries)
+        assert others < set(only(FdbEntries, state).entries)
         assert {f"{own[h].addresses[0][0]} {own[h].mac}" for h in ENDS if h != host} < set(
             only(Neighbours, state).entries
         )
@@ -60,7 +60,7 @@ def test_ids_and_the_lock_are_equal_and_gateways_are_not():
     assert len({t.networks[0].subnets[0].gateway for t in topologies}) == 3
     macs = [only(Bridge, seen(host)[1]).mac for host in ENDS]
     assert len(set(macs)) == 3
-    entries = only(Entries, seen("h1")[1]).entries
+    entries = only(FdbEntries, seen("h1")[1]).entries
     assert f"{macs[1]} 192.0.2.2" in entries and f"{macs[2]} 192.0.2.3" in entries
 
 

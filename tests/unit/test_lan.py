@@ -9,13 +9,13 @@ from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.facts import Child, Device, Facts
 from reconciler.kinds.address import Address
+from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.link import Bridge, Veth
-from reconciler.kinds.marks import HOST
 from reconciler.kinds.nft import Element
-from reconciler.kinds.parent import Macvlan, Vlan
-from reconciler.kinds.port import Port
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
 from reconciler.standing import know, of_others
@@ -58,7 +58,7 @@ def of(kind, state: State):
 def test_the_bridge_has_the_link_for_a_port_and_neither_gateway_nor_firewall():
     desired = state(lan(parent="eth0"), container("web", "lan", ports=(port(80, 8080),)))
     [bridge], [veth] = of(Bridge, desired), of(Veth, desired)
-    assert of(Port, desired) == [Port(link="eth0", bridge=bridge.name)]
+    assert of(BridgePort, desired) == [BridgePort(link="eth0", bridge=bridge.name)]
     assert (bridge.outer, bridge.filtering, bridge.mtu, veth.bridge) == (True, False, 9000, bridge.name)
     assert [r.via for r in of(Route, desired)] == ["192.0.2.254"]
     assert {r.ns for r in of(Address, desired)} == {"shop-web"}
@@ -74,12 +74,12 @@ def test_the_host_may_have_addresses_on_the_bridge():
 
 def test_an_8021q_link_is_made_and_lent():
     desired = state(lan(parent="eth1.50"), container("web", "lan"))
-    assert [r.name for r in of(Vlan, desired)] == [r.link for r in of(Port, desired)] == ["eth1.50"]
+    assert [r.name for r in of(Vlan, desired)] == [r.link for r in of(BridgePort, desired)] == ["eth1.50"]
 
 
 def test_somebody_elses_bridge_gets_ports_alone():
     desired = state(lan(bridge="br0", **UNMANAGED), container("web", "lan"))
-    assert not of(Bridge, desired) and not of(Port, desired)
+    assert not of(Bridge, desired) and not of(BridgePort, desired)
     assert [(r.bridge, r.mtu) for r in of(Veth, desired)] == [("br0", 1400)]
 
 
@@ -112,7 +112,7 @@ def test_what_is_lent_already_has_nothing_to_lose():
     [bridge] = of(Bridge, state(lan(parent="eth0"), container("web", "lan")))
     lent = {**LINKS, "eth0": Device(master=bridge.name)}
     late = replace(HOST_FACTS, links=lent, addresses={"203.0.113.1": "eth0"})
-    assert of(Port, state(lan(parent="eth0"), container("web", "lan"), facts=late))
+    assert of(BridgePort, state(lan(parent="eth0"), container("web", "lan"), facts=late))
 
 
 @pytest.mark.parametrize("driver", ["macvlan", "bridge"])
@@ -135,7 +135,7 @@ def test_the_first_word_of_vlans_makes_the_bridge_keep_them_apart():
     tagged = container("a", end(vlan=20)), container("b", end(trunk=(30, 20))), container("c", "lan")
     desired = state(lan(parent="eth0"), *tagged)
     assert of(Bridge, desired)[0].filtering
-    assert of(Port, desired)[0].vlans == ("1 pvid untagged", "20", "30")
+    assert of(BridgePort, desired)[0].vlans == ("1 pvid untagged", "20", "30")
     assert {r.ns: r.vlans for r in of(Veth, desired)} == {
         "shop-a": ("20 pvid untagged",), "shop-b": ("1 pvid untagged", "20", "30"), "shop-c": (),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Stage, State
 from reconciler.errors import FailedInPart, KernelError
 from reconciler.kernel.fake.kernel import FakeKernel, Killed
-from reconciler.kinds.link import Stray
+from reconciler.kinds.link import OrphanVeth
 from reconciler.kinds.sysctl import Forwarding
 from tests.unit.states import FOREIGN, moves, states
 
@@ -119,7 +119,7 @@ def unmarked(now: State, wanted: State, places: set[str]) -> State:
 
 def without_leftovers(live: State) -> State:
     """A pair's lone end cannot be put back: what cannot return is not missed."""
-    return {key: r for key, r in live.items() if not isinstance(r, Stray)}
+    return {key: r for key, r in live.items() if not isinstance(r, OrphanVeth)}
 
 
 @few

@@ -11,10 +11,10 @@ from reconciler.core.resource import State
 from reconciler.errors import ManifestError
 from reconciler.facts import Device, Facts, Standing, Tagged
 from reconciler.kinds.link import Bridge, Link, Veth
-from reconciler.kinds.marks import HOST
 from reconciler.kinds.nft import Element
 from reconciler.kinds.overlay import Vxlan
-from reconciler.kinds.parent import Dummy, Macvlan
+from reconciler.kinds.ownership import HOST
+from reconciler.kinds.stacked_link import Dummy, Macvlan
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
 from reconciler.pipeline import compare, destruction
 from reconciler.standing import know, of_others, owners

@@ -8,9 +8,9 @@ from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.facts import Child, Device, Facts, Tagged
 from reconciler.kinds.address import Address
-from reconciler.kinds.marks import HOST
-from reconciler.kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
+from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
 from reconciler.standing import know

@@ -9,14 +9,14 @@ from reconciler.cnm.topology import Endpoint
 from reconciler.core.plan import plan
 from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
-from reconciler.drivers.guard import items
+from reconciler.drivers.firewall.guard import items
 from reconciler.facts import Facts
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan
-from reconciler.kinds.link import Bridge, Stray, Veth
-from reconciler.kinds.marks import HOST
+from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Element, Table
+from reconciler.kinds.ownership import HOST
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide
@@ -61,7 +61,7 @@ def test_what_is_left_over_of_another_project_is_not_touched():
     ]
     theirs = [
         Table(family="inet", name="reconciler-q"),
-        Stray(ns=HOST, name="vq", project="q"),
+        OrphanVeth(ns=HOST, name="vq", project="q"),
         Sysctl(ns=HOST, name="net/ipv4/conf/vq/arp_notify", value="0", link="vq"),
         Orphan(ns="q-a", path="/etc/netns/q-a/hosts", content=""),
     ]

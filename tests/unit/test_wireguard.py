@@ -23,7 +23,7 @@ from reconciler.kernel.netlink import wireguard as codec
 from reconciler.kernel.netlink.socket import attributes
 from reconciler.kernel.x25519 import BASE, P, x25519
 from reconciler.kinds.nft import Chain, Table
-from reconciler.kinds.overlay import Entries, Vxlan
+from reconciler.kinds.overlay import FdbEntries, Vxlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.manifest.load import load
@@ -72,7 +72,7 @@ def test_what_one_host_calls_itself_the_others_call_it():
         assert link.public_key == KEYS[host]
         others = {h for h in KEYS if h != host}
         assert set(link.peers) == {f"{KEYS[h]} {local[h]} 192.0.2.{h[1]}:51820" for h in others}
-        remote = {entry.split()[1] for entry in only(Entries, seen(host)[1]).entries}
+        remote = {entry.split()[1] for entry in only(FdbEntries, seen(host)[1]).entries}
         assert remote == {local[h] for h in others}
 
 

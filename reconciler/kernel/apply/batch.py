@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from ...core.plan import Step
 from ...core.resource import Resource
 from ...kinds.address import Address
+from ...kinds.bridge_port import BridgePort
 from ...kinds.evpn import Router
 from ...kinds.file import File
 from ...kinds.link import Bridge, Intruder, Link, Veth
-from ...kinds.marks import HOST
 from ...kinds.namespace import Namespace
-from ...kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
-from ...kinds.port import Port
+from ...kinds.overlay import FdbEntries, Neighbours, OddFdbEntries, Vxlan
+from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.sysctl import Sysctl
@@ -114,13 +114,13 @@ class Visit:
                 case Intruder() as i:
                     self.flush()
                     evict(self.channel, i.name)
-                case Port() as p:
+                case BridgePort() as p:
                     self.port(step, p, gone=gone)
                 case Link() as link if gone:
                     self.add(step, stacked_links.removal(link))
                 case Link() as link if isinstance(link, stacked_links.Stacked):
                     self.stacked(step, link, old)
-                case Entries(link=link) | OddEntries(link=link) | Neighbours(link=link) as bulk_:
+                case FdbEntries(link=link) | OddFdbEntries(link=link) | Neighbours(link=link) as bulk_:
                     index = self.index(link)
                     self.flush()
                     self.many(step, fdb_neighbours.messages(bulk_, old, index, gone=gone))
@@ -223,7 +223,7 @@ class Visit:
                 self.next_index += 1
         self.add(step, *rtnl.inner_settings(veth, old))
 
-    def port(self, step: Step, port: Port, *, gone: bool) -> None:
+    def port(self, step: Step, port: BridgePort, *, gone: bool) -> None:
         self.flush()
         master = 0 if gone else self.batch.index(port.bridge)
         self.add(step, *bridge_ports.lend(port, master), *([] if gone else self.batch.tags(step, port.link)))

@@ -16,8 +16,8 @@ from ...core.resource import Resource
 from ...errors import ReconcileError, foreseen
 from ...kinds.file import File
 from ...kinds.link import Link, Veth
-from ...kinds.marks import HOST
 from ...kinds.namespace import Namespace
+from ...kinds.ownership import HOST
 from .. import netns, records
 from ..netlink import links
 from ..netlink.socket import Message, open_socket

@@ -11,9 +11,9 @@ from ...core.reconcile import Refusals
 from ...core.resource import Key, Resource, Stage, State
 from ...errors import KernelError, ReconcileError
 from ...kinds.file import File
-from ...kinds.link import Link, Stray, Veth
-from ...kinds.marks import HOST
+from ...kinds.link import Link, OrphanVeth, Veth
 from ...kinds.namespace import Namespace
+from ...kinds.ownership import HOST
 from ...kinds.sysctl import Sysctl
 from . import semantics
 
@@ -125,7 +125,7 @@ class FakeKernel:
         new = step.resource
         if new.marked and (new.key in self.held or self._taken(new)):
             raise refusal(step, errno.EEXIST)
-        if isinstance(new, Stray):
+        if isinstance(new, OrphanVeth):
             raise refusal(step, errno.EOPNOTSUPP, "one end of a pair cannot be made alone")
         self._set(step)
 
@@ -162,7 +162,7 @@ class FakeKernel:
         pairs = [r for r in self.live.values() if isinstance(r, Veth) and Namespace.at(r.ns) == old.key]
         semantics.bury(old, self.live)
         for veth in pairs:
-            left = Stray(ns=HOST, name=veth.host_name, mtu=veth.mtu, project=veth.project)
+            left = OrphanVeth(ns=HOST, name=veth.host_name, mtu=veth.mtu, project=veth.project)
             self.live[left.key] = left
             self.dying.add(left.key)
 

@@ -10,13 +10,13 @@ from ipaddress import ip_address, ip_network
 from ...core.plan import Step
 from ...core.resource import Key, Resource, state
 from ...kinds.address import Address
+from ...kinds.bridge_port import BridgePort
 from ...kinds.file import File
 from ...kinds.link import Link, Veth
-from ...kinds.marks import HOST
 from ...kinds.namespace import Namespace
 from ...kinds.nft import Chain, Element, Map, Table
-from ...kinds.overlay import Entries, Neighbours, OddEntries, Vxlan
-from ...kinds.port import Port
+from ...kinds.overlay import FdbEntries, Neighbours, OddFdbEntries, Vxlan
+from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...kinds.sysctl import Sysctl
 
@@ -35,11 +35,11 @@ def missing(r: Resource, held: Held) -> int:
             return errno.ENOENT
         case Veth(bridge=bridge) | Vxlan(bridge=bridge) if bridge and Link.at(HOST, bridge) not in held:
             return errno.ENODEV
-        case Port(link=link, bridge=bridge) if (
+        case BridgePort(link=link, bridge=bridge) if (
             not {Link.at(HOST, link), Link.at(HOST, bridge)} <= held.keys()
         ):
             return errno.ENODEV
-        case Address() | Entries() | OddEntries() | Neighbours() if Link.at(ns, r.link) not in held:
+        case Address() | FdbEntries() | OddFdbEntries() | Neighbours() if Link.at(ns, r.link) not in held:
             return errno.ENODEV
         case Route(link=link) if link:
             return unroutable(r, held)
@@ -92,7 +92,7 @@ def bury(old: Resource, live: Live) -> None:
             drop(live, lambda r: (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends)
             ports = (r for r in live.values() if isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends)
             live.update(state(*(replace(r, bridge="") for r in ports)))
-            drop(live, lambda r: isinstance(r, Port) and (HOST, r.bridge) in ends)
+            drop(live, lambda r: isinstance(r, BridgePort) and (HOST, r.bridge) in ends)
             for child in [r for r in live.values() if (HOST, getattr(r, "parent", "")) in ends]:
                 bury(child, live)
         case Address():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...kinds.address import Address
-from ...kinds.marks import HOST, PROTOCOL
+from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from .links import DELADDR, DELROUTE, DELRULE, INET, INET6, NEWADDR, NEWROUTE, NEWRULE, packed

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from ...kinds.bridge_port import BridgePort
 from ...kinds.link import NATIVE, Vlans
-from ...kinds.marks import LENT, OUTER
-from ...kinds.port import Port
+from ...kinds.ownership import LENT, OUTER
 from .links import (
     AF_SPEC,
     DELLINK,
@@ -38,7 +38,7 @@ WORDS = {"pvid": PVID, "untagged": UNTAGGED}
 LAST = 4094  # IEEE 802.1Q keeps 0 and 4095 for itself
 
 
-def lend(port: Port, master: int) -> list[Message]:
+def lend(port: BridgePort, master: int) -> list[Message]:
     """To the bridge with this index, or back where there is none; only what is a port can bear the mark."""
     head = ifinfo() + text(IFNAME, port.link)
     settings = (u32(COST, LENT), u8(LEARNING, port.learning), u8(FLOOD, port.learning))
@@ -47,14 +47,14 @@ def lend(port: Port, master: int) -> list[Message]:
     return [Message(NEWLINK, 0, head + part) for part in parts]
 
 
-def lent(links: Mapping[int, Seen], vlans: Mapping[int, Vlans]) -> Iterator[Port]:
+def lent(links: Mapping[int, Seen], vlans: Mapping[int, Vlans]) -> Iterator[BridgePort]:
     """The ports that bridges of ours on a LAN have of the host."""
     for seen in links.values():
         bridge = links.get(seen.number(MASTER))
         cost = int.from_bytes(seen.port.get(COST, b""), "little")
         if bridge and bridge.group == OUTER and cost == LENT:
             of, learning = vlans.get(seen.index, ()), seen.learning == {b"\1"}
-            yield Port(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)
+            yield BridgePort(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)
 
 
 def membership(index: int, vlans: Vlans) -> list[Message]:

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from ...errors import NotPermitted, foreseen
-from ...kinds.marks import PROTOCOL
+from ...kinds.ownership import PROTOCOL
 from .. import netns
 from ..observe.namespace import NSID, NSID_FD, number_of
 from .links import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE

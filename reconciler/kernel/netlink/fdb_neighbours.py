@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from ...core.resource import Resource
 from ...kinds.address import Address
 from ...kinds.link import STATION, STICKY_STATION
-from ...kinds.marks import PROTOCOL
-from ...kinds.overlay import NOBODY, Entries, Neighbours, OddEntries
+from ...kinds.overlay import NOBODY, FdbEntries, Neighbours, OddFdbEntries
+from ...kinds.ownership import PROTOCOL
 from .links import INET, INET6, MASTER, Seen, packed
 from .socket import ATTR, CREATE, REPLACE, Message, dump, families, get, open_socket, u16
 
@@ -25,7 +25,7 @@ DST, LLADDR, VLAN, MASTER_ATTR, PROTOCOL_ATTR = 1, 2, 5, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
 MARK = struct.pack("=HHBxxx", 5, PROTOCOL_ATTR, PROTOCOL)
 STATIONS = {STATION: 0, STICKY_STATION: STICKY}
-Bulk = Entries | OddEntries | Neighbours
+Bulk = FdbEntries | OddFdbEntries | Neighbours
 
 
 def mac(text: str) -> bytes:
@@ -40,14 +40,14 @@ def dst(ip: str) -> bytes:
 def messages(new: Bulk, old: Resource | None, link: int, *, gone: bool) -> Iterator[Message]:
     """What is no longer wanted goes, then everything wanted is set: what stands already costs a
     microsecond."""
-    if isinstance(new, OddEntries):
+    if isinstance(new, OddFdbEntries):
         for address in new.macs:
             yield from forgotten(link, address)
         return
-    before = old.entries if isinstance(old, Entries | Neighbours) else ()
+    before = old.entries if isinstance(old, FdbEntries | Neighbours) else ()
     wanted = () if gone else new.entries
     stale = set(before).difference(wanted)
-    remove, put = (forgotten, told) if isinstance(new, Entries) else (unknown, known)
+    remove, put = (forgotten, told) if isinstance(new, FdbEntries) else (unknown, known)
     for entry in stale:
         yield from remove(link, *entry.split(" "))
     for entry in wanted:
@@ -93,7 +93,7 @@ def unknown(link: int, ip: str, _address: str) -> Iterator[Message]:
     yield Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 
-def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Entries | OddEntries]:
+def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[FdbEntries | OddFdbEntries]:
     """What stands of ours at a VXLAN link; where FRR has `told` what is elsewhere, it says also who gets what
     is for everybody, in entries that tell nothing of whose they are."""
     bridge = links.get(tunnel.number(MASTER))
@@ -103,9 +103,9 @@ def read(links: dict[int, Seen], tunnel: Seen, *, told: bool) -> Iterator[Entrie
         found = dump(channel, GETNEIGH, NDMSG.pack(BRIDGE, tunnel.index, 0, 0, 0))
         entries, odd = entries_of(found, tunnel.index, told=told)
         if entries:
-            yield Entries(link=tunnel.name, bridge=bridge.name, entries=tuple(sorted(entries)))
+            yield FdbEntries(link=tunnel.name, bridge=bridge.name, entries=tuple(sorted(entries)))
         if odd:
-            yield OddEntries(link=tunnel.name, macs=tuple(odd))
+            yield OddFdbEntries(link=tunnel.name, macs=tuple(odd))
 
 
 def neighbours(bridges: dict[int, str], addresses: Iterable[Address]) -> Iterator[Neighbours]:

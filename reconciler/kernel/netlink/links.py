@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from ...core.resource import Resource
-from ...kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, Stray, Veth, Vlans
-from ...kinds.marks import DOOMED, GROUP, HOST, OUTER, alias, owner
+from ...kinds.link import LEAST_IPV6, MAX_LEARNED, STICKY_STATION, Bridge, Link, OrphanVeth, Veth, Vlans
 from ...kinds.namespace import Namespace
+from ...kinds.ownership import DOOMED, GROUP, HOST, OUTER, alias, owner
 from . import socket as netlink
 from .socket import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
@@ -273,8 +273,8 @@ def bridge_of(seen: Seen) -> Bridge:
     )
 
 
-def stray_of(seen: Seen) -> Stray:
-    return Stray(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
+def stray_of(seen: Seen) -> OrphanVeth:
+    return OrphanVeth(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
 
 
 def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:

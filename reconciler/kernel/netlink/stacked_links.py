@@ -7,9 +7,9 @@ from typing import TypedDict
 
 from ...core.resource import Resource
 from ...kinds.link import Link
-from ...kinds.marks import GROUP, HOST, OUTER, owner
 from ...kinds.overlay import Vxlan
-from ...kinds.parent import Dummy, Ipvlan, Macvlan, Vlan
+from ...kinds.ownership import GROUP, HOST, OUTER, owner
+from ...kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from ...kinds.wireguard import Wireguard
 from .links import (
     DATA,

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
 from ...core.resource import Resource
-from ...kinds.marks import HOST, alias, owner
+from ...kinds.ownership import HOST, alias, owner
 from ...kinds.wireguard import Wireguard, changes
 from .. import wireguard_key
 from .links import INET, INET6, Seen, packed

@@ -17,8 +17,8 @@ from ... import disk
 from ...core.plan import Step, ordered
 from ...core.resource import Resource
 from ...errors import KernelError
-from ...kinds.marks import TABLE_PREFIX
 from ...kinds.nft import Chain, Map, Table
+from ...kinds.ownership import TABLE_PREFIX
 from ..lock import RUN
 from ..netlink.netfilter import items, word
 from ..netlink.socket import attributes

@@ -4,7 +4,7 @@ port."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...kinds.marks import TABLE_PREFIX
+from ...kinds.ownership import TABLE_PREFIX
 from ..netlink.netfilter import items
 from ..netlink.socket import attributes
 from . import raw

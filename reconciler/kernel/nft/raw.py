@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ...kinds.marks import TABLE_PREFIX
+from ...kinds.ownership import TABLE_PREFIX
 from ..netlink.netfilter import word
 from ..netlink.socket import attributes, text
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, Reading

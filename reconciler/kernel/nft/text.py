@@ -13,8 +13,8 @@ from typing import NamedTuple
 from ...core.plan import Step
 from ...core.resource import Resource
 from ...errors import KernelError
-from ...kinds.marks import TABLE_PREFIX
 from ...kinds.nft import Chain, Element, Map, Table
+from ...kinds.ownership import TABLE_PREFIX
 from .comment import encoded
 from .datatypes import Type, named
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...facts import Device, Facts
-from ...kinds.marks import PROTOCOL
+from ...kinds.ownership import PROTOCOL
 from .. import nft
 from ..netlink import addresses_routes_rules
 from ..netlink import links as rtnl

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import inf
 
 from ...kinds.address import Address
-from ...kinds.marks import HOST, PROTOCOL
+from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.sysctl import Sysctl

@@ -12,9 +12,9 @@ from ...kinds.address import Address
 from ...kinds.evpn import Router
 from ...kinds.file import File
 from ...kinds.link import Intruder, Link, Veth, Vlans
-from ...kinds.marks import ALIAS, GROUP, HOST, OUTER, alias, owner
 from ...kinds.namespace import Closed, Namespace
 from ...kinds.nft import Chain, Map, Table
+from ...kinds.ownership import ALIAS, GROUP, HOST, OUTER, alias, owner
 from ...kinds.sysctl import Sysctl
 from ...kinds.wireguard import Wireguard
 from .. import files, netns, nft, records

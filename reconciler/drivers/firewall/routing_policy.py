@@ -10,15 +10,15 @@ that was no router from becoming one.
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from ..cnm.topology import HostPolicy, Network, Subnet
-from ..core.resource import Origin, Resource
-from ..kinds.marks import GROUP, HOST, PROTOCOL, TABLE_PREFIX
-from ..kinds.nft import Chain, Table
-from ..kinds.overlay import Neighbours
-from ..kinds.parent import Vlan
-from ..kinds.route import Route
-from ..kinds.rule import Rule
-from ..kinds.sysctl import Forwarding, Sysctl
+from ...cnm.topology import HostPolicy, Network, Subnet
+from ...core.resource import Origin, Resource
+from ...kinds.nft import Chain, Table
+from ...kinds.overlay import Neighbours
+from ...kinds.ownership import GROUP, HOST, PROTOCOL, TABLE_PREFIX
+from ...kinds.route import Route
+from ...kinds.rule import Rule
+from ...kinds.stacked_link import Vlan
+from ...kinds.sysctl import Forwarding, Sysctl
 
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
 # and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.

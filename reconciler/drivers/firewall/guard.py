@@ -8,9 +8,9 @@ A rule that accepts has read what it accepts: what is cut short or hidden falls 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 
-from ..cnm.topology import Endpoint, Network
-from .bridge import link_local
-from .firewall_rules import Kind, Maps
+from ...cnm.topology import Endpoint, Network
+from ..bridge import link_local
+from .rules import Kind, Maps
 
 # By offset, as nft has words for the target of neighbour discovery from 1.0.8 on: its options and its target
 # behind the ICMPv6 header (RFC 4861, 4.3 and 4.4), and the source of an IPv6 packet as the same type.

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .cnm.topology import Network, Topology
+from ..cnm.topology import Network, Topology
 
 MOST = 8  # differences that are told one by one
 

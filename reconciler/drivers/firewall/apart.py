@@ -9,10 +9,10 @@ before br_netfilter sees it.
 from collections.abc import Iterator
 from functools import partial
 
-from ..cnm.topology import Network
-from ..core.resource import Origin, Resource
-from ..kinds.nft import Element
-from .firewall_rules import Kind, Maps
+from ...cnm.topology import Network
+from ...core.resource import Origin, Resource
+from ...kinds.nft import Element
+from .rules import Kind, Maps
 
 GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"  # for several, or for all
 

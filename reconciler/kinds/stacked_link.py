@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..core.resource import Disruption, Fixed, Key, Resource
 from .link import Link
-from .marks import HOST, alias, inside
+from .ownership import HOST, alias, inside
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from ..core.resource import Disruption, Identity, Key, Resource
 from .link import SWITCH, Link, Vlans, tagging
-from .marks import HOST, LENT, place
+from .ownership import HOST, LENT, place
 
 
 @dataclass(frozen=True, kw_only=True)
-class Port(Resource):
+class BridgePort(Resource):
     """The way of a bridge to its LAN.  Nothing of the link is touched but its being a port."""
 
     noun, rank = "port", 3

@@ -6,15 +6,16 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 
 from collections.abc import Iterator
 
-from ..cnm.topology import Endpoint, Network, Port, Topology
-from ..core.resource import Origin, Resource
-from ..errors import Where
-from ..kinds.marks import TABLE_PREFIX
-from ..kinds.nft import Chain, Element, Map, Table
-from . import apart, routed
+from ...cnm.topology import Endpoint, Network, Port, Topology
+from ...core.resource import Origin, Resource
+from ...errors import Where
+from ...kinds.nft import Chain, Element, Map, Table
+from ...kinds.ownership import TABLE_PREFIX
+from .. import routed
+from . import apart
 from .apart import APART_CHAINS, APART_MAPS
-from .firewall_rules import INET_CHAINS, INET_MAPS
 from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guarded
+from .rules import INET_CHAINS, INET_MAPS
 
 Item = tuple[str, str, str]  # map, item, value
 

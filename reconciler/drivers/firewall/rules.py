@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..kinds.marks import GROUP
-from .policy import LAST, SET
+from ...kinds.ownership import GROUP
+from .routing_policy import LAST, SET
 
 WIRE = "inet_proto . inet_service"
 
