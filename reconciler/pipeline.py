@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from . import standing
 from .cnm.build import build
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
@@ -24,7 +23,8 @@ from .drivers import lower
 from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ReconcileError, Refused
-from .facts import Facts
+from .inventory import learn
+from .inventory.facts import Facts
 from .kinds.ownership import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
@@ -84,12 +84,12 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     ours = host.observe(skeletons(manifest))
     manifest = whole_truth(manifest, ours)
     names = frozenset(project.name for project in manifest.projects)
-    topology, wanted = decide(manifest, standing.know(host.facts(), ours, names))
+    topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
     refuse_stale(manifest, topology)
-    live = host.observe([*wanted.values(), *standing.parting(ours, wanted)])
-    desired = {**standing.of_others(live, names), **wanted}
+    live = host.observe([*wanted.values(), *learn.parting(ours, wanted)])
+    desired = {**learn.of_others(live, names), **wanted}
     if not prune:
-        desired = {**standing.kept(live), **desired}
+        desired = {**learn.kept(live), **desired}
     return Change(manifest, topology, live, desired, plan(live, desired), names)
 
 
@@ -139,7 +139,7 @@ def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | 
 
 def moved_elsewhere(before: State, now: State, names: frozenset[str]) -> bool:
     """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
-    one, other = (standing.kept(standing.of_others(state, names)) for state in (before, now))
+    one, other = (learn.kept(learn.of_others(state, names)) for state in (before, now))
     return one != other
 
 
@@ -157,7 +157,7 @@ def whole_truth(manifest: Manifest, live: State) -> Manifest:
     named = {project.name for project in manifest.projects}
     left = [
         name
-        for name, root in sorted(standing.roots(live).items())
+        for name, root in sorted(learn.roots(live).items())
         if root == manifest.root and name not in named
     ]
     return replace(manifest, projects=(*manifest.projects, *map(empty, left)))
@@ -187,7 +187,7 @@ class Apart:
         known = self.change.live.keys() | self.change.desired.keys()
         if found.keys() <= known:
             return found
-        late = standing.of_others(found, self.change.about)  # of what came meanwhile
+        late = learn.of_others(found, self.change.about)  # of what came meanwhile
         return {key: r for key, r in found.items() if key in known or key not in late}
 
     def mine(self, state: State) -> State:
@@ -199,7 +199,7 @@ class Apart:
 
 def enact(change: Change, host: Host) -> None:
     """Apply, verify, and on any failure return to what stood before; a sandbox returns alone."""
-    view = Apart(host, change, standing.of_others(change.live, change.about).keys())
+    view = Apart(host, change, learn.of_others(change.live, change.about).keys())
     settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from ..errors import ManifestError, ManifestErrors
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from . import evpn, lan, macs, overlay, ownership, parents, routed, tunnels, vlans, wireguard
 from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends

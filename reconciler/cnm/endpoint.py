@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from itertools import count
 
 from ..errors import ManifestError
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.reserved import is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import names

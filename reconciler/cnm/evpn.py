@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from ..errors import ManifestError, Unsupported
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import EvpnSpec, HostSpec, ProjectSpec
 from . import wireguard
 from .hosts import this_host

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec
 from .topology import Endpoint, Network
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import ManifestError
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec
 from . import names
 from .endpoint import Member

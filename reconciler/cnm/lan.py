@@ -6,7 +6,7 @@ Their containers are machines of that LAN: its router is their gateway, and none
 from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError
-from ..facts import Device, Facts
+from ..inventory.facts import Device, Facts
 from ..manifest.spec import NetworkSpec
 from .ipam import Range
 from .parents import choice, placed, require, shim_addresses

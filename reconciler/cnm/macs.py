@@ -4,7 +4,7 @@ macvlan knows its links by nothing else."""
 from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError, Where
-from ..facts import Facts
+from ..inventory.facts import Facts
 from .topology import Network
 
 Holder = tuple[str, Where | None]  # who has it, and the place in the manifests

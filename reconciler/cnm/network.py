@@ -6,7 +6,7 @@ from ipaddress import ip_interface, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError
-from ..facts import Facts, Standing
+from ..inventory.facts import Facts, Standing
 from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import lan, names, overlay, ownership, routed

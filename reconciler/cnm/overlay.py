@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import ManifestError
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import VNIS, NetworkSpec, ProjectSpec
 from . import names, wireguard
 from .endpoint import Addresses, Joined

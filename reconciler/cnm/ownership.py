@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..facts import Facts, Standing
+from ..inventory.facts import Facts, Standing
 from . import names
 from .topology import Network
 

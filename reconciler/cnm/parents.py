@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError, Unsupported, Where
-from ..facts import Child, Facts
+from ..inventory.facts import Child, Facts
 from ..manifest.spec import NetworkSpec
 from . import names
 from .topology import Network, Parent

@@ -4,7 +4,7 @@ say."""
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
 
-from ..facts import Blocker, Device, Facts, Tagged
+from ..inventory.facts import Blocker, Device, Facts, Tagged
 from ..manifest.spec import ProjectSpec
 from .topology import HostPolicy, Network, Port
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .names import number
 from .topology import Endpoint, Network, Port

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from ..errors import ManifestError
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.reserved import Prefix, is_part
 from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from .hosts import this_host

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import Where
-from ..facts import Tagged
+from ..inventory.facts import Tagged
 from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
 
 

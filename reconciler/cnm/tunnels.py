@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..facts import Claim, Facts, Listener
+from ..inventory.facts import Claim, Facts, Listener
 from . import evpn, wireguard
 from .ports import ANY
 from .topology import Fabric, Network

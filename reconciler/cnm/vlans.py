@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..errors import ManifestError
-from ..facts import Facts
+from ..inventory.facts import Facts
 from .endpoint import Joined
 from .parents import require
 from .topology import Network

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address, IPv6Network
 
 from ..errors import ManifestError, ManifestErrors, Where
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
 from . import names
 from .hosts import underlay_mtu

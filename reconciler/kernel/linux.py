@@ -11,7 +11,7 @@ from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
-from ..facts import Facts
+from ..inventory.facts import Facts
 from ..kinds.evpn import Router
 from ..kinds.file import File
 from ..kinds.namespace import Namespace

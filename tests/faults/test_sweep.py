@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import cli, command
+from reconciler.cli import arguments as cli
+from reconciler.cli import plan as command
 from reconciler.kernel import linux
 from reconciler.manifest import load
 from tests.faults.syscalls import KILL, Fault, Trial, count, trial

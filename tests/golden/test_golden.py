@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import show
+from reconciler.cli import show
 from reconciler.core import render
 from reconciler.core.plan import plan
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
 from reconciler.manifest.load import load
 from reconciler.pipeline import decide
 

@@ -12,7 +12,7 @@ from typing import IO, NoReturn
 
 # What an ordinary run imports; loaded here, before the first fork.
 LOADED = (
-    "reconciler.command",
+    "reconciler.cli.plan",
     "reconciler.kernel.linux",
     "reconciler.manifest.load",
     "reconciler.manifest.model.top",
@@ -42,7 +42,7 @@ def become(arguments: Sequence[str], environment: dict[str, str], out: IO[str], 
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
         os.environ.clear()
         os.environ.update(environment)
-        rc = importlib.import_module("reconciler.cli").main(list(arguments))
+        rc = importlib.import_module("reconciler.cli.arguments").main(list(arguments))
     except BaseException:
         traceback.print_exc()
     finally:

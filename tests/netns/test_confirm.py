@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import arguments
-from reconciler.confirm import HOLDING, ask, hold, refuse_meanwhile
+from reconciler.cli.arguments import arguments
+from reconciler.cli.session import comparison, linux
 from reconciler.errors import Refused
 from reconciler.kernel.lock import held, lock
-from reconciler.session import comparison, linux
+from reconciler.safety.commit_confirm import HOLDING, ask, hold, refuse_meanwhile
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
 from tests.netns.watching import until, watching

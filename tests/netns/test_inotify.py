@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.watch import told_of_threads
+from reconciler.daemon import files as watched_files
+from reconciler.daemon.files import Files, busy, signature, way
+from reconciler.daemon.service import FALLEN
+from reconciler.daemon.triggers import Bell
 from reconciler.kernel.netlink import events
 from reconciler.kernel.netlink.events import EVENT, Events
-from reconciler.operate import told_of_threads
-from reconciler.watch import files as watched_files
-from reconciler.watch.bell import Bell
-from reconciler.watch.files import Files, busy, signature, way
-from reconciler.watcher import FALLEN
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from reconciler.facts import Listener
+from reconciler.inventory.facts import Listener
 from reconciler.kernel.observe import listening
 from tests.netns.lab import Lab
 

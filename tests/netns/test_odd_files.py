@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import arguments
-from reconciler.session import machine
-from reconciler.watch.bell import Ring
-from reconciler.watcher import Watcher
+from reconciler.cli.arguments import arguments
+from reconciler.cli.session import machine
+from reconciler.daemon.service import Watcher
+from reconciler.daemon.triggers import Ring
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, WEB
 from tests.netns.watching import STATUS, until, watching

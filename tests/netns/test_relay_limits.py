@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.kernel.relay.limits import SPARE, Limits
-from reconciler.kernel.relay.process import Relay
+from reconciler.daemon.relay.limits import SPARE, Limits
+from reconciler.daemon.relay.process import Relay
 from tests.netns.lab import HOST4, HOST6
 from tests.netns.watching import until
 

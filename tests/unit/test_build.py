@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.facts import Device, Facts, Standing
+from reconciler.inventory.facts import Device, Facts, Standing
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import container, manifest, port, project, shop

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import command
-from reconciler.cli import MODES, main
+from reconciler.cli import plan
+from reconciler.cli.arguments import MODES, main
 
 ROOT = Path(__file__).parents[2]
 HELLO = str(ROOT / "manifests/hello.yaml")
@@ -63,7 +63,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_traceback_for_who_asks(word
     def broken(args):
         raise TypeError("no such thing")
 
-    monkeypatch.setattr(command, "validate", broken)
+    monkeypatch.setattr(plan, "validate", broken)
     assert main(["--validate", HELLO, *words]) == 1
     out, err = capsys.readouterr()
     assert out == "" and "unforeseen TypeError: no such thing (id " in err

@@ -11,7 +11,7 @@ from reconciler.core.resource import state
 from reconciler.drivers import hearsay
 from reconciler.drivers.firewall.routing_policy import NOWHERE
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
 from reconciler.kernel import frr, wireguard_key
 from reconciler.kernel.netlink import fdb_neighbours
 from reconciler.kernel.netlink.socket import attr

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from reconciler.git import commit, head
+from reconciler.safety.git import commit, head
 from tests.odd import odd
 
 HASH = "0123456789abcdef0123456789abcdef01234567"

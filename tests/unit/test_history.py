@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import cli
+from reconciler.cli import arguments
 from reconciler.errors import ReconcileError
-from reconciler.history import History
+from reconciler.safety.revisions import History
 from tests.odd import ODD, odd
 from tests.unit.worlds import shop
 
@@ -32,8 +32,8 @@ def looked_at(past):
             assert "cannot be read" in str(error)
     past.last(PATHS)
     past.rejections.get("2")
-    assert cli.main(["--history", "--state-dir", str(past.folder.parent)]) == 0
-    assert cli.main(["--history", "-o", "json", "--state-dir", str(past.folder.parent)]) == 0
+    assert arguments.main(["--history", "--state-dir", str(past.folder.parent)]) == 0
+    assert arguments.main(["--history", "-o", "json", "--state-dir", str(past.folder.parent)]) == 0
 
 
 def test_it_keeps_and_finds(past):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reconciler.cnm.hosts import members_of
 from reconciler.cnm.ipam import value_of
 from reconciler.errors import ManifestError, ManifestErrors
-from reconciler.facts import Device, Facts
+from reconciler.inventory.facts import Device, Facts
 from reconciler.kinds.link import Bridge
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
 from reconciler.manifest.load import load

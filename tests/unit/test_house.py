@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler import cli
+from reconciler.cli import arguments
 
 ROOT = Path(__file__).parents[2]
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -18,24 +18,23 @@ BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.Match | ast.Asy
 # What each package may import of ours, and from others; the modules beside them lead, and are led by `cli`.
 MAY = {
     "errors": set(),
-    "facts": set(),
+    "inventory": {"core", "kinds", "errors", "cnm", "drivers"},
     "paths": set(),
     "disk": set(),
     "core": {"errors"},
-    "kinds": {"core", "facts"},
+    "kinds": {"core", "inventory"},
     "manifest": {"errors", "disk"},
-    "cnm": {"manifest", "errors", "facts"},
+    "cnm": {"manifest", "errors", "inventory"},
     "drivers": {"cnm", "manifest", "kinds", "core", "errors"},
-    "kernel": {"core", "kinds", "errors", "facts", "paths", "disk"},
-    "watch": {"errors"},
+    "kernel": {"core", "kinds", "errors", "inventory", "paths", "disk"},
 }
 OTHERS = {
     "manifest": {"pydantic", "pydantic_core", "yaml"},
     "drivers": {"pydantic"},
     "kernel": {"pyroute2", "nftables", "pyroute2_minimal"},
-    "watch": {"watchdog"},
+    "daemon": {"watchdog"},
 }
-PURE = {"core", "kinds", "cnm", "drivers", "facts", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",
@@ -102,8 +101,8 @@ def layers(module: Module) -> Iterator[str]:
             yield module.at(node, f"imports {name}")
         if (
             head == "reconciler"
-            and module.package in ("pipeline", "standing")
-            and rest.startswith(("watch", "cli"))
+            and module.package in ("pipeline", "inventory")
+            and rest.startswith(("daemon", "cli"))
         ):
             yield module.at(node, f"imports {name}")
 
@@ -214,6 +213,9 @@ def test_house(rule: Callable[[Module], Iterator[str]]):
 def test_every_flag_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
     flags = {
-        flag for action in cli.parser()._actions for flag in action.option_strings if flag.startswith("--")
+        flag
+        for action in arguments.parser()._actions
+        for flag in action.option_strings
+        if flag.startswith("--")
     }
     assert sorted(flag for flag in flags - {"--help"} if f"`{flag}" not in readme) == []

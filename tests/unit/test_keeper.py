@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.daemon.backoff import Pace
+from reconciler.daemon.repair import Keeper, Line, Moved, blamed, without
+from reconciler.daemon.service import moved
+from reconciler.daemon.triggers import Ring
 from reconciler.errors import (
     FailedInPart,
     Foreign,
@@ -17,15 +21,11 @@ from reconciler.errors import (
     Unforeseen,
     foreseen,
 )
-from reconciler.facts import Facts
-from reconciler.keeper import Keeper, Line, Moved, blamed, without
+from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, enact, refuse
-from reconciler.watch.bell import Ring
-from reconciler.watch.pace import Pace
-from reconciler.watcher import moved
 from tests.unit.worlds import container, manifest, port, project, shop
 
 

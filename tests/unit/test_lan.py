@@ -7,7 +7,8 @@ import pytest
 from reconciler.cnm.build import build
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.facts import Child, Device, Facts
+from reconciler.inventory.facts import Child, Device, Facts
+from reconciler.inventory.learn import know, of_others
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.link import Bridge, Veth
@@ -18,7 +19,6 @@ from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
-from reconciler.standing import know, of_others
 from tests.unit.worlds import container, manifest, port, project
 
 LINKS = {

@@ -7,7 +7,7 @@ import pytest
 from reconciler.cnm import names
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestErrors
-from reconciler.facts import Facts, HeldMac, Standing
+from reconciler.inventory.facts import Facts, HeldMac, Standing
 from reconciler.manifest.spec import EndpointSpec, HostSpec, NetworkSpec, SubnetSpec
 from tests.unit.worlds import container, manifest, project
 

@@ -9,7 +9,8 @@ import pytest
 from reconciler.cnm.build import build
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError
-from reconciler.facts import Device, Facts, Standing, Tagged
+from reconciler.inventory.facts import Device, Facts, Standing, Tagged
+from reconciler.inventory.learn import know, of_others, owners
 from reconciler.kinds.link import Bridge, Link, Veth
 from reconciler.kinds.nft import Element
 from reconciler.kinds.overlay import Vxlan
@@ -17,7 +18,6 @@ from reconciler.kinds.ownership import HOST
 from reconciler.kinds.stacked_link import Dummy, Macvlan
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
 from reconciler.pipeline import compare, destruction
-from reconciler.standing import know, of_others, owners
 from tests.unit.test_pipeline import FakeHost, run
 from tests.unit.worlds import container, manifest, port, project
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import main
+from reconciler.cli.arguments import main
 
 HELLO = str(Path(__file__).parents[2] / "manifests/hello.yaml")
 BAD = [

@@ -6,14 +6,14 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.facts import Child, Device, Facts, Tagged
+from reconciler.inventory.facts import Child, Device, Facts, Tagged
+from reconciler.inventory.learn import know
 from reconciler.kinds.address import Address
 from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
-from reconciler.standing import know
 from tests.unit.worlds import container, manifest, port, project
 
 LINKS = {"lo": Device(), "eth0": Device(mtu=9000), "br0": Device("bridge"), "eth1": Device(master="br0")}

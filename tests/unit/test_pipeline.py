@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.errors import ManifestError, Refused
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import Limits, compare, destruction, enact, refuse

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.cnm.hosts import members_of
 from reconciler.errors import ManifestError, ManifestErrors
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
 from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, PlacementSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import container, manifest, port, project

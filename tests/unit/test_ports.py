@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.cli.show import as_text
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
-from reconciler.facts import Claim, Facts, Listener
+from reconciler.inventory.facts import Claim, Facts, Listener
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, PortSpec, SubnetSpec
-from reconciler.show import as_text
 from tests.unit.worlds import container, manifest, port, project, shop
 
 NOTHING = Facts()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.cnm.routed import choose
 from reconciler.errors import ManifestError
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
 from reconciler.kinds.nft import Element
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule

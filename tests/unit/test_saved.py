@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import cli
+from reconciler.cli import arguments
 from reconciler.errors import UsageError
-from reconciler.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
+from reconciler.hosts.snapshot import saved, sealed
+from reconciler.inventory.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
 from reconciler.manifest.store.codec import freeze, made
-from reconciler.saved import saved, sealed
 from tests.odd import ODD, odd
 
 FACTS = Facts(
@@ -114,5 +114,5 @@ def test_what_is_no_file_is_no_picture(tmp_path, kind):
 
 @pytest.mark.parametrize("mode", ["--apply", "--status", "--watch"])
 def test_a_picture_can_only_be_looked_at(mode, capsys):
-    assert cli.main([mode, "--against", "h2.json"]) == 64
+    assert arguments.main([mode, "--against", "h2.json"]) == 64
     assert "--against goes with --plan" in capsys.readouterr().err

@@ -10,7 +10,8 @@ from reconciler.core.plan import plan
 from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.guard import items
-from reconciler.facts import Facts
+from reconciler.inventory.facts import Facts
+from reconciler.inventory.learn import leases, of_others, parting
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
@@ -20,7 +21,6 @@ from reconciler.kinds.ownership import HOST
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide
-from reconciler.standing import leases, of_others, parting
 from tests.unit.worlds import container, manifest, project
 
 

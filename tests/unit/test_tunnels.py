@@ -6,10 +6,10 @@ import pytest
 
 from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
-from reconciler.facts import Claim, Device, Facts, Listener
+from reconciler.inventory.facts import Claim, Device, Facts, Listener
+from reconciler.inventory.learn import know
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import decide
-from reconciler.standing import know
 from tests.unit import test_evpn
 from tests.unit.test_wireguard import fleet, seen
 from tests.unit.worlds import container, manifest, port, project

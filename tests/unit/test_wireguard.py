@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from reconciler import standing
-from reconciler.cli import main
+from reconciler.cli.arguments import main
 from reconciler.cnm import wireguard
 from reconciler.core.plan import ordered
 from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
-from reconciler.facts import Device, Facts, Listener
+from reconciler.inventory import learn
+from reconciler.inventory.facts import Device, Facts, Listener
 from reconciler.kernel import wireguard_key
 from reconciler.kernel.netlink import wireguard as codec
 from reconciler.kernel.netlink.socket import attributes
@@ -100,9 +100,9 @@ def test_what_keeps_frames_in_is_there_before_the_links_and_its_projects_without
     assert kept.kind == "unreachable" and ip_address(only(Vxlan, state).local) in ip_network(kept.dst)
     order = [r.key for r in ordered(state.values())]
     assert order.index(kept.key) < order.index(only(Wireguard, state).key)
-    assert standing.owners(state)(kept) == "t"
+    assert learn.owners(state)(kept) == "t"
     left = {key: r for key, r in state.items() if not isinstance(r, Wireguard | Vxlan | Table | Chain)}
-    assert standing.owners(left)(kept) == "t" and kept.key in standing.of_others(left, frozenset({"u"}))
+    assert learn.owners(left)(kept) == "t" and kept.key in learn.of_others(left, frozenset({"u"}))
 
 
 @pytest.mark.parametrize(

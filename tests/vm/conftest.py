@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli import main
+from reconciler.cli.arguments import main
 from tests.netns.conftest import privileged
 from tests.netns.lab import Lab, Result
 from tests.netns.namespaces import throwaway_host

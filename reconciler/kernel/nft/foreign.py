@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...facts import Blocker
+from ...inventory.facts import Blocker
 from ..netlink.netfilter import word
 from ..netlink.socket import attributes
 from . import raw

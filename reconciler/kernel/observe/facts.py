@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...facts import Device, Facts
+from ...inventory.facts import Device, Facts
 from ...kinds.ownership import PROTOCOL
 from .. import nft
 from ..netlink import addresses_routes_rules

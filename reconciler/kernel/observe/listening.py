@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from ...facts import Listener
+from ...inventory.facts import Listener
 from ..netlink.socket import dump, open_socket
 
 SOCK_DIAG, BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h

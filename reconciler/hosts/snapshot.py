@@ -11,20 +11,21 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from . import disk, standing
-from .core.plan import Step
-from .core.reconcile import Refusals
-from .core.resource import Key, Resource, State, state
-from .drivers.firewall import routing_policy
-from .drivers.firewall.elements import skeleton
-from .errors import Refused, UsageError
-from .facts import Facts
-from .kernel.linux import Linux, refuse_foreign
-from .kinds.link import Link
-from .kinds.nft import Chain, Map, Table
-from .kinds.ownership import HOST, TABLE_PREFIX
-from .kinds.sysctl import Sysctl, usual
-from .manifest.store.codec import freeze, made
+from .. import disk
+from ..core.plan import Step
+from ..core.reconcile import Refusals
+from ..core.resource import Key, Resource, State, state
+from ..drivers.firewall import routing_policy
+from ..drivers.firewall.elements import skeleton
+from ..errors import Refused, UsageError
+from ..inventory import learn
+from ..inventory.facts import Facts
+from ..kernel.linux import Linux, refuse_foreign
+from ..kinds.link import Link
+from ..kinds.nft import Chain, Map, Table
+from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.sysctl import Sysctl, usual
+from ..manifest.store.codec import freeze, made
 
 SCHEMA_VERSION = 1
 Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that
@@ -54,7 +55,7 @@ def entries(part: State) -> list[tuple[str, Resource]]:
 def questions(live: State, facts: Facts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
     yield from routing_policy.skeleton()
-    for project, root in standing.roots(live).items():
+    for project, root in learn.roots(live).items():
         yield from skeleton(TABLE_PREFIX + project, root)
     for r in live.values():
         if isinstance(r, Link):

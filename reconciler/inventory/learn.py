@@ -7,26 +7,26 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
-from .cnm import wireguard
-from .core.resource import State
-from .drivers.firewall.routing_policy import INSIDE, MEMORY
+from ..cnm import wireguard
+from ..core.resource import State
+from ..drivers.firewall.routing_policy import INSIDE, MEMORY
+from ..kinds.address import Address
+from ..kinds.bridge_port import BridgePort
+from ..kinds.evpn import Router
+from ..kinds.file import Orphan
+from ..kinds.link import Bridge, Link, Veth
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Chain, Element, Map, Table
+from ..kinds.overlay import Vxlan
+from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.route import Route
+from ..kinds.rule import Rule
+from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
+from ..kinds.sysctl import Sysctl, usual
+from ..kinds.wireguard import Wireguard
 from .facts import Child, Claim, Facts, HeldMac, Listener, Standing, Tagged
-from .kinds.address import Address
-from .kinds.bridge_port import BridgePort
-from .kinds.evpn import Router
-from .kinds.file import Orphan
-from .kinds.link import Bridge, Link, Veth
-from .kinds.namespace import Namespace
-from .kinds.nft import Chain, Element, Map, Table
-from .kinds.overlay import Vxlan
-from .kinds.ownership import HOST, TABLE_PREFIX
-from .kinds.route import Route
-from .kinds.rule import Rule
-from .kinds.stacked_link import Ipvlan, Macvlan, Vlan
-from .kinds.sysctl import Sysctl, usual
-from .kinds.wireguard import Wireguard
-from .whose import SHARED
-from .whose import projects as whose
+from .ownership import SHARED
+from .ownership import projects as whose
 
 Owner = Callable[[Any], str]  # from a live resource to the project that it is of; "" where no mark tells
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).

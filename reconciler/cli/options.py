@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .errors import UsageError
-from .paths import STATE
+from ..errors import UsageError
+from ..paths import STATE
 
 LEVELS = ["none", "flow", "link", "recreate"]
 TWIN = "RECONCILE_"

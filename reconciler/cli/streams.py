@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from io import TextIOWrapper
 
-from .errors import Unwritten
+from ..errors import Unwritten
 
 
 def stand() -> None:

@@ -20,7 +20,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from .bell import Bell
+from .triggers import Bell
 
 CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading rings nothing
 MOVES = {"created", "deleted", "moved"}

@@ -6,23 +6,23 @@ from argparse import Namespace as Arguments
 from collections.abc import Sequence
 from typing import Any
 
+from ..cli.session import note
+from ..core import render
+from ..errors import ReconcileError, Refused, foreseen
+from ..kernel import frr
+from ..kernel.lock import latest, lock
+from ..kernel.netlink.events import END, EVENT
+from ..kinds.evpn import Router
+from ..kinds.ownership import HOST
+from ..manifest.spec import Manifest
+from ..pipeline import Change, Limits, compare, refuse
+from ..safety.git import commit
+from ..safety.revisions import History
 from . import metrics
-from .core import render
-from .errors import ReconcileError, Refused, foreseen
-from .git import commit
-from .history import History
-from .keeper import Keeper, Line, Moved, Outcome
-from .kernel import frr
-from .kernel.lock import latest, lock
-from .kernel.netlink.events import END, EVENT
-from .kernel.relay.process import published
-from .kinds.evpn import Router
-from .kinds.ownership import HOST
-from .manifest.spec import Manifest
-from .notify import notify
-from .pipeline import Change, Limits, compare, refuse
-from .session import note
-from .tally import SUSPENDED, WATCHED, Tally, publish
+from .relay.process import published
+from .repair import Keeper, Line, Moved, Outcome
+from .sd_notify import notify
+from .status import SUSPENDED, WATCHED, Tally, publish
 from .troubles import Troubles
 
 FALLEN = "threads"  # rings when a thread of ours ends with an exception
@@ -37,7 +37,7 @@ class Watcher:
     """`around` it: files to be armed again, the kernel's events, which want to know sandboxes, the relay."""
 
     def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, around: tuple[Any, Any, Any]):
-        from .watch.pace import Pace
+        from .backoff import Pace
 
         self.args, self.paths = args, paths
         self.files, self.events, self.relay = around
@@ -210,7 +210,7 @@ class Reader:
         self.known: Manifest | ReconcileError | None = None
 
     def __call__(self) -> Manifest:
-        from .watch.files import signature, steadily
+        from .files import signature, steadily
 
         stale, self.stale = self.stale, False
         if self.known is None or (stale and signature(self.watched) != self.signature):
@@ -233,7 +233,7 @@ class Reader:
         return (*self.paths, *self.files)
 
     def attempt(self) -> Manifest | ReconcileError:
-        from .manifest.load import load
+        from ..manifest.load import load
 
         try:
             return load(self.paths, projects=frozenset(self.args.project) or None)

@@ -6,14 +6,14 @@ from argparse import Namespace as Arguments
 from dataclasses import replace
 from typing import Any
 
-from . import disk
-from .core import render
-from .core.resource import State
-from .errors import FailedInPart, Unwritten, UsageError
-from .facts import Facts
-from .manifest.spec import Manifest
-from .paths import DEFAULT_PATH
-from .pipeline import Change, Limits, apart, compare, decide, destruction, enact, refuse
+from .. import disk
+from ..core import render
+from ..core.resource import State
+from ..errors import FailedInPart, Unwritten, UsageError
+from ..inventory.facts import Facts
+from ..manifest.spec import Manifest
+from ..paths import DEFAULT_PATH
+from ..pipeline import Change, Limits, apart, compare, decide, destruction, enact, refuse
 from .session import comparison, give, linux, machine, note, plan_json, print_plan, read, remember, say, tell
 
 
@@ -27,7 +27,7 @@ def plan(args: Arguments) -> int:
 
 
 def apply(args: Arguments) -> int:
-    from .kernel.lock import lock
+    from ..kernel.lock import lock
 
     with lock(args.wait), linux(args) as host:
         change = comparison(args, host)
@@ -50,17 +50,17 @@ def ended(failed: FailedInPart | None) -> int:
 
 def carry_out(args: Arguments, change: Change, host: Any) -> FailedInPart | None:
     """What sandboxes have refused is told when all else that was done is told and kept."""
-    from .confirm import refuse_meanwhile
+    from ..safety.commit_confirm import refuse_meanwhile
 
     refuse_meanwhile(change)
     refuse(change, Limits(args.only, args.max_removals, args.max_disruption))
     if args.rehearse:
-        from .rehearsal import rehearse
+        from ..safety.rehearsal import rehearse
 
         note(args, rehearse(change, host))
     try:
         if args.confirm_within:
-            from .operate import enact_until_confirmed
+            from .watch import enact_until_confirmed
 
             enact_until_confirmed(args, change, host)
         else:
@@ -72,7 +72,7 @@ def carry_out(args: Arguments, change: Change, host: Any) -> FailedInPart | None
 
 def destroy(args: Arguments) -> int:
     """The projects that are named, or those of the manifests."""
-    from .kernel.lock import lock
+    from ..kernel.lock import lock
 
     manifest = Manifest() if args.project and not args.paths else read(args)
     wanted = destruction(manifest, frozenset(args.project))
@@ -90,20 +90,20 @@ def destroy(args: Arguments) -> int:
 
 def forwarding_left(change: Change, facts: Facts) -> list[str]:
     """The global sysctls are never reset: something else may count on them by now."""
-    from .drivers.firewall.routing_policy import FORWARD
+    from ..drivers.firewall.routing_policy import FORWARD
 
     gone = not any(key.startswith("table inet/") for key in change.desired) and change.todo
     return [f"{FORWARD[f]}=1" for f, on in zip((4, 6), facts.forwarding, strict=True) if on and gone]
 
 
 def status(args: Arguments) -> int:
-    from .confirm import waiting
-    from .drivers.hearsay import discrepancies, listed
-    from .kernel.observe import evpn
-    from .kernel.observe.peers import in_words as heard
-    from .kernel.observe.peers import peers
-    from .standing import roots
-    from .tally import in_words, running
+    from ..daemon.status import in_words, running
+    from ..drivers.hearsay import discrepancies, listed
+    from ..inventory.learn import roots
+    from ..kernel.observe import evpn
+    from ..kernel.observe.peers import in_words as heard
+    from ..kernel.observe.peers import peers
+    from ..safety.commit_confirm import waiting
 
     watcher = running()
     host = machine(args)
@@ -111,7 +111,7 @@ def status(args: Arguments) -> int:
     wanted = args.paths or ([DEFAULT_PATH] if os.path.exists(DEFAULT_PATH) else [])
     change = comparison(args, host) if wanted else None
     if args.out:
-        from .saved import save
+        from ..hosts.snapshot import save
 
         give(args.out, save(machine(args), change.desired.values() if change else ()))
     in_sync = change is None or not (change.todo or change.closed)
@@ -139,9 +139,9 @@ def status(args: Arguments) -> int:
 
 
 def project_row(name: str, root: str, live: State) -> dict[str, Any]:
-    from .kinds.link import Bridge
-    from .kinds.namespace import Namespace
-    from .kinds.nft import Element
+    from ..kinds.link import Bridge
+    from ..kinds.namespace import Namespace
+    from ..kinds.nft import Element
 
     mine = [r for r in live.values() if getattr(r, "project", "") == name]
     ports = {
@@ -181,7 +181,7 @@ def host_names(manifest: Manifest) -> list[str]:
 def lock(args: Arguments) -> int:
     """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
     written."""
-    from .manifest.store import lockfile
+    from ..manifest.store import lockfile
 
     manifest = read(args)
     name = next(iter(host_names(manifest)), "")
@@ -217,7 +217,7 @@ def key(args: Arguments) -> int:
 
 
 def schema(args: Arguments) -> int:
-    from .manifest.model.schema import text
+    from ..manifest.model.schema import text
 
     tell(args, text(), end="")
     return 0

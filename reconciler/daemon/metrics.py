@@ -4,18 +4,18 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from . import disk
-from .core.resource import State
-from .drivers.hearsay import discrepancies
-from .keeper import Keeper
-from .kernel.lock import RUN
-from .kernel.nft.counters import End, Traffic, traffic
-from .kernel.observe.evpn import told
-from .kernel.observe.peers import peers
-from .kinds.address import Address
-from .kinds.nft import Element, Flow
-from .kinds.ownership import TABLE_PREFIX
-from .tally import SUSPENDED, Tally
+from .. import disk
+from ..core.resource import State
+from ..drivers.hearsay import discrepancies
+from ..kernel.lock import RUN
+from ..kernel.nft.counters import End, Traffic, traffic
+from ..kernel.observe.evpn import told
+from ..kernel.observe.peers import peers
+from ..kinds.address import Address
+from ..kinds.nft import Element, Flow
+from ..kinds.ownership import TABLE_PREFIX
+from .repair import Keeper
+from .status import SUSPENDED, Tally
 
 FILE = f"{RUN}/metrics.prom"
 OF_PORTS = (

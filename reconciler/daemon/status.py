@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from . import disk, standing
-from .core import render
-from .core.resource import State
-from .errors import ManifestErrors, ReconcileError
-from .keeper import Keeper, Outcome
-from .kernel.lock import RUN, held
+from .. import disk
+from ..core import render
+from ..core.resource import State
+from ..errors import ManifestErrors, ReconcileError
+from ..inventory import learn
+from ..kernel.lock import RUN, held
+from .repair import Keeper, Outcome
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
@@ -84,7 +85,7 @@ def as_json(tally: Tally, keeper: Keeper, **more: Any) -> dict[str, Any]:
             for (project, key), hits in keeper.fights.slowed().items()
         ],
         "owned": dict(Counter(r.noun for r in tally.live.values())),
-        "projects": standing.roots(tally.live),
+        "projects": learn.roots(tally.live),
         **more,
     }
 

@@ -25,7 +25,7 @@ LONGEST = 60.0  # seconds from one start to the next at least; one for each fail
 SILENCE: dict[str, Any] = {"ports": [], "refused": [], "crowded_out": {}}
 LIMITS = Limits()
 PROGRAM = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from reconciler.kernel.relay.program import main; main()"
+    "import sys; sys.path.append(sys.argv.pop(1)); from reconciler.daemon.relay.program import main; main()"
 )
 HOME = str(
     Path(__file__).parents[3]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from ..errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
+from ..paths import DEFAULT_PATH
 from . import options, streams
-from .errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
-from .paths import DEFAULT_PATH
 
 MODES = {
     "plan": "show what would change, and what that costs running traffic (the default)",
@@ -28,7 +28,7 @@ MODES = {
     "suspend": "let the watcher apply nothing",
     "resume": "let the watcher go on",
 }
-KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of operate.py
+KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of watch.py
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def version() -> str:
-    from . import __version__
+    from .. import __version__
 
     return f"reconcile {__version__}"
 
@@ -130,7 +130,7 @@ def stands_somewhere(paths: Sequence[str]) -> None:
 
 def piped() -> str:
     """Standard input, kept since a mistake is shown with its line."""
-    from .manifest.compose.files import standard_input
+    from ..manifest.compose.files import standard_input
 
     return standard_input()
 
@@ -144,7 +144,7 @@ def implied(args: argparse.Namespace) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """The function that bears the mode's name."""
-    home = import_module(".operate" if args.mode in KEEPING else ".command", __package__)
+    home = import_module(".watch" if args.mode in KEEPING else ".plan", __package__)
     return int(getattr(home, args.mode)(args))
 
 
@@ -156,7 +156,7 @@ def complaint(error: ReconcileError, args: argparse.Namespace) -> str:
         return f"{frames}\nerror: {error}"
     if not isinstance(error, ManifestError):
         return f"error: {error}"
-    from .manifest.yaml import report
+    from ..manifest.yaml import report
 
     return report.report(error, lambda file: args.stdin if file == "-" else report.from_disk(file))
 
@@ -166,6 +166,6 @@ def each(error: ReconcileError) -> list[ReconcileError]:
 
 
 def error_json(error: ReconcileError) -> dict[str, Any]:
-    from .manifest.yaml.report import as_json
+    from ..manifest.yaml.report import as_json
 
     return {**as_json(error), "exit_code": error.exit_code}

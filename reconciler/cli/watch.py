@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .command import carry_out, done, ended
-from .errors import (
+from ..daemon.sd_notify import notify
+from ..daemon.status import SUSPENDED, WATCHING, watched
+from ..errors import (
     FailedInPart,
     Locked,
     NotPermitted,
@@ -23,13 +24,12 @@ from .errors import (
     foreseen,
     trace,
 )
-from .history import History, Revision
-from .kernel.lock import RUN, lock
-from .notify import notify
-from .paths import DEFAULT_PATH
-from .pipeline import Change, compare, enact
+from ..kernel.lock import RUN, lock
+from ..paths import DEFAULT_PATH
+from ..pipeline import Change, compare, enact
+from ..safety.revisions import History, Revision
+from .plan import carry_out, done, ended
 from .session import comparison, kept, linux, machine, note, print_plan, remember, say
-from .tally import SUSPENDED, WATCHING, watched
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
 # system.
@@ -38,12 +38,12 @@ TICKS = {"beat": 5.0, "sweep": 20.0}
 
 def watch(args: Arguments) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
-    from .kernel.netlink.events import Events
-    from .kernel.relay.process import Relay
-    from .watch.bell import STOP, Bell
-    from .watch.files import Files
-    from .watch.loop import loop
-    from .watcher import Watcher
+    from ..daemon.files import Files
+    from ..daemon.loop import loop
+    from ..daemon.relay.process import Relay
+    from ..daemon.service import Watcher
+    from ..daemon.triggers import STOP, Bell
+    from ..kernel.netlink.events import Events
 
     paths, bell = given(args), Bell()
     with alone(), told_of_threads(args, bell.ring), Events(bell.ring) as events, Relay() as relay:
@@ -68,7 +68,7 @@ def given(args: Arguments) -> tuple[str, ...]:
 @contextmanager
 def told_of_threads(args: Arguments, ring: Callable[..., None]) -> Iterator[None]:
     """A thread that ends with an exception rings, whoever's it is."""
-    from .watcher import FALLEN
+    from ..daemon.service import FALLEN
 
     def fallen(ended: threading.ExceptHookArgs) -> None:
         failure = foreseen(ended.exc_value or SystemExit())
@@ -164,7 +164,7 @@ def rollback(args: Arguments) -> int:
 
 def enact_until_confirmed(args: Arguments, change: Change, host: Any) -> None:
     """Apply, with the way back held by somebody who outlives this process."""
-    from .confirm import hold, release
+    from ..safety.commit_confirm import hold, release
 
     seconds, past = args.confirm_within, History(args.state_dir)
     why = f"nobody confirmed it within {seconds:g} s"
@@ -181,7 +181,7 @@ def enact_until_confirmed(args: Arguments, change: Change, host: Any) -> None:
 
 
 def confirm(args: Arguments) -> int:
-    from .confirm import confirm as confirmed
+    from ..safety.commit_confirm import confirm as confirmed
 
     confirmed()
     say(args, "confirmed")
@@ -190,8 +190,8 @@ def confirm(args: Arguments) -> int:
 
 def rehearse(args: Arguments) -> int:
     """In a namespace of one's own; who may not read the host rehearses from an empty one."""
-    from .rehearsal import Nothing
-    from .rehearsal import rehearse as rehearsed
+    from ..safety.rehearsal import Nothing
+    from ..safety.rehearsal import rehearse as rehearsed
 
     with linux(args) as host:
         try:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import disk, streams
-from .core import render
-from .errors import Unwritten, foreseen, trace
-from .manifest.spec import Manifest
-from .paths import CACHE, DEFAULT_PATH
-from .pipeline import Change, Elsewhere, compare
+from .. import disk
+from ..core import render
+from ..errors import Unwritten, foreseen, trace
+from ..manifest.spec import Manifest
+from ..paths import CACHE, DEFAULT_PATH
+from ..pipeline import Change, Elsewhere, compare
+from . import streams
 
 LOOKING = ("plan", "show", "explain")  # modes that may be about another host
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
@@ -47,7 +48,7 @@ def give(file: str, data: bytes) -> None:
 
 def read(args: Arguments) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
-    from .manifest.load import load
+    from ..manifest.load import load
 
     projects = frozenset(args.project) or None
     manifest = load(args.paths or [DEFAULT_PATH], projects=projects, stdin=args.stdin, folder=CACHE)
@@ -63,7 +64,7 @@ def linux(args: Arguments) -> Iterator[Any]:
 
 
 def machine(args: Arguments) -> Any:
-    from .kernel.linux import Linux
+    from ..kernel.linux import Linux
 
     return Linux(args.host or "", args.state_dir)
 
@@ -71,7 +72,7 @@ def machine(args: Arguments) -> Any:
 def comparison(args: Arguments, host: Any) -> Change:
     manifest = read(args)
     if args.against:
-        from .saved import saved
+        from ..hosts.snapshot import saved
 
         host = saved(args.against, args.host)
     elif args.mode in LOOKING and is_elsewhere(args.host, manifest, host):
@@ -126,8 +127,8 @@ def coloured(args: Arguments) -> bool:
 
 def remember(args: Arguments, change: Change) -> None:
     """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
-    from .git import commit
-    from .history import History
+    from ..safety.git import commit
+    from ..safety.revisions import History
 
     paths = tuple(path if path == "-" else os.path.abspath(path) for path in args.paths or [DEFAULT_PATH])
     past = History(args.state_dir)

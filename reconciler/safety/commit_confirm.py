@@ -17,14 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import disk, standing
-from .core.plan import plan
-from .core.resource import State
-from .errors import Locked, ReconcileError, Refused, foreseen
-from .kernel.descriptors import keep_only
-from .kernel.lock import RUN, held, lock
-from .pipeline import Change, LastingHost, enact
-from .whose import SHARED
+from .. import disk
+from ..core.plan import plan
+from ..core.resource import State
+from ..errors import Locked, ReconcileError, Refused, foreseen
+from ..inventory import learn
+from ..inventory.ownership import SHARED
+from ..kernel.descriptors import keep_only
+from ..kernel.lock import RUN, held, lock
+from ..pipeline import Change, LastingHost, enact
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo
@@ -179,9 +180,9 @@ def goal(change: Change, now: State) -> State:
     """What stood of these projects, and what stands of others now, with what they share."""
     names = frozenset(project.name for project in change.manifest.projects)
     # What no mark told the owner of may have been put right by the change.
-    owner, owned = standing.owners({**change.live, **change.desired}), standing.owners(now)
+    owner, owned = learn.owners({**change.live, **change.desired}), learn.owners(now)
     past = {key: r for key, r in change.live.items() if owner(r) in names | {SHARED} and not r.leftover}
-    others = dict(standing.of_others(now, names))
+    others = dict(learn.of_others(now, names))
     if others:
         made = {key for key, r in change.desired.items() if r.noun == "route" and key not in change.live}
         past |= {key: r for key, r in now.items() if owned(r) == SHARED and key not in made}

@@ -4,13 +4,13 @@ ours name the project as well, these are believed."""
 from collections import defaultdict
 from collections.abc import Iterable
 
-from .core.resource import State
-from .kinds.link import Link, Veth
-from .kinds.namespace import Namespace
-from .kinds.nft import Chain, Element
-from .kinds.overlay import Vxlan
-from .kinds.ownership import HOST, TABLE_PREFIX
-from .kinds.stacked_link import Ipvlan, Macvlan, Vlan
+from ..core.resource import State
+from ..kinds.link import Link, Veth
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Chain, Element
+from ..kinds.overlay import Vxlan
+from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it

@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from . import standing
-from .core.plan import Plan, plan
-from .core.resource import Key
-from .errors import (
+from ..core.plan import Plan, plan
+from ..core.resource import Key
+from ..errors import (
     FailedInPart,
     Foreign,
     KernelError,
@@ -26,9 +25,10 @@ from .errors import (
     Unsupported,
     foreseen,
 )
-from .manifest.spec import Manifest
-from .pipeline import Change, LastingHost, again, apart, enact
-from .whose import SHARED
+from ..inventory import learn as standing
+from ..inventory.ownership import SHARED
+from ..manifest.spec import Manifest
+from ..pipeline import Change, LastingHost, again, apart, enact
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise

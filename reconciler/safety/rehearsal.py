@@ -12,23 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import standing
-from .core.plan import Step, diff, plan
-from .core.reconcile import Refusals, apply, settle
-from .core.resource import Resource, State
-from .drivers.firewall.elements import skeleton
-from .errors import NotConverged, ReconcileError, Where
-from .facts import Facts
-from .kernel import scratch_host
-from .kernel.fake.kernel import FakeKernel
-from .kernel.linux import Linux
-from .kernel.nft.text import illegible
-from .kinds.bridge_port import BridgePort
-from .kinds.evpn import Router
-from .kinds.link import Veth
-from .kinds.ownership import TABLE_PREFIX
-from .kinds.route import Route
-from .pipeline import Change, Host, compare
+from ..core.plan import Step, diff, plan
+from ..core.reconcile import Refusals, apply, settle
+from ..core.resource import Resource, State
+from ..drivers.firewall.elements import skeleton
+from ..errors import NotConverged, ReconcileError, Where
+from ..inventory import learn
+from ..inventory.facts import Facts
+from ..kernel import scratch_host
+from ..kernel.fake.kernel import FakeKernel
+from ..kernel.linux import Linux
+from ..kernel.nft.text import illegible
+from ..kinds.bridge_port import BridgePort
+from ..kinds.evpn import Router
+from ..kinds.link import Veth
+from ..kinds.ownership import TABLE_PREFIX
+from ..kinds.route import Route
+from ..pipeline import Change, Host, compare
 
 
 class Stage(Linux):
@@ -89,7 +89,7 @@ def rehearse(change: Change, host: Host) -> str:
 
 def in_full(change: Change, host: Host) -> Change:
     """The same change with other projects' chains and maps in words: it was made without asking for them."""
-    others = standing.roots(change.live).items()
+    others = learn.roots(change.live).items()
     skeletons = {r.key: r for name, root in others for r in skeleton(TABLE_PREFIX + name, root)}
     kept = {key for key, r in change.desired.items() if r == change.live.get(key)}
     named = {**change.desired, **{key: r for key, r in skeletons.items() if key in kept}}

@@ -4,7 +4,7 @@ busy."""
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from .bell import STOP, Bell, Ring
+from .triggers import STOP, Bell, Ring
 
 Turn = Callable[[Sequence[Ring]], float]
 

@@ -9,7 +9,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from . import disk
+from .. import disk
 
 PATIENCE = 5.0  # seconds
 PACKED = 64 << 20  # bytes of packed-refs: a million branches

@@ -16,10 +16,10 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from . import disk
-from .errors import ReconcileError, UsageError
-from .manifest.spec import Manifest
-from .paths import STATE
+from .. import disk
+from ..errors import ReconcileError, UsageError
+from ..manifest.spec import Manifest
+from ..paths import STATE
 
 KEPT = 100  # revisions
 LOOKED_AT = 2 * KEPT  # files, if somebody has put more there
@@ -43,7 +43,7 @@ class Revision:
     @property
     def manifest(self) -> Manifest:
         """Raises ReconcileError where the file is not as it was written."""
-        from .manifest.store.codec import thaw
+        from ..manifest.store.codec import thaw
 
         try:
             data = disk.read(self.file, disk.LARGE)
@@ -130,7 +130,7 @@ class History:
                 old.file.with_suffix(".meta").unlink(missing_ok=True)
 
     def keep(self, number: int, manifest: Manifest, about: dict[str, object]) -> None:
-        from .manifest.store.codec import freeze
+        from ..manifest.store.codec import freeze
 
         data = freeze(manifest)
         self.write(f"{number}.json", data)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import ReconcileError, foreseen, trace
+from ..errors import ReconcileError, foreseen, trace
 
 
 class Troubles:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .cnm.topology import Endpoint, Network, Port, Subnet, Topology
+from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
 
 
 def as_text(topology: Topology) -> str:

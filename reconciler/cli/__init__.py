@@ -1,0 +1,1 @@
+"""The command line: each mode's run of the line, and what is printed of it."""

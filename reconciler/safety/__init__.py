@@ -1,0 +1,1 @@
+"""What stands between a plan and running traffic: limits, rehearsals, commit-confirm and revisions."""
