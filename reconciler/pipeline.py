@@ -18,13 +18,13 @@ from .cnm.build import build
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, settle, unread
-from .core.resource import DISRUPTIONS, Key, Resource, State
+from .core.resource import Key, Resource, State
 from .drivers import lower
 from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
-from .errors import ManifestError, ReconcileError, Refused
+from .errors import ManifestError, ReconcileError
 from .inventory import learn
-from .inventory.facts import Facts
+from .inventory.facts import Facts, HostFacts
 from .kinds.ownership import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
@@ -33,7 +33,7 @@ from .manifest.store import lockfile
 class Host(Kernel, Protocol):
     """A kernel with the host around it."""
 
-    def facts(self) -> Facts: ...
+    def facts(self) -> HostFacts: ...
 
 
 class LastingHost(Host, Protocol):
@@ -101,22 +101,6 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
             f"{lockfile.NAME} is stale: {len(left)} of {len(topology.lock)} lines, first {min(left)}",
             "run `reconcile --lock` with the same PATHs, and commit the file",
         )
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Another host, of which nothing is known: what it would take to build it from nothing."""
-
-    name: str
-
-    def facts(self) -> Facts:
-        return Facts(known=False, name=self.name)
-
-    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        return {}
-
-    def execute(self, batch: Sequence[Step]) -> Refusals:
-        raise Refused(f"{self.name} is another host", "apply it there")
 
 
 def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
@@ -207,37 +191,3 @@ def apart(change: Change, sandboxes: Collection[str]) -> Change:
     """The same change, but nothing is done in these sandboxes."""
     steps = (step for step in change.todo if step.resource.place not in sandboxes)
     return replace(change, todo=Plan(steps)) if sandboxes else change
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a person set as the most that an apply may do."""
-
-    digest: str | None = None
-    removals: str | None = None  # a number, or a percentage of what stands
-    disruption: str | None = None
-
-
-def refuse(change: Change, limits: Limits) -> None:
-    """Raise Refused where the plan goes beyond the limits."""
-    if limits.digest and change.todo.digest != limits.digest:
-        raise Refused(
-            f"the plan is {change.todo.digest} now, not {limits.digest}: something moved since",
-            "look at `--plan` again",
-        )
-    if limits.removals and len(change.removed) > allowed(limits.removals, change.standing):
-        raise Refused(
-            f"{len(change.removed)} of {change.standing} networks and sandboxes would go, "
-            f"more than --max-removals {limits.removals}",
-            f"first of them: {change.removed[0]}",
-        )
-    if limits.disruption and DISRUPTIONS.index(change.todo.disruption) > DISRUPTIONS.index(limits.disruption):
-        raise Refused(
-            f"the plan disrupts running traffic ({change.todo.disruption}), "
-            f"more than --max-disruption {limits.disruption}",
-            "`--plan -o wide` shows the step",
-        )
-
-
-def allowed(removals: str, standing_now: int) -> float:
-    return standing_now * int(removals[:-1]) / 100 if removals.endswith("%") else int(removals)

@@ -1,34 +1,55 @@
 """The command line: arguments, exit codes and printing; nothing is decided here."""
 
 import argparse
+import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
-from . import options, streams
+from . import streams
+from .options import Options, add_options, misnamed_twins, word
+
+
+class Mode(NamedTuple):
+    """`room` is the file here with the function of the mode's name; a run imports no other."""
+
+    room: str
+    help: str = ""  # "" where an option names the mode
+    value: Mapping[str, Any] | None = None  # how argparse is to take one
+
 
 MODES = {
-    "plan": "show what would change, and what that costs running traffic (the default)",
-    "apply": "make it so: all of it, or nothing",
-    "destroy": "remove everything of these projects",
-    "status": "tell what stands and whether it is in sync (exit 2 when it is not)",
-    "validate": "check the manifests alone; needs neither root nor a kernel",
-    "schema": "print the JSON schema of a manifest, for editors",
-    "lock": "write addresses.lock, which keeps what several hosts agree on",
-    "key": "make this host's key for encrypted overlays and EVPN, once, and print its public half",
-    "show": "print the networks, containers, addresses and ports as decided",
-    "watch": "follow the manifests and put right what drifts, until told to stop",
-    "confirm": "keep what --apply --confirm-within applied",
-    "history": "list past revisions",
-    "suspend": "let the watcher apply nothing",
-    "resume": "let the watcher go on",
+    "plan": Mode("plan", "show what would change, and what that costs running traffic (the default)"),
+    "apply": Mode("apply", "make it so: all of it, or nothing"),
+    "destroy": Mode("apply", "remove everything of these projects"),
+    "status": Mode("status", "tell what stands and whether it is in sync (exit 2 when it is not)"),
+    "validate": Mode("validate", "check the manifests alone; needs neither root nor a kernel"),
+    "schema": Mode("validate", "print the JSON schema of a manifest, for editors"),
+    "lock": Mode("validate", "write addresses.lock, which keeps what several hosts agree on"),
+    "key": Mode(
+        "validate", "make this host's key for encrypted overlays and EVPN, once, and print its public half"
+    ),
+    "show": Mode("show", "print the networks, containers, addresses and ports as decided"),
+    "watch": Mode("watch", "follow the manifests and put right what drifts, until told to stop"),
+    "confirm": Mode("apply", "keep what --apply --confirm-within applied"),
+    "history": Mode("status", "list past revisions"),
+    "suspend": Mode("watch", "let the watcher apply nothing"),
+    "resume": Mode("watch", "let the watcher go on"),
+    "rollback": Mode(
+        "apply",
+        "apply a past revision; without N the one before",
+        {"metavar": "N", "nargs": "?", "type": int, "const": -1},
+    ),
+    "explain": Mode(
+        "plan", "tell everything about one resource of the plan", {"metavar": "KEY", "type": word}
+    ),
+    "rehearse": Mode("apply"),
 }
-KEEPING = ("watch", "rehearse", "history", "rollback", "confirm", "suspend", "resume")  # modes of watch.py
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,17 +71,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="Every option has an environment twin: RECONCILE_MAX_REMOVALS for --max-removals.",
     )
     modes = p.add_mutually_exclusive_group()
-    for mode, what in MODES.items():
-        modes.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=what)
-    again = "apply a past revision; without N the one before"
-    modes.add_argument("--rollback", metavar="N", nargs="?", type=int, const=-1, help=again)
-    modes.add_argument(
-        "--explain", metavar="KEY", type=options.word, help="tell everything about one resource of the plan"
-    )
+    for name, mode in MODES.items():
+        if mode.help:
+            value = mode.value or {"dest": "mode", "action": "store_const", "const": name}
+            modes.add_argument(f"--{name}", default=argparse.SUPPRESS, help=mode.help, **value)
     p.add_argument(
         "paths", nargs="*", metavar="PATH", help=f"files, directories or - (default {DEFAULT_PATH})"
     )
-    options.add(p)
+    add_options(p)
     p.add_argument("--version", action="version", version=version())
     return p
 
@@ -74,20 +92,20 @@ def version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; never a traceback that nobody asked for, always an exit code of CONTRACT's table."""
     argv = sys.argv[1:] if argv is None else argv
-    args = argparse.Namespace(output="text", stdin="", verbose={"-v", "--verbose"} & {*argv})
+    options = Options(verbose=bool({"-v", "--verbose"} & {*argv}))
     streams.stand()
     try:
-        args = arguments(argv)
-        for stranger in options.strangers() if not args.quiet else ():
-            streams.complain(f"warning: {stranger}")
-        return run(args)
+        options = parse(argv)
+        for words in misnamed_twins() if not options.quiet else ():
+            streams.complain(f"warning: {words}")
+        return run(options)
     except SystemExit as stop:
         return stopped(stop)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         failure = foreseen(error)
-        streams.complain(complaint(failure, args))
+        streams.complain(complaint(failure, options))
         return failure.exit_code
 
 
@@ -99,27 +117,29 @@ def stopped(stop: SystemExit) -> int:
     return 64 if stop.code == 2 else int(stop.code or 0)
 
 
-def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    args = parser().parse_args(argv)
-    stands_somewhere(args.paths)
-    args.stdin = piped() if "-" in args.paths else ""
-    first = args.paths[0] if args.paths else ""
-    if first in MODES and not os.path.exists(first):
-        raise UsageError(f"`{first}` is no file", f"the mode is written --{first}")
-    args.mode = args.mode or implied(args)
-    if "" in args.paths:
+def parse(argv: Sequence[str]) -> Options:
+    """What was asked for; raises UsageError, and SystemExit where argparse has said what is wrong."""
+    given = vars(parser().parse_args(argv))
+    paths = tuple(given["paths"])
+    refuse_no_directory(paths)
+    stdin = piped() if "-" in paths else ""
+    if paths and paths[0] in MODES and not os.path.exists(paths[0]):
+        raise UsageError(f"`{paths[0]}` is no file", f"the mode is written --{paths[0]}")
+    if "" in paths:
         raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
-    if args.rehearse and args.mode not in ("rehearse", "apply"):
+    given["project"] = tuple(given.get("project", ()))
+    options = Options(**{"mode": implied(given), **given, "paths": paths, "stdin": stdin})
+    if options.rehearse and options.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
-    if args.against and args.mode not in ("plan", "show", "explain"):
+    if options.against and options.mode not in ("plan", "show", "explain"):
         raise UsageError("--against goes with --plan, --show and --explain")
-    if args.confirm_within and args.mode != "apply":
+    if options.confirm_within and options.mode != "apply":
         raise UsageError("--confirm-within goes with --apply")
-    return args
+    return options
 
 
-def stands_somewhere(paths: Sequence[str]) -> None:
-    """A directory that was removed has no name any more."""
+def refuse_no_directory(paths: Sequence[str]) -> None:
+    """Raise UsageError: a directory that was removed has no name any more."""
     try:
         os.path.abspath(paths[0] if paths else "/")
         if "-" in paths:
@@ -135,30 +155,31 @@ def piped() -> str:
     return standard_input()
 
 
-def implied(args: argparse.Namespace) -> str:
+def implied(given: Mapping[str, object]) -> str:
     """The mode where no word names it alone."""
-    if args.rollback is not None:
-        return "rollback"
-    return "explain" if args.explain else "rehearse" if args.rehearse else "plan"
+    with_value = (name for name, mode in MODES.items() if mode.value and name in given)
+    return next(with_value, "rehearse" if given.get("rehearse") else "plan")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """The function that bears the mode's name."""
-    home = import_module(".watch" if args.mode in KEEPING else ".plan", __package__)
-    return int(getattr(home, args.mode)(args))
+    if options.mode != "watch":
+        gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
+    room = import_module(f".{MODES[options.mode].room}", __package__)
+    return int(getattr(room, options.mode)(options))
 
 
-def complaint(error: ReconcileError, args: argparse.Namespace) -> str:
+def complaint(error: ReconcileError, options: Options) -> str:
     """All mistakes of the manifests with their source lines; any other error in its own words."""
-    if args.output == "json":
+    if options.output == "json":
         return json.dumps({"errors": [error_json(one) for one in each(error)]}, indent=2)
-    if args.verbose and (frames := trace(error)):
+    if options.verbose and (frames := trace(error)):
         return f"{frames}\nerror: {error}"
     if not isinstance(error, ManifestError):
         return f"error: {error}"
     from ..manifest.yaml import report
 
-    return report.report(error, lambda file: args.stdin if file == "-" else report.from_disk(file))
+    return report.report(error, lambda file: options.stdin if file == "-" else report.from_disk(file))
 
 
 def each(error: ReconcileError) -> list[ReconcileError]:

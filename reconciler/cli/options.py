@@ -1,17 +1,19 @@
-"""The options: what each takes, checked alike on the command line and in its environment twin."""
+"""What a person may ask for: each option said once, and checked alike on the command line and in its
+environment twin."""
 
 import argparse
 import difflib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple, TypeVar
 
 from ..errors import UsageError
-from ..paths import STATE
+from ..paths import DEFAULT_PATH, STATE
 
-LEVELS = ["none", "flow", "link", "recreate"]
+LEVELS = ("none", "flow", "link", "recreate")
 TWIN = "RECONCILE_"
 TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -21,6 +23,8 @@ REMOVALS = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")  # what Compose makes of any name
 LONGEST = 366 * 24 * 3600.0  # seconds; poll and the kernel's timers take no infinity
 
+T = TypeVar("T")
+
 
 def word(text: str) -> str:
     """Blank is what a shell makes of a variable that is not set."""
@@ -29,7 +33,7 @@ def word(text: str) -> str:
     return text
 
 
-def project(text: str) -> str:
+def project_name(text: str) -> str:
     if not PROJECT.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no project name: small letters, digits, `-` and `_`")
     return text
@@ -58,98 +62,129 @@ def some_seconds(text: str) -> float:
     return value
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--project": {
-        "action": "append",
-        "default": [],
-        "type": project,
-        "metavar": "NAME",
-        "help": "only these projects (repeatable)",
-    },
-    "--host": {
-        "metavar": "NAME",
-        "type": word,
-        "help": "which of `hosts:` this machine is (default: its hostname)",
-    },
-    "--check": {"action": "store_true", "help": "--lock: only tell whether the file is as it should be"},
-    "--exit-code": {"action": "store_true", "help": "--plan: exit 2 when there are changes"},
-    "--out": {
-        "metavar": "FILE",
-        "type": word,
-        "help": "--plan: write the plan, --status: all that stands, as JSON to FILE too",
-    },
-    "--against": {
-        "metavar": "FILE",
-        "type": word,
-        "help": "--plan, --show, --explain: compare with what --status --out wrote",
-    },
-    "--only": {"metavar": "DIGEST", "type": word, "help": "--apply: only the plan that was reviewed"},
-    "--rehearse": {"action": "store_true", "help": "try it where it harms nobody; with --apply, or alone"},
-    "--no-prune": {"action": "store_true", "help": "leave what is no longer declared"},
-    "--max-removals": {
-        "metavar": "N|P%",
-        "type": removals,
-        "help": "remove no more networks and sandboxes than this",
-    },
-    "--max-disruption": {"choices": LEVELS, "help": "cost running traffic no more than this"},
-    "--confirm-within": {
-        "metavar": "SECONDS",
-        "type": some_seconds,
-        "default": 0.0,
-        "help": "--apply: undo it unless --confirm comes",
-    },
-    "--state-dir": {
-        "metavar": "DIR",
-        "type": word,
-        "default": STATE,
-        "help": "where revisions and this host's key are kept",
-    },
-    "--wait": {"metavar": "SECONDS", "type": seconds, "default": 0.0, "help": "wait for the host's lock"},
-    "-o --output": {
-        "choices": ["text", "wide", "json", "shell"],
-        "default": "text",
-        "help": "text, wide (every step), json or shell commands",
-    },
-    "-v --verbose": {"action": "store_true", "help": "also list unused keys, and the traceback of a bug"},
-    "-q --quiet": {"action": "store_true", "help": "print errors only"},
-    "--color": {"choices": ["auto", "always", "never"], "default": "auto", "help": "colour the plan"},
-}
+class Syntax(NamedTuple):
+    """How an option is written: a flag takes nothing, one whose default is a tuple may be repeated."""
+
+    help: str
+    take: Callable[[str], str | float] = str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    short: str = ""
 
 
-def add(parser: argparse.ArgumentParser, environ: Mapping[str, str] = os.environ) -> None:
-    """All of them, each with the default that its environment twin sets."""
-    for spelling, more in OPTIONS.items():
-        names = spelling.split()
-        if (text := environ.get(twin(names[-1]))) is not None:
-            more = {**more, "default": twins_value(twin(names[-1]), text, more)}
-        parser.add_argument(*names, **more)
+def option(default: T, syntax: Syntax) -> T:
+    return field(default=default, metadata={"syntax": syntax})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a person asked for; every field that has a syntax is an option of its name."""
+
+    mode: str = "plan"
+    paths: tuple[str, ...] = ()
+    stdin: str = ""  # what it held, since a mistake is shown with its line
+    rollback: int = -1  # a revision's number
+    explain: str = ""  # a key
+
+    project: tuple[str, ...] = option((), Syntax("only these projects (repeatable)", project_name, "NAME"))
+    host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))
+    check: bool = option(False, Syntax("--lock: only tell whether the file is as it should be"))
+    exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
+    out: str = option(
+        "", Syntax("--plan: write the plan, --status: all that stands, as JSON to FILE too", word, "FILE")
+    )
+    against: str = option(
+        "", Syntax("--plan, --show, --explain: compare with what --status --out wrote", word, "FILE")
+    )
+    only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
+    rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
+    no_prune: bool = option(False, Syntax("leave what is no longer declared"))
+    max_removals: str = option(
+        "", Syntax("remove no more networks and sandboxes than this", removals, "N|P%")
+    )
+    max_disruption: str = option("", Syntax("cost running traffic no more than this", choices=LEVELS))
+    confirm_within: float = option(
+        0.0, Syntax("--apply: undo it unless --confirm comes", some_seconds, "SECONDS")
+    )
+    state_dir: str = option(STATE, Syntax("where revisions and this host's key are kept", word, "DIR"))
+    wait: float = option(0.0, Syntax("wait for the host's lock", seconds, "SECONDS"))
+    output: str = option(
+        "text",
+        Syntax(
+            "text, wide (every step), json or shell commands",
+            choices=("text", "wide", "json", "shell"),
+            short="-o",
+        ),
+    )
+    verbose: bool = option(False, Syntax("also list unused keys, and the traceback of a bug", short="-v"))
+    quiet: bool = option(False, Syntax("print errors only", short="-q"))
+    color: str = option("auto", Syntax("colour the plan", choices=("auto", "always", "never")))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The PATHs, or where the manifests are if none is given."""
+        return self.paths or (DEFAULT_PATH,)
+
+    @property
+    def absolute_paths(self) -> tuple[str, ...]:
+        """The same from the root, whatever becomes of the working directory."""
+        return tuple(path if path == "-" else os.path.abspath(path) for path in self.sources)
+
+    @property
+    def projects(self) -> frozenset[str] | None:
+        """None for all of them."""
+        return frozenset(self.project) or None
+
+
+SYNTAX: dict[str, Syntax] = {f.name: f.metadata["syntax"] for f in fields(Options) if f.metadata}
+DEFAULTS: dict[str, object] = {f.name: f.default for f in fields(Options)}
+
+
+def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str] = os.environ) -> None:
+    """All of them, each with the default that its environment twin sets; raises UsageError."""
+    for name, syntax in SYNTAX.items():
+        spellings = [*filter(None, [syntax.short]), f"--{name.replace('_', '-')}"]
+        text = environ.get(twin(name))
+        default = argparse.SUPPRESS if text is None else value_of_twin(name, text)
+        if DEFAULTS[name] is False:
+            parser.add_argument(*spellings, action="store_true", default=default, help=syntax.help)
+        else:
+            parser.add_argument(
+                *spellings,
+                action="append" if DEFAULTS[name] == () else "store",
+                default=default,
+                type=syntax.take,
+                metavar=syntax.metavar,
+                choices=syntax.choices or None,
+                help=syntax.help,
+            )
 
 
 def twin(name: str) -> str:
-    return TWIN + name.lstrip("-").replace("-", "_").upper()
+    return TWIN + name.upper()
 
 
-def twins_value(name: str, text: str, more: Mapping[str, Any]) -> Any:
+def value_of_twin(name: str, text: str) -> object:
     """What the option would be if it were written; raises UsageError."""
-    action, take = more.get("action"), more.get("type", str)
-    word = text.lower() if action == "store_true" else text
-    known = TRUTH if action == "store_true" else more.get("choices")
+    syntax, default = SYNTAX[name], DEFAULTS[name]
+    word = text.lower() if default is False else text
+    known = TRUTH if default is False else syntax.choices
     if known and word not in known:
-        raise UsageError(f"{name}={text}: {text!r} is no value of it", f"there are: {', '.join(known)}")
+        words = f"{twin(name)}={text}: {text!r} is no value of it"
+        raise UsageError(words, f"there are: {', '.join(known)}")
     try:
-        match action:
-            case "store_true":
-                return TRUTH[word]
-            case "append":
-                return [take(part.strip()) for part in text.split(",")]
-        return take(text)
+        if default is False:
+            return TRUTH[word]
+        if default == ():
+            return [syntax.take(part.strip()) for part in text.split(",")]
+        return syntax.take(text)
     except argparse.ArgumentTypeError as error:
-        raise UsageError(f"{name}={text}: {error}") from None
+        raise UsageError(f"{twin(name)}={text}: {error}") from None
 
 
-def strangers(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+def misnamed_twins(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
     """Variables that look like twins and are none, each with the one that was probably meant."""
-    known = [twin(spelling.split()[-1]) for spelling in OPTIONS]
+    known = list(map(twin, SYNTAX))
     for name in sorted(n for n in environ if n.startswith(TWIN) and n not in known):
         near = difflib.get_close_matches(name, known, 1, 0.8)
         yield f"{name} sets no option" + (f"; did you mean {near[0]}?" if near else "")

@@ -1,9 +1,19 @@
 """A topology for people and for scripts: what was decided, before the kernel comes into it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
+from .options import Options
+from .session import comparison, machine, tell
+
+
+def show(options: Options) -> int:
+    topology = comparison(options, machine(options)).topology
+    text = json.dumps(as_json(topology), indent=1) if options.output == "json" else as_text(topology)
+    tell(options, text, end="")
+    return 0
 
 
 def as_text(topology: Topology) -> str:

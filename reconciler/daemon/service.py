@@ -2,24 +2,25 @@
 
 import os
 import time
-from argparse import Namespace as Arguments
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ..cli.session import note
 from ..core import render
-from ..errors import ReconcileError, Refused, foreseen
 from ..kernel import frr
 from ..kernel.lock import latest, lock
-from ..kernel.netlink.events import END, EVENT
+from ..kernel.netlink.events import END, EVENT, Events
 from ..kinds.evpn import Router
 from ..kinds.ownership import HOST
-from ..manifest.spec import Manifest
-from ..pipeline import Change, Limits, compare, refuse
-from ..safety.git import commit
+from ..pipeline import Change, LastingHost, compare
+from ..safety.limits import Limits, refuse
 from ..safety.revisions import History
 from . import metrics
-from .relay.process import published
+from .backoff import Pace
+from .files import Files
+from .reader import Reader
+from .relay.process import Relay, published
 from .repair import Keeper, Line, Moved, Outcome
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Tally, publish
@@ -29,33 +30,41 @@ FALLEN = "threads"  # rings when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # lines of a plan in the log, the rest is counted
-REMOVALS = "50%"  # what may go in one step without a person
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
+@dataclass(frozen=True)
+class Orders:
+    """What a person told a watcher."""
+
+    paths: tuple[str, ...]  # from the root
+    projects: frozenset[str] | None
+    limits: Limits
+    state_dir: str
+    note: Callable[[str], None]  # takes lines of the log
+    prune: bool = True
+    verbose: bool = False
+
+
 class Watcher:
-    """`around` it: files to be armed again, the kernel's events, which want to know sandboxes, the relay."""
+    """Who has files armed again, the kernel's events, which want to know sandboxes, and the relay."""
 
-    def __init__(self, args: Arguments, paths: tuple[str, ...], host: Any, around: tuple[Any, Any, Any]):
-        from .backoff import Pace
-
-        self.args, self.paths = args, paths
-        self.files, self.events, self.relay = around
-        self.history, self.tally = History(args.state_dir), Tally()
-        self.reader = Reader(args, paths, self.history)
-        limits = Limits(removals=args.max_removals or REMOVALS, disruption=args.max_disruption)
+    def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: Relay):
+        self.orders, self.files, self.events, self.relay = orders, files, events, relay
+        self.history, self.tally = History(orders.state_dir), Tally()
+        self.reader = Reader(orders.paths, orders.projects, self.history)
         line = Line(
             host,
             self.reader,
-            lambda manifest: compare(manifest, host, prune=not args.no_prune),
-            lambda change: refuse(change, limits),
+            partial(compare, host=host, prune=orders.prune),
+            partial(refuse, limits=orders.limits),
             lock,
             latest,
-            lambda: self.history.last(paths),
+            partial(self.history.last, orders.paths),
         )
         self.keeper = Keeper(line, Pace)
         self.complained = self.remembered = ""
-        self.troubles = Troubles(self.note, Pace, verbose=args.verbose)
+        self.troubles = Troubles(self.note, Pace, verbose=orders.verbose)
         self.caught = self.troubles.caught
         self.fallen = ""  # why a thread is to be replaced
         self.relay_told: dict[str, Any] = {"ports": [], "refused": [], "notes": []}
@@ -177,7 +186,9 @@ class Watcher:
         good = self.keeper.good
         if outcome.in_sync and outcome.change and good and good.digest != self.remembered:
             self.tally.commits[good.digest] = self.reader.commit
-            self.history.record(good, self.paths, self.reader.commit, render.summary(outcome.change.todo))
+            self.history.record(
+                good, self.orders.paths, self.reader.commit, render.summary(outcome.change.todo)
+            )
             self.remembered = good.digest
 
     def complain(self, words: str) -> bool:
@@ -189,56 +200,13 @@ class Watcher:
 
     def note(self, words: str) -> None:
         stamp = "" if "JOURNAL_STREAM" in os.environ else time.strftime("%H:%M:%S ")
-        note(self.args, stamp + words)
+        self.orders.note(stamp + words)
 
     def publish(self) -> None:
         files = f"polled, since {self.files.polling}" if self.files.polling else WATCHED
-        more = {"files": files, "paths": self.paths, "troubles": self.troubles.words}
+        more = {"files": files, "paths": self.orders.paths, "troubles": self.troubles.words}
         more["relay"] = self.relay_told
         publish(self.tally, self.keeper, **more)
-
-
-class Reader:
-    """The manifests, read again when a file has changed, and not while somebody is writing them."""
-
-    def __init__(self, args: Arguments, paths: tuple[str, ...], history: History):
-        self.args, self.paths, self.history = args, paths, history
-        self.stale = True
-        self.signature: object = None
-        self.commit = ""
-        self.files: tuple[str, ...] = ()
-        self.known: Manifest | ReconcileError | None = None
-
-    def __call__(self) -> Manifest:
-        from .files import signature, steadily
-
-        stale, self.stale = self.stale, False
-        if self.known is None or (stale and signature(self.watched) != self.signature):
-            read = steadily(lambda: self.watched, self.attempt)
-            self.signature, self.known = read
-            self.commit = commit(self.paths)
-        if not isinstance(self.known, Manifest):
-            raise self.known
-        if why := self.history.rejections.get(self.known.digest):
-            raise Refused(
-                f"this revision is not applied: {why}", "change the manifests, or run --apply yourself"
-            )
-        return self.known
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The PATHs, and what the manifests there included when they were last whole."""
-        if isinstance(self.known, Manifest):
-            self.files = self.known.files
-        return (*self.paths, *self.files)
-
-    def attempt(self) -> Manifest | ReconcileError:
-        from ..manifest.load import load
-
-        try:
-            return load(self.paths, projects=frozenset(self.args.project) or None)
-        except Exception as error:
-            return foreseen(error)
 
 
 def moved(rings: Sequence[Any]) -> Moved | None:

@@ -19,7 +19,7 @@ from ..drivers.firewall import routing_policy
 from ..drivers.firewall.elements import skeleton
 from ..errors import Refused, UsageError
 from ..inventory import learn
-from ..inventory.facts import Facts
+from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux, refuse_foreign
 from ..kinds.link import Link
 from ..kinds.nft import Chain, Map, Table
@@ -38,7 +38,7 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
     told = host.observe(asked.values())
     parts = {"bare": bare, "told": {key: told[key] for key in asked.keys() & told.keys()}, "asked": asked}
-    head = {"schema_version": SCHEMA_VERSION, "facts": replace(facts, missing=dict(facts.missing))}
+    head = {"schema_version": SCHEMA_VERSION, "facts": replace(Facts.of(facts), missing=dict(facts.missing))}
     whole = freeze(head | {name: entries(part) for name, part in parts.items()})
     return freeze({**json.loads(whole), "seal": sealed(whole)})
 
@@ -52,7 +52,7 @@ def entries(part: State) -> list[tuple[str, Resource]]:
     return [(type(r).__name__, r) for _, r in sorted(part.items())]
 
 
-def questions(live: State, facts: Facts) -> Iterator[Resource]:
+def questions(live: State, facts: HostFacts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
     yield from routing_policy.skeleton()
     for project, root in learn.roots(live).items():
@@ -69,13 +69,13 @@ class Saved:
     """A host as it was saved: it is looked at, and nothing is done to it."""
 
     file: str
-    told_facts: Facts
+    told_facts: HostFacts
     bare: State
     told: State
     asked: State
     words: frozenset[Worded] = frozenset()  # what was asked for last, as Survey.firewall has it
 
-    def facts(self) -> Facts:
+    def facts(self) -> HostFacts:
         return self.told_facts
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:

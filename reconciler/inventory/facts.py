@@ -90,9 +90,9 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Unknown and empty for `--validate` and for the plan of another host; the second half is what our own
-    live state tells."""
+class HostFacts:
+    """What the kernel and the machine say of the host, without what is ours; unknown and empty for
+    `--validate` and for the plan of another host."""
 
     known: bool = True
     name: str = ""
@@ -113,6 +113,11 @@ class Facts:
     secret: str = ""  # the file with WireGuard's private key of this host, and
     public_key: Callable[[], str] = str  # what it makes public; "" where there is none
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts(HostFacts):
+    """All that decisions depend on: the host, and what our own live state and addresses.lock tell."""
 
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(
         default_factory=dict
@@ -137,3 +142,8 @@ class Facts:
         default_factory=dict
     )  # what addresses.lock says: (network, name) -> values
     guarded: tuple[bool, bool] = (False, False)  # forwarding was switched on by us: IPv4, IPv6
+
+    @classmethod
+    def of(cls, host: HostFacts) -> "Facts":
+        """The host's, as if nothing of ours stood."""
+        return cls(**vars(host))

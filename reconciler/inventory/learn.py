@@ -24,7 +24,7 @@ from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 from ..kinds.wireguard import Wireguard
-from .facts import Child, Claim, Facts, HeldMac, Listener, Standing, Tagged
+from .facts import Child, Claim, Facts, HeldMac, HostFacts, Listener, Standing, Tagged
 from .ownership import SHARED
 from .ownership import projects as whose
 
@@ -107,7 +107,7 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     return {key: r for key, r in live.items() if owner(r) not in mine}
 
 
-def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
+def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     """The host's facts, completed by what stands of ours."""
     elements = [r for r in live.values() if isinstance(r, Element) and r.flow]
     owner = owners(live)
@@ -116,7 +116,7 @@ def know(host: Facts, live: State, projects: frozenset[str]) -> Facts:
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
-        host,
+        Facts.of(host),
         routes=host.routes | {e.item for e in remote(live) if of_table(e) not in projects},
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
@@ -152,7 +152,7 @@ def devices(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, st
     return {name: project for name, project in found.items() if project not in projects | {SHARED, ""}}
 
 
-def listeners(host: Facts, live: State, owner: Owner, projects: frozenset[str]) -> frozenset[Listener]:
+def listeners(host: HostFacts, live: State, owner: Owner, projects: frozenset[str]) -> frozenset[Listener]:
     """The host's sockets.  Those of other projects' tunnels are told by name, and this run's are left out:
     they are yet to be decided."""
     tunnels = {socket(r): owner(r) for r in live.values() if isinstance(r, Vxlan | Wireguard | Router)}

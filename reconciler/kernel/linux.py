@@ -11,7 +11,7 @@ from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
-from ..inventory.facts import Facts
+from ..inventory.facts import HostFacts
 from ..kinds.evpn import Router
 from ..kinds.file import File
 from ..kinds.namespace import Namespace
@@ -46,7 +46,7 @@ class Linux:
         return frr.read()
 
     @mapped("looking at the host")
-    def facts(self) -> Facts:
+    def facts(self) -> HostFacts:
         survey = self.survey
         seen = host.facts(survey.view(HOST), [name for name in survey.names if not survey.project(name)])
         return replace(

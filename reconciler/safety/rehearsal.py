@@ -18,7 +18,7 @@ from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotConverged, ReconcileError, Where
 from ..inventory import learn
-from ..inventory.facts import Facts
+from ..inventory.facts import HostFacts
 from ..kernel import scratch_host
 from ..kernel.fake.kernel import FakeKernel
 from ..kernel.linux import Linux
@@ -37,7 +37,7 @@ class Stage(Linux):
     FRR is not started there: it stands as it was told to.
     """
 
-    def __init__(self, facts: Facts):
+    def __init__(self, facts: HostFacts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
         self.told: list[Router] = []
@@ -45,7 +45,7 @@ class Stage(Linux):
     def routers(self) -> list[Router]:
         return self.told
 
-    def facts(self) -> Facts:
+    def facts(self) -> HostFacts:
         return self.known
 
     def execute(self, batch: Sequence[Step]) -> Refusals:
@@ -61,8 +61,8 @@ class Stage(Linux):
 class Nothing(FakeKernel):
     """A host of which nothing is known."""
 
-    def facts(self) -> Facts:
-        return Facts(name=socket.gethostname())
+    def facts(self) -> HostFacts:
+        return HostFacts(name=socket.gethostname())
 
 
 def rehearse(change: Change, host: Host) -> str:
@@ -98,7 +98,7 @@ def in_full(change: Change, host: Host) -> Change:
     return replace(change, live=live, desired=desired)
 
 
-def perform(change: Change, facts: Facts, writer: int) -> None:
+def perform(change: Change, facts: HostFacts, writer: int) -> None:
     """The child's whole life."""
     try:
         told: dict[str, Any] = {"line": acts(change, facts)}
@@ -118,7 +118,7 @@ def perform(change: Change, facts: Facts, writer: int) -> None:
     os._exit(0)
 
 
-def acts(change: Change, facts: Facts) -> str:
+def acts(change: Change, facts: HostFacts) -> str:
     began = time.monotonic()
     scratch_host.enter()
     stood_on = [*change.live.values(), *change.desired.values()]

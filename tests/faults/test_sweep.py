@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import apply, status
 from reconciler.cli import arguments as cli
-from reconciler.cli import plan as command
 from reconciler.kernel import linux
 from reconciler.manifest import load
 from tests.faults.syscalls import KILL, Fault, Trial, count, trial
 from tests.netns.namespaces import become_root, throwaway_host
 
 pytestmark = pytest.mark.faults
-PRELOADED = cli, command, linux, load  # what a run imports when it needs it: once here, not in every fork
+# What a run imports when it needs it: once here, not in every fork.
+PRELOADED = cli, apply, status, linux, load
 ACTIONS = (KILL, errno.ENOBUFS, errno.EPERM, errno.ENOMEM, errno.EINTR)
 ALL = os.environ.get("RECONCILER_SWEEP") == "all"
 EACH = 3  # in the suite: places where each call of a scenario meets a fault

@@ -12,7 +12,9 @@ from typing import IO, NoReturn
 
 # What an ordinary run imports; loaded here, before the first fork.
 LOADED = (
+    "reconciler.cli.apply",
     "reconciler.cli.plan",
+    "reconciler.cli.status",
     "reconciler.kernel.linux",
     "reconciler.manifest.load",
     "reconciler.manifest.model.top",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.arguments import arguments
-from reconciler.cli.session import comparison, linux
+from reconciler.cli.arguments import parse
+from reconciler.cli.session import comparison, machine
 from reconciler.errors import Refused
 from reconciler.kernel.lock import held, lock
 from reconciler.safety.commit_confirm import HOLDING, ask, hold, refuse_meanwhile
@@ -61,9 +61,10 @@ def test_what_the_undo_would_take_along_is_refused(lab):
 
 def test_so_is_what_comes_when_the_time_is_over_and_the_undo_waits_for_the_lock(lab):
     lab.apply(WEB)
-    args = arguments(["--apply", str(lab.write(MORE)), "-q"])
-    with lock(), linux(args) as host:
-        change = comparison(args, host)
+    options = parse(["--apply", str(lab.write(MORE)), "-q"])
+    host = machine(options)
+    with lock():
+        change = comparison(options, host)
         hold(change, 1.0, host, (list, list))
         until(lambda: ask(b"") is None)
         with pytest.raises(Refused, match="project t waits for confirmation"):

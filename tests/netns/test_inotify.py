@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import time
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli.options import Options
 from reconciler.cli.watch import told_of_threads
 from reconciler.daemon import files as watched_files
 from reconciler.daemon.files import Files, busy, signature, way
@@ -249,7 +249,7 @@ def fell(bell: Bell) -> str:
 
 
 def test_a_thread_for_files_that_falls_is_told_and_replaced(root):
-    with Watched(root) as watched, told_of_threads(Namespace(verbose=False), watched.bell.ring):
+    with Watched(root) as watched, told_of_threads(Options(), watched.bell.ring):
         watched.files.bell = Once(watched.bell, "file")
         in_place(root)
         assert "unforeseen TypeError: as the test asks" in fell(watched.bell)
@@ -261,7 +261,7 @@ def test_a_thread_for_files_that_falls_is_told_and_replaced(root):
 
 def test_a_thread_for_events_of_the_kernel_that_falls_is_told_and_replaced(lab):
     bell = Bell()
-    with told_of_threads(Namespace(verbose=False), bell.ring), Events(Once(bell, EVENT).ring) as heard:
+    with told_of_threads(Options(), bell.ring), Events(Once(bell, EVENT).ring) as heard:
         descriptors = len(os.listdir("/proc/self/fd"))
         lab.ip("link add one type bridge")
         assert "events: unforeseen TypeError" in fell(bell) and not heard.alive

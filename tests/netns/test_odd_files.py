@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.arguments import arguments
-from reconciler.cli.session import machine
-from reconciler.daemon.service import Watcher
+from reconciler.daemon.service import Orders, Watcher
 from reconciler.daemon.triggers import Ring
+from reconciler.kernel.linux import Linux
+from reconciler.paths import STATE
+from reconciler.safety.limits import Limits
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, WEB
 from tests.netns.watching import STATUS, until, watching
@@ -314,8 +315,8 @@ class Broken:
 
 
 def test_whatever_breaks_beside_the_line_is_told_and_holds_up_nothing(lab):
-    args = arguments(["--watch", str(lab.write(WEB)), "-q"])
-    watcher = Watcher(args, tuple(args.paths), machine(args), (Broken(), Broken(), Broken()))
+    orders = Orders((str(lab.write(WEB)),), None, Limits(), STATE, note=lambda words: None)
+    watcher = Watcher(orders, Linux(), Broken(), Broken(), Broken())
     odd("directory", RUN / "metrics.prom")
     watcher.turn([Ring("start")])
     assert lab.namespaces() == ["t-db", "t-web"]

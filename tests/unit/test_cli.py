@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import plan
+from reconciler.cli import validate
 from reconciler.cli.arguments import MODES, main
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_traceback_for_who_asks(word
     def broken(args):
         raise TypeError("no such thing")
 
-    monkeypatch.setattr(plan, "validate", broken)
+    monkeypatch.setattr(validate, "validate", broken)
     assert main(["--validate", HELLO, *words]) == 1
     out, err = capsys.readouterr()
     assert out == "" and "unforeseen TypeError: no such thing (id " in err

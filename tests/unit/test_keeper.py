@@ -25,7 +25,8 @@ from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
-from reconciler.pipeline import Limits, compare, enact, refuse
+from reconciler.pipeline import compare, enact
+from reconciler.safety.limits import Limits, refuse
 from tests.unit.worlds import container, manifest, port, project, shop
 
 

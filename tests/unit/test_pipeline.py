@@ -8,7 +8,8 @@ from reconciler.errors import ManifestError, Refused
 from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
-from reconciler.pipeline import Limits, compare, destruction, enact, refuse
+from reconciler.pipeline import compare, destruction, enact
+from reconciler.safety.limits import Limits, refuse
 from tests.unit.worlds import container, manifest, port, project, shop
 
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...inventory.facts import Device, Facts
+from ...inventory.facts import Device, HostFacts
 from ...kinds.ownership import PROTOCOL
 from .. import nft
 from ..netlink import addresses_routes_rules
@@ -18,12 +18,12 @@ RA = 9  # RTPROT_RA
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
-def facts(view: namespace.View, foreign_namespaces: Iterable[str]) -> Facts:
+def facts(view: namespace.View, foreign_namespaces: Iterable[str]) -> HostFacts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
     routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
     uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
-    return Facts(
+    return HostFacts(
         name=socket.gethostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),

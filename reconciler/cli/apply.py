@@ -1,0 +1,157 @@
+"""The modes that change a host: all of it, or as it was."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from ..core import render
+from ..drivers.firewall.routing_policy import FORWARD
+from ..errors import FailedInPart, NotPermitted, ReconcileError, RollbackFailed, UsageError, foreseen
+from ..inventory.facts import HostFacts
+from ..kernel.lock import lock
+from ..manifest.spec import Manifest
+from ..pipeline import Change, Host, LastingHost, apart, compare, destruction, enact
+from ..safety import commit_confirm
+from ..safety.git import commit
+from ..safety.limits import Limits, refuse
+from ..safety.revisions import History
+from .options import Options
+from .session import comparison, machine, note, print_plan, read, say
+
+
+def apply(options: Options) -> int:
+    host = machine(options)
+    with lock(options.wait):
+        change = comparison(options, host)
+        failed = carry_out(options, change, host)
+    if not options.confirm_within:
+        remember(options, change)
+    print_plan(options, part_done(change, failed))
+    return exit_code(failed)
+
+
+def destroy(options: Options) -> int:
+    """The projects that are named, or those of the manifests."""
+    manifest = Manifest() if options.project and not options.paths else read(options)
+    wanted = destruction(manifest, frozenset(options.project))
+    if not wanted.projects:
+        raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
+    host = machine(options)
+    with lock(options.wait):
+        change = compare(wanted, host)
+        left = forwarding_left(change, host.facts())
+        failed = carry_out(options, change, host)
+    print_plan(options, part_done(change, failed))
+    if left:
+        note(options, f"left as it is: {', '.join(left)}")
+    return exit_code(failed)
+
+
+def rollback(options: Options) -> int:
+    """An ordinary apply of a past revision; the watcher leaves the one that stood alone from then on."""
+    past = History(options.state_dir)
+    wanted = past.find(options.rollback)
+    manifest = wanted.manifest
+    replaced = next((r for r in past.revisions() if r.paths == wanted.paths), wanted)
+    if replaced.digest != wanted.digest:
+        past.reject(replaced.digest, f"rolled back to revision {wanted.number}")
+    past.pardon(wanted.digest)
+    host = machine(options)
+    with lock(options.wait):
+        change = compare(manifest, host, prune=not options.no_prune)
+        failed = carry_out(options, change, host)
+    with recording(options):
+        past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
+    print_plan(options, part_done(change, failed))
+    return exit_code(failed)
+
+
+def rehearse(options: Options) -> int:
+    """In a namespace of one's own; who may not read the host rehearses from an empty one."""
+    from ..safety import rehearsal
+
+    host: Host = machine(options)
+    try:
+        change = comparison(options, host)
+    except NotPermitted:
+        note(options, "the host cannot be read without root: rehearsed as if nothing stood")
+        host = rehearsal.Nothing()
+        change = comparison(options, host)
+    say(options, rehearsal.rehearse(change, host))
+    return 0
+
+
+def confirm(options: Options) -> int:
+    commit_confirm.confirm()
+    say(options, "confirmed")
+    return 0
+
+
+def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPart | None:
+    """What sandboxes have refused is told when all else that was done is told and kept.
+
+    Raises Refused where somebody set limits that the change is beyond; else what `enact` raises."""
+    commit_confirm.refuse_meanwhile(change)
+    refuse(change, Limits(options.only, options.max_removals, options.max_disruption))
+    if options.rehearse:
+        from ..safety.rehearsal import rehearse
+
+        note(options, rehearse(change, host))
+    try:
+        if options.confirm_within:
+            enact_until_confirmed(options, change, host)
+        else:
+            enact(change, host)
+    except FailedInPart as error:
+        return error
+    return None
+
+
+def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:
+    """Apply, with the way back held by somebody who outlives this process."""
+    seconds, past = options.confirm_within, History(options.state_dir)
+    why = f"nobody confirmed it within {seconds:g} s"
+    rejecting = partial(past.reject, change.manifest.digest, why)
+    commit_confirm.hold(change, seconds, host, (partial(remember, options, change), rejecting))
+    try:
+        enact(change, host)
+    except (RollbackFailed, FailedInPart):  # the holder goes back further when its time comes
+        raise
+    except ReconcileError:
+        commit_confirm.release()
+        raise
+    note(options, f"undone in {seconds:g} s unless `reconcile --confirm` comes")
+
+
+def remember(options: Options, change: Change) -> None:
+    """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
+    paths, past = options.absolute_paths, History(options.state_dir)
+    with recording(options):
+        past.pardon(change.manifest.digest)
+        past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
+
+
+@contextmanager
+def recording(options: Options) -> Iterator[None]:
+    """What was applied stands, whatever becomes of its record."""
+    try:
+        yield
+    except Exception as error:
+        note(options, f"applied, and not kept for --history: {foreseen(error)}")
+
+
+def part_done(change: Change, failed: FailedInPart | None) -> Change:
+    return apart(change, failed.refusals) if failed else change
+
+
+def exit_code(failed: FailedInPart | None) -> int:
+    """0; raises what failed."""
+    if failed:
+        raise failed
+    return 0
+
+
+def forwarding_left(change: Change, facts: HostFacts) -> list[str]:
+    """The global sysctls are never reset: something else may count on them by now."""
+    gone = not any(key.startswith("table inet/") for key in change.desired) and change.todo
+    return [f"{FORWARD[f]}=1" for f, on in zip((4, 6), facts.forwarding, strict=True) if on and gone]

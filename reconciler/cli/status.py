@@ -1,0 +1,85 @@
+"""What stands, whether it is in sync, and what was applied before."""
+
+import json
+import os
+import time
+from typing import Any
+
+from ..core import render
+from ..core.resource import State
+from ..daemon.status import in_words, running
+from ..drivers.hearsay import discrepancies, listed
+from ..hosts.snapshot import save
+from ..inventory.learn import roots
+from ..kernel.observe import evpn, peers
+from ..kinds.link import Bridge
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Element
+from ..kinds.ownership import TABLE_PREFIX
+from ..paths import DEFAULT_PATH
+from ..safety.commit_confirm import waiting
+from ..safety.revisions import History, Revision
+from .options import Options
+from .session import comparison, machine, note, say, sizes, tell, write_out
+
+
+def status(options: Options) -> int:
+    host = machine(options)
+    watcher, live = running(), host.observe()
+    change = comparison(options, host) if options.paths or os.path.exists(DEFAULT_PATH) else None
+    if options.out:
+        write_out(options.out, save(machine(options), change.desired.values() if change else ()))
+    in_sync = change is None or not (change.todo or change.closed)
+    rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
+    others, wrong = peers.peers(live), discrepancies(change.topology, evpn.told) if change else []
+    if options.output == "json":
+        told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
+        told |= {"peers": [peer._asdict() for peer in others], "differences": wrong}
+        tell(options, json.dumps(told, indent=1))
+        return 0 if in_sync else 2
+    for row in rows:
+        root = f", from {row['root']}" if row["root"] else ""
+        say(options, f"{row['project']}: {sizes(row['networks'], row['sandboxes'], row['ports'])}{root}")
+    for line in peers.in_words(others):
+        say(options, line)
+    for line in listed(wrong):
+        note(options, f"warning: {line}")
+    say(options, waiting())
+    say(options, in_words(watcher))
+    if change:
+        say(options, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
+    elif not rows:
+        say(options, "nothing stands")
+    return 0 if in_sync else 2
+
+
+def project_row(name: str, root: str, live: State) -> dict[str, Any]:
+    mine = [r for r in live.values() if getattr(r, "project", "") == name]
+    ports = {
+        r.item for r in live.values() if isinstance(r, Element) and r.flow and r.table == TABLE_PREFIX + name
+    }
+    return {
+        "project": name,
+        "root": root,
+        "networks": sum(isinstance(r, Bridge) for r in mine),
+        "sandboxes": sum(isinstance(r, Namespace) for r in mine),
+        "ports": len(ports),
+    }
+
+
+def history(options: Options) -> int:
+    """Past revisions, the newest first."""
+    known = list(History(options.state_dir).revisions())
+    if options.output == "json":
+        say(options, json.dumps({"revisions": [revision_row(revision) for revision in known]}, indent=1))
+        return 0
+    for r in known:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
+        about = f"{r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}"
+        say(options, f"{r.number:>5}  {at}  {about}")
+    return 0
+
+
+def revision_row(r: Revision) -> dict[str, Any]:
+    names = ("number", "digest", "at", "commit", "paths", "summary")
+    return {name: getattr(r, name) for name in names}

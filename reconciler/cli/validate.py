@@ -1,0 +1,71 @@
+"""What manifests alone tell: whether they are valid, their schema, and what their hosts must agree on."""
+
+import os
+from dataclasses import replace
+
+from .. import disk
+from ..core import render
+from ..errors import Unwritten
+from ..inventory.facts import Facts
+from ..manifest.spec import Manifest
+from ..manifest.store import lockfile
+from ..pipeline import decide
+from .options import Options
+from .session import machine, read, say, sizes, tell
+
+
+def validate(options: Options) -> int:
+    manifest = read(options)
+    for name in host_names(manifest) or [""]:
+        topology, _ = decide(manifest, Facts(known=False, name=name))
+    ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
+    projects = render.number(len(topology.projects), "project")
+    say(options, f"valid: {projects}, {sizes(len(topology.networks), len(topology.sandboxes), len(ports))}")
+    return 0
+
+
+def host_names(manifest: Manifest) -> list[str]:
+    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
+
+
+def lock(options: Options) -> int:
+    """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
+    written."""
+    manifest = read(options)
+    name = next(iter(host_names(manifest)), "")
+    topology, _ = decide(unpublished(manifest), Facts(known=False, name=name))
+    file, wanted = lockfile.beside(options.sources), dict(topology.lock)
+    known = lockfile.parsed(manifest.lock)
+    new, gone = wanted.items() - known.items(), known.keys() - wanted.keys()
+    counts = f"{len(wanted)} lines, {len(new)} new or changed, {len(gone)} removed"
+    if options.check:
+        say(options, f"{file}: " + (f"stale: {counts}" if new or gone else "as it should be"))
+        return 2 if new or gone else 0
+    try:
+        disk.write(os.path.realpath(file), lockfile.text(wanted).encode(), 0o644)
+    except OSError as error:
+        raise Unwritten(f"{file} cannot be written: {error.strerror}", "it is as it was") from None
+    say(options, f"{file}: {counts}")
+    return 0
+
+
+def unpublished(manifest: Manifest) -> Manifest:
+    """Without what concerns no other host: which ports one publishes."""
+    projects = (
+        replace(project, containers=tuple(replace(spec, ports=()) for spec in project.containers))
+        for project in manifest.projects
+    )
+    return replace(manifest, projects=tuple(projects))
+
+
+def key(options: Options) -> int:
+    """This host's key, made where there is none: the line that goes into `hosts:`."""
+    say(options, f"public_key: {machine(options).make_key()}")
+    return 0
+
+
+def schema(options: Options) -> int:
+    from ..manifest.model.schema import text
+
+    tell(options, text(), end="")
+    return 0

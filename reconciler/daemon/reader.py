@@ -1,0 +1,47 @@
+"""The manifests as a watcher reads them: what is broken is an answer as well."""
+
+from ..errors import ReconcileError, Refused, foreseen
+from ..manifest.load import load
+from ..manifest.spec import Manifest
+from ..safety.git import commit
+from ..safety.revisions import History
+from .files import signature, steadily
+
+
+class Reader:
+    """The manifests, read again when a file has changed, and not while somebody is writing them."""
+
+    def __init__(self, paths: tuple[str, ...], projects: frozenset[str] | None, history: History):
+        self.paths, self.projects, self.history = paths, projects, history
+        self.stale = True
+        self.signature: object = None
+        self.commit = ""
+        self.files: tuple[str, ...] = ()
+        self.known: Manifest | ReconcileError | None = None
+
+    def __call__(self) -> Manifest:
+        """Raises what is wrong with them, and Refused for a revision that a person went back behind."""
+        stale, self.stale = self.stale, False
+        if self.known is None or (stale and signature(self.watched) != self.signature):
+            read = steadily(lambda: self.watched, self.attempt)
+            self.signature, self.known = read
+            self.commit = commit(self.paths)
+        if not isinstance(self.known, Manifest):
+            raise self.known
+        if why := self.history.rejections.get(self.known.digest):
+            hint = "change the manifests, or run --apply yourself"
+            raise Refused(f"this revision is not applied: {why}", hint)
+        return self.known
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The PATHs, and what the manifests there included when they were last whole."""
+        if isinstance(self.known, Manifest):
+            self.files = self.known.files
+        return (*self.paths, *self.files)
+
+    def attempt(self) -> Manifest | ReconcileError:
+        try:
+            return load(self.paths, projects=self.projects)
+        except Exception as error:
+            return foreseen(error)
