@@ -69,7 +69,8 @@ class Change:
         return {r.place: unread(r) for r in self.live.values() if r.closed and r.key in self.desired}
 
     @property
-    def standing(self) -> int:
+    def present(self) -> int:
+        """How many networks and sandboxes there are."""
         return sum(key.startswith(("namespace ", "link host/")) for key in self.live)
 
 
@@ -103,7 +104,7 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
         )
 
 
-def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
+def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
     """The comparison made before, decided as it was, with only these places read again; None where other
     projects moved."""
 
@@ -113,7 +114,7 @@ def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | 
     wanted, before = there(known.desired), there(known.live)
     part = host.observe(wanted.values(), places)
     names = frozenset(project.name for project in known.manifest.projects)
-    if moved_elsewhere(before, part, names):
+    if others_changed(before, part, names):
         return None
     live = {**{key: r for key, r in known.live.items() if key not in before}, **part}
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
@@ -121,7 +122,7 @@ def again(known: Change, host: Host, places: frozenset[str] | None) -> Change | 
     return replace(known, live=live, todo=todo)
 
 
-def moved_elsewhere(before: State, now: State, names: frozenset[str]) -> bool:
+def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
     one, other = (learn.kept(learn.of_others(state, names)) for state in (before, now))
     return one != other
@@ -159,7 +160,7 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
 
 
 @dataclass(frozen=True)
-class Apart:
+class ScopedHost:
     """The host as far as a change is about it: what others have is not verified, restored or waited for."""
 
     host: Host
@@ -183,11 +184,11 @@ class Apart:
 
 def enact(change: Change, host: Host) -> None:
     """Apply, verify, and on any failure return to what stood before; a sandbox returns alone."""
-    view = Apart(host, change, learn.of_others(change.live, change.about).keys())
+    view = ScopedHost(host, change, learn.of_others(change.live, change.about).keys())
     settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 
-def apart(change: Change, sandboxes: Collection[str]) -> Change:
+def outside(change: Change, sandboxes: Collection[str]) -> Change:
     """The same change, but nothing is done in these sandboxes."""
     steps = (step for step in change.todo if step.resource.place not in sandboxes)
     return replace(change, todo=Plan(steps)) if sandboxes else change

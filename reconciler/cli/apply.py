@@ -10,7 +10,7 @@ from ..errors import FailedInPart, NotPermitted, ReconcileError, RollbackFailed,
 from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
 from ..manifest.spec import Manifest
-from ..pipeline import Change, Host, LastingHost, apart, compare, destruction, enact
+from ..pipeline import Change, Host, LastingHost, compare, destruction, enact, outside
 from ..safety import commit_confirm
 from ..safety.git import commit
 from ..safety.limits import Limits, refuse
@@ -75,7 +75,7 @@ def rehearse(options: Options) -> int:
         change = comparison(options, host)
     except NotPermitted:
         note(options, "the host cannot be read without root: rehearsed as if nothing stood")
-        host = rehearsal.Nothing()
+        host = rehearsal.EmptyHost()
         change = comparison(options, host)
     say(options, rehearsal.rehearse(change, host))
     return 0
@@ -141,7 +141,7 @@ def recording(options: Options) -> Iterator[None]:
 
 
 def part_done(change: Change, failed: FailedInPart | None) -> Change:
-    return apart(change, failed.refusals) if failed else change
+    return outside(change, failed.refusals) if failed else change
 
 
 def exit_code(failed: FailedInPart | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import render
 from ..core.resource import State
-from ..daemon.status import in_words, running
+from ..daemon.status import in_words, watcher_status
 from ..drivers.hearsay import discrepancies, listed
 from ..hosts.snapshot import save
 from ..inventory.learn import roots
@@ -25,7 +25,7 @@ from .session import comparison, machine, note, say, sizes, tell, write_out
 
 def status(options: Options) -> int:
     host = machine(options)
-    watcher, live = running(), host.observe()
+    watcher, live = watcher_status(), host.observe()
     change = comparison(options, host) if options.paths or os.path.exists(DEFAULT_PATH) else None
     if options.out:
         write_out(options.out, save(machine(options), change.desired.values() if change else ()))

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..daemon.sd_notify import notify
-from ..daemon.status import SUSPENDED, WATCHING, watched
+from ..daemon.status import SUSPENDED, WATCHING, watcher_runs
 from ..errors import Locked, NotPermitted, ReconcileError, UsageError, foreseen, trace
 from ..kernel.lock import RUN, lock
 from ..safety.limits import Limits
 from .options import Options
 from .session import machine, note, say
+
+if TYPE_CHECKING:
+    from ..daemon.service import Orders
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
 # system.
@@ -25,44 +29,50 @@ def watch(options: Options) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
     from ..daemon.files import Files
     from ..daemon.loop import loop
-    from ..daemon.relay.process import Relay
-    from ..daemon.service import Orders, Watcher
-    from ..daemon.triggers import STOP, Bell
+    from ..daemon.relay.process import RelayProcess
+    from ..daemon.service import Watcher
+    from ..daemon.triggers import STOP, Triggers
     from ..kernel.netlink.events import Events
 
-    if "-" in options.paths:
-        raise UsageError("standard input cannot be watched", "name files or directories")
-    limits = Limits(removals=options.max_removals or REMOVALS, disruption=options.max_disruption)
-    orders = Orders(
-        options.absolute_paths,
-        options.projects,
-        limits,
-        options.state_dir,
-        partial(note, options),
-        prune=not options.no_prune,
-        verbose=options.verbose,
-    )
-    bell = Bell()
-    with alone(), told_of_threads(options, bell.ring), Events(bell.ring) as events, Relay() as relay:
-        files = Files(bell, [*orders.paths, SUSPENDED])
-        watcher = Watcher(orders, machine(options), files, events, relay)
+    told, triggers = orders(options), Triggers()
+    fire = triggers.fire
+    with alone(), fallen_threads(options, fire), Events(fire) as events, RelayProcess() as relay:
+        files = Files(triggers, [*told.paths, SUSPENDED])
+        watcher = Watcher(told, machine(options), files, events, relay)
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
-            signal.signal(number, lambda *_, kind=kind: bell.ring(kind))
-        bell.ring("start")
-        loop(bell, watcher.turn, TICKS)
+            signal.signal(number, lambda *_, kind=kind: fire(kind))
+        fire("start")
+        loop(triggers, watcher.turn, TICKS)
         notify(STOPPING=1)
         files.close()
     return 0
 
 
+def orders(options: Options) -> "Orders":
+    """Raises UsageError for what cannot be watched."""
+    from ..daemon.service import Orders
+
+    if "-" in options.paths:
+        raise UsageError("standard input cannot be watched", "name files or directories")
+    return Orders(
+        options.absolute_paths,
+        options.projects,
+        Limits(removals=options.max_removals or REMOVALS, disruption=options.max_disruption),
+        options.state_dir,
+        partial(note, options),
+        prune=not options.no_prune,
+        verbose=options.verbose,
+    )
+
+
 @contextmanager
-def told_of_threads(options: Options, ring: Callable[..., None]) -> Iterator[None]:
-    """A thread that ends with an exception rings, whoever's it is."""
+def fallen_threads(options: Options, fire: Callable[..., None]) -> Iterator[None]:
+    """A thread that ends with an exception fires, whoever's it is."""
     from ..daemon.service import FALLEN
 
     def fallen(ended: threading.ExceptHookArgs) -> None:
         failure = foreseen(ended.exc_value or SystemExit())
-        ring(FALLEN, words=f"{ended.thread.name if ended.thread else 'one'}: {failure.message}")
+        fire(FALLEN, words=f"{ended.thread.name if ended.thread else 'one'}: {failure.message}")
         if options.verbose:
             note(options, trace(failure))
 
@@ -84,16 +94,16 @@ def alone() -> Iterator[None]:
 
 
 def suspend(options: Options) -> int:
-    with noted(SUSPENDED):
+    with flag(SUSPENDED):
         Path(RUN).mkdir(mode=0o700, exist_ok=True)
         Path(SUSPENDED).touch()
     running = "suspended: the watcher applies nothing until --resume"
-    say(options, running if watched() else "suspended; no watcher runs")
+    say(options, running if watcher_runs() else "suspended; no watcher runs")
     return 0
 
 
 @contextmanager
-def noted(file: str) -> Iterator[None]:
+def flag(file: str) -> Iterator[None]:
     """What the watcher is told by a file that stands or does not."""
     try:
         yield
@@ -104,7 +114,7 @@ def noted(file: str) -> Iterator[None]:
 
 
 def resume(options: Options) -> int:
-    with noted(SUSPENDED):
+    with flag(SUSPENDED):
         Path(SUSPENDED).unlink(missing_ok=True)
-    say(options, "resumed" if watched() else "resumed; no watcher runs")
+    say(options, "resumed" if watcher_runs() else "resumed; no watcher runs")
     return 0

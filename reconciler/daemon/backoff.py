@@ -3,51 +3,53 @@ minute."""
 
 import time
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 FIRST, MOST = 1.0, 30.0  # seconds
-CALM = 60.0  # without a hit, and all is forgotten
+CALM = 60.0  # without another failure, and all is forgotten
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Streak(NamedTuple):
-    hits: int
+    failures: int
     last: float
 
 
-class Pace:
-    """Counts the hits of each key; the first `free` of them cost nothing, each further one doubles the
-    wait."""
+class Backoff(Generic[Key]):
+    """Counts the failures of each key; the first `free` of them cost nothing, each further one doubles the
+    delay."""
 
     def __init__(self, free: int = 0, clock: Callable[[], float] = time.monotonic):
         self._free, self._clock = free, clock
-        self._streaks: dict[Hashable, Streak] = {}
+        self._streaks: dict[Key, Streak] = {}
 
-    def hit(self, key: Hashable) -> float:
+    def increase(self, key: Key) -> float:
         """Count one more; returns how many seconds `key` is now to be left alone."""
         now = self._clock()
         before = self._streaks.get(key, Streak(0, now))
-        hits = before.hits + 1 if now - before.last <= CALM else 1
-        self._streaks[key] = Streak(hits, now)
-        return self._wait(hits)
+        failures = before.failures + 1 if now - before.last <= CALM else 1
+        self._streaks[key] = Streak(failures, now)
+        return self._delay(failures)
 
-    def clear(self, key: Hashable) -> None:
+    def forget(self, key: Key) -> None:
         self._streaks.pop(key, None)
 
     def reset(self) -> None:
         self._streaks.clear()
 
-    def slowed(self) -> dict[Hashable, int]:
-        """The keys that are past what is free, with their hits."""
+    def repeated(self) -> dict[Key, int]:
+        """The keys that are past what is free, with their failures."""
         now = self._clock()
         self._streaks = {key: s for key, s in self._streaks.items() if now - s.last <= CALM}
-        return {key: s.hits for key, s in self._streaks.items() if s.hits > self._free}
+        return {key: s.failures for key, s in self._streaks.items() if s.failures > self._free}
 
-    def held(self) -> dict[Hashable, float]:
+    def delays(self) -> dict[Key, float]:
         """The keys to be left alone now, with the seconds that are left."""
         now = self._clock()
-        left = {key: s.last + self._wait(s.hits) - now for key, s in self._streaks.items()}
+        left = {key: s.last + self._delay(s.failures) - now for key, s in self._streaks.items()}
         return {key: seconds for key, seconds in left.items() if seconds > 0}
 
-    def _wait(self, hits: int) -> float:
-        excess = hits - self._free
+    def _delay(self, failures: int) -> float:
+        excess = failures - self._free
         return min(FIRST * 2 ** min(excess - 1, 16), MOST) if excess > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Files ring through watchdog; what it is blind to is why every directory on the way is watched, and by
+"""Files fire through watchdog; what it is blind to is why every directory on the way is watched, and by
 inode.
 
 A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or
@@ -20,11 +20,11 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from .triggers import Bell
+from .triggers import Triggers
 
-CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading rings nothing
+CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading fires nothing
 MOVES = {"created", "deleted", "moved"}
-IGNORED = ".git"  # where `git status` writes; what it means for the work tree rings there
+IGNORED = ".git"  # where `git status` writes; what it means for the work tree fires there
 LINKS = 40  # MAXSYMLINKS of Linux
 RETRY = 60.0  # seconds until what could not be watched is tried again
 PATIENCE = 10.0  # seconds: a lock that git left behind after a crash must not stop everything
@@ -32,14 +32,14 @@ PATIENCE = 10.0  # seconds: a lock that git left behind after a crash must not s
 T = TypeVar("T")
 
 
-class Step(NamedTuple):
+class Waypoint(NamedTuple):
     """A directory on the way and the entry of it that leads on; "" is everything in it and below."""
 
     directory: str
     entry: str
 
 
-def way(path: str) -> Iterator[Step]:
+def way(path: str) -> Iterator[Waypoint]:
     """Every step from the root to `path`, through its symlinks; it ends where something is missing."""
     todo, here, links = [part for part in os.path.abspath(path).split("/") if part], "/", 0
     while todo:
@@ -47,7 +47,7 @@ def way(path: str) -> Iterator[Step]:
         if name == "..":
             here = os.path.dirname(here)
             continue
-        yield Step(here, name)
+        yield Waypoint(here, name)
         ahead = os.path.join(here, name)
         try:
             target = os.readlink(ahead)
@@ -59,7 +59,7 @@ def way(path: str) -> Iterator[Step]:
         here = "/" if target.startswith("/") else here
         todo = [part for part in target.split("/") if part not in ("", ".")] + todo
     if os.path.isdir(here):
-        yield Step(here, "")
+        yield Waypoint(here, "")
 
 
 def ways(paths: Iterable[str]) -> dict[str, set[str]]:
@@ -120,10 +120,10 @@ def busy(paths: Iterable[str]) -> bool:
 
 
 class Entries(FileSystemEventHandler):
-    """Rings for some entries of one directory; for "" of it, for everything below."""
+    """Fires for some entries of one directory; for "" of it, for everything below."""
 
-    def __init__(self, ring: Callable[[str, object], None], directory: str, names: set[str]):
-        self.ring, self.directory, self.names = ring, directory, names
+    def __init__(self, fire: Callable[[str, object], None], directory: str, names: set[str]):
+        self.fire, self.directory, self.names = fire, directory, names
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type not in CHANGES:
@@ -132,7 +132,7 @@ class Entries(FileSystemEventHandler):
             first, *rest = os.path.relpath(os.fsdecode(path), self.directory).split("/")
             gits = IGNORED in (first, *rest)
             if first in self.names or ("" in self.names and not gits):
-                self.ring(os.fsdecode(path), event.is_directory and event.event_type in MOVES)
+                self.fire(os.fsdecode(path), event.is_directory and event.event_type in MOVES)
                 return
 
 
@@ -140,14 +140,13 @@ class Files:
     """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has to look now and
     then."""
 
-    def __init__(self, bell: Bell, paths: Sequence[str]):
-        self.bell, self.paths, self.polling = bell, list(paths), ""
+    def __init__(self, triggers: Triggers, paths: Sequence[str]):
+        self.triggers, self.paths, self.polling = triggers, list(paths), ""
         self._lock, self._again = Lock(), 0.0
         self._armed: tuple[tuple[str, int, int], ...] = ()
         self._observer: BaseObserver | None = None
-        logging.getLogger("watchdog").setLevel(
-            logging.ERROR
-        )  # an overflow is no news: those it lost came in a crowd
+        # An overflow is no news: those it lost came in a crowd.
+        logging.getLogger("watchdog").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module="watchdog")  # nor is a directory that it found twice
 
     def arm(self) -> bool:
@@ -169,10 +168,10 @@ class Files:
         """Watch all anew with the next `arm`."""
         self._armed = ()
 
-    def _ring(self, path: str, stale: object) -> None:
+    def _fire(self, path: str, stale: object) -> None:
         if stale:
             self._armed = ()  # a directory that was made anew may well have the inode of the one before
-        self.bell.ring("file", words=path)
+        self.triggers.fire("file", words=path)
 
     def _watch(self, wanted: dict[str, set[str]], inodes: int) -> None:
         self.polling, self._again = "", time.monotonic() + RETRY
@@ -180,13 +179,14 @@ class Files:
             self._observer = observer = Observer()
             observer.start()
             for directory, names in wanted.items():
-                observer.schedule(Entries(self._ring, directory, names), directory, recursive="" in names)
+                observer.schedule(Entries(self._fire, directory, names), directory, recursive="" in names)
         except FileNotFoundError:
-            self._armed = ()  # it went meanwhile: its parent rings, or the next look finds the change
+            self._armed = ()  # it went meanwhile: its parent fires, or the next look finds the change
         except (OSError, RuntimeError) as error:  # no instance, descriptor, watch or thread is left
             self.polling = f"inotify: {getattr(error, 'strerror', None) or error}"
         else:
-            if watched() < inodes:  # watchdog is silent about directories below that it could not watch
+            # Watchdog is silent about directories below that it could not watch.
+            if watched_inodes() < inodes:
                 self.polling = "inotify: fs.inotify.max_user_watches is reached"
 
     def _disarm(self) -> None:
@@ -212,7 +212,7 @@ def inode(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def watched() -> int:
+def watched_inodes() -> int:
     """How many inodes this process watches, as the kernel tells."""
     count = 0
     for fd in os.listdir("/proc/self/fdinfo"):
@@ -223,14 +223,14 @@ def watched() -> int:
     return count
 
 
-def steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T]:
+def read_steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T]:
     """What `read` returns of files that did not move meanwhile, with their signature; after ten seconds,
     anyhow."""
     deadline = time.monotonic() + PATIENCE
     while True:
         before = signature(paths())
         result = read()
-        settled = signature(paths()) == before and not busy(paths())
-        if settled or time.monotonic() > deadline:
+        steady = signature(paths()) == before and not busy(paths())
+        if steady or time.monotonic() > deadline:
             return before, result
         time.sleep(0.05)

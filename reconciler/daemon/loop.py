@@ -1,35 +1,36 @@
-"""The loop: listen, take a turn; after one that somebody rang for, rest as long as it kept the processor
+"""The loop: wait, take a turn; after one that something triggered, rest as long as it kept the processor
 busy."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from .triggers import STOP, Bell, Ring
+from .triggers import STOP, Trigger, Triggers
 
-Turn = Callable[[Sequence[Ring]], float]
+Turn = Callable[[Sequence[Trigger]], float]
 
 
 def loop(
-    bell: Bell, turn: Turn, ticks: Mapping[str, float], clock: Callable[[], float] = time.monotonic
+    triggers: Triggers, turn: Turn, ticks: Mapping[str, float], clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Call `turn` with every batch of rings until somebody rings STOP.
+    """Call `turn` with every batch of triggers until one of them is STOP.
 
-    `turn` returns in how many seconds it wants another one at the latest.  `ticks` ring by themselves: kind
+    `turn` returns in how many seconds it wants another one at the latest.  `ticks` fire by themselves: kind
     and seconds between.  Clocks are monotonic, so that nobody who sets the time can stop it or make it spin.
     """
     due = {kind: clock() + seconds for kind, seconds in ticks.items()}
     wish = clock()
     while True:
-        rung = bell.listen(max(min([wish, *due.values()]) - clock(), 0.0))
-        if any(ring.kind == STOP for ring in rung):
+        fired = triggers.wait(max(min([wish, *due.values()]) - clock(), 0.0))
+        if any(trigger.kind == STOP for trigger in fired):
             return
         began = time.process_time()
-        wish = max(turn((*rung, *ticking(due, ticks, clock()))), 0.05) + clock()  # never a busy loop
-        if rung:
-            bell.rest(time.process_time() - began)
+        wish = max(turn((*fired, *due_ticks(due, ticks, clock()))), 0.05) + clock()  # never a busy loop
+        if fired:
+            triggers.rest(time.process_time() - began)
 
 
-def ticking(due: dict[str, float], ticks: Mapping[str, float], now: float) -> Iterator[Ring]:
+def due_ticks(due: dict[str, float], ticks: Mapping[str, float], now: float) -> Iterator[Trigger]:
+    """Each is due again from now on."""
     for kind in [kind for kind, at in due.items() if at <= now]:
         due[kind] = now + ticks[kind]
-        yield Ring(kind)
+        yield Trigger(kind)

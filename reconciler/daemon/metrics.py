@@ -14,8 +14,8 @@ from ..kernel.observe.peers import peers
 from ..kinds.address import Address
 from ..kinds.nft import Element, Flow
 from ..kinds.ownership import TABLE_PREFIX
-from .repair import Keeper
-from .status import SUSPENDED, Tally
+from .repair import RepairLoop
+from .status import SUSPENDED, Status
 
 FILE = f"{RUN}/metrics.prom"
 OF_PORTS = (
@@ -25,30 +25,30 @@ OF_PORTS = (
 )
 
 
-def publish(tally: Tally, keeper: Keeper) -> None:
+def publish(status: Status, repair: RepairLoop) -> None:
     """Whole or not at all."""
-    text = "".join([*lines(tally, keeper), *of_ports(tally.live, traffic()), *of_peers(tally)])
+    text = "".join([*lines(status, repair), *of_ports(status.live, traffic()), *of_peers(status)])
     disk.write(FILE, text.encode(), 0o644)
 
 
-def lines(tally: Tally, keeper: Keeper) -> Iterator[str]:
+def lines(status: Status, repair: RepairLoop) -> Iterator[str]:
     rows: Sequence[tuple[str, str, str, float]] = (
-        ("in_sync", "gauge", "1 while the host is as the newest revision says", tally.outcome.in_sync),
+        ("in_sync", "gauge", "1 while the host is as the newest revision says", status.outcome.in_sync),
         ("suspended", "gauge", "1 while nothing is applied", os.path.exists(SUSPENDED)),
-        ("turns_total", "counter", "looks at the host", tally.turns),
-        ("applies_total", "counter", "applies that went through", tally.applies),
-        ("failures_total", "counter", "turns that ended with an error", tally.failures),
-        ("drift_healed_total", "counter", "things that were put right", tally.healed),
-        ("apply_seconds_total", "counter", "time spent in applies", tally.seconds),
-        ("last_apply_seconds", "gauge", "duration of the last apply", tally.last_seconds),
-        ("last_apply_time_seconds", "gauge", "when that was", tally.last_apply or 0),
-        ("fights", "gauge", "things that another program keeps changing back", len(keeper.fights.slowed())),
+        ("turns_total", "counter", "looks at the host", status.turns),
+        ("applies_total", "counter", "applies that went through", status.applies),
+        ("failures_total", "counter", "turns that ended with an error", status.failures),
+        ("drift_healed_total", "counter", "things that were put right", status.healed),
+        ("apply_seconds_total", "counter", "time spent in applies", status.seconds),
+        ("last_apply_seconds", "gauge", "duration of the last apply", status.last_seconds),
+        ("last_apply_time_seconds", "gauge", "when that was", status.last_apply or 0),
+        ("fights", "gauge", "things that another program keeps changing back", len(repair.fights.repeated())),
     )
     for name, kind, words, value in rows:
         yield from head(name, kind, words)
         yield f"reconciler_{name} {float(value):g}\n" if value < 1e6 else f"reconciler_{name} {value:.3f}\n"
     yield from head("objects", "gauge", "what is ours in the kernel")
-    for noun, count in sorted(Counter(r.noun for r in tally.live.values()).items()):
+    for noun, count in sorted(Counter(r.noun for r in status.live.values()).items()):
         yield f'reconciler_objects{{kind="{noun}"}} {count}\n'
 
 
@@ -59,7 +59,7 @@ def head(name: str, kind: str, words: str) -> Iterator[str]:
 
 def of_ports(live: State, counts: Mapping[End, Traffic]) -> Iterator[str]:
     """A port that somebody uses; it appears with its first connection."""
-    published, homes = leading(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
+    published, homes = published_ports(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
     for number, (name, words) in enumerate(OF_PORTS):
         yield from head(f"port_{name}_total", "counter", words)
         for end, counted in sorted(counts.items()):
@@ -75,19 +75,19 @@ def of_ports(live: State, counts: Mapping[End, Traffic]) -> Iterator[str]:
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
 
 
-def of_peers(tally: Tally) -> Iterator[str]:
+def of_peers(status: Status) -> Iterator[str]:
     """Other hosts, by WireGuard and by BGP, and whether they tell what is declared."""
-    known = [(f'{{project="{p.project}",by="{p.by}",peer="{p.peer}"}}', p) for p in peers(tally.live)]
+    known = [(f'{{project="{p.project}",by="{p.by}",peer="{p.peer}"}}', p) for p in peers(status.live)]
     yield from head("peer_up", "gauge", "1 while there is a session with another host")
     yield from (f"reconciler_peer_up{labels} {int(peer.up)}\n" for labels, peer in known)
     yield from head("peer_seen_time_seconds", "gauge", "the last handshake, or since when the session stands")
     yield from (f"reconciler_peer_seen_time_seconds{labels} {peer.at}\n" for labels, peer in known)
-    if change := tally.outcome.change:
+    if change := status.outcome.change:
         yield from head("evpn_differences", "gauge", "what other hosts tell that is not as declared")
         yield f"reconciler_evpn_differences {len(discrepancies(change.topology, told))}\n"
 
 
-def leading(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:
+def published_ports(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:
     """The published ports by where they lead, each with the container's port, "" for that of the host."""
     found: dict[tuple[str, str, str], list[tuple[Flow, str]]] = defaultdict(list)
     for r in live.values():

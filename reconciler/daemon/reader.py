@@ -5,7 +5,7 @@ from ..manifest.load import load
 from ..manifest.spec import Manifest
 from ..safety.git import commit
 from ..safety.revisions import History
-from .files import signature, steadily
+from .files import read_steadily, signature
 
 
 class Reader:
@@ -23,7 +23,7 @@ class Reader:
         """Raises what is wrong with them, and Refused for a revision that a person went back behind."""
         stale, self.stale = self.stale, False
         if self.known is None or (stale and signature(self.watched) != self.signature):
-            read = steadily(lambda: self.watched, self.attempt)
+            read = read_steadily(lambda: self.watched, self.attempt)
             self.signature, self.known = read
             self.commit = commit(self.paths)
         if not isinstance(self.known, Manifest):

@@ -1,4 +1,4 @@
-"""What a watcher remembers between two turns: the newest revision, the last good one, and what to leave
+"""The repair loop: between two turns it remembers the newest revision, the last good one, and what to leave
 alone for now.
 
 Every turn is the whole line again.  The newest revision is compared first, and what stands already needs no
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.plan import Plan, plan
 from ..core.resource import Key
@@ -25,17 +25,18 @@ from ..errors import (
     Unsupported,
     foreseen,
 )
-from ..inventory import learn as standing
+from ..inventory import learn
 from ..inventory.ownership import SHARED
 from ..manifest.spec import Manifest
-from ..pipeline import Change, LastingHost, again, apart, enact
+from ..pipeline import Change, LastingHost, compare_again, enact, outside
+from .backoff import Backoff
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
 
 
 @dataclass(frozen=True)
-class Line:
+class Pipeline:
     """The line as this watcher was told to run it."""
 
     host: LastingHost
@@ -61,7 +62,7 @@ class Outcome:
         return self.error is None and self.change is not None
 
 
-class Moved(NamedTuple):
+class Dirty(NamedTuple):
     """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs."""
 
     places: frozenset[str] | None
@@ -72,30 +73,33 @@ class Moved(NamedTuple):
         return None if self.places is None else self.places | self.ends
 
 
-class Keeper:
-    """Takes the turns; `pace` makes what counts and slows down (watch.pace.Pace)."""
+class RepairLoop:
+    """Takes the turns, and leaves alone for a while what fails or comes undone."""
 
-    def __init__(self, line: Line, pace: Callable[..., Any]):
-        self.line, self.good = line, line.last()
+    def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
+        self.pipeline, self.good = pipeline, pipeline.last()
         self.newest: Manifest | None = None
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
-        self.failing, self.stuck = pace(), pace()  # projects: by their newest, by their last good revision
-        self.fights = pace(FREE_REPAIRS)  # (project, key)
-        self.baffled = pace()  # revisions that ended in an exception before anything was touched, and why
+        self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
+        self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
+        self.fights: Backoff[tuple[str, Key]] = Backoff(FREE_REPAIRS, clock)  # of a project, over a key
+        # Revisions that ended in an exception before anything was touched, and why.
+        self.faulty: Backoff[str] = Backoff(clock=clock)
         self.faults: dict[str, ReconcileError] = {}
-        self.aside = pace()  # sandboxes: who is root there holds up nothing else
-        self.refusals: dict[str, ReconcileError] = {}  # theirs
+        # Sandboxes that refused, and why: who is root there holds up nothing else.
+        self.refusing: Backoff[str] = Backoff(clock=clock)
+        self.refusals: dict[str, ReconcileError] = {}
         self.known: Change | None = None  # what was in sync when it was last looked at
-        self.moved: Moved | None = None
+        self.dirty: Dirty | None = None
 
-    def turn(self, moved: Moved | None = None) -> Outcome | None:
-        """One run of the line; None while somebody else applies.  With `moved`, only that has changed."""
-        self.learn()
-        self.moved = None if any(pace.held() for pace in self.paces) else moved
+    def turn(self, dirty: Dirty | None = None) -> Outcome | None:
+        """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
+        self.read()
+        self.dirty = None if self.delays() else dirty
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
-            if manifest.digest in self.baffled.held():
+            if manifest.digest in self.faulty.delays():
                 error = error or self.faults[manifest.digest]
                 continue
             try:
@@ -109,33 +113,34 @@ class Keeper:
                 self.known = None  # where it was to look, it has not looked
                 return None if isinstance(failed, Locked) else Outcome(error=failed)
             except Exception as fault:
-                error = error or self.wonder(manifest, fault)
+                error = error or self.remember_fault(manifest, fault)
         return Outcome(error=error)
 
-    def wonder(self, manifest: Manifest, fault: Exception) -> ReconcileError:
+    def remember_fault(self, manifest: Manifest, fault: Exception) -> ReconcileError:
         """What nobody foresaw is tried again ever later; nothing was touched, else it were rolled back."""
         self.known = None
-        self.baffled.hit(manifest.digest)
-        held = self.baffled.held()
-        self.faults = {digest: known for digest, known in self.faults.items() if digest in held}
+        self.faulty.increase(manifest.digest)
+        delays = self.faulty.delays()
+        self.faults = {digest: known for digest, known in self.faults.items() if digest in delays}
         self.faults[manifest.digest] = foreseen(fault)
         return self.faults[manifest.digest]
 
-    @property
-    def paces(self) -> tuple[Any, ...]:
-        return self.failing, self.stuck, self.fights, self.aside, self.baffled
+    def delays(self) -> list[float]:
+        """The seconds for which each thing is still left alone."""
+        backoffs = self.failing, self.stuck, self.fights, self.refusing, self.faulty
+        return [seconds for backoff in backoffs for seconds in backoff.delays().values()]
 
     @property
     def patience(self) -> float:
         """Seconds until something that is left alone now is due."""
-        return min((seconds for pace in self.paces for seconds in pace.held().values()), default=3600.0)
+        return min(self.delays(), default=3600.0)
 
-    def learn(self) -> None:
+    def read(self) -> None:
         """Read the files; while they are broken, there is no newest revision."""
         try:
-            newest = self.line.read()
+            newest = self.pipeline.read()
         except Refused as error:  # a person went back behind it
-            self.newest, self.broken, self.good = None, error, self.line.last()
+            self.newest, self.broken, self.good = None, error, self.pipeline.last()
             return
         except Exception as error:
             self.newest, self.broken = None, foreseen(error)
@@ -146,42 +151,43 @@ class Keeper:
 
     def run(self, manifest: Manifest) -> Outcome:
         """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
-        before = self.line.latest()
+        before = self.pipeline.latest()
         change = self.look(manifest)
-        if not self.due(change).todo:
+        if not self.due_part(change).todo:
             self.accept(manifest)
             self.known = change
-            return Outcome(self.due(change), error=self.left(change))
+            return Outcome(self.due_part(change), error=self.part_failure(change))
         drift = self.good is not None and manifest.digest == self.good.digest
-        with self.line.lock() as last:
-            if last != before or self.failing.held():
+        with self.pipeline.lock() as last:
+            if last != before or self.failing.delays():
                 change = self.look(self.mixture(manifest))
-            spared = self.spared(change)
-            change = self.due(without(change, spared))
-            self.line.refuse(change)
+            deferred = self.deferred_projects(change)
+            change = self.due_part(without(change, deferred))
+            self.pipeline.refuse(change)
             began = time.monotonic()
             self.known = None
             self.enact(change)
-        change = self.due(change)
+        change = self.due_part(change)
         # It was read back, and nobody stands by an older revision.
-        if not (spared or self.failing.held() or self.aside.held()):
+        if not (deferred or self.failing.delays() or self.refusing.delays()):
             self.known = replace(change, live=change.desired, todo=Plan())
         if drift:
-            self.count(change)
-        if not (self.failing.held() or self.stuck.held()):
+            self.count_fights(change)
+        if not (self.failing.delays() or self.stuck.delays()):
             self.accept(manifest)
-        seconds, error = time.monotonic() - began, self.refused or self.left(change)
+        seconds, error = time.monotonic() - began, self.refused or self.part_failure(change)
         return Outcome(change, drift and bool(change.todo), seconds, error)
 
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
         known = self.known if self.known and self.known.manifest.digest == manifest.digest else None
-        if known and self.moved:
-            self.line.host.forget(self.moved.places)
-            if change := again(known, self.line.host, self.moved.compared):
+        host = self.pipeline.host
+        if known and self.dirty:
+            host.forget(self.dirty.places)
+            if change := compare_again(known, host, self.dirty.compared):
                 return change
-        self.line.host.forget()
-        return self.line.compare(manifest)
+        host.forget()
+        return self.pipeline.compare(manifest)
 
     def accept(self, manifest: Manifest) -> None:
         self.good, self.refused = manifest, None
@@ -190,52 +196,53 @@ class Keeper:
 
     def mixture(self, manifest: Manifest) -> Manifest:
         """Of each project the newest revision, but the last good one where the newest has just failed."""
-        held = self.failing.held()
+        failing = self.failing.delays()
         old = {project.name: project for project in self.good.projects} if self.good else {}
-        projects = tuple(old.get(p.name, p) if p.name in held else p for p in manifest.projects)
+        projects = tuple(old.get(p.name, p) if p.name in failing else p for p in manifest.projects)
         return replace(manifest, projects=projects)
 
-    def spared(self, change: Change) -> frozenset[str]:
-        """Projects that are left as they stand for now."""
+    def deferred_projects(self, change: Change) -> frozenset[str]:
+        """Those that are left as they stand for now."""
         old = {project.name for project in self.good.projects} if self.good else set()
-        fought = {project for project, key in self.fights.held() if not place(change, key)}
-        return frozenset((self.failing.held().keys() - old) | self.stuck.held().keys() | fought)
+        fought = {project for project, key in self.fights.delays() if not place(change, key)}
+        return frozenset((self.failing.delays().keys() - old) | self.stuck.delays().keys() | fought)
 
-    def due(self, change: Change) -> Change:
+    def due_part(self, change: Change) -> Change:
         """The same change, less the steps in sandboxes that are left alone for now."""
-        fought = {place(change, key) for _, key in self.fights.held()} - {""}
-        return apart(change, self.aside.held().keys() | fought)
+        fought = {place(change, key) for _, key in self.fights.delays()} - {""}
+        return outside(change, self.refusing.delays().keys() | fought)
 
-    def left(self, change: Change) -> ReconcileError | None:
+    def part_failure(self, change: Change) -> FailedInPart | None:
         """Why some sandboxes are not as they should be."""
-        held = self.aside.held()
-        self.refusals = {name: error for name, error in self.refusals.items() if name in held}
+        refusing = self.refusing.delays()
+        self.refusals = {name: error for name, error in self.refusals.items() if name in refusing}
         refusals = change.closed | self.refusals
         return FailedInPart(refusals) if refusals else None
 
     def enact(self, change: Change) -> None:
+        """Raises what the pipeline's `enact` raises, but for sandboxes that refuse."""
         try:
-            enact(change, self.line.host)
+            enact(change, self.pipeline.host)
         except FailedInPart as error:
             for name in error.refusals.keys() - change.closed.keys():
-                self.aside.hit(name)
+                self.refusing.increase(name)
                 self.refusals[name] = error.refusals[name]
         except ReconcileError as error:
-            self.refused, old = error, self.failing.held()
-            for project in blamed(error, change):
-                (self.stuck if project in old else self.failing).hit(project)
+            self.refused, old = error, self.failing.delays()
+            for project in blamed_projects(error, change):
+                (self.stuck if project in old else self.failing).increase(project)
             raise
 
-    def count(self, change: Change) -> None:
+    def count_fights(self, change: Change) -> None:
         """A thing that is put right over and over is one that another program wants otherwise."""
         owner = owners(change)
         for step in change.todo:
-            self.fights.hit((owner(step.resource.key), step.resource.key))
+            self.fights.increase((owner(step.resource.key), step.resource.key))
 
 
 def owners(change: Change) -> Callable[[Key], str]:
     """A function from a key to the project that it is of."""
-    old, new = standing.owners(change.live), standing.owners(change.desired)
+    old, new = learn.owners(change.live), learn.owners(change.desired)
 
     def owner(key: Key) -> str:
         if key in change.desired:
@@ -251,19 +258,19 @@ def place(change: Change, key: Key) -> str:
     return resource.place if resource else ""
 
 
-def without(change: Change, spared: frozenset[str]) -> Change:
+def without(change: Change, deferred: frozenset[str]) -> Change:
     """The same change, but these projects are wanted as they stand, and with them what all share."""
-    if not spared:
+    if not deferred:
         return change
     owner = owners(change)
-    desired = {key: r for key, r in change.desired.items() if owner(key) not in spared}
-    kept = {key: r for key, r in change.live.items() if owner(key) in spared}
+    desired = {key: r for key, r in change.desired.items() if owner(key) not in deferred}
+    kept = {key: r for key, r in change.live.items() if owner(key) in deferred}
     shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
     desired = {**shared, **desired, **kept}
-    return replace(change, desired=desired, todo=plan(change.live, desired), about=change.about - spared)
+    return replace(change, desired=desired, todo=plan(change.live, desired), about=change.about - deferred)
 
 
-def blamed(error: ReconcileError, change: Change) -> frozenset[str]:
+def blamed_projects(error: ReconcileError, change: Change) -> frozenset[str]:
     """The projects whose keys the error names; all that the plan touches where it names none."""
     owner = owners(change)
     named = frozenset(filter(None, map(owner, keys(error))))

@@ -1,4 +1,4 @@
-"""One turn after another: read if files rang, let the keeper run the line, tell what came of it."""
+"""One turn after another: read if files may have changed, repair, tell what came of it."""
 
 import os
 import time
@@ -17,16 +17,16 @@ from ..pipeline import Change, LastingHost, compare
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import History
 from . import metrics
-from .backoff import Pace
 from .files import Files
 from .reader import Reader
-from .relay.process import Relay, published
-from .repair import Keeper, Line, Moved, Outcome
+from .relay.process import RelayProcess, relayed_ports
+from .repair import Dirty, Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
-from .status import SUSPENDED, WATCHED, Tally, publish
+from .status import SUSPENDED, WATCHED, Status, publish
+from .triggers import Trigger
 from .troubles import Troubles
 
-FALLEN = "threads"  # rings when a thread of ours ends with an exception
+FALLEN = "threads"  # fires when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # lines of a plan in the log, the rest is counted
@@ -49,11 +49,11 @@ class Orders:
 class Watcher:
     """Who has files armed again, the kernel's events, which want to know sandboxes, and the relay."""
 
-    def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: Relay):
+    def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: RelayProcess):
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
-        self.history, self.tally = History(orders.state_dir), Tally()
+        self.history, self.status = History(orders.state_dir), Status()
         self.reader = Reader(orders.paths, orders.projects, self.history)
-        line = Line(
+        pipeline = Pipeline(
             host,
             self.reader,
             partial(compare, host=host, prune=orders.prune),
@@ -62,87 +62,87 @@ class Watcher:
             latest,
             partial(self.history.last, orders.paths),
         )
-        self.keeper = Keeper(line, Pace)
+        self.repair = RepairLoop(pipeline)
         self.complained = self.remembered = ""
-        self.troubles = Troubles(self.note, Pace, verbose=orders.verbose)
-        self.caught = self.troubles.caught
+        self.troubles = Troubles(self.note, verbose=orders.verbose)
+        self.contained = self.troubles.contained
         self.fallen = ""  # why a thread is to be replaced
-        self.relay_told: dict[str, Any] = {"ports": [], "refused": [], "notes": []}
+        self.relay_status: dict[str, Any] = {"ports": [], "refused": [], "notes": []}
 
-    def turn(self, rings: Sequence[Any]) -> float:
+    def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""
         notify(WATCHDOG=1)
-        with self.caught("a turn"):
-            return self.look(rings)
-        with self.caught("status"):
+        with self.contained("a turn"):
+            return self.look(fired)
+        with self.contained("status"):
             self.publish()
-        return float(self.troubles.pace.held().get("a turn", ERRONEOUS))
+        return self.troubles.backoff.delays().get("a turn", ERRONEOUS)
 
-    def look(self, rings: Sequence[Any]) -> float:
-        kinds = {ring.kind for ring in rings}
+    def look(self, fired: Sequence[Trigger]) -> float:
+        kinds = {trigger.kind for trigger in fired}
         polling = bool(self.files.polling or self.fallen or not self.events.alive)
-        if kinds == {"beat"} and not polling and self.tally.outcome.in_sync:
+        if kinds == {"beat"} and not polling and self.status.outcome.in_sync:
             return self.patience
         if kinds & READS or polling:
-            self.arm(rings)
+            self.arm(fired)
         change: Change | None = None
-        who = ", ".join(sorted({r.words for r in rings if r.kind == EVENT and r.words}))
+        who = ", ".join(sorted({r.words for r in fired if r.kind == EVENT and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
         else:
             self.reader.stale |= bool(kinds & READS) or polling
-            outcome = self.keeper.turn(moved(rings))
+            outcome = self.repair.turn(dirty_places(fired))
             if outcome is None:
                 return BUSY
-            self.tally.add(outcome, cause(rings), who)
+            self.status.add(outcome, cause(fired), who)
             self.answer(outcome, who)
             change = outcome.change
-        with self.caught("the relay"):
-            self.relayed(change)
+        with self.contained("the relay"):
+            self.update_relay(change)
         if kinds & READS:
-            with self.caught("metrics"):
-                metrics.publish(self.tally, self.keeper)
-        with self.caught("status"):
+            with self.contained("metrics"):
+                metrics.publish(self.status, self.repair)
+        with self.contained("status"):
             self.publish()
-        state = "in sync" if self.tally.outcome.in_sync else self.complained.partition("\n")[0]
-        notify(READY=1, STATUS=f"{state}; {self.tally.healed} put right")
-        return self.patience if self.tally.outcome.in_sync else min(self.patience, ERRONEOUS)
+        state = "in sync" if self.status.outcome.in_sync else self.complained.partition("\n")[0]
+        notify(READY=1, STATUS=f"{state}; {self.status.healed} put right")
+        return self.patience if self.status.outcome.in_sync else min(self.patience, ERRONEOUS)
 
     @property
     def patience(self) -> float:
-        """Seconds until another look, if nobody rings."""
-        held = self.troubles.pace.held()
-        return float(min([self.keeper.patience, self.relay.patience, *held.values()]))
+        """Seconds until another look, if nothing fires."""
+        delays = self.troubles.backoff.delays()
+        return min([self.repair.patience, self.relay.patience, *delays.values()])
 
-    def arm(self, rings: Sequence[Any]) -> None:
-        """Before reading: what changes from here on rings.  Threads that fell are replaced, ever later."""
-        pace, words = self.troubles.pace, self.troubles.words
-        for ring in rings:
-            if ring.kind == FALLEN:
-                self.fallen = words[FALLEN] = ring.words
-                self.note(f"a thread fell: {ring.words}")
-        if not self.fallen and FALLEN not in pace.slowed():
+    def arm(self, fired: Sequence[Trigger]) -> None:
+        """Before reading: what changes from here on fires.  Threads that fell are replaced, ever later."""
+        backoff, words = self.troubles.backoff, self.troubles.words
+        for trigger in fired:
+            if trigger.kind == FALLEN:
+                self.fallen = words[FALLEN] = trigger.words
+                self.note(f"a thread fell: {trigger.words}")
+        if not self.fallen and FALLEN not in backoff.repeated():
             words.pop(FALLEN, None)
-        if self.fallen and FALLEN not in pace.held():
-            pace.hit(FALLEN)
+        if self.fallen and FALLEN not in backoff.delays():
+            backoff.increase(FALLEN)
             self.fallen = ""
             self.files.forget()
-        with self.caught("files"):
+        with self.contained("files"):
             self.files.arm()
         if not self.fallen:
-            with self.caught("events of the kernel"):
+            with self.contained("events of the kernel"):
                 self.events.revive()
 
     def answer(self, outcome: Outcome, who: str) -> None:
         """What follows from a turn."""
-        with self.caught("included files"):
+        with self.contained("included files"):
             self.follow()
-        with self.caught("the log"):
-            self.tell(outcome, who)
-        with self.caught("history"):
+        with self.contained("the log"):
+            self.log(outcome, who)
+        with self.contained("history"):
             self.remember(outcome)
         if outcome.change:
-            with self.caught("events of sandboxes"):
+            with self.contained("events of sandboxes"):
                 self.hear(outcome.change)
 
     def follow(self) -> None:
@@ -154,20 +154,20 @@ class Watcher:
 
     def hear(self, change: Change) -> None:
         """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is FRR's end."""
-        if change.todo or not self.keeper.moved or self.keeper.moved.places is None:
+        if change.todo or not self.repair.dirty or self.repair.dirty.places is None:
             self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
             self.events.follow(pid)
 
-    def relayed(self, change: Change | None) -> None:
-        """After all that heals; the end of the relay's process rings."""
-        if words := self.relay.serve(published(change.desired) if change else None):
+    def update_relay(self, change: Change | None) -> None:
+        """After all that heals; the end of the relay's process fires."""
+        if words := self.relay.serve(relayed_ports(change.desired) if change else None):
             self.note(words)
         if pid := self.relay.pid:
             self.events.follow(pid)
-        self.relay_told = self.relay.told()
+        self.relay_status = self.relay.status()
 
-    def tell(self, outcome: Outcome, who: str) -> None:
+    def log(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, and each error once."""
         change = outcome.change
         if change and change.todo:
@@ -179,16 +179,15 @@ class Watcher:
                 self.note(f"  {row}")
         if self.complain(str(outcome.error) if outcome.error else ""):
             self.troubles.trace(outcome.error)
-        for (project, key), hits in self.keeper.fights.slowed().items():
-            self.complain(f"project {project}: another program keeps changing {key} back ({hits} times)")
+        for (project, key), repairs in self.repair.fights.repeated().items():
+            self.complain(f"project {project}: another program keeps changing {key} back ({repairs} times)")
 
     def remember(self, outcome: Outcome) -> None:
-        good = self.keeper.good
+        good = self.repair.good
         if outcome.in_sync and outcome.change and good and good.digest != self.remembered:
-            self.tally.commits[good.digest] = self.reader.commit
-            self.history.record(
-                good, self.orders.paths, self.reader.commit, render.summary(outcome.change.todo)
-            )
+            self.status.commits[good.digest] = self.reader.commit
+            summary = render.summary(outcome.change.todo)
+            self.history.record(good, self.orders.paths, self.reader.commit, summary)
             self.remembered = good.digest
 
     def complain(self, words: str) -> bool:
@@ -205,20 +204,20 @@ class Watcher:
     def publish(self) -> None:
         files = f"polled, since {self.files.polling}" if self.files.polling else WATCHED
         more = {"files": files, "paths": self.orders.paths, "troubles": self.troubles.words}
-        more["relay"] = self.relay_told
-        publish(self.tally, self.keeper, **more)
+        more["relay"] = self.relay_status
+        publish(self.status, self.repair, **more)
 
 
-def moved(rings: Sequence[Any]) -> Moved | None:
-    """What the kernel says; None where others rang, or nobody: then everything is to be decided anew."""
-    told = [ring for ring in rings if ring.kind != "beat"]
-    if not told or any(ring.kind not in (EVENT, END) for ring in told):
+def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
+    """What the kernel says; None where all is to be decided anew, since something else fired, or nothing."""
+    fired = [trigger for trigger in fired if trigger.kind != "beat"]
+    if not fired or any(trigger.kind not in (EVENT, END) for trigger in fired):
         return None
-    if any(ring.place is None for ring in told):
-        return Moved(None)
-    return Moved(*(frozenset(r.place for r in told if r.kind == kind) for kind in (EVENT, END)))
+    if any(trigger.place is None for trigger in fired):
+        return Dirty(None)
+    return Dirty(*(frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END)))
 
 
-def cause(rings: Sequence[Any]) -> str:
-    words = [f"{ring.kind} {ring.words}".strip() for ring in rings]
+def cause(fired: Sequence[Trigger]) -> str:
+    words = [f"{trigger.kind} {trigger.words}".strip() for trigger in fired]
     return ", ".join(dict.fromkeys(words[:3])) + f" and {len(words) - 3} more" * (len(words) > 3)

@@ -15,7 +15,7 @@ from ..core.resource import State
 from ..errors import ManifestErrors, ReconcileError
 from ..inventory import learn
 from ..kernel.lock import RUN, held
-from .repair import Keeper, Outcome
+from .repair import Outcome, RepairLoop
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
@@ -24,7 +24,7 @@ REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
 
 
 @dataclass
-class Tally:
+class Status:
     """Counts since the watcher started; times are of the wall clock and only shown."""
 
     started: float = field(default_factory=time.time)
@@ -57,40 +57,40 @@ class Tally:
             self.healings.append({"at": self.at, "by": who, "steps": len(outcome.change.todo), "what": what})
 
 
-def health(tally: Tally, keeper: Keeper) -> str:
+def health(status: Status, repair: RepairLoop) -> str:
     if os.path.exists(SUSPENDED):
         return "suspended"
-    if tally.outcome.error:
+    if status.outcome.error:
         return "failing"
-    return "fighting" if keeper.fights.slowed() else "ok"
+    return "fighting" if repair.fights.repeated() else "ok"
 
 
-def as_json(tally: Tally, keeper: Keeper, **more: Any) -> dict[str, Any]:
+def as_json(status: Status, repair: RepairLoop, **more: Any) -> dict[str, Any]:
     revision = {
-        name: manifest and {"digest": manifest.digest, "commit": tally.commits.get(manifest.digest, "")}
-        for name, manifest in (("applied", keeper.good), ("attempted", keeper.newest))
+        name: manifest and {"digest": manifest.digest, "commit": status.commits.get(manifest.digest, "")}
+        for name, manifest in (("applied", repair.good), ("attempted", repair.newest))
     }
     return {
         "schema_version": render.SCHEMA_VERSION,
         "pid": os.getpid(),
-        "in_sync": tally.outcome.in_sync,
-        "health": health(tally, keeper),
+        "in_sync": status.outcome.in_sync,
+        "health": health(status, repair),
         "revision": revision,
-        "error": told(tally.outcome.error),
-        "last_run": {"at": tally.at, "trigger": tally.trigger, "turns": tally.turns},
-        "last_apply": {"at": tally.last_apply, "seconds": tally.last_seconds, "count": tally.applies},
-        "drift": {"healed": tally.healed, "last": list(tally.healings)},
+        "error": error_row(status.outcome.error),
+        "last_run": {"at": status.at, "trigger": status.trigger, "turns": status.turns},
+        "last_apply": {"at": status.last_apply, "seconds": status.last_seconds, "count": status.applies},
+        "drift": {"healed": status.healed, "last": list(status.healings)},
         "fights": [
             {"project": project, "key": key, "repairs": hits}
-            for (project, key), hits in keeper.fights.slowed().items()
+            for (project, key), hits in repair.fights.repeated().items()
         ],
-        "owned": dict(Counter(r.noun for r in tally.live.values())),
-        "projects": learn.roots(tally.live),
+        "owned": dict(Counter(r.noun for r in status.live.values())),
+        "projects": learn.roots(status.live),
         **more,
     }
 
 
-def told(error: ReconcileError | None) -> dict[str, Any] | None:
+def error_row(error: ReconcileError | None) -> dict[str, Any] | None:
     """The first mistake, with its place."""
     if error is None:
         return None
@@ -106,12 +106,12 @@ def told(error: ReconcileError | None) -> dict[str, Any] | None:
     }
 
 
-def publish(tally: Tally, keeper: Keeper, **more: Any) -> None:
+def publish(status: Status, repair: RepairLoop, **more: Any) -> None:
     """Whole or not at all."""
-    disk.write(STATUS, json.dumps(as_json(tally, keeper, **more), indent=1).encode() + b"\n", 0o644)
+    disk.write(STATUS, json.dumps(as_json(status, repair, **more), indent=1).encode() + b"\n", 0o644)
 
 
-def watched() -> bool:
+def watcher_runs() -> bool:
     """Whether a watcher runs: it holds its lock, whatever files say."""
     try:
         return held(WATCHING)
@@ -119,9 +119,9 @@ def watched() -> bool:
         return os.path.exists(STATUS)  # not ours to try
 
 
-def running() -> dict[str, Any] | None:
+def watcher_status() -> dict[str, Any] | None:
     """What the watcher that runs has written down; empty where that cannot be read."""
-    if not watched():
+    if not watcher_runs():
         return None
     with suppress(OSError, ValueError):
         found = disk.parsed(disk.read(STATUS))
@@ -135,12 +135,12 @@ def in_words(watcher: dict[str, Any] | None) -> str:
     if watcher is None:
         return "SUSPENDED: see --resume" if os.path.exists(SUSPENDED) else ""
     try:
-        return "\n".join(lines(watcher))
+        return "\n".join(status_lines(watcher))
     except (LookupError, TypeError, AttributeError):
         return f"a watcher runs; {STATUS} does not tell what it does"
 
 
-def lines(watcher: dict[str, Any]) -> list[str]:
+def status_lines(watcher: dict[str, Any]) -> list[str]:
     commit = (watcher["revision"]["applied"] or {}).get("commit")
     lines = [f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"]
     lines += ["SUSPENDED: nothing is applied until --resume"] if watcher["health"] == "suspended" else []

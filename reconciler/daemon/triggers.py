@@ -1,62 +1,59 @@
-"""Triggers ring, the loop listens: whatever came until all is quiet is answered at once."""
+"""Triggers fire, the loop waits: whatever came until all is quiet is answered at once."""
 
 import time
 from collections.abc import Callable
 from threading import Condition
 from typing import NamedTuple
 
-MOST = 2.0  # seconds that ringing without a pause can put an answer off
-KEPT = 10_000  # rings; beyond them only that somebody rang is remembered, so a storm costs no memory
-QUIET = {
-    "file": 0.15,
-    "kernel": 0.02,
-}  # seconds without another ring; an editor saves in several system calls
+MOST = 2.0  # seconds that firing without a pause can put an answer off
+KEPT = 10_000  # triggers; beyond them only their kind is remembered, so a storm costs no memory
+QUIET = {"file": 0.15, "kernel": 0.02}  # seconds without another; an editor saves in several system calls
 STOP = "stop"
 
 
-class Ring(NamedTuple):
-    """Why somebody rang: its kind (`file`, `kernel`, `sweep` ...), where, and in words."""
+class Trigger(NamedTuple):
+    """Why to look again: its kind (`file`, `kernel`, `sweep` ...), where, and in words."""
 
     kind: str
     place: str | None = None  # the sandbox to look at ("" is the host); None is everything
     words: str = ""
 
 
-class Bell:
-    """Any thread rings, signal handlers too; one thread listens."""
+class Triggers:
+    """Any thread fires, signal handlers too; one thread waits."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
-        self._rung = Condition()  # reentrant: a signal handler may ring while this very thread listens
-        self._rings: dict[Ring, None] = {}
+        self._changed = Condition()  # reentrant: a signal handler may fire while this very thread waits
+        self._fired: dict[Trigger, None] = {}
         self._first = self._quiet = self._rest = 0.0
 
-    def ring(self, kind: str, place: str | None = None, words: str = "") -> None:
-        ring = Ring(kind, place, words) if len(self._rings) < KEPT else Ring(kind)
-        with self._rung:
+    def fire(self, kind: str, place: str | None = None, words: str = "") -> None:
+        trigger = Trigger(kind, place, words) if len(self._fired) < KEPT else Trigger(kind)
+        with self._changed:
             now = self._clock()
-            if not self._rings:
+            if not self._fired:
                 self._first = self._quiet = now
-            self._rings[ring] = None
+            self._fired[trigger] = None
             self._quiet = max(self._quiet, now + QUIET.get(kind, 0.0))
-            self._rung.notify()
+            self._changed.notify()
 
     def rest(self, seconds: float) -> None:
         """Answer nothing for a while: whoever churns the network gets half of our time at most."""
         self._rest = self._clock() + min(seconds, MOST)
 
-    def listen(self, timeout: float) -> tuple[Ring, ...]:
-        """The rings since the last time, when they have paused; none after `timeout` seconds."""
-        with self._rung:
+    def wait(self, timeout: float) -> tuple[Trigger, ...]:
+        """Those fired since the last time, when they have paused; none after `timeout` seconds."""
+        with self._changed:
             end = self._clock() + timeout
-            while (left := self._due(end) - self._clock()) > 0:
-                self._rung.wait(left)
-            rings, self._rings = tuple(self._rings), {}
-            return rings
+            while (left := self._answer_at(end) - self._clock()) > 0:
+                self._changed.wait(left)
+            fired, self._fired = tuple(self._fired), {}
+            return fired
 
-    def _due(self, end: float) -> float:
-        if not self._rings:
+    def _answer_at(self, end: float) -> float:
+        if not self._fired:
             return end
-        if any(ring.kind == STOP for ring in self._rings):
+        if any(trigger.kind == STOP for trigger in self._fired):
             return 0.0
         return max(self._rest, min(self._quiet, self._first + MOST))

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from ..errors import ReconcileError, foreseen, trace
+from .backoff import Backoff
 
 
 class Troubles:
-    """`note` takes lines of the log; `pace` makes what counts (watch.pace.Pace)."""
+    """`note` takes lines of the log; `backoff` says how long each is left alone."""
 
-    def __init__(self, note: Callable[[str], None], pace: Callable[[], Any], *, verbose: bool):
-        self.note, self.pace, self.verbose = note, pace(), verbose
+    def __init__(self, note: Callable[[str], None], *, verbose: bool):
+        self.note, self.verbose = note, verbose
+        self.backoff: Backoff[str] = Backoff()
         self.words: dict[str, str] = {}
 
     @contextmanager
-    def caught(self, what: str) -> Iterator[None]:
+    def contained(self, what: str) -> Iterator[None]:
         """What fails there is told, and holds up nothing."""
         try:
             yield
@@ -23,10 +24,10 @@ class Troubles:
             self.tell(what, error)
         else:
             self.words.pop(what, None)
-            self.pace.clear(what)
+            self.backoff.forget(what)
 
     def tell(self, what: str, error: Exception) -> None:
-        self.pace.hit(what)
+        self.backoff.increase(what)
         failure = foreseen(error)
         words = failure.message
         if isinstance(error, OSError) and error.filename:  # a disk, not a bug

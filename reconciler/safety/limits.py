@@ -23,9 +23,9 @@ def refuse(change: Change, limits: Limits) -> None:
             f"the plan is {change.todo.digest} now, not {limits.digest}: something moved since",
             "look at `--plan` again",
         )
-    if limits.removals and len(change.removed) > most_removals(limits.removals, change.standing):
+    if limits.removals and len(change.removed) > most_removals(limits.removals, change.present):
         raise Refused(
-            f"{len(change.removed)} of {change.standing} networks and sandboxes would go, "
+            f"{len(change.removed)} of {change.present} networks and sandboxes would go, "
             f"more than --max-removals {limits.removals}",
             f"first of them: {change.removed[0]}",
         )
@@ -37,5 +37,5 @@ def refuse(change: Change, limits: Limits) -> None:
         )
 
 
-def most_removals(removals: str, standing: int) -> float:
-    return standing * int(removals[:-1]) / 100 if removals.endswith("%") else int(removals)
+def most_removals(removals: str, present: int) -> float:
+    return present * int(removals[:-1]) / 100 if removals.endswith("%") else int(removals)

@@ -31,7 +31,7 @@ from ..kinds.route import Route
 from ..pipeline import Change, Host, compare
 
 
-class Stage(Linux):
+class RehearsalHost(Linux):
     """The throw-away host's kernel, with the real host around it; counts what it is asked to do.
 
     FRR is not started there: it stands as it was told to.
@@ -58,7 +58,7 @@ class Stage(Linux):
         return super().execute(rest) if rest else {}
 
 
-class Nothing(FakeKernel):
+class EmptyHost(FakeKernel):
     """A host of which nothing is known."""
 
     def facts(self) -> HostFacts:
@@ -124,7 +124,7 @@ def acts(change: Change, facts: HostFacts) -> str:
     stood_on = [*change.live.values(), *change.desired.values()]
     scratch_host.stand_in(others(stood_on), facts.mtu)
     scratch_host.neighbours(gateways(stood_on))
-    stage = Stage(facts)
+    stage = RehearsalHost(facts)
     start = played_back(change, stage)
     desired = legible(change.desired)
     settle(plan(start, desired), start, desired, stage)
@@ -134,7 +134,7 @@ def acts(change: Change, facts: HostFacts) -> str:
     return f"rehearsed in {(time.monotonic() - began) * 1000:.0f} ms: converges, idempotent, reversible"
 
 
-def played_back(change: Change, stage: Stage) -> State:
+def played_back(change: Change, stage: RehearsalHost) -> State:
     """Bring the throw-away host to where this one stands; a chain that somebody edited comes as it should
     be, and a sandbox that cannot be looked into is yet to come."""
     closed = {r.place for r in change.live.values() if r.closed}
@@ -154,7 +154,7 @@ def legible(state: State) -> State:
     return {key: r for key, r in state.items() if not illegible(r)}
 
 
-def again(change: Change, stage: Stage) -> None:
+def again(change: Change, stage: RehearsalHost) -> None:
     """The second plan is empty, and the second apply asks for nothing."""
     if change.todo:
         raise NotConverged(sorted(step.resource.key for step in change.todo))
@@ -163,7 +163,7 @@ def again(change: Change, stage: Stage) -> None:
         raise ReconcileError(f"the second apply made {stage.requests} requests")
 
 
-def back(change: Change, start: State, stage: Stage) -> None:
+def back(change: Change, start: State, stage: RehearsalHost) -> None:
     named = {**change.desired, **start}
     apply(plan(stage.observe(named.values()), start), stage)
     if left := sorted(diff(stage.observe(named.values()), start)):

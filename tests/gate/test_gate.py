@@ -52,7 +52,7 @@ def test_the_example_of_the_library_is_typed_from_outside(tmp_path: Path) -> Non
     """As a program of somebody else's sees it; a name that the library has not is a mistake."""
     example = dedent(re.split(r"\n\n", reconciler.__doc__ or "", maxsplit=2)[2])
     assert example.startswith("from reconciler import ")
-    (tmp_path / "example.py").write_text(f"{example}\nreconciled: int = change.standing\n")
+    (tmp_path / "example.py").write_text(f"{example}\nreconciled: int = change.present\n")
     (tmp_path / "mypy.ini").write_text(
         f"[mypy]\nstrict = true\nmypy_path = {ROOT}\nfollow_imports = silent\n"
     )

@@ -14,7 +14,7 @@ from tests.netns.namespaces import become_root, throwaway_host
 
 # What says that something happens in time, or that a flow misses nothing, shares the processors with nobody.
 ALONE = {"changes", "confirm", "drift", "evpn", "evpn_trust", "odd_files", "operate", "overlay", "relay"}
-ALONE |= {"inotify", "relay_limits", "stories", "watch"}
+ALONE |= {"inotify", "relay_capacity", "stories", "watch"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.options import Options
-from reconciler.cli.watch import told_of_threads
+from reconciler.cli.watch import fallen_threads
 from reconciler.daemon import files as watched_files
 from reconciler.daemon.files import Files, busy, signature, way
 from reconciler.daemon.service import FALLEN
-from reconciler.daemon.triggers import Bell
+from reconciler.daemon.triggers import Triggers
 from reconciler.kernel.netlink import events
 from reconciler.kernel.netlink.events import EVENT, Events
 
@@ -27,13 +27,13 @@ def root(tmp_path: Path) -> Path:
 
 class Watched:
     def __init__(self, *paths: Path):
-        self.bell = Bell()
-        self.files = Files(self.bell, [str(p) for p in paths])
+        self.triggers = Triggers()
+        self.files = Files(self.triggers, [str(p) for p in paths])
         self.files.arm()
 
-    def rang(self, timeout: float = 1.0) -> bool:
+    def fired(self, timeout: float = 1.0) -> bool:
         """As the watcher does: look, and arm again."""
-        found = bool(self.bell.listen(timeout))
+        found = bool(self.triggers.wait(timeout))
         self.files.arm()
         return found
 
@@ -98,14 +98,14 @@ CASES = [
 
 
 @pytest.mark.parametrize("change", CASES, ids=lambda f: f.__name__)
-def test_a_change_rings_and_so_does_the_next(root, change):
+def test_a_change_fires_and_so_does_the_next(root, change):
     with Watched(root) as watched:
         change(root)
-        assert watched.rang()
-        while watched.rang(0.3):
+        assert watched.fired()
+        while watched.fired(0.3):
             pass
         (root / "next.yaml").write_text("n: 1")
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_a_symlinked_root_that_is_swapped(root, tmp_path):
@@ -115,9 +115,9 @@ def test_a_symlinked_root_that_is_swapped(root, tmp_path):
     with Watched(link) as watched:
         (tmp_path / "new").symlink_to(other)
         (tmp_path / "new").rename(link)
-        assert watched.rang()
+        assert watched.fired()
         (other / "b.yaml").write_text("b: 1")
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_a_config_map(tmp_path):
@@ -132,13 +132,13 @@ def test_a_config_map(tmp_path):
         before = signature([str(volume)])
         (volume / "..new").symlink_to("..v2")
         (volume / "..new").rename(volume / "..data")
-        assert watched.rang()
+        assert watched.fired()
         assert signature([str(volume)]) != before
         shutil.rmtree(volume / "..v1")
-        while watched.rang(0.3):
+        while watched.fired(0.3):
             pass
         (volume / "..v2/a.yaml").write_text("again")
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_a_file_that_is_a_link_to_elsewhere(root, tmp_path):
@@ -148,20 +148,20 @@ def test_a_file_that_is_a_link_to_elsewhere(root, tmp_path):
     (root / "b.yaml").symlink_to(target)
     with Watched(root) as watched:
         target.write_text("b: 2")
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_a_path_that_is_not_there_yet(tmp_path):
     with Watched(tmp_path / "later/manifests") as watched:
         (tmp_path / "later/manifests").mkdir(parents=True)
-        assert watched.rang()
-        while watched.rang(0.3):
+        assert watched.fired()
+        while watched.fired(0.3):
             pass
         (tmp_path / "later/manifests/a.yaml").write_text("a: 1")
-        assert watched.rang()
+        assert watched.fired()
 
 
-def test_reading_and_neighbours_and_git_itself_ring_nothing(root):
+def test_reading_and_neighbours_and_git_itself_fire_nothing(root):
     (root / ".git").mkdir()
     (root.parent / "unrelated").write_text("")
     with Watched(root) as watched:
@@ -169,7 +169,7 @@ def test_reading_and_neighbours_and_git_itself_ring_nothing(root):
         os.listdir(root)
         (root.parent / "unrelated").write_text("x")
         (root / ".git/index").write_text("x")
-        assert not watched.rang(0.5)
+        assert not watched.fired(0.5)
 
 
 def test_links_in_a_ring_end(tmp_path):
@@ -181,7 +181,7 @@ def test_links_in_a_ring_end(tmp_path):
 
 
 def test_limits_of_inotify_are_told(root, monkeypatch):
-    monkeypatch.setattr(watched_files, "watched", lambda: 0)
+    monkeypatch.setattr(watched_files, "watched_inodes", lambda: 0)
     with Watched(root) as watched:
         assert "max_user_watches" in watched.files.polling
 
@@ -201,7 +201,7 @@ def test_what_no_file_can_be_watched_without_is_told(root, monkeypatch, lacking)
         watched.files._again = 0.0
         assert watched.files.arm() and not watched.files.polling
         in_place(root)
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_descriptors_and_threads_do_not_grow(root):
@@ -210,7 +210,7 @@ def test_descriptors_and_threads_do_not_grow(root):
         for _ in range(5):
             renamed_away_and_replaced(root)
             shutil.rmtree(root.parent / "old")
-            watched.rang(0.5)
+            watched.fired(0.5)
         assert len(os.listdir("/proc/self/fd")) <= before
 
 
@@ -232,51 +232,53 @@ def test_the_signature_tells_what_changed(root):
 
 
 class Once:
-    """A bell that breaks with its first ring of a kind."""
+    """Triggers that break with the first one of a kind."""
 
-    def __init__(self, bell: Bell, kind: str):
-        self.bell, self.kind = bell, kind
+    def __init__(self, triggers: Triggers, kind: str):
+        self.triggers, self.kind = triggers, kind
 
-    def ring(self, kind: str, place: str | None = None, words: str = "") -> None:
+    def fire(self, kind: str, place: str | None = None, words: str = "") -> None:
         if kind == self.kind:
             self.kind = ""
             raise TypeError("as the test asks")
-        self.bell.ring(kind, place, words)
+        self.triggers.fire(kind, place, words)
 
 
-def fell(bell: Bell) -> str:
-    return next(ring.words for ring in bell.listen(5) if ring.kind == FALLEN)
+def fell(triggers: Triggers) -> str:
+    return next(trigger.words for trigger in triggers.wait(5) if trigger.kind == FALLEN)
 
 
 def test_a_thread_for_files_that_falls_is_told_and_replaced(root):
-    with Watched(root) as watched, told_of_threads(Options(), watched.bell.ring):
-        watched.files.bell = Once(watched.bell, "file")
+    with Watched(root) as watched, fallen_threads(Options(), watched.triggers.fire):
+        watched.files.triggers = Once(watched.triggers, "file")
         in_place(root)
-        assert "unforeseen TypeError: as the test asks" in fell(watched.bell)
+        assert "unforeseen TypeError: as the test asks" in fell(watched.triggers)
         watched.files.forget()
         assert watched.files.arm()
         in_place(root)
-        assert watched.rang()
+        assert watched.fired()
 
 
 def test_a_thread_for_events_of_the_kernel_that_falls_is_told_and_replaced(lab):
-    bell = Bell()
-    with told_of_threads(Options(), bell.ring), Events(Once(bell, EVENT).ring) as heard:
+    triggers = Triggers()
+    with fallen_threads(Options(), triggers.fire), Events(Once(triggers, EVENT).fire) as heard:
         descriptors = len(os.listdir("/proc/self/fd"))
         lab.ip("link add one type bridge")
-        assert "events: unforeseen TypeError" in fell(bell) and not heard.alive
+        assert "events: unforeseen TypeError" in fell(triggers) and not heard.alive
         heard.revive()
         lab.ip("link add two type bridge")
-        assert any(ring.kind == EVENT for ring in bell.listen(5))
+        assert any(trigger.kind == EVENT for trigger in triggers.wait(5))
         assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_message_that_nobody_can_read_is_one_ring(lab, monkeypatch):
+def test_a_message_that_nobody_can_read_is_one_trigger(lab, monkeypatch):
     monkeypatch.setattr(events, "ours", lambda message: message.body[1 << 20])
-    bell = Bell()
-    with Events(bell.ring) as heard:
+    triggers = Triggers()
+    with Events(triggers.fire) as heard:
         lab.ip("link add one type bridge")
-        assert any("unforeseen IndexError" in ring.words and ring.place is None for ring in bell.listen(5))
+        assert any(
+            "unforeseen IndexError" in trigger.words and trigger.place is None for trigger in triggers.wait(5)
+        )
         assert heard.alive
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.daemon.service import Orders, Watcher
-from reconciler.daemon.triggers import Ring
+from reconciler.daemon.triggers import Trigger
 from reconciler.kernel.linux import Linux
 from reconciler.paths import STATE
 from reconciler.safety.limits import Limits
@@ -318,7 +318,7 @@ def test_whatever_breaks_beside_the_line_is_told_and_holds_up_nothing(lab):
     orders = Orders((str(lab.write(WEB)),), None, Limits(), STATE, note=lambda words: None)
     watcher = Watcher(orders, Linux(), Broken(), Broken(), Broken())
     odd("directory", RUN / "metrics.prom")
-    watcher.turn([Ring("start")])
+    watcher.turn([Trigger("start")])
     assert lab.namespaces() == ["t-db", "t-web"]
     told = json.loads(STATUS.read_text())
     assert told["in_sync"] and told["revision"]["applied"]
@@ -326,15 +326,15 @@ def test_whatever_breaks_beside_the_line_is_told_and_holds_up_nothing(lab):
         "files", "included files", "events of the kernel", "events of sandboxes", "the relay", "metrics"
     }  # fmt: skip
     lab.run("ip link del br-t-n")
-    assert 0 < watcher.turn([Ring("sweep")]) < 5 and "br-t-n" in lab.links()
+    assert 0 < watcher.turn([Trigger("sweep")]) < 5 and "br-t-n" in lab.links()
     lab.run("ip link del br-t-n")
-    watcher.turn([Ring("beat")])
+    watcher.turn([Trigger("beat")])
     assert "br-t-n" not in lab.links()  # which events of the kernel would have told
     watcher.events.alive = False
-    watcher.turn([Ring("beat")])
+    watcher.turn([Trigger("beat")])
     assert "br-t-n" in lab.links()
-    watcher.keeper = None
-    assert 0 < watcher.turn([Ring("sweep")]) < 5 and "a turn" in watcher.troubles.words
+    watcher.repair = None
+    assert 0 < watcher.turn([Trigger("sweep")]) < 5 and "a turn" in watcher.troubles.words
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(lab, directory):

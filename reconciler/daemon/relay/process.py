@@ -14,7 +14,7 @@ from typing import Any
 
 from ...core.resource import State
 from ...kinds.nft import Element
-from .limits import Limits
+from .capacity import Capacity
 from .sessions import Key, Target
 from .sockets import LOOPBACK
 
@@ -22,19 +22,17 @@ PATIENCE = 10.0  # seconds for an answer; after that it is taken for dead
 DYING = 0.1  # seconds from the end of its socket to its own
 LONGEST = 60.0  # seconds from one start to the next at least; one for each failure until then
 
-SILENCE: dict[str, Any] = {"ports": [], "refused": [], "crowded_out": {}}
-LIMITS = Limits()
+NOTHING: dict[str, Any] = {"ports": [], "refused": [], "crowded_out": {}}
+CAPACITY = Capacity()
 PROGRAM = (
     "import sys; sys.path.append(sys.argv.pop(1)); from reconciler.daemon.relay.program import main; main()"
 )
-HOME = str(
-    Path(__file__).parents[3]
-)  # where that is; after the standard library, which is all else that it has
+HOME = str(Path(__file__).parents[3])  # where that is; after the standard library, all else that it has
 
 Ports = Mapping[Key, Target]  # by (tcp or udp, host port)
 
 
-def published(state: State) -> dict[Key, Target]:
+def relayed_ports(state: State) -> dict[Key, Target]:
     """Where each port published to any address, or on ::1, leads; IPv6 wins over IPv4."""
     found: dict[Key, Target] = {}
     flows = [(flow, r.value) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
@@ -47,17 +45,17 @@ def published(state: State) -> dict[Key, Target]:
     return found
 
 
-class Relay:
+class RelayProcess:
     """The process, as the watcher has it; a context manager that ends it."""
 
-    def __init__(self, limits: Limits = LIMITS):
-        self.limits = limits
+    def __init__(self, capacity: Capacity = CAPACITY):
+        self.capacity = capacity
         self.ports: Ports = {}
         self.process: subprocess.Popen[bytes] | None = None
-        self.answer = SILENCE
+        self.answer = NOTHING
         self.began, self.failures, self.trouble = 0.0, 0, ""
 
-    def __enter__(self) -> "Relay":
+    def __enter__(self) -> "RelayProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,7 +91,7 @@ class Relay:
     def fail(self, trouble: str) -> None:
         self.failures, self.trouble = self.failures + 1, trouble
         with suppress(subprocess.TimeoutExpired):
-            self.trouble = death(self.process.wait(DYING)) if self.process else trouble
+            self.trouble = cause_of_death(self.process.wait(DYING)) if self.process else trouble
         self.end(signal.SIGKILL)
 
     def start(self) -> None:
@@ -101,7 +99,7 @@ class Relay:
         self.began = time.monotonic()
         self.channel, theirs = socket.socketpair()
         self.channel.settimeout(PATIENCE)
-        words = [sys.executable, "-IS", "-c", PROGRAM, HOME, json.dumps(self.limits)]
+        words = [sys.executable, "-IS", "-c", PROGRAM, HOME, json.dumps(self.capacity)]
         with theirs:
             self.process = subprocess.Popen(
                 words, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env={}, start_new_session=True
@@ -117,14 +115,14 @@ class Relay:
         return dict(json.loads(line))
 
     def end(self, number: int) -> None:
-        self.answer, process, self.process = SILENCE, self.process, None
+        self.answer, process, self.process = NOTHING, self.process, None
         if process:
             self.channel.close()
             process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
 
-    def told(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """For --status: what is relayed, what somebody else listens on, and what went wrong."""
         notes = [f"failed {self.failures} times, the last time: {self.trouble}"] * bool(self.failures)
         for kind, count in self.answer["crowded_out"].items():
@@ -133,5 +131,5 @@ class Relay:
         return {**self.answer, "pid": self.pid, "failures": self.failures, "notes": notes}
 
 
-def death(status: int) -> str:
+def cause_of_death(status: int) -> str:
     return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

@@ -1,4 +1,4 @@
-"""The process: its argument is the limits in JSON, its standard input a socket to the watcher.
+"""The process: its argument is the capacity in JSON, its standard input a socket to the watcher.
 
 Each line there says what is published now, and is answered by a line that says how it stands.  When the
 watcher ends, it ends.  It imports little of ours, and little else, to start quickly.
@@ -13,8 +13,8 @@ import time
 from functools import partial
 from typing import Any, NoReturn
 
+from .capacity import Capacity
 from .datagrams import Datagrams
-from .limits import Limits
 from .sessions import Key, Sessions, Target
 from .sockets import LOOPBACK, READ, Poll, Ready, listener, reset, towards
 from .streams import Connection
@@ -28,10 +28,10 @@ PAUSE = 0.1  # seconds, when the machine has none of these left
 class Relay:
     """What is listened on; what cannot be, since somebody else does, is left to them."""
 
-    def __init__(self, limits: Limits):
-        self.limits, self.poll = limits, Poll()
-        self.connections = Sessions(limits.connections, limits.idle)
-        self.clients = Sessions(limits.clients, limits.idle_client)
+    def __init__(self, capacity: Capacity):
+        self.capacity, self.poll = capacity, Poll()
+        self.connections = Sessions(capacity.connections, capacity.idle)
+        self.clients = Sessions(capacity.clients, capacity.idle_client)
         self.listening: dict[Key, tuple[Target, socket.socket]] = {}
         self.refused: dict[Key, str] = {}
         self.left = 0  # ports beyond those that are relayed
@@ -41,7 +41,7 @@ class Relay:
             self.poll.round(min(self.connections.expire(), self.clients.expire()))
 
     def bring(self, published: dict[Key, Target]) -> None:
-        wanted = dict(list(published.items())[: self.limits.ports])
+        wanted = dict(list(published.items())[: self.capacity.ports])
         self.refused, self.left = {}, len(published) - len(wanted)
         for key, (target, door) in list(self.listening.items()):
             if wanted.get(key) != target:
@@ -81,19 +81,19 @@ class Relay:
             except OSError:
                 reset(client)
 
-    def told(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         refused = [f"{name(key)}: {why}" for key, why in sorted(self.refused.items())]
         kinds = {"connections": self.connections, "clients": self.clients}
         return {
             "ports": [name(key) for key in sorted(self.listening)],
-            "refused": refused + [f"{self.left} more ports than {self.limits.ports}"] * bool(self.left),
+            "refused": refused + [f"{self.left} more ports than {self.capacity.ports}"] * bool(self.left),
             **{kind: len(sessions.heard) for kind, sessions in kinds.items()},
             "most": {kind: sessions.most for kind, sessions in kinds.items()},
             "crowded_out": {kind: sessions.crowded_out for kind, sessions in kinds.items()},
         }
 
 
-class Watcher:
+class Control:
     """Who says what is to be relayed."""
 
     def __init__(self, relay: Relay):
@@ -108,19 +108,19 @@ class Watcher:
         *lines, self.said = (self.said + data).split(b"\n")
         for line in lines:
             self.relay.bring({(row[0], row[1]): (row[2], row[3]) for row in json.loads(line)})
-            self.sock.sendall(json.dumps(self.relay.told()).encode() + b"\n")
+            self.sock.sendall(json.dumps(self.relay.status()).encode() + b"\n")
 
 
 def name(key: Key) -> str:
     return f"[{LOOPBACK}]:{key[1]}/{key[0]}"
 
 
-def fitted(limits: Limits) -> Limits:
+def within_rlimit(capacity: Capacity) -> Capacity:
     """To what this process may open, which it raises as far as it needs."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors = limits.descriptors if most == resource.RLIM_INFINITY else min(limits.descriptors, most)
+    descriptors = capacity.descriptors if most == resource.RLIM_INFINITY else min(capacity.descriptors, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, most))
-    return limits.within(descriptors)
+    return capacity.within(descriptors)
 
 
 def say(file: str, text: str) -> None:
@@ -131,6 +131,6 @@ def say(file: str, text: str) -> None:
 def main() -> NoReturn:
     say("comm", NAME)
     say("oom_score_adj", "500")  # where memory is short, sooner this than what heals
-    relay = Relay(fitted(Limits(*json.loads(sys.argv[1]))))
-    Watcher(relay)
+    relay = Relay(within_rlimit(Capacity(*json.loads(sys.argv[1]))))
+    Control(relay)
     relay.run()

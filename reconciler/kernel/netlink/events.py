@@ -43,10 +43,10 @@ Told = tuple[str, str | None, str]
 
 
 class Events:
-    """A thread that calls `ring(kind, place, words)`; a context manager that ends it."""
+    """A thread that calls `fire(kind, place, words)`; a context manager that ends it."""
 
-    def __init__(self, ring: Callable[[str, str | None, str], None]):
-        self.ring = ring
+    def __init__(self, fire: Callable[[str, str | None, str], None]):
+        self.fire = fire
         self.places: Mapping[int, str] = {}
         self.processes: dict[int, tuple[int, str]] = {}  # by descriptor
         self.thread: Thread | None = None
@@ -101,7 +101,7 @@ class Events:
                 if fd == self.stop:
                     return
                 for told in self.heard(fd):
-                    self.ring(*told)
+                    self.fire(*told)
 
     def heard(self, fd: int) -> list[Told]:
         if fd in self.processes:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.relay.limits import SPARE, Limits
-from reconciler.daemon.relay.process import Relay
+from reconciler.daemon.relay.capacity import SPARE, Capacity
+from reconciler.daemon.relay.process import RelayProcess
 from tests.netns.lab import HOST4, HOST6
 from tests.netns.watching import until
 
@@ -22,7 +22,7 @@ TCP, UDP = ("tcp", PORT), ("udp", PORT)
 class Bench:
     """A relay, clients of it, and one who listens where it leads."""
 
-    def __init__(self, stack: ExitStack, limits: Limits, ip: str = HOST6):
+    def __init__(self, stack: ExitStack, capacity: Capacity, ip: str = HOST6):
         self.stack = stack
         family = socket.AF_INET6 if ":" in ip else socket.AF_INET
         self.server = stack.enter_context(socket.create_server((ip, INNER), family=family, backlog=1000))
@@ -30,7 +30,7 @@ class Bench:
         self.datagrams.bind((ip, INNER))
         for sock in (self.server, self.datagrams):
             sock.settimeout(5)
-        self.relay = stack.enter_context(Relay(limits))
+        self.relay = stack.enter_context(RelayProcess(capacity))
         assert self.relay.serve({TCP: (ip, INNER), UDP: (ip, INNER)}) == ""
 
     def client(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
@@ -46,12 +46,12 @@ class Bench:
         there.settimeout(5)
         return client, self.stack.enter_context(there)
 
-    def told(self) -> dict:
+    def status(self) -> dict:
         self.relay.serve()
-        return self.relay.told()
+        return self.relay.status()
 
     def until(self, condition: Callable[[], object]) -> None:
-        until(condition, words=self.told)
+        until(condition, words=self.status)
 
     @property
     def resident(self) -> int:
@@ -62,7 +62,7 @@ class Bench:
 @pytest.fixture
 def bench(lab) -> Iterator[Callable[..., Bench]]:
     with ExitStack() as stack:
-        yield lambda ip=HOST6, **limits: Bench(stack, Limits(**limits), ip)
+        yield lambda ip=HOST6, **most: Bench(stack, Capacity(**most), ip)
 
 
 def cut(sock: socket.socket) -> bool:
@@ -91,7 +91,7 @@ def test_a_reset_is_passed_on_either_way(bench):
         pair[which].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         pair[which].close()
         assert cut(pair[1 - which])
-    assert desk.told()["connections"] == 0
+    assert desk.status()["connections"] == 0
 
 
 def test_a_container_that_refuses_is_a_reset(bench):
@@ -107,7 +107,7 @@ def test_idle_connections_time_out(bench):
     while not select.select([idle], [], [], 0.05)[0]:
         busy.sendall(b"x")
         assert there.recv(1) == b"x"
-    assert cut(idle) and desk.told()["connections"] == 1
+    assert cut(idle) and desk.status()["connections"] == 1
 
 
 def test_the_idlest_makes_way_for_the_next(bench):
@@ -120,7 +120,7 @@ def test_the_idlest_makes_way_for_the_next(bench):
     for client, other in (pairs[0], pairs[2], (newest, there)):
         client.sendall(b"y")
         assert other.recv(1) == b"y"
-    assert desk.told()["notes"] == ["closed the idlest of 3 connections 1 times"]
+    assert desk.status()["notes"] == ["closed the idlest of 3 connections 1 times"]
 
 
 def test_who_never_reads_costs_a_bounded_memory(bench):
@@ -132,7 +132,7 @@ def test_who_never_reads_costs_a_bounded_memory(bench):
         with suppress(BlockingIOError):
             while True:
                 client.send(b"x" * 65536)
-    desk.told()  # it has read what it will
+    desk.status()  # it has read what it will
     assert desk.resident - before < 8 << 20
     newest, there = desk.pair()
     newest.sendall(b"x")
@@ -160,15 +160,15 @@ def test_clients_of_udp_are_few_and_forgotten(bench, ip):
         data, address = desk.datagrams.recvfrom(10)
         desk.datagrams.sendto(data, address)
         assert client.recv(10) == b"%d" % number
-    assert desk.told()["clients"] == 3 and desk.told()["crowded_out"]["clients"] == 2
-    desk.until(lambda: desk.told()["clients"] == 0)
+    assert desk.status()["clients"] == 3 and desk.status()["crowded_out"]["clients"] == 2
+    desk.until(lambda: desk.status()["clients"] == 0)
 
 
 def test_a_port_that_leads_elsewhere_cuts_off_who_came(bench):
     desk = bench()
     client, _ = desk.pair()
     desk.relay.serve({UDP: (HOST6, INNER)})
-    assert cut(client) and desk.told()["ports"] == ["[::1]:8080/udp"]
+    assert cut(client) and desk.status()["ports"] == ["[::1]:8080/udp"]
     with pytest.raises(ConnectionRefusedError):
         desk.client()
 
@@ -178,16 +178,16 @@ def test_one_that_has_died_is_started_again(bench):
     desk.pair()
     os.kill(desk.relay.pid, 9)
     desk.until(lambda: "SIGKILL" in desk.relay.serve())
-    desk.until(lambda: desk.told()["ports"])
-    assert desk.told()["notes"] == ["failed 1 times, the last time: died of SIGKILL"]
+    desk.until(lambda: desk.status()["ports"])
+    assert desk.status()["notes"] == ["failed 1 times, the last time: died of SIGKILL"]
     desk.pair()
 
 
 def test_few_descriptors_are_shared_out():
-    limits = Limits()
-    assert limits == (1000, 2000, 1000, 600.0, 60.0)  # as the README says
-    assert limits.within(limits.descriptors) == limits == limits.within(1 << 20)
+    capacity = Capacity()
+    assert capacity == (1000, 2000, 1000, 600.0, 60.0)  # as the README says
+    assert capacity.within(capacity.descriptors) == capacity == capacity.within(1 << 20)
     for few in (SPARE + 64, 256, 1024, 4096):
-        less = limits.within(few)
+        less = capacity.within(few)
         assert less.descriptors <= few and min(less) >= 1
-    assert min(limits.within(3)) >= 1
+    assert min(capacity.within(3)) >= 1

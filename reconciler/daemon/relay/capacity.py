@@ -5,7 +5,7 @@ from typing import NamedTuple
 SPARE = 16  # descriptors for all else
 
 
-class Limits(NamedTuple):
+class Capacity(NamedTuple):
     """2000 idle connections are 2 MB; where nobody reads, each has two chunks (streams.py), 64 MiB of all."""
 
     ports: int = 1000
@@ -18,8 +18,8 @@ class Limits(NamedTuple):
     def descriptors(self) -> int:
         return self.ports + 2 * self.connections + self.clients + SPARE
 
-    def within(self, descriptors: int) -> "Limits":
+    def within(self, descriptors: int) -> "Capacity":
         """The same in proportion, where a process may have no more."""
         share = min(max(descriptors - SPARE, 0) / (self.descriptors - SPARE), 1.0)
         ports, connections, clients = (max(int(count * share), 1) for count in self[:3])
-        return Limits(ports, connections, clients, self.idle, self.idle_client)
+        return Capacity(ports, connections, clients, self.idle, self.idle_client)

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.backoff import Pace
-from reconciler.daemon.repair import Keeper, Line, Moved, blamed, without
-from reconciler.daemon.service import moved
-from reconciler.daemon.triggers import Ring
+from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop, blamed_projects, without
+from reconciler.daemon.service import dirty_places
+from reconciler.daemon.triggers import Trigger
 from reconciler.errors import (
     FailedInPart,
     Foreign,
@@ -66,7 +65,7 @@ class World:
     def __init__(self, files, removals="50%"):
         self.host, self.files, self.clock = Host(), files, Clock()
         self.lock, self.remembered = nullcontext(0), None
-        line = Line(
+        pipeline = Pipeline(
             self.host,
             self.read,
             lambda m: compare(m, self.host),
@@ -75,7 +74,7 @@ class World:
             lambda: 0,
             lambda: self.remembered,
         )
-        self.keeper = Keeper(line, lambda free=0: Pace(free, self.clock))
+        self.repair = RepairLoop(pipeline, self.clock)
 
     def read(self) -> Manifest:
         if isinstance(self.files, Exception):
@@ -88,7 +87,7 @@ class World:
         return self.lock
 
     def turn(self, *places: str):
-        return self.keeper.turn(Moved(frozenset(places)) if places else None)
+        return self.repair.turn(Dirty(frozenset(places)) if places else None)
 
     @property
     def sandboxes(self) -> list[str]:
@@ -141,7 +140,7 @@ def test_a_watcher_that_starts_with_broken_files_holds_what_is_remembered():
     world = World(ONE)
     world.turn()
     world.files, world.remembered = BROKEN, ONE
-    world.keeper = Keeper(world.keeper.line, lambda free=0: Pace(free, world.clock))
+    world.repair = RepairLoop(world.repair.pipeline, world.clock)
     world.host.lose("link host/br-shop-front")
     assert world.turn().drift
 
@@ -190,8 +189,8 @@ def test_patience_grows_with_every_failure():
     waits = []
     for _ in range(4):
         world.turn()
-        waits.append(world.keeper.patience)
-        world.clock.now += world.keeper.patience
+        waits.append(world.repair.patience)
+        world.clock.now += world.repair.patience
     assert waits == [1, 2, 4, 8]
     world.files = ONE
     assert world.turn().in_sync
@@ -203,7 +202,7 @@ def test_a_fight_is_slowed_down_for_its_project_alone():
     for _ in range(6):
         world.host.lose("link host/br-shop-front")
         assert world.turn("").drift
-    assert ("shop", "link host/br-shop-front") in world.keeper.fights.slowed()
+    assert ("shop", "link host/br-shop-front") in world.repair.fights.repeated()
     world.host.lose("link host/br-shop-front")
     world.host.lose("link host/br-blog-default")
     world.turn("")
@@ -235,7 +234,7 @@ def test_what_moved_while_something_foreign_stood_in_the_way_is_not_forgotten():
 
 def startled(world, digests, words="no such thing"):
     """Comparing one of these revisions ends in an exception."""
-    compare_, tried = world.keeper.line.compare, []
+    compare_, tried = world.repair.pipeline.compare, []
 
     def compared(manifest):
         tried.append(manifest.digest)
@@ -243,7 +242,7 @@ def startled(world, digests, words="no such thing"):
             raise TypeError(words)
         return compare_(manifest)
 
-    world.keeper.line = replace(world.keeper.line, compare=compared)
+    world.repair.pipeline = replace(world.repair.pipeline, compare=compared)
     return tried
 
 
@@ -268,8 +267,8 @@ def test_an_exception_is_tried_again_ever_later_and_forgotten_when_it_goes():
     startled(world, broken)
     for _ in range(3):
         assert not world.turn().in_sync
-        waits.append(world.keeper.patience)
-        world.clock.now += world.keeper.patience
+        waits.append(world.repair.patience)
+        world.clock.now += world.repair.patience
     assert waits == [1, 2, 4]
     broken.clear()
     assert world.turn().in_sync and world.sandboxes
@@ -306,7 +305,7 @@ def test_an_exception_in_the_middle_of_an_apply_is_rolled_back_and_tried_again_l
     world.host.execute = executed
     world.files = TWO
     assert isinstance(world.turn().error, Unforeseen)
-    assert dict(world.host.observe()) == before and world.keeper.failing.held()
+    assert dict(world.host.observe()) == before and world.repair.failing.delays()
     world.host.execute = execute
     world.clock.now += 1.1
     assert world.turn().in_sync and "shop-web2" in world.sandboxes
@@ -334,15 +333,15 @@ def test_a_sandbox_that_does_not_heal_holds_up_nobody():
     outcome = world.turn()
     assert isinstance(outcome.error, FailedInPart) and outcome.error.refusals.keys() == {"shop-web1"}
     assert outcome.change.todo and not [s for s in outcome.change.todo if s.resource.place == "shop-web1"]
-    assert "link host/br-shop-front" in world.host.observe() and world.keeper.patience == 1
+    assert "link host/br-shop-front" in world.host.observe() and world.repair.patience == 1
     world.host.lose("link shop-web0/eth0")
     outcome = world.turn()
     assert isinstance(outcome.error, FailedInPart) and "link shop-web0/eth0" in world.host.observe()
     world.files = revision(manifest(*TWO.projects, BLOG), "2")
     outcome = world.turn()
-    assert "shop-web2" in world.sandboxes and not outcome.drift and world.keeper.good is world.files
+    assert "shop-web2" in world.sandboxes and not outcome.drift and world.repair.good is world.files
     world.clock.now += 1
-    assert isinstance(world.turn().error, FailedInPart) and world.keeper.patience == 2
+    assert isinstance(world.turn().error, FailedInPart) and world.repair.patience == 2
     world.host.hostile = ""
     world.clock.now += 2
     assert world.turn().in_sync and "link shop-web1/eth0" in world.host.observe()
@@ -370,7 +369,7 @@ def test_a_sandbox_that_cannot_be_looked_into_is_told_until_it_can():
     world.host.lose("link host/br-shop-front")
     outcome = world.turn()
     assert isinstance(outcome.error, FailedInPart) and "too much" in str(outcome.error)
-    assert "link host/br-shop-front" in live and world.keeper.patience > 1000
+    assert "link host/br-shop-front" in live and world.repair.patience > 1000
     assert isinstance(world.turn().error, FailedInPart)
     live[key] = before
     assert world.turn().in_sync
@@ -391,8 +390,8 @@ def test_looking_at_one_place_finds_what_looking_at_all_finds(lost, told):
     world.host.lose(lost)
     world.host.tick()
     everything = compare(ONE, world.host).todo
-    rung = {"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}
-    outcome = world.keeper.turn(Moved(frozenset(rung) if told else None))
+    places = {"", "shop-web0", "shop-web1"} if "host/" in lost else {"", "shop-web1"}
+    outcome = world.repair.turn(Dirty(frozenset(places) if told else None))
     assert [str(step) for step in outcome.change.todo] == [str(step) for step in everything]
 
 
@@ -413,7 +412,7 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
     asked = []
     world.host.forget = asked.append
     world.host.lose("link host/br-shop-front")
-    outcome = world.keeper.turn(Moved(frozenset({""}), frozenset({"shop-web0", "shop-web1"})))
+    outcome = world.repair.turn(Dirty(frozenset({""}), frozenset({"shop-web0", "shop-web1"})))
     assert outcome.drift and {"link shop-web0/eth0", "link shop-web1/eth0"} < {
         step.resource.key for step in outcome.change.todo
     }
@@ -421,16 +420,19 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
 
 
 @pytest.mark.parametrize(
-    ("rings", "expected"),
+    ("fired", "expected"),
     [
-        ([Ring("kernel", ""), Ring("end", "a"), Ring("kernel", "b"), Ring("beat")], Moved({"", "b"}, {"a"})),
-        ([Ring("kernel", "a"), Ring("end", None)], Moved(None)),
-        ([Ring("kernel", "a"), Ring("sweep")], None),
-        ([Ring("beat")], None),
+        (
+            [Trigger("kernel", ""), Trigger("end", "a"), Trigger("kernel", "b"), Trigger("beat")],
+            Dirty({"", "b"}, {"a"}),
+        ),
+        ([Trigger("kernel", "a"), Trigger("end", None)], Dirty(None)),
+        ([Trigger("kernel", "a"), Trigger("sweep")], None),
+        ([Trigger("beat")], None),
     ],
 )
-def test_what_rings_tell(rings, expected):
-    assert moved(rings) == expected
+def test_what_triggers_tell(fired, expected):
+    assert dirty_places(fired) == expected
 
 
 def test_what_another_project_changed_is_no_drift():
@@ -443,7 +445,7 @@ def test_what_another_project_changed_is_no_drift():
     assert dict(world.host.observe()) == before
 
 
-def test_sparing_a_project_leaves_it_as_it_stands():
+def test_deferring_a_project_leaves_it_as_it_stands():
     host = Host()
     enact(compare(manifest(*ONE.projects, BLOG), host), host)
     wanted = manifest(project("shop", NetworkSpec(name="front")), project("blog"))
@@ -453,5 +455,5 @@ def test_sparing_a_project_leaves_it_as_it_stands():
 
 def test_the_project_of_the_refused_step_is_to_blame():
     change = compare(manifest(*ONE.projects, BLOG), Host())
-    assert blamed(KernelError("+ namespace blog-a", 22, "no"), change) == {"blog"}
-    assert blamed(KernelError("the firewall transaction", 22, "no"), change) >= {"blog", "shop"}
+    assert blamed_projects(KernelError("+ namespace blog-a", 22, "no"), change) == {"blog"}
+    assert blamed_projects(KernelError("the firewall transaction", 22, "no"), change) >= {"blog", "shop"}

@@ -1,0 +1,49 @@
+"""Triggers: a crowd of them is one answer, and none is lost."""
+
+import time
+from threading import Thread
+
+from reconciler.daemon.triggers import STOP, Trigger, Triggers
+
+
+def test_many_triggers_are_answered_once():
+    triggers = Triggers()
+    for n in range(5):
+        triggers.fire("file", words=str(n))
+    began = time.monotonic()
+    assert [trigger.words for trigger in triggers.wait(5)] == list("01234")
+    assert 0.1 < time.monotonic() - began < 1
+    assert triggers.wait(0) == ()
+
+
+def test_firing_without_a_pause_is_answered_within_two_seconds():
+    triggers, ends = Triggers(), time.monotonic() + 2.6
+
+    def storm() -> None:
+        while time.monotonic() < ends:
+            triggers.fire("file", words="x")
+            time.sleep(0.02)
+
+    thread = Thread(target=storm)
+    thread.start()
+    began = time.monotonic()
+    assert triggers.wait(10)
+    assert 1.8 < time.monotonic() - began < 2.5
+    thread.join()
+
+
+def test_a_storm_costs_no_memory():
+    triggers = Triggers()
+    for n in range(20_000):
+        triggers.fire("kernel", words=str(n))
+    assert len(triggers.wait(1)) <= 10_001
+
+
+def test_stop_waits_for_nothing():
+    triggers = Triggers()
+    triggers.rest(2)
+    triggers.fire("file")
+    triggers.fire(STOP)
+    began = time.monotonic()
+    assert Trigger(STOP) in triggers.wait(5)
+    assert time.monotonic() - began < 0.1
