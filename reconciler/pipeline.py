@@ -75,27 +75,31 @@ class Change:
 
 
 def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
-    """The pure half of the line."""
+    """The pure half of the line; raises ManifestErrors and Unsupported."""
     topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)))
     return topology, lower(topology)
 
 
 def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
-    """Everything up to the plan; reads the host and changes nothing."""
+    """Everything up to the plan; reads the host and changes nothing.
+
+    Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks, Foreign where
+    something that is not ours is in the way, NotPermitted or KernelError where the host cannot be read.
+    """
     ours = host.observe(skeletons(manifest))
     manifest = whole_truth(manifest, ours)
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
     refuse_stale(manifest, topology)
-    live = host.observe([*wanted.values(), *learn.parting(ours, wanted)])
+    live = host.observe([*wanted.values(), *learn.settings_of_parting_links(ours, wanted)])
     desired = {**learn.of_others(live, names), **wanted}
     if not prune:
-        desired = {**learn.kept(live), **desired}
+        desired = {**learn.without_leftovers(live), **desired}
     return Change(manifest, topology, live, desired, plan(live, desired), names)
 
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:
-    """Hosts must not decide for themselves what they have to agree on."""
+    """Raise ManifestError: hosts must not decide for themselves what they have to agree on."""
     locked = set(manifest.lock.splitlines())
     if left := [line for line in lockfile.lines(topology.lock) if line not in locked]:
         raise ManifestError(
@@ -124,7 +128,7 @@ def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> C
 
 def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
-    one, other = (learn.kept(learn.of_others(state, names)) for state in (before, now))
+    one, other = (learn.without_leftovers(learn.of_others(state, names)) for state in (before, now))
     return one != other
 
 
@@ -183,7 +187,11 @@ class ScopedHost:
 
 
 def enact(change: Change, host: Host) -> None:
-    """Apply, verify, and on any failure return to what stood before; a sandbox returns alone."""
+    """Apply, verify, and on any failure return to what stood before; a sandbox returns alone.
+
+    Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
+    is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
+    """
     view = ScopedHost(host, change, learn.of_others(change.live, change.about).keys())
     settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
 

@@ -88,9 +88,10 @@ def confirm(options: Options) -> int:
 
 
 def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPart | None:
-    """What sandboxes have refused is told when all else that was done is told and kept.
+    """What sandboxes have refused, to be told when all else that was done is told and kept.
 
-    Raises Refused where somebody set limits that the change is beyond; else what `enact` raises."""
+    Raises Refused for a change that is beyond the limits, and whatever else `enact` raises.
+    """
     commit_confirm.refuse_meanwhile(change)
     refuse(change, Limits(options.only, options.max_removals, options.max_disruption))
     if options.rehearse:

@@ -186,7 +186,7 @@ def each(error: ReconcileError) -> list[ReconcileError]:
     return list(error.errors) if isinstance(error, ManifestErrors) else [error]
 
 
-def error_json(error: ReconcileError) -> dict[str, Any]:
+def error_json(error: ReconcileError) -> dict[str, object]:
     from ..manifest.yaml.report import as_json
 
     return {**as_json(error), "exit_code": error.exit_code}

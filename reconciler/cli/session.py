@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import disk
 from ..core import render
@@ -95,7 +95,7 @@ def sizes(networks: int, sandboxes: int, ports: int) -> str:
     return f"{number(networks, 'network')}, {number(sandboxes, 'sandbox')}, {number(ports, 'published port')}"
 
 
-def plan_json(change: Change) -> dict[str, Any]:
+def plan_json(change: Change) -> dict[str, object]:
     return render.as_json(
         change.todo,
         change.live,

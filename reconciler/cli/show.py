@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
 from .options import Options
@@ -78,7 +77,7 @@ def published(port: Port) -> str:
     return f"{host}:{span(port.first)}/{port.protocol}{leads}"
 
 
-def as_json(topology: Topology) -> dict[str, Any]:
+def as_json(topology: Topology) -> dict[str, object]:
     return {
         "schema_version": 1,
         "projects": list(topology.projects),
@@ -101,7 +100,7 @@ def as_json(topology: Topology) -> dict[str, Any]:
     }
 
 
-def network_json(network: Network) -> dict[str, Any]:
+def network_json(network: Network) -> dict[str, object]:
     return {
         "name": network.name,
         "id": network.id,

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from typing import Any
+from typing import NamedTuple
 
 from ..core import render
 from ..core.resource import State
@@ -17,10 +17,20 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.ownership import TABLE_PREFIX
 from ..paths import DEFAULT_PATH
-from ..safety.commit_confirm import waiting
+from ..safety.commit_confirm import state_in_words
 from ..safety.revisions import History, Revision
 from .options import Options
 from .session import comparison, machine, note, say, sizes, tell, write_out
+
+
+class ProjectRow(NamedTuple):
+    """What stands of a project; `root` is the directory that it was last applied from."""
+
+    project: str
+    root: str
+    networks: int
+    sandboxes: int
+    ports: int
 
 
 def status(options: Options) -> int:
@@ -33,18 +43,18 @@ def status(options: Options) -> int:
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.told) if change else []
     if options.output == "json":
-        told = {"schema_version": 1, "in_sync": in_sync, "projects": rows, "watcher": watcher}
-        told |= {"peers": [peer._asdict() for peer in others], "differences": wrong}
+        told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
+        told |= {"watcher": watcher, "peers": [peer._asdict() for peer in others], "differences": wrong}
         tell(options, json.dumps(told, indent=1))
         return 0 if in_sync else 2
     for row in rows:
-        root = f", from {row['root']}" if row["root"] else ""
-        say(options, f"{row['project']}: {sizes(row['networks'], row['sandboxes'], row['ports'])}{root}")
+        root = f", from {row.root}" if row.root else ""
+        say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
     for line in peers.in_words(others):
         say(options, line)
     for line in listed(wrong):
         note(options, f"warning: {line}")
-    say(options, waiting())
+    say(options, state_in_words())
     say(options, in_words(watcher))
     if change:
         say(options, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
@@ -53,18 +63,13 @@ def status(options: Options) -> int:
     return 0 if in_sync else 2
 
 
-def project_row(name: str, root: str, live: State) -> dict[str, Any]:
+def project_row(name: str, root: str, live: State) -> ProjectRow:
     mine = [r for r in live.values() if getattr(r, "project", "") == name]
     ports = {
         r.item for r in live.values() if isinstance(r, Element) and r.flow and r.table == TABLE_PREFIX + name
     }
-    return {
-        "project": name,
-        "root": root,
-        "networks": sum(isinstance(r, Bridge) for r in mine),
-        "sandboxes": sum(isinstance(r, Namespace) for r in mine),
-        "ports": len(ports),
-    }
+    networks = sum(isinstance(r, Bridge) for r in mine)
+    return ProjectRow(name, root, networks, sum(isinstance(r, Namespace) for r in mine), len(ports))
 
 
 def history(options: Options) -> int:
@@ -80,6 +85,6 @@ def history(options: Options) -> int:
     return 0
 
 
-def revision_row(r: Revision) -> dict[str, Any]:
+def revision_row(r: Revision) -> dict[str, object]:
     names = ("number", "digest", "at", "commit", "paths", "summary")
     return {name: getattr(r, name) for name in names}

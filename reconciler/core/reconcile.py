@@ -43,7 +43,9 @@ def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
     """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs.
 
     A sandbox that stood before belongs to whoever is root in it: what goes wrong there returns it alone, and
-    is told when all else is done."""
+    is told when all else is done.  Raises the refusal, or NotConverged, when all is as it was; FailedInPart
+    for sandboxes that were returned; RollbackFailed when the way back failed as well.
+    """
     refused = {r.place: unread(r) for r in live.values() if r.closed and r.key in desired}
     try:
         refused |= apply(todo, kernel)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ..core import render
 from ..kernel import frr
@@ -67,7 +66,7 @@ class Watcher:
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.contained = self.troubles.contained
         self.fallen = ""  # why a thread is to be replaced
-        self.relay_status: dict[str, Any] = {"ports": [], "refused": [], "notes": []}
+        self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
 
     def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""

@@ -40,7 +40,7 @@ class Status:
     outcome: Outcome = field(default_factory=Outcome)
     live: State = field(default_factory=dict)  # what stands after the last turn that could tell
     commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
-    healings: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    healings: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def add(self, outcome: Outcome, trigger: str, who: str) -> None:
         self.turns += 1
@@ -65,7 +65,7 @@ def health(status: Status, repair: RepairLoop) -> str:
     return "fighting" if repair.fights.repeated() else "ok"
 
 
-def as_json(status: Status, repair: RepairLoop, **more: Any) -> dict[str, Any]:
+def as_json(status: Status, repair: RepairLoop, **more: object) -> dict[str, object]:
     revision = {
         name: manifest and {"digest": manifest.digest, "commit": status.commits.get(manifest.digest, "")}
         for name, manifest in (("applied", repair.good), ("attempted", repair.newest))
@@ -90,7 +90,7 @@ def as_json(status: Status, repair: RepairLoop, **more: Any) -> dict[str, Any]:
     }
 
 
-def error_row(error: ReconcileError | None) -> dict[str, Any] | None:
+def error_row(error: ReconcileError | None) -> dict[str, object] | None:
     """The first mistake, with its place."""
     if error is None:
         return None
@@ -106,7 +106,7 @@ def error_row(error: ReconcileError | None) -> dict[str, Any] | None:
     }
 
 
-def publish(status: Status, repair: RepairLoop, **more: Any) -> None:
+def publish(status: Status, repair: RepairLoop, **more: object) -> None:
     """Whole or not at all."""
     disk.write(STATUS, json.dumps(as_json(status, repair, **more), indent=1).encode() + b"\n", 0o644)
 

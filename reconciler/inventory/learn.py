@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from typing import Any
 
 from ..cnm import wireguard
-from ..core.resource import State
+from ..core.resource import Resource, State
 from ..drivers.firewall.routing_policy import INSIDE, MEMORY
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
@@ -25,10 +24,9 @@ from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 from ..kinds.wireguard import Wireguard
 from .facts import Child, Claim, Facts, HeldMac, HostFacts, Listener, Standing, Tagged
-from .ownership import SHARED
-from .ownership import projects as whose
+from .ownership import SHARED, link_projects
 
-Owner = Callable[[Any], str]  # from a live resource to the project that it is of; "" where no mark tells
+Owner = Callable[[Resource], str]  # from a live resource to the project that it is of; "" where no mark tells
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
@@ -39,11 +37,11 @@ MEMORIES = tuple(
 def owners(live: State) -> Owner:
     """Who owns what, in this state."""
     homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
-    links = whose(live)
+    links = link_projects(live)
     slices = {e.item: of_table(e) for e in remote(live)}
     sealed = {str(wireguard.prefix(project)): project for project in {*homes.values(), *links.values()}}
 
-    def owner(resource: Any) -> str:
+    def owner(resource: Resource) -> str:
         match resource:
             case Table(name=table) | Map(table=table) | Chain(table=table) | Element(table=table):
                 return table.removeprefix(TABLE_PREFIX)
@@ -85,14 +83,14 @@ def roots(live: State) -> dict[str, str]:
     }
 
 
-def parting(live: State, wanted: State) -> Iterator[Sysctl]:
+def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
     """The settings of links that go: rolling back restores what was read."""
     for key, r in live.items():
         if isinstance(r, Link) and key not in wanted and not r.leftover:
             yield from usual(r)
 
 
-def kept(live: State) -> State:
+def without_leftovers(live: State) -> State:
     """What may stay although nobody declares it; half a veth pair may vanish by itself."""
     return {key: r for key, r in live.items() if not r.leftover}
 
@@ -122,7 +120,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         leases=leases(live),
         networks=bridged[False],
         lans=bridged[True],
-        sandboxes={r.name: r.project for r in boxes(live) if r.project not in projects},
+        sandboxes={r.name: r.project for r in sandboxes(live) if r.project not in projects},
         devices=devices(live, owner, projects),
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
         claims=tuple(claims(elements, projects)),
@@ -141,7 +139,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     )
 
 
-def boxes(live: State) -> Iterator[Namespace]:
+def sandboxes(live: State) -> Iterator[Namespace]:
     return (r for r in live.values() if isinstance(r, Namespace))
 
 
@@ -202,13 +200,13 @@ def guards(live: State) -> Iterator[tuple[tuple[str, str], list[str]]]:
         if isinstance(r, Element) and r.family == "bridge" and r.map in ("own4", "own6"):
             with suppress(ValueError):  # somebody made the map anew, of another type
                 port, _, ip = r.item.split(" . ")
-                said[port].append(admitted(r.map, ip))
+                said[port].append(address_of_item(r.map, ip))
     for r in live.values():
         if isinstance(r, Veth) and r.host_name in said:
             yield (r.ns, r.bridge), said[r.host_name]
 
 
-def admitted(name: str, ip: str) -> str:
+def address_of_item(name: str, ip: str) -> str:
     """The address in an item of `own4` or `own6`; before the latter held numbers it held addresses."""
     if name == "own4":
         return str(IPv4Address(ip))

@@ -16,7 +16,7 @@ SHARED = "host"  # the implicit project of what all share; it goes with the last
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it
 
 
-def projects(live: State) -> dict[str, str]:
+def link_projects(live: State) -> dict[str, str]:
     """The project of every link of ours on the host, by its name; "" where no mark tells."""
     homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     links = [r for r in live.values() if isinstance(r, Link)]

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from .. import disk
 from ..core.plan import plan
@@ -54,11 +53,11 @@ def hold(change: Change, seconds: float, host: LastingHost, then: tuple[Then, Th
             raise ReconcileError(words, "nothing was applied") from None
         door.listen()
         if os.fork() == 0:
-            detached(door)
+            detach(door)
             wait(door, deadline, lambda: undo(change, host), then)
     if ask(b"") is None:
         raise ReconcileError("nobody holds the way back", "the system's log may say why; nothing was applied")
-    tell("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.about))
+    record("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.about))
 
 
 @contextmanager
@@ -88,13 +87,13 @@ def refuse_meanwhile(change: Change) -> None:
         )
 
 
-def detached(door: socket.socket) -> None:
+def detach(door: socket.socket) -> None:
     """The grandchild goes on: without a terminal, a session, or any descriptor but those of its door and its
     own lock; the host's is one."""
     os.setsid()
     if os.fork():
         os._exit(0)
-    in_scope()
+    enter_scope()
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     void = os.open(os.devnull, os.O_RDWR)
@@ -103,7 +102,7 @@ def detached(door: socket.socket) -> None:
     keep_only({0, 1, 2, door.fileno()}, f"{HOLDING}/lock")
 
 
-def in_scope() -> None:
+def enter_scope() -> None:
     """A scope of its own where systemd runs, which else kills what a unit or a session leaves behind."""
     if not os.path.isdir("/run/systemd/system"):
         return
@@ -121,25 +120,25 @@ def wait(door: socket.socket, deadline: float, undone: Then, then: tuple[Then, T
     """The holder's whole life."""
     code = 1
     try:
-        answer = heard(door, deadline)
+        answer = answer_before(door, deadline)
         door.close()
         if answer == CONFIRM:
             then[0]()
-            tell("confirmed")
+            record("confirmed")
         elif answer is None:
-            trouble = attempted(then[1])
+            trouble = trouble_with(then[1])
             undone()
-            tell("undone", error=f"nobody confirmed it in time{trouble}")
+            record("undone", error=f"nobody confirmed it in time{trouble}")
         code = 0
     except BaseException as error:
-        tell("failed", error=f"the undo failed: {foreseen(error)}")
+        record("failed", error=f"the undo failed: {foreseen(error)}")
     finally:
         with suppress(OSError):
             os.unlink(SOCKET)
         os._exit(code)
 
 
-def attempted(first: Then) -> str:
+def trouble_with(first: Then) -> str:
     """What kept `first` from being done, in words: no reason to leave out what follows."""
     try:
         first()
@@ -148,17 +147,17 @@ def attempted(first: Then) -> str:
     return ""
 
 
-def heard(door: socket.socket, deadline: float) -> bytes | None:
+def answer_before(door: socket.socket, deadline: float) -> bytes | None:
     """What somebody said before the deadline."""
     while (left := deadline - time.monotonic()) > 0:
         door.settimeout(left)
         with suppress(OSError):
-            if (word := answered(door)) in (CONFIRM, RELEASE):
+            if (word := next_word(door)) in (CONFIRM, RELEASE):
                 return word
     return None
 
 
-def answered(door: socket.socket) -> bytes:
+def next_word(door: socket.socket) -> bytes:
     caller, _ = door.accept()
     with caller:
         caller.settimeout(1.0)
@@ -204,7 +203,7 @@ def ask(word: bytes) -> bytes | None:
 def confirm() -> None:
     """Keep what was applied."""
     if ask(CONFIRM) is None:
-        raise Refused("nothing waits for confirmation", last())
+        raise Refused("nothing waits for confirmation", last_ending())
 
 
 def release() -> None:
@@ -212,7 +211,7 @@ def release() -> None:
     ask(RELEASE)
 
 
-def tell(state: str, **more: Any) -> None:
+def record(state: str, **more: object) -> None:
     """In a file, and in the system's log."""
     with suppress(OSError):
         disk.write(STATE, json.dumps({"state": state, "at": time.time(), **more}).encode() + b"\n", 0o644)
@@ -220,7 +219,7 @@ def tell(state: str, **more: Any) -> None:
     syslog.syslog(syslog.LOG_WARNING, f"apply --confirm-within: {state} {more.get('error', '')}".strip())
 
 
-def last() -> str:
+def last_ending() -> str:
     """How the last one ended, in words."""
     with suppress(*ODD):
         told = disk.parsed(disk.read(STATE))
@@ -229,7 +228,7 @@ def last() -> str:
     return ""
 
 
-def waiting() -> str:
+def state_in_words() -> str:
     """A line for --status."""
     with suppress(*ODD):
         told = disk.parsed(disk.read(STATE))

@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..core.plan import Step, diff, plan
 from ..core.reconcile import Refusals, apply, settle
@@ -40,10 +39,10 @@ class RehearsalHost(Linux):
     def __init__(self, facts: HostFacts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
-        self.told: list[Router] = []
+        self.configured: list[Router] = []
 
     def routers(self) -> list[Router]:
-        return self.told
+        return self.configured
 
     def facts(self) -> HostFacts:
         return self.known
@@ -52,7 +51,7 @@ class RehearsalHost(Linux):
         self.requests += len(batch)
         for step in batch:
             if isinstance(step.resource, Router):
-                self.told = [step.resource] if step.op != "-" else []
+                self.configured = [step.resource] if step.op != "-" else []
         self.forget()
         rest = [step for step in batch if not isinstance(step.resource, Router)]
         return super().execute(rest) if rest else {}
@@ -101,7 +100,7 @@ def in_full(change: Change, host: Host) -> Change:
 def perform(change: Change, facts: HostFacts, writer: int) -> None:
     """The child's whole life."""
     try:
-        told: dict[str, Any] = {"line": acts(change, facts)}
+        told: dict[str, object] = {"line": rehearse_here(change, facts)}
     except ReconcileError as error:
         told = {
             "message": error.message,
@@ -118,23 +117,23 @@ def perform(change: Change, facts: HostFacts, writer: int) -> None:
     os._exit(0)
 
 
-def acts(change: Change, facts: HostFacts) -> str:
+def rehearse_here(change: Change, facts: HostFacts) -> str:
     began = time.monotonic()
     scratch_host.enter()
     stood_on = [*change.live.values(), *change.desired.values()]
-    scratch_host.stand_in(others(stood_on), facts.mtu)
+    scratch_host.stand_in(stand_ins(stood_on), facts.mtu)
     scratch_host.neighbours(gateways(stood_on))
     stage = RehearsalHost(facts)
-    start = played_back(change, stage)
-    desired = legible(change.desired)
+    start = replay(change, stage)
+    desired = without_illegible(change.desired)
     settle(plan(start, desired), start, desired, stage)
     stage.requests = 0
-    again(compare(change.manifest, stage), stage)
-    back(change, start, stage)
+    check_idempotent(compare(change.manifest, stage), stage)
+    check_reversible(change, start, stage)
     return f"rehearsed in {(time.monotonic() - began) * 1000:.0f} ms: converges, idempotent, reversible"
 
 
-def played_back(change: Change, stage: RehearsalHost) -> State:
+def replay(change: Change, stage: RehearsalHost) -> State:
     """Bring the throw-away host to where this one stands; a chain that somebody edited comes as it should
     be, and a sandbox that cannot be looked into is yet to come."""
     closed = {r.place for r in change.live.values() if r.closed}
@@ -143,18 +142,18 @@ def played_back(change: Change, stage: RehearsalHost) -> State:
         for key, r in change.live.items()
         if not r.leftover and r.place not in closed
     }
-    past = legible(live)
+    past = without_illegible(live)
     named = {**change.desired, **past}
     apply(plan(stage.observe(named.values()), past), stage)
     return stage.observe(named.values())
 
 
-def legible(state: State) -> State:
+def without_illegible(state: State) -> State:
     """Without other projects' chains: nobody told us their text."""
     return {key: r for key, r in state.items() if not illegible(r)}
 
 
-def again(change: Change, stage: RehearsalHost) -> None:
+def check_idempotent(change: Change, stage: RehearsalHost) -> None:
     """The second plan is empty, and the second apply asks for nothing."""
     if change.todo:
         raise NotConverged(sorted(step.resource.key for step in change.todo))
@@ -163,14 +162,14 @@ def again(change: Change, stage: RehearsalHost) -> None:
         raise ReconcileError(f"the second apply made {stage.requests} requests")
 
 
-def back(change: Change, start: State, stage: RehearsalHost) -> None:
+def check_reversible(change: Change, start: State, stage: RehearsalHost) -> None:
     named = {**change.desired, **start}
     apply(plan(stage.observe(named.values()), start), stage)
     if left := sorted(diff(stage.observe(named.values()), start)):
         raise NotConverged(left)
 
 
-def others(resources: Sequence[Resource]) -> dict[str, str]:
+def stand_ins(resources: Sequence[Resource]) -> dict[str, str]:
     """Links of the host that something of ours stands on or is joined to, and a kind to stand for each."""
     ours = {getattr(r, "name", "") for r in resources if r.noun == "link" and not r.place}
     kinds = {getattr(r, "parent", ""): "veth" for r in resources}

@@ -11,7 +11,7 @@ from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.guard import items
 from reconciler.inventory.facts import Facts
-from reconciler.inventory.learn import leases, of_others, parting
+from reconciler.inventory.learn import leases, of_others, settings_of_parting_links
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
@@ -69,7 +69,7 @@ def test_what_is_left_over_of_another_project_is_not_touched():
     left = of_others(live, frozenset({"p"}))
     assert set(left.values()) == set(theirs)
     assert [step.resource for step in plan(live, left)] == mine[::-1]
-    assert not [setting for setting in parting(live, {}) if setting.link == "vq"]
+    assert not [setting for setting in settings_of_parting_links(live, {}) if setting.link == "vq"]
     own = of_others(live, frozenset({"q"}))
     assert {step.resource for step in plan(live, own)} == {r for r in theirs if r.marked}
 
