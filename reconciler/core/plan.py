@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from .resource import DISRUPTIONS, Disruption, Key, Resource, State
+from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.op} {self.resource.key}" + f"   # {self.because}" * bool(self.because)
+
+    @property
+    def before(self) -> Resource | None:
+        """What it changes in place; what is made anew holds nothing of what it replaces."""
+        return None if self.op == "+" else self.old
 
     @property
     def disruption(self) -> Disruption:
@@ -131,9 +136,8 @@ def rebuilt(old: Resource, new: Resource, gone: set[Key]) -> str:
 
 
 def differences(old: Resource, new: Resource) -> str:
-    before, after = old.values(), new.values()
-    changed = [name for name, value in after.items() if before.get(name) != value]
-    return ", ".join(difference(name, before.get(name), after[name]) for name in changed)
+    pairs = ((name, getattr(old, name, None), getattr(new, name)) for name in roles(type(new)).names)
+    return ", ".join(difference(*pair) for pair in pairs if pair[1] != pair[2])
 
 
 def difference(name: str, before: object, after: object) -> str:

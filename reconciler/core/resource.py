@@ -11,6 +11,9 @@ from ..errors import Where
 T = TypeVar("T")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
+Odd = Annotated[
+    T, "odd"
+]  # what nobody asks for and somebody may have brought about; told only where it is so
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str
@@ -104,7 +107,8 @@ class Resource:
 
     def values(self) -> dict[str, Any]:
         """Every field but the origin, by name: what JSON and the digest are made of."""
-        return {name: getattr(self, name) for name in roles(type(self)).names}
+        names, odd = roles(type(self)).names, roles(type(self)).odd
+        return {name: value for name in names if (value := getattr(self, name)) or name not in odd}
 
     def commands(self, old: "Resource | None") -> list[str]:
         """The `ip` or `nft` commands that would bring this about, for people (`-o shell`)."""
@@ -125,6 +129,7 @@ class Roles(NamedTuple):
     fixed: Callable[[Resource], tuple[Any, ...]]
     names: tuple[str, ...]
     keys: tuple[str, ...]  # the names of those that are its identity
+    odd: tuple[str, ...]
 
 
 class Kinds(dict[type[Resource], Roles]):
@@ -140,7 +145,7 @@ class Kinds(dict[type[Resource], Roles]):
             return lambda resource: tuple(getattr(resource, name) for name in names)
 
         keys, names = tagged("identity"), tuple(f.name for f in fields(kind) if f.compare)
-        return self.setdefault(kind, Roles(getter(keys), getter(tagged("fixed")), names, keys))
+        return self.setdefault(kind, Roles(getter(keys), getter(tagged("fixed")), names, keys, tagged("odd")))
 
 
 roles = Kinds().__getitem__

@@ -8,7 +8,7 @@ from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
-from ..kinds.link import STATION, STICKY_STATION, Bridge, Veth, Vlans
+from ..kinds.link import STATIC_MAC, STICKY_MAC, Bridge, Veth, Vlans
 from ..kinds.ownership import HOST
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
@@ -106,7 +106,7 @@ def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
         isolated=not network.spec.icc and not endpoint.published,
         vlans=words(endpoint.vlan, endpoint.trunk),
         # FRR would tell the other hosts that a sticky one never moves (RFC 7432, 15.2).
-        station=STATION if network.overlay and network.overlay.evpn else STICKY_STATION,
+        station=STATIC_MAC if network.overlay and network.overlay.evpn else STICKY_MAC,
         origin=origin,
     )
     yield from ipv6_switches(ns, name, origin, on=network.ipv6)

@@ -13,14 +13,15 @@ from ..core.resource import Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
 from ..inventory.facts import HostFacts
 from ..kinds.evpn import Router
-from ..kinds.file import File
+from ..kinds.link import Link
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
-from . import files, frr, nft, wireguard_key
+from . import frr, nft, wireguard_key
 from .apply import executor, requests
+from .kinds import KINDS
 from .observe import facts as host
-from .observe.snapshot import Survey
+from .observe.snapshot import Snapshot
 
 
 @contextmanager
@@ -39,65 +40,66 @@ class Linux:
 
     def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
-        self.secret = os.path.join(state_dir, wireguard_key.NAME)
-        self.survey = Survey(self.routers)
+        self.key_file = os.path.join(state_dir, wireguard_key.NAME)
+        self.snapshot = Snapshot(self.routers)
 
     def routers(self) -> Iterable[Router]:
         return frr.read()
 
     @mapped("looking at the host")
     def facts(self) -> HostFacts:
-        survey = self.survey
-        seen = host.facts(survey.view(HOST), [name for name in survey.names if not survey.project(name)])
+        snapshot = self.snapshot
+        strangers = [name for name in snapshot.names if not snapshot.project(name)]
+        seen = host.facts(snapshot.view(HOST), strangers)
         return replace(
-            seen, name=self.name or seen.name, secret=self.secret, public_key=cache(self.public_key)
+            seen, name=self.name or seen.name, secret=self.key_file, public_key=cache(self.public_key)
         )
 
     @mapped("reading the key")
     def public_key(self) -> str:
-        return wireguard_key.public_key(self.secret)
+        return wireguard_key.public_key(self.key_file)
 
     @mapped("making a key")
     def make_key(self) -> str:
-        return wireguard_key.made(self.secret)
+        return wireguard_key.made(self.key_file)
 
     @mapped("looking at what stands")
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)
-        links = {seen.name for seen in self.survey.view(HOST).links.values() if not seen.ours}
-        refuse_foreign(named, links, self.survey.strangers(named))
-        found = {r.key: r for r in self.survey.resources(named, places)}
-        for file in (r for r in named if isinstance(r, File) and r.key not in found):
-            files.refuse_foreign(file)
-        for router in (r for r in named if isinstance(r, Router) and r != found.get(r.key)):
-            frr.refuse_broken(router)
+        links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
+        refuse_foreign(named, links, self.snapshot.strangers(named))
+        found = {r.key: r for r in self.snapshot.resources(named, places)}
+        for r in named:
+            if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key):
+                refuse(r)
         return found
 
     @mapped("applying")
     def execute(self, batch: Sequence[Step]) -> Refusals:
-        before = self.survey
+        before = self.snapshot
         self.forget()
         if batch[0].resource.stage == Stage.FIREWALL:
             nft.execute(batch)
-            before.ruleset, self.survey = None, before
+            before.ruleset, self.snapshot = None, before
             return {}
-        refusals = executor.carry_out(batch, self.secret)
+        refusals = executor.execute(batch, self.key_file)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-            self.survey = before.without(frozenset(executor.entered(batch)), ends=True)
+            self.snapshot = before.without(frozenset(executor.entered(batch)), ends=True)
         return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
-        self.survey = (
-            Survey(self.routers) if places is None else self.survey.without(places, ends="" in places)
-        )
+        if places is None:
+            self.snapshot = Snapshot(self.routers)
+        else:
+            self.snapshot = self.snapshot.without(places, ends="" in places)
 
 
 def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:
     """What is wanted and stands already, but is not ours, is never taken over."""
     for r in named:
         where = r.origin.where if r.origin else None
-        if (name := executor.host_end(r)) in links:
-            raise Foreign(f"the host has a link {name} that is not ours", "rename or remove it", where)
+        if isinstance(r, Link) and r.host_end in links:
+            raise Foreign(f"the host has a link {r.host_end} that is not ours", "rename or remove it", where)
         if isinstance(r, Namespace) and r.name in strangers:
             raise Foreign(f"the host has a namespace {r.name} that is not ours", "rename or remove it", where)

@@ -1,4 +1,4 @@
-"""A host to throw away: user, network and mount namespaces of the calling process, with nothing of ours in
+"""A scratch host: user, network and mount namespaces of the calling process, with nothing of ours in
 them."""
 
 import os
@@ -6,28 +6,26 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import Unsupported
 from . import netns
-from .netlink.addresses_routes_rules import KINDS, MAIN, RTMSG
+from .kinds.route import LINK, MAIN, RTA_DST, RTA_OIF, RTMSG, TYPES
 from .netlink.links import (
-    DATA,
-    FILTERING,
-    IFNAME,
+    IFLA_BR_VLAN_FILTERING,
+    IFLA_IFNAME,
+    IFLA_MTU,
     INET,
-    KIND,
-    LINKINFO,
-    MTU,
     NEWLINK,
     NEWROUTE,
     UP,
     ifinfo,
     index_of,
+    info,
     packed,
 )
-from .netlink.socket import CREATE, EXCL, Message, attr, nest, open_socket, send, text, u8, u32
+from .netlink.socket import CREATE, EXCL, Message, attr, open_socket, send, text, u8, u32
 from .netns import checked, libc
 
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
 RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h
-STATIC, LINK = 4, 253  # RTPROT_STATIC, RT_SCOPE_LINK
+STATIC = 4  # RTPROT_STATIC
 BESIDE = "/run/etc"  # where the machine's own /etc can be read
 
 
@@ -72,11 +70,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
 
 def stand_in(kinds: Mapping[str, str], mtu: int) -> None:
     """Links for those of the host that others need, by name; its bridges may keep VLANs apart."""
-    up, data = ifinfo(0, UP, UP), {"bridge": nest(DATA, u8(FILTERING, 1))}
+    up, data = ifinfo(0, UP, UP), {"bridge": u8(IFLA_BR_VLAN_FILTERING, 1)}
     links = [
-        Message(NEWLINK, CREATE | EXCL, up + text(IFNAME, name) + u32(MTU, mtu) + info)
+        Message(NEWLINK, CREATE | EXCL, up + text(IFLA_IFNAME, name) + u32(IFLA_MTU, mtu) + what)
         for name, kind in kinds.items()
-        for info in [nest(LINKINFO, text(KIND, kind), data.get(kind, b""))]
+        for what in [info(kind, data.get(kind, b""))]
     ]
     with open_socket() as channel:
         send(channel, links)
@@ -88,6 +86,6 @@ def neighbours(pairs: Iterable[tuple[str, str]]) -> None:
         for link, ip in sorted(pairs):
             family, raw = packed(ip)
             scope = LINK if family == INET else 0
-            head = RTMSG.pack(family, len(raw) * 8, 0, 0, MAIN, STATIC, scope, KINDS["unicast"], 0)
-            body = head + attr(1, raw) + u32(4, index_of(channel, link))
+            head = RTMSG.pack(family, len(raw) * 8, 0, 0, MAIN, STATIC, scope, TYPES["unicast"], 0)
+            body = head + attr(RTA_DST, raw) + u32(RTA_OIF, index_of(channel, link))
             send(channel, [Message(NEWROUTE, CREATE, body)])

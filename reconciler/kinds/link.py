@@ -3,17 +3,17 @@ values."""
 
 from dataclasses import dataclass
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
 from .namespace import Namespace
-from .ownership import HOST, alias, inside, place
+from .ownership import GROUP, HOST, OUTER, alias, inside, place
 
 SWITCH = ("off", "on")
-Vlans = tuple[
-    str, ...
-]  # of a port, in the words of `bridge vlan`; () where it has what every port begins with
+# Of a port, in the words of `bridge vlan`; () where it has what every port begins with.
+Vlans = tuple[str, ...]
 NATIVE = "1 pvid untagged"  # and that is this
-STATION, STICKY_STATION = "static", "static sticky"  # of an entry: it never ages; and no frame moves it
-# Stations that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
+# How a bridge has a MAC that is entered by hand: it never ages; and no frame moves it.
+STATIC_MAC, STICKY_MAC = "static", "static sticky"
+# MACs that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
 # beyond is flooded.  Linux has no limit of its own, and from 6.7 on it can be given one.
 MAX_LEARNED = 8192
 # MTU below which Linux gives a link no IPv6, nor settings of it (IPV6_MIN_MTU; RFC 8200, 5).
@@ -38,6 +38,26 @@ class Link(Resource):
     @property
     def state(self) -> str:
         return "up" if self.up else "down"
+
+    @property
+    def alias(self) -> str:
+        """The text that marks it for people."""
+        return ""
+
+    @property
+    def group(self) -> int:
+        """The number that marks it (IFLA_GROUP)."""
+        return GROUP
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Where it has an end, and how that is called there."""
+        return ((self.ns, self.name),)
+
+    @property
+    def host_end(self) -> str:
+        """The name of its end on the host, by which it goes; "" where it has none there."""
+        return next((name for ns, name in self.names if ns == HOST), "")
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip link del {self.name}")]
@@ -76,6 +96,10 @@ class Bridge(Link):
     def alias(self) -> str:
         return alias(self.project, self.network)
 
+    @property
+    def group(self) -> int:
+        return OUTER if self.outer else GROUP
+
     def cost(self, old: Resource | None) -> Disruption:
         if not isinstance(old, Bridge) or (old.mac, old.filtering) == (self.mac, self.filtering):
             return "none"
@@ -109,11 +133,16 @@ class Veth(Link):
     hairpin: bool = True  # a published port of its own must come back through the port it left by
     isolated: bool = False  # speaks to the bridge alone, not to other isolated ports
     vlans: Vlans = ()
-    station: str = STICKY_STATION  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
+    station: str = STICKY_MAC  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
+    mtus_differ: Odd[bool] = False  # `mtu` is that of the end inside
 
     @property
     def alias(self) -> str:
         return alias(self.project, self.ns, self.name)
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        return ((self.ns, self.name), (HOST, self.host_name))
 
     @property
     def refers(self) -> tuple[Key, ...]:
@@ -130,14 +159,14 @@ class Veth(Link):
         outer = f"{f'master {self.bridge}' if self.bridge else 'nomaster'} mtu {self.mtu} alias {self.alias}"
         port = f"type bridge_slave hairpin {SWITCH[self.hairpin]} isolated {SWITCH[self.isolated]}"
         port += f" learning {SWITCH[not self.station]} flood {SWITCH[not self.station]}"
-        station = f"bridge fdb replace {self.mac} dev {self.host_name} master {self.station}"
+        static = f"bridge fdb replace {self.mac} dev {self.host_name} master {self.station}"
         create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
         return [
             *([] if old else [create]),
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
             *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
-            *([station] if self.bridge and self.station else []),
+            *([static] if self.bridge and self.station else []),
             f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}",
         ]
 

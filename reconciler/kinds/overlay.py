@@ -3,7 +3,7 @@ link."""
 
 from dataclasses import dataclass, field
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
 from .address import Address
 from .link import Link
 from .ownership import HOST, PROTOCOL, alias, place
@@ -25,6 +25,7 @@ class Vxlan(Link):
     bridge: str
     flood: bool = False  # broadcast and multicast goes out; nothing for unknown MACs does, as there are none
     isolated: bool = False
+    odd_port: Odd[bool] = False  # it learns, or floods some of what is to be flooded together
 
     @property
     def alias(self) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..core.resource import Disruption, Fixed, Key, Resource
 from .link import Link
-from .ownership import HOST, alias, inside
+from .ownership import GROUP, HOST, OUTER, alias, inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,10 @@ class Vlan(Link):
     @property
     def alias(self) -> str:
         return alias("host", self.name)
+
+    @property
+    def group(self) -> int:
+        return OUTER
 
     def commands(self, old: Resource | None) -> list[str]:
         create = f"ip link add link {self.parent} name {self.name} type vlan id {self.tag}"
@@ -62,6 +66,10 @@ class Macvlan(Link):
     @property
     def alias(self) -> str:
         return alias(self.project, self.network)
+
+    @property
+    def group(self) -> int:
+        return OUTER if self.ns == HOST else GROUP
 
     @property
     def within(self) -> tuple[Key, ...]:

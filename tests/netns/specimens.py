@@ -9,9 +9,12 @@ from typing import Any
 
 from reconciler.core.resource import Resource, roles
 from reconciler.drivers.firewall.elements import skeleton
-from reconciler.kernel.netlink.addresses_routes_rules import ACTIONS, KINDS
+from reconciler.kernel.kinds.ipvlan import FLAGS as IPVLAN_FLAGS
+from reconciler.kernel.kinds.ipvlan import MODES as IPVLAN_MODES
+from reconciler.kernel.kinds.macvlan import MODES as MACVLAN_MODES
+from reconciler.kernel.kinds.route import TYPES
+from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.netlink.links import SETTINGS
-from reconciler.kernel.netlink.stacked_links import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
@@ -240,8 +243,8 @@ def routes() -> Iterator[Specimen]:
     yield Specimen(Route(ns="box", dst="10.9.0.0/16", link="eth0"), LAN, moved)
     yield Specimen(Route(ns="box", dst="fd09::/64", link="eth0"), LAN, moved)
     yield Specimen(Route(ns="box", dst="10.7.0.77/32", link="eth0"), LAN)
-    for kind in [kind for kind in KINDS if kind != "unicast"]:
-        others = {"kind": [other for other in KINDS if other not in (kind, "unicast")]}
+    for kind in [kind for kind in TYPES if kind != "unicast"]:
+        others = {"kind": [other for other in TYPES if other not in (kind, "unicast")]}
         for ns, dst in ((HOST, "10.99.0.0/16"), (HOST, "fd99::/48"), ("box", "::/0"), ("box", "0.0.0.0/0")):
             yield Specimen(Route(ns=ns, dst=dst, kind=kind, table="1090", metric=7), (BOX,), others)
         yield Specimen(Route(ns=HOST, dst="fd99::/48", kind=kind), (), others)

@@ -12,9 +12,10 @@ from random import Random
 import pytest
 
 from reconciler.kernel import records
-from reconciler.kernel.netlink import addresses_routes_rules, links
+from reconciler.kernel.kinds.address import message
+from reconciler.kernel.netlink import links
 from reconciler.kernel.netlink.socket import Message, attr, open_socket, send
-from reconciler.kernel.observe import namespace
+from reconciler.kernel.observe import readings
 from reconciler.kinds.address import Address
 from reconciler.kinds.ownership import DOOMED, GROUP, OUTER
 from tests.netns.lab import Lab
@@ -155,7 +156,7 @@ def test_a_neighbour_s_address_with_our_mark_moves_nobody(lab: Lab):
             for wanted, gone in ((other, False), (own, True)):
                 host, _, width = wanted[0].partition("/")
                 address = Address(ns="t-a", link="eth0", ip=host, prefix=int(width))
-                assert not send(channel, [addresses_routes_rules.address(address, index, delete=gone)])
+                assert not send(channel, [message(address, index, delete=gone)])
     lab.succeed(lab.reconcile("--apply", lab.files / "t.yaml"))
     assert [lab.addresses(ns, family=family) for ns in ("t-a", "t-b") for family in (4, 6)] == before
 
@@ -168,7 +169,7 @@ def test_odd_names_harm_nobody(lab: Lab):
         lab.run(f"ip -n t-{name} link set eth0 down")
         with lab.inside(f"t-{name}"), open_socket() as channel:
             head = links.ifinfo(links.index_of(channel, "eth0"))
-            words = (attr(links.IFNAME, raw + b"\0"), attr(links.IFALIAS, raw))
+            words = (attr(links.IFLA_IFNAME, raw + b"\0"), attr(links.IFLA_IFALIAS, raw))
             assert not send(channel, [Message(links.NEWLINK, 0, head + word) for word in words])
     planned = lab.reconcile("--plan", "-o", "wide", lab.files / "both")
     assert all(line.isprintable() for line in planned.out.splitlines())
@@ -283,12 +284,12 @@ def crowds(many: Iterable[int]) -> dict[str, list[str]]:
 
 def test_a_crowd_holds_nobody_up(lab: Lab):
     """One that bears our marks, or of links, is told; of what is none of ours there may be any number."""
-    kinds = crowds(range(namespace.MOST + 1))
+    kinds = crowds(range(readings.MOST + 1))
     stand(lab, *kinds)
     with undisturbed(lab):
         for name, lines in kinds.items():
             lab.ip("\n".join(lines), f"t-{name}")
-        assert f"more than {namespace.MOST} of a kind" in told(lab, "links", "addresses", "marked")
+        assert f"more than {readings.MOST} of a kind" in told(lab, "links", "addresses", "marked")
         status = lab.reconcile("--status", lab.files / "both")
         assert status.rc == 2 and "sandbox t-marked: it cannot be looked into" in status.err
         for name in ("routes", "beside"):

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
@@ -12,8 +13,9 @@ from reconciler.core.reconcile import reconcile, settle
 from reconciler.core.resource import Origin, Resource, State, state
 from reconciler.errors import FailedInPart, KernelError, NotPermitted, ReconcileError, Where, trace
 from reconciler.kernel import netns
+from reconciler.kernel.kinds import sysctl
 from reconciler.kernel.linux import Linux
-from reconciler.kernel.observe import namespace
+from reconciler.kernel.observe import snapshot
 from reconciler.kinds.file import File
 from reconciler.kinds.nft import Table
 from reconciler.kinds.ownership import FILE_MARK, HOST
@@ -180,18 +182,18 @@ def test_a_refusal_says_what_why_and_where(standing: Lab, wrong: Resource, numbe
     assert standing.snapshot() == before
 
 
-@pytest.mark.parametrize("work", ["look", "write"])
+@pytest.mark.parametrize(("room", "work"), [(snapshot, "look"), (sysctl, "write")], ids=["look", "write"])
 def test_a_bug_of_ours_met_in_a_sandbox_does_not_pass_for_somebody_s_doing(
-    standing: Lab, monkeypatch: pytest.MonkeyPatch, work: str
+    standing: Lab, monkeypatch: pytest.MonkeyPatch, room: ModuleType, work: str
 ):
-    before, right = standing.snapshot(), getattr(namespace, work)
+    before, right = standing.snapshot(), getattr(room, work)
 
     def wrong(*given: object) -> object:
         if given[0] == HOST:
             return right(*given)
         raise IndexError("as the test asks")
 
-    monkeypatch.setattr(namespace, work, wrong)
+    monkeypatch.setattr(room, work, wrong)
     ttl = Sysctl(ns="box", name="net/ipv4/ip_default_ttl", value="65")
     with pytest.raises(FailedInPart, match=r"unforeseen IndexError: as the test asks \(id ") as caught:
         reconcile({**STATE, ttl.key: ttl}, Linux())

@@ -12,18 +12,38 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kernel.netlink import (
-    addresses_routes_rules,
-    bridge_ports,
-    fdb_neighbours,
-    stacked_links,
+from reconciler.core.resource import Resource
+from reconciler.kernel.kinds import (
+    KINDS,
+    bridge_port,
+    fdb_entries,
+    ipvlan,
+    namespace,
+    neighbours,
+    vxlan,
     wireguard,
 )
+from reconciler.kernel.kinds.address import addresses_of
+from reconciler.kernel.kinds.address import message as address_message
+from reconciler.kernel.kinds.bridge import create as new_bridge
+from reconciler.kernel.kinds.bridge import settings as bridge_settings
+from reconciler.kernel.kinds.link import create as new_link
+from reconciler.kernel.kinds.link import orphan_of
+from reconciler.kernel.kinds.link import settings as link_settings
+from reconciler.kernel.kinds.route import TYPES
+from reconciler.kernel.kinds.route import message as route_message
+from reconciler.kernel.kinds.rule import ACTIONS
+from reconciler.kernel.kinds.rule import message as rule_message
+from reconciler.kernel.kinds.veth import create as new_veth
+from reconciler.kernel.kinds.veth import host_mac, outer_settings, veth_of
 from reconciler.kernel.netlink import links as rtnl
+from reconciler.kernel.netlink import neighbours as ndm
 from reconciler.kernel.netlink import socket as netlink
+from reconciler.kernel.netlink import vlans as port_vlans
+from reconciler.kernel.observe.readings import View
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
-from reconciler.kinds.link import Bridge, OrphanVeth, Veth
+from reconciler.kinds.link import Bridge, Link, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
 from reconciler.kinds.ownership import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
@@ -75,8 +95,8 @@ macvlans = st.builds(
 )
 ipvlans = st.builds(
     Ipvlan,
-    mode=st.sampled_from(list(stacked_links.IPVLAN_MODES)),
-    flag=st.sampled_from(list(stacked_links.IPVLAN_FLAGS)),
+    mode=st.sampled_from(list(ipvlan.MODES)),
+    flag=st.sampled_from(list(ipvlan.FLAGS)),
     **stacked,
     **links_of_all,
 )
@@ -133,7 +153,7 @@ def routes(draw: st.DrawFn) -> Route:
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
-    action = draw(st.sampled_from(list(addresses_routes_rules.ACTIONS)))
+    action = draw(st.sampled_from(list(ACTIONS)))
     mask = draw(st.integers(0, 2**32 - 1))
     version = draw(st.sampled_from([4, 6]))
     return Rule(
@@ -183,6 +203,43 @@ def told(message) -> dict[str, object]:
     return dict(message["attrs"])
 
 
+class Told:
+    """One dump of a namespace, and whose sandbox it is."""
+
+    def __init__(self, kind: type[Resource], *bodies: bytes, project: str = ""):
+        self.told, self.owner = view(kind, *bodies), project
+
+    def view(self, ns: str) -> View:
+        return self.told
+
+    def project(self, ns: str) -> str:
+        return self.owner
+
+
+def view(kind: type[Resource], *bodies: bytes) -> View:
+    found = View("box", {}, dumps={kind: list(bodies)})
+    found.names = NAMES
+    return found
+
+
+def read(kind: type[Resource], body: bytes) -> list[Resource]:
+    """What we make of a message, as the dump of a sandbox has it."""
+    return list(KINDS[kind].decode(Told(kind, body), "box"))
+
+
+def read_link(like: Any, seen: rtnl.Seen) -> list[Resource]:
+    """What we make of a link of the same kind and place."""
+    readings = Told(Link, project=getattr(like, "project", ""))
+    return list(KINDS[type(like)].decode_link(readings, like.ns, seen))
+
+
+def link_messages(link: Link) -> tuple[netlink.Message, netlink.Message]:
+    """The first two that it is made by."""
+    mac = getattr(link, "mac", "")
+    placed, _ = link_settings(link, rtnl.hardware(mac) if mac else b"")
+    return new_link(link, PARENT, 9), placed
+
+
 # what we write, as pyroute2 reads it
 
 
@@ -190,7 +247,7 @@ def told(message) -> dict[str, object]:
 @given(bridges)
 def test_a_bridge_as_they_read_it(bridge: Bridge):
     made, settings, quiet = (
-        theirs(ifinfmsg, m) for m in (*rtnl.new_bridge(bridge), *rtnl.bridge_settings(bridge, None))
+        theirs(ifinfmsg, m) for m in (new_bridge(bridge), *bridge_settings(bridge, None))
     )
     assert told(made)["IFLA_IFNAME"] == bridge.name
     assert told(made)["IFLA_ADDRESS"] == bridge.mac
@@ -202,16 +259,16 @@ def test_a_bridge_as_they_read_it(bridge: Bridge):
     assert told(settings)["IFLA_IFALIAS"] == bridge.alias
     generated = quiet.get_nested("IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE")
     assert generated == (1 if bridge.mtu >= 1280 else None)  # below, there is no IPv6 to speak of
-    raised = theirs(ifinfmsg, rtnl.raised(bridge, bridge.name))
+    raised = theirs(ifinfmsg, rtnl.raised(bridge))
     assert (raised["flags"], raised["change"]) == (int(bridge.up), 1)
 
 
 @few
 @given(veths, st.integers(0, 1000), st.integers(0, 1000))
 def test_a_veth_as_they_read_it(veth: Veth, index: int, master: int):
-    made = theirs(ifinfmsg, rtnl.new_veth(veth, index, 9, master))
+    made = theirs(ifinfmsg, new_veth(veth, index, 9, master))
     assert told(made)["IFLA_IFNAME"] == veth.host_name
-    assert told(made)["IFLA_ADDRESS"] == rtnl.outer_mac(veth.mac) != veth.mac
+    assert told(made)["IFLA_ADDRESS"] == host_mac(veth.mac) != veth.mac
     assert told(made)["IFLA_GROUP"] == GROUP and told(made)["IFLA_NET_NS_FD"] == 9
     assert told(made).get("IFLA_MASTER", 0) == master
     assert told(made)["IFLA_NUM_TX_QUEUES"] == told(made)["IFLA_NUM_RX_QUEUES"] == 1
@@ -226,30 +283,30 @@ def test_a_veth_as_they_read_it(veth: Veth, index: int, master: int):
 @few
 @given(veths)
 def test_a_bridge_port_as_they_read_it(veth: Veth):
-    first, port = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, PARENT))
+    first, port = (theirs(ifinfmsg, m) for m in outer_settings(veth, PARENT))
     assert told(first)["IFLA_MASTER"] == PARENT and told(first)["IFLA_IFALIAS"] == veth.alias
     assert port.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_KIND") == "bridge"
     data = port.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
     assert data.get_attr("IFLA_BRPORT_MODE") == veth.hairpin
     assert data.get_attr("IFLA_BRPORT_ISOLATED") == veth.isolated
     assert first["flags"] == 0 and port["flags"] == int(veth.up)
-    _, up = (theirs(ifinfmsg, m) for m in rtnl.outer_settings(veth, 0))
+    _, up = (theirs(ifinfmsg, m) for m in outer_settings(veth, 0))
     assert up["flags"] == int(veth.up) and "IFLA_LINKINFO" not in told(up)  # no port, no settings of one
 
 
 @given(words, names)
 def test_marks_as_they_read_them(project: str, name: str):
-    [lo] = rtnl.lo(Namespace(name=name, project=project))
+    lo = namespace.lo(Namespace(name=name, project=project))
     assert told(theirs(ifinfmsg, lo))["IFLA_IFALIAS"] == f"reconciler/{project}/{name}"
     assert theirs(ifinfmsg, lo)["index"] == theirs(ifinfmsg, lo)["flags"] == 1
-    assert told(theirs(ifinfmsg, rtnl.doomed(name))) == {"IFLA_IFNAME": name, "IFLA_GROUP": DOOMED}
-    assert told(theirs(ifinfmsg, rtnl.delete_doomed())) == {"IFLA_GROUP": DOOMED}
+    assert told(theirs(ifinfmsg, rtnl.regrouped(name))) == {"IFLA_IFNAME": name, "IFLA_GROUP": DOOMED}
+    assert told(theirs(ifinfmsg, rtnl.group_deleted())) == {"IFLA_GROUP": DOOMED}
 
 
 @few
 @given(st.one_of(macvlans, ipvlans, vlans, dummies))
-def test_stacked_links_as_they_read_them(link: stacked_links.Stacked):
-    made = theirs(ifinfmsg, stacked_links.create(link, PARENT, 9))
+def test_stacked_links_as_they_read_them(link: Link):
+    made = theirs(ifinfmsg, new_link(link, PARENT, 9))
     data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
     assert made.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") == type(link).__name__.lower()
     on_lan = link.ns == HOST and isinstance(link, Macvlan | Vlan)
@@ -259,7 +316,7 @@ def test_stacked_links_as_they_read_them(link: stacked_links.Stacked):
         case Macvlan():
             assert data.get_attr("IFLA_MACVLAN_MODE") == link.mode
         case Ipvlan():
-            assert data.get_attr("IFLA_IPVLAN_MODE") == stacked_links.IPVLAN_MODES[link.mode]
+            assert data.get_attr("IFLA_IPVLAN_MODE") == ipvlan.MODES[link.mode]
             # pyroute2 0.9.7 has no name for IFLA_IPVLAN_FLAGS: test_readback asks the kernel
         case Vlan():
             assert data.get_attr("IFLA_VLAN_ID") == link.tag
@@ -269,8 +326,7 @@ def test_stacked_links_as_they_read_them(link: stacked_links.Stacked):
 @given(vxlans)
 def test_a_tunnel_as_they_read_it(link: Vxlan):
     made, placed, _, port, up = (
-        theirs(ifinfmsg, m)
-        for m in (stacked_links.create(link, 0, 9), *stacked_links.settings(link, PARENT, new=True))
+        theirs(ifinfmsg, m) for m in (new_link(link, 0, 9), *vxlan.settings(link, PARENT))
     )
     data = made.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA")
     assert data.get_attr("IFLA_VXLAN_ID") == link.vni and data.get_attr("IFLA_VXLAN_LEARNING") == 0
@@ -313,13 +369,14 @@ def test_a_peer_goes_both_ways(pair: list[str], ip: str, port: int):
 @few
 @given(names, st.integers(1, 1000))
 def test_a_lent_link_as_they_read_it(name: str, master: int):
-    first, mark = (theirs(ifinfmsg, m) for m in bridge_ports.lend(BridgePort(link=name, bridge="br"), master))
+    port = BridgePort(link=name, bridge="br")
+    first, mark = (theirs(ifinfmsg, m) for m in bridge_port.lend(port, master))
     assert told(first) == {"IFLA_IFNAME": name, "IFLA_MASTER": master}
     data = mark.get_nested("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA")
     assert told(data) == {
         "IFLA_BRPORT_COST": LENT, "IFLA_BRPORT_LEARNING": 1, "IFLA_BRPORT_UNICAST_FLOOD": 1,
     }  # fmt: skip
-    [back] = bridge_ports.lend(BridgePort(link=name, bridge="br"), 0)
+    back = bridge_port.mastered(port, 0)
     assert told(theirs(ifinfmsg, back)) == {"IFLA_IFNAME": name, "IFLA_MASTER": 0}
 
 
@@ -331,34 +388,31 @@ tags = st.sets(st.integers(1, 4094) | st.integers(1, 6) | st.integers(4089, 4094
 def test_vlans_go_both_ways(tags: set[int], data: st.DataObject):
     untagged = data.draw(st.sampled_from(sorted(tags)))
     vlans = tuple(f"{tag}{' pvid untagged' * (tag == untagged)}" for tag in sorted(tags))
-    put, clear = bridge_ports.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
+    put, clear = port_vlans.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
     for message in (put, clear):
         read = theirs(ifinfmsg, message)
         assert (read["family"], read["index"]) == (socket.AF_BRIDGE, INDEX)
-    raw = netlink.attributes(put.body, 16)[rtnl.AF_SPEC]
-    assert bridge_ports.worded(dict(bridge_ports.entries(raw))) == (
+    raw = netlink.attributes(put.body, 16)[rtnl.IFLA_AF_SPEC]
+    assert port_vlans.worded(dict(port_vlans.entries(raw))) == (
         () if vlans == ("1 pvid untagged",) else vlans
     )
-    gone = {tag for tag, _ in bridge_ports.entries(netlink.attributes(clear.body, 16)[rtnl.AF_SPEC])}
+    gone = {tag for tag, _ in port_vlans.entries(netlink.attributes(clear.body, 16)[rtnl.IFLA_AF_SPEC])}
     assert gone == set(range(1, 4095)) - tags
 
 
 @few
 @given(macs, any_ips)
 def test_entries_as_they_read_them(mac: str, ip: str):
-    for address, wanted in (
-        (mac, fdb_neighbours.SELF | fdb_neighbours.PORT | fdb_neighbours.STICKY),
-        (NOBODY, fdb_neighbours.SELF),
-    ):
+    for address, wanted in ((mac, ndm.NTF_SELF | ndm.NTF_MASTER | ndm.NTF_STICKY), (NOBODY, ndm.NTF_SELF)):
         new = FdbEntries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
-        made = [theirs(ndmsg, m) for m in fdb_neighbours.messages(new, None, INDEX, gone=False)]
+        made = [theirs(ndmsg, m) for m in fdb_entries.changes(INDEX, new.entries, None)]
         assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
         assert reduce(or_, (one["flags"] for one in made)) == wanted
         for one in made:
             assert told(one) == {"NDA_LLADDR": address} | (
-                {"NDA_DST": ip} if one["flags"] & fdb_neighbours.SELF else {}
+                {"NDA_DST": ip} if one["flags"] & ndm.NTF_SELF else {}
             )
-        for one in fdb_neighbours.messages(new, new, INDEX, gone=True):
+        for one in fdb_entries.changes(INDEX, (), new):
             assert told(theirs(ndmsg, one))["NDA_LLADDR"] == address
 
 
@@ -366,16 +420,14 @@ def test_entries_as_they_read_them(mac: str, ip: str):
 @given(macs, any_ips)
 def test_neighbours_go_both_ways(mac: str, ip: str):
     new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
-    [message] = fdb_neighbours.messages(new, None, INDEX, gone=False)
-    assert list(fdb_neighbours.neighbours_of([again(ndmsg, message)])) == [
-        (INDEX, entry) for entry in new.entries
-    ]
+    [message] = neighbours.changes(INDEX, new.entries, None)
+    assert list(neighbours.entries_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
 
 
 @few
 @given(addresses(), st.booleans())
 def test_an_address_as_they_read_it(address: Address, delete: bool):
-    read = theirs(ifaddrmsg, addresses_routes_rules.address(address, INDEX, delete=delete))
+    read = theirs(ifaddrmsg, address_message(address, INDEX, delete=delete))
     assert (read["family"], read["prefixlen"], read["index"]) == (
         rtnl.packed(address.ip)[0], address.prefix, INDEX,
     )  # fmt: skip
@@ -387,11 +439,11 @@ def test_an_address_as_they_read_it(address: Address, delete: bool):
 @few
 @given(routes())
 def test_a_route_as_they_read_it(route: Route):
-    read = theirs(rtmsg, addresses_routes_rules.route(route, INDEX if route.link else 0))
+    read = theirs(rtmsg, route_message(route, INDEX if route.link else 0))
     table = 254 if route.table == "main" else int(route.table)
     ip, _, length = route.dst.partition("/")
     assert (read["family"], read["dst_len"], read["proto"]) == (rtnl.packed(ip)[0], int(length), PROTOCOL)
-    assert read["type"] == addresses_routes_rules.KINDS[route.kind] and told(read)["RTA_TABLE"] == table
+    assert read["type"] == TYPES[route.kind] and told(read)["RTA_TABLE"] == table
     assert told(read).get("RTA_DST", ip) == ip
     assert told(read).get("RTA_GATEWAY", "") == route.via
     assert told(read).get("RTA_PREFSRC", "") == route.src
@@ -403,8 +455,8 @@ def test_a_route_as_they_read_it(route: Route):
 @few
 @given(rules())
 def test_a_rule_as_they_read_it(rule: Rule):
-    read = theirs(fibmsg, addresses_routes_rules.rule(rule))
-    assert read["action"] == addresses_routes_rules.ACTIONS[rule.action]
+    read = theirs(fibmsg, rule_message(rule))
+    assert read["action"] == ACTIONS[rule.action]
     assert told(read)["FRA_PRIORITY"] == int(rule.priority) and told(read)["FRA_PROTOCOL"] == PROTOCOL
     assert told(read).get("FRA_IIFNAME", "") == rule.iif
     assert told(read).get("FRA_DST", "") == rule.dst.partition("/")[0]
@@ -429,19 +481,19 @@ def test_a_bridge_that_they_wrote(bridge: Bridge):
     )  # fmt: skip
     seen = rtnl.Seen(ours(message))
     assert (seen.index, seen.group, seen.kind) == (INDEX, group, "bridge")
-    assert rtnl.bridge_of(seen) == bridge
-    assert rtnl.stray_of(seen) == OrphanVeth(
+    assert read_link(bridge, seen) == [bridge]
+    assert orphan_of(seen) == OrphanVeth(
         ns=HOST, name=bridge.name, mtu=bridge.mtu, up=bridge.up, project=bridge.project
     )
 
 
 @few
 @given(st.one_of(macvlans, ipvlans.map(lambda link: replace(link, flag="bridge")), vlans, dummies))
-def test_stacked_links_go_both_ways(link: stacked_links.Stacked):
-    made, placed, *_ = (stacked_links.create(link, PARENT, 9), *stacked_links.settings(link, 0, new=True))
+def test_stacked_links_go_both_ways(link: Link):
+    made, placed = link_messages(link)
     head = rtnl.ifinfo(INDEX, int(link.up))
     body = again(ifinfmsg, netlink.Message(0, 0, head + made.body[16:] + placed.body[16:]))
-    assert stacked_links.link_of(link.ns, rtnl.Seen(body), NAMES) == link
+    assert read_link(link, rtnl.Seen(body)) == [link]
 
 
 @few
@@ -458,7 +510,7 @@ def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool, lear
         *([("IFLA_MASTER", PARENT), ("IFLA_LINKINFO", slave)] if veth.bridge else []), up=outer_up,
     )  # fmt: skip
     pair = rtnl.Seen(ours(inner)), rtnl.Seen(ours(outer))
-    read = rtnl.veth_of(veth.ns, pair, NAMES, (), station=veth.station)
+    read = veth_of(veth.ns, pair, NAMES, (), station=veth.station)
     assert read.values() == veth.values() | {
         "up": inner_up and outer_up,
         # an end without a bridge has no port to hold these
@@ -471,39 +523,39 @@ def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool, lear
 @few
 @given(addresses())
 def test_an_address_goes_both_ways(address: Address):
-    body = again(ifaddrmsg, addresses_routes_rules.address(address, INDEX))
-    assert list(addresses_routes_rules.addresses_of("box", [body], NAMES)) == [address]
+    body = again(ifaddrmsg, address_message(address, INDEX))
+    assert list(addresses_of(view(Address, body))) == [address]
 
 
 @few
 @given(routes())
 def test_a_route_goes_both_ways(route: Route):
-    body = again(rtmsg, addresses_routes_rules.route(route, INDEX if route.link else 0))
-    assert list(addresses_routes_rules.routes_of("box", [body], NAMES)) == [route]
+    body = again(rtmsg, route_message(route, INDEX if route.link else 0))
+    assert read(Route, body) == [route]
 
 
 @few
 @given(rules())
 def test_a_rule_goes_both_ways(rule: Rule):
-    body = again(fibmsg, addresses_routes_rules.rule(rule))
-    assert list(addresses_routes_rules.rules_of([body])) == [rule]
+    body = again(fibmsg, rule_message(rule))
+    assert read(Rule, body) == [rule]
 
 
 def test_what_others_made_is_not_ours():
     route = Route(ns="box", dst="10.0.0.0/8", link="eth0")
-    message = theirs(rtmsg, addresses_routes_rules.route(route, INDEX))
+    message = theirs(rtmsg, route_message(route, INDEX))
     message["proto"] = 4  # RTPROT_STATIC
     fresh = rtmsg()
     for name in ("family", "dst_len", "table", "proto", "scope", "type"):
         fresh[name] = message[name]
     fresh["attrs"] = message["attrs"]
-    assert list(addresses_routes_rules.routes_of("box", [ours(fresh)], NAMES)) == []
+    assert read(Route, ours(fresh)) == []
 
 
 def test_the_default_metric_of_ipv6_reads_as_none():
     route = Route(ns="box", dst="fd00::/8", link="eth0", metric=1024)
-    [read] = addresses_routes_rules.routes_of("box", [addresses_routes_rules.route(route, INDEX).body], NAMES)
-    assert read.metric == 0
+    [found] = read(Route, route_message(route, INDEX).body)
+    assert isinstance(found, Route) and found.metric == 0
 
 
 # the frame around it

@@ -13,7 +13,8 @@ from reconciler.drivers.firewall.routing_policy import NOWHERE
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.inventory.facts import Facts
 from reconciler.kernel import frr, wireguard_key
-from reconciler.kernel.netlink import fdb_neighbours
+from reconciler.kernel.kinds import fdb_entries
+from reconciler.kernel.netlink import neighbours
 from reconciler.kernel.netlink.socket import attr
 from reconciler.kernel.observe.evpn import Told
 from reconciler.kinds.evpn import Router
@@ -227,24 +228,24 @@ def test_a_plan_shows_what_changes_in_the_configuration():
 def entry(mac: str, flags: int, *more: bytes) -> bytes:
     raw = bytes.fromhex(mac.replace(":", ""))
     return (
-        fdb_neighbours.NDMSG.pack(fdb_neighbours.BRIDGE, 7, fdb_neighbours.NOARP, flags, 0)
-        + attr(fdb_neighbours.LLADDR, raw)
+        neighbours.NDMSG.pack(neighbours.PF_BRIDGE, 7, neighbours.NUD_NOARP, flags, 0)
+        + attr(neighbours.NDA_LLADDR, raw)
         + b"".join(more)
     )
 
 
 def test_what_frr_has_told_is_not_ours():
     there, port = (
-        attr(fdb_neighbours.DST, bytes((192, 0, 2, 2))),
-        attr(fdb_neighbours.MASTER_ATTR, struct.pack("=I", 5)),
+        attr(neighbours.NDA_DST, bytes((192, 0, 2, 2))),
+        attr(neighbours.NDA_MASTER, struct.pack("=I", 5)),
     )
     theirs = [
-        entry("02:00:00:00:00:01", fdb_neighbours.SELF | fdb_neighbours.LEARNED, there),
-        entry("02:00:00:00:00:01", fdb_neighbours.LEARNED, port),
+        entry("02:00:00:00:00:01", neighbours.NTF_SELF | neighbours.NTF_EXT_LEARNED, there),
+        entry("02:00:00:00:00:01", neighbours.NTF_EXT_LEARNED, port),
     ]
-    everybody = entry(NOBODY, fdb_neighbours.SELF, there)
-    assert fdb_neighbours.entries_of([*theirs, everybody], 7, told=True) == ([], [])
-    assert fdb_neighbours.entries_of([*theirs, everybody], 7, told=False) == (
+    everybody = entry(NOBODY, neighbours.NTF_SELF, there)
+    assert fdb_entries.entries_of([*theirs, everybody], 7, by_frr=True) == ([], [])
+    assert fdb_entries.entries_of([*theirs, everybody], 7, by_frr=False) == (
         [f"{NOBODY} 192.0.2.2"], ["02:00:00:00:00:01"],
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, state
 from reconciler.errors import KernelError, RollbackFailed, Unforeseen, trace
-from reconciler.kernel.fake.kernel import BRIDGE_PORTS, FakeKernel, Killed
+from reconciler.kernel.fake.kernel import FakeKernel, Killed
+from reconciler.kernel.kinds.veth import BRIDGE_PORTS
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth

@@ -29,12 +29,10 @@ ROOMS = {
     "cnm": "errors inventory/facts manifest",
     "drivers": "errors core kinds manifest cnm",
     "inventory": "core kinds inventory/facts cnm drivers",
-    "kernel/fake": "errors core kinds",
     "kernel": "errors paths disk core kinds inventory/facts",
     "pipeline": "errors core kinds inventory/facts manifest cnm drivers inventory",
     "hosts": "errors disk core kinds inventory/facts manifest drivers inventory kernel",
-    "safety": "errors paths disk core kinds inventory/facts manifest drivers inventory kernel/fake kernel"
-    " pipeline",
+    "safety": "errors paths disk core kinds inventory/facts manifest drivers inventory kernel pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds manifest drivers inventory kernel pipeline safety daemon/relay",
     "cli": "errors paths disk core kinds inventory/facts manifest/yaml manifest cnm drivers inventory kernel"

@@ -19,7 +19,7 @@ from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Uns
 from reconciler.inventory import learn
 from reconciler.inventory.facts import Device, Facts, Listener
 from reconciler.kernel import wireguard_key
-from reconciler.kernel.netlink import wireguard as codec
+from reconciler.kernel.kinds import wireguard as codec
 from reconciler.kernel.netlink.socket import attributes
 from reconciler.kernel.x25519 import BASE, P, x25519
 from reconciler.kinds.nft import Chain, Table

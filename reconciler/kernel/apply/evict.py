@@ -2,7 +2,16 @@
 
 import socket
 
-from ..netlink.links import ALT_IFNAME, DELLINK, IFNAME, NEWLINK, PROP_LIST, UP, ifinfo, link_called
+from ..netlink.links import (
+    DELLINK,
+    IFLA_ALT_IFNAME,
+    IFLA_IFNAME,
+    IFLA_PROP_LIST,
+    NEWLINK,
+    UP,
+    ifinfo,
+    link_called,
+)
 from ..netlink.socket import Message, nest, send, text
 
 DELLINKPROP = 109
@@ -20,10 +29,10 @@ def evict(channel: socket.socket, name: str) -> None:
 
 
 def nameless(index: int, name: str) -> Message:
-    return Message(DELLINKPROP, 0, ifinfo(index) + nest(PROP_LIST, text(ALT_IFNAME, name)))
+    return Message(DELLINKPROP, 0, ifinfo(index) + nest(IFLA_PROP_LIST, text(IFLA_ALT_IFNAME, name)))
 
 
 def renamed(index: int, name: str) -> list[Message]:
     """Down meanwhile, since Linux before 6.2 renames nothing that is up."""
     down, up = (Message(NEWLINK, 0, ifinfo(index, flags, UP)) for flags in (0, UP))
-    return [down, Message(NEWLINK, 0, ifinfo(index) + text(IFNAME, name)), up]
+    return [down, Message(NEWLINK, 0, ifinfo(index) + text(IFLA_IFNAME, name)), up]

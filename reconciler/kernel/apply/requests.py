@@ -1,4 +1,4 @@
-"""Messages with the steps that they carry out, so that a refusal names its step."""
+"""Requests to the kernel with the steps that they carry out, so that a refusal names its step."""
 
 import errno
 import socket
@@ -14,7 +14,7 @@ GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXI
 ROOT = "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)"
 
 
-class Letter(NamedTuple):
+class Request(NamedTuple):
     """A message and the step that it carries out."""
 
     step: Step
@@ -29,16 +29,23 @@ def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
 
 
 def complaints(
-    channel: socket.socket, letters: Sequence[Letter]
+    channel: socket.socket, requests: Sequence[Request]
 ) -> Iterator[tuple[Step, KernelError | NotPermitted]]:
     """Send a batch; the steps that were refused, where that matters."""
-    for refusal in send(channel, [letter.message for letter in letters]):
-        step, message = letters[refusal.at]
+    for refusal in send(channel, [request.message for request in requests]):
+        step, message = requests[refusal.at]
         if not ((step.op == "-" or message.deletes) and refusal.number in GONE):
             yield step, refused(step, refusal.number, refusal.words)
 
 
-def post(channel: socket.socket, letters: Sequence[Letter]) -> None:
+def post(channel: socket.socket, requests: Sequence[Request]) -> None:
     """Send a batch; raise for the first refusal that matters."""
-    for _, refusal in complaints(channel, letters):
+    for _, refusal in complaints(channel, requests):
         raise refusal
+
+
+def post_for(step: Step, channel: socket.socket, messages: Sequence[Message]) -> None:
+    """As `post`, for messages of one step: without an envelope for each."""
+    for refusal in send(channel, messages):
+        if not (messages[refusal.at].deletes and refusal.number in GONE):
+            raise refused(step, refusal.number, refusal.words)

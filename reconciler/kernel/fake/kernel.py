@@ -4,20 +4,12 @@ import errno
 import os
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ...core.plan import Step
 from ...core.reconcile import Refusals
 from ...core.resource import Key, Resource, Stage, State
 from ...errors import KernelError, ReconcileError
-from ...kinds.file import File
-from ...kinds.link import Link, OrphanVeth, Veth
-from ...kinds.namespace import Namespace
-from ...kinds.ownership import HOST
-from ...kinds.sysctl import Sysctl
-from . import semantics
-
-BRIDGE_PORTS = 1023  # BR_MAX_PORTS is 1 << 10, and no port has number 0 (net/bridge/br_if.c)
+from ..kinds import KINDS
 
 
 class Killed(BaseException):
@@ -36,7 +28,6 @@ class FakeKernel:
         self.live: dict[Key, Resource] = {r.key: r for r in ours}
         self.foreign: dict[Key, Resource] = {r.key: r for r in foreign}
         self.held = ChainMap(self.live, self.foreign)
-        self.dying: set[Key] = set()  # host ends of pairs whose namespace is being cleaned up
         self.journal: list[tuple[Step, ...]] = []
         self._refused = self._lifetime = -1  # index of an effect to come; -1 is never
 
@@ -54,20 +45,19 @@ class FakeKernel:
 
     def tick(self) -> None:
         """The kernel's cleanup_net comes round: what lingers goes."""
-        for key in self.dying:
-            self.live.pop(key, None)
-        self.dying.clear()
+        for key in [key for key, r in self.live.items() if r.leftover]:
+            del self.live[key]
 
     def lose(self, key: Key) -> None:
         """Somebody else removes what has this key, if the kernel lets them."""
-        if key in self.live and not semantics.user(self.live[key], (), self.live):
-            self._bury(self.live[key])
+        if key in self.live and not self._user(key, ()):
+            self._cascade(key)
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         seen = {key: r for key, r in self.live.items() if r.marked or r.within}
         for r in named:
-            if isinstance(r, Sysctl) and not semantics.missing(r, self.held):
-                seen[r.key] = replace(r, value=getattr(self.live.get(r.key), "value", "0"))
+            if (unset := KINDS[type(r)].unset) and not self._missing(r):
+                seen[r.key] = self.live.get(r.key) or unset(r)
         return {key: r for key, r in seen.items() if places is None or r.place in places}
 
     def execute(self, batch: Sequence[Step]) -> Refusals:
@@ -109,8 +99,9 @@ class FakeKernel:
 
     def _commit(self, steps: tuple[Step, ...]) -> None:
         """nftables checks at the end of a transaction that everything named in it is there."""
-        if steps[0].resource.stage == Stage.FIREWALL and (key := semantics.dangling(self.live)):
-            raise refusal(steps[-1], errno.ENOENT, f"{key} is not there")
+        if steps[0].resource.stage == Stage.FIREWALL:
+            for key in (key for r in self.live.values() for key in needs(r) if key not in self.live):
+                raise refusal(steps[-1], errno.ENOENT, f"{key} is not there")
 
     def _step(self, step: Step, batch: tuple[Step, ...]) -> None:
         match step.op:
@@ -123,64 +114,59 @@ class FakeKernel:
 
     def _create(self, step: Step) -> None:
         new = step.resource
-        if new.marked and (new.key in self.held or self._taken(new)):
+        if new.marked and new.key in self.held:
             raise refusal(step, errno.EEXIST)
-        if isinstance(new, OrphanVeth):
-            raise refusal(step, errno.EOPNOTSUPP, "one end of a pair cannot be made alone")
+        if new.leftover:
+            raise refusal(step, errno.EOPNOTSUPP, "it cannot be made alone")
         self._set(step)
 
     def _update(self, step: Step) -> None:
         new, old = step.resource, self.live.get(step.resource.key)
         if old is None and new.marked:
-            raise refusal(step, errno.ENODEV if isinstance(new, Link) else errno.ENOENT)
+            raise refusal(step, KINDS[type(new)].absent)
         if old is not None and new.replaces(old):
             raise refusal(step, errno.EOPNOTSUPP, "it cannot be changed in place")
         self._set(step)
-        if isinstance(new, Link) and not new.up:
-            semantics.lower(new, self.live)
+        KINDS[type(new)].changed(new, self.live)
 
     def _set(self, step: Step) -> None:
-        new = step.resource
-        if number := semantics.missing(new, self.held):
+        if number := self._missing(step.resource):
             raise refusal(step, number)
-        if isinstance(new, Veth) and new.bridge and self._ports(new) >= BRIDGE_PORTS:
-            raise refusal(step, errno.EXFULL)
-        self.live[new.key] = new
+        self.live[step.resource.key] = step.resource
+
+    def _missing(self, new: Resource) -> int:
+        return KINDS[type(new)].missing(new, self.held)
 
     def _delete(self, step: Step, batch: tuple[Step, ...]) -> None:
-        old = self.live.get(step.resource.key)
-        if old is None and step.resource.leftover:
+        key = step.resource.key
+        if key not in self.live and step.resource.leftover:
             return
-        if old is None:
-            raise refusal(step, errno.ENODEV if isinstance(step.resource, Link) else errno.ENOENT)
-        if user := semantics.user(old, batch, self.live):
+        if key not in self.live:
+            raise refusal(step, KINDS[type(step.resource)].absent)
+        if user := self._user(key, batch):
             raise refusal(step, errno.EBUSY, f"{user} uses it")
-        self._bury(old)
+        self._cascade(key)
 
-    def _bury(self, old: Resource) -> None:
-        """A namespace that lost its name is cleaned up later; until then the host ends of its pairs stand."""
-        pairs = [r for r in self.live.values() if isinstance(r, Veth) and Namespace.at(r.ns) == old.key]
-        semantics.bury(old, self.live)
-        for veth in pairs:
-            left = OrphanVeth(ns=HOST, name=veth.host_name, mtu=veth.mtu, project=veth.project)
-            self.live[left.key] = left
-            self.dying.add(left.key)
+    def _cascade(self, key: Key) -> None:
+        """Take it away, and with it what Linux does not let stand alone."""
+        old = self.live.pop(key)
+        KINDS[type(old)].cascade(old, self.live)
 
-    def _taken(self, new: Resource) -> bool:
-        """Whether a link's name, or that of a pair's host end, is in use already."""
-        if not isinstance(new, Link):
-            return False
-        wanted = {(new.ns, new.name), *([(HOST, new.host_name)] if isinstance(new, Veth) else [])}
-        return any(not wanted.isdisjoint(semantics.names(r)) for r in self.held.values())
+    def _user(self, key: Key, batch: Sequence[Step]) -> Key | None:
+        """Who keeps nftables from deleting it; the chains and maps of a batch are flushed before anything."""
+        flushed = {step.resource.key for step in batch}
+        users = (r for r in self.live.values() if key in needs(r))
+        return next((r.key for r in users if flushed.isdisjoint((r.key, *r.within))), None)
 
-    def _ports(self, new: Veth) -> int:
-        others = (r for key, r in self.live.items() if key != new.key)
-        return sum(isinstance(r, Veth) and r.bridge == new.bridge for r in others)
+
+def needs(r: Resource) -> Iterable[Key]:
+    """What must stand when a transaction ends."""
+    return KINDS[type(r)].needs(r)
 
 
 def outside(step: Step) -> bool:
     """Whether it is done where who is root in the sandbox has no say."""
-    return isinstance(step.resource, File) or (step.op == "-" and isinstance(step.resource, Namespace))
+    return step.op in KINDS[type(step.resource)].from_outside
 
 
 def refusal(step: Step, number: int, words: str = "") -> KernelError:

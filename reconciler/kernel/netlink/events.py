@@ -17,9 +17,9 @@ from typing import NamedTuple
 from ...errors import NotPermitted, foreseen
 from ...kinds.ownership import PROTOCOL
 from .. import netns
-from ..observe.namespace import NSID, NSID_FD, number_of
-from .links import DELADDR, DELLINK, DELROUTE, DELRULE, NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
+from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
 from .netfilter import NFGEN
+from .nsid import NETNSA_FD, NETNSA_NSID, number_of
 from .socket import HEADER, REPLACE, SOL_NETLINK, Message, attributes, open_socket, printable, send, u32
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
@@ -132,7 +132,7 @@ class Events:
     def other_end(self, message: "Heard") -> Iterator[Told]:
         """A pair is one thing, and stands in the sandbox."""
         if message.kind in (NEWLINK, DELLINK):
-            number = attributes(message.body, 16).get(NETNSID)
+            number = attributes(message.body, 16).get(IFLA_LINK_NETNSID)
             if number is not None:
                 place = self.places.get(int.from_bytes(number, "little", signed=True))
                 yield END, place, who(message.port)
@@ -242,7 +242,7 @@ def number(channel: socket.socket, name: str) -> int:
     fd = netns.opened(name)
     try:
         if number_of(fd, channel) < 0:
-            body = bytes(4) + u32(NSID_FD, fd) + struct.pack("=HHi", 8, NSID, -1)
+            body = bytes(4) + u32(NETNSA_FD, fd) + struct.pack("=HHi", 8, NETNSA_NSID, -1)
             send(channel, [Message(NEWNSID, 0, body)])
         return number_of(fd, channel)
     finally:

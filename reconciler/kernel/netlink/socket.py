@@ -177,6 +177,19 @@ def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf) -> l
     raise OSError(errno.EAGAIN, "the kernel's tables keep changing")
 
 
+def dump_within(channel: socket.socket, kind: int, asked: Sequence[bytes], most: float) -> list[bytes]:
+    """What the first request yields; if that is more than is looked through, what the others yield."""
+    whole, *parts = asked
+    try:
+        return dump(channel, kind, whole, most)
+    except OSError as error:
+        if error.errno != errno.EOVERFLOW:
+            raise
+    with open_socket() as fresh:  # what is left of the answer goes with the old one
+        os.dup2(fresh.fileno(), channel.fileno(), inheritable=False)
+    return [body for part in parts for body in dump(channel, kind, part, most)]
+
+
 def dump_once(
     channel: socket.socket, kind: int, body: bytes, sequence: int, most: float
 ) -> list[bytes] | None:

@@ -6,29 +6,37 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...inventory.facts import Device, HostFacts
+from ...kinds.address import Address
 from ...kinds.ownership import PROTOCOL
+from ...kinds.route import Route
 from .. import nft
-from ..netlink import addresses_routes_rules
-from ..netlink import links as rtnl
-from ..netlink.socket import attributes, dump, open_socket
-from . import listening, namespace
+from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, marked
+from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to
+from ..kinds.vxlan import PORT, VNI
+from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen
+from ..netlink.socket import attributes
+from . import listening
 from .capabilities import Missing
+from .readings import View
 
 RA = 9  # RTPROT_RA
+PROC = "/proc/sys/"
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
-def facts(view: namespace.View, foreign_namespaces: Iterable[str]) -> HostFacts:
+def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
-    routes = [route for route in foreign_routes(view.foreign) if route[1] not in ours]
+    routes = [route for route in foreign_routes(view.dumps[Route]) if route[1] not in ours]
     uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
     return HostFacts(
         name=socket.gethostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
-        onlink=dict(onlink(view.foreign, links)),
-        addresses={ip: links[index].name for ip, index in own_addresses() if index in links},
+        onlink=dict(onlink(view.dumps[Route], links)),
+        addresses={
+            ip: links[index].name for ip, index in own_addresses(view.dumps[Address]) if index in links
+        },
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
         links={seen.name: device(seen, links) for seen in links.values() if not seen.ours},
@@ -45,11 +53,10 @@ def facts(view: namespace.View, foreign_namespaces: Iterable[str]) -> HostFacts:
     )
 
 
-def device(seen: rtnl.Seen, links: dict[int, rtnl.Seen]) -> Device:
-    parent = links.get(seen.number(rtnl.LINK)) if rtnl.NETNSID not in seen.found else None
-    master = links.get(seen.number(rtnl.MASTER))
-    data = attributes(seen.info.get(rtnl.DATA, b"")) if seen.kind == "vxlan" else {}
-    vni, port = int.from_bytes(data.get(1, b""), "little"), int.from_bytes(data.get(15, b""), "big")
+def device(seen: Seen, links: dict[int, Seen]) -> Device:
+    parent = links.get(seen.number(IFLA_LINK)) if IFLA_LINK_NETNSID not in seen.found else None
+    master = links.get(seen.number(IFLA_MASTER))
+    vni, port = (VNI.of(seen.data), PORT.of(seen.data)) if seen.kind == "vxlan" else (0, 0)
     return Device(
         seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
         seen.up, seen.filtering,
@@ -63,45 +70,37 @@ def text(path: str) -> str:
         return ""
 
 
-def foreign_routes(dump_: list[bytes]) -> Iterator[tuple[str, int, int]]:
+def foreign_routes(dump: list[bytes]) -> Iterator[tuple[str, int, int]]:
     """(prefix, link index, protocol) of routes that are not ours; the kernel's local and multicast ones
     left out."""
-    for body in dump_:
-        family, length, _, _, table, protocol, _, kind, _ = addresses_routes_rules.RTMSG.unpack_from(body)
-        if protocol == PROTOCOL or kind not in (1, 6, 7, 8) or table == 255:
+    for body in dump:
+        family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
+        if protocol == PROTOCOL or kind not in TYPE_NAMES or table == LOCAL:
             continue
-        found = attributes(body, 12)
-        raw = found.get(1, bytes(16 if family == rtnl.INET6 else 4))
-        prefix = f"{socket.inet_ntop(family, raw)}/{length}"
+        found = attributes(body, RTMSG.size)
+        prefix = destination(family, length, found)
         if not prefix.startswith(("fe80:", "ff00:")):
-            yield prefix, int.from_bytes(found.get(4, b""), "little"), protocol
+            yield prefix, leads_to(found), protocol
 
 
-def onlink(dump_: list[bytes], links: dict[int, rtnl.Seen]) -> Iterator[tuple[str, str]]:
+def onlink(dump: list[bytes], links: dict[int, Seen]) -> Iterator[tuple[str, str]]:
     """Prefixes whose addresses are neighbours, with their link, which is none of ours."""
-    for body in dump_:
-        family, length, _, _, table, _, _, kind, _ = addresses_routes_rules.RTMSG.unpack_from(body)
-        found = attributes(body, 12)
-        link = links.get(int.from_bytes(found.get(4, b""), "little"))
-        plain = (
-            table == addresses_routes_rules.MAIN
-            and kind == addresses_routes_rules.KINDS["unicast"]
-            and 5 not in found
-        )  # RTA_GATEWAY
+    for body in dump:
+        family, length, _, _, table, _, _, kind, _ = RTMSG.unpack_from(body)
+        found = attributes(body, RTMSG.size)
+        link = links.get(leads_to(found))
+        plain = table == MAIN and kind == TYPES["unicast"] and RTA_GATEWAY not in found
         if link and not link.ours and plain:
-            raw = found.get(1, bytes(16 if family == rtnl.INET6 else 4))
-            yield f"{socket.inet_ntop(family, raw)}/{length}", link.name
+            yield destination(family, length, found), link.name
 
 
-def own_addresses() -> Iterator[tuple[str, int]]:
-    with open_socket() as channel:
-        for body in dump(channel, rtnl.GETADDR, addresses_routes_rules.ALL_ADDRESSES):
-            found = attributes(body, 8)
-            if found.get(11, b"\0")[0] != PROTOCOL:
-                yield (
-                    socket.inet_ntop(body[0], found.get(2) or found[1]),
-                    addresses_routes_rules.IFADDR.unpack_from(body)[4],
-                )
+def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
+    """(address, link index) of those that are not ours."""
+    for body in dump:
+        family, *_, index = IFADDR.unpack_from(body)
+        found = attributes(body, IFADDR.size)
+        if not marked(found):
+            yield socket.inet_ntop(family, found.get(IFA_LOCAL) or found[IFA_ADDRESS]), index
 
 
 def ephemeral() -> tuple[int, int]:
@@ -111,7 +110,7 @@ def ephemeral() -> tuple[int, int]:
 
 def forwarding() -> tuple[bool, bool]:
     names = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
-    four, six = (text(namespace.PROC + name).strip() == "1" for name in names)
+    four, six = (text(PROC + name).strip() == "1" for name in names)
     return four, six
 
 

@@ -30,7 +30,7 @@ class Peer(NamedTuple):
 
 def peers(live: State) -> list[Peer]:
     """By every WireGuard link and every BGP session of ours; a link that has just gone has none."""
-    from ..netlink import wireguard
+    from ..kinds import wireguard
     from . import evpn
 
     found: list[Peer] = []

@@ -1,4 +1,4 @@
-"""What a WireGuard link holds besides what every link has: keys and peers, by generic netlink, both ways."""
+"""WireGuard links: what they hold besides what every link has, keys and peers, goes by generic netlink."""
 
 import socket
 import struct
@@ -6,12 +6,32 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
+from ...core.plan import Step
 from ...core.resource import Resource
-from ...kinds.ownership import HOST, alias, owner
+from ...kinds.ownership import GROUP, alias, owner
 from ...kinds.wireguard import Wireguard, changes
 from .. import wireguard_key
-from .links import INET, INET6, Seen, packed
-from .socket import ATTR, Message, attr, attributes, dump, get, nest, open_socket, send, text, u8, u16, u32
+from ..apply.batch import Requests
+from ..netlink.links import INET, INET6, Seen, packed, raised
+from ..netlink.socket import (
+    ATTR,
+    Message,
+    attr,
+    attributes,
+    dump,
+    get,
+    nest,
+    open_socket,
+    send,
+    text,
+    u8,
+    u16,
+    u32,
+)
+from ..observe.readings import Readings
+from . import link
+from .link import LinkKind
+from .table import register
 
 GENERIC, CONTROL, GETFAMILY, FAMILY_ID, FAMILY_NAME = 16, 16, 3, 1, 2  # linux/netlink.h, linux/genetlink.h
 # linux/wireguard.h: commands, then WGDEVICE_A_*, WGPEER_A_*, WGPEER_F_* and WGALLOWEDIP_A_*
@@ -34,11 +54,17 @@ def family(channel: socket.socket) -> int:
     return int.from_bytes(attributes(answer, 4)[FAMILY_ID], "little")
 
 
-def configure(link: Wireguard, old: Resource | None, key: str) -> None:
-    """Give the link the key in the file `key`, its port, and the peers that differ; the others' sessions go
+def put(requests: Requests, step: Step, wireguard: Wireguard) -> None:
+    link.make(requests, step, wireguard)
+    configure(wireguard, step.before, requests.batch.key_file)
+    requests.add(step, *link.settings(wireguard), raised(wireguard))
+
+
+def configure(link: Wireguard, old: Resource | None, key_file: str) -> None:
+    """Give the link the key in `key_file`, its port, and the peers that differ; the others' sessions go
     on."""
     with open_socket(GENERIC) as channel:
-        for refusal in send(channel, list(messages(family(channel), link, old, wireguard_key.raw(key)))):
+        for refusal in send(channel, list(messages(family(channel), link, old, wireguard_key.raw(key_file)))):
             raise OSError(refusal.number, refusal.words)
 
 
@@ -83,15 +109,18 @@ def endpoint_of(raw: bytes) -> str:
     return f"[{socket.inet_ntop(INET6, raw[8:24])}]:{port}"
 
 
-def read(seen: Seen, wanted: Wireguard | None) -> Wireguard:
+def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Wireguard]:
+    if seen.group != GROUP:
+        return
     with open_socket(GENERIC) as channel:
         found = dump(channel, family(channel), head(GETDEVICE) + text(IFNAME, seen.name))
     parts = [attributes(body, 4) for body in found]
-    known = {entry.split(" ")[0]: entry for entry in wanted.peers} if wanted else {}
+    wanted = (r for r in readings.wanted(Wireguard) if r.name == seen.name)
+    known = {entry.split(" ")[0]: entry for r in wanted for entry in r.peers}
     peers = (entry(one, known) for part in parts for one in elements(part.get(PEERS, b"")))
     project = owner(seen.alias)
-    return Wireguard(
-        ns=HOST,
+    yield Wireguard(
+        ns=ns,
         name=seen.name,
         project=project if seen.alias == alias(project, "wireguard") else "",
         port=int.from_bytes(parts[0][LISTEN_PORT], "little"),
@@ -141,3 +170,6 @@ def allowed_of(found: dict[int, bytes]) -> str:
     ip, length = found[ADDRESS], found[CIDR][0]
     prefix = "" if length == len(ip) * 8 else f"/{length}"
     return socket.inet_ntop(INET6 if len(ip) == 16 else INET, ip) + prefix
+
+
+register(LinkKind(of=Wireguard, put=put, link_kind="wireguard", decode_link=decode))

@@ -1,74 +1,33 @@
-"""What stands at the ports of bridges, both ways: links that are lent to ours, and the VLANs of each port.
-
-A port's VLANs are messages of the bridge family, by index; they are part of no other.
-"""
+"""The VLANs of bridge ports, both ways: messages of the bridge family, by index, and part of no other."""
 
 import struct
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from ...kinds.bridge_port import BridgePort
 from ...kinds.link import NATIVE, Vlans
-from ...kinds.ownership import LENT, OUTER
-from .links import (
-    AF_SPEC,
-    DELLINK,
-    EXT_MASK,
-    FLOOD,
-    GETLINK,
-    IFINFO,
-    IFNAME,
-    LEARNING,
-    LINKINFO,
-    MASTER,
-    NEWLINK,
-    SLAVE_DATA,
-    SLAVE_KIND,
-    Seen,
-    ifinfo,
-)
-from .socket import ATTR, Message, attr, attributes, dump, nest, open_socket, text, u8, u32
+from .links import DELLINK, GETLINK, IFINFO, IFLA_AF_SPEC, IFLA_EXT_MASK
+from .socket import ATTR, Message, attr, attributes, dump, nest, open_socket, u32
 
 SETLINK = 19
-BRIDGE = 7  # PF_BRIDGE
-COST = 3  # IFLA_BRPORT_COST
+PF_BRIDGE = 7
 # linux/if_bridge.h: IFLA_BRIDGE_VLAN_INFO and its flags; the dump's mask is RTEXT_FILTER_BRVLAN_COMPRESSED
-INFO, PVID, UNTAGGED, BEGIN, END, COMPRESSED = 2, 2, 4, 8, 16, 4
+IFLA_BRIDGE_VLAN_INFO, PVID, UNTAGGED, BEGIN, END, COMPRESSED = 2, 2, 4, 8, 16, 4
 WORDS = {"pvid": PVID, "untagged": UNTAGGED}
 LAST = 4094  # IEEE 802.1Q keeps 0 and 4095 for itself
-
-
-def lend(port: BridgePort, master: int) -> list[Message]:
-    """To the bridge with this index, or back where there is none; only what is a port can bear the mark."""
-    head = ifinfo() + text(IFNAME, port.link)
-    settings = (u32(COST, LENT), u8(LEARNING, port.learning), u8(FLOOD, port.learning))
-    mark = nest(LINKINFO, text(SLAVE_KIND, "bridge"), nest(SLAVE_DATA, *settings))
-    parts = (u32(MASTER, master), *([mark] if master else []))
-    return [Message(NEWLINK, 0, head + part) for part in parts]
-
-
-def lent(links: Mapping[int, Seen], vlans: Mapping[int, Vlans]) -> Iterator[BridgePort]:
-    """The ports that bridges of ours on a LAN have of the host."""
-    for seen in links.values():
-        bridge = links.get(seen.number(MASTER))
-        cost = int.from_bytes(seen.port.get(COST, b""), "little")
-        if bridge and bridge.group == OUTER and cost == LENT:
-            of, learning = vlans.get(seen.index, ()), seen.learning == {b"\1"}
-            yield BridgePort(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)
 
 
 def membership(index: int, vlans: Vlans) -> list[Message]:
     """Into these VLANs and then out of all others, whatever they were: what stays is never interrupted."""
     wanted = dict(map(parsed, vlans or (NATIVE,)))
-    head = IFINFO.pack(BRIDGE, 0, index, 0, 0)
+    head = IFINFO.pack(PF_BRIDGE, 0, index, 0, 0)
     inside = (entry(tag, flags) for tag, flags in wanted.items())
     return [
-        Message(SETLINK, 0, head + nest(AF_SPEC, *inside)),
-        Message(DELLINK, 0, head + nest(AF_SPEC, *outside(sorted(wanted)))),
+        Message(SETLINK, 0, head + nest(IFLA_AF_SPEC, *inside)),
+        Message(DELLINK, 0, head + nest(IFLA_AF_SPEC, *outside(sorted(wanted)))),
     ]
 
 
-def tags(vlans: Vlans) -> list[int]:
+def numbers(vlans: Vlans) -> list[int]:
     """The numbers of a port's VLANs."""
     return [parsed(vlan)[0] for vlan in vlans or (NATIVE,)]
 
@@ -79,7 +38,7 @@ def parsed(vlan: str) -> tuple[int, int]:
 
 
 def entry(tag: int, flags: int) -> bytes:
-    return attr(INFO, struct.pack("=HH", flags, tag))
+    return attr(IFLA_BRIDGE_VLAN_INFO, struct.pack("=HH", flags, tag))
 
 
 def outside(kept: list[int]) -> Iterator[bytes]:
@@ -90,13 +49,13 @@ def outside(kept: list[int]) -> Iterator[bytes]:
             yield entry(below + 1, BEGIN) + entry(above - 1, END)
 
 
-def read() -> dict[int, Vlans]:
+def vlans_of_ports() -> dict[int, Vlans]:
     """The VLANs of every port in the thread's namespace, by its index."""
     found: dict[int, dict[int, int]] = {}
     with open_socket() as channel:
-        ask = IFINFO.pack(BRIDGE, 0, 0, 0, 0) + u32(EXT_MASK, COMPRESSED)
+        ask = IFINFO.pack(PF_BRIDGE, 0, 0, 0, 0) + u32(IFLA_EXT_MASK, COMPRESSED)
         for body in dump(channel, GETLINK, ask):
-            raw = attributes(body, IFINFO.size).get(AF_SPEC, b"")
+            raw = attributes(body, IFINFO.size).get(IFLA_AF_SPEC, b"")
             found.setdefault(IFINFO.unpack_from(body)[2], {}).update(entries(raw))
     return {index: worded(tags) for index, tags in found.items()}
 
@@ -106,7 +65,7 @@ def entries(raw: bytes) -> Iterator[tuple[int, int]]:
     first = at = 0
     while at + ATTR.size < len(raw):
         size, kind = ATTR.unpack_from(raw, at)
-        if kind == INFO:
+        if kind == IFLA_BRIDGE_VLAN_INFO:
             flags, tag = struct.unpack_from("=HH", raw, at + ATTR.size)
             first = first if flags & END else tag
             if not flags & BEGIN:

@@ -1,0 +1,79 @@
+"""Bridges as rtnetlink messages, both ways."""
+
+from collections.abc import Iterator
+
+from ...core.plan import Step
+from ...core.resource import Resource
+from ...kinds.link import MAX_LEARNED, Bridge
+from ...kinds.ownership import HOST, OUTER, owner
+from ..apply.batch import Requests
+from ..apply.requests import Request
+from ..netlink.fields import integer
+from ..netlink.links import (
+    IFLA_BR_VLAN_FILTERING,
+    IFLA_GROUP,
+    IFLA_IFALIAS,
+    IFLA_MTU,
+    NEWLINK,
+    Seen,
+    addressing,
+    hardware,
+    info,
+    named,
+    raised,
+    size,
+)
+from ..netlink.socket import CREATE, EXCL, Message, text, u8, u32
+from ..observe.readings import Readings
+from .link import LinkKind
+from .table import register
+
+MAX_LEARNED_FIELD = integer(49)  # IFLA_BR_FDB_MAX_LEARNED; kernels before 6.7 pass it over
+
+
+def put(requests: Requests, step: Step, bridge: Bridge) -> None:
+    if step.op == "+":
+        requests.batch.bridges[bridge.name] = bridge
+        requests.add(step, create(bridge))
+    requests.add(step, *settings(bridge, step.before))
+    requests.batch.raised[bridge.name] = Request(step, raised(bridge))
+
+
+def create(bridge: Bridge) -> Message:
+    """With another MTU than it will have: only one that changes counts as set, else it follows its ports'."""
+    head = named(bridge.name) + hardware(bridge.mac) + u32(IFLA_MTU, bridge.mtu ^ 1)
+    return Message(NEWLINK, CREATE | EXCL, head + u32(IFLA_GROUP, bridge.group) + info("bridge"))
+
+
+def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
+    """With its MAC only where that changes: Linux forgets a link's neighbours when told one, be it the same
+    (neigh_changeaddr)."""
+    mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else hardware(bridge.mac)
+    mine = mac + size(bridge) + text(IFLA_IFALIAS, bridge.alias) + u32(IFLA_GROUP, bridge.group)
+    data = MAX_LEARNED_FIELD.to(bridge.max_learned)
+    if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
+        data += u8(IFLA_BR_VLAN_FILTERING, bridge.filtering)
+    head = named(bridge.name)
+    return [
+        Message(NEWLINK, 0, head + mine + info("bridge", data)),
+        Message(NEWLINK, 0, head + addressing(bridge)),
+    ]
+
+
+def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
+    limited = MAX_LEARNED_FIELD.number in seen.data  # a kernel that sets no limit has nothing to put right
+    yield Bridge(
+        ns=HOST,
+        name=seen.name,
+        project=owner(seen.alias),
+        network=seen.alias.split("/", 2)[-1],
+        mac=seen.mac,
+        mtu=seen.mtu,
+        up=seen.up,
+        outer=seen.group == OUTER,
+        filtering=seen.filtering,
+        max_learned=MAX_LEARNED_FIELD.of(seen.data) if limited else MAX_LEARNED,
+    )
+
+
+register(LinkKind(of=Bridge, put=put, link_kind="bridge", decode_link=decode))

@@ -1,0 +1,46 @@
+"""The small files of sandboxes, by kernel/files."""
+
+from collections.abc import Iterator, Set
+
+from ...core.plan import Step
+from ...kinds.file import File, Orphan
+from .. import files
+from ..apply.batch import Requests
+from ..observe.readings import Readings
+from .table import Kind, register
+
+
+def put(requests: Requests, _: Step, file: File) -> None:
+    requests.flush()
+    files.write(file)
+
+
+def remove(requests: Requests, _: Step, file: File) -> None:
+    requests.flush()
+    files.remove(file)
+
+
+def decode(_: Readings, ns: str) -> Iterator[File]:
+    return files.of(ns)
+
+
+def orphans(readings: Readings, _: Set[str]) -> Iterator[Orphan]:
+    """Those of sandboxes that are no more, but for what is wanted again."""
+    wanted = {r.path for r in readings.wanted(File)}
+    found = files.orphans(readings.names, readings.places)
+    return (file for file in found if file.path not in wanted)
+
+
+register(
+    Kind(
+        of=File,
+        put=put,
+        remove=remove,
+        from_outside="+~-",
+        places=(False, True),
+        decode=decode,
+        shut=decode,
+        refuse=files.refuse_foreign,
+    )
+)
+register(Kind(of=Orphan, remove=remove, from_outside="-", places=(False, False), asked=orphans))

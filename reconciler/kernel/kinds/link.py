@@ -1,0 +1,184 @@
+"""What is alike in all kinds of links, and links that belong to nothing declared."""
+
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypedDict, TypeVar
+
+from ...core.plan import Step
+from ...core.resource import Resource, state
+from ...kinds.address import Address
+from ...kinds.bridge_port import BridgePort
+from ...kinds.link import Intruder, Link, OrphanVeth, Veth
+from ...kinds.overlay import Vxlan
+from ...kinds.ownership import HOST, owner
+from ...kinds.route import Route
+from .. import netns
+from ..apply.batch import Requests
+from ..apply.evict import evict
+from ..apply.requests import post_for
+from ..netlink.links import (
+    DELLINK,
+    IFLA_GROUP,
+    IFLA_IFALIAS,
+    IFLA_IFNAME,
+    IFLA_LINK,
+    IFLA_NET_NS_FD,
+    NEWLINK,
+    Seen,
+    addressing,
+    ifinfo,
+    index_of,
+    info,
+    named,
+    raised,
+    size,
+)
+from ..netlink.socket import CREATE, EXCL, Message, text, u32
+from ..observe.readings import Readings, View
+from .namespace import absent_place
+from .table import KINDS, Held, Kind, Live, register
+
+L = TypeVar("L", bound=Link)
+NAMELESS = "reconciler-new"
+
+
+def create(link: Link, parent: int, ns: int) -> Message:
+    """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor.
+
+    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is named
+    later."""
+    head = named(link.name if link.ns == HOST else NAMELESS)
+    head += u32(IFLA_GROUP, link.group)
+    head += u32(IFLA_LINK, parent) if parent else b""
+    head += u32(IFLA_NET_NS_FD, ns) if link.ns != HOST else b""
+    kind = KINDS[type(link)]
+    return Message(NEWLINK, CREATE | EXCL, head + info(kind.link_kind, kind.link_data(link)))
+
+
+def make(requests: Requests, step: Step, link: Link) -> None:
+    """On the host, where its parent is, straight into the place of the step; one that stands is left."""
+    requests.flush()
+    if step.op != "+":
+        return
+    with netns.kept() as here:
+        made = create(link, requests.batch.index(getattr(link, "parent", "")), here)
+        post_for(step, requests.batch.host, [made])
+    if link.ns != HOST:
+        index = requests.made(link.name, index_of(requests.channel, NAMELESS))
+        requests.add(step, Message(NEWLINK, 0, ifinfo(index) + text(IFLA_IFNAME, link.name)))
+
+
+def settings(link: Link, more: bytes = b"") -> list[Message]:
+    """What every link that stands on another is told, and `more`."""
+    head = named(link.name)
+    mine = more + size(link) + text(IFLA_IFALIAS, link.alias)
+    return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + addressing(link))]
+
+
+def put(requests: Requests, step: Step, link: Link, more: bytes = b"") -> None:
+    make(requests, step, link)
+    requests.add(step, *settings(link, more), raised(link))
+
+
+def remove(requests: Requests, step: Step, link: Link) -> None:
+    """In a sandbox: what has an end on the host goes with the batch."""
+    requests.add(step, Message(DELLINK, 0, named(link.name)))
+
+
+class Child(TypedDict):
+    """What is read alike of every link that stands on another of the host."""
+
+    ns: str
+    name: str
+    mtu: int
+    up: bool
+    project: str
+    network: str
+    parent: str
+
+
+def child(readings: Readings, ns: str, seen: Seen) -> Child:
+    """The alias of a link in a sandbox is up to whoever is root there: it says nothing of whose it is."""
+    named, network = owner(seen.alias), network_of(seen)
+    project = named if ns == HOST else readings.project(ns)
+    return {
+        "ns": ns,
+        "name": seen.name,
+        "mtu": seen.mtu,
+        "up": seen.up,
+        "project": project,
+        "network": network if named == project else "",
+        "parent": readings.view(HOST).names.get(seen.number(IFLA_LINK), ""),
+    }
+
+
+def network_of(seen: Seen) -> str:
+    """The network that an alias names, behind its project."""
+    return seen.alias.partition("/")[2].partition("/")[2]
+
+
+def in_the_way(view: View, wanted: Link) -> Iterator[Intruder]:
+    if seen := view.by_name.get(wanted.name):
+        yield Intruder(ns=wanted.ns, name=wanted.name, mtu=seen.mtu, up=seen.up)
+
+
+def orphan_of(seen: Seen) -> OrphanVeth:
+    return OrphanVeth(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
+
+
+def remove_intruder(requests: Requests, _: Step, intruder: Intruder) -> None:
+    requests.flush()
+    evict(requests.channel, intruder.name)
+
+
+def missing(link: Link, held: Held) -> int:
+    """Its place, or names that nobody else has."""
+    wanted, others = {*link.names}, (r for r in held.values() if isinstance(r, Link) and r.key != link.key)
+    taken = any(not wanted.isdisjoint(r.names) for r in others)
+    return errno.EEXIST if taken else absent_place(link.ns, held)
+
+
+def missing_bridge(link: Veth | Vxlan, held: Held) -> int:
+    lost = bool(link.bridge) and Link.at(HOST, link.bridge) not in held
+    return missing(link, held) or (errno.ENODEV if lost else 0)
+
+
+def cascade(old: Link, live: Live) -> None:
+    """All that stands on it goes; its ports stay, but for those that are lent."""
+    ends = {*old.names}
+    for r in [*live.values()]:
+        if (getattr(r, "ns", HOST), getattr(r, "link", "")) in ends:
+            live.pop(r.key, None)
+        elif (HOST, getattr(r, "parent", "")) in ends and r.key in live:
+            del live[r.key]
+            KINDS[type(r)].cascade(r, live)
+        elif isinstance(r, BridgePort) and (HOST, r.bridge) in ends:
+            live.pop(r.key, None)
+    ports = (r for r in live.values() if isinstance(r, Veth | Vxlan) and (HOST, r.bridge) in ends)
+    live.update(state(*(replace(r, bridge="") for r in ports)))
+
+
+def changed(link: Link, live: Live) -> None:
+    """A link that goes down loses its routes and, without keep_addr_on_down, its IPv6 addresses."""
+    lost = (r for r in live.values() if isinstance(r, Route) or (isinstance(r, Address) and ":" in r.ip))
+    for r in [r for r in lost if (r.ns, r.link) == (link.ns, link.name)] if not link.up else ():
+        del live[r.key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkKind(Kind[L]):
+    """A kind of link: what is alike in all of them."""
+
+    put: Callable[[Requests, Step, L], object] = put
+    remove: Callable[[Requests, Step, L], object] = remove
+    in_the_way: Callable[[View, L], Iterable[Resource]] = in_the_way
+    missing: Callable[[L, Held], int] = missing
+    absent: int = errno.ENODEV
+    cascade: Callable[[L, Live], object] = cascade
+    changed: Callable[[L, Live], object] = changed
+
+
+register(LinkKind(of=Link))
+register(LinkKind(of=OrphanVeth))
+register(LinkKind(of=Intruder, remove=remove_intruder))

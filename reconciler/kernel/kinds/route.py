@@ -1,0 +1,155 @@
+"""Routes as rtnetlink messages, both ways; what the kernel defaults ends here."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from ...core.plan import Step
+from ...core.resource import Resource
+from ...kinds.address import Address
+from ...kinds.link import Link
+from ...kinds.ownership import HOST, PROTOCOL
+from ...kinds.route import Route
+from ..apply.batch import Requests
+from ..apply.requests import Request
+from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, packed
+from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
+from ..observe.readings import Readings, View
+from .namespace import absent_place
+from .table import Held, Kind, register
+
+# linux/rtnetlink.h
+RTMSG = struct.Struct("=BBBBBBBBI")
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 5, 6, 7, 15
+TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+TYPE_NAMES = {number: name for name, number in TYPES.items()}
+MAIN, LOCAL = 254, 255  # RT_TABLE_*
+KERNEL = 2  # RTPROT_KERNEL
+LINK, NOWHERE = 253, 255  # RT_SCOPE_*
+ONLINK = 4  # RTNH_F_ONLINK
+DEFAULT_METRIC = 1024  # of IPv6
+Prefix = tuple[str, bytes, int]  # link, network, length
+
+
+def message(r: Route, index: int, *, delete: bool = False, new: bool = False) -> Message:
+    """In a sandbox a new one takes the place of what somebody put there; on the host that is refused.  And
+    there whatever bears our mark is deleted, by whichever way it leads: Linux compares what it is told."""
+    ip, _, length = r.dst.partition("/")
+    family, raw = packed(ip)
+    table = MAIN if r.table == "main" else int(r.table)
+    scope = LINK if family == INET and r.kind == "unicast" and not r.via else 0
+    flags = ONLINK if r.onlink else 0
+    if delete:
+        scope = NOWHERE  # any: where several ways lead, the scope is not that of a route without a gateway
+    if delete and r.ns != HOST:
+        r, index = replace(r, via="", src=""), 0
+    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, TYPES[r.kind], flags)
+    body += attr(RTA_DST, raw) if int(length) else b""
+    body += u32(RTA_TABLE, table)
+    body += u32(RTA_OIF, index) if index else b""
+    body += attr(RTA_GATEWAY, packed(r.via)[1]) if r.via else b""
+    body += attr(RTA_PREFSRC, packed(r.src)[1]) if r.src else b""
+    body += u32(RTA_PRIORITY, r.metric) if r.metric else b""
+    put = CREATE | (EXCL if new and r.ns == HOST else REPLACE)
+    return Message(DELROUTE, 0, body) if delete else Message(NEWROUTE, put, body)
+
+
+def put(requests: Requests, step: Step, route: Route) -> None:
+    new = message(route, requests.index(route.link), new=step.op == "+" and step.old is None)
+    if requests.ns == HOST and route.link in requests.batch.raised:  # until it is up, nothing is routed to it
+        requests.batch.last.append(Request(step, new))
+    else:
+        requests.add(step, new)
+
+
+def remove(requests: Requests, step: Step, route: Route) -> None:
+    requests.add(step, message(route, requests.index(route.link), delete=True))
+
+
+def asked(family: int, table: int = 0, protocol: int = 0) -> bytes:
+    return RTMSG.pack(family, 0, 0, 0, table, protocol, 0, 0, 0)
+
+
+def dump(view: View, channel: socket.socket) -> list[bytes]:
+    """All, or where those are too many ours, and those of the kernel's that lead to neighbours."""
+    found: list[bytes] = []
+    for family in families():
+        parts = (asked(family), asked(family, protocol=PROTOCOL), asked(family, MAIN, KERNEL))
+        found += dump_within(channel, GETROUTE, parts, view.most)
+    return found
+
+
+def decode(readings: Readings, ns: str) -> Iterator[Route]:
+    view = readings.view(ns)
+    for body in view.dumps[Route]:
+        family, length, source, tos, table, protocol, _, number, flags = RTMSG.unpack_from(body)
+        if protocol != PROTOCOL or number not in TYPE_NAMES or source or tos:  # which none of ours has
+            continue
+        found, kind = attributes(body, RTMSG.size), TYPE_NAMES[number]
+        table = int.from_bytes(found.get(RTA_TABLE, b""), "little") or table
+        metric = int.from_bytes(found.get(RTA_PRIORITY, b""), "little")
+        yield Route(
+            ns=ns,
+            table="main" if table == MAIN else str(table),
+            dst=destination(family, length, found),
+            kind=kind,
+            metric=0 if family == INET6 and metric == DEFAULT_METRIC else metric,
+            link=view.names.get(leads_to(found), "") if kind == "unicast" else "",
+            via=socket.inet_ntop(family, found[RTA_GATEWAY]) if RTA_GATEWAY in found else "",
+            src=socket.inet_ntop(family, found[RTA_PREFSRC]) if RTA_PREFSRC in found else "",
+            onlink=bool(flags & ONLINK),
+        )
+
+
+def network(family: int, found: dict[int, bytes]) -> bytes:
+    return found.get(RTA_DST, bytes(16 if family == INET6 else 4))
+
+
+def destination(family: int, length: int, found: dict[int, bytes]) -> str:
+    """The prefix that a route is for."""
+    return f"{socket.inet_ntop(family, network(family, found))}/{length}"
+
+
+def leads_to(found: dict[int, bytes]) -> int:
+    """The index of the link that a route leads over."""
+    return int.from_bytes(found.get(RTA_OIF, b""), "little")
+
+
+def connected(dump: list[bytes], names: dict[int, str]) -> Iterator[Prefix]:
+    """The prefixes that the kernel itself routes to links, for the addresses that these have."""
+    for body in dump:
+        family, length, _, _, _, protocol, _, kind, _ = RTMSG.unpack_from(body)
+        if protocol == KERNEL and kind == TYPES["unicast"]:
+            found = attributes(body, RTMSG.size)
+            yield names.get(leads_to(found), ""), network(family, found), length
+
+
+def missing(route: Route, held: Held) -> int:
+    """Why fib_create_info or ip6_route_info_create refuse a route over a link."""
+    if (number := absent_place(route.ns, held)) or not route.link:
+        return number
+    link = held.get(Link.at(route.ns, route.link))
+    if not isinstance(link, Link):
+        return errno.ENODEV
+    if not link.up:
+        return errno.ENETDOWN
+    if route.src and Address.at(route.ns, route.link, route.src) not in held:
+        return errno.EINVAL
+    if route.via and not route.onlink and not any(reaches(r, route) for r in held.values()):
+        return errno.EHOSTUNREACH if ":" in route.via else errno.ENETUNREACH
+    return 0
+
+
+def reaches(r: Resource, route: Route) -> bool:
+    """Whether `r` is an address that makes the route's gateway a neighbour."""
+    if not isinstance(r, Address) or (r.ns, r.link) != (route.ns, route.link):
+        return False
+    return ip_address(route.via) in ip_network(f"{r.ip}/{r.prefix}", strict=False)
+
+
+register(
+    Kind(of=Route, put=put, remove=remove, places=(True, True), dump=dump, decode=decode, missing=missing)
+)

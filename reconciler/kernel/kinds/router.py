@@ -1,0 +1,27 @@
+"""FRR, by kernel/frr."""
+
+from ...core.plan import Step
+from ...kinds.evpn import Router
+from .. import frr
+from ..apply.batch import Requests
+from ..observe.readings import Readings, remembered
+from .table import Kind, register
+
+
+def put(requests: Requests, step: Step, router: Router) -> None:
+    requests.flush()
+    old = step.before
+    frr.write(router, requests.batch.key_file, running=isinstance(old, Router) and old.running)
+
+
+def remove(requests: Requests, _: Step, __: Router) -> None:
+    requests.flush()
+    frr.remove()
+
+
+@remembered(ends=False)
+def routers(readings: Readings, _: str) -> list[Router]:
+    return list(readings.frr())
+
+
+register(Kind(of=Router, put=put, remove=remove, decode=routers, refuse=frr.refuse_broken))

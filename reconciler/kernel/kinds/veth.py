@@ -1,0 +1,183 @@
+"""Veth pairs as rtnetlink messages, both ways: the end in the sandbox, and the one on the host."""
+
+import errno
+from collections.abc import Iterable, Iterator
+
+from ...core.plan import Step
+from ...core.resource import Resource
+from ...kinds.link import STICKY_MAC, Veth, Vlans
+from ...kinds.ownership import ALIAS, GROUP, HOST, alias, owner
+from ..apply.batch import Batch, Requests
+from ..netlink.fields import flag
+from ..netlink.links import (
+    IFLA_BRPORT_LEARNING,
+    IFLA_BRPORT_UNICAST_FLOOD,
+    IFLA_GROUP,
+    IFLA_IFALIAS,
+    IFLA_IFNAME,
+    IFLA_LINK,
+    IFLA_MASTER,
+    IFLA_NET_NS_FD,
+    IFLA_NUM_RX_QUEUES,
+    IFLA_NUM_TX_QUEUES,
+    NEWLINK,
+    Seen,
+    addressing,
+    bridge_port,
+    flags,
+    hardware,
+    ifinfo,
+    info,
+    named,
+    raised,
+    resized,
+    size,
+)
+from ..netlink.neighbours import entered, forgotten_at_port, how_entered
+from ..netlink.socket import CREATE, EXCL, Message, nest, text, u8, u32
+from ..netlink.vlans import numbers
+from ..observe.readings import Readings, remembered
+from .bridge_port import port_vlans, vlans
+from .link import LinkKind, missing_bridge
+from .table import Held, register
+
+VETH_INFO_PEER = 1
+# IFLA_BRPORT_MODE and IFLA_BRPORT_ISOLATED
+HAIRPIN, ISOLATED = flag(4, absent=1), flag(33)
+# One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
+QUEUES = u32(IFLA_NUM_TX_QUEUES, 1) + u32(IFLA_NUM_RX_QUEUES, 1)
+BRIDGE_PORTS = 1023  # BR_MAX_PORTS is 1 << 10, and no port has number 0 (net/bridge/br_if.c)
+Pair = tuple[Seen, Seen]  # its end inside a sandbox, and the one on the host
+
+
+def host_mac(mac: str) -> str:
+    """The host end's: the highest of a bridge's ports, should anybody ever unpin the bridge."""
+    return f"fe:{mac[3:]}"
+
+
+def put(requests: Requests, step: Step, veth: Veth) -> None:
+    """The end inside; the other is the batch's."""
+    batch, old = requests.batch, step.before
+    if old is None:
+        requests.fresh[veth.name] = veth.host_name
+        new = batch.bridges.get(veth.bridge)
+        requests.quiet |= {veth.name} if new and not new.outer else set()  # nobody there knows anybody yet
+        index, master = requests.made(veth.name, requests.next_index), batch.index(veth.bridge)
+        requests.add(step, create(veth, index, batch.home, master))
+    requests.add(step, *inner_settings(veth, old))
+
+
+def create(veth: Veth, index: int, host: int, master: int) -> Message:
+    """Sent from inside the sandbox: the host end is placed and enslaved as it is made."""
+    names = text(IFLA_IFNAME, veth.name), text(IFLA_IFNAME, veth.host_name)
+    peer = nest(VETH_INFO_PEER, ifinfo(index), names[0], hardware(veth.mac), size(veth), QUEUES)
+    outer = [names[1], hardware(host_mac(veth.mac)), u32(IFLA_GROUP, GROUP), size(veth)]
+    outer += [u32(IFLA_MASTER, master)] if master else []
+    body = ifinfo() + b"".join(outer) + u32(IFLA_NET_NS_FD, host) + QUEUES + info("veth", peer)
+    return Message(NEWLINK, CREATE | EXCL, body)
+
+
+def inner_settings(veth: Veth, old: Resource | None) -> list[Message]:
+    change = hardware(veth.mac) + u32(IFLA_MASTER, 0) if old else b""
+    settings = Message(NEWLINK, 0, named(veth.name) + change + addressing(veth))
+    return [*resized(veth.name, veth, old), settings, raised(veth)]
+
+
+def enters(step: Step) -> bool:
+    """Not where a pair changes at its host end alone."""
+    new, old = step.resource, step.old
+    if step.op != "~" or not isinstance(new, Veth) or not isinstance(old, Veth):
+        return True
+    return (new.mac, new.mtu, new.up) != (old.mac, old.mtu, old.up)
+
+
+def host_end(batch: Batch, step: Step) -> list[Message]:
+    """The MAC is entered when the port's VLANs stand, and in each of them; and no longer the one that was."""
+    veth, old = step.resource, step.old
+    assert isinstance(veth, Veth)
+    sized = resized(veth.host_name, veth, step.before)
+    if not veth.bridge:
+        return [*sized, *outer_settings(veth, 0)]
+    tags = port_vlans(batch, step, veth.host_name)
+    settings, port = outer_settings(veth, batch.index(veth.bridge), tags), batch.index(veth.host_name)
+    stale = [forgotten_at_port(port, old.mac)] if isinstance(old, Veth) and old.mac != veth.mac else []
+    return [*sized, *settings, *stale, *entered(port, veth.mac, veth.station)]
+
+
+def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
+    """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
+    everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
+    mine = u32(IFLA_MASTER, master) + size(veth) + text(IFLA_IFALIAS, veth.alias) + addressing(veth)
+    learning = [u8(kind, not veth.station) for kind in (IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD)]
+    port = bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), *learning)
+    up = flags(veth) + text(IFLA_IFNAME, veth.host_name) + (port if master else b"")
+    return [Message(NEWLINK, 0, named(veth.host_name) + mine), *tags, Message(NEWLINK, 0, up)]
+
+
+@remembered(ends=True)
+def pairs(readings: Readings, ns: str) -> list[Pair]:
+    """The veths of a sandbox with their host ends, whatever their names: the kernel tells of each where its
+    other end is."""
+    view, outside = readings.view(ns), readings.view(HOST).links
+    leading = [seen for seen in view.links.values() if seen.kind == "veth" and view.leads_out(seen)]
+    ends = ((inner, outside.get(inner.number(IFLA_LINK))) for inner in leading)
+    return [(inner, outer) for inner, outer in ends if outer and outer.group == GROUP]
+
+
+def decode(readings: Readings, ns: str) -> Iterator[Veth]:
+    view = readings.view(HOST)
+    for inner, outer in pairs(readings, ns):
+        of = vlans(readings, HOST).get(outer.index, ())
+        master = view.links.get(outer.number(IFLA_MASTER))
+        tags = numbers(of) if master and master.filtering else [0]
+        station = how_entered(readings.host, outer.index, inner.mac, tags) if master else ""
+        yield veth_of(ns, (inner, outer), view.names, of, station=station)
+
+
+def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
+    """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
+    inner, outer = pair
+    master, project = outer.number(IFLA_MASTER), owner(outer.alias)
+    return Veth(
+        ns=ns,
+        name=inner.name,
+        project=project if outer.alias == alias(project, ns, inner.name) else "",
+        host_name=outer.name,
+        mac=inner.mac,
+        mtu=inner.mtu,
+        mtus_differ=inner.mtu != outer.mtu,
+        bridge=names.get(master, ""),
+        up=inner.up and outer.up and not inner.number(IFLA_MASTER),  # a port carries nothing of its own
+        hairpin=HAIRPIN.of(outer.port) if master else True,
+        isolated=ISOLATED.of(outer.port),
+        vlans=vlans,
+        station=STICKY_MAC if not master else station if outer.learning == {b"\0"} else "",
+    )
+
+
+def ends(readings: Readings, name: str) -> Iterator[Veth]:
+    """The pairs of a sandbox that cannot be looked into, as their ends on the host say."""
+    for outer in readings.view(HOST).links.values():
+        project, _, inner = outer.alias.removeprefix(f"{ALIAS}/").partition(f"/{name}/")
+        if outer.kind == "veth" and outer.group == GROUP and outer.alias == alias(project, name, inner):
+            yield Veth(ns=name, name=inner, project=project, host_name=outer.name, mac="")
+
+
+def missing(veth: Veth, held: Held) -> int:
+    ports = (r for r in held.values() if isinstance(r, Veth) and r.key != veth.key)
+    full = bool(veth.bridge) and sum(r.bridge == veth.bridge for r in ports) >= BRIDGE_PORTS
+    return missing_bridge(veth, held) or (errno.EXFULL if full else 0)
+
+
+register(
+    LinkKind(
+        of=Veth,
+        put=put,
+        enters=enters,
+        host_end=host_end,
+        places=(False, True),
+        decode=decode,
+        shut=ends,
+        missing=missing,
+    )
+)

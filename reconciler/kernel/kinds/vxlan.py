@@ -1,0 +1,89 @@
+"""Tunnels as rtnetlink messages, both ways: links, and ports of a bridge that learn nothing."""
+
+import socket
+from collections.abc import Iterator
+
+from ...core.plan import Step
+from ...kinds.overlay import Vxlan
+from ...kinds.ownership import owner
+from ..apply.batch import Requests
+from ..netlink.fields import flag, integer
+from ..netlink.links import (
+    IFLA_BRPORT_LEARNING,
+    IFLA_BRPORT_UNICAST_FLOOD,
+    IFLA_MASTER,
+    INET,
+    INET6,
+    NEWLINK,
+    Seen,
+    bridge_port,
+    named,
+    packed,
+    raised,
+)
+from ..netlink.socket import Message, attr, u8, u32
+from ..observe.readings import Readings
+from . import link
+from .link import LinkKind, missing_bridge, network_of
+from .table import register
+
+# linux/if_link.h
+VNI, PORT = integer(1), integer(15, "!H")  # IFLA_VXLAN_ID, IFLA_VXLAN_PORT
+IFLA_VXLAN_LOCAL, IFLA_VXLAN_LEARNING, IFLA_VXLAN_LOCAL6 = 4, 7, 17
+IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD, IFLA_BRPORT_NEIGH_SUPPRESS = 27, 30, 32
+ISOLATED = flag(33)  # IFLA_BRPORT_ISOLATED
+
+
+def data(vxlan: Vxlan) -> bytes:
+    local = attr(IFLA_VXLAN_LOCAL6 if ":" in vxlan.local else IFLA_VXLAN_LOCAL, packed(vxlan.local)[1])
+    return VNI.to(vxlan.vni) + local + PORT.to(vxlan.port) + u8(IFLA_VXLAN_LEARNING, 0)
+
+
+def put(requests: Requests, step: Step, vxlan: Vxlan) -> None:
+    link.make(requests, step, vxlan)
+    requests.add(step, *settings(vxlan, requests.batch.index(vxlan.bridge)))
+
+
+def settings(vxlan: Vxlan, master: int) -> list[Message]:
+    port = bridge_port(
+        *(u8(kind, on) for kind, on in quiet(flood=vxlan.flood).items()), ISOLATED.to(vxlan.isolated)
+    )
+    placed = link.settings(vxlan, u32(IFLA_MASTER, master) if master else b"")
+    return [*placed, Message(NEWLINK, 0, named(vxlan.name) + port), raised(vxlan)]
+
+
+def quiet(*, flood: bool) -> dict[int, int]:
+    """What its port is told: nothing is learned by the tunnel, and unless it floods the bridge answers ARP
+    and ND for what is behind."""
+    return {
+        IFLA_BRPORT_LEARNING: 0,
+        IFLA_BRPORT_UNICAST_FLOOD: 0,
+        IFLA_BRPORT_MCAST_FLOOD: int(flood),
+        IFLA_BRPORT_BCAST_FLOOD: int(flood),
+        IFLA_BRPORT_NEIGH_SUPPRESS: int(not flood),
+    }
+
+
+def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
+    flags = {kind: seen.port.get(kind, b"\1")[0] for kind in quiet(flood=False)}
+    local = seen.data.get(IFLA_VXLAN_LOCAL6) or seen.data.get(IFLA_VXLAN_LOCAL) or bytes(4)
+    yield Vxlan(
+        ns=ns,
+        name=seen.name,
+        mtu=seen.mtu,
+        up=seen.up,
+        project=owner(seen.alias),
+        network=network_of(seen),
+        bridge=readings.view(ns).names.get(seen.number(IFLA_MASTER), ""),
+        vni=VNI.of(seen.data),
+        local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),
+        port=PORT.of(seen.data),
+        flood=flags[IFLA_BRPORT_MCAST_FLOOD] == 1,
+        isolated=ISOLATED.of(seen.port),
+        odd_port=flags not in (quiet(flood=True), quiet(flood=False)),
+    )
+
+
+register(
+    LinkKind(of=Vxlan, put=put, link_kind="vxlan", link_data=data, decode_link=decode, missing=missing_bridge)
+)

@@ -1,0 +1,75 @@
+"""Neighbours and forwarding entries on the wire, of which there are as many as containers on other hosts:
+packed by hand."""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterable
+
+from ...kinds.link import STATIC_MAC, STICKY_MAC
+from .links import packed
+from .socket import ATTR, CREATE, REPLACE, Message, get, u16
+
+NEWNEIGH, DELNEIGH, GETNEIGH = 28, 29, 30
+NDMSG = struct.Struct("=BxxxiHBB")  # family, link, state, flags, type
+HEAD = struct.Struct("=BxxxiHBBHH")  # the same, and the head of the first attribute
+PF_BRIDGE = 7
+# linux/neighbour.h; `static` of iproute2 is NOARP with REACHABLE, and VXLAN refuses the first alone
+NUD_STATIC, NUD_NOARP, NUD_PERMANENT = 0x42, 0x40, 0x80
+NTF_SELF, NTF_MASTER, NTF_EXT_LEARNED, NTF_STICKY = 0x02, 0x04, 0x10, 0x40
+NDA_DST, NDA_LLADDR, NDA_VLAN, NDA_MASTER, NDA_PROTOCOL = 1, 2, 5, 9, 12
+MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
+HOW = {STATIC_MAC: 0, STICKY_MAC: NTF_STICKY}
+
+
+def mac(text: str) -> bytes:
+    return MAC.pack(10, NDA_LLADDR, bytes.fromhex(text.replace(":", "")))
+
+
+def dst(ip: str) -> bytes:
+    raw = packed(ip)[1]
+    return struct.pack("=HH", len(raw) + 4, NDA_DST) + raw
+
+
+def ip_of(raw: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET6 if len(raw) == 16 else socket.AF_INET, raw)
+
+
+def entered(port: int, address: str, how: str) -> list[Message]:
+    """A bridge has a MAC behind this port, in all VLANs of it, without the mark of whoever had entered it
+    elsewhere, as FRR; or has it no more, where `how` is ""."""
+    head = NDMSG.pack(PF_BRIDGE, port, NUD_STATIC, NTF_MASTER | HOW.get(how, 0), 0)
+    here = Message(NEWNEIGH, CREATE | REPLACE, head + mac(address))
+    gone = forgotten_at_port(port, address)
+    return [here, gone, here] if how else [gone]
+
+
+def forgotten_at_port(port: int, address: str) -> Message:
+    return Message(DELNEIGH, 0, NDMSG.pack(PF_BRIDGE, port, NUD_STATIC, NTF_MASTER, 0) + mac(address))
+
+
+def how_entered(channel: socket.socket, port: int, address: str, vlans: Iterable[int]) -> str:
+    """How the bridge has the MAC at this port, in each of the VLANs (0 is none); "" where not as we enter."""
+    ask = NDMSG.pack(PF_BRIDGE, port, 0, NTF_MASTER, 0) + mac(address)
+    found = {entry(channel, ask + u16(NDA_VLAN, tag) * bool(tag)) for tag in vlans}
+    return next((how for how, flag in HOW.items() if found == {(port, NUD_NOARP, flag)}), "")
+
+
+def entry(channel: socket.socket, ask: bytes) -> tuple[int, int, int]:
+    """Port, state and marks of the entry that is asked for; zeros where there is none, or no port."""
+    try:
+        _, index, state, flags, *_ = NDMSG.unpack_from(get(channel, GETNEIGH, ask))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            return 0, 0, 0
+        raise
+    return index, state, flags & (NTF_STICKY | NTF_EXT_LEARNED)
+
+
+def unpacked(body: bytes) -> tuple[int, int, int, dict[int, bytes]]:
+    """Link, state, flags and the first two attributes, which hold all that is asked for (neigh_fill_info,
+    vxlan_fdb_info, fdb_fill_info): reading the others too would cost three times as much."""
+    _, index, state, flags, _, size, kind = HEAD.unpack_from(body)
+    second = 12 + ((size + 3) & ~3)
+    size2, kind2 = ATTR.unpack_from(body, second)
+    return index, state, flags, {kind: body[16 : 12 + size], kind2: body[second + 4 : second + size2]}

@@ -1,0 +1,96 @@
+"""What a kind is given to read from: one namespace as its dumps show it, and all that was read already."""
+
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from math import inf
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ...core.resource import Resource
+from ...kinds.evpn import Router
+from ...kinds.ownership import HOST
+from ..netlink.links import IFLA_LINK_NETNSID, Seen
+
+R = TypeVar("R", bound=Resource)
+S = TypeVar("S", bound="Readings")
+T = TypeVar("T")
+Ruleset = tuple[frozenset[Resource], list[Resource]]  # all that stands of it, and what it was compared with
+MOST = 2000  # objects of a kind that are looked through in a sandbox: 30 ms each, and others wait for it
+
+
+@dataclass
+class View:
+    """A namespace's links by index, and what else its kinds asked for, as bytes."""
+
+    ns: str
+    links: dict[int, Seen]
+    host: int = -1  # the number that the host has in there
+    dumps: dict[type[Resource], list[bytes]] = field(default_factory=dict)
+
+    @property
+    def most(self) -> float:
+        """How many objects of a kind are looked through."""
+        return inf if self.ns == HOST else MOST
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        return {index: link.name for index, link in self.links.items()}
+
+    @cached_property
+    def by_name(self) -> dict[str, Seen]:
+        """With the other names that links may have; a name of its own comes first."""
+        other = {name: link for link in self.links.values() for name in link.altnames}
+        return other | {link.name: link for link in self.links.values()}
+
+    def leads_out(self, link: Seen) -> bool:
+        """Whether what it stands on, or its other end, is a link of the host; only the kernel says so."""
+        return IFLA_LINK_NETNSID in link.found and link.number(IFLA_LINK_NETNSID) == self.host
+
+
+class Reading(NamedTuple):
+    """What was read of one namespace; `ends` where it tells of pairs' host ends too."""
+
+    what: str
+    ns: str
+    ends: bool
+
+
+class Readings(Protocol):
+    """What one snapshot has read, each part when it is first asked for."""
+
+    host: socket.socket  # while resources are read; one for each pair would cost twice what it asks
+    frr: Callable[[], Iterable[Router]]
+    kept: dict[Reading, Any]
+    ruleset: Ruleset | None
+    places: frozenset[str] | None  # that are read; None for all
+
+    @property
+    def names(self) -> list[str]: ...
+
+    def view(self, ns: str) -> View: ...
+
+    def record(self, ns: str) -> str: ...
+
+    def project(self, ns: str) -> str: ...
+
+    def wanted(self, kind: type[R]) -> list[R]: ...
+
+
+def remembered(*, ends: bool) -> Callable[[Callable[[S, str], T]], Callable[[S, str], T]]:
+    """A reading of one namespace that is made once a snapshot; `ends` where it tells of pairs' host ends."""
+
+    def once(read: Callable[[S, str], T]) -> Callable[[S, str], T]:
+        what = f"{read.__module__}.{read.__qualname__}"
+
+        @wraps(read)
+        def kept(readings: S, ns: str) -> T:
+            reading = Reading(what, ns, ends)
+            if reading not in readings.kept:
+                readings.kept[reading] = read(readings, ns)
+            found: T = readings.kept[reading]
+            return found
+
+        return kept
+
+    return once
