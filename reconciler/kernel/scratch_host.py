@@ -7,19 +7,8 @@ from collections.abc import Iterable, Mapping
 from ..errors import Unsupported
 from . import netns
 from .kinds.route import LINK, MAIN, RTA_DST, RTA_OIF, RTMSG, TYPES
-from .netlink.links import (
-    IFLA_BR_VLAN_FILTERING,
-    IFLA_IFNAME,
-    IFLA_MTU,
-    INET,
-    NEWLINK,
-    NEWROUTE,
-    UP,
-    ifinfo,
-    index_of,
-    info,
-    packed,
-)
+from .netlink import links as rtnl
+from .netlink.links import INET, NEWLINK, packed
 from .netlink.socket import CREATE, EXCL, Message, attr, open_socket, send, text, u8, u32
 from .netns import checked, libc
 
@@ -36,7 +25,7 @@ def enter() -> None:
     mount("run", "/run", "tmpfs")
     forgetful_etc()
     with open_socket() as channel:
-        send(channel, [Message(NEWLINK, 0, ifinfo(1, UP, UP))])
+        send(channel, [Message(NEWLINK, 0, rtnl.ifinfo(1, rtnl.UP, rtnl.UP))])
 
 
 def become_root() -> None:
@@ -70,11 +59,11 @@ def mount(source: str, target: str, kind: str, flags: int = 0) -> None:
 
 def stand_in(kinds: Mapping[str, str], mtu: int) -> None:
     """Links for those of the host that others need, by name; its bridges may keep VLANs apart."""
-    up, data = ifinfo(0, UP, UP), {"bridge": u8(IFLA_BR_VLAN_FILTERING, 1)}
+    up, data = rtnl.ifinfo(0, rtnl.UP, rtnl.UP), {"bridge": u8(rtnl.IFLA_BR_VLAN_FILTERING, 1)}
     links = [
-        Message(NEWLINK, CREATE | EXCL, up + text(IFLA_IFNAME, name) + u32(IFLA_MTU, mtu) + what)
+        Message(NEWLINK, CREATE | EXCL, up + text(rtnl.IFLA_IFNAME, name) + u32(rtnl.IFLA_MTU, mtu) + what)
         for name, kind in kinds.items()
-        for what in [info(kind, data.get(kind, b""))]
+        for what in [rtnl.info(kind, data.get(kind, b""))]
     ]
     with open_socket() as channel:
         send(channel, links)
@@ -87,5 +76,5 @@ def neighbours(pairs: Iterable[tuple[str, str]]) -> None:
             family, raw = packed(ip)
             scope = LINK if family == INET else 0
             head = RTMSG.pack(family, len(raw) * 8, 0, 0, MAIN, STATIC, scope, TYPES["unicast"], 0)
-            body = head + attr(RTA_DST, raw) + u32(RTA_OIF, index_of(channel, link))
-            send(channel, [Message(NEWROUTE, CREATE, body)])
+            body = head + attr(RTA_DST, raw) + u32(RTA_OIF, rtnl.index_of(channel, link))
+            send(channel, [Message(rtnl.NEWROUTE, CREATE, body)])

@@ -6,7 +6,7 @@ Host ends go up last, all at once: a bridge that is filled while it is down cost
 
 import errno
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ...core.plan import Step
@@ -15,7 +15,7 @@ from ...kinds.link import Bridge
 from ..netlink import links
 from ..netlink.socket import Message
 from .announce import Moved, tell
-from .requests import Request, complaints, post, refused
+from .requests import Request, complaints, post, post_for, refused
 
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
 
@@ -100,6 +100,11 @@ class Requests:
         if self.pending:
             post(self.channel, self.pending)
             self.pending.clear()
+
+    def send(self, step: Step, messages: Iterable[Message]) -> None:
+        """At once, and without an envelope for each: there may be many."""
+        self.flush()
+        post_for(step, self.channel, [*messages])
 
     def index(self, link: str) -> int:
         if not link:

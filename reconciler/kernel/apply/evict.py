@@ -2,16 +2,8 @@
 
 import socket
 
-from ..netlink.links import (
-    DELLINK,
-    IFLA_ALT_IFNAME,
-    IFLA_IFNAME,
-    IFLA_PROP_LIST,
-    NEWLINK,
-    UP,
-    ifinfo,
-    link_called,
-)
+from ..netlink import links as rtnl
+from ..netlink.links import DELLINK, NEWLINK
 from ..netlink.socket import Message, nest, send, text
 
 DELLINKPROP = 109
@@ -19,20 +11,22 @@ DELLINKPROP = 109
 
 def evict(channel: socket.socket, name: str) -> None:
     """A link goes, one that cannot is renamed, and a further name of another link is taken off it."""
-    seen = link_called(channel, name)
+    seen = rtnl.link_called(channel, name)
     if seen.name != name:
         refusals = send(channel, [nameless(seen.index, name)])
-    elif refusals := send(channel, [Message(DELLINK, 0, ifinfo(seen.index))]):
+    elif refusals := send(channel, [Message(DELLINK, 0, rtnl.ifinfo(seen.index))]):
         refusals = send(channel, renamed(seen.index, f"was{seen.index}"))
     for refusal in refusals:
         raise OSError(refusal.number, refusal.words)
 
 
 def nameless(index: int, name: str) -> Message:
-    return Message(DELLINKPROP, 0, ifinfo(index) + nest(IFLA_PROP_LIST, text(IFLA_ALT_IFNAME, name)))
+    return Message(
+        DELLINKPROP, 0, rtnl.ifinfo(index) + nest(rtnl.IFLA_PROP_LIST, text(rtnl.IFLA_ALT_IFNAME, name))
+    )
 
 
 def renamed(index: int, name: str) -> list[Message]:
     """Down meanwhile, since Linux before 6.2 renames nothing that is up."""
-    down, up = (Message(NEWLINK, 0, ifinfo(index, flags, UP)) for flags in (0, UP))
-    return [down, Message(NEWLINK, 0, ifinfo(index) + text(IFLA_IFNAME, name)), up]
+    down, up = (Message(NEWLINK, 0, rtnl.ifinfo(index, flags, rtnl.UP)) for flags in (0, rtnl.UP))
+    return [down, Message(NEWLINK, 0, rtnl.ifinfo(index) + text(rtnl.IFLA_IFNAME, name)), up]

@@ -1,27 +1,22 @@
 """Addresses as rtnetlink messages, both ways."""
 
-import errno
 import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...core.plan import Step
-from ...core.resource import Resource, state
+from ...core.resource import state
 from ...kinds.address import Address
-from ...kinds.link import Link
 from ...kinds.overlay import Neighbours
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.announce import Moved
-from ..apply.batch import Requests
 from ..apply.requests import Request
 from ..netlink.links import DELADDR, GETADDR, INET, INET6, NEWADDR, packed
 from ..netlink.socket import CREATE, REPLACE, Message, attr, attributes, dump_within, u8, u32
-from ..observe.readings import Readings, View
-from .namespace import absent_place
+from .link import absent_link
 from .route import Prefix, connected
-from .table import Held, Kind, Live, register
+from .table import Kind, Live, Readings, Requests, Resource, Step, View, register
 
 # linux/if_addr.h
 IFADDR = struct.Struct("=BBBBI")
@@ -98,11 +93,6 @@ def in_the_way(view: View, wanted: Address) -> Iterator[Address]:
     return (a for a in strange if a.key == wanted.key and a.prefix != wanted.prefix)
 
 
-def missing(address: Address, held: Held) -> int:
-    standing = Link.at(address.ns, address.link) in held
-    return absent_place(address.ns, held) or (0 if standing else errno.ENODEV)
-
-
 def cascade(old: Address, live: Live) -> None:
     """IPv4 deletes the routes that prefer this source; and with the last address of a link every route of
     it, and forgets whom it knows there."""
@@ -133,7 +123,7 @@ register(
         dump=dump,
         decode=decode,
         in_the_way=in_the_way,
-        missing=missing,
+        missing=absent_link,
         cascade=cascade,
     )
 )

@@ -2,31 +2,14 @@
 
 from collections.abc import Iterator
 
-from ...core.plan import Step
-from ...core.resource import Resource
 from ...kinds.link import MAX_LEARNED, Bridge
 from ...kinds.ownership import HOST, OUTER, owner
-from ..apply.batch import Requests
 from ..apply.requests import Request
+from ..netlink import links as rtnl
 from ..netlink.fields import integer
-from ..netlink.links import (
-    IFLA_BR_VLAN_FILTERING,
-    IFLA_GROUP,
-    IFLA_IFALIAS,
-    IFLA_MTU,
-    NEWLINK,
-    Seen,
-    addressing,
-    hardware,
-    info,
-    named,
-    raised,
-    size,
-)
-from ..netlink.socket import CREATE, EXCL, Message, text, u8, u32
-from ..observe.readings import Readings
+from ..netlink.socket import Message, u8, u32
 from .link import LinkKind
-from .table import register
+from .table import Readings, Requests, Resource, Seen, Step, register
 
 MAX_LEARNED_FIELD = integer(49)  # IFLA_BR_FDB_MAX_LEARNED; kernels before 6.7 pass it over
 
@@ -36,28 +19,25 @@ def put(requests: Requests, step: Step, bridge: Bridge) -> None:
         requests.batch.bridges[bridge.name] = bridge
         requests.add(step, create(bridge))
     requests.add(step, *settings(bridge, step.before))
-    requests.batch.raised[bridge.name] = Request(step, raised(bridge))
+    requests.batch.raised[bridge.name] = Request(step, rtnl.raised(bridge))
 
 
 def create(bridge: Bridge) -> Message:
     """With another MTU than it will have: only one that changes counts as set, else it follows its ports'."""
-    head = named(bridge.name) + hardware(bridge.mac) + u32(IFLA_MTU, bridge.mtu ^ 1)
-    return Message(NEWLINK, CREATE | EXCL, head + u32(IFLA_GROUP, bridge.group) + info("bridge"))
+    head = rtnl.named(bridge.name) + rtnl.hardware(bridge.mac) + u32(rtnl.IFLA_MTU, bridge.mtu ^ 1)
+    return rtnl.creation(head + rtnl.group(bridge) + rtnl.info("bridge"))
 
 
 def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     """With its MAC only where that changes: Linux forgets a link's neighbours when told one, be it the same
     (neigh_changeaddr)."""
-    mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else hardware(bridge.mac)
-    mine = mac + size(bridge) + text(IFLA_IFALIAS, bridge.alias) + u32(IFLA_GROUP, bridge.group)
+    mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else rtnl.hardware(bridge.mac)
+    mine = mac + rtnl.size(bridge) + rtnl.alias(bridge) + rtnl.group(bridge)
     data = MAX_LEARNED_FIELD.to(bridge.max_learned)
     if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
-        data += u8(IFLA_BR_VLAN_FILTERING, bridge.filtering)
-    head = named(bridge.name)
-    return [
-        Message(NEWLINK, 0, head + mine + info("bridge", data)),
-        Message(NEWLINK, 0, head + addressing(bridge)),
-    ]
+        data += u8(rtnl.IFLA_BR_VLAN_FILTERING, bridge.filtering)
+    head = rtnl.named(bridge.name)
+    return [rtnl.change(head + mine + rtnl.info("bridge", data)), rtnl.change(head + rtnl.addressing(bridge))]
 
 
 def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:

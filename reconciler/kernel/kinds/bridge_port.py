@@ -3,24 +3,14 @@
 import errno
 from collections.abc import Iterator
 
-from ...core.plan import Step
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import Link, Vlans
 from ...kinds.ownership import HOST, LENT, OUTER
-from ..apply.batch import Batch, Requests
+from ..netlink import links as rtnl
 from ..netlink.fields import integer
-from ..netlink.links import (
-    IFLA_BRPORT_LEARNING,
-    IFLA_BRPORT_UNICAST_FLOOD,
-    IFLA_MASTER,
-    NEWLINK,
-    bridge_port,
-    named,
-)
-from ..netlink.socket import Message, u8, u32
+from ..netlink.socket import Message
 from ..netlink.vlans import membership, vlans_of_ports
-from ..observe.readings import Readings, remembered
-from .table import Held, Kind, register
+from .table import Batch, Held, Kind, Readings, Requests, Step, register, remembered
 
 COST = integer(3)  # IFLA_BRPORT_COST
 
@@ -38,13 +28,12 @@ def remove(requests: Requests, step: Step, port: BridgePort) -> None:
 
 def mastered(port: BridgePort, master: int) -> Message:
     """A port of the bridge with this index, or of none."""
-    return Message(NEWLINK, 0, named(port.link) + u32(IFLA_MASTER, master))
+    return rtnl.change(rtnl.named(port.link) + rtnl.master(master))
 
 
 def lend(port: BridgePort, master: int) -> list[Message]:
-    learning = [u8(kind, port.learning) for kind in (IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD)]
-    mark = bridge_port(COST.to(LENT), *learning)
-    return [mastered(port, master), Message(NEWLINK, 0, named(port.link) + mark)]
+    mark = rtnl.bridge_port(COST.to(LENT), rtnl.learning(on=port.learning))
+    return [mastered(port, master), rtnl.change(rtnl.named(port.link) + mark)]
 
 
 def port_vlans(batch: Batch, step: Step, port: str) -> list[Message]:
@@ -63,7 +52,7 @@ def decode(readings: Readings, ns: str) -> Iterator[BridgePort]:
     """The ports that bridges of ours on a LAN have of the host."""
     links = readings.view(ns).links
     for seen in links.values():
-        bridge = links.get(seen.number(IFLA_MASTER))
+        bridge = links.get(seen.number(rtnl.IFLA_MASTER))
         if bridge and bridge.group == OUTER and COST.of(seen.port) == LENT:
             of, learning = vlans(readings, ns).get(seen.index, ()), seen.learning == {b"\1"}
             yield BridgePort(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)

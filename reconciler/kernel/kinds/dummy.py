@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 from ...kinds.ownership import owner
 from ...kinds.stacked_link import Dummy
-from ..netlink.links import Seen
-from ..observe.readings import Readings
 from .link import LinkKind, network_of
-from .table import register
+from .table import Readings, Seen, register
 
 
 def decode(_: Readings, ns: str, seen: Seen) -> Iterator[Dummy]:

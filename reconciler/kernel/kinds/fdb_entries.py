@@ -1,68 +1,34 @@
 """The forwarding entries of VXLAN links: where the tunnel sends frames for a MAC, and that the bridge never
 believes it to be elsewhere (`sticky`)."""
 
-import errno
 from collections.abc import Iterator
 
-from ...core.plan import Step
-from ...core.resource import Resource
-from ...kinds.link import Link
 from ...kinds.overlay import NOBODY, FdbEntries, OddFdbEntries
 from ...kinds.ownership import GROUP, HOST, owner
-from ..apply.batch import Requests
-from ..apply.requests import post_for
-from ..netlink.links import IFLA_MASTER, Seen
-from ..netlink.neighbours import (
-    DELNEIGH,
-    GETNEIGH,
-    NDA_DST,
-    NDA_LLADDR,
-    NDA_MASTER,
-    NDMSG,
-    NEWNEIGH,
-    NTF_EXT_LEARNED,
-    NTF_MASTER,
-    NTF_SELF,
-    NTF_STICKY,
-    NUD_NOARP,
-    NUD_PERMANENT,
-    NUD_STATIC,
-    PF_BRIDGE,
-    dst,
-    forgotten_at_port,
-    ip_of,
-    mac,
-    unpacked,
-)
+from ..netlink import neighbours as ndm
+from ..netlink.links import IFLA_MASTER
+from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, ip_of, mac, unpacked
 from ..netlink.socket import CREATE, REPLACE, Message, dump, open_socket
-from ..observe.readings import Readings, remembered
+from .link import absent_link
 from .router import routers
-from .table import Held, Kind, register
+from .table import Kind, Readings, Requests, Resource, Seen, Step, register, remembered
 
 APPEND = 0x800
 
 
-def put(requests: Requests, step: Step, new: FdbEntries) -> None:
-    """What is no longer wanted goes, then everything wanted is set: what stands already costs a
-    microsecond."""
-    link = requests.index(new.link)
-    requests.flush()
-    post_for(step, requests.channel, list(changes(link, new.entries, step.before)))
-
-
-def remove(requests: Requests, step: Step, old: FdbEntries) -> None:
-    link = requests.index(old.link)
-    requests.flush()
-    post_for(step, requests.channel, list(changes(link, (), old)))
+def change(requests: Requests, step: Step, entries: FdbEntries) -> None:
+    wanted, link = () if step.op == "-" else entries.entries, requests.index(entries.link)
+    requests.send(step, changes(link, wanted, step.before))
 
 
 def remove_odd(requests: Requests, step: Step, odd: OddFdbEntries) -> None:
     link = requests.index(odd.link)
-    requests.flush()
-    post_for(step, requests.channel, [one for address in odd.macs for one in forgotten(link, address)])
+    requests.send(step, (one for address in odd.macs for one in forgotten(link, address)))
 
 
 def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterator[Message]:
+    """What is no longer wanted goes, then everything wanted is set: what stands already costs a
+    microsecond."""
     before = old.entries if isinstance(old, FdbEntries) else ()
     for entry in set(before).difference(wanted):
         yield from forgotten(link, *entry.split(" "))
@@ -72,17 +38,19 @@ def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterato
 
 def told(link: int, address: str, host: str) -> Message:
     if address == NOBODY:
-        head = NDMSG.pack(PF_BRIDGE, link, NUD_PERMANENT, NTF_SELF, 0)
+        head = NDMSG.pack(ndm.PF_BRIDGE, link, ndm.NUD_PERMANENT, ndm.NTF_SELF, 0)
         return Message(NEWNEIGH, CREATE | APPEND, head + mac(address) + dst(host))
-    both = NDMSG.pack(PF_BRIDGE, link, NUD_STATIC, NTF_SELF | NTF_MASTER | NTF_STICKY, 0)
+    both = NDMSG.pack(ndm.PF_BRIDGE, link, ndm.NUD_STATIC, ndm.NTF_SELF | ndm.NTF_MASTER | ndm.NTF_STICKY, 0)
     return Message(NEWNEIGH, CREATE | REPLACE, both + mac(address) + dst(host))
 
 
 def forgotten(link: int, address: str, host: str = "") -> Iterator[Message]:
     """Without a host, whatever hosts it names."""
     to = dst(host) if host else b""
-    yield Message(DELNEIGH, 0, NDMSG.pack(PF_BRIDGE, link, NUD_STATIC, NTF_SELF, 0) + mac(address) + to)
-    yield forgotten_at_port(link, address)
+    yield Message(
+        DELNEIGH, 0, NDMSG.pack(ndm.PF_BRIDGE, link, ndm.NUD_STATIC, ndm.NTF_SELF, 0) + mac(address) + to
+    )
+    yield ndm.forgotten_at_port(link, address)
 
 
 @remembered(ends=False)
@@ -107,7 +75,7 @@ def tables(tunnel: Seen, bridge: Seen, *, by_frr: bool) -> Iterator[FdbEntries |
     """What stands of ours at a VXLAN link; where FRR has told what is elsewhere, it says also who gets what
     is for everybody, in entries that tell nothing of whose they are."""
     with open_socket() as channel:
-        found = dump(channel, GETNEIGH, NDMSG.pack(PF_BRIDGE, tunnel.index, 0, 0, 0))
+        found = dump(channel, GETNEIGH, NDMSG.pack(ndm.PF_BRIDGE, tunnel.index, 0, 0, 0))
     entries, odd = entries_of(found, tunnel.index, by_frr=by_frr)
     if entries:
         yield FdbEntries(link=tunnel.name, bridge=bridge.name, entries=tuple(sorted(entries)))
@@ -122,23 +90,19 @@ def entries_of(found: list[bytes], link: int, *, by_frr: bool) -> tuple[list[str
     odd: set[str] = set()
     for body in found:
         index, state, flags, there = unpacked(body)
-        address = there[NDA_LLADDR].hex(":") if index == link else ""
-        if not address or (by_frr and (flags & NTF_EXT_LEARNED or address == NOBODY)):
+        address = there[ndm.NDA_LLADDR].hex(":") if index == link else ""
+        if not address or (by_frr and (flags & ndm.NTF_EXT_LEARNED or address == NOBODY)):
             continue
-        if flags & NTF_EXT_LEARNED:
+        if flags & ndm.NTF_EXT_LEARNED:
             odd.add(address)
-        elif raw := there.get(NDA_DST):
+        elif raw := there.get(ndm.NDA_DST):
             hosts.setdefault(address, []).append(ip_of(raw))
-        elif NDA_MASTER in there and state == NUD_NOARP and flags & NTF_STICKY:
+        elif ndm.NDA_MASTER in there and state == ndm.NUD_NOARP and flags & ndm.NTF_STICKY:
             sticky.add(address)
     odd |= sticky ^ (hosts.keys() - {NOBODY})
     whole = [f"{mac} {ip}" for mac, ips in hosts.items() if mac not in odd for ip in ips]
     return whole, sorted(odd)
 
 
-def missing(entries: FdbEntries | OddFdbEntries, held: Held) -> int:
-    return 0 if Link.at(HOST, entries.link) in held else errno.ENODEV
-
-
-register(Kind(of=FdbEntries, put=put, remove=remove, decode=decode, missing=missing))
-register(Kind(of=OddFdbEntries, remove=remove_odd, missing=missing))
+register(Kind(of=FdbEntries, put=change, remove=change, decode=decode, missing=absent_link))
+register(Kind(of=OddFdbEntries, remove=remove_odd, missing=absent_link))

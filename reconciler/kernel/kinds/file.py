@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator, Set
 
-from ...core.plan import Step
 from ...kinds.file import File, Orphan
 from .. import files
-from ..apply.batch import Requests
-from ..observe.readings import Readings
-from .table import Kind, register
+from .table import Kind, Readings, Requests, Step, register
 
 
 def put(requests: Requests, _: Step, file: File) -> None:

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 
-from ...core.plan import Step
 from ...kinds.stacked_link import Ipvlan
-from ..apply.batch import Requests
 from ..netlink.fields import word
-from ..netlink.links import Seen, info
-from ..observe.readings import Readings
+from ..netlink.links import info
 from . import link
 from .link import LinkKind
-from .table import register
+from .table import Readings, Requests, Seen, Step, register
 
 MODES = {"l2": 0, "l3": 1, "l3s": 2}
 FLAGS = {"bridge": 0, "private": 1, "vepa": 2}

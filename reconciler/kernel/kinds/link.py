@@ -5,41 +5,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypedDict, TypeVar
 
-from ...core.plan import Step
-from ...core.resource import Resource, state
+from ...core.resource import state
 from ...kinds.address import Address
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import Intruder, Link, OrphanVeth, Veth
-from ...kinds.overlay import Vxlan
+from ...kinds.overlay import FdbEntries, Neighbours, OddFdbEntries, Vxlan
 from ...kinds.ownership import HOST, owner
 from ...kinds.route import Route
 from .. import netns
-from ..apply.batch import Requests
 from ..apply.evict import evict
 from ..apply.requests import post_for
-from ..netlink.links import (
-    DELLINK,
-    IFLA_GROUP,
-    IFLA_IFALIAS,
-    IFLA_IFNAME,
-    IFLA_LINK,
-    IFLA_NET_NS_FD,
-    NEWLINK,
-    Seen,
-    addressing,
-    ifinfo,
-    index_of,
-    info,
-    named,
-    raised,
-    size,
-)
-from ..netlink.socket import CREATE, EXCL, Message, text, u32
-from ..observe.readings import Readings, View
+from ..netlink import links as rtnl
+from ..netlink.links import DELLINK
+from ..netlink.socket import Message, u32
 from .namespace import absent_place
-from .table import KINDS, Held, Kind, Live, register
+from .table import KINDS, Held, Kind, Live, Readings, Requests, Resource, Seen, Step, View, register
 
 L = TypeVar("L", bound=Link)
+OnLink = Address | FdbEntries | OddFdbEntries | Neighbours
 NAMELESS = "reconciler-new"
 
 
@@ -48,12 +31,12 @@ def create(link: Link, parent: int, ns: int) -> Message:
 
     Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is named
     later."""
-    head = named(link.name if link.ns == HOST else NAMELESS)
-    head += u32(IFLA_GROUP, link.group)
-    head += u32(IFLA_LINK, parent) if parent else b""
-    head += u32(IFLA_NET_NS_FD, ns) if link.ns != HOST else b""
+    head = rtnl.named(link.name if link.ns == HOST else NAMELESS)
+    head += rtnl.group(link)
+    head += u32(rtnl.IFLA_LINK, parent) if parent else b""
+    head += rtnl.namespace(ns) if link.ns != HOST else b""
     kind = KINDS[type(link)]
-    return Message(NEWLINK, CREATE | EXCL, head + info(kind.link_kind, kind.link_data(link)))
+    return rtnl.creation(head + rtnl.info(kind.link_kind, kind.link_data(link)))
 
 
 def make(requests: Requests, step: Step, link: Link) -> None:
@@ -65,25 +48,25 @@ def make(requests: Requests, step: Step, link: Link) -> None:
         made = create(link, requests.batch.index(getattr(link, "parent", "")), here)
         post_for(step, requests.batch.host, [made])
     if link.ns != HOST:
-        index = requests.made(link.name, index_of(requests.channel, NAMELESS))
-        requests.add(step, Message(NEWLINK, 0, ifinfo(index) + text(IFLA_IFNAME, link.name)))
+        index = requests.made(link.name, rtnl.index_of(requests.channel, NAMELESS))
+        requests.add(step, rtnl.change(rtnl.ifinfo(index) + rtnl.name(link.name)))
 
 
 def settings(link: Link, more: bytes = b"") -> list[Message]:
     """What every link that stands on another is told, and `more`."""
-    head = named(link.name)
-    mine = more + size(link) + text(IFLA_IFALIAS, link.alias)
-    return [Message(NEWLINK, 0, head + mine), Message(NEWLINK, 0, head + addressing(link))]
+    head = rtnl.named(link.name)
+    mine = more + rtnl.size(link) + rtnl.alias(link)
+    return [rtnl.change(head + mine), rtnl.change(head + rtnl.addressing(link))]
 
 
 def put(requests: Requests, step: Step, link: Link, more: bytes = b"") -> None:
     make(requests, step, link)
-    requests.add(step, *settings(link, more), raised(link))
+    requests.add(step, *settings(link, more), rtnl.raised(link))
 
 
 def remove(requests: Requests, step: Step, link: Link) -> None:
     """In a sandbox: what has an end on the host goes with the batch."""
-    requests.add(step, Message(DELLINK, 0, named(link.name)))
+    requests.add(step, Message(DELLINK, 0, rtnl.named(link.name)))
 
 
 class Child(TypedDict):
@@ -109,7 +92,7 @@ def child(readings: Readings, ns: str, seen: Seen) -> Child:
         "up": seen.up,
         "project": project,
         "network": network if named == project else "",
-        "parent": readings.view(HOST).names.get(seen.number(IFLA_LINK), ""),
+        "parent": readings.view(HOST).names.get(seen.number(rtnl.IFLA_LINK), ""),
     }
 
 
@@ -137,6 +120,12 @@ def missing(link: Link, held: Held) -> int:
     wanted, others = {*link.names}, (r for r in held.values() if isinstance(r, Link) and r.key != link.key)
     taken = any(not wanted.isdisjoint(r.names) for r in others)
     return errno.EEXIST if taken else absent_place(link.ns, held)
+
+
+def absent_link(r: OnLink, held: Held) -> int:
+    """The errno for making something on a link that does not stand."""
+    stands = Link.at(r.ns, r.link) in held
+    return absent_place(r.ns, held) or (0 if stands else errno.ENODEV)
 
 
 def missing_bridge(link: Veth | Vxlan, held: Held) -> int:

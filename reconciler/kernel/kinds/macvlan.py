@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 
-from ...core.plan import Step
 from ...kinds.stacked_link import Macvlan
-from ..apply.batch import Requests
 from ..netlink.fields import word
-from ..netlink.links import Seen, hardware
-from ..observe.readings import Readings
+from ..netlink.links import hardware
 from . import link
 from .link import LinkKind
-from .table import register
+from .table import Readings, Requests, Seen, Step, register
 
 MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 MODE = word(1, MODES)  # IFLA_MACVLAN_MODE

@@ -3,17 +3,14 @@
 import errno
 from collections.abc import Iterator
 
-from ...core.plan import Step
 from ...kinds.file import File
 from ...kinds.link import OrphanVeth, Veth
 from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST, alias
 from .. import netns, records
-from ..apply.batch import Requests
 from ..netlink.links import IFLA_IFALIAS, NEWLINK, UP, ifinfo
 from ..netlink.socket import Message, text
-from ..observe.readings import Readings
-from .table import Held, Kind, Live, register
+from .table import Held, Kind, Live, Readings, Requests, Step, register
 
 LO = 1  # its index in every namespace
 

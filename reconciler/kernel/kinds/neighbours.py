@@ -1,49 +1,24 @@
 """The neighbours of bridges that are told rather than asked for."""
 
-import errno
 import struct
 from collections.abc import Iterator
 
-from ...core.plan import Step
-from ...core.resource import Resource
-from ...kinds.link import Link
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import GROUP, HOST, PROTOCOL
-from ..apply.batch import Requests
-from ..apply.requests import post_for
+from ...kinds.ownership import GROUP, PROTOCOL
+from ..netlink import neighbours as ndm
 from ..netlink.links import INET, INET6
-from ..netlink.neighbours import (
-    DELNEIGH,
-    GETNEIGH,
-    NDA_DST,
-    NDA_LLADDR,
-    NDA_PROTOCOL,
-    NDMSG,
-    NEWNEIGH,
-    NUD_PERMANENT,
-    dst,
-    ip_of,
-    mac,
-    unpacked,
-)
+from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, ip_of, mac, unpacked
 from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket
-from ..observe.readings import Readings, remembered
 from .address import addresses_of
-from .table import Held, Kind, register
+from .link import absent_link
+from .table import Kind, Readings, Requests, Resource, Step, register, remembered
 
-MARK = struct.pack("=HHBxxx", 5, NDA_PROTOCOL, PROTOCOL)
-
-
-def put(requests: Requests, step: Step, new: Neighbours) -> None:
-    link = requests.index(new.link)
-    requests.flush()
-    post_for(step, requests.channel, list(changes(link, new.entries, step.before)))
+MARK = struct.pack("=HHBxxx", 5, ndm.NDA_PROTOCOL, PROTOCOL)
 
 
-def remove(requests: Requests, step: Step, old: Neighbours) -> None:
-    link = requests.index(old.link)
-    requests.flush()
-    post_for(step, requests.channel, list(changes(link, (), old)))
+def change(requests: Requests, step: Step, new: Neighbours) -> None:
+    wanted, link = () if step.op == "-" else new.entries, requests.index(new.link)
+    requests.send(step, changes(link, wanted, step.before))
 
 
 def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterator[Message]:
@@ -55,7 +30,7 @@ def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterato
 
 
 def told(link: int, ip: str, address: str) -> Message:
-    head = NDMSG.pack(INET6 if ":" in ip else INET, link, NUD_PERMANENT, 0, 0)
+    head = NDMSG.pack(INET6 if ":" in ip else INET, link, ndm.NUD_PERMANENT, 0, 0)
     return Message(NEWNEIGH, CREATE | REPLACE, head + dst(ip) + mac(address) + MARK)
 
 
@@ -87,12 +62,8 @@ def entries_of(found: list[bytes]) -> Iterator[tuple[int, str]]:
         if MARK not in body:
             continue
         index, state, _, there = unpacked(body)
-        if state & NUD_PERMANENT:
-            yield index, f"{ip_of(there[NDA_DST])} {there[NDA_LLADDR].hex(':')}"
+        if state & ndm.NUD_PERMANENT:
+            yield index, f"{ip_of(there[ndm.NDA_DST])} {there[ndm.NDA_LLADDR].hex(':')}"
 
 
-def missing(entries: Neighbours, held: Held) -> int:
-    return 0 if Link.at(HOST, entries.link) in held else errno.ENODEV
-
-
-register(Kind(of=Neighbours, put=put, remove=remove, decode=decode, missing=missing))
+register(Kind(of=Neighbours, put=change, remove=change, decode=decode, missing=absent_link))

@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterable, Set
 from errno import ENOENT
 
-from ...core.resource import Key, Resource
 from ...kinds.nft import Chain, Element, Map, Table
 from ...kinds.ownership import HOST
 from .. import nft
-from ..observe.readings import Readings
-from .table import Held, Kind, Live, register
+from .table import Held, Key, Kind, Live, Readings, Resource, register
 
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 

@@ -7,19 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from ...core.plan import Step
-from ...core.resource import Resource
 from ...kinds.address import Address
 from ...kinds.link import Link
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
-from ..apply.batch import Requests
 from ..apply.requests import Request
 from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, packed
 from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
-from ..observe.readings import Readings, View
 from .namespace import absent_place
-from .table import Held, Kind, register
+from .table import Held, Kind, Readings, Requests, Resource, Step, View, register
 
 # linux/rtnetlink.h
 RTMSG = struct.Struct("=BBBBBBBBI")

@@ -1,11 +1,8 @@
 """FRR, by kernel/frr."""
 
-from ...core.plan import Step
 from ...kinds.evpn import Router
 from .. import frr
-from ..apply.batch import Requests
-from ..observe.readings import Readings, remembered
-from .table import Kind, register
+from .table import Kind, Readings, Requests, Step, register, remembered
 
 
 def put(requests: Requests, step: Step, router: Router) -> None:

@@ -5,15 +5,12 @@ import struct
 from collections.abc import Iterator
 from itertools import chain
 
-from ...core.plan import Step
 from ...kinds.ownership import PROTOCOL
 from ...kinds.rule import Rule
-from ..apply.batch import Requests
 from ..netlink.fields import integer, string
 from ..netlink.links import DELRULE, GETRULE, INET, INET6, NEWRULE, packed
 from ..netlink.socket import CREATE, EXCL, Message, attr, attributes, dump, families, u8
-from ..observe.readings import Readings, View
-from .table import Kind, register
+from .table import Kind, Readings, Requests, Step, View, register
 
 # linux/fib_rules.h
 FIB_RULE = struct.Struct("=BBBBBBBBI")

@@ -7,15 +7,12 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import TypeVar
 
-from ...core.plan import Step
 from ...kinds.link import Link
 from ...kinds.ownership import HOST
 from ...kinds.sysctl import Sysctl
 from .. import netns
-from ..apply.batch import Requests
-from ..observe.readings import Readings, View
 from .namespace import absent_place
-from .table import Held, Kind, register
+from .table import Held, Kind, Readings, Requests, Step, View, register
 
 S = TypeVar("S", bound=Sysctl)
 PROC = "/proc/sys/"

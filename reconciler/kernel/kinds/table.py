@@ -9,9 +9,14 @@ from typing import Any, Generic, TypeVar
 from ...core.plan import Step
 from ...core.resource import Key, Resource
 from ...kinds.ownership import HOST
-from ..apply.batch import HostEnd, Requests
+from ..apply.batch import Batch, HostEnd, Requests
 from ..netlink.links import Seen
-from ..observe.readings import Readings, View
+from ..observe.readings import Readings, View, remembered
+
+__all__ = [  # what a kind is written in
+    "KINDS", "Batch", "Held", "Key", "Kind", "Live", "Readings", "Requests", "Resource", "Seen", "Step",
+    "View", "register", "remembered",
+]  # fmt: skip
 
 R = TypeVar("R", bound=Resource)
 Held = Mapping[Key, Resource]

@@ -3,49 +3,22 @@
 import errno
 from collections.abc import Iterable, Iterator
 
-from ...core.plan import Step
-from ...core.resource import Resource
 from ...kinds.link import STICKY_MAC, Veth, Vlans
 from ...kinds.ownership import ALIAS, GROUP, HOST, alias, owner
-from ..apply.batch import Batch, Requests
+from ..netlink import links as rtnl
 from ..netlink.fields import flag
-from ..netlink.links import (
-    IFLA_BRPORT_LEARNING,
-    IFLA_BRPORT_UNICAST_FLOOD,
-    IFLA_GROUP,
-    IFLA_IFALIAS,
-    IFLA_IFNAME,
-    IFLA_LINK,
-    IFLA_MASTER,
-    IFLA_NET_NS_FD,
-    IFLA_NUM_RX_QUEUES,
-    IFLA_NUM_TX_QUEUES,
-    NEWLINK,
-    Seen,
-    addressing,
-    bridge_port,
-    flags,
-    hardware,
-    ifinfo,
-    info,
-    named,
-    raised,
-    resized,
-    size,
-)
 from ..netlink.neighbours import entered, forgotten_at_port, how_entered
-from ..netlink.socket import CREATE, EXCL, Message, nest, text, u8, u32
+from ..netlink.socket import Message, nest, u32
 from ..netlink.vlans import numbers
-from ..observe.readings import Readings, remembered
 from .bridge_port import port_vlans, vlans
 from .link import LinkKind, missing_bridge
-from .table import Held, register
+from .table import Batch, Held, Readings, Requests, Resource, Seen, Step, register, remembered
 
 VETH_INFO_PEER = 1
 # IFLA_BRPORT_MODE and IFLA_BRPORT_ISOLATED
 HAIRPIN, ISOLATED = flag(4, absent=1), flag(33)
 # One queue: a veth with a queue for each possible CPU waits for RCU and costs ten times as much.
-QUEUES = u32(IFLA_NUM_TX_QUEUES, 1) + u32(IFLA_NUM_RX_QUEUES, 1)
+QUEUES = u32(rtnl.IFLA_NUM_TX_QUEUES, 1) + u32(rtnl.IFLA_NUM_RX_QUEUES, 1)
 BRIDGE_PORTS = 1023  # BR_MAX_PORTS is 1 << 10, and no port has number 0 (net/bridge/br_if.c)
 Pair = tuple[Seen, Seen]  # its end inside a sandbox, and the one on the host
 
@@ -69,18 +42,20 @@ def put(requests: Requests, step: Step, veth: Veth) -> None:
 
 def create(veth: Veth, index: int, host: int, master: int) -> Message:
     """Sent from inside the sandbox: the host end is placed and enslaved as it is made."""
-    names = text(IFLA_IFNAME, veth.name), text(IFLA_IFNAME, veth.host_name)
-    peer = nest(VETH_INFO_PEER, ifinfo(index), names[0], hardware(veth.mac), size(veth), QUEUES)
-    outer = [names[1], hardware(host_mac(veth.mac)), u32(IFLA_GROUP, GROUP), size(veth)]
-    outer += [u32(IFLA_MASTER, master)] if master else []
-    body = ifinfo() + b"".join(outer) + u32(IFLA_NET_NS_FD, host) + QUEUES + info("veth", peer)
-    return Message(NEWLINK, CREATE | EXCL, body)
+    names = rtnl.name(veth.name), rtnl.name(veth.host_name)
+    peer = nest(
+        VETH_INFO_PEER, rtnl.ifinfo(index), names[0], rtnl.hardware(veth.mac), rtnl.size(veth), QUEUES
+    )
+    outer = [names[1], rtnl.hardware(host_mac(veth.mac)), u32(rtnl.IFLA_GROUP, GROUP), rtnl.size(veth)]
+    outer += [rtnl.master(master)] if master else []
+    body = rtnl.ifinfo() + b"".join(outer) + rtnl.namespace(host) + QUEUES + rtnl.info("veth", peer)
+    return rtnl.creation(body)
 
 
 def inner_settings(veth: Veth, old: Resource | None) -> list[Message]:
-    change = hardware(veth.mac) + u32(IFLA_MASTER, 0) if old else b""
-    settings = Message(NEWLINK, 0, named(veth.name) + change + addressing(veth))
-    return [*resized(veth.name, veth, old), settings, raised(veth)]
+    change = rtnl.hardware(veth.mac) + rtnl.master(0) if old else b""
+    settings = rtnl.change(rtnl.named(veth.name) + change + rtnl.addressing(veth))
+    return [*rtnl.resized(veth.name, veth, old), settings, rtnl.raised(veth)]
 
 
 def enters(step: Step) -> bool:
@@ -95,7 +70,7 @@ def host_end(batch: Batch, step: Step) -> list[Message]:
     """The MAC is entered when the port's VLANs stand, and in each of them; and no longer the one that was."""
     veth, old = step.resource, step.old
     assert isinstance(veth, Veth)
-    sized = resized(veth.host_name, veth, step.before)
+    sized = rtnl.resized(veth.host_name, veth, step.before)
     if not veth.bridge:
         return [*sized, *outer_settings(veth, 0)]
     tags = port_vlans(batch, step, veth.host_name)
@@ -107,11 +82,11 @@ def host_end(batch: Batch, step: Step) -> list[Message]:
 def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
     """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
-    mine = u32(IFLA_MASTER, master) + size(veth) + text(IFLA_IFALIAS, veth.alias) + addressing(veth)
-    learning = [u8(kind, not veth.station) for kind in (IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD)]
-    port = bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), *learning)
-    up = flags(veth) + text(IFLA_IFNAME, veth.host_name) + (port if master else b"")
-    return [Message(NEWLINK, 0, named(veth.host_name) + mine), *tags, Message(NEWLINK, 0, up)]
+    mine = rtnl.master(master) + rtnl.size(veth) + rtnl.alias(veth) + rtnl.addressing(veth)
+    learning = rtnl.learning(on=not veth.station)
+    port = rtnl.bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), learning)
+    up = rtnl.flags(veth) + rtnl.name(veth.host_name) + (port if master else b"")
+    return [rtnl.change(rtnl.named(veth.host_name) + mine), *tags, rtnl.change(up)]
 
 
 @remembered(ends=True)
@@ -120,7 +95,7 @@ def pairs(readings: Readings, ns: str) -> list[Pair]:
     other end is."""
     view, outside = readings.view(ns), readings.view(HOST).links
     leading = [seen for seen in view.links.values() if seen.kind == "veth" and view.leads_out(seen)]
-    ends = ((inner, outside.get(inner.number(IFLA_LINK))) for inner in leading)
+    ends = ((inner, outside.get(inner.number(rtnl.IFLA_LINK))) for inner in leading)
     return [(inner, outer) for inner, outer in ends if outer and outer.group == GROUP]
 
 
@@ -128,7 +103,7 @@ def decode(readings: Readings, ns: str) -> Iterator[Veth]:
     view = readings.view(HOST)
     for inner, outer in pairs(readings, ns):
         of = vlans(readings, HOST).get(outer.index, ())
-        master = view.links.get(outer.number(IFLA_MASTER))
+        master = view.links.get(outer.number(rtnl.IFLA_MASTER))
         tags = numbers(of) if master and master.filtering else [0]
         station = how_entered(readings.host, outer.index, inner.mac, tags) if master else ""
         yield veth_of(ns, (inner, outer), view.names, of, station=station)
@@ -137,7 +112,7 @@ def decode(readings: Readings, ns: str) -> Iterator[Veth]:
 def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
     """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
     inner, outer = pair
-    master, project = outer.number(IFLA_MASTER), owner(outer.alias)
+    master, project = outer.number(rtnl.IFLA_MASTER), owner(outer.alias)
     return Veth(
         ns=ns,
         name=inner.name,
@@ -147,7 +122,7 @@ def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station
         mtu=inner.mtu,
         mtus_differ=inner.mtu != outer.mtu,
         bridge=names.get(master, ""),
-        up=inner.up and outer.up and not inner.number(IFLA_MASTER),  # a port carries nothing of its own
+        up=inner.up and outer.up and not inner.number(rtnl.IFLA_MASTER),  # a port carries nothing of its own
         hairpin=HAIRPIN.of(outer.port) if master else True,
         isolated=ISOLATED.of(outer.port),
         vlans=vlans,

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from ...kinds.stacked_link import Vlan
 from ..netlink.fields import integer
-from ..netlink.links import IFLA_LINK, Seen
-from ..observe.readings import Readings
+from ..netlink.links import IFLA_LINK
 from .link import LinkKind
-from .table import register
+from .table import Readings, Seen, register
 
 TAG = integer(1, "=H")  # IFLA_VLAN_ID
 

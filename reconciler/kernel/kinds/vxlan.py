@@ -3,29 +3,15 @@
 import socket
 from collections.abc import Iterator
 
-from ...core.plan import Step
 from ...kinds.overlay import Vxlan
 from ...kinds.ownership import owner
-from ..apply.batch import Requests
+from ..netlink import links as rtnl
 from ..netlink.fields import flag, integer
-from ..netlink.links import (
-    IFLA_BRPORT_LEARNING,
-    IFLA_BRPORT_UNICAST_FLOOD,
-    IFLA_MASTER,
-    INET,
-    INET6,
-    NEWLINK,
-    Seen,
-    bridge_port,
-    named,
-    packed,
-    raised,
-)
-from ..netlink.socket import Message, attr, u8, u32
-from ..observe.readings import Readings
+from ..netlink.links import INET, INET6, packed
+from ..netlink.socket import Message, attr, u8
 from . import link
 from .link import LinkKind, missing_bridge, network_of
-from .table import register
+from .table import Readings, Requests, Seen, Step, register
 
 # linux/if_link.h
 VNI, PORT = integer(1), integer(15, "!H")  # IFLA_VXLAN_ID, IFLA_VXLAN_PORT
@@ -45,19 +31,19 @@ def put(requests: Requests, step: Step, vxlan: Vxlan) -> None:
 
 
 def settings(vxlan: Vxlan, master: int) -> list[Message]:
-    port = bridge_port(
+    port = rtnl.bridge_port(
         *(u8(kind, on) for kind, on in quiet(flood=vxlan.flood).items()), ISOLATED.to(vxlan.isolated)
     )
-    placed = link.settings(vxlan, u32(IFLA_MASTER, master) if master else b"")
-    return [*placed, Message(NEWLINK, 0, named(vxlan.name) + port), raised(vxlan)]
+    placed = link.settings(vxlan, rtnl.master(master) if master else b"")
+    return [*placed, rtnl.change(rtnl.named(vxlan.name) + port), rtnl.raised(vxlan)]
 
 
 def quiet(*, flood: bool) -> dict[int, int]:
     """What its port is told: nothing is learned by the tunnel, and unless it floods the bridge answers ARP
     and ND for what is behind."""
     return {
-        IFLA_BRPORT_LEARNING: 0,
-        IFLA_BRPORT_UNICAST_FLOOD: 0,
+        rtnl.IFLA_BRPORT_LEARNING: 0,
+        rtnl.IFLA_BRPORT_UNICAST_FLOOD: 0,
         IFLA_BRPORT_MCAST_FLOOD: int(flood),
         IFLA_BRPORT_BCAST_FLOOD: int(flood),
         IFLA_BRPORT_NEIGH_SUPPRESS: int(not flood),
@@ -74,7 +60,7 @@ def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
         up=seen.up,
         project=owner(seen.alias),
         network=network_of(seen),
-        bridge=readings.view(ns).names.get(seen.number(IFLA_MASTER), ""),
+        bridge=readings.view(ns).names.get(seen.number(rtnl.IFLA_MASTER), ""),
         vni=VNI.of(seen.data),
         local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),
         port=PORT.of(seen.data),

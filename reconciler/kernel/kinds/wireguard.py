@@ -6,13 +6,10 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
-from ...core.plan import Step
-from ...core.resource import Resource
 from ...kinds.ownership import GROUP, alias, owner
 from ...kinds.wireguard import Wireguard, changes
 from .. import wireguard_key
-from ..apply.batch import Requests
-from ..netlink.links import INET, INET6, Seen, packed, raised
+from ..netlink.links import INET, INET6, packed, raised
 from ..netlink.socket import (
     ATTR,
     Message,
@@ -28,10 +25,9 @@ from ..netlink.socket import (
     u16,
     u32,
 )
-from ..observe.readings import Readings
 from . import link
 from .link import LinkKind
-from .table import register
+from .table import Readings, Requests, Resource, Seen, Step, register
 
 GENERIC, CONTROL, GETFAMILY, FAMILY_ID, FAMILY_NAME = 16, 16, 3, 1, 2  # linux/netlink.h, linux/genetlink.h
 # linux/wireguard.h: commands, then WGDEVICE_A_*, WGPEER_A_*, WGPEER_F_* and WGALLOWEDIP_A_*

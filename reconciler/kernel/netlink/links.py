@@ -9,7 +9,7 @@ from ...core.resource import Resource
 from ...kinds.link import LEAST_IPV6, Link
 from ...kinds.ownership import DOOMED, GROUP, OUTER
 from . import socket as netlink
-from .socket import Message, attr, attributes, get, listed, nest, printable, text, u8, u32
+from .socket import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -41,9 +41,39 @@ def ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
 ALL_LINKS = ifinfo() + u32(IFLA_EXT_MASK, SKIP_STATS)
 
 
-def named(name: str) -> bytes:
+def change(body: bytes) -> Message:
+    """To a link that stands."""
+    return Message(NEWLINK, 0, body)
+
+
+def creation(body: bytes) -> Message:
+    return Message(NEWLINK, CREATE | EXCL, body)
+
+
+def name(of: str) -> bytes:
+    return text(IFLA_IFNAME, of)
+
+
+def named(of: str) -> bytes:
     """The head of a message about the link of this name."""
-    return ifinfo() + text(IFLA_IFNAME, name)
+    return ifinfo() + name(of)
+
+
+def alias(link: Link) -> bytes:
+    return text(IFLA_IFALIAS, link.alias)
+
+
+def group(link: Link) -> bytes:
+    return u32(IFLA_GROUP, link.group)
+
+
+def master(index: int) -> bytes:
+    """The bridge that it is a port of; 0 for none."""
+    return u32(IFLA_MASTER, index)
+
+
+def namespace(descriptor: int) -> bytes:
+    return u32(IFLA_NET_NS_FD, descriptor)
 
 
 def hardware(mac: str) -> bytes:
@@ -68,7 +98,7 @@ def addressing(link: Link) -> bytes:
 def resized(name: str, link: Link, old: Resource | None) -> list[Message]:
     """A new MTU, before all else that a link is told: IPv6 comes with it, and its settings only then."""
     changes = isinstance(old, Link) and (old.mtu != link.mtu or getattr(old, "mtus_differ", False))
-    return [Message(NEWLINK, 0, named(name) + size(link))] if changes else []
+    return [change(named(name) + size(link))] if changes else []
 
 
 def size(link: Link) -> bytes:
@@ -80,7 +110,7 @@ def flags(link: Link) -> bytes:
 
 
 def raised(link: Link) -> Message:
-    return Message(NEWLINK, 0, flags(link) + text(IFLA_IFNAME, link.name))
+    return change(flags(link) + name(link.name))
 
 
 def info(kind: str, data: bytes = b"") -> bytes:
@@ -93,9 +123,14 @@ def bridge_port(*settings: bytes) -> bytes:
     return nest(IFLA_LINKINFO, text(IFLA_INFO_SLAVE_KIND, "bridge"), nest(IFLA_INFO_SLAVE_DATA, *settings))
 
 
+def learning(*, on: bool) -> bytes:
+    """Whether the bridge learns from a port, and floods it with what is for unknown MACs."""
+    return u8(IFLA_BRPORT_LEARNING, on) + u8(IFLA_BRPORT_UNICAST_FLOOD, on)
+
+
 def regrouped(name: str) -> Message:
     """Into the group that is to be deleted."""
-    return Message(NEWLINK, 0, named(name) + u32(IFLA_GROUP, DOOMED))
+    return change(named(name) + u32(IFLA_GROUP, DOOMED))
 
 
 def group_deleted() -> Message:
