@@ -23,7 +23,7 @@ from .drivers import lower
 from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ReconcileError
-from .inventory import learn
+from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .kinds.ownership import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
@@ -146,7 +146,7 @@ def whole_truth(manifest: Manifest, live: State) -> Manifest:
     named = {project.name for project in manifest.projects}
     left = [
         name
-        for name, root in sorted(learn.roots(live).items())
+        for name, root in sorted(ownership.roots(live).items())
         if root == manifest.root and name not in named
     ]
     return replace(manifest, projects=(*manifest.projects, *map(empty, left)))

@@ -10,7 +10,7 @@ from ..core.resource import State
 from ..daemon.status import in_words, watcher_status
 from ..drivers.hearsay import discrepancies, listed
 from ..hosts.snapshot import save
-from ..inventory.learn import roots
+from ..inventory.ownership import roots
 from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace

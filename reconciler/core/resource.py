@@ -27,6 +27,22 @@ class Origin(NamedTuple):
     driver: str = ""
 
 
+class Ownership(NamedTuple):
+    """Whose things are, as far as the marks of a whole state tell."""
+
+    places: Mapping[str, str]  # by the sandbox's name
+    links: Mapping[str, str]  # by the name on the host; "" where no mark tells
+    prefixes: Mapping[str, str]  # by what is routed to another host
+    projects: frozenset[str]  # all that stand
+    shared: str  # the project of what all share
+
+    def of(self, place: str, link: str = "", project: str = "") -> str:
+        """Of what stands in this place, on this link, and names this project."""
+        if place:
+            return self.places.get(place, self.shared)
+        return self.links.get(link, project or self.shared)
+
+
 class Stage:
     """When in an apply a kind is built; torn down in the opposite order.  The host fails closed."""
 
@@ -96,6 +112,10 @@ class Resource:
     @property
     def order(self) -> tuple[int, str, int, Key]:
         return self.stage, self.place, self.rank, self.key
+
+    def owner(self, known: Ownership) -> str:
+        """The project that it is of; "" where no mark tells."""
+        return known.of(self.place)
 
     def replaces(self, old: "Resource") -> bool:
         fixed = roles(type(self)).fixed

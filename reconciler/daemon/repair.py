@@ -26,7 +26,7 @@ from ..errors import (
     foreseen,
 )
 from ..inventory import learn
-from ..inventory.ownership import SHARED
+from ..kinds.ownership import SHARED
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare_again, enact, outside
 from .backoff import Backoff

@@ -13,7 +13,7 @@ from .. import disk
 from ..core import render
 from ..core.resource import State
 from ..errors import ManifestErrors, ReconcileError
-from ..inventory import learn
+from ..inventory import ownership
 from ..kernel.lock import RUN, held
 from .repair import Outcome, RepairLoop
 
@@ -85,7 +85,7 @@ def as_json(status: Status, repair: RepairLoop, **more: object) -> dict[str, obj
             for (project, key), hits in repair.fights.repeated().items()
         ],
         "owned": dict(Counter(r.noun for r in status.live.values())),
-        "projects": learn.roots(status.live),
+        "projects": ownership.roots(status.live),
         **more,
     }
 

@@ -18,7 +18,7 @@ from ..core.resource import Key, Resource, State, state
 from ..drivers.firewall import routing_policy
 from ..drivers.firewall.elements import skeleton
 from ..errors import Refused, UsageError
-from ..inventory import learn
+from ..inventory import ownership
 from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux, refuse_foreign
 from ..kinds.link import Link
@@ -55,7 +55,7 @@ def entries(part: State) -> list[tuple[str, Resource]]:
 def questions(live: State, facts: HostFacts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
     yield from routing_policy.skeleton()
-    for project, root in learn.roots(live).items():
+    for project, root in ownership.roots(live).items():
         yield from skeleton(TABLE_PREFIX + project, root)
     for r in live.values():
         if isinstance(r, Link):

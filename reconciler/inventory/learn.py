@@ -4,27 +4,24 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
-from ..cnm import wireguard
 from ..core.resource import Resource, State
 from ..drivers.firewall.routing_policy import INSIDE, MEMORY
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
-from ..kinds.file import Orphan
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element, Map, Table
+from ..kinds.nft import Chain, Element, Table
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, TABLE_PREFIX
-from ..kinds.route import Route
+from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 from ..kinds.wireguard import Wireguard
 from .facts import Child, Claim, Facts, HeldMac, HostFacts, Listener, Standing, Tagged
-from .ownership import SHARED, link_projects
+from .ownership import ownership, remote
 
 Owner = Callable[[Resource], str]  # from a live resource to the project that it is of; "" where no mark tells
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
@@ -36,51 +33,8 @@ MEMORIES = tuple(
 
 def owners(live: State) -> Owner:
     """Who owns what, in this state."""
-    homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
-    links = link_projects(live)
-    slices = {e.item: of_table(e) for e in remote(live)}
-    sealed = {str(wireguard.prefix(project)): project for project in {*homes.values(), *links.values()}}
-
-    def owner(resource: Resource) -> str:
-        match resource:
-            case Table(name=table) | Map(table=table) | Chain(table=table) | Element(table=table):
-                return table.removeprefix(TABLE_PREFIX)
-            case Namespace(project=project):
-                return project
-            case Route(place="", table="main", dst=dst, link=link) if link not in links:
-                whole = next((p for cidr, p in slices.items() if within(cidr, dst)), SHARED)
-                return sealed.get(dst) or slices.get(dst) or whole
-            case BridgePort(bridge=bridge):
-                return links.get(bridge, SHARED)
-            case Orphan(ns=ns) if ns not in homes:
-                return max((p for p in roots(live) if ns.startswith(f"{p}-")), key=len, default=SHARED)
-            case _ if resource.place:
-                return homes.get(resource.place, SHARED)
-            case _:
-                link = resource.name if isinstance(resource, Link) else getattr(resource, "link", "")
-                return links[link] if link in links else getattr(resource, "project", "") or SHARED
-
-    return owner
-
-
-def remote(live: State) -> Iterator[Element]:
-    """The slices that routed networks have on other hosts: the routes there bear no project's name."""
-    return (r for r in live.values() if isinstance(r, Element) and r.map in ("remote4", "remote6"))
-
-
-def within(cidr: str, whole: str) -> bool:
-    """Whether a slice is of a subnet, the rest of which is unreachable."""
-    one, other = ip_network(cidr), ip_network(whole)
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
-
-
-def roots(live: State) -> dict[str, str]:
-    """Every project that stands, with the directory that it was last applied from."""
-    return {
-        r.name.removeprefix(TABLE_PREFIX): r.root
-        for r in live.values()
-        if isinstance(r, Table) and r.family == "inet" and r.name != TABLE_PREFIX + SHARED
-    }
+    known = ownership(live)
+    return lambda resource: resource.owner(known)
 
 
 def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
@@ -115,7 +69,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         Facts.of(host),
-        routes=host.routes | {e.item for e in remote(live) if of_table(e) not in projects},
+        routes=host.routes | {e.item for e in remote(live) if e.project not in projects},
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         networks=bridged[False],
@@ -235,10 +189,6 @@ def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
     return found
 
 
-def of_table(element: Element) -> str:
-    return element.table.removeprefix(TABLE_PREFIX)
-
-
 def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:
     """What endpoints of other projects name: a bridge that ceases to filter would let them meet."""
     named: dict[str, frozenset[int]] = defaultdict(frozenset)
@@ -250,9 +200,8 @@ def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, froz
 
 def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]:
     for element in elements:
-        project = of_table(element)
-        if project not in projects and element.flow:
-            yield Claim(project, *element.flow)
+        if element.project not in projects and element.flow:
+            yield Claim(element.project, *element.flow)
 
 
 def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Child]:

@@ -1,19 +1,42 @@
-"""Whose the host's links are.  An alias is written for people, and people overwrite it: where other marks of
-ours name the project as well, these are believed."""
+"""Whose things are, as a whole state tells.  An alias is written for people, and people overwrite it: where
+other marks of ours name the project as well, these are believed."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from ..core.resource import State
+from ..cnm import wireguard
+from ..core.resource import Ownership, State
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element
+from ..kinds.nft import Chain, Element, Table, owner_by_table
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 
-SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it
+
+
+def ownership(live: State) -> Ownership:
+    """What all marks of this state tell together; each kind knows what to ask it."""
+    places = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
+    links = link_projects(live)
+    encrypted = {str(wireguard.prefix(project)): project for project in {*places.values(), *links.values()}}
+    prefixes = {e.item: e.project for e in remote(live)} | encrypted
+    return Ownership(places, links, prefixes, frozenset(roots(live)), SHARED)
+
+
+def remote(live: State) -> Iterator[Element]:
+    """The slices that routed networks have on other hosts: the routes there bear no project's name."""
+    return (r for r in live.values() if isinstance(r, Element) and r.map in ("remote4", "remote6"))
+
+
+def roots(live: State) -> dict[str, str]:
+    """Every project that stands, with the directory that it was last applied from."""
+    return {
+        r.name.removeprefix(TABLE_PREFIX): r.root
+        for r in live.values()
+        if isinstance(r, Table) and r.family == "inet" and r.name != TABLE_PREFIX + SHARED
+    }
 
 
 def link_projects(live: State) -> dict[str, str]:
@@ -35,9 +58,9 @@ def by_firewall(live: State) -> dict[str, str]:
     told = {}
     for r in live.values():
         if isinstance(r, Element) and r.map == "bridges":
-            told[r.item] = r.table.removeprefix(TABLE_PREFIX)
+            told[r.item] = r.project
         elif isinstance(r, Chain) and r.name.endswith(FORWARD):
-            told[r.name.removesuffix(FORWARD)] = r.table.removeprefix(TABLE_PREFIX)
+            told[r.name.removesuffix(FORWARD)] = owner_by_table(r.table)
     return told
 
 

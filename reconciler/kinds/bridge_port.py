@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..core.resource import Disruption, Identity, Key, Resource
+from ..core.resource import Disruption, Identity, Key, Ownership, Resource
 from .link import SWITCH, Link, Vlans, tagging
 from .ownership import HOST, LENT, place
 
@@ -24,6 +24,9 @@ class BridgePort(Resource):
     def within(self) -> tuple[Key, ...]:
         """A bridge that goes lets go of its ports."""
         return (Link.at(self.ns, self.bridge), Link.at(self.ns, self.link))
+
+    def owner(self, known: Ownership) -> str:
+        return known.links.get(self.bridge, known.shared)
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None else "flow"

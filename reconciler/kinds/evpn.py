@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from shlex import quote
 
-from ..core.resource import Disruption, Fixed, Identity, Resource
+from ..core.resource import Disruption, Fixed, Identity, Ownership, Resource
 from .ownership import HOST, place
 
 FRR, CONFIG, SOCKETS = "/usr/lib/frr", "/etc/frr/reconciler", "/run/frr/reconciler"
@@ -29,6 +29,9 @@ class Router(Resource):
     @property
     def body(self) -> str:
         return self.config
+
+    def owner(self, known: Ownership) -> str:
+        return self.project or known.shared
 
     def cost(self, old: Resource | None) -> Disruption:
         """A change is loaded into what runs, and sessions stay, but for those whose password changes."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from shlex import quote
 
-from ..core.resource import Identity, Key, Resource
+from ..core.resource import Identity, Key, Ownership, Resource
 from .namespace import Namespace
 from .ownership import place
 
@@ -34,3 +34,10 @@ class Orphan(File):
     """A file that nobody wants and whose sandbox has gone: somebody removed the namespace alone."""
 
     leftover = True
+
+    def owner(self, known: Ownership) -> str:
+        """The sandbox's name began with its project's."""
+        if self.ns in known.places:
+            return known.places[self.ns]
+        named = (project for project in known.projects if self.ns.startswith(f"{project}-"))
+        return max(named, key=len, default=known.shared)

@@ -3,7 +3,7 @@ values."""
 
 from dataclasses import dataclass
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource
 from .namespace import Namespace
 from .ownership import GROUP, HOST, OUTER, alias, inside, place
 
@@ -58,6 +58,9 @@ class Link(Resource):
     def host_end(self) -> str:
         """The name of its end on the host, by which it goes; "" where it has none there."""
         return next((name for ns, name in self.names if ns == HOST), "")
+
+    def owner(self, known: Ownership) -> str:
+        return known.of(self.place, self.name, getattr(self, "project", ""))
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip link del {self.name}")]

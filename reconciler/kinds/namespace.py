@@ -4,7 +4,7 @@ root inside cannot reach; the alias of its lo says the same to people."""
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.resource import Identity, Key, Resource
+from ..core.resource import Identity, Key, Ownership, Resource
 from .ownership import alias
 
 
@@ -22,6 +22,9 @@ class Namespace(Resource):
     @property
     def place(self) -> str:
         return self.name
+
+    def owner(self, known: Ownership) -> str:
+        return self.project
 
     def commands(self, old: Resource | None) -> list[str]:
         mark = alias(self.project, self.name)

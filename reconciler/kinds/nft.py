@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Resource, Stage
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage
+from .ownership import TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
@@ -21,6 +22,11 @@ class Flow(NamedTuple):
     last: int
 
 
+def owner_by_table(name: str) -> str:
+    """The project whose table has this name."""
+    return name.removeprefix(TABLE_PREFIX)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table(Resource):
     """`family` is inet, bridge, ip, ip6 or netdev; `root` is the directory it was applied from, if any."""
@@ -31,6 +37,9 @@ class Table(Resource):
     family: Identity[str]
     name: Identity[str]
     root: Fixed[str] = ""
+
+    def owner(self, known: Ownership) -> str:
+        return owner_by_table(self.name)
 
     def commands(self, old: Resource | None) -> list[str]:
         return [f"nft add table {self.family} {self.name}"]
@@ -52,15 +61,16 @@ class Map(Resource):
     family: Identity[str]
     table: Identity[str]
     name: Identity[str]
-    type: Fixed[
-        str
-    ]  # "ipv4_addr . inet_service", as nft writes it; with an "@" in it, expressions (`typeof`)
+    type: Fixed[str]  # "ipv4_addr . inet_service", as nft writes it; with an "@", expressions (`typeof`)
     data: Fixed[str] = ""
     flags: Fixed[str] = ""
 
     @property
     def within(self) -> tuple[Key, ...]:
         return (Table.at(self.family, self.table),)
+
+    def owner(self, known: Ownership) -> str:
+        return owner_by_table(self.table)
 
     @property
     def declaration(self) -> str:
@@ -95,6 +105,13 @@ class Element(Resource):
     @property
     def within(self) -> tuple[Key, ...]:
         return (Map.at(self.family, self.table, self.map),)
+
+    def owner(self, known: Ownership) -> str:
+        return self.project
+
+    @property
+    def project(self) -> str:
+        return owner_by_table(self.table)
 
     @property
     def homes(self) -> tuple[Key, ...]:
@@ -147,6 +164,9 @@ class Chain(Resource):
     @property
     def within(self) -> tuple[Key, ...]:
         return (Table.at(self.family, self.table),)
+
+    def owner(self, known: Ownership) -> str:
+        return owner_by_table(self.table)
 
     @property
     def refers(self) -> tuple[Key, ...]:

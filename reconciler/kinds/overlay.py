@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
 from .address import Address
 from .link import Link
-from .ownership import HOST, PROTOCOL, alias, place
+from .ownership import HOST, PROTOCOL, alias, owner_by_link, place
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
@@ -57,7 +57,7 @@ class FdbEntries(Resource):
     them."""
 
     noun, rank, loss = "entries", 8, "flow"
-    place = property(place)
+    place, owner = property(place), owner_by_link
 
     ns: Identity[str] = HOST
     link: Identity[str]
@@ -93,7 +93,7 @@ class OddFdbEntries(Resource):
     another (NTF_EXT_LEARNED), which replacing it would leave there."""
 
     noun, rank, loss, leftover = "odd-entries", 9, "flow", True
-    place = property(place)
+    place, owner = property(place), owner_by_link
 
     ns: Identity[str] = HOST
     link: Identity[str]
@@ -118,7 +118,7 @@ class Neighbours(Resource):
     """
 
     noun, rank, loss = "neighbours", 8, "flow"
-    place = property(place)
+    place, owner = property(place), owner_by_link
 
     ns: Identity[str] = HOST
     link: Identity[str]

@@ -3,6 +3,8 @@ renumber."""
 
 from typing import Any
 
+from ..core.resource import Ownership
+
 HOST = "host"  # the namespace that reconcile runs in; no sandbox may have this name
 GROUP = 0x7265636F  # IFLA_GROUP of every link of ours: "reco", far from the groups people number by hand
 DOOMED = GROUP + 1  # links on their way out are regrouped here and leave with one request
@@ -15,6 +17,7 @@ PROTOCOL = (
 )
 ALIAS = "reconciler"  # first word of every alias of ours
 TABLE_PREFIX = "reconciler-"  # of every nftables table of ours
+SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FILE_MARK = "# reconciler: generated, edits are undone"
 
 
@@ -32,6 +35,11 @@ def owner(text: str) -> str:
     """The project that an alias names; "" where the alias is not ours."""
     words = text.split("/")
     return words[1] if len(words) > 1 and words[0] == ALIAS else ""
+
+
+def owner_by_link(resource: Any, known: Ownership) -> str:
+    """`owner` of what stands on a link and bears no project's name."""
+    return known.of(resource.place, resource.link)
 
 
 def inside(ns: str, command: str) -> str:

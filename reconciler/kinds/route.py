@@ -1,8 +1,9 @@
 """A route, marked as ours by its protocol number."""
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource
 from .address import Address
 from .link import Link
 from .namespace import homes
@@ -52,6 +53,13 @@ class Route(Resource):
     def homes(self) -> tuple[Key, ...]:
         return homes(self)
 
+    def owner(self, known: Ownership) -> str:
+        """What leads to other hosts, or keeps the rest of a subnet from there, is told by its prefix."""
+        if self.place or self.table != "main" or self.link in known.links:
+            return known.of(self.place, self.link)
+        parts = (project for cidr, project in known.prefixes.items() if within(cidr, self.dst))
+        return known.prefixes.get(self.dst) or next(parts, known.shared)
+
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None else "flow"
 
@@ -70,3 +78,9 @@ class Route(Resource):
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip route del {self.dst} table {self.table} proto {PROTOCOL}")]
+
+
+def within(cidr: str, whole: str) -> bool:
+    """Whether a prefix is a part of another."""
+    one, other = ip_network(cidr), ip_network(whole)
+    return one.version == other.version and int(one[0]) >= int(other[0]) and int(one[-1]) <= int(other[-1])

@@ -21,9 +21,9 @@ from ..core.plan import plan
 from ..core.resource import State
 from ..errors import Locked, ReconcileError, Refused, foreseen
 from ..inventory import learn
-from ..inventory.ownership import SHARED
 from ..kernel.descriptors import keep_only
 from ..kernel.lock import RUN, held, lock
+from ..kinds.ownership import SHARED
 from ..pipeline import Change, LastingHost, enact
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"

@@ -16,7 +16,7 @@ from ..core.reconcile import Refusals, apply, settle
 from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotConverged, ReconcileError, Where
-from ..inventory import learn
+from ..inventory import ownership
 from ..inventory.facts import HostFacts
 from ..kernel import scratch_host
 from ..kernel.fake.kernel import FakeKernel
@@ -88,7 +88,7 @@ def rehearse(change: Change, host: Host) -> str:
 
 def in_full(change: Change, host: Host) -> Change:
     """The same change with other projects' chains and maps in words: it was made without asking for them."""
-    others = learn.roots(change.live).items()
+    others = ownership.roots(change.live).items()
     skeletons = {r.key: r for name, root in others for r in skeleton(TABLE_PREFIX + name, root)}
     kept = {key for key, r in change.desired.items() if r == change.live.get(key)}
     named = {**change.desired, **{key: r for key, r in skeletons.items() if key in kept}}
