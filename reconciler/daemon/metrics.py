@@ -8,7 +8,7 @@ from .. import disk
 from ..core.resource import State
 from ..drivers.hearsay import discrepancies
 from ..kernel.lock import RUN
-from ..kernel.nft.counters import End, Traffic, traffic
+from ..kernel.nft.counters import ContainerPort, Traffic, traffic
 from ..kernel.observe.evpn import told
 from ..kernel.observe.peers import peers
 from ..kinds.address import Address
@@ -57,7 +57,7 @@ def head(name: str, kind: str, words: str) -> Iterator[str]:
     yield f"# TYPE reconciler_{name} {kind}\n"
 
 
-def of_ports(live: State, counts: Mapping[End, Traffic]) -> Iterator[str]:
+def of_ports(live: State, counts: Mapping[ContainerPort, Traffic]) -> Iterator[str]:
     """A port that somebody uses; it appears with its first connection."""
     published, homes = published_ports(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
     for number, (name, words) in enumerate(OF_PORTS):
@@ -97,7 +97,7 @@ def published_ports(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, 
     return found
 
 
-def ways_to(end: End, published: Iterable[tuple[Flow, str]]) -> Iterator[str]:
+def ways_to(end: ContainerPort, published: Iterable[tuple[Flow, str]]) -> Iterator[str]:
     """The host's addresses and ports that lead to a container's."""
     for flow, port in published:
         number = flow.first if port else end.port

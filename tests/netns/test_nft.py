@@ -492,9 +492,9 @@ def test_a_ruleset_that_moves_is_read_again(
 ) -> None:
     """Somebody changes a foreign table between two dumps of one reading."""
     left, asked = [changes], []
-    true = wire.Reading.ask
+    true = wire.RulesetReading.ask
 
-    def ask(self: wire.Reading, kind: int, *arguments: Any, **options: Any) -> list[Any]:
+    def ask(self: wire.RulesetReading, kind: int, *arguments: Any, **options: Any) -> list[Any]:
         asked.append(kind)
         if kind == wire.GETSETELEM and left[0]:
             left[0] -= 1
@@ -502,7 +502,7 @@ def test_a_ruleset_that_moves_is_read_again(
         return true(self, kind, *arguments, **options)
 
     live(shop)
-    monkeypatch.setattr(wire.Reading, "ask", ask)
+    monkeypatch.setattr(wire.RulesetReading, "ask", ask)
     if changes < 1000:
         assert live(shop) == shop
         assert asked.count(wire.GETTABLE) == changes + 1

@@ -29,7 +29,7 @@ NOWHERE: Home = ("", 0)
 Targets = Mapping[Port, dict[str, Home]]  # by published address, "" for any of the host's
 
 
-class End(NamedTuple):
+class FlowEnd(NamedTuple):
     """One direction's protocol, source and destination."""
 
     protocol: int
@@ -103,7 +103,7 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
     return reply is not None and reply.source != (towards.destination if target == NOWHERE else target)
 
 
-def end(tuple_: bytes) -> End | None:
+def end(tuple_: bytes) -> FlowEnd | None:
     """None for a protocol without ports."""
     parts = attributes(tuple_)  # 1: CTA_TUPLE_IP, 2: CTA_TUPLE_PROTO
     source, destination = (address(raw) for _, raw in items(parts[1]))
@@ -111,7 +111,7 @@ def end(tuple_: bytes) -> End | None:
     if 2 not in ports:
         return None
     one, two = (int.from_bytes(ports[kind], "big") for kind in (2, 3))
-    return End(ports[1][0], (source, one), (destination, two))
+    return FlowEnd(ports[1][0], (source, one), (destination, two))
 
 
 def address(raw: bytes) -> str:

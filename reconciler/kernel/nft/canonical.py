@@ -31,7 +31,7 @@ NEWNET = 0x40000000  # CLONE_NEWNET
 Digests = Mapping[str, str]  # by chain
 
 
-def digests(table: raw.Table) -> Digests:
+def digests(table: raw.RawTable) -> Digests:
     """What a table's chains do, less what changes on its own: counters, and the names of anonymous sets."""
     contents = {one.name: content(one) for one in table.sets if one.flags & raw.ANONYMOUS}
     return {
@@ -45,7 +45,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def content(one: raw.Set) -> bytes:
+def content(one: raw.RawSet) -> bytes:
     """The kernel numbers anonymous sets as they come, and orders hash tables at random."""
     elements = sorted(element for message in one.elements for _, element in items(message))
     return digest(repr((one.flags, one.key, one.data, elements))).encode()
@@ -107,7 +107,7 @@ def loaded(content: str) -> Digests | None:
         accepted, words = library.run(content)
         if not accepted:
             return False, words
-        [table] = snapshot(lambda reading: raw.tables(reading, raw.Wanted(raw.ours(frozenset({NAME})))))
+        [table] = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.ours(frozenset({NAME})))))
         return True, json.dumps(digests(table))
 
     answer = library.in_child(scratch)

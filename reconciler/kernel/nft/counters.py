@@ -16,7 +16,7 @@ EXPRESSION, DATA = 7, 2  # NFTA_SET_ELEM_EXPR, NFTA_EXPR_DATA
 BYTES, PACKETS = 1, 2  # NFTA_COUNTER_*
 
 
-class End(NamedTuple):
+class ContainerPort(NamedTuple):
     """A container's end of a published port."""
 
     project: str
@@ -34,10 +34,12 @@ class Traffic(NamedTuple):
     sent: int = 0
 
 
-def traffic() -> dict[End, Traffic]:
+def traffic() -> dict[ContainerPort, Traffic]:
     """Of every port through which anything passed."""
-    parts = raw.Wanted(raw.ours(None), lambda name: name[:-1] in Traffic._fields, chains=False, dynamic=True)
-    found: dict[End, Traffic] = {}
+    parts = raw.Selection(
+        raw.ours(None), lambda name: name[:-1] in Traffic._fields, chains=False, dynamic=True
+    )
+    found: dict[ContainerPort, Traffic] = {}
     for table in snapshot(lambda reading: raw.tables(reading, parts)):
         for one in table.sets:
             for end, counter in counters(table.name.removeprefix(TABLE_PREFIX), one):
@@ -47,11 +49,11 @@ def traffic() -> dict[End, Traffic]:
     return found
 
 
-def counters(project: str, one: raw.Set) -> Iterator[tuple[End, dict[int, bytes]]]:
+def counters(project: str, one: raw.RawSet) -> Iterator[tuple[ContainerPort, dict[int, bytes]]]:
     """What somebody put there by hand counts nothing."""
     if not (form := formed(one)):
         return
     for _, element in (pair for message in one.elements for pair in items(message)):
         if expression := attributes(element).get(EXPRESSION):
             ip, protocol, port = single(form, element)[0].split(" . ")
-            yield End(project, ip, protocol, int(port)), attributes(attributes(expression)[DATA])
+            yield ContainerPort(project, ip, protocol, int(port)), attributes(attributes(expression)[DATA])

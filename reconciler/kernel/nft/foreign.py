@@ -13,7 +13,7 @@ from ..netlink.netfilter import word
 from ..netlink.socket import attributes
 from . import raw
 from .canonical import parts
-from .wire import GETCHAIN, Reading, snapshot
+from .wire import GETCHAIN, RulesetReading, snapshot
 
 FAMILIES = ("inet", "ip", "ip6")
 HOOKS = {1: "input", 2: "forward"}  # NF_INET_LOCAL_IN, NF_INET_FORWARD
@@ -41,7 +41,7 @@ def blockers() -> tuple[Blocker, ...]:
     return snapshot(lambda reading: tuple(found(reading)))
 
 
-def found(reading: Reading) -> Iterator[Blocker]:
+def found(reading: RulesetReading) -> Iterator[Blocker]:
     ours = raw.ours(None)
     tables: dict[tuple[str, str], Chains] = {}
     for family, chain in reading.ask(GETCHAIN):
@@ -58,7 +58,7 @@ def found(reading: Reading) -> Iterator[Blocker]:
             yield Blocker(*place, name, HOOKS[where.number], accepts(chains, name))
 
 
-def verdict(rule: raw.Rule) -> Verdict:
+def verdict(rule: raw.RawRule) -> Verdict:
     expressions = [(name, data) for name, data in parts(rule.expressions) if name not in SILENT]
     match expressions:
         case [*match, ("immediate", data)]:

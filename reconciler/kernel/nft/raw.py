@@ -6,14 +6,14 @@ from typing import NamedTuple
 from ...kinds.ownership import TABLE_PREFIX
 from ..netlink.netfilter import word
 from ..netlink.socket import attributes, text
-from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, Reading
+from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, RulesetReading
 
 FAMILIES = ("inet", "bridge")
 ANONYMOUS, INTERVAL, MAP, DYNAMIC = 0x1, 0x4, 0x8, 0x20  # NFT_SET_*
 FLAGS = {INTERVAL: "interval", DYNAMIC: "dynamic"}  # those that ours have
 
 
-class Set(NamedTuple):
+class RawSet(NamedTuple):
     """`key` and `data` are (type, length); `elements` are the element lists, one a message."""
 
     name: str
@@ -30,26 +30,26 @@ class Hook(NamedTuple):
     policy: int
 
 
-class Rule(NamedTuple):
+class RawRule(NamedTuple):
     expressions: bytes
     comment: bytes
 
 
-class Chain(NamedTuple):
+class RawChain(NamedTuple):
     name: str
     hook: Hook | None
-    rules: list[Rule]
+    rules: list[RawRule]
 
 
-class Table(NamedTuple):
+class RawTable(NamedTuple):
     family: str
     name: str
     comment: str
-    sets: list[Set]
-    chains: list[Chain]
+    sets: list[RawSet]
+    chains: list[RawChain]
 
 
-class Wanted(NamedTuple):
+class Selection(NamedTuple):
     """What of a ruleset is to be read: the elements that are declared or, `dynamic`, those that packets put
     there."""
 
@@ -67,7 +67,7 @@ def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
     return lambda name: name.startswith(TABLE_PREFIX) and name != TABLE_PREFIX
 
 
-def tables(reading: Reading, wanted: Wanted) -> list[Table]:
+def tables(reading: RulesetReading, wanted: Selection) -> list[RawTable]:
     return [
         table(reading, family, name, comment, wanted)
         for family, name, comment in heads(reading)
@@ -75,38 +75,38 @@ def tables(reading: Reading, wanted: Wanted) -> list[Table]:
     ]
 
 
-def heads(reading: Reading) -> Iterator[tuple[str, str, str]]:
+def heads(reading: RulesetReading) -> Iterator[tuple[str, str, str]]:
     """Family, name and comment of every table."""
     for message in reading.ask(GETTABLE):
         words = dict(userdata(message.attributes.get(6, b"")))
         yield message.family, word(message.attributes[1]), word(words.get(0, b""))
 
 
-def table(reading: Reading, family: str, name: str, comment: str, wanted: Wanted) -> Table:
+def table(reading: RulesetReading, family: str, name: str, comment: str, wanted: Selection) -> RawTable:
     sets = [
         one(reading, family, found.attributes, wanted)
         for found in reading.ask(GETSET, NUMBERS[family], text(1, name))
         if wanted.set(word(found.attributes[2]))
     ]
-    return Table(family, name, comment, sets, chains(reading, family, name) if wanted.chains else [])
+    return RawTable(family, name, comment, sets, chains(reading, family, name) if wanted.chains else [])
 
 
-def one(reading: Reading, family: str, found: dict[int, bytes], wanted: Wanted) -> Set:
+def one(reading: RulesetReading, family: str, found: dict[int, bytes], wanted: Selection) -> RawSet:
     flags, key, size, data, width = (int.from_bytes(found.get(kind, b""), "big") for kind in (3, 4, 5, 6, 7))
     where = text(1, word(found[1])) + text(2, word(found[2]))
     asked = wanted.elements and wanted.dynamic == bool(flags & DYNAMIC)
     answer = reading.ask(GETSETELEM, NUMBERS[family], where) if asked else []
     elements = [message.attributes[3] for message in answer if 3 in message.attributes]
-    return Set(word(found[2]), flags, (key, size), (data, width), elements)
+    return RawSet(word(found[2]), flags, (key, size), (data, width), elements)
 
 
-def chains(reading: Reading, family: str, table: str) -> list[Chain]:
-    rules: dict[str, list[Rule]] = {}
+def chains(reading: RulesetReading, family: str, table: str) -> list[RawChain]:
+    rules: dict[str, list[RawRule]] = {}
     for message in reading.ask(GETRULE, NUMBERS[family], text(1, table)):
         found = message.attributes
-        rules.setdefault(word(found[2]), []).append(Rule(found.get(4, b""), found.get(7, b"")))
+        rules.setdefault(word(found[2]), []).append(RawRule(found.get(4, b""), found.get(7, b"")))
     return [
-        Chain(word(found[3]), hook(found), rules.get(word(found[3]), []))
+        RawChain(word(found[3]), hook(found), rules.get(word(found[3]), []))
         for _, found in reading.ask(GETCHAIN, NUMBERS[family])
         if word(found[1]) == table
     ]

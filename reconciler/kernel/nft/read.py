@@ -29,11 +29,11 @@ def read(projects: frozenset[str] | None = None, named: Iterable[Resource] = ())
     rules; any other has a digest for its rules, which equals nothing.
     """
     wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
-    found = snapshot(lambda reading: raw.tables(reading, raw.Wanted(raw.ours(projects))))
+    found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.ours(projects))))
     return [resource for table in found for resource in resources(table, wanted)]
 
 
-def resources(table: raw.Table, named: Named) -> Iterator[Resource]:
+def resources(table: raw.RawTable, named: Named) -> Iterator[Resource]:
     yield head(table, named)
     for one in table.sets:
         if not one.flags & raw.ANONYMOUS:
@@ -41,14 +41,14 @@ def resources(table: raw.Table, named: Named) -> Iterator[Resource]:
     yield from chains(table, named)
 
 
-def head(table: raw.Table, named: Named) -> Table:
+def head(table: raw.RawTable, named: Named) -> Table:
     wanted = named.get(Table.at(table.family, table.name))
     if isinstance(wanted, Table) and encoded(wanted.root) == table.comment:
         return replace(wanted, origin=None)
     return Table(family=table.family, name=table.name, root=decoded(table.comment))
 
 
-def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Element]:
+def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map | Element]:
     """A map and its elements; of a type that is none of ours, the map alone, since it goes as a whole."""
     form = formed(one)
     if form is None:
@@ -72,7 +72,7 @@ def contents(table: raw.Table, one: raw.Set, named: Named) -> Iterator[Map | Ele
         yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
 
 
-def formed(one: raw.Set) -> Shape | None:
+def formed(one: raw.RawSet) -> Shape | None:
     key = numbered(*one.key)
     data = numbered(*one.data) if one.flags & raw.MAP else None
     if key is None or (data is None and one.flags & raw.MAP):
@@ -80,7 +80,7 @@ def formed(one: raw.Set) -> Shape | None:
     return Shape(key, data, " ".join(word for bit, word in raw.FLAGS.items() if one.flags & bit))
 
 
-def chains(table: raw.Table, named: Named) -> Iterator[Chain]:
+def chains(table: raw.RawTable, named: Named) -> Iterator[Chain]:
     held = digests(table)
     known = skeleton(table, named)
     for chain in table.chains:
@@ -93,7 +93,7 @@ def chains(table: raw.Table, named: Named) -> Iterator[Chain]:
         )
 
 
-def skeleton(table: raw.Table, named: Named) -> Digests:
+def skeleton(table: raw.RawTable, named: Named) -> Digests:
     inside = [
         r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == (table.family, table.name)
     ]
@@ -117,7 +117,7 @@ def shapes(places: Iterable[Place]) -> Mapping[Place, Shape]:
     if not wanted:
         return {}
     tables, names = ({place[n] for place in wanted} for n in (1, 2))
-    parts = raw.Wanted(tables.__contains__, names.__contains__, chains=False, elements=False)
+    parts = raw.Selection(tables.__contains__, names.__contains__, chains=False, elements=False)
     found = snapshot(lambda reading: raw.tables(reading, parts))
     pairs = (((t.family, t.name, one.name), formed(one)) for t in found for one in t.sets)
     return {place: form for place, form in pairs if form}
@@ -129,7 +129,7 @@ def published(places: Iterable[Place]) -> list[Flow]:
     if not inside:
         return []
     tables = {place[1] for place in inside}
-    found = elements(raw.Wanted(tables.__contains__, publishing, chains=False))
+    found = elements(raw.Selection(tables.__contains__, publishing, chains=False))
     held = [element for element in found if path(element)[:2] in inside or path(element) in inside]
     return [flow for element in held if (flow := element.flow)]
 
@@ -138,7 +138,7 @@ def publishing(name: str) -> bool:
     return name.startswith(PUBLISH)
 
 
-def elements(wanted: raw.Wanted) -> list[Element]:
+def elements(wanted: raw.Selection) -> list[Element]:
     found = snapshot(lambda reading: raw.tables(reading, wanted))
     return [
         r for table in found for one in table.sets for r in contents(table, one, {}) if isinstance(r, Element)

@@ -24,12 +24,12 @@ ATTEMPTS = 8  # the pauses between them grow from 2 to 256 ms, half a second in 
 PASSING = (errno.ENOENT, errno.ENOBUFS, errno.EAGAIN, errno.EBUSY, errno.EINTR)
 
 
-class Message(NamedTuple):
+class NftMessage(NamedTuple):
     family: str
     attributes: dict[int, bytes]
 
 
-class Reading(Channel):
+class RulesetReading(Channel):
     """One attempt, on a socket of its own."""
 
     def __init__(self) -> None:
@@ -41,22 +41,22 @@ class Reading(Channel):
         [message] = self.ask(GETGEN, flags=0)
         return int.from_bytes(message.attributes[1], "big")
 
-    def message(self, body: bytes) -> Message:
+    def message(self, body: bytes) -> NftMessage:
         family, _, stamp = NFGEN.unpack_from(body)
         if self.generation is not None and stamp != self.generation & 0xFFFF:
             raise Torn
-        return Message(FAMILIES.get(family, str(family)), attributes(body, NFGEN.size))
+        return NftMessage(FAMILIES.get(family, str(family)), attributes(body, NFGEN.size))
 
 
-def once(read: Callable[[Reading], T]) -> T:
-    with Reading() as reading:
+def once(read: Callable[[RulesetReading], T]) -> T:
+    with RulesetReading() as reading:
         result = read(reading)
         if reading.current() != reading.generation:
             raise Torn
         return result
 
 
-def snapshot(read: Callable[[Reading], T]) -> T:
+def snapshot(read: Callable[[RulesetReading], T]) -> T:
     """What `read` makes of one generation of the ruleset; raises rather than return less than there is."""
     for attempt in range(ATTEMPTS):
         try:

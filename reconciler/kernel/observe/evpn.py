@@ -10,7 +10,7 @@ from .. import frr
 ESTABLISHED = "Established"
 
 
-class Session(NamedTuple):
+class BgpSession(NamedTuple):
     peer: str
     state: str  # of RFC 4271, 8.2.2
     since: int  # of the epoch; 0 where there is none now
@@ -25,10 +25,12 @@ class Told(NamedTuple):
     host: str
 
 
-def sessions() -> Iterator[Session]:
+def sessions() -> Iterator[BgpSession]:
     for peer, found in answer("bgpd", "show bgp l2vpn evpn summary json").get("peers", {}).items():
         state = found.get("state", "")
-        yield Session(peer, state, found.get("peerUptimeEstablishedEpoch", 0) if state == ESTABLISHED else 0)
+        yield BgpSession(
+            peer, state, found.get("peerUptimeEstablishedEpoch", 0) if state == ESTABLISHED else 0
+        )
 
 
 def told() -> Iterator[Told]:

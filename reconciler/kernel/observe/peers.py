@@ -11,7 +11,7 @@ from ...kinds.evpn import Router
 from ...kinds.wireguard import Wireguard
 
 
-class Peer(NamedTuple):
+class PeerStatus(NamedTuple):
     """Another host, as far as one project hears of it by one means."""
 
     project: str
@@ -28,31 +28,31 @@ class Peer(NamedTuple):
         return f"{self.peer} ({f'last {max(0, int(time.time()) - self.at)} s ago' if self.at else 'never'})"
 
 
-def peers(live: State) -> list[Peer]:
+def peers(live: State) -> list[PeerStatus]:
     """By every WireGuard link and every BGP session of ours; a link that has just gone has none."""
     from ..kinds import wireguard
     from . import evpn
 
-    found: list[Peer] = []
+    found: list[PeerStatus] = []
     for r in live.values():
         with suppress(OSError):
             match r:
                 case Wireguard(project=project):
                     found += (
-                        Peer(project, "wireguard", end, time.time() - at < wireguard.LASTING, at)
+                        PeerStatus(project, "wireguard", end, time.time() - at < wireguard.LASTING, at)
                         for end, at in wireguard.heard(r.name)
                     )
                 case Router(project=project):
                     found += (
-                        Peer(project, "bgp", peer, state == evpn.ESTABLISHED, since, state)
+                        PeerStatus(project, "bgp", peer, state == evpn.ESTABLISHED, since, state)
                         for peer, state, since in evpn.sessions()
                     )
     return sorted(found)
 
 
-def in_words(found: Iterable[Peer]) -> Iterator[str]:
+def in_words(found: Iterable[PeerStatus]) -> Iterator[str]:
     """A line for each project and means, which names those that are not heard."""
-    groups: dict[tuple[str, str], list[Peer]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[PeerStatus]] = defaultdict(list)
     for peer in found:
         groups[peer.project, {"bgp": "BGP", "wireguard": "WireGuard"}[peer.by]].append(peer)
     for (project, by), members in groups.items():
