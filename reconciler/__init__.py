@@ -18,10 +18,9 @@ __all__ = ["Linux", "compare", "enact", "load"]
 
 if TYPE_CHECKING:
     from .kernel.linux import Linux
-    from .manifest.load import load
-    from .pipeline import compare, enact
+    from .pipeline import compare, enact, load
 else:
-    HOMES = {"Linux": ".kernel.linux", "compare": ".pipeline", "enact": ".pipeline", "load": ".manifest.load"}
+    HOMES = {"Linux": ".kernel.linux", "compare": ".pipeline", "enact": ".pipeline", "load": ".pipeline"}
 
     def __getattr__(name: str) -> object:
         if name not in HOMES:

@@ -66,6 +66,12 @@ class Unsupported(ReconcileError):
     exit_code = 69
 
 
+class DriverFault(ReconcileError):
+    """A driver that somebody installed fails, or wants what is not of its network."""
+
+    exit_code = 70
+
+
 class Refused(ReconcileError):
     """The plan was found and will not be applied: stale digest, too many removals, too much disruption."""
 
@@ -134,10 +140,14 @@ class Unforeseen(ReconcileError):
         frames = traceback.extract_tb(error.__traceback__)
         self.traceback = "".join(traceback.format_exception(error)).rstrip()
         self.id = identity(type(error).__name__, [(frame.filename, frame.name) for frame in frames])
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
         super().__init__(
-            f"unforeseen {words} (id {self.id})", "-v shows the traceback; please report it with the id"
+            f"unforeseen {said(error)} (id {self.id})", "-v shows the traceback; please report it with the id"
         )
+
+
+def said(error: BaseException) -> str:
+    """An exception of somebody else's on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
 
 
 def identity(kind: str, frames: "list[tuple[str, str]]") -> str:

@@ -10,8 +10,10 @@ manifests/*.yaml
      | verify     observe again; any difference left -> reconcile with the past
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from .cnm.build import build
@@ -19,7 +21,7 @@ from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, settle, unread
 from .core.resource import Key, Resource, State
-from .drivers import lower
+from .drivers import DRIVERS, lower
 from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ReconcileError
@@ -74,9 +76,30 @@ class Change:
         return sum(key.startswith(("namespace ", "link host/")) for key in self.live)
 
 
+def load(
+    paths: Sequence[str | Path],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    projects: frozenset[str] | None = None,
+    stdin: str | None = None,
+    folder: str = "",
+) -> Manifest:
+    """Everything that the PATHs describe; raises ManifestErrors with all mistakes.
+
+    `paths` are files, directories or `-`, whose text is `stdin` or what the process is given.  `projects` are
+    the only ones wanted; None wants all.  `folder` is where validated manifests are kept for the next run; ""
+    keeps none.
+    """
+    from .manifest.load import Asked
+    from .manifest.load import load as loaded
+
+    asked = Asked(tuple(os.fspath(path) for path in paths), projects, environ, DRIVERS)
+    return loaded(asked, stdin=stdin, folder=folder)
+
+
 def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     """The pure half of the line; raises ManifestErrors and Unsupported."""
-    topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)))
+    topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)), DRIVERS)
     return topology, lower(topology)
 
 

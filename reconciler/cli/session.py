@@ -48,7 +48,7 @@ def write_out(file: str, data: bytes) -> None:
 
 def read(options: Options) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
-    from ..manifest.load import load
+    from ..pipeline import load
 
     manifest = load(options.sources, projects=options.projects, stdin=options.stdin, folder=CACHE)
     for unused in manifest.notes if options.verbose else ():

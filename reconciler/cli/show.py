@@ -24,13 +24,13 @@ def rows(topology: Topology) -> Iterator[str]:
     for port in topology.ports:
         ports.setdefault(port.sandbox, []).append(port)
     for network in topology.networks:
-        flags = " internal" * network.spec.internal + " external" * network.standing
+        flags = " internal" * network.spec.internal + " external" * network.external
         subnets, gateways = (
             " ".join(filter(None, words)) for words in zip(*map(pair, network.subnets), strict=True)
         )
-        yield f"network {network.name}  {network.spec.driver} {carrier(network)}  {subnets}{flags}"
+        yield f"network {network.name}  {network.spec.driver} {network.carrier}  {subnets}{flags}"
         yield f"  id {network.id[:12]}  mtu {network.mtu}  gateway {gateways}"
-        for one in network.division.peers if network.division else ():
+        for one in network.per_host.elsewhere if network.per_host else ():
             yield f"  {one.cidr} via {one.via}  on {one.host}"
         for endpoint in network.endpoints:
             leads = "  default route" if endpoint.gateways else ""
@@ -39,19 +39,6 @@ def rows(topology: Topology) -> Iterator[str]:
     for sandbox in topology.sandboxes:
         yield f"sandbox {sandbox.name}  /run/netns/{sandbox.name}"
         yield from dict.fromkeys(f"  {published(port)}" for port in ports.get(sandbox.name, []))
-
-
-def carrier(network: Network) -> str:
-    """The bridge and what joins it to others, or the parent with how it is used."""
-    if overlay := network.overlay:
-        by = f" by {overlay.tunnel.link}" if overlay.tunnel else ""
-        return f"{network.bridge} vni {overlay.vni} on {overlay.local}{by}"
-    if not (parent := network.parent):
-        return network.bridge
-    host = f" host {' '.join(parent.host)}" if parent.host else ""
-    if network.bridge:
-        return f"{network.bridge} {'unmanaged' if network.standing else f'port {parent.link}'}{host}"
-    return f"{parent.link} {parent.mode}" + f" {parent.flag}" * bool(parent.flag) + host
 
 
 def tags(endpoint: Endpoint) -> str:
@@ -108,12 +95,10 @@ def network_json(network: Network) -> dict[str, object]:
         "driver": network.spec.driver,
         "scope": network.spec.scope,
         "bridge": network.bridge,
-        "parent": network.parent.link if network.parent else "",
-        "vni": network.overlay.vni if network.overlay else None,
-        "encrypted": bool(network.overlay and network.overlay.tunnel),
+        **{"parent": "", "vni": None, "encrypted": False, **network.carrier.details},
         "mtu": network.mtu,
         "internal": network.spec.internal,
-        "slices": [one._asdict() for one in network.division.slices] if network.division else [],
+        "slices": [one._asdict() for one in network.per_host.parts] if network.per_host else [],
         "subnets": [{"subnet": s.cidr, "gateway": s.gateway} for s in network.subnets],
         "endpoints": [
             {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core import render
 from ..core.resource import State
 from ..daemon.status import in_words, watcher_status
-from ..drivers.hearsay import discrepancies, listed
+from ..drivers.overlay.hearsay import discrepancies, listed
 from ..hosts.snapshot import save
 from ..inventory.ownership import roots
 from ..kernel.observe import evpn, peers

@@ -65,7 +65,8 @@ def key(options: Options) -> int:
 
 
 def schema(options: Options) -> int:
+    from ..drivers import DRIVERS
     from ..manifest.model.schema import text
 
-    tell(options, text(), end="")
+    tell(options, text(DRIVERS), end="")
     return 0

@@ -2,72 +2,78 @@
 later."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from ..errors import ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import evpn, lan, macs, overlay, ownership, parents, routed, tunnels, vlans, wireguard
-from .endpoint import Addresses, Joined, Member, addresses, attach, join, refuse_crowd, refuse_ends
+from . import macs, ownership, sockets
+from .driver import Driver, by_driver
+from .endpoint import (
+    Addresses,
+    Attachments,
+    SandboxSpec,
+    addresses,
+    attach,
+    join,
+    refuse_crowd,
+    refuse_wishes,
+)
 from .files import hosts, resolv
-from .hosts import is_local, members_of
+from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
 from .pending import pending
-from .policy import policy, warnings
+from .policy import blocked, policy
 from .ports import conflicts, publish, targets, unpublished
 from .topology import Endpoint, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
 
-def build(manifest: Manifest, facts: Facts) -> Topology:
+def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
-    if errors := [*pending(manifest), *reserved(manifest)]:
+    if errors := [*pending(manifest, drivers), *reserved(manifest)]:
         raise ManifestErrors(errors)
     projects = [project.name for project in manifest.projects]
     facts = ownership.recognised(dict(titles(manifest.projects)), facts)
-    everywhere = [member for project in manifest.projects for member in members_of(project)]
-    members = [member for member in everywhere if is_local(member, facts)]
-    refuse_taken_names(members, facts)
-    used = {(member.project.name, end.network) for member in members for end in member.ends}
-    bare = networks_of(manifest.projects, used, facts)
-    joined = join(bare, everywhere, members)
-    given = give(bare, joined, facts)
-    bare = [overlay.settled(network, joined[network.name], given) for network in bare]
-    bare = [vlans.settled(network, joined[network.name], facts) for network in bare]
-    attached = attach(bare, members, given)
-    networks = furnished(bare, attached)
-    fabric = evpn.fabric_of(manifest.projects, networks, facts)
-    doors = tuple(tunnels.doors(networks, fabric))
-    heard = tunnels.heard(doors, facts)
-    wanted = [(m.spec, targets(m.project.name, m.name, attached[m.name])) for m in members]
+    everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
+    here = [spec for spec in everywhere if is_local(spec, facts)]
+    refuse_taken_names(here, facts)
+    used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
+    bare = networks_of(manifest.projects, used, facts, drivers)
+    attachments = join(bare, everywhere, here)
+    given = give(bare, attachments, facts, drivers)
+    bare = [drivers[n.spec.driver].settle(n, attachments[n.name], given, facts) for n in bare]
+    attached = attach(bare, here, given)
+    networks = together(manifest, furnished(bare, attached), facts, drivers)
+    used_by = by_driver(networks, drivers)
+    listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
+    heard = sockets.heard(listening, facts)
+    wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, heard))
     networks = published(networks, ports)
     clashes = (
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
-        parents.conflicts(networks, facts),
-        lan.conflicts(networks, facts),
-        overlay.conflicts(networks, facts),
-        wireguard.conflicts(networks, facts),
-        tunnels.conflicts(doors, facts),
+        *(driver.conflicts(networks, facts) for driver in used_by),
+        sockets.conflicts(listening, facts),
         conflicts(ports, heard),
     )
     if errors := list(chain(*clashes)):
         raise ManifestErrors(errors)
+    told = chain.from_iterable(driver.warnings(own, facts) for driver, own in used_by.items())
     return Topology(
         projects=tuple(projects),
         root=manifest.root,
         networks=tuple(networks),
-        sandboxes=tuple(sandbox(member, attached[member.name], facts) for member in members),
+        sandboxes=tuple(sandbox(spec, attached[spec.name], facts) for spec in here),
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
-        fabric=fabric,
         ipv6="IPv6" not in facts.missing,
-        lock={**overlay.lock_of(networks, given), **routed.lock_of(networks)},
-        warnings=(*warnings(networks, ports, facts), *evpn.warnings(fabric), *unpublished(wanted)),
+        lock=dict(chain.from_iterable(d.locks(own, given).items() for d, own in used_by.items())),
+        warnings=(*blocked(networks, ports, facts), *told, *unpublished(wanted)),
     )
 
 
@@ -78,55 +84,58 @@ def reserved(manifest: Manifest) -> Iterator[ManifestError]:
             yield ManifestError(f"no project may be called {project.name}", hint, project.where)
 
 
-def refuse_taken_names(members: Sequence[Member], facts: Facts) -> None:
+def refuse_taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> None:
     """`foo` + `bar-baz` and `foo-bar` + `baz` make one name, and a namespace may stand that is not ours."""
     errors: list[ManifestError] = []
-    seen: dict[str, Member] = {}
-    for member in members:
-        if member.name in seen:
-            label = (seen[member.name].spec.where, "the first of that name")
+    seen: dict[str, SandboxSpec] = {}
+    for one in specs:
+        if one.name in seen:
+            label = (seen[one.name].spec.where, "the first of that name")
             errors.append(
                 ManifestError(
-                    f"two containers would have the sandbox {member.name}",
+                    f"two containers would have the sandbox {one.name}",
                     "rename one, or give it a `container_name`",
-                    member.spec.where,
+                    one.spec.where,
                     label,
                 )
             )
-        if member.name in facts.namespaces:
+        if one.name in facts.namespaces:
             errors.append(
                 ManifestError(
-                    f"the namespace {member.name} exists and is not ours",
+                    f"the namespace {one.name} exists and is not ours",
                     "rename the container, or remove the namespace",
-                    member.spec.where,
+                    one.spec.where,
                 )
             )
-        if owner := facts.sandboxes.get(member.name):
+        if owner := facts.sandboxes.get(one.name):
             errors.append(
                 ManifestError(
-                    f"the sandbox {member.name} is project {owner}'s",
+                    f"the sandbox {one.name} is project {owner}'s",
                     "rename the container, or give it a `container_name`",
-                    member.spec.where,
+                    one.spec.where,
                 )
             )
-        if member.name in RESERVED:
-            errors.append(
-                ManifestError(f"no sandbox may be called {member.name}", "rename it", member.spec.where)
-            )
-        seen.setdefault(member.name, member)
+        if one.name in RESERVED:
+            errors.append(ManifestError(f"no sandbox may be called {one.name}", "rename it", one.spec.where))
+        seen.setdefault(one.name, one)
     if errors:
         raise ManifestErrors(errors)
 
 
-def give(networks: Sequence[Network], joined: dict[str, Joined], facts: Facts) -> Addresses:
-    """The addresses of everybody on every network."""
+def give(
+    networks: Sequence[Network],
+    attachments: Mapping[str, Attachments],
+    facts: Facts,
+    drivers: Mapping[str, Driver],
+) -> Addresses:
+    """The addresses of everybody on every network, by (network, sandbox)."""
     given: Addresses = {}
     for network in {network.name: network for network in networks}.values():
-        ends = joined[network.name]
-        refuse_crowd(network, ends)
-        refuse_ends(network, ends)
-        vlans.refuse_vlans(network, ends, facts)
-        given |= addresses(network, ends, overlay.gateway_requests(network, facts), facts)
+        wishes, driver = attachments[network.name], drivers[network.spec.driver]
+        refuse_crowd(network, wishes)
+        refuse_wishes(network, wishes)
+        driver.refuse(network, wishes, facts)
+        given |= addresses(network, wishes, driver.requests(network, facts), facts)
     return given
 
 
@@ -139,23 +148,36 @@ def furnished(bare: Sequence[Network], attached: dict[str, list[tuple[Network, E
     return [replace(network, endpoints=tuple(ends[id(network)])) for network in bare]
 
 
+def together(
+    manifest: Manifest, networks: Sequence[Network], facts: Facts, drivers: Mapping[str, Driver]
+) -> list[Network]:
+    """The networks with what is one for several of a driver."""
+    order = {(network.project, network.key): number for number, network in enumerate(networks)}
+    found = (
+        network
+        for driver, own in by_driver(networks, drivers).items()
+        for network in driver.together(manifest.projects, own, facts)
+    )
+    return sorted(found, key=lambda network: order[network.project, network.key])
+
+
 def published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:
     """The networks, with the endpoints told that ports of the host lead to."""
     reached = {(port.sandbox, port.ip) for port in ports if not port.routed}
 
-    def told(end: Endpoint) -> Endpoint:
+    def marked(end: Endpoint) -> Endpoint:
         known = any((end.sandbox, ip) in reached for ip, _ in end.addresses)
         return replace(end, published=True) if known else end
 
-    return [replace(network, endpoints=tuple(map(told, network.endpoints))) for network in networks]
+    return [replace(network, endpoints=tuple(map(marked, network.endpoints))) for network in networks]
 
 
-def sandbox(member: Member, attached: list[tuple[Network, Endpoint]], facts: Facts) -> Sandbox:
+def sandbox(one: SandboxSpec, attached: list[tuple[Network, Endpoint]], facts: Facts) -> Sandbox:
     return Sandbox(
-        project=member.project.name,
-        name=member.name,
-        hosts=hosts(member.name, member.spec, attached),
-        resolv=resolv(member.spec, facts, attached),
-        sysctls=member.spec.sysctls,
-        where=member.spec.where,
+        project=one.project.name,
+        name=one.name,
+        hosts=hosts(one.name, one.spec, attached),
+        resolv=resolv(one.spec, facts, attached),
+        sysctls=one.spec.sysctls,
+        where=one.spec.where,
     )

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from itertools import count
 
 from ..errors import ManifestError
+from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.reserved import is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
@@ -16,7 +17,7 @@ from .topology import Endpoint, Network
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class SandboxSpec:
     """A sandbox that is wanted: its name, what was written, and of which project."""
 
     name: str
@@ -25,7 +26,7 @@ class Member:
     host: str = ""  # of `hosts:`; "" is every one
 
     @property
-    def ends(self) -> tuple[EndpointSpec, ...]:
+    def endpoints(self) -> tuple[EndpointSpec, ...]:
         match self.spec.network_mode:
             case "none":
                 return ()
@@ -40,36 +41,36 @@ class Member:
 
 BRIDGE_PORTS = 1023  # BR_MAX_PORTS (net/bridge/br_private.h) less the one that is never given
 
-Joined = list[tuple[Member, EndpointSpec]]
+Attachments = list[tuple[SandboxSpec, EndpointSpec]]
 Addresses = dict[tuple[str, str], list[tuple[str, int]]]  # (network, sandbox) -> (ip, prefix length)
 
 
 def join(
-    networks: Sequence[Network], everywhere: Sequence[Member], here: Sequence[Member]
-) -> dict[str, Joined]:
-    """Who is on each network, by its full name: those of this host, and on an overlay everybody."""
-    overlays = {(n.project, n.key): n for n in networks if n.overlay}
-    others = {(n.project, n.key): n for n in networks if not n.overlay}
-    joined: dict[str, Joined] = {network.name: [] for network in networks}
-    ends = [(others, member, end) for member in here for end in member.ends]
-    ends += [(overlays, member, end) for member in everywhere for end in member.ends]
-    for by_key, member, end in ends:
-        if network := by_key.get((member.project.name, end.network)):
-            joined[network.name].append((member, end))
-    return joined
+    networks: Sequence[Network], everywhere: Sequence[SandboxSpec], here: Sequence[SandboxSpec]
+) -> dict[str, Attachments]:
+    """Who is on each network, by its full name: those of this host, or everybody where it counts all."""
+    shared = {(n.project, n.key): n for n in networks if n.carrier.everywhere}
+    others = {(n.project, n.key): n for n in networks if not n.carrier.everywhere}
+    attachments: dict[str, Attachments] = {network.name: [] for network in networks}
+    wishes = [(others, one, end) for one in here for end in one.endpoints]
+    wishes += [(shared, one, end) for one in everywhere for end in one.endpoints]
+    for by_key, one, end in wishes:
+        if network := by_key.get((one.project.name, end.network)):
+            attachments[network.name].append((one, end))
+    return attachments
 
 
 def attach(
-    networks: Sequence[Network], members: Sequence[Member], given: Addresses
+    networks: Sequence[Network], here: Sequence[SandboxSpec], given: Addresses
 ) -> dict[str, list[tuple[Network, Endpoint]]]:
     """The endpoints of every sandbox, with their networks, in the order of their interfaces."""
     by_key = {(network.project, network.key): network for network in networks}
-    return {member.name: list(endpoints(member, by_key, given)) for member in members}
+    return {one.name: list(endpoints(one, by_key, given)) for one in here}
 
 
-def refuse_crowd(network: Network, joined: Joined) -> None:
-    here = network.overlay and network.overlay.host
-    count = sum(not here or member.host == here for member, _ in joined)
+def refuse_crowd(network: Network, attachments: Attachments) -> None:
+    here = network.carrier.host
+    count = sum(not here or one.host == here for one, _ in attachments)
     if network.bridge and count > BRIDGE_PORTS:
         raise ManifestError(
             f"network {network.name} would have {count} containers, and a bridge has {BRIDGE_PORTS} ports",
@@ -78,10 +79,10 @@ def refuse_crowd(network: Network, joined: Joined) -> None:
         )
 
 
-def refuse_ends(network: Network, joined: Joined) -> None:
-    """Wishes of single endpoints that the network cannot meet."""
-    for _, end in joined:
-        if end.mac_address and not has_macs(network):
+def refuse_wishes(network: Network, attachments: Attachments) -> None:
+    """Raise what single endpoints ask for and the network cannot give."""
+    for _, end in attachments:
+        if end.mac_address and not network.carrier.own_macs:
             raise ManifestError(
                 f"network {network.name} gives its containers the MAC of their parent",
                 "leave `mac_address` out, or use macvlan in another mode",
@@ -104,23 +105,18 @@ def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str]
             yield via, f"a route leads by a neighbour, in {known or 'a subnet'}"
 
 
-def has_macs(network: Network) -> bool:
-    """Whether each container has a MAC of its own."""
-    return network.spec.driver != "ipvlan" and not (network.parent and network.parent.mode == "passthru")
-
-
-def addresses(network: Network, joined: Joined, more: Sequence[Request], facts: Facts) -> Addresses:
-    """One address a family for each member and for `more`, whichever project the members are of."""
+def addresses(network: Network, attachments: Attachments, more: Sequence[Request], facts: Facts) -> Addresses:
+    """One address a family for each endpoint and for `more`, whichever project the sandboxes are of."""
     given: Addresses = defaultdict(list)
-    for family in (4, 6):
+    for number in (4, 6):
         ranges = [
             Range(spec, subnet.gateway)
             for spec, subnet in zip(network.ranges, network.subnets, strict=True)
-            if subnet.family == family
+            if subnet.family == number
         ]
         if not ranges:
             continue
-        requests = [*more, *(request(network, member, end, facts, family) for member, end in joined)]
+        requests = [*more, *(request(network, one, end, facts, number) for one, end in attachments)]
         for name, ip in assign(network.name, ranges, requests).items():
             given[network.name, name].append((ip, prefix_of(ip, ranges)))
     return given
@@ -132,44 +128,44 @@ def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
     return next(r.prefix.prefixlen for r in ranges if r.holds(ip))
 
 
-def request(network: Network, member: Member, end: EndpointSpec, facts: Facts, family: int) -> Request:
-    shared = network.overlay is not None
+def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts, number: int) -> Request:
+    shared = network.carrier.everywhere
     held = facts.locked if shared else facts.leases
-    key = (network.name, member.name) if shared else (member.name, network.home)
+    key = (network.name, one.name) if shared else (one.name, network.home)
     return Request(
-        name=member.name,
-        written=end.ipv4_address if family == 4 else end.ipv6_address,
-        held=tuple([ip for ip in held.get(key, ()) if (":" in ip) == (family == 6)]),
+        name=one.name,
+        written=end.ipv4_address if number == 4 else end.ipv6_address,
+        held=tuple([ip for ip in held.get(key, ()) if family(ip) == number]),
         where=end.where,
     )
 
 
 def endpoints(
-    member: Member, by_key: dict[tuple[str, str], Network], given: Addresses
+    one: SandboxSpec, by_key: dict[tuple[str, str], Network], given: Addresses
 ) -> Iterator[tuple[Network, Endpoint]]:
     attached = [
-        (by_key[member.project.name, end.network], end)
-        for end in member.ends
-        if (member.project.name, end.network) in by_key
+        (by_key[one.project.name, end.network], end)
+        for end in one.endpoints
+        if (one.project.name, end.network) in by_key
     ]
-    leading = {family: leader(family, attached) for family in (4, 6)}
+    leading = {number: leader(number, attached) for number in (4, 6)}
     for (network, end), ifname in zip(attached, ifnames(attached), strict=True):
-        mine = given.get((network.name, member.name), [])
-        extra = [(ip, 64 if ":" in ip else 16) for ip in end.link_local_ips]
+        mine = given.get((network.name, one.name), [])
+        extra = [(ip, 64 if family(ip) == 6 else 16) for ip in end.link_local_ips]
         yield (
             network,
             Endpoint(
-                sandbox=member.name,
+                sandbox=one.name,
                 ifname=ifname,
-                host_link=names.host_end(member.name, ifname),
-                mac=end.mac_address or (names.mac(network.id, member.name) if has_macs(network) else ""),
+                host_link=names.host_end(one.name, ifname, bridged=not network.carrier.paired),
+                mac=end.mac_address or (names.mac(network.id, one.name) if network.carrier.own_macs else ""),
                 addresses=(*mine, *extra),
                 gateways=tuple(gateways(network, end, mine, leading)),
                 routes=(*end.routes, *network.ways),
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 vlan=end.vlan or 1,
                 trunk=tuple(sorted(end.trunk)),
-                host_access=any(address == "host-gateway" for _, address in member.spec.extra_hosts),
+                host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),
                 where=end.where,
             ),
         )
@@ -185,13 +181,13 @@ def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
         yield name
 
 
-def leader(family: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> EndpointSpec | None:
+def leader(number: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> EndpointSpec | None:
     """Who holds the default route: the highest gw_priority, then the first by name, as in Docker."""
     able = [
         (network, end)
         for network, end in attached
         if not network.spec.internal
-        and any(s.family == family and s.gateway for s in network.subnets)
+        and any(s.family == number and s.gateway for s in network.subnets)
         # A bridge of ours that is the gateway is so in the first VLAN alone.
         and (end.vlan <= 1 or not network.inner)
     ]
@@ -205,14 +201,14 @@ def gateways(
     leading: dict[int, EndpointSpec | None],
 ) -> Iterator[tuple[str, str]]:
     for ip, _ in mine:
-        family = 6 if ":" in ip else 4
-        if leading[family] is end:
+        number = family(ip)
+        if leading[number] is end:
             yield (
-                next(s.gateway for s in network.subnets if s.family == family and holds(s.cidr, ip, network)),
+                next(s.gateway for s in network.subnets if s.family == number and holds(s.cidr, ip, network)),
                 ip,
             )
 
 
 def holds(cidr: str, ip: str, network: Network) -> bool:
-    alone = sum((":" in s.cidr) == (":" in ip) for s in network.subnets) == 1
+    alone = sum(s.family == family(ip) for s in network.subnets) == 1
     return alone or Range.within(cidr, ip)

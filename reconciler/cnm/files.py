@@ -32,7 +32,7 @@ def host_gateways(attached: Attached) -> list[str]:
 
 def own(network: Network, endpoint: Endpoint) -> Sequence[str]:
     """The host's own addresses that the endpoint can reach."""
-    return network.parent.host if network.parent else [gateway for gateway, _ in endpoint.gateways]
+    return [gateway for gateway, _ in endpoint.gateways] if network.inner else network.carrier.addresses
 
 
 def resolv(spec: ContainerSpec, facts: Facts, attached: Attached) -> str:

@@ -8,7 +8,7 @@ from ..errors import ManifestError
 from ..inventory.facts import Facts
 from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec
 from . import names
-from .endpoint import Member
+from .endpoint import SandboxSpec
 from .placement import homes_of
 
 PLACEHOLDER = re.compile(r"\{host\.([\w-]+)\}")
@@ -47,7 +47,7 @@ def underlay_mtu(address: str, facts: Facts) -> int:
     return link.mtu if link else facts.mtu
 
 
-def members_of(project: ProjectSpec) -> Iterator[Member]:
+def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
     """One for each container and each replica that has a namespace of its own, on whichever host."""
     for spec in project.containers:
         if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
@@ -55,7 +55,7 @@ def members_of(project: ProjectSpec) -> Iterator[Member]:
         for number, home in homes_of(spec, project.hosts):
             key = f"{spec.name}-{number}" if spec.is_service else spec.name
             name = spec.container_name or names.sandbox(project.name, key)
-            yield Member(name, spec, project, home)
+            yield SandboxSpec(name, spec, project, home)
 
 
 def localised(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
@@ -71,5 +71,5 @@ def localised(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
     return replace(spec, options={k: PLACEHOLDER.sub(value, text) for k, text in spec.options.items()})
 
 
-def is_local(member: Member, facts: Facts) -> bool:
-    return not member.host or not facts.name or member.host == facts.name
+def is_local(sandbox: SandboxSpec, facts: Facts) -> bool:
+    return not sandbox.host or not facts.name or sandbox.host == facts.name

@@ -17,10 +17,10 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
         for segment, mac, sandbox, project in facts.macs
     }
     for network in networks:
-        held |= {(segment_of(network), mac): holder for mac, holder in beforehand(network, facts)}
+        held |= {(network.carrier.segment, mac): holder for mac, holder in beforehand(network, facts)}
     for network in networks:
         for endpoint in network.endpoints:
-            key = segment_of(network), endpoint.mac
+            key = network.carrier.segment, endpoint.mac
             if key in held:
                 who, where = held[key]
                 yield ManifestError(
@@ -33,16 +33,9 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
                 held.setdefault(key, (endpoint.sandbox, endpoint.where))
 
 
-def segment_of(network: Network) -> str:
-    """What all that can hear one another stand on: a bridge, or a parent."""
-    return network.bridge or (network.parent.link if network.parent else "")
-
-
 def beforehand(network: Network, facts: Facts) -> Iterator[tuple[str, Holder]]:
     """The MACs of the host's own link, and of what stands on other hosts."""
-    if not network.standing and (network.bridge or network.parent and network.parent.shim):
+    if network.carrier.own_link and not network.external:
         yield network.mac, (f"the host's own link of network {network.name}", network.spec.where)
-    if network.overlay and facts.name:  # else all of them stand here
-        names = {address: name for name, address in network.overlay.hosts}
-        for remote in network.overlay.remotes:
-            yield remote.mac, (f"an endpoint of host {names[remote.host]}", None)
+    for mac, host in network.carrier.elsewhere if facts.name else ():  # without, all of them stand here
+        yield mac, (f"an endpoint of host {host}", None)

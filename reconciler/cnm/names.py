@@ -2,7 +2,9 @@
 
 from base64 import b32encode
 from hashlib import sha256
+from ipaddress import IPv6Address
 
+PORT, PAIR = "ve", "vp"  # how the names of host ends begin
 IFNAME = 15  # IFNAMSIZ less the terminating zero
 
 
@@ -42,11 +44,20 @@ def bridge_macs(name: str, machine: str, host: str) -> set[str]:
     return {mac(ident, "bridge", *more) for ident in idents for more in ((), (host,))}
 
 
-def host_end(sandbox: str, ifname: str) -> str:
-    """Fixed width, so that the two ends of a pair are never taken for each other's prefix."""
-    return "ve" + b32encode(digest("veth", sandbox, ifname)).decode().lower()[: IFNAME - 2]
+def host_end(sandbox: str, ifname: str, *, bridged: bool = True) -> str:
+    """Fixed width, so that the two ends of a pair are never taken for each other's prefix.  Its name tells
+    whether it is a bridge's port: the firewall takes nothing from a port that has lost its bridge."""
+    letters = b32encode(digest("veth", sandbox, ifname)).decode().lower()
+    return (PORT if bridged else PAIR) + letters[: IFNAME - 2]
 
 
 def mac(*words: str) -> str:
     """A locally administered unicast address (IEEE 802: second hex digit 2)."""
     return (b"\x02" + digest("mac", *words)[:5]).hex(":")
+
+
+def link_local(mac: str) -> str:
+    """What a link makes of its MAC (RFC 4291, A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return str(IPv6Address(b"\xfe\x80" + bytes(6) + interface))

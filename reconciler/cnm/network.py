@@ -6,16 +6,16 @@ from ipaddress import ip_interface, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError
+from ..family import family
 from ..inventory.facts import Facts, Standing
 from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import lan, names, overlay, ownership, routed
+from . import names, ownership
+from .carrier import Carrier
+from .driver import Driver
 from .hosts import localised, this_host
 from .ipam import POOLS4, POOLS6, Range, choose_subnet, gateway_of, overlap
-from .parents import mtu_of, parent_of, require
-from .topology import Network, Parent, Subnet
-
-DRIVERS_WITHOUT_LINKS = ("host", "none")
+from .topology import Network, PerHostSubnets, Subnet
 
 
 class Taken(NamedTuple):
@@ -36,24 +36,41 @@ class Taken(NamedTuple):
         return next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None)
 
 
-def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], facts: Facts) -> list[Network]:
+class Wanted(NamedTuple):
+    """A network as written, and the driver that it names."""
+
+    project: ProjectSpec
+    spec: NetworkSpec
+    driver: Driver
+
+    @property
+    def shared(self) -> bool:
+        """Whether all hosts must agree on its subnets."""
+        return any(self.agreed(number) for number in (4, 6))
+
+    def agreed(self, number: int) -> bool:
+        return not self.spec.external and self.driver.agreed(self.project, self.spec, number)
+
+
+def networks_of(
+    projects: Sequence[ProjectSpec], used: set[tuple[str, str]], facts: Facts, drivers: Mapping[str, Driver]
+) -> list[Network]:
     """Every network that is declared, or implied and used; `used` holds (project, network key).
 
     What was written comes first, so that pools go around it whatever the order of names.
     """
     wanted = [
-        (project, spec)
+        Wanted(project, spec, drivers[spec.driver])
         for project in projects
         for spec in with_implicit(project)
         if spec in project.networks or (project.name, spec.name) in used
     ]
-    wanted.sort(key=lambda item: (not item[1].subnets, not is_shared(*item), item[0].name, item[1].name))
+    wanted.sort(key=lambda one: (not one.spec.subnets, not one.shared, one.project.name, one.spec.name))
     routes = tuple(ip_network(route) for route in sorted(facts.routes))
     taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [])
     done: dict[str, Network] = {}
-    for project, spec in wanted:
-        if spec.driver not in DRIVERS_WITHOUT_LINKS and not spec.external:
-            network = decide(project, spec, facts, taken)
+    for one in wanted:
+        if not one.spec.external and (network := decide(one, facts, taken)):
             refuse_name(network, done)
             done[network.name] = network
             subnets = [ip_network(cidr) for cidr in network.extent]
@@ -61,7 +78,7 @@ def networks_of(projects: Sequence[ProjectSpec], used: set[tuple[str, str]], fac
             taken.shared.extend(subnets)
     bridged = ownership.named(list(done.values()), facts, [project.name for project in projects])
     done = {network.name: network for network in bridged}
-    outside = (external(project, spec, done, facts) for project, spec in wanted if spec.external)
+    outside = (external(one.project, one.spec, done, facts) for one in wanted if one.spec.external)
     return [*bridged, *filter(None, outside)]
 
 
@@ -92,11 +109,6 @@ def titles(projects: Sequence[ProjectSpec]) -> Iterator[tuple[str, str]]:
         yield from ((full_name(project, spec), project.name) for spec in with_implicit(project))
 
 
-def is_shared(project: ProjectSpec, spec: NetworkSpec) -> bool:
-    """Whether all hosts must agree on the network's subnets."""
-    return spec.driver == "overlay" or any(routed.is_divided(project, spec, family) for family in (4, 6))
-
-
 def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:
     ours = {project.name for project in projects}
     for standing in facts.networks.values():
@@ -110,57 +122,48 @@ def full_name(project: ProjectSpec, spec: NetworkSpec) -> str:
     return spec.full_name or names.network(project.name, spec.name)
 
 
-def decide(project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken) -> Network:
+def decide(one: Wanted, facts: Facts, taken: Taken) -> Network | None:
+    """The network before anybody is on it; None where its driver makes none."""
+    project, spec, driver = one
     name = full_name(project, spec)
     ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
     spec = localised(spec, this_host(project, facts))
     if spec.enable_ipv6:
-        require("IPv6", spec.where, facts)
-    parent = standing_on(ident, spec, facts)
-    carrier = overlay.overlay_of(project, spec, name, ident, facts)
-    if parent and parent.isolated:
+        facts.require("IPv6", spec.where)
+    if (carrier := driver.carrier(project, spec, name, ident, facts)) is None:
+        return None
+    if carrier.isolated:
         spec = replace(spec, internal=True)
     for written in spec.subnets:
         # What stands on a link of the host shares the subnet of its LAN.
-        refuse_overlap(written, name, taken._replace(routes=()) if parent else taken)
-    ranges = tuple(subnet_specs(name, project, spec, facts, taken))
-    division = routed.division_of(project, spec, name, ranges, facts)
-    ranges = tuple(routed.own(division, ranges)) if division else ranges
-    if parent:
-        ranges = tuple(without(parent.host, written) for written in ranges)
+        refuse_overlap(written, name, taken if carrier.inner else taken._replace(routes=()))
+    ranges = tuple(subnet_specs(name, one._replace(spec=spec), facts, taken))
+    per_host = driver.per_host(project, spec, name, ranges, facts)
+    ranges = tuple(without(carrier.addresses, written) for written in parts(per_host, ranges))
     return Network(
         project=project.name,
         key=spec.name,
         name=name,
         id=ident,
-        bridge=bridge_of(project, spec, ident, parent),
-        parent=parent,
-        overlay=carrier,
-        division=division,
+        carrier=carrier,
+        per_host=per_host,
         mac=names.mac(ident, "bridge"),
-        mtu=overlay.mtu_of(carrier, spec, facts) if carrier else mtu_of(parent, spec, facts),
         ranges=ranges,
-        subnets=tuple(Subnet(cidr=r.subnet) for r in ranges) if carrier else subnets(spec, ranges),
+        # Where endpoints of every host count, each has a gateway of its own, which the driver asks for.
+        subnets=tuple(Subnet(cidr=r.subnet) for r in ranges) if carrier.everywhere else subnets(spec, ranges),
         spec=spec,
-        standing=lan.is_somebodys(parent),
-        filterable=lan.filters(parent, facts),
     )
 
 
-def standing_on(ident: str, spec: NetworkSpec, facts: Facts) -> Parent | None:
-    match spec.driver:
-        case "bridge":
-            return lan.parent_of(spec, facts)
-        case "macvlan" | "ipvlan":
-            return parent_of(ident, spec, facts)
-    return None
-
-
-def bridge_of(project: ProjectSpec, spec: NetworkSpec, ident: str, parent: Parent | None) -> str:
-    """As it would be called were it alone; see ownership.named."""
-    if parent and parent.mode != "port":
-        return parent.link if parent.mode == "unmanaged" else ""
-    return spec.bridge_name or names.bridges(project.name, spec.name, ident)[0]
+def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iterator[SubnetSpec]:
+    """What this host gives addresses from."""
+    mine = per_host.here if per_host else {}
+    for written in ranges:
+        if cidr := mine.get(written.subnet):
+            aux = {name: ip for name, ip in written.aux_addresses.items() if Range.within(cidr, ip)}
+            yield replace(written, subnet=cidr, aux_addresses=aux)
+        else:
+            yield written
 
 
 def without(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
@@ -169,44 +172,39 @@ def without(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
     return replace(written, aux_addresses={**written.aux_addresses, **inside}) if inside else written
 
 
-def subnet_specs(
-    name: str, project: ProjectSpec, spec: NetworkSpec, facts: Facts, taken: Taken
-) -> Iterator[SubnetSpec]:
+def subnet_specs(name: str, one: Wanted, facts: Facts, taken: Taken) -> Iterator[SubnetSpec]:
     """The written subnets, and one from the pools for each family that is on and has none."""
+    spec = one.spec
     yield from spec.subnets
     families = {4: (spec.enable_ipv4, POOLS4), 6: (spec.enable_ipv6, POOLS6)}
-    for family, (enabled, default) in families.items():
-        if not enabled or any(of_family(s.subnet, family) for s in spec.subnets):
+    for number, (enabled, default) in families.items():
+        if not enabled or any(family(s.subnet) == number for s in spec.subnets):
             continue
-        pools = [pool for pool in project.pools if of_family(pool.base, family)] or default
-        if spec.driver == "overlay" and project.hosts or routed.is_divided(project, spec, family):
-            written = SubnetSpec(subnet=agreed(name, family, pools, facts, taken), where=spec.where)
+        pools = [pool for pool in one.project.pools if family(pool.base) == number] or default
+        if one.agreed(number):
+            written = SubnetSpec(subnet=agreed(name, number, pools, facts, taken), where=spec.where)
             refuse_overlap(written, name, taken)
             yield written
             continue
-        held = kept(facts.networks.get(name), family, pools, taken)
+        held = kept(facts.networks.get(name), number, pools, taken)
         yield SubnetSpec(
             subnet=str(held or choose_subnet(name, pools, taken.all, spec.where)), where=spec.where
         )
 
 
-def agreed(name: str, family: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
+def agreed(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
     """The subnet that every host comes to, whatever stands on it: the locked one, or the first free of the
     pools among what the manifests say."""
-    locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if of_family(cidr, family))
+    locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if family(cidr) == number)
     return next(locked, "") or str(choose_subnet(name, pools, taken.shared, NOWHERE))
 
 
-def of_family(prefix: str, family: int) -> bool:
-    return (":" in prefix) == (family == 6)
-
-
-def kept(standing: Standing | None, family: int, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
+def kept(standing: Standing | None, number: int, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
     """The subnet that the network has in the kernel, as long as it still comes from the pools."""
     for cidr in standing.subnets if standing else ():
         prefix = ip_interface(cidr).network
         if (
-            of_family(cidr, family)
+            family(cidr) == number
             and not any(overlap(prefix, other) for other in taken.all)
             and any(
                 prefix.prefixlen == pool.size and overlap(prefix, ip_network(pool.base)) for pool in pools
@@ -229,8 +227,7 @@ def refuse_overlap(written: SubnetSpec, name: str, taken: Taken) -> None:
 def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ...]:
     isolated = {4: spec.gateway_mode == "isolated", 6: spec.gateway_mode_ipv6 == "isolated"}
     return tuple(
-        Subnet(cidr=r.subnet, gateway="" if isolated[6 if ":" in r.subnet else 4] else gateway_of(r))
-        for r in ranges
+        Subnet(cidr=r.subnet, gateway="" if isolated[family(r.subnet)] else gateway_of(r)) for r in ranges
     )
 
 
@@ -243,7 +240,9 @@ def external(
     """
     name = full_name(project, spec)
     if name in done:
-        return replace(done[name], project=project.name, key=spec.name, standing=True)
+        found = done[name]
+        carrier = replace(found.carrier, external=True)
+        return replace(found, project=project.name, key=spec.name, carrier=carrier)
     standing = facts.networks.get(name)
     if standing is None and not facts.known:
         return None
@@ -262,12 +261,9 @@ def external(
         key=spec.name,
         name=name,
         id=names.network_id(name, facts.machine),
-        bridge=standing.bridge,
+        carrier=Carrier(mtu=facts.mtu, bridge=standing.bridge, external=True, filters=standing.filtering),
         mac="",
-        mtu=facts.mtu,
         ranges=ranges,
         subnets=subnets(seen, ranges),
         spec=seen,
-        standing=True,
-        filterable=standing.filtering,
     )

@@ -61,36 +61,32 @@ def named(networks: Sequence[Network], facts: Facts, projects: Collection[str]) 
     for name, forms in sorted(derived.items()):
         chosen[name] = kept.get(name) or next((form for form in forms if form not in taken), forms[-1])
         taken.add(chosen[name])
-    return [replace(n, bridge=chosen.get(n.name, n.bridge)) for n in networks]
+    return [
+        replace(n, carrier=replace(n.carrier, bridge=chosen[n.name])) if n.name in chosen else n
+        for n in networks
+    ]
 
 
 def is_derived(network: Network) -> bool:
-    return bool(network.bridge) and not network.standing and not network.spec.bridge_name
+    return bool(network.bridge) and not network.external and not network.spec.bridge_name
 
 
 def uses(network: Network) -> Iterator[Use]:
     """The links of the host that a network of this run is made of."""
-    parent, overlay = network.parent, network.overlay
-    of, at = f"of network {network.name}", network.spec.where
-    if network.standing:
+    at, vlan = network.spec.where, network.carrier.tagged
+    if network.external:
         return
     if network.bridge:
-        yield Use(network.bridge, f"the bridge {of}", at, bool(network.spec.bridge_name))
-    if parent and parent.isolated:
-        yield Use(parent.link, f"the parent {of}", at)
-    if parent and parent.tag:
-        yield Use(parent.link, tagged(parent.base, parent.tag), at, True)
-    if parent and parent.shim:
-        yield Use(parent.shim, f"the host's own link {of}", at)
-    if overlay:
-        yield Use(overlay.link, f"the tunnel {of}", at)
-    if overlay and overlay.tunnel:
-        yield Use(overlay.tunnel.link, f"WireGuard's link of project {network.project}", at)
+        yield Use(network.bridge, f"the bridge of network {network.name}", at, bool(network.spec.bridge_name))
+    if vlan:
+        yield Use(vlan.name, tagged(vlan.parent, vlan.tag), at, True)
+    for name, what in network.carrier.links:
+        yield Use(name, what, at)
 
 
-def ends(network: Network) -> Iterator[Use]:
+def host_ends(network: Network) -> Iterator[Use]:
     """The host ends of its endpoints' pairs."""
-    for end in network.endpoints if network.bridge else ():
+    for end in network.endpoints if network.bridge or network.carrier.paired else ():
         yield Use(end.host_link, f"the host end of {end.ifname} of {end.sandbox}", end.where)
 
 
@@ -101,13 +97,13 @@ def conflicts(
     standing = {**facts.lans, **facts.networks}
     for network in networks:
         other = standing.get(network.name)
-        if other and not network.standing and other.project not in projects:
+        if other and not network.external and other.project not in projects:
             yield ManifestError(
                 f"network {network.name} is project {other.project}'s",
                 "set `external: true` to join it, or rename this one",
                 network.spec.where,
             )
-    wanted = [use for network in networks for use in (*uses(network), *ends(network))]
+    wanted = [use for network in networks for use in (*uses(network), *host_ends(network))]
     yield from meetings(wanted, of_others(facts, projects), facts.links)
 
 

@@ -1,25 +1,28 @@
 """Keys of the manifest language that nothing acts on yet: refused, since a limit that is ignored is worse
 than none."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from ..errors import ManifestError, Where
 from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
 
-DRIVERS = ("bridge", "macvlan", "ipvlan", "overlay", "host", "none")
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 OF_CONTAINERS = ("attach", "rootfs")
 
 
-def pending(manifest: Manifest) -> list[ManifestError]:
-    found = (key for project in manifest.projects for key in written(project))
-    return [ManifestError(f"`{name}` is not supported yet", "remove it", where) for name, where in found]
+def pending(manifest: Manifest, drivers: Container[str]) -> Iterator[ManifestError]:
+    """What nothing here acts on; a driver may be missing that was installed when the manifest was read."""
+    for project in manifest.projects:
+        for name, where in written(project):
+            yield ManifestError(f"`{name}` is not supported yet", "remove it", where)
+        for network in project.networks:
+            if network.driver not in drivers:
+                hint = "install the package that it came with, or choose another"
+                yield ManifestError(f"no driver {network.driver} is installed", hint, network.where)
 
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
     for network in project.networks:
-        if network.driver not in DRIVERS:
-            yield f"driver: {network.driver}", network.where
         if network.allow_networks:
             yield "allow_networks", network.where
     for container in project.containers:

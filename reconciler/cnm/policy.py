@@ -4,7 +4,7 @@ say."""
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
 
-from ..inventory.facts import Blocker, Device, Facts, Tagged
+from ..inventory.facts import Blocker, Facts
 from ..manifest.spec import ProjectSpec
 from .topology import HostPolicy, Network, Port
 
@@ -13,15 +13,14 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
     """Over every network of the host: those of this run, and those of other projects that stand."""
     own = {project.name for project in projects}
     others = [standing for standing in facts.networks.values() if standing.project not in own]
-    mine = [network for network in networks if network.inner and not network.standing]
+    mine = [network for network in networks if network.inner and not network.external]
     subnets = {subnet.cidr for network in mine for subnet in network.subnets}
     subnets |= {str(ip_interface(cidr).network) for standing in others for cidr in standing.subnets}
-    internal = {network.bridge for network in mine if network.spec.internal}
+    internal = {link for network in mine if network.spec.internal for link in network.interfaces}
     internal |= {standing.bridge for standing in others if standing.internal}
-    inward = [n for n in mine if n.spec.internal and n.spec.icc and n.division]
-    inside = {(n.bridge, cidr) for n in inward if n.division for cidr in n.division.subnets}
+    inside = {pair for network in mine for pair in ways_inside(network)}
     inside |= {(standing.bridge, cidr) for standing in others for cidr in standing.inside}
-    outward = [network for network in mine if not network.spec.internal or network.division]
+    outward = [network for network in mine if not network.spec.internal or network.per_host]
     families = tuple(f for f in (4, 6) if any(s.family == f for network in outward for s in network.subnets))
     guards = tuple(
         f
@@ -34,28 +33,27 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
         inside=tuple(sorted(inside)),
         forwarding=families,
         guards=guards if subnets else (),
-        tagged=tuple(sorted({*facts.tagged, *(t for network in networks for t in made(network))})),
+        tagged=tuple(sorted({*facts.tagged, *(n.carrier.tagged for n in networks if n.carrier.tagged)})),
         advertised=facts.router_advertisements if 6 in families else (),
     )
 
 
-def made(network: Network) -> Iterator[Tagged]:
-    """The 802.1Q link that the network needs."""
-    if (parent := network.parent) and parent.tag:
-        yield Tagged(parent.link, parent.base, parent.tag, network.mtu)
+def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
+    """(interface, prefix) of what its containers say to one another and the host must forward."""
+    divided = network.per_host.whole if network.per_host and network.spec.internal else ()
+    for link in network.interfaces if network.spec.icc else ():
+        yield from ((link, cidr) for cidr in (network.extent if network.carrier.paired else divided))
 
 
-def warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
-    outward = any(network.inner and (not network.spec.internal or network.division) for network in networks)
+def blocked(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
+    """A warning of each chain of others that will drop what is declared."""
+    outward = any(network.inner and (not network.spec.internal or network.per_host) for network in networks)
     for blocker in facts.blockers:
         if blocker.hook == "forward" and outward:
-            yield blocked(blocker, ports)
-    for network in networks:
-        if network.parent and network.bridge and not facts.links.get(network.parent.link, Device()).up:
-            yield f"{network.parent.link} is down: network {network.name} reaches nobody beyond this host"
+            yield blockade(blocker, ports)
 
 
-def blocked(blocker: Blocker, ports: Sequence[Port]) -> str:
+def blockade(blocker: Blocker, ports: Sequence[Port]) -> str:
     chain = f"chain {blocker.family} {blocker.table} {blocker.chain} (drops what it does not accept)"
     if blocker.accepts_dnat:
         return f"{chain} will drop what containers send out; published ports pass"

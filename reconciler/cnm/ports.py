@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
+from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .names import number
@@ -35,7 +36,7 @@ class Targets(NamedTuple):
     @property
     def behind(self) -> bool:
         """Whether any of it is reached by a port of the host."""
-        return any(network.mode(family) != "routed" for family, (network, _) in self.homes.items())
+        return any(network.mode(version) != "routed" for version, (network, _) in self.homes.items())
 
 
 def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoint]]) -> Targets:
@@ -43,12 +44,12 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
     that can."""
     homes: dict[int, tuple[Network, Endpoint]] = {}
     bridged = [(n, e) for n, e in attached if n.inner and e.vlan == 1 and not n.spec.internal]
-    for family in (4, 6):
+    for version in (4, 6):
         # From an isolated bridge the host has no way to its containers.
-        able = [(n, e) for n, e in bridged if e.of_family(family) and n.mode(family) != "isolated"]
-        leading = [(n, e) for n, e in able if any((":" in via) == (family == 6) for via, _ in e.gateways)]
+        able = [(n, e) for n, e in bridged if e.of_family(version) and n.mode(version) != "isolated"]
+        leading = [(n, e) for n, e in able if any(family(via) == version for via, _ in e.gateways)]
         if able:
-            homes[family] = (leading or able)[0]
+            homes[version] = (leading or able)[0]
     return Targets(sandbox, project, homes)
 
 
@@ -114,7 +115,7 @@ class Home(NamedTuple):
 
     @property
     def routed(self) -> bool:
-        return self.network.mode(6 if ":" in self.ip else 4) == "routed"
+        return self.network.mode(family(self.ip)) == "routed"
 
     @property
     def there(self) -> bool:
@@ -123,10 +124,10 @@ class Home(NamedTuple):
 
 
 def homes_of(port: PortSpec, to: Targets) -> Iterator[Home]:
-    for family, (network, endpoint) in sorted(to.homes.items()):
+    for version, (network, endpoint) in sorted(to.homes.items()):
         host_ip = port.host_ip or network.spec.host_ip
-        if not host_ip or (":" in host_ip) == (family == 6):
-            yield Home(network, host_ip, endpoint.of_family(family)[0])
+        if not host_ip or family(host_ip) == version:
+            yield Home(network, host_ip, endpoint.of_family(version)[0])
 
 
 def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Port]:
@@ -172,9 +173,9 @@ def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
         if ip == LOOPBACK6:  # never translated: whoever listens there, the watcher's relay mostly, keeps it
             continue
         label = f"{name} listens on it"
-        for family in (4, 6) if ip == "::" else (6,) if ":" in ip else (4,):
+        for version in (4, 6) if ip == "::" else (family(ip),):
             holder = Holder(number_, number_, "" if ip in ANY else ip, label)
-            by_wire[family, protocol].append(holder)
+            by_wire[version, protocol].append(holder)
     for (_, protocol), holders in by_wire.items():
         yield from overlapping(protocol, sorted(holders, key=lambda h: (h.first, h.last, h.ip, h.label)))
 

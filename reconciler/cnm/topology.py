@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import Where
+from ..family import family
 from ..inventory.facts import Tagged
 from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
+from .carrier import Carrier
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +18,7 @@ class Subnet:
 
     @property
     def family(self) -> int:
-        return 6 if ":" in self.cidr else 4
+        return family(self.cidr)
 
     @property
     def prefix(self) -> int:
@@ -41,83 +43,12 @@ class Endpoint:
     trunk: tuple[int, ...] = ()  # and those that pass tagged
     where: Where = NOWHERE
 
-    def of_family(self, family: int) -> tuple[str, ...]:
-        return tuple(ip for ip, _ in self.addresses if (":" in ip) == (family == 6))
+    def of_family(self, number: int) -> tuple[str, ...]:
+        return tuple(ip for ip, _ in self.addresses if family(ip) == number)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parent:
-    """What a network of a LAN stands on, beside its bridge if it has one."""
-
-    link: str
-    base: str = ""  # where `link` is an 802.1Q link that is ours to make: what that stands on
-    tag: int = 0
-    isolated: bool = False  # `link` leads nowhere
-    mode: str
-    flag: str = ""
-    shim: str = ""  # the host's own link among its children
-    host: tuple[str, ...] = ()  # the host's addresses on it, or on the bridge
-
-
-class Peer(NamedTuple):
-    """Another host, as WireGuard knows it."""
-
-    key: str
-    address: str  # in the tunnel
-    host: str  # the address by which it is reached
-    port: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tunnel:
-    """The WireGuard link under all encrypted overlays of a project."""
-
-    link: str
-    project: str
-    network: str  # the prefix of all addresses in it
-    address: str
-    port: int
-    public_key: str
-    peers: tuple[Peer, ...]
-    mtu: int
-    secret: str  # the file of the private key
-    where: Where = NOWHERE
-
-
-class Remote(NamedTuple):
-    """An endpoint of another host; `host` is the address by which that one is reached."""
-
-    mac: str
-    ips: tuple[str, ...]
-    host: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Overlay:
-    """What carries a network between hosts."""
-
-    link: str
-    vni: int
-    port: int
-    host: str  # this one
-    hosts: tuple[tuple[str, str], ...]  # (name, address) of all; of an encrypted one, in the tunnel
-    tunnel: Tunnel | None = None
-    flood: bool = False  # broadcast and multicast reach every host
-    remotes: tuple[Remote, ...] = ()
-    evpn: bool = False  # FRR tells of them instead
-    own: tuple[tuple[str, str], ...] = ()  # (address, MAC) of every endpoint on this host
-
-    @property
-    def local(self) -> str:
-        return dict(self.hosts)[self.host]
-
-    @property
-    def peers(self) -> tuple[str, ...]:
-        return tuple(address for name, address in self.hosts if name != self.host)
-
-
-class Slice(NamedTuple):
-    """A host's part of a routed network: the way there is via its address, a neighbour's on `link`."""
+class HostSubnet(NamedTuple):
+    """A host's part of a network: the way there is via its address, a neighbour's on `link`."""
 
     host: str
     cidr: str
@@ -126,41 +57,22 @@ class Slice(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Division:
-    """How a routed network is divided between hosts."""
+class PerHostSubnets:
+    """How a network is divided between hosts: each has a subnet of its own, as Kubernetes' nodes do."""
 
     host: str  # this one
-    subnets: tuple[str, ...]  # what is divided: one a family
-    slices: tuple[Slice, ...]  # of every host
+    whole: tuple[str, ...]  # what is divided: one a family
+    parts: tuple[HostSubnet, ...]  # of every host
 
     @property
-    def peers(self) -> tuple[Slice, ...]:
-        return tuple(one for one in self.slices if one.host != self.host)
+    def elsewhere(self) -> tuple[HostSubnet, ...]:
+        return tuple(one for one in self.parts if one.host != self.host)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fabric:
-    """What this host's BGP daemon does for the overlays of a project."""
-
-    project: str
-    asn: int
-    address: str  # of this host
-    hosts: tuple[str, ...]  # all others, where something may be
-    peers: tuple[str, ...]  # those of them that it speaks with
-    clients: tuple[str, ...]  # those of these that it passes everything on to
-    public_key: str = ""  # of this host; "" where it has none
-    keys: tuple[tuple[str, str], ...] = ()  # (peer, its public key): whom it takes for nobody else
-    vnis: tuple[int, ...]  # what it speaks of
-    most: int = 0  # routes that a host can have to tell; 0 is no limit
-    where: Where = NOWHERE
-
-    def limit(self, group: str) -> int:
-        """Of a session: those of a host, or of all where a reflector tells what it has heard."""
-        passed_on = group == "hosts" and (bool(self.clients) or len(self.peers) < len(self.hosts))
-        return self.most * (len(self.hosts) if passed_on else 1)
-
-    def group(self, peer: str) -> str:
-        return "clients" if peer in self.clients else "hosts"
+    @property
+    def here(self) -> Mapping[str, str]:
+        """This host's part of each."""
+        mine = {family(one.cidr): one.cidr for one in self.parts if one.host == self.host}
+        return {cidr: mine[family(cidr)] for cidr in self.whole}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,43 +81,54 @@ class Network:
     key: str  # in the manifest's `networks:`
     name: str  # PROJECT_KEY, or as `name:` says
     id: str
-    bridge: str  # "" where its links stand on a parent
-    parent: Parent | None = None
-    overlay: Overlay | None = None
-    division: Division | None = None
+    carrier: Carrier
+    per_host: PerHostSubnets | None = None
     mac: str  # of the host's own link
-    mtu: int
     ranges: tuple[SubnetSpec, ...]  # as written, or taken from the pools
     subnets: tuple[Subnet, ...]
     endpoints: tuple[Endpoint, ...] = ()
     spec: NetworkSpec
-    standing: bool = False  # external or unmanaged: it is somebody else's, only the endpoints are ours
     vlans: tuple[int, ...] = ()  # that its endpoints name: then its bridge keeps VLANs apart
-    filterable: bool = True  # it can be told to, or does already
+
+    @property
+    def bridge(self) -> str:
+        return self.carrier.bridge
+
+    @property
+    def mtu(self) -> int:
+        return self.carrier.mtu
+
+    @property
+    def inner(self) -> bool:
+        return self.carrier.inner
+
+    @property
+    def external(self) -> bool:
+        return self.carrier.external
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The host's own, by which what its containers say comes in."""
+        return (self.bridge,) if self.bridge else tuple(end.host_link for end in self.endpoints)
 
     @property
     def ipv6(self) -> bool:
         return any(subnet.family == 6 for subnet in self.subnets)
 
     @property
-    def inner(self) -> bool:
-        """Whether it lies behind the host, which is its router and its firewall."""
-        return bool(self.bridge) and self.parent is None
-
-    @property
     def extent(self) -> tuple[str, ...]:
         """Its subnets as a whole, on whichever host."""
-        divided = self.division.subnets if self.division else ()
-        families = {":" in cidr for cidr in divided}
-        return (*divided, *(s.cidr for s in self.subnets if (s.family == 6) not in families))
+        divided = self.per_host.whole if self.per_host else ()
+        families = {family(cidr) for cidr in divided}
+        return (*divided, *(s.cidr for s in self.subnets if s.family not in families))
 
     @property
     def ways(self) -> tuple[tuple[str, str], ...]:
         """(prefix, gateway) of what a container does not see on its link."""
         gateways = {s.family: s.gateway for s in self.subnets}
         seen = {s.cidr for s in self.subnets}
-        divided = self.division.subnets if self.division else ()
-        return tuple((cidr, gateways[6 if ":" in cidr else 4]) for cidr in divided if cidr not in seen)
+        divided = self.per_host.whole if self.per_host else ()
+        return tuple((cidr, gateways[family(cidr)]) for cidr in divided if cidr not in seen)
 
     @property
     def home(self) -> str:
@@ -244,7 +167,7 @@ class Port:
 
     @property
     def family(self) -> int:
-        return 6 if ":" in self.ip else 4
+        return family(self.ip)
 
     @property
     def last(self) -> int:
@@ -272,7 +195,6 @@ class Topology:
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
-    fabric: Fabric | None = None
     ipv6: bool = True  # the host's kernel has it
-    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # see overlay.lock_of
+    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (network, name) -> values
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import disk
 from ..core.resource import State
-from ..drivers.hearsay import discrepancies
+from ..drivers.overlay.hearsay import discrepancies
 from ..kernel.lock import RUN
 from ..kernel.nft.counters import ContainerPort, Traffic, traffic
 from ..kernel.observe.evpn import told

@@ -1,8 +1,8 @@
 """The manifests as a watcher reads them: what is broken is an answer as well."""
 
 from ..errors import ReconcileError, Refused, foreseen
-from ..manifest.load import load
 from ..manifest.spec import Manifest
+from ..pipeline import load
 from ..safety.git import commit
 from ..safety.revisions import History
 from .files import read_steadily, signature

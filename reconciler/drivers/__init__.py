@@ -1,37 +1,22 @@
 """Drivers turn a decided Topology into kernel values.  They are pure generators and never call the kernel."""
 
-from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 
-from ..cnm.topology import Network, Topology
+from ..cnm.topology import Topology
 from ..core.resource import Key, Resource, State
 from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.sysctl import Sysctl
-from . import bridge, evpn, ipvlan, macvlan, overlay, sandbox
+from . import sandbox
+from .bridge import BridgeDriver
 from .firewall import elements, routing_policy
+from .host import HostNetwork
+from .installed import Table
+from .none import NoNetwork
+from .overlay import OverlayDriver
+from .stacked import IpvlanDriver, MacvlanDriver
 
-
-@dataclass(frozen=True)
-class Driver:
-    """One way to build a network: `lower` yields everything that the network and its endpoints need, in any
-    order.
-
-    It is given decided values alone and must be pure: the same network yields equal resources.  What it
-    yields
-    stands in the sandboxes of its endpoints or on the host, under names taken from the network.
-    """
-
-    name: str
-    lower: Callable[[Network], Iterator[Resource]]
-
-
-BUILT_IN = (
-    Driver("bridge", bridge.lower),
-    Driver("macvlan", macvlan.lower),
-    Driver("ipvlan", ipvlan.lower),
-    Driver("overlay", overlay.lower),
-)
-DRIVERS = {driver.name: driver for driver in BUILT_IN}
+BUILT_IN = (BridgeDriver(), MacvlanDriver(), IpvlanDriver(), OverlayDriver(), HostNetwork(), NoNetwork())
+DRIVERS = Table(BUILT_IN)
 
 
 def lower(topology: Topology) -> State:
@@ -54,5 +39,3 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from DRIVERS[network.spec.driver].lower(network)
     yield from elements.lower(topology)
     yield from routing_policy.lower(topology.policy)
-    if topology.fabric:
-        yield from evpn.lower(topology.fabric)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..errors import Unsupported, Where
+
 
 class Listener(NamedTuple):
     """A socket of the host that listens; `ip` is 0.0.0.0 or :: for any."""
@@ -147,3 +149,8 @@ class Facts(HostFacts):
     def of(cls, host: HostFacts) -> "Facts":
         """The host's, as if nothing of ours stood."""
         return cls(**vars(host))
+
+    def require(self, feature: str, where: Where) -> None:
+        """Raise Unsupported where the kernel lacks it."""
+        if lack := self.missing.get(feature):
+            raise Unsupported(f"this kernel has no {feature}", lack, where)

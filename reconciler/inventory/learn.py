@@ -7,7 +7,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from ..core.resource import Resource, State
-from ..drivers.firewall.routing_policy import INSIDE, MEMORY
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
@@ -15,7 +14,7 @@ from ..kinds.link import Bridge, Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Table
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX
+from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE_PREFIX
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual

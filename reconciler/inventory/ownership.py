@@ -4,13 +4,12 @@ other marks of ours name the project as well, these are believed."""
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ..cnm import wireguard
 from ..core.resource import Ownership, State
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Table, owner_by_table
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX
+from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it
@@ -20,7 +19,7 @@ def ownership(live: State) -> Ownership:
     """What all marks of this state tell together; each kind knows what to ask it."""
     places = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     links = link_projects(live)
-    encrypted = {str(wireguard.prefix(project)): project for project in {*places.values(), *links.values()}}
+    encrypted = {str(wireguard_prefix(project)): project for project in {*places.values(), *links.values()}}
     prefixes = {e.item: e.project for e in remote(live)} | encrypted
     return Ownership(places, links, prefixes, frozenset(roots(live)), SHARED)
 

@@ -1,6 +1,8 @@
 """How what is ours is told from what is not, and how a place is named.  Numbers here are on the wire; never
 renumber."""
 
+from hashlib import sha256
+from ipaddress import IPv6Network
 from typing import Any
 
 from ..core.resource import Ownership
@@ -15,10 +17,18 @@ LENT = 0x7265
 PROTOCOL = (
     109  # of our addresses, routes and rules; iproute2's rt_protos has 186 and above for routing daemons
 )
+PRIORITY = 1090  # of our first routing rule; before main (32766), after local (0)
+INSIDE = str(PRIORITY - 2)  # from a network to its own subnets by way of the host
+MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ALIAS = "reconciler"  # first word of every alias of ours
 TABLE_PREFIX = "reconciler-"  # of every nftables table of ours
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FILE_MARK = "# reconciler: generated, edits are undone"
+
+
+def wireguard_prefix(project: str) -> IPv6Network:
+    """The /64 that is a project's own (RFC 4193): no two agree on one, and it tells whose a route is."""
+    return IPv6Network((b"\xfd" + sha256(f"wireguard\0{project}".encode()).digest()[:7] + bytes(8), 64))
 
 
 def place(resource: Any) -> str:

@@ -12,8 +12,7 @@ from reconciler.cli import show
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.inventory.facts import Facts
-from reconciler.manifest.load import load
-from reconciler.pipeline import decide
+from reconciler.pipeline import decide, load
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -8,8 +8,9 @@ import pytest
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.core.resource import state
-from reconciler.drivers import hearsay
 from reconciler.drivers.firewall.routing_policy import NOWHERE
+from reconciler.drivers.overlay import hearsay
+from reconciler.drivers.overlay.model import overlay_of
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.inventory.facts import Facts
 from reconciler.kernel import frr, wireguard_key
@@ -89,7 +90,7 @@ def test_with_reflectors_the_others_speak_with_these_alone():
 def test_only_the_projects_networks_are_told_of():
     topology, _ = decide(fleet(networks=3), Facts(name="h1"))
     text = router("h1", fleet(networks=3)).config
-    vnis = sorted(n.overlay.vni for n in topology.networks if n.overlay)
+    vnis = sorted(o.vni for o in map(overlay_of, topology.networks) if o)
     assert len(vnis) == 3
     assert [line.split()[-1] for line in text.splitlines() if "permit rt" in line] == [
         f"65000:{vni}" for vni in vnis
@@ -185,7 +186,7 @@ def test_a_session_has_room_for_all_that_there_can_be(host, group, hosts):
 def test_what_is_told_is_held_against_what_is_declared():
     topology, _ = decide(fleet(), Facts(name="h1"))
     (known,) = hearsay.declared(topology)
-    network = topology.networks[0].overlay
+    network = overlay_of(topology.networks[0])
     told = [Told(5000, r.mac, ip, r.host) for r in network.remotes for ip in ("", *r.ips)]
     assert list(hearsay.compared(known, told)) == []
     assert list(hearsay.compared(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []

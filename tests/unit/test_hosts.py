@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.cnm.hosts import members_of
+from reconciler.cnm.hosts import sandboxes_of
 from reconciler.cnm.ipam import value_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Device, Facts
 from reconciler.kinds.link import Bridge
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
-from reconciler.manifest.load import load
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
 from reconciler.manifest.store import lockfile
-from reconciler.pipeline import decide
+from reconciler.pipeline import decide, load
 from tests.unit.worlds import container, manifest, project
 
 HOSTS = tuple(HostSpec(name=f"h{n}", address=f"192.0.2.{n}") for n in (1, 2, 3))
@@ -127,9 +126,9 @@ def test_hosts_without_an_address_or_of_two_families_are_refused(address):
 
 def test_replicas_take_the_hosts_in_turn():
     spec = project("t", container("s", "mesh", is_service=True, replicas=5), hosts=HOSTS)
-    assert [member.host for member in members_of(spec)] == ["h1", "h2", "h3", "h1", "h2"]
+    assert [member.host for member in sandboxes_of(spec)] == ["h1", "h2", "h3", "h1", "h2"]
     one = project("t", container("s", "mesh", is_service=True, replicas=2, host="h2"), hosts=HOSTS)
-    assert {member.host for member in members_of(one)} == {"h2"}
+    assert {member.host for member in sandboxes_of(one)} == {"h2"}
 
 
 def test_containers_without_a_host_stand_on_every_one():
@@ -146,7 +145,7 @@ def test_a_host_has_values_of_its_own():
     hosts = (HostSpec(name="h1", vars={"lan": "eth1"}), HostSpec(name="h2", vars={"lan": "bond0"}))
     lan = NetworkSpec(name="lan", driver="macvlan", options={"parent": "{host.lan}.5"})
     of = manifest(project("t", lan, container("a", "lan"), hosts=hosts))
-    assert [seen(host, of)[0].networks[0].parent.link for host in ("h1", "h2")] == ["eth1.5", "bond0.5"]
+    assert [seen(host, of)[0].networks[0].carrier.segment for host in ("h1", "h2")] == ["eth1.5", "bond0.5"]
     with pytest.raises(ManifestError, match="no value lan"):
         seen("", manifest(project("t", lan)))
 

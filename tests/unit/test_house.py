@@ -23,12 +23,13 @@ ROOMS = {
     "disk": "",
     "core": "errors",
     "kinds": "core",
-    "inventory/facts": "",
+    "family": "",
+    "inventory/facts": "errors",
     "manifest/yaml": "errors disk",
     "manifest": "errors disk manifest/yaml",
-    "cnm": "errors inventory/facts manifest",
-    "drivers": "errors core kinds manifest cnm",
-    "inventory": "core kinds inventory/facts cnm drivers",
+    "cnm": "errors family core inventory/facts manifest",
+    "drivers": "errors family core kinds inventory/facts manifest cnm",
+    "inventory": "core kinds inventory/facts",
     "kernel": "errors paths disk core kinds inventory/facts",
     "pipeline": "errors core kinds inventory/facts manifest cnm drivers inventory",
     "hosts": "errors disk core kinds inventory/facts manifest drivers inventory kernel",
@@ -37,7 +38,7 @@ ROOMS = {
     "daemon": "errors disk core kinds manifest drivers inventory kernel pipeline safety daemon/relay",
     "cli": "errors paths disk core kinds inventory/facts manifest/yaml manifest cnm drivers inventory kernel"
     " pipeline hosts safety daemon/relay daemon",
-    "__init__": "manifest kernel pipeline",
+    "__init__": "kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cnm.build import build
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Child, Device, Facts
@@ -19,7 +18,7 @@ from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, SubnetSpec
 from reconciler.pipeline import decide
-from tests.unit.worlds import container, manifest, port, project
+from tests.unit.worlds import build, container, manifest, port, project
 
 LINKS = {
     "lo": Device(),

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.cnm import names
-from reconciler.cnm.build import build
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts, HeldMac, Standing
 from reconciler.manifest.spec import EndpointSpec, HostSpec, NetworkSpec, SubnetSpec
-from tests.unit.worlds import container, manifest, project
+from tests.unit.worlds import build, container, manifest, project
 
 TAKEN = "02:00:00:00:00:0a"
 NET = NetworkSpec(name="lan", full_name="net")

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.cnm.build import build
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError
 from reconciler.inventory.facts import Device, Facts, Standing, Tagged
@@ -19,7 +18,7 @@ from reconciler.kinds.stacked_link import Dummy, Macvlan
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
 from reconciler.pipeline import compare, destruction
 from tests.unit.test_pipeline import FakeHost, run
-from tests.unit.worlds import container, manifest, port, project
+from tests.unit.worlds import build, container, manifest, port, project
 
 A = project("a", NetworkSpec(name="b-c"), container("x", "b-c"))
 AB = project("a-b", NetworkSpec(name="c"), container("x", "c"))

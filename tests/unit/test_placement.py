@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cnm.hosts import members_of
+from reconciler.cnm.hosts import sandboxes_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Facts
 from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, PlacementSpec
@@ -29,7 +29,7 @@ def placed(*constraints: str, hosts=HOSTS, replicas: int = 4, host: str = "", **
     """`1h1 2h2`: the number of each replica and its host."""
     where = PlacementSpec(constraints=tuple(map(constraint, constraints)), **more)
     spec = container("s", is_service=True, replicas=replicas, placement=where, host=host)
-    return [f"{m.name.removeprefix('t-s-')}{m.host}" for m in members_of(project("t", spec, hosts=hosts))]
+    return [f"{m.name.removeprefix('t-s-')}{m.host}" for m in sandboxes_of(project("t", spec, hosts=hosts))]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.cli.show import as_text
-from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
 from reconciler.inventory.facts import Claim, Facts, Listener
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, PortSpec, SubnetSpec
-from tests.unit.worlds import container, manifest, port, project, shop
+from tests.unit.worlds import build, container, manifest, port, project, shop
 
 NOTHING = Facts()
 DUAL = NetworkSpec(name="default", enable_ipv6=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cnm.routed import choose
+from reconciler.drivers.bridge.slices import choose
 from reconciler.errors import ManifestError
 from reconciler.inventory.facts import Facts
 from reconciler.kinds.nft import Element

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cnm.build import build
 from reconciler.errors import ManifestError
 from reconciler.inventory.facts import Claim, Device, Facts, Listener
 from reconciler.inventory.learn import know
@@ -12,7 +11,7 @@ from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import decide
 from tests.unit import test_evpn
 from tests.unit.test_wireguard import fleet, seen
-from tests.unit.worlds import container, manifest, port, project
+from tests.unit.worlds import build, container, manifest, port, project
 
 SEALED, TOLD = fleet(), test_evpn.fleet()
 LAN = NetworkSpec(name="lan", enable_ipv6=True)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli.arguments import main
-from reconciler.cnm import wireguard
 from reconciler.core.plan import ordered
+from reconciler.drivers.overlay import wireguard
 from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
 from reconciler.inventory import learn
 from reconciler.inventory.facts import Device, Facts, Listener
@@ -26,9 +26,8 @@ from reconciler.kinds.nft import Chain, Table
 from reconciler.kinds.overlay import FdbEntries, Vxlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.wireguard import Wireguard
-from reconciler.manifest.load import load
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
-from reconciler.pipeline import decide
+from reconciler.pipeline import decide, load
 from tests.unit.worlds import container, manifest, port, project
 
 KEYS = {f"h{n}": b64encode(bytes([n] * 32)).decode() for n in (1, 2, 3)}

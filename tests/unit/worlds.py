@@ -1,6 +1,12 @@
 """Small manifests as values, for tests that need no YAML."""
 
+from functools import partial
+
+from reconciler.cnm import build as decisions
+from reconciler.drivers import DRIVERS
 from reconciler.manifest.spec import ContainerSpec, EndpointSpec, Manifest, NetworkSpec, PortSpec, ProjectSpec
+
+build = partial(decisions.build, drivers=DRIVERS)
 
 
 def container(name: str, *networks: str | EndpointSpec, **more) -> ContainerSpec:

@@ -38,7 +38,7 @@ def elements(table: str, networks: list[Network]) -> Iterator[Resource]:
     """Every port of such a network, with the MAC of its bridge; what comes from other hosts is a port too."""
     for network in (network for network in networks if not network.spec.icc):
         ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
-        ports += [(network.overlay.link, network.spec.where)] if network.overlay else []
+        ports += [(network.carrier.uplink, network.spec.where)] if network.carrier.uplink else []
         for link, where in ports:
             element = partial(Element, family="bridge", table=table, origin=Origin(where, "firewall"))
             yield element(map="apart", item=link)

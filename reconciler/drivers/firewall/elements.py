@@ -6,12 +6,12 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 
 from collections.abc import Iterator
 
-from ...cnm.topology import Endpoint, Network, Port, Topology
+from ...cnm.topology import Endpoint, Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
+from ...family import family
 from ...kinds.nft import Chain, Element, Map, Table
 from ...kinds.ownership import TABLE_PREFIX
-from .. import routed
 from . import apart
 from .apart import APART_CHAINS, APART_MAPS
 from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guarded
@@ -25,11 +25,11 @@ def lower(topology: Topology) -> Iterator[Resource]:
         name = TABLE_PREFIX + project
         networks = [network for network in topology.networks if network.project == project]
         ports = [port for port in topology.ports if port.project == project]
-        used = [network for network in networks if network.endpoints or not network.standing]
-        if bridged := [network for network in used if network.bridge]:
+        used = [network for network in networks if network.endpoints or not network.external]
+        if walled := [network for network in used if network.bridge or network.inner]:
             yield from skeleton(name, topology.root)
-            yield from inet_elements(name, [network for network in bridged if network.inner], ports)
-            yield from bridge_elements(name, bridged)
+            yield from inet_elements(name, [network for network in walled if network.inner], ports)
+            yield from bridge_elements(name, [network for network in walled if network.bridge])
         elif used:
             yield Table(
                 family="inet", name=name, root=topology.root
@@ -39,12 +39,12 @@ def lower(topology: Topology) -> Iterator[Resource]:
 def skeleton(name: str, root: str = "") -> Iterator[Resource]:
     """Tables, maps and chains: the same for every project."""
     bridge = BRIDGE_MAPS | APART_MAPS, BRIDGE_CHAINS | APART_CHAINS
-    for family, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", *bridge)):
-        yield Table(family=family, name=name, root=root if family == "inet" else "")
+    for hooked, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", *bridge)):
+        yield Table(family=hooked, name=name, root=root if hooked == "inet" else "")
         for map_name, (kind, data, flags) in maps.items():
-            yield Map(family=family, table=name, name=map_name, type=kind, data=data, flags=flags)
+            yield Map(family=hooked, table=name, name=map_name, type=kind, data=data, flags=flags)
         for chain, (hook, *rules) in chains.items():
-            yield Chain(family=family, table=name, name=chain, hook=hook, rules=tuple(rules))
+            yield Chain(family=hooked, table=name, name=chain, hook=hook, rules=tuple(rules))
 
 
 def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Iterator[Resource]:
@@ -57,7 +57,7 @@ def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Ite
 def declared(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
     """What each declaration adds to the maps, and where it stands."""
     for network in networks:
-        if not network.standing:
+        if not network.external:
             yield network_items(network), network.spec.where
         for endpoint in network.endpoints:
             if endpoint.host_access:
@@ -68,30 +68,58 @@ def declared(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Itera
 
 def host_users(endpoint: Endpoint) -> Iterator[Item]:
     for ip, _ in endpoint.addresses:
-        yield f"host_users{6 if ':' in ip else 4}", ip, ""
+        yield f"host_users{family(ip)}", ip, ""
 
 
 def network_items(network: Network) -> Iterator[Item]:
-    bridge, spec = network.bridge, network.spec
-    yield "bridges", bridge, ""
-    if spec.icc:  # else a frame to the gateway's MAC would be routed back to a neighbour
-        yield "same_network", f"{bridge} . {bridge}", ""
-    if spec.internal:
-        yield "internal", bridge, ""
-    if spec.host_access == "all":
-        yield "host_open", bridge, ""
+    for link in network.interfaces:
+        yield from interface_items(network, link)
     for subnet in network.subnets:
-        family, mode = subnet.family, network.mode(subnet.family)
-        yield f"subnets{family}", subnet.cidr, ""
+        yield from subnet_items(network, subnet)
+    yield from elsewhere_items(network)
+
+
+def interface_items(network: Network, link: str) -> Iterator[Item]:
+    """What is let through where the network's containers come in."""
+    spec, modes = network.spec, {subnet.family: network.mode(subnet.family) for subnet in network.subnets}
+    yield "bridges", link, ""
+    if spec.icc:  # else a frame to the gateway's MAC would be routed back to a neighbour
+        yield "same_network", f"{link} . {link}", ""
+    if spec.internal:
+        yield "internal", link, ""
+    if spec.host_access == "all":
+        yield "host_open", link, ""
+    for number, mode in modes.items():
         if mode in ("routed", "nat-unprotected"):
-            yield f"direct{family}", subnet.cidr, ""
-            yield mode.replace("nat-", ""), f"{bridge} . ipv{family}", ""
-        snat = spec.snat if family == 4 else spec.snat_ipv6
-        if snat:
-            yield f"snat{family}", subnet.cidr, snat
-        elif spec.masquerade and not spec.internal and mode in ("nat", "nat-unprotected"):
-            yield f"masquerade{family}", subnet.cidr, ""
-    yield from routed.items(network)
+            yield mode.replace("nat-", ""), f"{link} . ipv{number}", ""
+    for prefix in across(network):
+        yield f"remote_of{family(prefix)}", f"{link} . {prefix}", ""
+
+
+def across(network: Network) -> Iterator[str]:
+    """Where what its containers say to one another goes by the host."""
+    if network.spec.icc and network.carrier.paired:
+        yield from (subnet.cidr for subnet in network.subnets)
+    if network.spec.icc and network.per_host:
+        yield from (one.cidr for one in network.per_host.elsewhere)
+
+
+def subnet_items(network: Network, subnet: Subnet) -> Iterator[Item]:
+    spec, number, mode = network.spec, subnet.family, network.mode(subnet.family)
+    yield f"subnets{number}", subnet.cidr, ""
+    if mode in ("routed", "nat-unprotected"):
+        yield f"direct{number}", subnet.cidr, ""
+    snat = spec.snat if number == 4 else spec.snat_ipv6
+    if snat:
+        yield f"snat{number}", subnet.cidr, snat
+    elif spec.masquerade and not spec.internal and mode in ("nat", "nat-unprotected"):
+        yield f"masquerade{number}", subnet.cidr, ""
+
+
+def elsewhere_items(network: Network) -> Iterator[Item]:
+    """What the network has on other hosts."""
+    for one in network.per_host.elsewhere if network.per_host else ():
+        yield f"remote{family(one.cidr)}", one.cidr, ""
 
 
 def port_items(port: Port) -> Iterator[Item]:

@@ -8,8 +8,8 @@ A rule that accepts has read what it accepts: what is cut short or hidden falls 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 
+from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
-from ..bridge import link_local
 from .rules import Kind, Maps
 
 # By offset, as nft has words for the target of neighbour discovery from 1.0.8 on: its options and its target

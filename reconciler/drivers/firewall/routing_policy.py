@@ -12,9 +12,10 @@ from ipaddress import ip_network
 
 from ...cnm.topology import HostPolicy, Network, Subnet
 from ...core.resource import Origin, Resource
+from ...family import family
 from ...kinds.nft import Chain, Table
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import GROUP, HOST, PROTOCOL, TABLE_PREFIX
+from ...kinds.ownership import GROUP, HOST, INSIDE, MEMORY, PRIORITY, PROTOCOL, TABLE_PREFIX
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
@@ -23,10 +24,7 @@ from ...kinds.sysctl import Forwarding, Sysctl
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
 # and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.
 MARK = 1 << 24
-PRIORITY = 1090  # of the first rule; before main (32766), after local (0)
 PAST = PRIORITY + 3  # what may be forwarded goes on here
-INSIDE = str(PRIORITY - 2)  # from an internal network to its own slices on other hosts
-MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 ROUTES = str(PROTOCOL)  # the table of prohibitions
 FIRST, LAST = -(1 << 31), (1 << 31) - 1  # priorities between which nobody sees the bit
 SET = f"meta mark set meta mark | {MARK:#x}"
@@ -37,19 +35,14 @@ NOWHERE = "192.0.0.8"  # no host's address, ever (RFC 7600)
 
 
 def lower(policy: HostPolicy) -> Iterator[Resource]:
-    families = sorted({6 if ":" in subnet else 4 for subnet in policy.subnets})
-    for family in families:
-        yield from rules(INET[family])
-        for bridge in policy.internal:
-            yield Rule(family=INET[family], priority=str(PRIORITY - 1), iif=bridge, action="prohibit")
-    for bridge, subnet in policy.inside:
+    families = sorted({family(subnet) for subnet in policy.subnets})
+    for number in families:
+        yield from rules(INET[number])
+        for link in policy.internal:
+            yield Rule(family=INET[number], priority=str(PRIORITY - 1), iif=link, action="prohibit")
+    for link, subnet in policy.inside:
         yield Rule(
-            family=INET[6 if ":" in subnet else 4],
-            priority=INSIDE,
-            iif=bridge,
-            dst=subnet,
-            action="goto",
-            target=PAST,
+            family=INET[family(subnet)], priority=INSIDE, iif=link, dst=subnet, action="goto", target=PAST
         )
     for subnet in policy.subnets:
         yield Route(ns=HOST, table=ROUTES, dst=subnet, kind="prohibit")
@@ -61,15 +54,15 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
     for link in policy.advertised:
         # A host that forwards ignores router advertisements unless told to take them all the same.
         yield Sysctl(ns=HOST, name=f"net/ipv6/conf/{link}/accept_ra", value="2")
-    for family in policy.forwarding:
-        yield Forwarding(ns=HOST, name=FORWARD[family], value="1")
+    for number in policy.forwarding:
+        yield Forwarding(ns=HOST, name=FORWARD[number], value="1")
 
 
-def rules(family: str) -> Iterator[Resource]:
-    yield Rule(family=family, priority=str(PRIORITY), mark=MARK, mask=MARK, action="goto", target=PAST)
-    yield Rule(family=family, priority=str(PRIORITY + 1), iif="lo", action="goto", target=PAST)
-    yield Rule(family=family, priority=str(PRIORITY + 2), action="lookup", table=ROUTES)
-    yield Rule(family=family, priority=str(PAST), action="nop")
+def rules(inet: str) -> Iterator[Resource]:
+    yield Rule(family=inet, priority=str(PRIORITY), mark=MARK, mask=MARK, action="goto", target=PAST)
+    yield Rule(family=inet, priority=str(PRIORITY + 1), iif="lo", action="goto", target=PAST)
+    yield Rule(family=inet, priority=str(PRIORITY + 2), action="lookup", table=ROUTES)
+    yield Rule(family=inet, priority=str(PAST), action="nop")
 
 
 def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
@@ -91,8 +84,8 @@ def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
                 onlink=True,
                 origin=origin,
             )
-    if not network.overlay:  # which tells of other neighbours too
-        yield from told_neighbours(network, (), origin)
+    if not network.carrier.everywhere:  # else the driver knows of other neighbours too
+        yield from known_neighbours(network, (), origin)
 
 
 def halves(subnet: Subnet) -> Iterator[str]:
@@ -100,7 +93,9 @@ def halves(subnet: Subnet) -> Iterator[str]:
         yield from map(str, ip_network(subnet.cidr).subnets())
 
 
-def told_neighbours(network: Network, known: Iterable[tuple[str, str]], origin: Origin) -> Iterator[Resource]:
+def known_neighbours(
+    network: Network, known: Iterable[tuple[str, str]], origin: Origin
+) -> Iterator[Resource]:
     """What is known of the bridge's neighbours, (address, MAC), and the one that is the bridge itself."""
     own = tuple(subnet.gateway for subnet in network.subnets if any(halves(subnet)))
     pairs = [*known, *([(NOWHERE, network.mac)] if own else [])]
@@ -137,14 +132,14 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     yield Table(family="bridge", name=name)
     yield Chain(family="bridge", table=name, name="bridged", hook=hook("forward", -1), rules=(SET,))
     yield Chain(family="bridge", table=name, name="shown", hook=hook("forward", 1), rules=(CLEAR,))
-    for family in families:
-        yield Rule(family=INET[family], priority=MEMORY, action="nop")
+    for number in families:
+        yield Rule(family=INET[number], priority=MEMORY, action="nop")
         bridged = f"meta mark & {MARK:#x} == {MARK:#x} {CLEAR} accept"
         ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
         yield Chain(
             family="inet",
             table=name,
-            name=f"guard{family}",
+            name=f"guard{number}",
             hook=hook("forward", FIRST),
-            rules=(f"meta nfproto != ipv{family} accept", bridged, *ours, "drop"),
+            rules=(f"meta nfproto != ipv{number} accept", bridged, *ours, "drop"),
         )

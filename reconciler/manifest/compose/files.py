@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import ManifestError, Where
+from ..options import Drivers
 from ..yaml.node import Mistakes
 from ..yaml.parse import MAX_BYTES
 
@@ -25,6 +26,7 @@ class Inputs:
     """Every text that a run reads, by the file's name as users see it."""
 
     environ: Mapping[str, str]
+    drivers: Drivers
     stdin: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
     mistakes: Mistakes = field(default_factory=Mistakes)

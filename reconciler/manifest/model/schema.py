@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ..options import OPTIONS, Option
+from ..options import Drivers, Option, accepted, usable
 from .fields import NAME
 from .record import Record
 from .top import Top
@@ -13,18 +13,18 @@ UNUSED = "Accepted for Compose's sake; nothing uses it."
 SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
-def text() -> str:
+def text(drivers: Drivers) -> str:
     """The schema as it is committed and printed."""
-    return json.dumps(schema(), indent=1, sort_keys=True) + "\n"
+    return json.dumps(schema(drivers), indent=1, sort_keys=True) + "\n"
 
 
-def schema() -> dict[str, Any]:
+def schema(drivers: Drivers) -> dict[str, Any]:
     made = Top.model_json_schema(mode="validation")
     definitions = made.pop("$defs")
     for model in descendants(Record):
         mapping = made if model is Top else definitions[model.__name__]
         complete(mapping, model)
-    definitions["Network"]["properties"]["driver_opts"] = driver_options()
+    definitions["Network"]["properties"]["driver_opts"] = driver_options(drivers)
     for section in ("networks", "services", "containers", "hosts"):
         made["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
     return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": untitled(definitions)}
@@ -41,16 +41,15 @@ def complete(mapping: dict[str, Any], model: type[Record]) -> None:
         mapping["properties"][key] = {"description": UNUSED}
 
 
-def driver_options() -> dict[str, Any]:
+def driver_options(drivers: Drivers) -> dict[str, Any]:
     """Every driver's options; whose they are stands in the description."""
     found: dict[str, tuple[Option, list[str]]] = {}
-    for driver, options in OPTIONS.items():
-        for option in options:
-            for name in (option.key, *option.docker):
-                found.setdefault(name, (option, []))[1].append(driver)
+    for driver, described in usable(drivers):
+        for name, option in accepted(described.options).items():
+            found.setdefault(name, (option, []))[1].append(driver)
     properties = {
-        name: {**SCALAR, "description": f"{option.about} ({', '.join(drivers)})"}
-        for name, (option, drivers) in found.items()
+        name: {**SCALAR, "description": f"{option.about} ({', '.join(names)})"}
+        for name, (option, names) in found.items()
     }
     about = "Options of the driver, by our names or Docker's."
     kinds = {"type": "object", "additionalProperties": SCALAR}

@@ -51,7 +51,8 @@ class Network(Record):
     """A network, by Compose's keys and ours."""
 
     driver: str = Is(
-        "bridge, overlay, macvlan, ipvlan, host, none, cni, or a plugin's name.", default="bridge"
+        "bridge, overlay, macvlan, ipvlan, host, none, or the name of one that is installed.",
+        default="bridge",
     )
     name: Name = Is("Full name, instead of PROJECT_NETWORK.", default="")
     external: bool = Is("It exists already, and is neither made nor removed.", default=False)

@@ -7,14 +7,17 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from ...errors import ManifestError
+from ..compose.files import Inputs
 from ..model.fields import told
 from ..model.top import IpamConfig, Network
-from ..options import OPTIONS, Option, accepted, value_of
-from ..plugins import plugin_drivers
+from ..options import COMMON, Described, Option, accepted, usable
 from ..reserved import edges, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
-from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+from ..yaml.node import Node, Place, dotted, locate, nearest, where
+from .options import option_hint, value_of
 
+DEFAULT = "bridge"  # Docker's word for it is `default` too
 PREDEFINED = {
     spec.name: spec
     for spec in (
@@ -39,8 +42,7 @@ class Written(NamedTuple):
     node: Node
     spot: Place
     record: Network
-    mistakes: Mistakes
-    notes: list[str]
+    inputs: Inputs
 
     @property
     def path(self) -> str:
@@ -48,42 +50,52 @@ class Written(NamedTuple):
 
     def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
         path = dotted(("networks", self.key, *steps))
-        self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
+        self.inputs.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
 
 
 def spec_of(written: Written) -> NetworkSpec:
     record = written.record
     if record.external:
         return external(written)
-    driver = {"": "bridge", "default": "bridge"}.get(record.driver, record.driver)
-    if driver not in OPTIONS and driver not in plugin_drivers():
-        known = [*OPTIONS, *plugin_drivers()]
-        written.wrong(("driver",), f"unknown driver `{driver}`", nearest(driver, known))
-        driver = "bridge"
-    fields, options = translated(written, driver)
+    name, driver = driver_of(written)
+    fields, options = translated(written, name, driver)
     refuse_narrow(written, {**own_fields(record), **fields})
     made = subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6))
     refuse_edges(written, made)
     return NetworkSpec(
         name=written.key,
-        driver=driver,
+        driver=name,
         full_name=record.name,
         options=options,
         subnets=made,
         allow_networks=tuple(record.allow_networks),
         attachable=record.attachable,
-        scope=record.scope or ("swarm" if driver == "overlay" else "local"),
+        scope=record.scope or driver.scope,
         labels=record.labels,
         where=where(written.spot, written.path),
         **{**own_fields(record), **fields},
     )
 
 
+def driver_of(written: Written) -> tuple[str, Described]:
+    """The driver by its name; the default where there is none of that name, or none that can be used."""
+    drivers, name = written.inputs.drivers, written.record.driver
+    name = DEFAULT if name in ("", "default") else name
+    try:
+        return name, drivers[name]
+    except KeyError:
+        hint = nearest(name, (other for other, _ in usable(drivers)))
+        written.wrong(("driver",), f"unknown driver `{name}`", hint)
+    except ManifestError as error:
+        written.wrong(("driver",), error.message, error.hint)
+    return DEFAULT, drivers[DEFAULT]
+
+
 def refuse_narrow(written: Written, fields: dict[str, Any]) -> None:
     """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
     mtu = fields["mtu"]
     if fields["enable_ipv6"] and mtu != "auto" and mtu < LEAST_IPV6_MTU:
-        names = (n for n, option in accepted(written.record.driver).items() if option.key == "mtu")
+        names = (n for n, option in accepted(COMMON).items() if option.key == "mtu")
         option = next((n for n in names if n in written.record.driver_opts), "")
         steps = ("driver_opts", option) if option else ("mtu",)
         written.wrong(steps, f"mtu {mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
@@ -116,9 +128,9 @@ def external(written: Written) -> NetworkSpec:
     return NetworkSpec(name=written.key, full_name=record.name, external=True, where=at)
 
 
-def translated(written: Written, driver: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """`driver_opts` as fields of NetworkSpec, and as options of other drivers."""
-    record, known = written.record, accepted(driver)
+def translated(written: Written, driver: str, by: Described) -> tuple[dict[str, Any], dict[str, str]]:
+    """`driver_opts` as fields of NetworkSpec, and as options of the driver's own."""
+    record, known = written.record, accepted(by.options)
     fields: dict[str, Any] = {}
     options = {"parent": record.parent} if record.parent else {}
     options |= {key: "true" for key in ("encrypted", "multicast") if getattr(record, key)}
@@ -128,25 +140,16 @@ def translated(written: Written, driver: str) -> tuple[dict[str, Any], dict[str,
             value = converted(written, name, option, text)
             target = fields if option.key in FIELDS else options
             target |= {option.key: value} if value is not None else {}
-        elif driver in OPTIONS:
-            hint = option_hint(name, driver)
-            written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", hint)
         else:
-            options[name] = text
+            hint = option_hint(name, by.options, written.inputs.drivers)
+            written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", hint)
     return fields, options
-
-
-def option_hint(name: str, driver: str) -> str:
-    elsewhere = sorted(other for other in OPTIONS if other != driver and name in accepted(other))
-    if elsewhere:
-        return f"it is an option of {', '.join(elsewhere)}"
-    return nearest(name, {n for option in OPTIONS[driver] for n in (option.docker or (option.key,))})
 
 
 def converted(written: Written, name: str, option: Option, text: str) -> Any:
     """The option's value in its type; None where it has none, or where it is a mistake."""
     if option.kind == "ignored":
-        written.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
+        written.inputs.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
         return None
     try:
         return value_of(option, text)
@@ -180,7 +183,7 @@ def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool
         if config.model_fields_set:
             written.wrong(steps, "`subnet` is missing", "add `subnet:`")
     elif ":" in config.subnet and not ipv6:
-        written.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
+        written.inputs.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
     else:
         outside(written, steps, config)
         yield SubnetSpec(

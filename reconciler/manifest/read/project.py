@@ -103,9 +103,7 @@ def top_level(reading: Reading) -> None:
 
 def network_specs(reading: Reading) -> Iterator[NetworkSpec]:
     for key, node, spot, record in reading.entries("networks", Network):
-        yield networks.spec_of(
-            networks.Written(key, node, spot, record, reading.mistakes, reading.inputs.notes)
-        )
+        yield networks.spec_of(networks.Written(key, node, spot, record, reading.inputs))
 
 
 def container_specs(reading: Reading) -> Iterator[ContainerSpec]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ... import __version__, disk
 from ...errors import ManifestError
 from ..compose.files import read_regular
+from ..options import Drivers
 from ..spec import Manifest
 from .codec import freeze, thaw
 
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     paths: tuple[str, ...]
     projects: frozenset[str] | None
     environ: Mapping[str, str]
+    drivers: Drivers
 
     def entry(self, folder: str) -> Path:
         words = json.dumps([os.getcwd(), self.paths, sorted(self.projects or ())])
@@ -50,7 +52,7 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
         head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
         known = disk.parsed(head)
         seal = {"seal": sha256(body).hexdigest()}
-        if known == stamp(known["texts"], asked) | seal:
+        if known == stamp(known["texts"], known["drivers"], asked) | seal:
             return thaw(body)
     return None
 
@@ -60,13 +62,14 @@ def remember(folder: str, asked: Asked, texts: Iterable[str], manifest: Manifest
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         body = freeze(manifest)
-        head = json.dumps({**stamp(texts, asked), "seal": sha256(body).hexdigest()})
+        drivers = {network.driver for project in manifest.projects for network in project.networks}
+        head = json.dumps({**stamp(texts, drivers, asked), "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)
 
 
-def stamp(texts: Iterable[str], asked: Asked) -> dict[str, object]:
+def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[str, object]:
     """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
-    result."""
+    result.  So may another version of a driver that somebody installed."""
     files = {file: sha256(read_regular(file).encode()).hexdigest() for file in texts}
     folders = {os.path.dirname(os.path.abspath(file)) for file in files}
     names = {folder: sorted(os.listdir(folder)) for folder in sorted(folders)}
@@ -76,6 +79,7 @@ def stamp(texts: Iterable[str], asked: Asked) -> dict[str, object]:
         "version": __version__,
         "texts": files,
         "names": names,
+        "drivers": {name: repr(asked.drivers[name].options) for name in sorted(drivers)},
         "environment": sha256(json.dumps(variables).encode()).hexdigest(),
     }
 

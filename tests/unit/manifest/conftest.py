@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors
-from reconciler.manifest.load import load
 from reconciler.manifest.spec import ContainerSpec, Manifest, NetworkSpec, ProjectSpec
+from reconciler.pipeline import load
 
 
 class Desk:

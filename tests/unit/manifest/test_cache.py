@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest.load import load
+from reconciler.drivers import DRIVERS
 from reconciler.manifest.store.cache import Asked, remembered
 from reconciler.manifest.store.codec import freeze, thaw
+from reconciler.pipeline import load
 
 TEXT = """
 name: shop
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def known(folder: Path, environ=None):
-    return remembered(str(folder / "kept"), Asked((str(folder / "in"),), None, environ or {}))
+    return remembered(str(folder / "kept"), Asked((str(folder / "in"),), None, environ or {}, DRIVERS))
 
 
 def loaded(folder: Path, environ=None):

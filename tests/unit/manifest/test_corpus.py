@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest.load import load
+from reconciler.pipeline import load
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "awesome-compose"
 FILES = sorted(CORPUS.glob("*/compose.y*ml"))

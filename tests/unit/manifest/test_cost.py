@@ -4,11 +4,11 @@ import subprocess
 import sys
 import time
 
-from reconciler.manifest.load import load
+from reconciler.pipeline import load
 
 PROBE = """
 import sys
-from reconciler.manifest.load import load
+from reconciler.pipeline import load
 load(["-"], environ={}, stdin="services: {web: {ports: ['80']}}")
 loaded = {"pyroute2", "nftables", "watchdog", "asyncio"} & set(sys.modules)
 sys.exit(f"{loaded} imported" if loaded else 0)

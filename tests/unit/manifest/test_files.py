@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.errors import ManifestErrors
 from reconciler.manifest.compose import files
-from reconciler.manifest.load import load
+from reconciler.pipeline import load
 
 
 def projects(manifest):

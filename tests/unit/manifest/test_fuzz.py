@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.drivers import BUILT_IN
 from reconciler.errors import ManifestErrors
 from reconciler.manifest.compose import dotenv
-from reconciler.manifest.load import load
 from reconciler.manifest.model import service, top
-from reconciler.manifest.options import OPTIONS, accepted
+from reconciler.manifest.options import accepted
 from reconciler.manifest.yaml.report import as_json, report
+from reconciler.pipeline import load
 
 SEED = """\
 name: shop
@@ -164,10 +165,10 @@ def test_every_key_with_every_kind_of_scalar():
     for model, text in HOMES.items():
         for scalar in SCALARS:
             survives(text % ", ".join(f"{key}: {scalar}" for key in model.model_fields))
-    for driver in OPTIONS:
+    for driver in BUILT_IN:
         for scalar in SCALARS:
-            options = ", ".join(f"{name}: {scalar}" for name in accepted(driver))
-            survives(f"networks: {{n: {{driver: {driver}, driver_opts: {{{options}}}}}}}")
+            options = ", ".join(f"{name}: {scalar}" for name in accepted(driver.options))
+            survives(f"networks: {{n: {{driver: {driver.name}, driver_opts: {{{options}}}}}}}")
 
 
 @pytest.mark.parametrize("entry", [{"protocol": 6}, {"host_ip": 127}, {"protocol": [1]}, {"host_ip": True}])

@@ -47,7 +47,6 @@ def test_defaults(desk):
         ("allow_networks: [n]", "allow_networks", ("n",)),
         ("driver: macvlan\nparent: eth0.50", "options", {"parent": "eth0.50"}),
         ("driver: overlay\nencrypted: true", "options", {"encrypted": "true"}),
-        ("driver: cni\ndriver_opts: {name: podman}", "options", {"name": "podman"}),
     ],
 )
 def test_keys(desk, body, field, expected):
@@ -163,7 +162,7 @@ def test_pools_and_hosts(desk):
         (
             "driver: weave",
             "unknown driver `weave`",
-            "there are: bridge, cni, host, ipvlan, macvlan, none, overlay",
+            "there are: bridge, host, ipvlan, macvlan, none, overlay",
         ),
         ("driver_opts: {com.docker.network.bridge.enable_iccc: 'true'}", "has no option", "enable_icc`"),
         ("driver_opts: {zzz: 1}", "driver bridge has no option `zzz`", "com.docker.network.bridge.name"),

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors, Where
-from reconciler.manifest.load import load
 from reconciler.manifest.yaml.report import as_json, from_disk, report
+from reconciler.pipeline import load
 
 FOLDER = Path(__file__).parent / "errors"
 

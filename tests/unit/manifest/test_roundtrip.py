@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from reconciler.manifest.compose import dotenv
 from reconciler.manifest.compose.interpolate import Variables, substitute
 from reconciler.manifest.compose.merge import merged
-from reconciler.manifest.load import load
 from reconciler.manifest.yaml import parse
 from reconciler.manifest.yaml.node import Mistakes, Node, Place, raw
+from reconciler.pipeline import load
 
 HERE = Place("a.yaml", 1, 1)
 printable = st.text(

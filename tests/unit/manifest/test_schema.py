@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.drivers import BUILT_IN
 from reconciler.manifest.model import schema
 from reconciler.manifest.model.record import Record
 from reconciler.manifest.model.top import Top
-from reconciler.manifest.options import OPTIONS
 
 COMMITTED = Path(__file__).parents[3] / "schemas" / "manifest.schema.json"
-SCHEMA = schema.schema()
+DRIVERS = {driver.name: driver for driver in BUILT_IN}
+SCHEMA = schema.schema(DRIVERS)
 
 
 def test_the_committed_schema_is_fresh(update_golden):
     if update_golden:
-        COMMITTED.write_text(schema.text())
-    assert COMMITTED.read_text() == schema.text()
+        COMMITTED.write_text(schema.text(DRIVERS))
+    assert COMMITTED.read_text() == schema.text(DRIVERS)
 
 
 @pytest.mark.parametrize("model", schema.descendants(Record), ids=lambda model: model.__name__)
@@ -50,8 +51,8 @@ def test_references_lead_somewhere():
 
 def test_drivers_options_are_part_of_it():
     known = SCHEMA["$defs"]["Network"]["properties"]["driver_opts"]["properties"]
-    for options in OPTIONS.values():
-        for option in options:
+    for driver in BUILT_IN:
+        for option in driver.options:
             assert {option.key, *option.docker} <= set(known)
 
 

@@ -4,49 +4,67 @@ beforehand."""
 from collections.abc import Iterator
 from functools import partial
 
-from ..cnm.topology import Network, Overlay, Tunnel
-from ..core.resource import Origin, Resource
-from ..kinds.address import Address
-from ..kinds.nft import Chain, Element, Map
-from ..kinds.overlay import NOBODY, FdbEntries, Vxlan
-from ..kinds.ownership import HOST, TABLE_PREFIX
-from ..kinds.route import Route
-from ..kinds.wireguard import Wireguard
-from . import bridge, evpn
-from .bridge import ipv6_switches
-from .firewall.apart import GROUP_BIT
-from .firewall.routing_policy import told_neighbours
+from ...cnm.topology import Network
+from ...core.resource import Origin, Resource
+from ...family import family
+from ...kinds.address import Address
+from ...kinds.link import STATIC_MAC, STICKY_MAC
+from ...kinds.nft import Chain, Element, Map
+from ...kinds.overlay import NOBODY, FdbEntries, Vxlan
+from ...kinds.ownership import HOST, TABLE_PREFIX
+from ...kinds.route import Route
+from ...kinds.wireguard import Wireguard
+from ..bridge.lower import lower as bridge
+from ..endpoint import ipv6_switches
+from ..firewall.apart import GROUP_BIT
+from ..firewall.routing_policy import known_neighbours
+from . import frr
+from .model import Overlay, Tunnel, overlay_of
 
 LOUD = 1000  # frames a second: 10 Mbit/s of video, and far more than ARP, ND, DHCP and mDNS need
 VNI = "@th,96,24"  # by its offset in bits behind the IP header (RFC 7348, 5)
 
 
 def lower(network: Network) -> Iterator[Resource]:
-    yield from bridge.lower(network)
-    if (overlay := network.overlay) and not network.standing:
-        origin = Origin(network.spec.where, "overlay")
-        yield Vxlan(
-            ns=HOST,
-            name=overlay.link,
-            project=network.project,
-            network=network.name,
-            vni=overlay.vni,
-            local=overlay.local,
-            port=overlay.port,
-            bridge=network.bridge,
-            flood=overlay.flood,
-            isolated=not network.spec.icc,
-            mtu=network.mtu,
-            origin=origin,
-        )
-        yield from ipv6_switches(HOST, overlay.link, origin, on=False)
-        yield from (evpn.here if overlay.evpn else elsewhere)(network, overlay, origin)
-        yield from guard(TABLE_PREFIX + network.project, overlay, origin)
-        if overlay.flood:
-            yield from brake(TABLE_PREFIX + network.project, overlay, origin)
-        if overlay.tunnel:
-            yield from encrypted(overlay.tunnel)
-            yield from seal(TABLE_PREFIX + network.project, overlay, overlay.tunnel, origin)
+    overlay = overlay_of(network)
+    # FRR would tell the other hosts that a sticky one never moves (RFC 7432, 15.2).
+    yield from bridge(network, STATIC_MAC if overlay and overlay.evpn else STICKY_MAC)
+    if overlay is None or overlay.external:
+        return
+    table, origin = TABLE_PREFIX + network.project, Origin(network.spec.where, "overlay")
+    yield device(network, overlay, origin)
+    yield from ipv6_switches(HOST, overlay.uplink, origin, on=False)
+    yield from (here if overlay.evpn else elsewhere)(network, overlay, origin)
+    yield from guard(table, overlay, origin)
+    if overlay.flood:
+        yield from brake(table, overlay, origin)
+    if overlay.tunnel:
+        yield from encrypted(overlay.tunnel)
+        yield from seal(table, overlay, overlay.tunnel, origin)
+    if overlay.speaker:
+        yield from frr.router(overlay.speaker)
+
+
+def device(network: Network, overlay: Overlay, origin: Origin) -> Vxlan:
+    return Vxlan(
+        ns=HOST,
+        name=overlay.uplink,
+        project=network.project,
+        network=network.name,
+        vni=overlay.vni,
+        local=overlay.local,
+        port=overlay.port,
+        bridge=network.bridge,
+        flood=overlay.flood,
+        isolated=not network.spec.icc,
+        mtu=network.mtu,
+        origin=origin,
+    )
+
+
+def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
+    """The MAC of every address on this host, as FRR looks for them."""
+    yield from known_neighbours(network, overlay.own, origin)
 
 
 def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
@@ -54,9 +72,9 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
     flood = [f"{NOBODY} {peer}" for peer in overlay.peers] if overlay.flood else []
     macs = sorted([*flood, *(f"{remote.mac} {remote.host}" for remote in overlay.remotes)])
     if macs:
-        yield FdbEntries(link=overlay.link, bridge=network.bridge, entries=tuple(macs), origin=origin)
+        yield FdbEntries(link=overlay.uplink, bridge=network.bridge, entries=tuple(macs), origin=origin)
     known = ((ip, remote.mac) for remote in overlay.remotes for ip in remote.ips)
-    yield from told_neighbours(network, known, origin)
+    yield from known_neighbours(network, known, origin)
 
 
 def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
@@ -65,10 +83,10 @@ def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
 
     None is forwarded: masquerading would give a container's the address of this host, which others believe.
     """
-    for family, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
-        yield Map(family="inet", table=table, name=f"peers{family}", type=kind, origin=origin)
+    for number, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
+        yield Map(family="inet", table=table, name=f"peers{number}", type=kind, origin=origin)
     for peer in overlay.peers:
-        name = f"peers{6 if ':' in peer else 4}"
+        name = f"peers{family(peer)}"
         yield Element(family="inet", table=table, map=name, item=peer, origin=origin)
     tunnel, chain = frames(overlay), partial(Chain, family="inet", table=table, origin=origin)
     yield chain(
@@ -97,7 +115,7 @@ def brake(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
         table=table,
         name=f"flood-{overlay.vni}",
         hook="type filter hook forward priority -300; policy accept;",
-        rules=(f'oifname "{overlay.link}" {GROUP_BIT} update @loud {{ iifname {limit} }} drop',),
+        rules=(f'oifname "{overlay.uplink}" {GROUP_BIT} update @loud {{ iifname {limit} }} drop',),
         origin=origin,
     )
 

@@ -1,38 +1,61 @@
 """EVPN: which hosts speak with which, so that each tells the others where its containers are (RFC 8365)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
-from ..errors import ManifestError, Unsupported
-from ..inventory.facts import Facts
-from ..manifest.spec import EvpnSpec, HostSpec, ProjectSpec
+from ...cnm.hosts import this_host
+from ...cnm.topology import Network
+from ...errors import ManifestError, Unsupported
+from ...family import family
+from ...inventory.facts import Facts
+from ...manifest.spec import EvpnSpec, HostSpec, ProjectSpec
 from . import wireguard
-from .hosts import this_host
-from .topology import Fabric, Network
+from .model import EvpnSpeaker, made
 
 PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
+PORT_HINT = "publish another port there, or use `reachability: static`"
 ENDS = 1024  # ports of a Linux bridge (BR_MAX_PORTS)
 ROUTES = 4  # of an endpoint: its MAC, and with its address of either family, and the link's own
 MESH = 10  # hosts that may all speak with one another; above, sessions outgrow what a restart settles at once
 
 
-def fabric_of(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts) -> Fabric | None:
-    """What FRR is to do on this host; None where no overlay asks for it."""
-    made = [
+def with_speaker(
+    projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
+) -> Sequence[Network]:
+    """The networks, of which one bears what FRR is to do on this host, if any asks for it."""
+    if (speaker := speaker_of(projects, networks, facts)) is None:
+        return networks
+
+    first = speaker.project, speaker.vnis[0]
+
+    def bearing(network: Network) -> Network:
+        overlay = made(network)
+        if overlay and (network.project, overlay.vni) == first:
+            return replace(network, carrier=replace(overlay, speaker=speaker))
+        return network
+
+    return [bearing(network) for network in networks]
+
+
+def speaker_of(
+    projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
+) -> EvpnSpeaker | None:
+    asking = [
         (project, project.evpn, carried)
         for project in projects
         if project.evpn and (carried := vnis(project, networks))
     ]
-    if not made:
+    if not asking:
         return None
-    project, spec, carried = made[0]
-    refuse_second([(other.name, theirs) for other, theirs, _ in made], facts)
+    project, spec, carried = asking[0]
+    refuse_second([(other.name, theirs) for other, theirs, _ in asking], facts)
     refuse_lack(project, spec, facts)
     here = this_host(project, facts)
     assert here
     if facts.known and (mistake := wireguard.foreign_key(here, facts)):
         raise mistake
-    return Fabric(
+    return EvpnSpeaker(
         project=project.name,
         asn=spec.asn,
         address=here.address,
@@ -47,19 +70,16 @@ def fabric_of(projects: Sequence[ProjectSpec], networks: Sequence[Network], fact
     )
 
 
-def overlays(project: ProjectSpec, networks: Sequence[Network]) -> list[Network]:
-    return [n for n in networks if n.project == project.name and n.overlay and not n.standing]
-
-
 def vnis(project: ProjectSpec, networks: Sequence[Network]) -> tuple[int, ...]:
-    return tuple(sorted(n.overlay.vni for n in overlays(project, networks) if n.overlay))
+    return tuple(sorted(o.vni for n in networks if n.project == project.name and (o := made(n))))
 
 
 def most(project: ProjectSpec, networks: Sequence[Network]) -> int:
     """Routes of a host that is as full as its bridges and subnets allow, whatever stands there now."""
     ends = (
         min([ENDS, *(ip_network(s.cidr).num_addresses for s in network.subnets)])
-        for network in overlays(project, networks)
+        for network in networks
+        if network.project == project.name and made(network)
     )
     return sum(count * ROUTES for count in ends)
 
@@ -79,13 +99,18 @@ def keys(project: ProjectSpec, here: HostSpec) -> Iterator[tuple[str, str]]:
             yield host.address, host.public_key
 
 
-def warnings(fabric: Fabric | None) -> Iterator[str]:
-    if fabric and (bare := sorted({*fabric.peers} - dict(fabric.keys).keys())):
-        some = ", ".join(bare[:8]) + f" and {len(bare) - 8} more" * (len(bare) > 8)
-        yield (
-            f"EVPN of project {fabric.project} believes whoever takes the address {some}: "
+def warning(speaker: EvpnSpeaker) -> str:
+    """Whom it believes without proof; "" where there is nobody."""
+    bare = sorted({*speaker.peers} - dict(speaker.keys).keys())
+    some = ", ".join(bare[:8]) + f" and {len(bare) - 8} more" * (len(bare) > 8)
+    return (
+        bare
+        and (
+            f"EVPN of project {speaker.project} believes whoever takes the address {some}: "
             "give all hosts a `public_key`, as `reconcile --key` prints it"
         )
+        or ""
+    )
 
 
 def clients(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
@@ -106,7 +131,7 @@ def refuse_second(made: Sequence[tuple[str, EvpnSpec]], facts: Facts) -> None:
 
 def refuse_lack(project: ProjectSpec, spec: EvpnSpec, facts: Facts) -> None:
     reflectors = [host for host in project.hosts if host.reflector]
-    if six := next((host for host in project.hosts if ":" in host.address), None):
+    if six := next((host for host in project.hosts if family(host.address) == 6), None):
         raise ManifestError(
             f"host {six.name} has an IPv6 address", "FRR carries EVPN over IPv4 alone", six.where
         )

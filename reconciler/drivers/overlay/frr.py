@@ -1,31 +1,30 @@
-"""evpn: FRR is told which hosts to speak with and which networks to speak of; all else it sees in the
+"""FRR's part: it is told which hosts to speak with and which networks to speak of, and sees the rest in the
 kernel."""
 
 from collections.abc import Iterator
 
-from ..cnm.evpn import PORT
-from ..cnm.topology import Fabric, Network, Overlay
-from ..core.resource import Origin, Resource
-from ..kinds.evpn import Router
-from ..kinds.nft import Chain
-from ..kinds.ownership import TABLE_PREFIX
-from .firewall.routing_policy import told_neighbours
+from ...core.resource import Origin, Resource
+from ...kinds.evpn import Router
+from ...kinds.nft import Chain
+from ...kinds.ownership import TABLE_PREFIX
+from .evpn import PORT
+from .model import EvpnSpeaker
 
 
-def lower(fabric: Fabric) -> Iterator[Resource]:
-    origin = Origin(fabric.where, "evpn")
+def router(speaker: EvpnSpeaker) -> Iterator[Resource]:
+    origin = Origin(speaker.where, "evpn")
     yield Router(
-        project=fabric.project,
-        address=fabric.address,
+        project=speaker.project,
+        address=speaker.address,
         port=PORT,
-        config=config(fabric),
-        public_key=fabric.public_key,
-        keys=tuple(sorted(f"{peer} {key}" for peer, key in fabric.keys)),
+        config=config(speaker),
+        public_key=speaker.public_key,
+        keys=tuple(sorted(f"{peer} {key}" for peer, key in speaker.keys)),
         origin=origin,
     )
     yield Chain(
         family="inet",
-        table=TABLE_PREFIX + fabric.project,
+        table=TABLE_PREFIX + speaker.project,
         name="evpn",
         hook="type filter hook input priority -300; policy accept;",
         rules=(f"tcp dport {PORT} ip saddr != @peers4 drop", f"meta nfproto ipv6 tcp dport {PORT} drop"),
@@ -33,28 +32,23 @@ def lower(fabric: Fabric) -> Iterator[Resource]:
     )
 
 
-def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
-    """The MAC of every address on this host, as FRR looks for them."""
-    yield from told_neighbours(network, overlay.own, origin)
-
-
-def config(fabric: Fabric) -> str:
+def config(speaker: EvpnSpeaker) -> str:
     """frr.conf, but for the passwords.  Only these networks are told of and listened to: FRR sees every VXLAN
     link of the host, whosesoever."""
-    asn, groups = fabric.asn, dict.fromkeys(map(fabric.group, fabric.peers))
+    asn, groups = speaker.asn, dict.fromkeys(map(speaker.group, speaker.peers))
     return lines(
         "frr defaults datacenter",
         "!",
-        *filters(fabric),
+        *filters(speaker),
         "!",
         f"router bgp {asn}",
-        f" bgp router-id {fabric.address}",
+        f" bgp router-id {speaker.address}",
         " no bgp default ipv4-unicast",
-        *(line for group in groups for line in session(fabric, group)),
-        *(line for peer in fabric.peers for line in member(fabric, peer)),
+        *(line for group in groups for line in session(speaker, group)),
+        *(line for peer in speaker.peers for line in member(speaker, peer)),
         " !",
         " address-family l2vpn evpn",
-        *(line for group in groups for line in exchange(group, fabric.limit(group))),
+        *(line for group in groups for line in exchange(group, speaker.limit(group))),
         "  advertise-all-vni",
         "  advertise-svi-ip",
         " exit-address-family",
@@ -62,11 +56,11 @@ def config(fabric: Fabric) -> str:
     )
 
 
-def filters(fabric: Fabric) -> Iterator[str]:
+def filters(speaker: EvpnSpeaker) -> Iterator[str]:
     """What may be told, and what is believed: MACs and hosts, of one of the project's networks, at one of its
     hosts.  A route with two targets would go into a second network, whosesoever."""
-    asn = fabric.asn
-    for n in fabric.vnis:
+    asn = speaker.asn
+    for n in speaker.vnis:
         yield f"bgp extcommunity-list standard networks seq {n} permit rt {asn}:{n}"
     yield "bgp extcommunity-list expanded several seq 5 permit RT:.*RT:"
     yield from clause("told permit 10", "match extcommunity networks")
@@ -76,7 +70,7 @@ def filters(fabric: Fabric) -> Iterator[str]:
         yield from clause(f"heard permit {n}", what, "match extcommunity networks", "call hosts")
     # A prefix-list matches no next hop of EVPN (FRR 8.4).  A route may bear two, of which one is matched and
     # the other used: both become what was matched.
-    for n, host in enumerate(fabric.hosts, 1):
+    for n, host in enumerate(speaker.hosts, 1):
         yield from clause(f"hosts permit {n}", f"match ip next-hop address {host}", f"set ip next-hop {host}")
 
 
@@ -84,14 +78,14 @@ def clause(head: str, *lines: str) -> Iterator[str]:
     yield from ("!", f"route-map {head}", *(f" {line}" for line in lines), "exit")
 
 
-def session(fabric: Fabric, group: str) -> Iterator[str]:
+def session(speaker: EvpnSpeaker, group: str) -> Iterator[str]:
     yield f" neighbor {group} peer-group"
-    yield f" neighbor {group} remote-as {fabric.asn}"
-    yield f" neighbor {group} update-source {fabric.address}"
+    yield f" neighbor {group} remote-as {speaker.asn}"
+    yield f" neighbor {group} update-source {speaker.address}"
 
 
-def member(fabric: Fabric, peer: str) -> Iterator[str]:
-    yield f" neighbor {peer} peer-group {fabric.group(peer)}"
+def member(speaker: EvpnSpeaker, peer: str) -> Iterator[str]:
+    yield f" neighbor {peer} peer-group {speaker.group(peer)}"
     yield f" neighbor {peer} port {PORT}"  # which a group does not give to its members (FRR 8.4)
 
 

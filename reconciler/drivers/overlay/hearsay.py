@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..cnm.topology import Network, Topology
+from ...cnm.topology import Network, Topology
+from .model import Overlay, made
 
 MOST = 8  # differences that are told one by one
 
@@ -22,18 +23,16 @@ class Declared(NamedTuple):
 
 def declared(topology: Topology) -> Iterator[Declared]:
     for network in topology.networks:
-        if network.overlay and network.overlay.evpn and not network.standing:
-            yield declared_of(network)
+        if (overlay := made(network)) and overlay.evpn:
+            yield declared_of(network, overlay)
 
 
-def declared_of(network: Network) -> Declared:
-    overlay = network.overlay
-    assert overlay
+def declared_of(network: Network, overlay: Overlay) -> Declared:
     hosts = {address: host for host, address in overlay.hosts}
     here = dict.fromkeys([network.mac, *(mac for _, mac in overlay.own)], overlay.host)
-    there = {remote.mac: hosts[remote.host] for remote in overlay.remotes}
     owners = {ip: remote.mac for remote in overlay.remotes for ip in remote.ips}
-    return Declared(network.name, overlay.vni, overlay.host, hosts, here | there, dict(overlay.own) | owners)
+    homes, owners = here | dict(overlay.elsewhere), dict(overlay.own) | owners
+    return Declared(network.name, overlay.vni, overlay.host, hosts, homes, owners)
 
 
 def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[str]:

@@ -2,26 +2,29 @@
 these are."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address
 
-from ..errors import ManifestError, ManifestErrors, Where
-from ..inventory.facts import Facts
-from ..manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
-from . import names
-from .hosts import underlay_mtu
-from .parents import require
-from .topology import Network, Peer, Tunnel
+from ...cnm import names
+from ...cnm.hosts import underlay_mtu
+from ...cnm.topology import Network
+from ...errors import ManifestError, ManifestErrors, Where
+from ...family import family
+from ...inventory.facts import Facts
+from ...kinds.ownership import wireguard_prefix
+from ...manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
+from .model import Peer, Tunnel, made, overlay_of
 
 # IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
 # its padding ends with the link's MTU (calculate_skb_padding in send.c).
+PORT_HINT = "write another `wireguard_port` at this host"
 OVERHEAD = {4: 60, 6: 80}
 
 
 def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) -> Tunnel:
     """The link as this host has it; without facts nobody's key need be there."""
-    require("wireguard", where, facts)
-    require("IPv6", where, facts)
-    mtu = underlay_mtu(here.address, facts) - OVERHEAD[6 if ":" in here.address else 4]
+    facts.require("wireguard", where)
+    facts.require("IPv6", where)
+    mtu = underlay_mtu(here.address, facts) - OVERHEAD[family(here.address)]
     if mtu < LEAST_IPV6_MTU:
         short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST_IPV6_MTU}"
         raise ManifestError(f"host {here.name}: {short}", "raise the MTU of the underlay", here.where)
@@ -30,7 +33,7 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     return Tunnel(
         link=f"wg-{names.digest('wireguard', project.name).hex()[:12]}",
         project=project.name,
-        network=str(prefix(project.name)),
+        network=str(wireguard_prefix(project.name)),
         address=dict(addresses(project))[here.name],
         port=here.wireguard_port,
         public_key=here.public_key,
@@ -41,14 +44,9 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     )
 
 
-def prefix(project: str) -> IPv6Network:
-    """The /64 that is a project's own (RFC 4193): no two agree on one, and it tells whose a route is."""
-    return IPv6Network((b"\xfd" + names.digest("wireguard", project)[:7] + bytes(8), 64))
-
-
 def addresses(project: ProjectSpec) -> tuple[tuple[str, str], ...]:
     """(host, its address in the tunnel)."""
-    net = prefix(project.name).network_address.packed[:8]
+    net = wireguard_prefix(project.name).network_address.packed[:8]
     ends = ((host.name, names.digest("wireguard", project.name, host.name)[:8]) for host in project.hosts)
     return tuple((name, str(IPv6Address(net + end))) for name, end in ends)
 
@@ -80,7 +78,8 @@ def foreign_key(here: HostSpec, facts: Facts) -> ManifestError | None:
 
 
 def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
-    found = (network.overlay.tunnel for network in networks if network.overlay and not network.standing)
+    """One for each project that has any."""
+    found = (overlay.tunnel for overlay in map(made, networks) if overlay)
     return list({tunnel.project: tunnel for tunnel in found if tunnel}.values())
 
 
@@ -90,12 +89,12 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
     used = {one.port: one.holder for one in facts.listeners if one.protocol == "udp"}
     used |= {port: f"project {name}" for port, name in facts.wireguard.items()}
     used = {port: holder for port, holder in used.items() if facts.wireguard.get(port) not in ours}
-    used |= {network.overlay.port: f"network {network.name}" for network in networks if network.overlay}
+    used |= {o.port: f"network {network.name}" for network in networks if (o := overlay_of(network))}
     for tunnel in tunnels(networks):
         if holder := used.get(tunnel.port):
             yield ManifestError(
                 f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it",
-                "write another `wireguard_port` at this host",
+                PORT_HINT,
                 tunnel.where,
             )
         used[tunnel.port] = f"project {tunnel.project}"

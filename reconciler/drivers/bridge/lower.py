@@ -1,29 +1,29 @@
 """bridge: a Linux bridge on this host, one veth pair an endpoint, and the way out through the host's NAT."""
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address
 
-from ..cnm.ipam import Range
-from ..cnm.topology import Endpoint, Network
-from ..core.resource import Origin, Resource
-from ..kinds.address import Address
-from ..kinds.bridge_port import BridgePort
-from ..kinds.link import STATIC_MAC, STICKY_MAC, Bridge, Veth, Vlans
-from ..kinds.ownership import HOST
-from ..kinds.route import Route
-from ..kinds.sysctl import Sysctl
-from .firewall.routing_policy import ways_back
-from .routed import elsewhere
+from ...cnm.ipam import Range
+from ...cnm.names import link_local
+from ...cnm.topology import Endpoint, Network
+from ...core.resource import Origin, Resource
+from ...kinds.address import Address
+from ...kinds.bridge_port import BridgePort
+from ...kinds.link import STICKY_MAC, Bridge, Veth, Vlans
+from ...kinds.ownership import HOST
+from ...kinds.sysctl import Sysctl
+from ..endpoint import addressing, ipv6_switches
+from ..firewall.routing_policy import ways_back
+from .lan import Lan
+from .slices import routes_elsewhere
 
-DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 
-
-def lower(network: Network) -> Iterator[Resource]:
-    if not network.standing:
+def lower(network: Network, station: str = STICKY_MAC) -> Iterator[Resource]:
+    """`station` is how the bridge has the MACs of its endpoints: see kinds/link.py."""
+    if not network.external:
         yield device(network)
-        yield from switch(network) if network.inner else station(network)
+        yield from switch(network) if network.inner else machine(network)
     for endpoint in network.endpoints:
-        yield from port(network, endpoint)
+        yield from port(network, endpoint, station)
 
 
 def device(network: Network) -> Bridge:
@@ -54,29 +54,22 @@ def switch(network: Network) -> Iterator[Resource]:
     if network.ipv6:
         # Without a link-local address the kernel solicits no neighbour for what it forwards (ndisc_send_ns).
         # On an overlay each host has its own, since they share a segment.
-        own = link_local(network.mac) if network.overlay else "fe80::1"
+        own = link_local(network.mac) if network.carrier.everywhere else "fe80::1"
         yield Address(ns=HOST, link=name, ip=own, prefix=64, origin=origin)
     for subnet in network.subnets:
         if subnet.gateway:
             yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
-    yield from elsewhere(network, origin)
+    yield from routes_elsewhere(network, origin)
     yield from ways_back(network, origin)
 
 
-def link_local(mac: str) -> str:
-    """What a link makes of its MAC (RFC 4291, A)."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    interface = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
-    return str(IPv6Address(b"\xfe\x80" + bytes(6) + interface))
-
-
-def station(network: Network) -> Iterator[Resource]:
+def machine(network: Network) -> Iterator[Resource]:
     """What makes the host one more machine of the LAN, if it has addresses there at all."""
-    assert network.parent
-    name, host, origin = network.bridge, network.parent.host, Origin(network.spec.where, "bridge")
+    assert isinstance(network.carrier, Lan)
+    name, host, origin = network.bridge, network.carrier.addresses, Origin(network.spec.where, "bridge")
     tagged = tuple(tag for tag in network.vlans if tag > 1)
     yield from ipv6_switches(HOST, name, origin, on=any(":" in ip for ip in host))
-    yield BridgePort(link=network.parent.link, bridge=name, vlans=words(1, tagged), origin=origin)
+    yield BridgePort(link=network.carrier.link, bridge=name, vlans=words(1, tagged), origin=origin)
     for subnet in network.subnets:
         for ip in host:
             if Range.within(subnet.cidr, ip):
@@ -91,7 +84,7 @@ def words(untagged: int, tagged: tuple[int, ...]) -> Vlans:
     return tuple(vlans[tag] for tag in sorted(vlans))
 
 
-def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
+def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resource]:
     ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "bridge")
     yield Veth(
         ns=ns,
@@ -105,35 +98,8 @@ def port(network: Network, endpoint: Endpoint) -> Iterator[Resource]:
         # With br_netfilter what neighbours send to a published port goes straight to this one: see apart.py.
         isolated=not network.spec.icc and not endpoint.published,
         vlans=words(endpoint.vlan, endpoint.trunk),
-        # FRR would tell the other hosts that a sticky one never moves (RFC 7432, 15.2).
-        station=STATIC_MAC if network.overlay and network.overlay.evpn else STICKY_MAC,
+        station=station,
         origin=origin,
     )
     yield from ipv6_switches(ns, name, origin, on=network.ipv6)
     yield from addressing(endpoint, origin)
-
-
-def addressing(endpoint: Endpoint, origin: Origin) -> Iterator[Resource]:
-    """What every driver with addresses of its own gives an endpoint: addresses, routes, sysctls."""
-    ns, name = endpoint.sandbox, endpoint.ifname
-    for ip, prefix in endpoint.addresses:
-        yield Address(ns=ns, link=name, ip=ip, prefix=prefix, origin=origin)
-    for gateway, source in endpoint.gateways:
-        yield Route(
-            ns=ns, dst=DEFAULTS[6 if ":" in source else 4], link=name, via=gateway, src=source, origin=origin
-        )
-    for prefix_, gateway in endpoint.routes:
-        # With a source, since Linux drops every IPv4 route of a link with its last address.
-        source = next(iter(endpoint.of_family(6 if ":" in gateway else 4)), "")
-        yield Route(ns=ns, dst=prefix_, link=name, via=gateway, src=source, origin=origin)
-    for setting, value in sorted(endpoint.sysctls.items()):
-        path = setting.replace("IFNAME", name)  # Docker's word for the interface, whatever its name becomes
-        yield Sysctl(ns=ns, name=path, value=value, link=name, origin=origin)
-
-
-def ipv6_switches(ns: str, link: str, origin: Origin, *, on: bool) -> Iterator[Resource]:
-    """IPv6 is off where the network has none (CVE-2024-32473); nobody's router advertisement is believed."""
-    path = f"net/ipv6/conf/{link}"
-    yield Sysctl(ns=ns, name=f"{path}/disable_ipv6", value="0" if on else "1", link=link, origin=origin)
-    if on:
-        yield Sysctl(ns=ns, name=f"{path}/accept_ra", value="0", link=link, origin=origin)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..cnm.topology import Endpoint, Network
-from ..core.resource import Origin, Resource
-from ..kinds.stacked_link import Ipvlan
-from .bridge import addressing, ipv6_switches
+from ...cnm.topology import Endpoint, Network
+from ...core.resource import Origin, Resource
+from ...kinds.stacked_link import Ipvlan
+from ..endpoint import addressing, ipv6_switches
 from .macvlan import anchor
+from .parents import Parent
 
 
 def lower(network: Network) -> Iterator[Resource]:
-    parent = network.parent
-    assert parent
-    if parent.isolated and not network.standing:
-        yield anchor(network, Origin(network.spec.where, "ipvlan"))
+    parent = network.carrier
+    assert isinstance(parent, Parent)
+    if parent.isolated and not parent.external:
+        yield anchor(network, parent, Origin(network.spec.where, "ipvlan"))
     for endpoint in network.endpoints:
         ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "ipvlan")
         yield Ipvlan(

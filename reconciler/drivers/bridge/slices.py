@@ -3,17 +3,21 @@ others have a route to it via the host's own address (host-gw)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from ..errors import ManifestError
-from ..inventory.facts import Facts
-from ..manifest.reserved import Prefix, is_part
-from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
-from .hosts import this_host
-from .ipam import Range, slot
-from .names import number
-from .topology import Division, Network, Slice
+from ...cnm.driver import Lock
+from ...cnm.hosts import this_host
+from ...cnm.ipam import slot
+from ...cnm.names import number
+from ...cnm.topology import HostSubnet, Network, PerHostSubnets
+from ...core.resource import Origin, Resource
+from ...errors import ManifestError
+from ...family import family
+from ...inventory.facts import Facts
+from ...kinds.ownership import HOST
+from ...kinds.route import Route
+from ...manifest.reserved import Prefix, is_part
+from ...manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
 
 OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
 # A /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6.
@@ -21,31 +25,27 @@ LENGTHS = {4: 24, 6: 80}
 LONGEST = {4: 30, 6: 126}  # with a gateway and a container
 
 
-def is_divided(project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+def is_divided(project: ProjectSpec, spec: NetworkSpec, number: int) -> bool:
     """Whether each host has a slice of what the network has of this family."""
-    mode = spec.gateway_mode if family == 4 else spec.gateway_mode_ipv6
-    return spec.driver == "bridge" and mode == "routed" and bool(project.hosts) and not spec.external
+    mode = spec.gateway_mode if number == 4 else spec.gateway_mode_ipv6
+    return mode == "routed" and bool(project.hosts)
 
 
-def division_of(
+def divided(
     project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
-) -> Division | None:
+) -> PerHostSubnets | None:
     """Every host's slices, alike on every host; None where the network is this host's alone."""
     here = this_host(project, facts)
-    whole = [r for r in ranges if is_divided(project, spec, family_of(r.subnet))]
+    whole = [r for r in ranges if is_divided(project, spec, family(r.subnet))]
     if here is None or not whole:
         return None
     refuse_shape(spec, whole)
-    found = [one for r in whole for one in slices(project, spec, name, r, facts)]
-    return Division(host=here.name, subnets=tuple(r.subnet for r in whole), slices=tuple(found))
-
-
-def family_of(prefix: str) -> int:
-    return 6 if ":" in prefix else 4
+    parts = [one for r in whole for one in slices(project, spec, name, r, facts)]
+    return PerHostSubnets(host=here.name, whole=tuple(r.subnet for r in whole), parts=tuple(parts))
 
 
 def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
-    families = [family_of(r.subnet) for r in whole]
+    families = [family(r.subnet) for r in whole]
     if len(families) > len(set(families)) or any(r.gateway or r.ip_range for r in whole):
         raise ManifestError(
             f"network {spec.name} needs one subnet a family, without a gateway and an ip_range",
@@ -56,7 +56,7 @@ def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
 
 def slices(
     project: ProjectSpec, spec: NetworkSpec, name: str, written: SubnetSpec, facts: Facts
-) -> Iterator[Slice]:
+) -> Iterator[HostSubnet]:
     whole = ip_network(written.subnet)
     length = length_of(spec, whole)
     count = 1 << (length - whole.prefixlen)
@@ -74,7 +74,7 @@ def slices(
     for host in project.hosts:
         via = address_of(host, whole.version)
         link = "" if host.name == facts.name else link_to(host, via, facts)
-        yield Slice(host.name, str(slot(whole, length, chosen[host.name])), via, link)
+        yield HostSubnet(host.name, str(slot(whole, length, chosen[host.name])), via, link)
 
 
 def length_of(spec: NetworkSpec, whole: Prefix) -> int:
@@ -109,14 +109,14 @@ def choose(name: str, kept: Mapping[str, int | None], count: int) -> dict[str, i
     return chosen
 
 
-def address_of(host: HostSpec, family: int) -> str:
+def address_of(host: HostSpec, number: int) -> str:
     """What routes to the host's slices go via."""
     for address in (host.address, host.address6):
-        if address and family_of(address) == family:
+        if address and family(address) == number:
             return address
-    key = "address" if family == 4 else "address6"
+    key = "address" if number == 4 else "address6"
     raise ManifestError(
-        f"host {host.name} has no IPv{family} address",
+        f"host {host.name} has no IPv{number} address",
         f"a routed network needs it as the next hop: add `{key}:`",
         host.where,
     )
@@ -135,24 +135,22 @@ def link_to(host: HostSpec, via: str, facts: Facts) -> str:
     return facts.onlink[str(max(on, key=lambda p: p.prefixlen))] if on else ""
 
 
-def own(division: Division, ranges: Sequence[SubnetSpec]) -> Iterator[SubnetSpec]:
-    """What this host gives addresses from."""
-    mine = {family_of(one.cidr): one.cidr for one in division.slices if one.host == division.host}
-    for written in ranges:
-        if written.subnet not in division.subnets:
-            yield written
-            continue
-        cidr = mine[family_of(written.subnet)]
-        aux = {name: ip for name, ip in written.aux_addresses.items() if Range.within(cidr, ip)}
-        yield replace(written, subnet=cidr, aux_addresses=aux)
-
-
-def lock_of(networks: Sequence[Network]) -> dict[tuple[str, str], tuple[str, ...]]:
+def locks(networks: Sequence[Network]) -> Lock:
     """A line for each host and one for the subnet, which may be from the pools."""
     lock: dict[tuple[str, str], tuple[str, ...]] = {}
     for network in networks:
-        if division := network.division:
-            lock[network.name, "@subnet"] = division.subnets
-            for one in division.slices:
+        if per_host := network.per_host:
+            lock[network.name, "@subnet"] = per_host.whole
+            for one in per_host.parts:
                 lock[network.name, f"@{one.host}"] = (*lock.get((network.name, f"@{one.host}"), ()), one.cidr)
     return lock
+
+
+def routes_elsewhere(network: Network, origin: Origin) -> Iterator[Resource]:
+    """What has no host, or has lost its route, goes nowhere: least of all to the host's default gateway."""
+    per_host = network.per_host
+    if per_host and per_host.elsewhere:
+        for cidr in per_host.whole:
+            yield Route(ns=HOST, dst=cidr, kind="unreachable", origin=origin)
+        for one in per_host.elsewhere:
+            yield Route(ns=HOST, dst=one.cidr, link=one.link, via=one.via, origin=origin)

@@ -2,13 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ..errors import ManifestError, Unsupported, Where
-from ..inventory.facts import Child, Facts
-from ..manifest.spec import NetworkSpec
-from . import names
-from .topology import Network, Parent
+from ...cnm import names
+from ...cnm.carrier import Carrier, HostLink
+from ...cnm.topology import Network
+from ...errors import ManifestError, Where
+from ...inventory.facts import Child, Facts, Tagged
+from ...manifest.spec import NetworkSpec
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
 FLAGS = {"macvlan": ("",), "ipvlan": ("bridge", "private", "vepa")}
@@ -19,31 +21,68 @@ CHILDREN = (*ALIKE["macvlan"], *ALIKE["ipvlan"])
 SLAVERS = ("bridge", "bond", "team", "openvswitch")  # masters that take the one receive hook that a link has
 
 
-def parent_of(ident: str, spec: NetworkSpec, facts: Facts) -> Parent:
+@dataclass(frozen=True, kw_only=True)
+class OnLink(Carrier):
+    """What stands on a link of the host: its containers are machines of the LAN there."""
+
+    inner: bool = False
+    link: str
+    mode: str
+    flag: str = ""
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        return {"parent": self.link}
+
+    @property
+    def host_text(self) -> str:
+        return f" host {' '.join(self.addresses)}" if self.addresses else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent(OnLink):
+    """Its containers' links are children of that link."""
+
+    shim: str = ""  # the host's own link among them
+
+    @property
+    def segment(self) -> str:
+        return self.link
+
+    @property
+    def own_link(self) -> bool:
+        return bool(self.shim)
+
+    def __str__(self) -> str:
+        return f"{self.link} {self.mode}" + f" {self.flag}" * bool(self.flag) + self.host_text
+
+
+def parent_of(spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Parent:
     """Decides the parent; raises what is wrong with the options, and what the kernel lacks."""
-    require(spec.driver, spec.where, facts)
+    facts.require(spec.driver, spec.where)
     mode = choice(spec, "mode", MODES[spec.driver])
     flag = choice(spec, "flag", FLAGS[spec.driver])
     written = spec.options.get("parent", "")
     link, base, tag = placed(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
     if not written or tag:
-        require("vlan" if tag else "dummy", spec.where, facts)
-    shim = shim_addresses(spec)
+        facts.require("vlan" if tag else "dummy", spec.where)
+    host = shim_addresses(spec)
+    shim = f"mv-{ident[:12]}" if host else ""
+    own = {link: "parent"} if not written else {}
+    own |= {shim: "host's own link"} if shim else {}
+    mtu = mtu_above(base or link, spec, facts)
     return Parent(
         link=link,
-        base=base,
-        tag=tag,
         isolated=not written,
         mode=mode,
         flag=flag,
-        shim=f"mv-{ident[:12]}" if shim else "",
-        host=shim,
+        shim=shim,
+        addresses=host,
+        own_macs=spec.driver == "macvlan" and mode != "passthru",
+        links=tuple(HostLink(link, f"the {what} of network {name}") for link, what in own.items()),
+        tagged=Tagged(link, base, tag, mtu) if tag else None,
+        mtu=mtu,
     )
-
-
-def require(feature: str, where: Where, facts: Facts) -> None:
-    if lack := facts.missing.get(feature):
-        raise Unsupported(f"this kernel has no {feature}", lack, where)
 
 
 def choice(spec: NetworkSpec, option: str, known: Sequence[str]) -> str:
@@ -85,12 +124,13 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
 
 
-def mtu_of(parent: Parent | None, spec: NetworkSpec, facts: Facts) -> int:
-    device = parent and facts.links.get(parent.base or parent.link)
-    if parent and device and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
+def mtu_above(link: str, spec: NetworkSpec, facts: Facts) -> int:
+    """What the network may send at once over this link of the host."""
+    device = facts.links.get(link)
+    if device and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
         raise ManifestError(
             f"mtu {spec.mtu} of network {spec.name} is more than its LAN's",
-            f"at most {device.mtu}, that of {parent.base or parent.link}",
+            f"at most {device.mtu}, that of {link}",
             spec.where,
         )
     if spec.mtu != "auto":
@@ -98,30 +138,29 @@ def mtu_of(parent: Parent | None, spec: NetworkSpec, facts: Facts) -> int:
     return device.mtu if device else facts.mtu
 
 
-def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-    """A link has one receive hook: macvlan and ipvlan exclude each other, and passthru everybody."""
+def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[ManifestError]:
+    """What this driver's networks cannot share: a link has one receive hook, so that macvlan and ipvlan
+    exclude each other, and passthru everybody."""
     on: dict[str, list[Child]] = defaultdict(list)
     for child in facts.children:
         on[child.parent].append(child)
     for network in networks:
-        if network.parent is None or network.standing:
+        below = network.carrier
+        if not isinstance(below, OnLink) or below.external:
             continue
-        mine = Child(
-            network.project, network.name, network.parent.link, network.spec.driver,
-            network.parent.mode, network.parent.flag,
-        )  # fmt: skip
+        mine = Child(network.project, network.name, below.link, network.spec.driver, below.mode, below.flag)
         # Whose alias is lost is known by its bridge alone.
         others = [other for other in on[mine.parent] if other.network != network.bridge]
-        reasons = [*crowding(network), *filter(None, (clash(mine, other) for other in others))]
-        reasons += occupied(network, facts)
-        for reason in reasons:
-            yield ManifestError(f"network {network.name} cannot use {mine.parent}: {reason}",
-                                "give it another parent", network.spec.where)  # fmt: skip
+        reasons = [*crowding(mine, network), *filter(None, (clash(mine, other) for other in others))]
+        reasons += occupied(mine, facts)
+        for reason in reasons if mine.driver == driver else ():
+            message = f"network {network.name} cannot use {mine.parent}: {reason}"
+            yield ManifestError(message, "give it another parent", network.spec.where)
         on[mine.parent].append(mine)
 
 
-def crowding(network: Network) -> Iterator[str]:
-    if network.parent and network.parent.mode == "passthru" and len(network.endpoints) > 1:
+def crowding(mine: Child, network: Network) -> Iterator[str]:
+    if mine.mode == "passthru" and len(network.endpoints) > 1:
         yield f"passthru takes one container, and {len(network.endpoints)} want it"
 
 
@@ -137,14 +176,13 @@ def clash(mine: Child, other: Child) -> str:
     return ""
 
 
-def occupied(network: Network, facts: Facts) -> Iterator[str]:
+def occupied(mine: Child, facts: Facts) -> Iterator[str]:
     """What others than we have made of the link."""
-    assert network.parent
-    link = network.parent.link
+    link = mine.parent
     master = facts.links[link].master if link in facts.links else ""
     if master in facts.links and facts.links[master].kind in SLAVERS:
         yield f"it is a port of {master}"
     for name, device in sorted(facts.links.items()):
-        alike = device.kind in ALIKE.get(network.spec.driver, ()) and network.parent.mode != "passthru"
+        alike = device.kind in ALIKE.get(mine.driver, ()) and mine.mode != "passthru"
         if device.parent == link and device.kind in CHILDREN and not alike:
             yield f"{name}, which is not ours, is on it with {device.kind}"

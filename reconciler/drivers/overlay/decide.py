@@ -1,38 +1,39 @@
 """overlay: one network over several hosts, of which each derives the same VNI, MACs and addresses by
 itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..errors import ManifestError
-from ..inventory.facts import Facts
-from ..manifest.spec import VNIS, NetworkSpec, ProjectSpec
-from . import names, wireguard
-from .endpoint import Addresses, Joined
-from .hosts import this_host, underlay_mtu
-from .ipam import Request
-from .parents import require
-from .topology import Network, Overlay, Remote
+from ...cnm import names
+from ...cnm.carrier import HostLink
+from ...cnm.driver import Lock
+from ...cnm.endpoint import Addresses, Attachments
+from ...cnm.hosts import this_host, underlay_mtu
+from ...cnm.ipam import Request
+from ...cnm.topology import Network
+from ...errors import ManifestError
+from ...family import family
+from ...inventory.facts import Facts
+from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
+from . import wireguard
+from .model import Overlay, Remote, Tunnel, made, overlay_of
 
 PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
 HASHED_VNIS = range(4096, VNIS.stop)  # below are those that people number by hand, and Docker's swarm
 MOST_DIGITS = 9  # Python refuses to convert more than 4300
+PORT_HINT = "write another `port` into its driver_opts"
 ANY = 0  # as a port: FRR asks for none
 OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
-Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
 
-def overlay_of(
-    project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
-) -> Overlay | None:
+def overlay(project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Overlay | None:
     """What carries the network between hosts; None where there is one host only."""
     here = this_host(project, facts)
-    if spec.driver != "overlay" or here is None:
+    if here is None:
         return None
-    require("vxlan", spec.where, facts)
+    facts.require("vxlan", spec.where)
     refuse_unequal(project, spec)
-    clear = tuple((host.name, host.address) for host in project.hosts)
     encrypted = spec.options.get("encrypted") == "true"
     if encrypted and project.evpn:
         raise ManifestError(
@@ -40,16 +41,27 @@ def overlay_of(
             "leave `encrypted` out, or `reachability: evpn`",
             spec.where,
         )
+    hosts = tuple((host.name, host.address) for host in project.hosts)
+    hosts = wireguard.addresses(project) if encrypted else hosts
+    tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
     return Overlay(
-        link=f"vx-{ident[:12]}",
+        uplink=f"vx-{ident[:12]}",
+        links=tuple(links(f"vx-{ident[:12]}", name, tunnel)),
         vni=vni_of(spec, name, facts),
         port=number(spec, "port", PORTS, PORT),
         host=here.name,
-        hosts=wireguard.addresses(project) if encrypted else clear,
-        tunnel=wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None,
+        hosts=hosts,
+        tunnel=tunnel,
         flood=spec.options.get("multicast") == "true",
         evpn=project.evpn is not None,
+        mtu=mtu_of(dict(hosts)[here.name], tunnel, spec, facts),
     )
+
+
+def links(uplink: str, name: str, tunnel: Tunnel | None) -> Iterator[HostLink]:
+    yield HostLink(uplink, f"the tunnel of network {name}")
+    if tunnel:
+        yield HostLink(tunnel.link, f"WireGuard's link of project {tunnel.project}")
 
 
 def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
@@ -87,10 +99,10 @@ def vni_of(spec: NetworkSpec, name: str, facts: Facts) -> int:
     return number(spec, "vni", VNIS, int(locked[0]) if locked else hashed)
 
 
-def mtu_of(overlay: Overlay, spec: NetworkSpec, facts: Facts) -> int:
+def mtu_of(local: str, tunnel: Tunnel | None, spec: NetworkSpec, facts: Facts) -> int:
     """What the underlay leaves, unless less is written."""
-    below = overlay.tunnel.mtu if overlay.tunnel else underlay_mtu(overlay.local, facts)
-    room = below - OVERHEAD[6 if ":" in overlay.local else 4]
+    below = tunnel.mtu if tunnel else underlay_mtu(local, facts)
+    room = below - OVERHEAD[family(local)]
     if spec.mtu != "auto" and int(spec.mtu) > room:
         raise ManifestError(
             f"mtu {spec.mtu} of network {spec.name} does not fit into the underlay",
@@ -102,72 +114,72 @@ def mtu_of(overlay: Overlay, spec: NetworkSpec, facts: Facts) -> int:
 
 def gateway_requests(network: Network, facts: Facts) -> list[Request]:
     """An address for each host: a shared one would send replies to whichever host is nearer."""
-    hosts = network.overlay.hosts if network.overlay else ()
-    names_ = (f"@{name}" for name, _ in hosts)
+    overlay = overlay_of(network)
+    names_ = (f"@{name}" for name, _ in (overlay.hosts if overlay else ()))
     return [
         Request(name, held=facts.locked.get((network.name, name), ()), where=network.spec.where)
         for name in names_
     ]
 
 
-def settled(network: Network, joined: Joined, given: Addresses) -> Network:
+def on_this_host(network: Network, attachments: Attachments, given: Addresses) -> Network:
     """The network as this host has it: with its own gateway, and with everything that stands elsewhere."""
-    overlay = network.overlay
+    overlay = overlay_of(network)
     if overlay is None:
         return network
     own = [ip for ip, _ in given.get((network.name, f"@{overlay.host}"), ())]
     subnets = tuple(
-        replace(s, gateway=next((ip for ip in own if (":" in ip) == (s.family == 6)), ""))
-        for s in network.subnets
+        replace(s, gateway=next((ip for ip in own if family(ip) == s.family), "")) for s in network.subnets
     )
-    return replace(
-        network,
-        subnets=subnets,
-        mac=names.mac(network.id, "bridge", overlay.host),
-        overlay=replace(
-            overlay,
-            remotes=tuple(remotes(network, overlay, joined, given)),
-            own=tuple(here(network, overlay, joined, given)),
-        ),
+    carrier = replace(
+        overlay,
+        remotes=tuple(remotes(network, overlay, attachments, given)),
+        own=tuple(here(network, overlay, attachments, given)),
     )
+    mac = names.mac(network.id, "bridge", overlay.host)
+    return replace(network, subnets=subnets, mac=mac, carrier=carrier)
 
 
-def here(network: Network, overlay: Overlay, joined: Joined, given: Addresses) -> Iterator[tuple[str, str]]:
+def here(
+    network: Network, overlay: Overlay, attachments: Attachments, given: Addresses
+) -> Iterator[tuple[str, str]]:
     """Address and MAC of every endpoint on this host."""
-    for member, end in joined:
-        if member.host == overlay.host:
-            mac = end.mac_address or names.mac(network.id, member.name)
-            yield from ((ip, mac) for ip, _ in given.get((network.name, member.name), ()))
+    for one, end in attachments:
+        if one.host == overlay.host:
+            mac = end.mac_address or names.mac(network.id, one.name)
+            yield from ((ip, mac) for ip, _ in given.get((network.name, one.name), ()))
 
 
-def remotes(network: Network, overlay: Overlay, joined: Joined, given: Addresses) -> Iterator[Remote]:
+def remotes(
+    network: Network, overlay: Overlay, attachments: Attachments, given: Addresses
+) -> Iterator[Remote]:
     """The gateways and endpoints of the other hosts."""
     address_of = dict(overlay.hosts)
     for name, address in overlay.hosts:
         if name != overlay.host:
             ips = tuple(ip for ip, _ in given.get((network.name, f"@{name}"), ()))
             yield Remote(names.mac(network.id, "bridge", name), ips, address)
-    for member, end in joined:
-        if not member.host:
+    for one, end in attachments:
+        if not one.host:
             raise ManifestError(
-                f"{member.name} is on the overlay {network.name} and says no host",
+                f"{one.name} is on the overlay {network.name} and says no host",
                 "add `host:`, or make it a service, whose replicas take the hosts in turn",
-                member.spec.where,
+                one.spec.where,
             )
-        if member.host != overlay.host:
-            ips = tuple(ip for ip, _ in given.get((network.name, member.name), ()))
-            mac = end.mac_address or names.mac(network.id, member.name)
-            yield Remote(mac, ips, address_of[member.host])
+        if one.host != overlay.host:
+            ips = tuple(ip for ip, _ in given.get((network.name, one.name), ()))
+            mac = end.mac_address or names.mac(network.id, one.name)
+            yield Remote(mac, ips, address_of[one.host])
 
 
-def lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
-    """What all hosts must agree on, and what must outlive every edit: a line of addresses.lock each."""
-    overlays = {network.name: network for network in networks if network.overlay}
+def locks(networks: Sequence[Network], given: Addresses) -> Lock:
+    """Every address, and what all hosts make of the network's name: a line of addresses.lock each."""
+    overlays = {network.name: overlay for network in networks if (overlay := overlay_of(network))}
     lock = {key: tuple(ip for ip, _ in ips) for key, ips in given.items() if key[0] in overlays}
-    for name, network in overlays.items():
-        assert network.overlay
-        lock[name, "@vni"] = (str(network.overlay.vni),)
-        lock[name, "@subnet"] = tuple(subnet.cidr for subnet in network.subnets)
+    for network in networks:
+        if overlay := overlays.get(network.name):
+            lock[network.name, "@vni"] = (str(overlay.vni),)
+            lock[network.name, "@subnet"] = tuple(subnet.cidr for subnet in network.subnets)
     return lock
 
 
@@ -180,10 +192,10 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
         for name, device in facts.links.items()
         if device.kind == "vxlan"
     }
-    told = bool(facts.router) or any(network.overlay and network.overlay.evpn for network in networks)
-    used |= {(ANY, vni): name for (_, vni), name in used.items() if told}
+    by_vni = bool(facts.router) or any(one.evpn for one in map(overlay_of, networks) if one)
+    used |= {(ANY, vni): name for (_, vni), name in used.items() if by_vni}
     for network in networks:
-        if (overlay := network.overlay) and not network.standing:
+        if overlay := made(network):
             mine, name = (overlay.port, overlay.vni), f"network {network.name} of project {network.project}"
             if holder := used.get(mine) or used.get((overlay.port, 0)) or used.get((ANY, overlay.vni)):
                 tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
@@ -192,4 +204,16 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
                     "write another `vni` or `port` into its driver_opts",
                     network.spec.where,
                 )
-            used |= dict.fromkeys([mine, (ANY, overlay.vni)] if told else [mine], name)
+            used |= dict.fromkeys([mine, (ANY, overlay.vni)] if by_vni else [mine], name)
+
+
+def listeners(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    """Sockets of the host on a port that VXLAN links alone can share."""
+    shared = {known for known, _ in facts.tunnels}
+    shared |= {device.port for device in facts.links.values() if device.kind == "vxlan"}
+    holders = {one.port: one.holder for one in sorted(facts.listeners, reverse=True) if one.protocol == "udp"}
+    for network in networks:
+        overlay = made(network)
+        if overlay and overlay.port not in shared and (holder := holders.get(overlay.port)):
+            what = f"UDP port {overlay.port}, which network {network.name} wants,"
+            yield ManifestError(f"{what} is taken: {holder} listens on it", PORT_HINT, network.spec.where)

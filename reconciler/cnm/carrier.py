@@ -1,0 +1,65 @@
+"""What a network stands on, as far as every stage asks: who hears whom, and what the host has of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..inventory.facts import Tagged
+
+
+class HostLink(NamedTuple):
+    """A link of the host that a network needs beside its bridge."""
+
+    name: str
+    what: str  # equal where it is one link for several networks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carrier:
+    """A bridge of this host, if nothing else is said; a driver that decides more has a class of its own."""
+
+    mtu: int
+    bridge: str = ""  # "" where the network has none: then nothing of its names one
+    paired: bool = False  # without a bridge: the host has an end of each endpoint's pair, and routes to it
+    inner: bool = True  # it lies behind the host, which is its router and its firewall
+    external: bool = False  # it is somebody else's, and only the endpoints are ours
+    isolated: bool = False  # it leads nowhere, whatever the manifest says
+    own_macs: bool = True  # each container has a MAC of its own
+    filters: bool = True  # the bridge can keep VLANs apart, or does already
+    host: str = ""  # this one, on a network that counts the endpoints of every host
+    addresses: tuple[str, ...] = ()  # of the host, where it is one more machine of a LAN
+    uplink: str = ""  # the port of the bridge by which other hosts' frames come
+    links: tuple[HostLink, ...] = ()
+    tagged: Tagged | None = None  # the 802.1Q link that it needs
+
+    @property
+    def everywhere(self) -> bool:
+        return bool(self.host)
+
+    @property
+    def segment(self) -> str:
+        """The link on which all that hear one another stand."""
+        return self.bridge
+
+    @property
+    def own_link(self) -> bool:
+        """Whether the host has a link there that bears the network's MAC."""
+        return bool(self.bridge)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Routes of the host that are the network's beside its subnets."""
+        return ()
+
+    @property
+    def elsewhere(self) -> tuple[tuple[str, str], ...]:
+        """(MAC, host) of every endpoint of another host."""
+        return ()
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What `--show -o json` tells of it."""
+        return {}
+
+    def __str__(self) -> str:
+        return self.bridge

@@ -1,0 +1,118 @@
+"""What a driver is asked: the model decides what is alike in all networks, and each driver what is its own.
+
+A driver is one room or one file of `drivers/`, or in a package of somebody else's, with an entry point in the
+group `reconciler.drivers`.  A simple one overrides `carrier` and `lower`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ..core.resource import Resource
+from ..errors import ManifestError, Where
+from ..inventory.facts import Facts, Listener
+from ..manifest.options import COMMON, Option
+from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
+from .carrier import Carrier
+from .endpoint import Addresses, Attachments
+from .ipam import Request
+from .topology import Network, PerHostSubnets
+
+API = 1  # of this contract: a driver of another number is refused
+
+Lock = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+class Socket(NamedTuple):
+    """A socket of the host that a tunnel of this run has, or will have."""
+
+    listener: Listener
+    wants: str
+    hint: str
+    where: Where
+
+
+class Driver:
+    """One way to build networks, which as it is makes none.  All methods are pure: equal arguments, equal
+    answers."""
+
+    api = 0  # an installed driver says `api = 1`
+    name = ""
+    scope = "local"  # or swarm: a network is the same on every host
+    options: tuple[Option, ...] = COMMON  # of `driver_opts`: schema, errors and translation follow from them
+
+    def carrier(
+        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
+    ) -> Carrier | None:
+        """What the network stands on; None makes no network.  Raises what is wrong with the options, and what
+        the kernel lacks."""
+        return None
+
+    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+        """Whether all hosts must come to one subnet of this family, whatever stands on each."""
+        return False
+
+    def per_host(
+        self, project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
+    ) -> PerHostSubnets | None:
+        """How the subnets are divided between the hosts; None where every host has all of them."""
+        return None
+
+    def requests(self, network: Network, facts: Facts) -> Sequence[Request]:
+        """Addresses that the driver itself needs; their names begin with `@`."""
+        return ()
+
+    def refuse(self, network: Network, attachments: Attachments, facts: Facts) -> None:
+        """Raise ManifestError for what an endpoint asks for and the network cannot give."""
+        for _, end in attachments:
+            if end.vlan or end.trunk:
+                raise ManifestError(
+                    f"network {network.name} has no VLANs of its own",
+                    "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`",
+                    end.where,
+                )
+
+    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
+        """The network with what follows from who is on it, and from the addresses that all were given."""
+        return network
+
+    def together(
+        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
+    ) -> Sequence[Network]:
+        """Its networks, with their endpoints, with what is one for several of them."""
+        return networks
+
+    def sockets(self, networks: Sequence[Network]) -> Iterable[Socket]:
+        """Where its tunnels listen on the host: nobody may publish a port there."""
+        return ()
+
+    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterable[ManifestError]:
+        """What its networks cannot share with others; `networks` are those of every driver."""
+        return ()
+
+    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterable[str]:
+        """What a person should know of its networks, though it is no mistake."""
+        return ()
+
+    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
+        """What hosts must agree on and no edit may move: lines of addresses.lock."""
+        return {}
+
+    def lower(self, network: Network) -> Iterator[Resource]:
+        """Everything that the network and its endpoints need of the kernel, in any order.
+
+        It stands in the sandboxes of the endpoints, or on the host under names that the carrier has told.
+        """
+        return iter(())
+
+
+def mtu_of(spec: NetworkSpec, facts: Facts) -> int:
+    """As written, or that of the link which the host's default route leaves by."""
+    return facts.mtu if spec.mtu == "auto" else int(spec.mtu)
+
+
+def by_driver(networks: Iterable[Network], drivers: Mapping[str, Driver]) -> dict[Driver, list[Network]]:
+    """The networks of each driver, in the order of the drivers' names."""
+    found: dict[str, list[Network]] = {}
+    for network in networks:
+        found.setdefault(network.spec.driver, []).append(network)
+    return {drivers[name]: found[name] for name in sorted(found)}

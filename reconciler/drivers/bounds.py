@@ -1,0 +1,92 @@
+"""What is a network's own: its links, what is on them, its subnets, and chains and maps of its project.
+
+Drivers that somebody installed are held to it when they run, and those that are built in by a test.
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+
+from ..cnm.topology import Network
+from ..core.resource import Resource
+from ..kinds.address import Address
+from ..kinds.link import Link, Veth
+from ..kinds.nft import Chain, Element, Map, Table
+from ..kinds.ownership import TABLE_PREFIX
+from ..kinds.route import Route
+from ..kinds.sysctl import Sysctl
+from ..manifest.reserved import is_link_local, is_part
+from .firewall.elements import skeleton
+
+COMMON = {(r.family, r.name) for r in skeleton("") if isinstance(r, Chain | Map)}
+
+
+def stranger(resource: Resource, network: Network) -> str:
+    """Why the network cannot have it; "" where it is its own."""
+    return next(filter(None, reasons(resource, network)), "")
+
+
+def reasons(r: Resource, network: Network) -> Iterator[str]:
+    links = links_of(network, r.place)
+    if r.place and not links:
+        yield f"it has no endpoint in {r.place}"
+    if getattr(r, "project", network.project) != network.project:
+        yield f"it is of project {network.project}"
+    if getattr(r, "network", network.name) != network.name:
+        yield "it bears another network's name"
+    match r:
+        case Veth(ns=ns, host_name=end, bridge=bridge):
+            known = {e.host_link for e in network.endpoints if (e.sandbox, e.ifname) == (ns, r.name)}
+            if end not in known or bridge != network.bridge:
+                yield "no endpoint has such a pair"
+        case Link(name=name) if name not in links:
+            yield f"{name} is no link that its carrier tells of"
+        case Address(link=link, ip=ip) if link not in links or not (r.place or is_reached(ip, network)):
+            yield "the link or the address is not its own"
+        case Route(dst=dst) if not (link_of(r) in links if r.place else is_within(dst, network)):
+            yield "it leads elsewhere than to its subnets"
+        case Sysctl(name=name, link=link) if link not in links or f"/{link}/" not in name:
+            yield "it is of no link of its own"
+        case Map(table=table) | Chain(table=table) | Element(table=table):
+            yield from of_firewall(r, table, network)
+        case Table():
+            yield "tables are the project's"
+        case _ if not isinstance(r, Link | Address | Route | Sysctl):
+            if link_of(r) not in links and not hasattr(r, "project"):
+                yield "it is of no link of its own"
+
+
+def of_firewall(r: Map | Chain | Element, table: str, network: Network) -> Iterator[str]:
+    name = r.map if isinstance(r, Element) else r.name
+    if table != TABLE_PREFIX + network.project:
+        yield f"its project's table is {TABLE_PREFIX}{network.project}"
+    if (r.family, name) in COMMON:
+        yield f"{name} is what all networks of the project have"
+
+
+def links_of(network: Network, place: str) -> frozenset[str]:
+    """The links of the network in a sandbox, or on the host where `place` is ""."""
+    if place:
+        return frozenset(end.ifname for end in network.endpoints if end.sandbox == place)
+    carrier = network.carrier
+    ends = (end.host_link for end in network.endpoints)
+    return frozenset(filter(None, (network.bridge, *(link.name for link in carrier.links), *ends)))
+
+
+def link_of(r: Resource) -> str:
+    return str(getattr(r, "bridge", "") or getattr(r, "link", ""))
+
+
+def is_within(prefix: str, network: Network) -> bool:
+    if prefix in network.carrier.prefixes:
+        return True
+    return any(is_part(ip_network(prefix), ip_network(cidr)) for cidr in network.extent)
+
+
+def is_reached(ip: str, network: Network) -> bool:
+    """Whether the host may have the address on a link of the network."""
+    inside = (*network.extent, *network.carrier.prefixes)
+    return (
+        ip in network.carrier.addresses
+        or is_link_local(ip_address(ip))
+        or any(ip_address(ip) in ip_network(cidr) for cidr in inside)
+    )

@@ -1,0 +1,90 @@
+"""bridge: containers behind a bridge of this host, on somebody's LAN, or routed from host to host."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from ...cnm import names
+from ...cnm.carrier import Carrier
+from ...cnm.driver import Driver, Lock, mtu_of
+from ...cnm.endpoint import Addresses, Attachments
+from ...cnm.topology import Network, PerHostSubnets
+from ...core.resource import Resource
+from ...errors import ManifestError
+from ...inventory.facts import Facts
+from ...manifest.options import BRIDGE, COMMON, ICC, MASQUERADE, NETWORK, Option
+from ...manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
+from ..stacked import parents
+from . import lan, slices
+from .lower import lower
+from .vlans import refuse_vlans, with_vlans
+
+
+class BridgeDriver(Driver):
+    """The default: whoever writes nothing has one."""
+
+    name = "bridge"
+    options = (
+        *COMMON,
+        Option("bridge_name", "name of the bridge", (BRIDGE + "name",), "ifname"),
+        Option("parent", "link of the host that becomes a port of the bridge", (), "ifname"),
+        Option("mode", "managed, or unmanaged: the bridge is somebody else's and stands"),
+        ICC,
+        MASQUERADE,
+        Option(
+            "gateway_mode",
+            "nat, routed, nat-unprotected or isolated",
+            (BRIDGE + "gateway_mode_ipv4",),
+            "mode",
+        ),
+        Option("gateway_mode_ipv6", "the same for IPv6", (BRIDGE + "gateway_mode_ipv6",), "mode"),
+        Option("host_prefix", "routed, with `hosts:`: length of each host's slice, 24 where nothing is said"),
+        Option("host_prefix_ipv6", "the same for IPv6, 80 where nothing is said"),
+        Option("host_ip", "host address of ports that name none", (BRIDGE + "host_binding_ipv4",), "host_ip"),
+        Option("snat", "source address of what leaves", (NETWORK + "host_ipv4",), "ipv4"),
+        Option("snat_ipv6", "the same for IPv6", (NETWORK + "host_ipv6",), "ipv6"),
+        Option("default", "takes the place of docker0", (BRIDGE + "default_bridge",), "bool"),
+        Option("inhibit_ipv4", "the bridge itself has no address", (BRIDGE + "inhibit_ipv4",), "ignored"),
+        Option(
+            "trusted_interfaces",
+            "links that may reach unpublished ports",
+            (BRIDGE + "trusted_host_interfaces",),
+            "ignored",
+        ),
+    )
+
+    def carrier(
+        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
+    ) -> Carrier:
+        bridge = bridge_name(project, spec, ident)
+        return lan.lan(spec, bridge, facts) or Carrier(bridge=bridge, mtu=mtu_of(spec, facts))
+
+    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+        return slices.is_divided(project, spec, family)
+
+    def per_host(
+        self, project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
+    ) -> PerHostSubnets | None:
+        return slices.divided(project, spec, name, ranges, facts)
+
+    def refuse(self, network: Network, attachments: Attachments, facts: Facts) -> None:
+        refuse_vlans(network, attachments, facts)
+
+    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
+        return with_vlans(network, attachments, facts)
+
+    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+        return chain(parents.conflicts(networks, facts, self.name), lan.conflicts(networks, facts))
+
+    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+        return lan.warnings(networks, facts)
+
+    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
+        return slices.locks(networks)
+
+    def lower(self, network: Network) -> Iterator[Resource]:
+        return lower(network)
+
+
+def bridge_name(project: ProjectSpec, spec: NetworkSpec, ident: str) -> str:
+    """As it would be called were it alone; see cnm/ownership.py."""
+    return spec.bridge_name or names.bridges(project.name, spec.name, ident)[0]

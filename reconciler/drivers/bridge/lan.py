@@ -1,0 +1,135 @@
+"""Bridges that stand on a LAN: ours with a link of the host as its port, or somebody else's.
+
+Their containers are machines of that LAN: its router is their gateway, and none of our firewall is between.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...cnm.ipam import Range
+from ...cnm.topology import Network
+from ...errors import ManifestError
+from ...family import family
+from ...inventory.facts import Device, Facts, Tagged
+from ...manifest.spec import NetworkSpec
+from ..stacked.parents import OnLink, choice, mtu_above, placed, shim_addresses
+
+MODES = ("managed", "unmanaged")  # netavark's words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lan(OnLink):
+    """The link is a port of the bridge, or the bridge itself where that is somebody else's."""
+
+    def __str__(self) -> str:
+        how = "unmanaged" if self.external else f"port {self.link}"
+        return f"{self.bridge} {how}{self.host_text}"
+
+
+def lan(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan | None:
+    """What the network stands on; None where it lies behind the host, as most do."""
+    if choice(spec, "mode", MODES) == "unmanaged":
+        found = unmanaged(spec, facts)
+    elif spec.options.get("parent"):
+        found = managed(spec, bridge, facts)
+    else:
+        return None
+    refuse_unwritten(spec, found)
+    return found
+
+
+def unmanaged(spec: NetworkSpec, facts: Facts) -> Lan:
+    link = somebodys(spec, facts)
+    device = facts.links.get(link)
+    return Lan(
+        bridge=link,
+        link=link,
+        mode="unmanaged",
+        external=True,
+        addresses=tuple(sorted(addresses(link, facts))),
+        filters=device is None or device.filtering,
+        mtu=mtu_above(link, spec, facts),
+    )
+
+
+def managed(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan:
+    link, base, tag = placed(spec.options["parent"], spec.where, facts)
+    if tag:
+        facts.require("vlan", spec.where)
+    mtu = mtu_above(base or link, spec, facts)
+    return Lan(
+        bridge=bridge,
+        link=link,
+        mode="port",
+        addresses=shim_addresses(spec),
+        tagged=Tagged(link, base, tag, mtu) if tag else None,
+        mtu=mtu,
+    )
+
+
+def somebodys(spec: NetworkSpec, facts: Facts) -> str:
+    bridge, at = spec.bridge_name, spec.where
+    if not bridge:
+        raise ManifestError("an unmanaged bridge is one that stands", "say which: `bridge_name`", at)
+    if spec.options.get("parent") or spec.host_access:
+        hint = "its ports and its addresses are its owner's: leave `parent` and `host_access` out"
+        raise ManifestError(f"{bridge} is unmanaged", hint, at)
+    if facts.links and facts.links.get(bridge, Device()).kind != "bridge":
+        known = ", ".join(sorted(name for name, device in facts.links.items() if device.kind == "bridge"))
+        raise ManifestError(
+            f"the host has no bridge {bridge} of its own", f"there are: {known or 'none'}", at
+        )
+    return bridge
+
+
+def addresses(link: str, facts: Facts) -> Iterator[str]:
+    """What the host has there, but for what every IPv6 link has."""
+    return (ip for ip, home in facts.addresses.items() if home == link and not ip.startswith("fe80:"))
+
+
+def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
+    """Addresses of a LAN are not ours to invent."""
+    for number, enabled in ((4, spec.enable_ipv4), (6, spec.enable_ipv6)):
+        if enabled and not any(family(s.subnet) == number for s in spec.subnets):
+            raise ManifestError(
+                f"network {spec.name} stands on a LAN and has no IPv{number} subnet",
+                f"write the LAN's into `ipam`, or `enable_ipv{number}: false`",
+                spec.where,
+            )
+    for ip in found.addresses if found.mode == "port" else ():
+        if not any(Range.within(s.subnet, ip) for s in spec.subnets):
+            raise ManifestError(
+                f"host_access {ip} is in no subnet of the network", "take one of it", spec.where
+            )
+
+
+def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    """What the host would lose with a link that becomes a port; one that is a port already has lost it."""
+    for network in networks:
+        found = network.carrier
+        if not isinstance(found, Lan) or found.external or found.mode != "port":
+            continue
+        device = facts.links.get(found.link, Device())
+        if device.master != network.bridge:
+            for loss, hint in losses(found.link, device, facts):
+                yield ManifestError(
+                    f"network {network.name} cannot take {found.link}: {loss}", hint, network.spec.where
+                )
+
+
+def warnings(networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+    for network in networks:
+        if isinstance(network.carrier, Lan):
+            link = network.carrier.link
+            if not facts.links.get(link, Device()).up:
+                yield f"{link} is down: network {network.name} reaches nobody beyond this host"
+
+
+def losses(link: str, device: Device, facts: Facts) -> Iterator[tuple[str, str]]:
+    if device.kind == "bridge":
+        yield "it is a bridge itself", f"`mode: unmanaged` and `bridge_name: {link}` put containers on it"
+    hint = "take them off it first (`host_access` gives the host an address on the bridge), or use macvlan"
+    if lost := sorted(addresses(link, facts)):
+        yield f"the host would lose {', '.join(lost)}", hint
+    if link in facts.uplinks:
+        yield "the host's default route leaves by it", hint

@@ -1,0 +1,89 @@
+"""overlay: one network over several hosts, by VXLAN; what is elsewhere the manifest tells, or FRR."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from ...cnm.carrier import Carrier
+from ...cnm.driver import Driver, Lock, Socket, mtu_of
+from ...cnm.endpoint import Addresses, Attachments
+from ...cnm.ipam import Request
+from ...cnm.topology import Network
+from ...core.resource import Resource
+from ...errors import ManifestError
+from ...inventory.facts import Facts, Listener
+from ...manifest.options import COMMON, ICC, MASQUERADE, NETWORK, Option
+from ...manifest.spec import NetworkSpec, ProjectSpec
+from ..bridge import bridge_name
+from ..bridge.vlans import with_vlans
+from . import decide, evpn, wireguard
+from .lower import lower
+from .model import made
+
+
+class OverlayDriver(Driver):
+    """In a project of one host it is a bridge."""
+
+    name, scope = "overlay", "swarm"
+    options = (
+        *COMMON,
+        Option("vni", "VXLAN network identifier", (NETWORK + "driver.overlay.vxlanid_list", "vxlanid_list")),
+        Option("port", "UDP port, 4789 where nothing is said"),
+        Option(
+            "encrypted", "traffic between hosts is encrypted", (NETWORK + "driver.overlay.encrypted",), "flag"
+        ),
+        Option("multicast", "broadcast and multicast reach every member", (), "flag"),
+        ICC,
+        MASQUERADE,
+    )
+
+    def carrier(
+        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
+    ) -> Carrier:
+        bridge = bridge_name(project, spec, ident)
+        overlay = decide.overlay(project, spec, name, ident, facts)
+        return replace(overlay, bridge=bridge) if overlay else Carrier(bridge=bridge, mtu=mtu_of(spec, facts))
+
+    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+        return bool(project.hosts)
+
+    def requests(self, network: Network, facts: Facts) -> Sequence[Request]:
+        return decide.gateway_requests(network, facts)
+
+    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
+        return with_vlans(decide.on_this_host(network, attachments, given), attachments, facts)
+
+    def together(
+        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
+    ) -> Sequence[Network]:
+        return evpn.with_speaker(projects, networks, facts)
+
+    def sockets(self, networks: Sequence[Network]) -> Iterator[Socket]:
+        """VXLAN and WireGuard listen on every address."""
+        overlays = [(network, overlay) for network in networks if (overlay := made(network))]
+        for network, overlay in overlays:
+            listener = Listener("udp", "::", overlay.port, f"network {network.name}")
+            yield Socket(listener, listener.holder, decide.PORT_HINT, network.spec.where)
+        for tunnel in wireguard.tunnels(networks):
+            listener = Listener("udp", "::", tunnel.port, f"WireGuard of project {tunnel.project}")
+            yield Socket(listener, "WireGuard", wireguard.PORT_HINT, tunnel.where)
+        for speaker in (overlay.speaker for _, overlay in overlays if overlay.speaker):
+            listener = Listener("tcp", speaker.address, evpn.PORT, f"BGP of project {speaker.project}")
+            yield Socket(listener, "BGP", evpn.PORT_HINT, speaker.where)
+
+    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+        return chain(
+            decide.conflicts(networks, facts),
+            wireguard.conflicts(networks, facts),
+            decide.listeners(networks, facts),
+        )
+
+    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+        speakers = (overlay.speaker for overlay in map(made, networks) if overlay and overlay.speaker)
+        return filter(None, map(evpn.warning, speakers))
+
+    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
+        return decide.locks(networks, given)
+
+    def lower(self, network: Network) -> Iterator[Resource]:
+        return lower(network)
