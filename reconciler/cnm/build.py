@@ -25,7 +25,7 @@ from .files import hosts, resolv
 from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
 from .pending import pending
-from .policy import blocked, policy
+from .policy import blocker_warnings, policy
 from .ports import conflicts, publish, targets, unpublished
 from .topology import Endpoint, Network, Port, Sandbox, Topology
 
@@ -34,26 +34,26 @@ RESERVED = ("host",)  # the place that is no sandbox and the project of what all
 
 def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
-    if errors := [*pending(manifest, drivers), *reserved(manifest)]:
+    if errors := [*pending(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     projects = [project.name for project in manifest.projects]
-    facts = ownership.recognised(dict(titles(manifest.projects)), facts)
+    facts = ownership.with_lost_aliases(dict(titles(manifest.projects)), facts)
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
     here = [spec for spec in everywhere if is_local(spec, facts)]
     refuse_taken_names(here, facts)
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
     bare = networks_of(manifest.projects, used, facts, drivers)
     attachments = join(bare, everywhere, here)
-    given = give(bare, attachments, facts, drivers)
+    given = addresses_of_all(bare, attachments, facts, drivers)
     bare = [drivers[n.spec.driver].settle(n, attachments[n.name], given, facts) for n in bare]
     attached = attach(bare, here, given)
-    networks = together(manifest, furnished(bare, attached), facts, drivers)
+    networks = together(manifest, with_endpoints(bare, attached), facts, drivers)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
-    heard = sockets.heard(listening, facts)
+    heard = sockets.with_sockets(listening, facts)
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, heard))
-    networks = published(networks, ports)
+    networks = with_published(networks, ports)
     clashes = (
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
@@ -73,11 +73,11 @@ def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> To
         policy=policy(manifest.projects, networks, facts),
         ipv6="IPv6" not in facts.missing,
         lock=dict(chain.from_iterable(d.locks(own, given).items() for d, own in used_by.items())),
-        warnings=(*blocked(networks, ports, facts), *told, *unpublished(wanted)),
+        warnings=(*blocker_warnings(networks, ports, facts), *told, *unpublished(wanted)),
     )
 
 
-def reserved(manifest: Manifest) -> Iterator[ManifestError]:
+def reserved_names(manifest: Manifest) -> Iterator[ManifestError]:
     for project in manifest.projects:
         if project.name in RESERVED:
             hint = "what all projects of a host share is called so; set `name:` to another"
@@ -122,7 +122,7 @@ def refuse_taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> None:
         raise ManifestErrors(errors)
 
 
-def give(
+def addresses_of_all(
     networks: Sequence[Network],
     attachments: Mapping[str, Attachments],
     facts: Facts,
@@ -139,7 +139,9 @@ def give(
     return given
 
 
-def furnished(bare: Sequence[Network], attached: dict[str, list[tuple[Network, Endpoint]]]) -> list[Network]:
+def with_endpoints(
+    bare: Sequence[Network], attached: dict[str, list[tuple[Network, Endpoint]]]
+) -> list[Network]:
     """The networks with the endpoints that were attached to them."""
     ends: dict[int, list[Endpoint]] = defaultdict(list)
     for pairs in attached.values():
@@ -161,7 +163,7 @@ def together(
     return sorted(found, key=lambda network: order[network.project, network.key])
 
 
-def published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:
+def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:
     """The networks, with the endpoints told that ports of the host lead to."""
     reached = {(port.sandbox, port.ip) for port in ports if not port.routed}
 

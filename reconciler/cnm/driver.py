@@ -22,6 +22,15 @@ API = 1  # of this contract: a driver of another number is refused
 Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
 
+class Wanted(NamedTuple):
+    """A network as it is written, and what follows from that alone."""
+
+    project: ProjectSpec
+    spec: NetworkSpec
+    name: str  # in full
+    ident: str
+
+
 class Socket(NamedTuple):
     """A socket of the host that a tunnel of this run has, or will have."""
 
@@ -40,20 +49,16 @@ class Driver:
     scope = "local"  # or swarm: a network is the same on every host
     options: tuple[Option, ...] = COMMON  # of `driver_opts`: schema, errors and translation follow from them
 
-    def carrier(
-        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
-    ) -> Carrier | None:
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier | None:
         """What the network stands on; None makes no network.  Raises what is wrong with the options, and what
         the kernel lacks."""
         return None
 
-    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
+    def agreed(self, wanted: Wanted, family: int) -> bool:
         """Whether all hosts must come to one subnet of this family, whatever stands on each."""
         return False
 
-    def per_host(
-        self, project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
-    ) -> PerHostSubnets | None:
+    def per_host(self, wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:
         """How the subnets are divided between the hosts; None where every host has all of them."""
         return None
 

@@ -58,7 +58,7 @@ def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
             yield SandboxSpec(name, spec, project, home)
 
 
-def localised(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
+def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
     """The network with `{host.NAME}` in its driver's options replaced by this host's values."""
     values = {"name": host.name, "address": host.address, **host.vars} if host else {}
 

@@ -21,7 +21,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
     for network in networks:
         for endpoint in network.endpoints:
             key = network.carrier.segment, endpoint.mac
-            if key in held:
+            if key[0] and key in held:
                 who, where = held[key]
                 yield ManifestError(
                     f"MAC {endpoint.mac} on network {network.name} is taken: {who} has it",

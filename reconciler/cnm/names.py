@@ -4,7 +4,8 @@ from base64 import b32encode
 from hashlib import sha256
 from ipaddress import IPv6Address
 
-PORT, PAIR = "ve", "vp"  # how the names of host ends begin
+from ..kinds.ownership import PAIR, PORT
+
 IFNAME = 15  # IFNAMSIZ less the terminating zero
 
 

@@ -12,8 +12,8 @@ from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import names, ownership
 from .carrier import Carrier
-from .driver import Driver
-from .hosts import localised, this_host
+from .driver import Driver, Wanted
+from .hosts import this_host, with_host_values
 from .ipam import POOLS4, POOLS6, Range, choose_subnet, gateway_of, overlap
 from .topology import Network, PerHostSubnets, Subnet
 
@@ -36,22 +36,6 @@ class Taken(NamedTuple):
         return next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None)
 
 
-class Wanted(NamedTuple):
-    """A network as written, and the driver that it names."""
-
-    project: ProjectSpec
-    spec: NetworkSpec
-    driver: Driver
-
-    @property
-    def shared(self) -> bool:
-        """Whether all hosts must agree on its subnets."""
-        return any(self.agreed(number) for number in (4, 6))
-
-    def agreed(self, number: int) -> bool:
-        return not self.spec.external and self.driver.agreed(self.project, self.spec, number)
-
-
 def networks_of(
     projects: Sequence[ProjectSpec], used: set[tuple[str, str]], facts: Facts, drivers: Mapping[str, Driver]
 ) -> list[Network]:
@@ -60,26 +44,37 @@ def networks_of(
     What was written comes first, so that pools go around it whatever the order of names.
     """
     wanted = [
-        Wanted(project, spec, drivers[spec.driver])
+        wanted_of(project, spec, facts)
         for project in projects
         for spec in with_implicit(project)
         if spec in project.networks or (project.name, spec.name) in used
     ]
-    wanted.sort(key=lambda one: (not one.spec.subnets, not one.shared, one.project.name, one.spec.name))
+    wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
     routes = tuple(ip_network(route) for route in sorted(facts.routes))
     taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [])
     done: dict[str, Network] = {}
     for one in wanted:
-        if not one.spec.external and (network := decide(one, facts, taken)):
+        if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
             refuse_name(network, done)
             done[network.name] = network
             subnets = [ip_network(cidr) for cidr in network.extent]
             taken.networks.extend(subnets)
             taken.shared.extend(subnets)
-    bridged = ownership.named(list(done.values()), facts, [project.name for project in projects])
+    bridged = ownership.with_bridge_names(list(done.values()), facts, [project.name for project in projects])
     done = {network.name: network for network in bridged}
-    outside = (external(one.project, one.spec, done, facts) for one in wanted if one.spec.external)
+    outside = (external(one, done, facts) for one in wanted if one.spec.external)
     return [*bridged, *filter(None, outside)]
+
+
+def wanted_of(project: ProjectSpec, spec: NetworkSpec, facts: Facts) -> Wanted:
+    name = full_name(project, spec)
+    return Wanted(project, spec, name, names.network_id(name, facts.machine if spec.scope == "local" else ""))
+
+
+def order(wanted: Wanted, driver: Driver) -> tuple[bool, bool, str, str]:
+    spec = wanted.spec
+    shared = not spec.external and any(driver.agreed(wanted, number) for number in (4, 6))
+    return not spec.subnets, not shared, wanted.project.name, spec.name
 
 
 def refuse_name(network: Network, done: Mapping[str, Network]) -> None:
@@ -122,24 +117,23 @@ def full_name(project: ProjectSpec, spec: NetworkSpec) -> str:
     return spec.full_name or names.network(project.name, spec.name)
 
 
-def decide(one: Wanted, facts: Facts, taken: Taken) -> Network | None:
+def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Network | None:
     """The network before anybody is on it; None where its driver makes none."""
-    project, spec, driver = one
-    name = full_name(project, spec)
-    ident = names.network_id(name, facts.machine if spec.scope == "local" else "")
-    spec = localised(spec, this_host(project, facts))
+    project, spec, name, ident = wanted
+    spec = with_host_values(spec, this_host(project, facts))
     if spec.enable_ipv6:
         facts.require("IPv6", spec.where)
-    if (carrier := driver.carrier(project, spec, name, ident, facts)) is None:
+    if (carrier := driver.carrier(wanted._replace(spec=spec), facts)) is None:
         return None
     if carrier.isolated:
         spec = replace(spec, internal=True)
     for written in spec.subnets:
         # What stands on a link of the host shares the subnet of its LAN.
         refuse_overlap(written, name, taken if carrier.inner else taken._replace(routes=()))
-    ranges = tuple(subnet_specs(name, one._replace(spec=spec), facts, taken))
-    per_host = driver.per_host(project, spec, name, ranges, facts)
-    ranges = tuple(without(carrier.addresses, written) for written in parts(per_host, ranges))
+    wanted = wanted._replace(spec=spec)
+    ranges = tuple(subnet_specs(wanted, driver, facts, taken))
+    per_host = driver.per_host(wanted, ranges, facts)
+    ranges = tuple(with_reserved(carrier.addresses, written) for written in parts(per_host, ranges))
     return Network(
         project=project.name,
         key=spec.name,
@@ -166,40 +160,41 @@ def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iter
             yield written
 
 
-def without(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
+def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
     """The subnet, with those of the addresses that lie in it reserved."""
     inside = {f"host {ip}": ip for ip in addresses if Range.within(written.subnet, ip)}
     return replace(written, aux_addresses={**written.aux_addresses, **inside}) if inside else written
 
 
-def subnet_specs(name: str, one: Wanted, facts: Facts, taken: Taken) -> Iterator[SubnetSpec]:
+def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Iterator[SubnetSpec]:
     """The written subnets, and one from the pools for each family that is on and has none."""
-    spec = one.spec
+    project, spec, name, _ = wanted
     yield from spec.subnets
     families = {4: (spec.enable_ipv4, POOLS4), 6: (spec.enable_ipv6, POOLS6)}
     for number, (enabled, default) in families.items():
         if not enabled or any(family(s.subnet) == number for s in spec.subnets):
             continue
-        pools = [pool for pool in one.project.pools if family(pool.base) == number] or default
-        if one.agreed(number):
-            written = SubnetSpec(subnet=agreed(name, number, pools, facts, taken), where=spec.where)
+        pools = [pool for pool in project.pools if family(pool.base) == number] or default
+        if driver.agreed(wanted, number):
+            written = SubnetSpec(subnet=agreed_subnet(name, number, pools, facts, taken), where=spec.where)
             refuse_overlap(written, name, taken)
             yield written
             continue
-        held = kept(facts.networks.get(name), number, pools, taken)
-        yield SubnetSpec(
-            subnet=str(held or choose_subnet(name, pools, taken.all, spec.where)), where=spec.where
-        )
+        held = standing_subnet(facts.networks.get(name), number, pools, taken)
+        subnet = held or choose_subnet(name, pools, taken.all, spec.where)
+        yield SubnetSpec(subnet=str(subnet), where=spec.where)
 
 
-def agreed(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
+def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
     """The subnet that every host comes to, whatever stands on it: the locked one, or the first free of the
     pools among what the manifests say."""
     locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if family(cidr) == number)
     return next(locked, "") or str(choose_subnet(name, pools, taken.shared, NOWHERE))
 
 
-def kept(standing: Standing | None, number: int, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
+def standing_subnet(
+    standing: Standing | None, number: int, pools: Sequence[PoolSpec], taken: Taken
+) -> Prefix | None:
     """The subnet that the network has in the kernel, as long as it still comes from the pools."""
     for cidr in standing.subnets if standing else ():
         prefix = ip_interface(cidr).network
@@ -231,14 +226,12 @@ def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ..
     )
 
 
-def external(
-    project: ProjectSpec, spec: NetworkSpec, done: dict[str, Network], facts: Facts
-) -> Network | None:
+def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network | None:
     """A network that must exist already: of another project in this run, or in the kernel.
 
     None where nothing is known of the host: then it may well be there.
     """
-    name = full_name(project, spec)
+    project, spec, name, ident = wanted
     if name in done:
         found = done[name]
         carrier = replace(found.carrier, external=True)
@@ -260,7 +253,7 @@ def external(
         project=project.name,
         key=spec.name,
         name=name,
-        id=names.network_id(name, facts.machine),
+        id=ident,
         carrier=Carrier(mtu=facts.mtu, bridge=standing.bridge, external=True, filters=standing.filtering),
         mac="",
         ranges=ranges,

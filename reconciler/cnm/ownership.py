@@ -20,7 +20,7 @@ class Use(NamedTuple):
     written: bool = False
 
 
-def recognised(wanted: Mapping[str, str], facts: Facts) -> Facts:
+def with_lost_aliases(wanted: Mapping[str, str], facts: Facts) -> Facts:
     """The facts, in which networks whose alias is lost or another's are known by their bridge's MAC again: it
     comes from the name.  `wanted` has the project of every name."""
 
@@ -50,7 +50,7 @@ def tagged(parent: str, tag: int) -> str:
     return f"the 802.1Q link {tag} on {parent}"
 
 
-def named(networks: Sequence[Network], facts: Facts, projects: Collection[str]) -> list[Network]:
+def with_bridge_names(networks: Sequence[Network], facts: Facts, projects: Collection[str]) -> list[Network]:
     """The networks with the names of their bridges."""
     derived = {n.name: names.bridges(n.project, n.key, n.id) for n in networks if is_derived(n)}
     standing = {name: one.bridge for name, one in {**facts.lans, **facts.networks}.items()}

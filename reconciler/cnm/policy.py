@@ -45,15 +45,15 @@ def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
         yield from ((link, cidr) for cidr in (network.extent if network.carrier.paired else divided))
 
 
-def blocked(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
+def blocker_warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
     """A warning of each chain of others that will drop what is declared."""
     outward = any(network.inner and (not network.spec.internal or network.per_host) for network in networks)
     for blocker in facts.blockers:
         if blocker.hook == "forward" and outward:
-            yield blockade(blocker, ports)
+            yield blocker_warning(blocker, ports)
 
 
-def blockade(blocker: Blocker, ports: Sequence[Port]) -> str:
+def blocker_warning(blocker: Blocker, ports: Sequence[Port]) -> str:
     chain = f"chain {blocker.family} {blocker.table} {blocker.chain} (drops what it does not accept)"
     if blocker.accepts_dnat:
         return f"{chain} will drop what containers send out; published ports pass"

@@ -10,7 +10,7 @@ from .driver import Socket
 from .ports import ANY
 
 
-def heard(found: Sequence[Socket], facts: Facts) -> Facts:
+def with_sockets(found: Sequence[Socket], facts: Facts) -> Facts:
     """The facts with these sockets too; one tells for all that share a port."""
     every = sorted({*facts.listeners, *(one.listener for one in found)}, reverse=True)
     return replace(facts, listeners=frozenset({one[:3]: one for one in every}.values()))

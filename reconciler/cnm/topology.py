@@ -132,8 +132,8 @@ class Network:
 
     @property
     def home(self) -> str:
-        """What a lease is held in."""
-        return self.bridge or self.name
+        """What a lease is held in; pairs without a bridge tell of no network."""
+        return "" if self.carrier.paired else self.bridge or self.name
 
     def mode(self, family: int) -> str:
         return self.spec.gateway_mode if family == 4 else self.spec.gateway_mode_ipv6

@@ -101,9 +101,11 @@ def plan(live: State, desired: State) -> Plan:
 def doomed(live: State, desired: State, changed: set[Key]) -> set[Key]:
     """What must go: undeclared, not changeable in place, or inside something that goes."""
     gone = {key for key in changed if key in live and departs(live[key], desired.get(key))}
+    lost = gone.union(*(live[key].ends for key in gone))
     for old in ordered(live.values()) if gone else ():
-        if not gone.isdisjoint(old.within):
+        if not lost.isdisjoint(old.within):
             gone.add(old.key)
+            lost.update((old.key, *old.ends))
     return gone
 
 

@@ -46,7 +46,7 @@ class Ownership(NamedTuple):
 class Stage:
     """When in an apply a kind is built; torn down in the opposite order.  The host fails closed."""
 
-    FIREWALL, WIRING, OPENING = range(3)
+    FIREWALL, WIRING, ENDS, OPENING = range(4)  # ENDS is what is on the host's ends of pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +92,11 @@ class Resource:
     @property
     def refers(self) -> tuple[Key, ...]:
         """Deleting any of these detaches this (on delete set null)."""
+        return ()
+
+    @property
+    def ends(self) -> tuple[Key, ...]:
+        """What is no resource of its own and goes with it: others may be within it."""
         return ()
 
     @property

@@ -10,6 +10,7 @@ from ..cnm.topology import Network
 from ..core.resource import Resource
 from ..kinds.address import Address
 from ..kinds.link import Link, Veth
+from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map, Table
 from ..kinds.ownership import TABLE_PREFIX
 from ..kinds.route import Route
@@ -48,8 +49,8 @@ def reasons(r: Resource, network: Network) -> Iterator[str]:
             yield "it is of no link of its own"
         case Map(table=table) | Chain(table=table) | Element(table=table):
             yield from of_firewall(r, table, network)
-        case Table():
-            yield "tables are the project's"
+        case Table() | Namespace():
+            yield "that is the project's to make"
         case _ if not isinstance(r, Link | Address | Route | Sysctl):
             if link_of(r) not in links and not hasattr(r, "project"):
                 yield "it is of no link of its own"

@@ -9,11 +9,11 @@ from functools import cache, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from ..cnm.driver import API, Driver
+from ..cnm.driver import API, Driver, Wanted
 from ..cnm.topology import Network
 from ..core.resource import Resource
 from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
-from ..manifest.spec import NOWHERE, NetworkSpec
+from ..manifest.spec import NOWHERE
 from .bounds import stranger
 
 if TYPE_CHECKING:
@@ -121,8 +121,6 @@ def listing(driver: str, method: Callable[P, Iterable[T]]) -> Callable[P, list[T
 def subject(args: Iterable[object]) -> tuple[str, Where]:
     """The network that a method was asked about."""
     for arg in args:
-        if isinstance(arg, NetworkSpec):
-            return f"network {arg.name}", arg.where
-        if isinstance(arg, Network):
+        if isinstance(arg, Wanted | Network):
             return f"network {arg.name}", arg.spec.where
     return "its networks", NOWHERE

@@ -15,6 +15,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Table
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE_PREFIX
+from ..kinds.route import Route, within
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
@@ -41,6 +42,8 @@ def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
     for key, r in live.items():
         if isinstance(r, Link) and key not in wanted and not r.leftover:
             yield from usual(r)
+            if isinstance(r, Veth) and not r.bridge:
+                yield from usual(Link(ns=HOST, name=r.host_name))
 
 
 def without_leftovers(live: State) -> State:
@@ -167,7 +170,8 @@ def address_of_item(name: str, ip: str) -> str:
 
 
 def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
-    """The networks that have bridges, and those of them that stand on a LAN, whose subnets are not ours."""
+    """The networks that stand, and those of them that stand on a LAN, whose subnets are not ours; of pairs
+    without a bridge each is one."""
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for r in live.values():
         if isinstance(r, Address) and r.ns == HOST and not r.ip.startswith("fe80:"):
@@ -185,7 +189,19 @@ def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
             known[r.network if told else f"@{r.name}"] = Standing(
                 project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
             )
+    for name, r, subnets in pairs(live):
+        found[False][f"@{name}"] = Standing(owner(r), name, subnets, name in internal, inside[name])
     return found
+
+
+def pairs(live: State) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:
+    """The host ends of pairs without a bridge, with the subnets that the routing policy keeps for them."""
+    ends = {(r.ns, r.name): r for r in live.values() if isinstance(r, Veth) and not r.bridge}
+    held = [r for r in live.values() if isinstance(r, Address) and (r.ns, r.link) in ends]
+    kept = [r.dst for r in live.values() if isinstance(r, Route) and r.kind == "prohibit"] if ends else []
+    for end, r in ends.items():
+        ips = [f"{one.ip}/{128 if ':' in one.ip else 32}" for one in held if (one.ns, one.link) == end]
+        yield r.host_name, r, tuple(cidr for cidr in sorted(kept) if any(within(ip, cidr) for ip in ips))
 
 
 def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:

@@ -49,7 +49,8 @@ def link_projects(live: State) -> dict[str, str]:
             said = told.get(r.name) or getattr(r, "project", "")
             found[r.name] = said or above.get(r.name) or above.get(getattr(r, "parent", ""), "")
     tunnels = {r.name: r.project or found.get(r.bridge, "") for r in links if isinstance(r, Vxlan)}
-    return found | tunnels | {r.name: SHARED for r in links if isinstance(r, Vlan)}
+    ends = {r.host_name: homes.get(r.ns, "") for r in links if isinstance(r, Veth)}
+    return ends | found | tunnels | {r.name: SHARED for r in links if isinstance(r, Vlan)}
 
 
 def by_firewall(live: State) -> dict[str, str]:

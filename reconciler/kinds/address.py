@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from ..core.resource import Fixed, Identity, Key, Resource
 from .link import Link
 from .namespace import homes
-from .ownership import inside, owner_by_link, place
+from .ownership import inside, owner_by_link, place, stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address(Resource):
     noun, rank = "address", 7
-    place, owner = property(place), owner_by_link
+    place, stage, owner = property(place), property(stage), owner_by_link
 
     ns: Identity[str]
     link: Identity[str]

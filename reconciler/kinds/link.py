@@ -151,6 +151,10 @@ class Veth(Link):
     def refers(self) -> tuple[Key, ...]:
         return (Link.at(HOST, self.bridge),) if self.bridge else ()
 
+    @property
+    def ends(self) -> tuple[Key, ...]:
+        return () if self.bridge else (Link.at(HOST, self.host_name),)
+
     def cost(self, old: Resource | None) -> Disruption:
         if not isinstance(old, Veth):
             return "none"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
 from .address import Address
 from .link import Link
-from .ownership import HOST, PROTOCOL, alias, owner_by_link, place
+from .ownership import HOST, PROTOCOL, alias, owner_by_link, place, stage
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
@@ -118,7 +118,7 @@ class Neighbours(Resource):
     """
 
     noun, rank, loss = "neighbours", 8, "flow"
-    place, owner = property(place), owner_by_link
+    place, stage, owner = property(place), property(stage), owner_by_link
 
     ns: Identity[str] = HOST
     link: Identity[str]

@@ -5,7 +5,7 @@ from hashlib import sha256
 from ipaddress import IPv6Network
 from typing import Any
 
-from ..core.resource import Ownership
+from ..core.resource import Ownership, Stage
 
 HOST = "host"  # the namespace that reconcile runs in; no sandbox may have this name
 GROUP = 0x7265636F  # IFLA_GROUP of every link of ours: "reco", far from the groups people number by hand
@@ -20,6 +20,8 @@ PROTOCOL = (
 PRIORITY = 1090  # of our first routing rule; before main (32766), after local (0)
 INSIDE = str(PRIORITY - 2)  # from a network to its own subnets by way of the host
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
+# How the names of host ends begin: ports of bridges, and those of pairs without one.
+PORT, PAIR = "ve", "vp"
 ALIAS = "reconciler"  # first word of every alias of ours
 TABLE_PREFIX = "reconciler-"  # of every nftables table of ours
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
@@ -34,6 +36,11 @@ def wireguard_prefix(project: str) -> IPv6Network:
 def place(resource: Any) -> str:
     """`place` of every kind that has an `ns`: the sandbox's name, "" on the host."""
     return "" if resource.ns == HOST else resource.ns
+
+
+def stage(resource: Any) -> int:
+    """`stage` of what may stand on the host's end of a pair without a bridge, and then comes after that."""
+    return Stage.ENDS if resource.ns == HOST and resource.link.startswith(PAIR) else Stage.WIRING
 
 
 def alias(*words: str) -> str:

@@ -7,7 +7,7 @@ from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resourc
 from .address import Address
 from .link import Link
 from .namespace import homes
-from .ownership import PROTOCOL, inside, place
+from .ownership import PROTOCOL, inside, place, stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Route(Resource):
     """
 
     noun = "route"
-    place = property(place)
+    place, stage = property(place), property(stage)
     # What keeps packets in stands before the links that it is about, and longer.
     rank = property(lambda self: 0 if self.kind == "unreachable" else 8)
 

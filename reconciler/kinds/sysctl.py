@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..core.resource import Identity, Key, Resource, Stage
 from .link import Link
 from .namespace import homes
-from .ownership import HOST, owner_by_link, place
+from .ownership import HOST, owner_by_link, place, stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Sysctl(Resource):
 
     noun, rank = "sysctl", 6
     marked, loss = False, "none"
-    place, owner = property(place), owner_by_link
+    place, stage, owner = property(place), property(stage), owner_by_link
 
     ns: Identity[str]
     name: Identity[str]

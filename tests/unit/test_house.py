@@ -22,22 +22,25 @@ ROOMS = {
     "paths": "",
     "disk": "",
     "core": "errors",
-    "kinds": "core",
+    "kinds/ownership": "core",
+    "kinds": "core kinds/ownership",
     "family": "",
     "inventory/facts": "errors",
     "manifest/yaml": "errors disk",
-    "manifest": "errors disk manifest/yaml",
-    "cnm": "errors family core inventory/facts manifest",
-    "drivers": "errors family core kinds inventory/facts manifest cnm",
-    "inventory": "core kinds inventory/facts",
-    "kernel": "errors paths disk core kinds inventory/facts",
-    "pipeline": "errors core kinds inventory/facts manifest cnm drivers inventory",
-    "hosts": "errors disk core kinds inventory/facts manifest drivers inventory kernel",
-    "safety": "errors paths disk core kinds inventory/facts manifest drivers inventory kernel pipeline",
-    "daemon/relay": "core kinds",
-    "daemon": "errors disk core kinds manifest drivers inventory kernel pipeline safety daemon/relay",
-    "cli": "errors paths disk core kinds inventory/facts manifest/yaml manifest cnm drivers inventory kernel"
-    " pipeline hosts safety daemon/relay daemon",
+    "manifest": "errors family disk manifest/yaml",
+    "cnm": "errors family core kinds/ownership inventory/facts manifest",
+    "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
+    "inventory": "core kinds/ownership kinds inventory/facts",
+    "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
+    "pipeline": "errors core kinds/ownership kinds inventory/facts manifest cnm drivers inventory",
+    "hosts": "errors disk core kinds/ownership kinds inventory/facts manifest drivers inventory kernel",
+    "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
+    " kernel pipeline",
+    "daemon/relay": "core kinds/ownership kinds",
+    "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline safety"
+    " daemon/relay",
+    "cli": "errors paths disk core kinds/ownership kinds inventory/facts manifest/yaml manifest cnm drivers"
+    " inventory kernel pipeline hosts safety daemon/relay daemon",
     "__init__": "kernel pipeline",
     "__main__": "cli",
 }
@@ -216,6 +219,18 @@ def names(module: Module) -> Iterator[str]:
             yield module.at(node, "changes the state of its module")
 
 
+def drivers_names(module: Module) -> Iterator[str]:
+    """The Container Network Model knows no driver: not by its name, nor by asking which one a network has."""
+    for node in ast.walk(module.tree) if module.package == "cnm" else ():
+        if isinstance(node, ast.Constant) and node.value in ("overlay", "macvlan", "ipvlan"):
+            yield module.at(node, f"names the driver {node.value}")
+        asked = node.subject if isinstance(node, ast.Match) else None
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            asked = node.left
+        if isinstance(asked, ast.Attribute) and asked.attr == "driver":
+            yield module.at(node, "asks which driver a network has")
+
+
 def docstrings(module: Module) -> Iterator[str]:
     if not ast.get_docstring(module.tree) and module.path.name != "__main__.py":
         yield module.at(module.tree, "does not say what its idea is")
@@ -223,7 +238,7 @@ def docstrings(module: Module) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "rule",
-    [layers, strangers, lengths, parameters, nesting, frozen, silence, names, docstrings],
+    [layers, strangers, lengths, parameters, nesting, frozen, silence, names, drivers_names, docstrings],
     ids=lambda rule: rule.__name__,
 )
 def test_house(rule: Callable[[Module], Iterator[str]]):

@@ -5,14 +5,14 @@ from itertools import chain
 
 from ...cnm import names
 from ...cnm.carrier import Carrier
-from ...cnm.driver import Driver, Lock, mtu_of
+from ...cnm.driver import Driver, Lock, Wanted, mtu_of
 from ...cnm.endpoint import Addresses, Attachments
 from ...cnm.topology import Network, PerHostSubnets
 from ...core.resource import Resource
 from ...errors import ManifestError
 from ...inventory.facts import Facts
 from ...manifest.options import BRIDGE, COMMON, ICC, MASQUERADE, NETWORK, Option
-from ...manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
+from ...manifest.spec import SubnetSpec
 from ..stacked import parents
 from . import lan, slices
 from .lower import lower
@@ -52,19 +52,15 @@ class BridgeDriver(Driver):
         ),
     )
 
-    def carrier(
-        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
-    ) -> Carrier:
-        bridge = bridge_name(project, spec, ident)
-        return lan.lan(spec, bridge, facts) or Carrier(bridge=bridge, mtu=mtu_of(spec, facts))
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
+        bridge = bridge_name(wanted)
+        return lan.lan(wanted.spec, bridge, facts) or Carrier(bridge=bridge, mtu=mtu_of(wanted.spec, facts))
 
-    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
-        return slices.is_divided(project, spec, family)
+    def agreed(self, wanted: Wanted, family: int) -> bool:
+        return slices.is_divided(wanted, family)
 
-    def per_host(
-        self, project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
-    ) -> PerHostSubnets | None:
-        return slices.divided(project, spec, name, ranges, facts)
+    def per_host(self, wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:
+        return slices.per_host_subnets(wanted, ranges, facts)
 
     def refuse(self, network: Network, attachments: Attachments, facts: Facts) -> None:
         refuse_vlans(network, attachments, facts)
@@ -85,6 +81,7 @@ class BridgeDriver(Driver):
         return lower(network)
 
 
-def bridge_name(project: ProjectSpec, spec: NetworkSpec, ident: str) -> str:
+def bridge_name(wanted: Wanted) -> str:
     """As it would be called were it alone; see cnm/ownership.py."""
-    return spec.bridge_name or names.bridges(project.name, spec.name, ident)[0]
+    spec = wanted.spec
+    return spec.bridge_name or names.bridges(wanted.project.name, spec.name, wanted.ident)[0]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
-from ...cnm.driver import Lock
+from ...cnm.driver import Lock, Wanted
 from ...cnm.hosts import this_host
 from ...cnm.ipam import slot
 from ...cnm.names import number
@@ -17,7 +17,7 @@ from ...inventory.facts import Facts
 from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...manifest.reserved import Prefix, is_part
-from ...manifest.spec import HostSpec, NetworkSpec, ProjectSpec, SubnetSpec
+from ...manifest.spec import HostSpec, NetworkSpec, SubnetSpec
 
 OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
 # A /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6.
@@ -25,22 +25,20 @@ LENGTHS = {4: 24, 6: 80}
 LONGEST = {4: 30, 6: 126}  # with a gateway and a container
 
 
-def is_divided(project: ProjectSpec, spec: NetworkSpec, number: int) -> bool:
+def is_divided(wanted: Wanted, number: int) -> bool:
     """Whether each host has a slice of what the network has of this family."""
-    mode = spec.gateway_mode if number == 4 else spec.gateway_mode_ipv6
-    return mode == "routed" and bool(project.hosts)
+    mode = wanted.spec.gateway_mode if number == 4 else wanted.spec.gateway_mode_ipv6
+    return mode == "routed" and bool(wanted.project.hosts)
 
 
-def divided(
-    project: ProjectSpec, spec: NetworkSpec, name: str, ranges: Sequence[SubnetSpec], facts: Facts
-) -> PerHostSubnets | None:
+def per_host_subnets(wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:
     """Every host's slices, alike on every host; None where the network is this host's alone."""
-    here = this_host(project, facts)
-    whole = [r for r in ranges if is_divided(project, spec, family(r.subnet))]
+    here = this_host(wanted.project, facts)
+    whole = [r for r in ranges if is_divided(wanted, family(r.subnet))]
     if here is None or not whole:
         return None
-    refuse_shape(spec, whole)
-    parts = [one for r in whole for one in slices(project, spec, name, r, facts)]
+    refuse_shape(wanted.spec, whole)
+    parts = [one for r in whole for one in slices(wanted, r, facts)]
     return PerHostSubnets(host=here.name, whole=tuple(r.subnet for r in whole), parts=tuple(parts))
 
 
@@ -54,9 +52,8 @@ def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
         )
 
 
-def slices(
-    project: ProjectSpec, spec: NetworkSpec, name: str, written: SubnetSpec, facts: Facts
-) -> Iterator[HostSubnet]:
+def slices(wanted: Wanted, written: SubnetSpec, facts: Facts) -> Iterator[HostSubnet]:
+    project, spec, name, _ = wanted
     whole = ip_network(written.subnet)
     length = length_of(spec, whole)
     count = 1 << (length - whole.prefixlen)
@@ -67,7 +64,7 @@ def slices(
             written.where if written.where.line else spec.where,
         )
     kept = {
-        host.name: held(whole, length, facts.locked.get((name, f"@{host.name}"), ()))
+        host.name: locked_slice(whole, length, facts.locked.get((name, f"@{host.name}"), ()))
         for host in project.hosts
     }
     chosen = choose(name, kept, count)
@@ -88,7 +85,7 @@ def length_of(spec: NetworkSpec, whole: Prefix) -> int:
     return int(text)
 
 
-def held(whole: Prefix, length: int, locked: Sequence[str]) -> int | None:
+def locked_slice(whole: Prefix, length: int, locked: Sequence[str]) -> int | None:
     """Which slice addresses.lock says; None where it says none, or none of these."""
     for cidr in locked:
         with suppress(ValueError):

@@ -14,7 +14,7 @@ from ...kinds.nft import Chain, Element, Map, Table
 from ...kinds.ownership import TABLE_PREFIX
 from . import apart
 from .apart import APART_CHAINS, APART_MAPS
-from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guarded
+from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guard_items
 from .rules import INET_CHAINS, INET_MAPS
 
 Item = tuple[str, str, str]  # map, item, value
@@ -48,13 +48,13 @@ def skeleton(name: str, root: str = "") -> Iterator[Resource]:
 
 
 def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Iterator[Resource]:
-    for items, where in declared(networks, ports):
+    for items, where in declared_items(networks, ports):
         origin = Origin(where, "firewall")
         for name, item, value in items:
             yield Element(family="inet", table=table, map=name, item=item, value=value, origin=origin)
 
 
-def declared(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
+def declared_items(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
     """What each declaration adds to the maps, and where it stands."""
     for network in networks:
         if not network.external:
@@ -139,7 +139,7 @@ def port_items(port: Port) -> Iterator[Item]:
 
 
 def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
-    for endpoint, items in guarded(networks):
+    for endpoint, items in guard_items(networks):
         origin = Origin(endpoint.where, "firewall")
         for name, item in items:
             yield Element(family="bridge", table=table, map=name, item=item, origin=origin)

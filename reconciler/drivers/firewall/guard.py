@@ -159,7 +159,7 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
 Item = tuple[str, str]  # map, item
 
 
-def guarded(networks: list[Network]) -> Iterator[tuple[Endpoint, Iterator[Item]]]:
+def guard_items(networks: list[Network]) -> Iterator[tuple[Endpoint, Iterator[Item]]]:
     """What the maps hold of each endpoint on these networks, which may share bridges."""
     for network in networks:
         cidrs = [s.cidr for other in networks if other.bridge == network.bridge for s in other.subnets]

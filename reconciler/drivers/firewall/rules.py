@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...kinds.ownership import GROUP
+from ...kinds.ownership import GROUP, PAIR
 from .routing_policy import LAST, SET
 
 WIRE = "inet_proto . inet_service"
@@ -95,7 +95,8 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         # Connections are known by what comes here, whether or not it may go on.  Frames to the link-local
         # group come by the port itself, past the guard; with br_netfilter Linux confirms what is sent to all
         # (br_nf_local_in), though it be for one address.
-        f'iifgroup {GROUP} meta iifkind {{ "veth", "vxlan" }} drop',
+        # What never was a port is named otherwise.
+        f'iifgroup {GROUP} iifname != "{PAIR}*" meta iifkind {{ "veth", "vxlan" }} drop',
         f"iifgroup {GROUP} meta pkttype {{ broadcast, multicast }}"
         " fib daddr type != { broadcast, multicast } drop",
         f'iifname != "lo" iifgroup != {GROUP} ip saddr @subnets4 drop',

@@ -1,11 +1,10 @@
 """overlay: one network over several hosts, by VXLAN; what is elsewhere the manifest tells, or FRR."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 
 from ...cnm.carrier import Carrier
-from ...cnm.driver import Driver, Lock, Socket, mtu_of
+from ...cnm.driver import Driver, Lock, Socket, Wanted, mtu_of
 from ...cnm.endpoint import Addresses, Attachments
 from ...cnm.ipam import Request
 from ...cnm.topology import Network
@@ -13,12 +12,12 @@ from ...core.resource import Resource
 from ...errors import ManifestError
 from ...inventory.facts import Facts, Listener
 from ...manifest.options import COMMON, ICC, MASQUERADE, NETWORK, Option
-from ...manifest.spec import NetworkSpec, ProjectSpec
+from ...manifest.spec import ProjectSpec
 from ..bridge import bridge_name
 from ..bridge.vlans import with_vlans
 from . import decide, evpn, wireguard
 from .lower import lower
-from .model import made
+from .model import overlay_here
 
 
 class OverlayDriver(Driver):
@@ -37,15 +36,12 @@ class OverlayDriver(Driver):
         MASQUERADE,
     )
 
-    def carrier(
-        self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts
-    ) -> Carrier:
-        bridge = bridge_name(project, spec, ident)
-        overlay = decide.overlay(project, spec, name, ident, facts)
-        return replace(overlay, bridge=bridge) if overlay else Carrier(bridge=bridge, mtu=mtu_of(spec, facts))
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
+        plain = Carrier(bridge=bridge_name(wanted), mtu=mtu_of(wanted.spec, facts))
+        return decide.overlay(wanted, plain.bridge, facts) or plain
 
-    def agreed(self, project: ProjectSpec, spec: NetworkSpec, family: int) -> bool:
-        return bool(project.hosts)
+    def agreed(self, wanted: Wanted, family: int) -> bool:
+        return bool(wanted.project.hosts)
 
     def requests(self, network: Network, facts: Facts) -> Sequence[Request]:
         return decide.gateway_requests(network, facts)
@@ -60,7 +56,7 @@ class OverlayDriver(Driver):
 
     def sockets(self, networks: Sequence[Network]) -> Iterator[Socket]:
         """VXLAN and WireGuard listen on every address."""
-        overlays = [(network, overlay) for network in networks if (overlay := made(network))]
+        overlays = [(network, overlay) for network in networks if (overlay := overlay_here(network))]
         for network, overlay in overlays:
             listener = Listener("udp", "::", overlay.port, f"network {network.name}")
             yield Socket(listener, listener.holder, decide.PORT_HINT, network.spec.where)
@@ -79,7 +75,7 @@ class OverlayDriver(Driver):
         )
 
     def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
-        speakers = (overlay.speaker for overlay in map(made, networks) if overlay and overlay.speaker)
+        speakers = (overlay.speaker for overlay in map(overlay_here, networks) if overlay and overlay.speaker)
         return filter(None, map(evpn.warning, speakers))
 
     def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...cnm import names
 from ...cnm.carrier import HostLink
-from ...cnm.driver import Lock
+from ...cnm.driver import Lock, Wanted
 from ...cnm.endpoint import Addresses, Attachments
 from ...cnm.hosts import this_host, underlay_mtu
 from ...cnm.ipam import Request
@@ -16,7 +16,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
 from . import wireguard
-from .model import Overlay, Remote, Tunnel, made, overlay_of
+from .model import Overlay, Remote, Tunnel, overlay_here, overlay_of
 
 PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
@@ -27,8 +27,9 @@ ANY = 0  # as a port: FRR asks for none
 OVERHEAD = {4: 50, 6: 70}  # Ethernet, IP, UDP and VXLAN headers
 
 
-def overlay(project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Overlay | None:
+def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
     """What carries the network between hosts; None where there is one host only."""
+    project, spec, name, ident = wanted
     here = this_host(project, facts)
     if here is None:
         return None
@@ -45,6 +46,7 @@ def overlay(project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, fact
     hosts = wireguard.addresses(project) if encrypted else hosts
     tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
     return Overlay(
+        bridge=bridge,
         uplink=f"vx-{ident[:12]}",
         links=tuple(links(f"vx-{ident[:12]}", name, tunnel)),
         vni=vni_of(spec, name, facts),
@@ -195,7 +197,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
     by_vni = bool(facts.router) or any(one.evpn for one in map(overlay_of, networks) if one)
     used |= {(ANY, vni): name for (_, vni), name in used.items() if by_vni}
     for network in networks:
-        if overlay := made(network):
+        if overlay := overlay_here(network):
             mine, name = (overlay.port, overlay.vni), f"network {network.name} of project {network.project}"
             if holder := used.get(mine) or used.get((overlay.port, 0)) or used.get((ANY, overlay.vni)):
                 tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
@@ -213,7 +215,7 @@ def listeners(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
     shared |= {device.port for device in facts.links.values() if device.kind == "vxlan"}
     holders = {one.port: one.holder for one in sorted(facts.listeners, reverse=True) if one.protocol == "udp"}
     for network in networks:
-        overlay = made(network)
+        overlay = overlay_here(network)
         if overlay and overlay.port not in shared and (holder := holders.get(overlay.port)):
             what = f"UDP port {overlay.port}, which network {network.name} wants,"
             yield ManifestError(f"{what} is taken: {holder} listens on it", PORT_HINT, network.spec.where)

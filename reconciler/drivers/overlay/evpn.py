@@ -11,7 +11,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import EvpnSpec, HostSpec, ProjectSpec
 from . import wireguard
-from .model import EvpnSpeaker, made
+from .model import EvpnSpeaker, overlay_here
 
 PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
 PORT_HINT = "publish another port there, or use `reachability: static`"
@@ -30,7 +30,7 @@ def with_speaker(
     first = speaker.project, speaker.vnis[0]
 
     def bearing(network: Network) -> Network:
-        overlay = made(network)
+        overlay = overlay_here(network)
         if overlay and (network.project, overlay.vni) == first:
             return replace(network, carrier=replace(overlay, speaker=speaker))
         return network
@@ -60,7 +60,7 @@ def speaker_of(
         asn=spec.asn,
         address=here.address,
         hosts=tuple(host.address for host in project.hosts if host.name != here.name),
-        peers=tuple(host.address for host in heard(project, here)),
+        peers=tuple(host.address for host in peers_of(project, here)),
         clients=tuple(host.address for host in clients(project, here)),
         public_key=here.public_key,
         keys=tuple(keys(project, here)),
@@ -71,7 +71,7 @@ def speaker_of(
 
 
 def vnis(project: ProjectSpec, networks: Sequence[Network]) -> tuple[int, ...]:
-    return tuple(sorted(o.vni for n in networks if n.project == project.name and (o := made(n))))
+    return tuple(sorted(o.vni for n in networks if n.project == project.name and (o := overlay_here(n))))
 
 
 def most(project: ProjectSpec, networks: Sequence[Network]) -> int:
@@ -79,12 +79,12 @@ def most(project: ProjectSpec, networks: Sequence[Network]) -> int:
     ends = (
         min([ENDS, *(ip_network(s.cidr).num_addresses for s in network.subnets)])
         for network in networks
-        if network.project == project.name and made(network)
+        if network.project == project.name and overlay_here(network)
     )
     return sum(count * ROUTES for count in ends)
 
 
-def heard(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
+def peers_of(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
     """All others; with reflectors, which pass on what they hear, a host that is none hears these alone."""
     others = [host for host in project.hosts if host.name != here.name]
     if here.reflector or not any(host.reflector for host in others):
@@ -94,7 +94,7 @@ def heard(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
 
 def keys(project: ProjectSpec, here: HostSpec) -> Iterator[tuple[str, str]]:
     """(address, public key) of those that prove who they are, and know this one: a secret is of two."""
-    for host in heard(project, here):
+    for host in peers_of(project, here):
         if here.public_key and host.public_key:
             yield host.address, host.public_key
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...cnm.topology import Network, Topology
-from .model import Overlay, made
+from .model import Overlay, overlay_here
 
 MOST = 8  # differences that are told one by one
 
@@ -23,7 +23,7 @@ class Declared(NamedTuple):
 
 def declared(topology: Topology) -> Iterator[Declared]:
     for network in topology.networks:
-        if (overlay := made(network)) and overlay.evpn:
+        if (overlay := overlay_here(network)) and overlay.evpn:
             yield declared_of(network, overlay)
 
 

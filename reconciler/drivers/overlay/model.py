@@ -113,6 +113,6 @@ def overlay_of(network: Network) -> Overlay | None:
     return network.carrier if isinstance(network.carrier, Overlay) else None
 
 
-def made(network: Network) -> Overlay | None:
+def overlay_here(network: Network) -> Overlay | None:
     """The same, of a network that is this run's to make."""
     return None if network.external else overlay_of(network)

@@ -12,7 +12,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...kinds.ownership import wireguard_prefix
 from ...manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
-from .model import Peer, Tunnel, made, overlay_of
+from .model import Peer, Tunnel, overlay_here, overlay_of
 
 # IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
 # its padding ends with the link's MTU (calculate_skb_padding in send.c).
@@ -79,7 +79,7 @@ def foreign_key(here: HostSpec, facts: Facts) -> ManifestError | None:
 
 def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
     """One for each project that has any."""
-    found = (overlay.tunnel for overlay in map(made, networks) if overlay)
+    found = (overlay.tunnel for overlay in map(overlay_here, networks) if overlay)
     return list({tunnel.project: tunnel for tunnel in found if tunnel}.values())
 
 

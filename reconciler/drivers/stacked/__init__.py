@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from ...cnm.driver import Driver
+from ...cnm.driver import Driver, Wanted
 from ...cnm.topology import Network
 from ...core.resource import Resource
 from ...errors import ManifestError
 from ...inventory.facts import Facts
 from ...manifest.options import COMMON, PARENT, Option
-from ...manifest.spec import NetworkSpec, ProjectSpec
 from . import ipvlan, macvlan
 from .parents import Parent, conflicts, parent_of
 
@@ -16,8 +15,8 @@ from .parents import Parent, conflicts, parent_of
 class Stacked(Driver):
     """What both have alike: the parent, and whom it is shared with."""
 
-    def carrier(self, project: ProjectSpec, spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Parent:
-        return parent_of(spec, name, ident, facts)
+    def carrier(self, wanted: Wanted, facts: Facts) -> Parent:
+        return parent_of(wanted, facts)
 
     def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
         return conflicts(networks, facts, self.name)

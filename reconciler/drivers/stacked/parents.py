@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...cnm import names
 from ...cnm.carrier import Carrier, HostLink
+from ...cnm.driver import Wanted
 from ...cnm.topology import Network
 from ...errors import ManifestError, Where
 from ...inventory.facts import Child, Facts, Tagged
@@ -57,8 +58,9 @@ class Parent(OnLink):
         return f"{self.link} {self.mode}" + f" {self.flag}" * bool(self.flag) + self.host_text
 
 
-def parent_of(spec: NetworkSpec, name: str, ident: str, facts: Facts) -> Parent:
+def parent_of(wanted: Wanted, facts: Facts) -> Parent:
     """Decides the parent; raises what is wrong with the options, and what the kernel lacks."""
+    _, spec, name, ident = wanted
     facts.require(spec.driver, spec.where)
     mode = choice(spec, "mode", MODES[spec.driver])
     flag = choice(spec, "flag", FLAGS[spec.driver])

@@ -1,4 +1,4 @@
-"""The neighbours of bridges that are told rather than asked for."""
+"""The neighbours of bridges, and of pairs without one, that are told rather than asked for."""
 
 import struct
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ...kinds.overlay import Neighbours
 from ...kinds.ownership import GROUP, PROTOCOL
 from ..netlink import neighbours as ndm
-from ..netlink.links import INET, INET6
+from ..netlink.links import IFLA_MASTER, INET, INET6, Seen
 from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, ip_of, mac, unpacked
 from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket
 from .address import addresses_of
@@ -38,19 +38,24 @@ def forgotten(link: int, ip: str, _: str) -> Message:
     return Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 
+def asks(link: Seen) -> bool:
+    """Whether the host speaks to neighbours by it: no port of a bridge has any."""
+    return link.kind == "bridge" or (link.kind == "veth" and not link.number(IFLA_MASTER))
+
+
 @remembered(ends=False)
 def decode(readings: Readings, ns: str) -> list[Neighbours]:
     view = readings.view(ns)
-    bridges = {s.index: s.name for s in view.links.values() if s.group == GROUP and s.kind == "bridge"}
+    asking = {seen.index: seen.name for seen in view.links.values() if seen.group == GROUP and asks(seen)}
     found: dict[int, list[str]] = {}
     with open_socket() as channel:
-        for family in families() if bridges else ():
+        for family in families() if asking else ():
             for index, entry in entries_of(dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0))):
                 found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}
     for address in addresses_of(view) if found else ():
         own.setdefault(address.link, []).extend([] if ":" in address.ip else [address.ip])
-    told = ((bridges[index], tuple(sorted(found[index]))) for index in found.keys() & bridges.keys())
+    told = ((asking[index], tuple(sorted(found[index]))) for index in found.keys() & asking.keys())
     return [
         Neighbours(link=link, entries=entries, addresses=tuple(own.get(link, ()))) for link, entries in told
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
+from ...family import family
 from ..model.fields import prefix, subnet, told, unicast, wrong
 from ..reserved import Prefix, is_part
 from ..spec import VNIS
@@ -27,7 +28,7 @@ class Value(NamedTuple):
 
     @property
     def family(self) -> int:
-        return 6 if ":" in self.text else 4
+        return family(self.text)
 
 
 def value_mistakes(text: str, file: str) -> Iterator[ManifestError]:

@@ -1,0 +1,198 @@
+"""Drivers of packages that somebody installed: found, refused, held to their network and to their faults."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.cnm.carrier import Carrier
+from reconciler.cnm.driver import API, Driver, Wanted, mtu_of
+from reconciler.cnm.topology import Network
+from reconciler.core.resource import Resource
+from reconciler.drivers import BUILT_IN, DRIVERS, installed
+from reconciler.drivers.bounds import stranger
+from reconciler.errors import DriverFault, ManifestError, ManifestErrors
+from reconciler.inventory.facts import Facts
+from reconciler.kinds.address import Address
+from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.namespace import Namespace
+from reconciler.kinds.nft import Chain, Element, Table
+from reconciler.kinds.ownership import HOST
+from reconciler.kinds.route import Route
+from reconciler.kinds.sysctl import Sysctl
+from reconciler.manifest.spec import NetworkSpec
+from reconciler.pipeline import decide, load
+from tests.golden.test_golden import CASES
+from tests.golden.test_golden import HOST as GOLDEN
+from tests.unit.worlds import container, manifest, project
+
+HEAD = """
+from reconciler.cnm.carrier import Carrier
+from reconciler.cnm.driver import Driver
+
+class Odd(Driver):
+    api, name = 1, "odd"
+
+    def carrier(self, wanted, facts):
+        return Carrier(mtu=1500, paired=True)
+
+    def lower(self, network):
+        yield from ()
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Installs a package with a driver `odd`, of this text."""
+
+    def install(text: str, name: str = "reconciler-odd") -> None:
+        told = tmp_path / f"{name.replace('-', '_')}-1.dist-info"
+        told.mkdir()
+        (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        module = f"{name.replace('-', '_')}_module"
+        (told / "entry_points.txt").write_text(f"[reconciler.drivers]\nodd = {module}:Odd\n")
+        (tmp_path / f"{module}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed.installed.cache_clear()
+    yield install
+    installed.installed.cache_clear()
+
+
+TEXT = "name: t\nnetworks:\n  n:\n    driver: odd\ncontainers: {a: {networks: [n]}}\n"
+
+
+def refusal(text: str = TEXT) -> ManifestError:
+    with pytest.raises(ManifestErrors) as caught:
+        load(["-"], stdin=text, environ={})
+    (error,) = caught.value.errors
+    return error
+
+
+def test_an_installed_driver_is_an_entry_of_the_table(package):
+    package(HEAD)
+    network = load(["-"], stdin=TEXT, environ={}).projects[0].networks[0]
+    assert network.driver == "odd" and DRIVERS["odd"].name == "odd"
+    assert [*DRIVERS] == [*(driver.name for driver in BUILT_IN), "odd"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (HEAD.replace("api, name = 1", f"api, name = {API + 1}"), "is written for API 2, and this is API 1"),
+        (HEAD.replace("api, name = 1,", "name ="), "is written for API 0"),
+        ("import nowhere\n", "cannot be loaded: ModuleNotFoundError: No module named 'nowhere'"),
+        ("class Odd:\n    pass\n", "is none"),
+        (HEAD.replace('"odd"', '"even"'), "is none"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_its_place(package, text, words):
+    package(text)
+    error = refusal()
+    assert error.message.startswith("driver `odd` of reconciler-odd ") and words in error.message
+    assert str(error.where) == "-:4:13 networks.n.driver"
+
+
+def test_two_packages_with_one_name_are_refused(package):
+    package(HEAD)
+    package(HEAD, "reconciler-even")
+    error = refusal()
+    assert (error.message, error.hint) == (
+        "driver `odd` is in several packages",
+        "remove one: reconciler-even and reconciler-odd",
+    )
+
+
+def test_one_that_cannot_be_used_is_in_nobodys_way(package):
+    package("import nowhere\n")
+    assert "did you mean `bridge`?" in refusal(TEXT.replace("odd", "brigde")).hint
+
+
+def test_without_the_package_a_manifest_that_was_kept_is_refused():
+    with pytest.raises(ManifestErrors, match="no driver odd is installed"):
+        decide(manifest(project("t", NetworkSpec(name="n", driver="odd"))), Facts())
+
+
+@pytest.mark.parametrize("fault", ["return 1 / 0", "yield 1 / 0"])
+def test_what_fails_inside_is_told_as_the_drivers(package, fault):
+    package(HEAD.replace("yield from ()", fault))
+    with pytest.raises(DriverFault) as caught:
+        decide(load(["-"], stdin=TEXT, environ={}), Facts())
+    assert caught.value.message == (
+        "driver `odd` failed at `lower` of network t_n: ZeroDivisionError: division by zero"
+    )
+    assert str(caught.value.where) == "-:3:3 networks.n"
+
+
+class Given(Driver):
+    """Yields what it is given."""
+
+    name = "given"
+
+    def __init__(self, *resources: Resource):
+        self.resources = resources
+
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
+        return Carrier(mtu=mtu_of(wanted.spec, facts), paired=True)
+
+    def lower(self, network: Network) -> Iterator[Resource]:
+        return iter(self.resources)
+
+
+def network_of(driver: Driver) -> Network:
+    from reconciler.cnm.build import build
+
+    spec = NetworkSpec(name="n", driver="given")
+    of = manifest(project("t", spec, container("a", "n")))
+    return build(of, Facts(), {"given": driver, "bridge": DRIVERS["bridge"]}).networks[0]
+
+
+NETWORK = network_of(Given())
+(END,) = NETWORK.endpoints
+LINK, SUBNET = END.host_link, NETWORK.subnets[0]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        Namespace(name="t-a", project="t"),
+        Namespace(name="u-a", project="u"),
+        Address(ns="u-a", link="eth0", ip="10.0.0.1", prefix=32),
+        Address(ns="t-a", link="eth1", ip="10.0.0.1", prefix=32),
+        Address(ns=HOST, link="br-u-n", ip=SUBNET.gateway, prefix=32),
+        Address(ns=HOST, link=LINK, ip="192.0.2.1", prefix=32),
+        Veth(ns="t-a", name="eth1", project="t", host_name=LINK, mac="02:00:00:00:00:01"),
+        Veth(ns="t-a", name="eth0", project="t", host_name="eth0", mac="02:00:00:00:00:01"),
+        Veth(ns="t-a", name="eth0", project="t", host_name=LINK, mac="02:00:00:00:00:01", bridge="br-u-n"),
+        Veth(ns="t-a", name="eth0", project="u", host_name=LINK, mac="02:00:00:00:00:01"),
+        Bridge(ns=HOST, name="br-t-n", project="t", network="t_n", mac="02:00:00:00:00:01"),
+        Bridge(ns=HOST, name="br-u-n", project="t", network="u_n", mac="02:00:00:00:00:01"),
+        Route(ns=HOST, dst="0.0.0.0/0", link=LINK),
+        Route(ns=HOST, dst="192.0.2.0/24", link=LINK),
+        Route(ns="t-a", dst="0.0.0.0/0", link="eth1"),
+        Sysctl(ns=HOST, name="net/ipv4/ip_forward", value="1"),
+        Sysctl(ns=HOST, name="net/ipv4/conf/all/rp_filter", value="0", link=LINK),
+        Table(family="inet", name="reconciler-t"),
+        Chain(family="inet", table="reconciler-u", name="x", hook="", rules=()),
+        Chain(family="inet", table="reconciler-t", name="forward", hook="", rules=()),
+        Element(family="inet", table="reconciler-t", map="direct4", item="0.0.0.0/0"),
+    ],
+    ids=lambda resource: resource.key,
+)
+def test_what_is_not_of_its_network_is_refused(resource):
+    with pytest.raises(DriverFault) as caught:
+        [*installed.Watched(Given(resource)).lower(NETWORK)]
+    head, _, reason = caught.value.message.partition(" for network t_n: ")
+    assert head == f"driver `given` wants {resource.key}" and reason
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_those_that_are_built_in_keep_within_it_too(case, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    of = load([CASES[case]])
+    hosts = [host.name for one in of.projects for host in one.hosts]
+    for network in decide(of, Facts(known=False, name=next(iter(hosts), GOLDEN.name)))[0].networks:
+        for resource in DRIVERS[network.spec.driver].lower(network):
+            assert stranger(resource, network) == ""
