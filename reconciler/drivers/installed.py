@@ -1,13 +1,12 @@
-"""All drivers by name: those that are built in, and those of packages that somebody installed.
+"""Drivers of packages that somebody installed: found by their entry points, and believed nothing.
 
-What comes from outside is looked for only when a name is not built in (importlib.metadata costs 20 ms).  Its
-faults are told as its own, and what is not of its network is refused.
+Their faults are told as their own, and what is not of their network is refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, wraps
-from importlib import import_module
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from importlib.metadata import entry_points
+from typing import ParamSpec, TypeVar
 
 from ..cnm.driver import API, Driver, Wanted
 from ..cnm.topology import Network
@@ -15,9 +14,6 @@ from ..core.resource import Resource
 from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
 from ..manifest.spec import NOWHERE
 from .bounds import stranger
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,31 +23,14 @@ ANSWERING = ("carrier", "agreed", "per_host", "requests", "refuse", "settle", "t
 LISTING = ("sockets", "conflicts", "warnings")
 
 
-class Table(Mapping[str, Driver]):
-    """A name that nobody has is a KeyError, one whose driver cannot be used a ManifestError with no place."""
-
-    def __init__(self, built_in: Iterable[Driver]):
-        self.built_in = {driver.name: driver for driver in built_in}
-
-    def __getitem__(self, name: str) -> Driver:
-        return self.built_in[name] if name in self.built_in else installed(name)
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self.built_in
-        yield from sorted({point.name for point in points()} - self.built_in.keys())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def points(**which: str) -> tuple["EntryPoint", ...]:
-    return tuple(import_module("importlib.metadata").entry_points(group=GROUP, **which))
+def names() -> set[str]:
+    return {point.name for point in entry_points(group=GROUP)}
 
 
 @cache
 def installed(name: str) -> Driver:
     """The driver that a package has under this name.  Raises KeyError, or ManifestError."""
-    found = points(name=name)
+    found = tuple(entry_points(group=GROUP, name=name))
     if not found:
         raise KeyError(name)
     packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in found))

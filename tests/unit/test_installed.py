@@ -1,5 +1,6 @@
 """Drivers of packages that somebody installed: found, refused, held to their network and to their faults."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from reconciler.cnm.carrier import Carrier
 from reconciler.cnm.driver import API, Driver, Wanted, mtu_of
 from reconciler.cnm.topology import Network
 from reconciler.core.resource import Resource
-from reconciler.drivers import BUILT_IN, DRIVERS, installed
+from reconciler.drivers import BUILT_IN, DRIVERS, built_in, installed
 from reconciler.drivers.bounds import stranger
 from reconciler.errors import DriverFault, ManifestError, ManifestErrors
 from reconciler.inventory.facts import Facts
@@ -75,7 +76,7 @@ def test_an_installed_driver_is_an_entry_of_the_table(package):
     package(HEAD)
     network = load(["-"], stdin=TEXT, environ={}).projects[0].networks[0]
     assert network.driver == "odd" and DRIVERS["odd"].name == "odd"
-    assert [*DRIVERS] == [*(driver.name for driver in BUILT_IN), "odd"]
+    assert [*DRIVERS] == [*BUILT_IN, "odd"]
 
 
 @pytest.mark.parametrize(
@@ -196,3 +197,20 @@ def test_those_that_are_built_in_keep_within_it_too(case, monkeypatch):
     for network in decide(of, Facts(known=False, name=next(iter(hosts), GOLDEN.name)))[0].networks:
         for resource in DRIVERS[network.spec.driver].lower(network):
             assert stranger(resource, network) == ""
+
+
+def test_a_driver_that_is_built_in_has_the_name_it_is_called_by():
+    assert [built_in(name).name for name in BUILT_IN] == [*BUILT_IN]
+
+
+def test_a_plan_imports_the_rooms_of_its_own_drivers_alone():
+    words = "import sys, reconciler.pipeline as p; p.DRIVERS['bridge']; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    imported = {*done.stdout.split()}
+    unwanted = {
+        "reconciler.drivers.overlay",
+        "reconciler.drivers.installed",
+        "importlib.metadata",
+        "pydantic",
+    }
+    assert "reconciler.drivers.bridge" in imported and not unwanted & imported

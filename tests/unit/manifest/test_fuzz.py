@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.drivers import BUILT_IN
+from reconciler.drivers import BUILT_IN, built_in
 from reconciler.errors import ManifestErrors
 from reconciler.manifest.compose import dotenv
 from reconciler.manifest.model import service, top
@@ -165,7 +165,7 @@ def test_every_key_with_every_kind_of_scalar():
     for model, text in HOMES.items():
         for scalar in SCALARS:
             survives(text % ", ".join(f"{key}: {scalar}" for key in model.model_fields))
-    for driver in BUILT_IN:
+    for driver in map(built_in, BUILT_IN):
         for scalar in SCALARS:
             options = ", ".join(f"{name}: {scalar}" for name in accepted(driver.options))
             survives(f"networks: {{n: {{driver: {driver.name}, driver_opts: {{{options}}}}}}}")

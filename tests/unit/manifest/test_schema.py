@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.drivers import BUILT_IN
+from reconciler.drivers import BUILT_IN, built_in
 from reconciler.manifest.model import schema
 from reconciler.manifest.model.record import Record
 from reconciler.manifest.model.top import Top
 
 COMMITTED = Path(__file__).parents[3] / "schemas" / "manifest.schema.json"
-DRIVERS = {driver.name: driver for driver in BUILT_IN}
+DRIVERS = {name: built_in(name) for name in BUILT_IN}
 SCHEMA = schema.schema(DRIVERS)
 
 
@@ -51,7 +51,7 @@ def test_references_lead_somewhere():
 
 def test_drivers_options_are_part_of_it():
     known = SCHEMA["$defs"]["Network"]["properties"]["driver_opts"]["properties"]
-    for driver in BUILT_IN:
+    for driver in DRIVERS.values():
         for option in driver.options:
             assert {option.key, *option.docker} <= set(known)
 
