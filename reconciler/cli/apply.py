@@ -14,7 +14,7 @@ from ..pipeline import Change, Host, LastingHost, compare, destruction, enact, o
 from ..safety import commit_confirm
 from ..safety.git import commit
 from ..safety.limits import Limits, refuse
-from ..safety.revisions import History
+from ..safety.revisions import Revisions
 from .options import Options
 from .session import comparison, machine, note, print_plan, read, say
 
@@ -49,10 +49,10 @@ def destroy(options: Options) -> int:
 
 def rollback(options: Options) -> int:
     """An ordinary apply of a past revision; the watcher leaves the one that stood alone from then on."""
-    past = History(options.state_dir)
+    past = Revisions(options.state_dir)
     wanted = past.find(options.rollback)
     manifest = wanted.manifest
-    replaced = next((r for r in past.revisions() if r.paths == wanted.paths), wanted)
+    replaced = next((r for r in past if r.paths == wanted.paths), wanted)
     if replaced.digest != wanted.digest:
         past.reject(replaced.digest, f"rolled back to revision {wanted.number}")
     past.pardon(wanted.digest)
@@ -110,7 +110,7 @@ def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPa
 
 def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:
     """Apply, with the way back held by somebody who outlives this process."""
-    seconds, past = options.confirm_within, History(options.state_dir)
+    seconds, past = options.confirm_within, Revisions(options.state_dir)
     why = f"nobody confirmed it within {seconds:g} s"
     rejecting = partial(past.reject, change.manifest.digest, why)
     commit_confirm.hold(change, seconds, host, (partial(remember, options, change), rejecting))
@@ -126,7 +126,7 @@ def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -
 
 def remember(options: Options, change: Change) -> None:
     """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
-    paths, past = options.absolute_paths, History(options.state_dir)
+    paths, past = options.absolute_paths, Revisions(options.state_dir)
     with recording(options):
         past.pardon(change.manifest.digest)
         past.record(change.manifest, paths, commit(paths), render.summary(change.todo))

@@ -18,7 +18,7 @@ from ..kinds.nft import Element
 from ..kinds.ownership import TABLE_PREFIX
 from ..paths import DEFAULT_PATH
 from ..safety.commit_confirm import state_in_words
-from ..safety.revisions import History, Revision
+from ..safety.revisions import Revision, Revisions
 from .options import Options
 from .session import comparison, machine, note, say, sizes, tell, write_out
 
@@ -74,7 +74,7 @@ def project_row(name: str, root: str, live: State) -> ProjectRow:
 
 def history(options: Options) -> int:
     """Past revisions, the newest first."""
-    known = list(History(options.state_dir).revisions())
+    known = list(Revisions(options.state_dir))
     if options.output == "json":
         say(options, json.dumps({"revisions": [revision_row(revision) for revision in known]}, indent=1))
         return 0

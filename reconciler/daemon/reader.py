@@ -4,14 +4,14 @@ from ..errors import ReconcileError, Refused, foreseen
 from ..manifest.spec import Manifest
 from ..pipeline import load
 from ..safety.git import commit
-from ..safety.revisions import History
+from ..safety.revisions import Revisions
 from .files import read_steadily, signature
 
 
 class Reader:
     """The manifests, read again when a file has changed, and not while somebody is writing them."""
 
-    def __init__(self, paths: tuple[str, ...], projects: frozenset[str] | None, history: History):
+    def __init__(self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions):
         self.paths, self.projects, self.history = paths, projects, history
         self.stale = True
         self.signature: object = None

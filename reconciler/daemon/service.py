@@ -12,9 +12,10 @@ from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import END, EVENT, Events
 from ..kinds.evpn import Router
 from ..kinds.ownership import HOST
+from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare
 from ..safety.limits import Limits, refuse
-from ..safety.revisions import History
+from ..safety.revisions import Revisions
 from . import metrics
 from .files import Files
 from .reader import Reader
@@ -25,6 +26,7 @@ from .status import SUSPENDED, WATCHED, Status, publish
 from .triggers import Trigger
 from .troubles import Troubles
 
+LAST_GOOD = "the last good revision"
 FALLEN = "threads"  # fires when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
@@ -50,7 +52,7 @@ class Watcher:
 
     def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: RelayProcess):
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
-        self.history, self.status = History(orders.state_dir), Status()
+        self.history, self.status = Revisions(orders.state_dir), Status()
         self.reader = Reader(orders.paths, orders.projects, self.history)
         pipeline = Pipeline(
             host,
@@ -59,14 +61,20 @@ class Watcher:
             partial(refuse, limits=orders.limits),
             lock,
             latest,
-            partial(self.history.last, orders.paths),
+            self.last_good,
         )
-        self.repair = RepairLoop(pipeline)
         self.complained = self.remembered = ""
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.contained = self.troubles.contained
+        self.repair = RepairLoop(pipeline)
         self.fallen = ""  # why a thread is to be replaced
         self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
+
+    def last_good(self) -> Manifest | None:
+        """What holds while the manifests are broken."""
+        with self.contained(LAST_GOOD):
+            return self.history.last(self.orders.paths)
+        return None
 
     def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""
@@ -188,6 +196,7 @@ class Watcher:
             summary = render.summary(outcome.change.todo)
             self.history.record(good, self.orders.paths, self.reader.commit, summary)
             self.remembered = good.digest
+            self.troubles.end(LAST_GOOD)
 
     def complain(self, words: str) -> bool:
         """Say it, unless it was what was said last."""

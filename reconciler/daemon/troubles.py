@@ -23,8 +23,11 @@ class Troubles:
         except Exception as error:
             self.tell(what, error)
         else:
-            self.words.pop(what, None)
-            self.backoff.forget(what)
+            self.end(what)
+
+    def end(self, what: str) -> None:
+        self.words.pop(what, None)
+        self.backoff.forget(what)
 
     def tell(self, what: str, error: Exception) -> None:
         self.backoff.increase(what)

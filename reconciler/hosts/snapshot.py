@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from .. import disk
+from .. import __version__, disk
 from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, State, state
@@ -25,9 +25,10 @@ from ..kinds.link import Link
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.ownership import HOST, TABLE_PREFIX
 from ..kinds.sysctl import Sysctl, usual
-from ..manifest.store.codec import freeze, made
+from ..manifest.store.codec import Reader, encode, shape
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PARTS = ("bare", "told", "asked")  # of what stands: unasked, in the words of `asked`
 Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that
 
 
@@ -37,10 +38,12 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     asked = state(*questions(bare, facts), *wanted)
     asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
     told = host.observe(asked.values())
-    parts = {"bare": bare, "told": {key: told[key] for key in asked.keys() & told.keys()}, "asked": asked}
-    head = {"schema_version": SCHEMA_VERSION, "facts": replace(Facts.of(facts), missing=dict(facts.missing))}
-    whole = freeze(head | {name: entries(part) for name, part in parts.items()})
-    return freeze({**json.loads(whole), "seal": sealed(whole)})
+    parts = (bare, {key: told[key] for key in asked.keys() & told.keys()}, asked)
+    kinds = {type(r) for part in parts for r in part.values()}
+    head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
+    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing))
+    whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})
+    return encode({**json.loads(whole), "seal": sealed(whole)})
 
 
 def sealed(whole: bytes) -> str:
@@ -115,18 +118,19 @@ class Saved:
 
 
 def saved(file: str, name: str = "") -> Saved:
-    """The host of a file that `save` wrote; `name` is which of `hosts:` it is, if not its hostname."""
+    """The host of a file that `save` wrote; `name` is which of `hosts:` it is, if not its hostname.  Raises
+    UsageError for any other file."""
     try:
         told = disk.parsed(disk.given(file))
-        if told["schema_version"] != SCHEMA_VERSION:
-            raise UsageError(
-                f"{file} is of schema version {told['schema_version']}, and this is {SCHEMA_VERSION}",
-                "save it with this version of reconcile",
-            )
-        if told.pop("seal") != sealed(freeze(told)):
+        if (found := told["schema_version"]) != SCHEMA_VERSION:
+            raise of_other_version(file, f"schema version {found}", SCHEMA_VERSION)
+        if told.pop("seal") != sealed(encode(told)):
             raise ValueError("not as it was written")
-        facts = made(Facts, told["facts"])
-        bare, words, asked = (resources(told[part]) for part in ("bare", "told", "asked"))
+        if told["shape"] != own_shape(told):
+            raise of_other_version(file, f"reconcile {told['version']}", __version__)
+        reader = Reader(told["shape"])
+        facts = reader.read(Facts, told["facts"])
+        bare, words, asked = (resources(told[part], reader) for part in PARTS)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -136,9 +140,20 @@ def saved(file: str, name: str = "") -> Saved:
     return Saved(file, replace(facts, name=name or facts.name), bare, words, asked)
 
 
-def resources(found: list[tuple[str, Any]]) -> dict[Key, Resource]:
+def of_other_version(file: str, found: str, ours: object) -> UsageError:
+    """What that version did not look at, nobody can tell."""
+    return UsageError(f"{file} is of {found}, and this is {ours}", "save it with this version of reconcile")
+
+
+def own_shape(told: dict[str, Any]) -> dict[str, list[str]]:
+    """That which the values of such a file have in this version."""
+    known = dict(kinds_of(Resource))
+    return shape(Facts, *{known.get(name) for part in PARTS for name, _ in told[part]})
+
+
+def resources(found: list[tuple[str, Any]], reader: Reader) -> dict[Key, Resource]:
     kinds = dict(kinds_of(Resource))
-    return dict(state(*(made(kinds[name], values) for name, values in found)))
+    return dict(state(*(reader.read(kinds[name], values) for name, values in found)))
 
 
 def kinds_of(base: type[Resource]) -> Iterator[tuple[str, type[Resource]]]:

@@ -43,7 +43,8 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
 
 def locked(file: str, inputs: Inputs) -> str:
     text = (inputs.read(file) if os.path.exists(file) else None) or ""
-    inputs.mistakes.extend(chain(lockfile.mistakes(text, file), value_mistakes(text, file)))
+    found = list(lockfile.unreadable(text, file))
+    inputs.mistakes.extend(found or chain(lockfile.mistakes(text, file), value_mistakes(text, file)))
     return text
 
 

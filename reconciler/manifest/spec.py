@@ -12,6 +12,7 @@ from ..errors import Where
 NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
 LEAST_IPV6_MTU = 1280  # RFC 8200, 5
+SECRET = {"secret": True}  # of a field that is never kept on disk: who needs it reads the manifests again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +110,7 @@ class ContainerSpec:
     runtime: str = "none"
     rootfs: str = ""
     attach: Mapping[str, str] = field(default_factory=dict)  # docker, podman, pid or netns -> which
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, compare=False, metadata=SECRET)
     where: Where = field(default=NOWHERE, compare=False)
 
 

@@ -1,8 +1,8 @@
 """Past revisions, as files under the state directory: for people who want one back, and for a watcher that
 starts.
 
-They are a convenience: losing them, or a disk that takes none, breaks no host.  What cannot be read, or is
-not as it was written, is no revision.
+They are a convenience: losing them, or a disk that takes none, breaks no host.  What is told of a revision
+keeps its keys from version to version; its manifest names its own fields, and is read where all are known.
 """
 
 import json
@@ -19,8 +19,10 @@ from pathlib import Path
 from .. import disk
 from ..errors import ReconcileError, UsageError
 from ..manifest.spec import Manifest
+from ..manifest.store.codec import Unknown, decode, encode, shape
 from ..paths import STATE
 
+FORMAT = 1  # of a manifest's file; version 0.1.0 numbered none
 KEPT = 100  # revisions
 LOOKED_AT = 2 * KEPT  # files, if somebody has put more there
 NUMBER = re.compile("[0-9]{1,9}")
@@ -37,29 +39,37 @@ class Revision:
     commit: str
     paths: tuple[str, ...]
     summary: str
+    format: int
     seal: str  # the digest of its file
     file: Path
 
     @property
     def manifest(self) -> Manifest:
-        """Raises ReconcileError where the file is not as it was written."""
-        from ..manifest.store.codec import thaw
-
+        """Raises ReconcileError where the file is not as it was written, or another version's."""
+        if self.format != FORMAT:
+            who = "a later" if self.format > FORMAT else "an earlier"
+            raise self.unreadable(f"{who} version of reconcile wrote it")
         try:
             data = disk.read(self.file, disk.LARGE)
             if sealed(data) == self.seal:
-                return thaw(data)
-        except (OSError, ValueError):
+                found = disk.parsed(data)
+                return decode(Manifest, found["manifest"], found["shape"])
+        except Unknown as name:
+            raise self.unreadable(f"a later version of reconcile wrote it, which knows `{name}`") from None
+        except (OSError, ValueError, TypeError, LookupError):
             pass
-        hint = f"{self.file} is not as it was written"
-        raise ReconcileError(f"revision {self.number} cannot be read", hint)
+        raise self.unreadable(f"{self.file} is not as it was written")
+
+    def unreadable(self, why: str) -> ReconcileError:
+        hint = f"apply the manifests of commit {self.commit}" if self.commit else "apply its manifests"
+        return ReconcileError(f"revision {self.number} cannot be read: {why}", hint)
 
 
 def sealed(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def told(number: int, file: Path) -> Revision:
+def revision(number: int, file: Path) -> Revision:
     """What is told of a revision; raises ValueError where that is of another shape."""
     match disk.parsed(disk.read(file.with_suffix(".meta"))):
         case {
@@ -68,23 +78,25 @@ def told(number: int, file: Path) -> Revision:
             "commit": str(commit),
             "paths": [*paths],
             "summary": str(summary),
-            "seal": str(seal),
+            **more,
         } if all(isinstance(path, str) for path in paths) and 0 <= at < LATEST:
-            return Revision(number, digest, at, commit, tuple(paths), summary, seal, file)
+            match more.get("format", 0), more.get("seal", ""):
+                case int(format_), str(seal):
+                    return Revision(number, digest, at, commit, tuple(paths), summary, format_, seal, file)
     raise ValueError("no revision")
 
 
-class History:
+class Revisions:
     """`DIR/revisions/NUMBER.json` is a manifest, `NUMBER.meta` what is told of it."""
 
     def __init__(self, state: str = STATE):
         self.folder = Path(state) / "revisions"
 
-    def revisions(self) -> Iterator[Revision]:
-        """The newest first; what cannot be read is left out."""
+    def __iter__(self) -> Iterator[Revision]:
+        """The newest first; of what nothing can be told is left out."""
         for number in islice(self.numbers(), LOOKED_AT):
             with suppress(OSError, ValueError):
-                yield told(number, self.folder / f"{number}.json")
+                yield revision(number, self.folder / f"{number}.json")
 
     def numbers(self) -> list[int]:
         with suppress(OSError):
@@ -93,28 +105,32 @@ class History:
         return []
 
     def last(self, paths: tuple[str, ...]) -> Manifest | None:
-        """The newest revision that was applied from these paths, and that nobody went back behind."""
-        rejected = self.rejections
-        for revision in self.revisions():
-            if revision.paths == paths and revision.digest not in rejected:
-                with suppress(ReconcileError):
-                    return revision.manifest
+        """The newest manifest that was applied from these paths, and that nobody went back behind.  Raises
+        ReconcileError where there are some, and none can be read."""
+        rejected, why = self.rejections, None
+        for one in self:
+            if one.paths == paths and one.digest not in rejected:
+                try:
+                    return one.manifest
+                except ReconcileError as error:
+                    why = why or error
+        if why:
+            raise why
         return None
 
     def find(self, number: int) -> Revision:
         """By its number; 0 and below count back from the newest."""
-        known = list(self.revisions())
-        for place, revision in enumerate(known):
-            if number in (revision.number, -place):
-                return revision
+        for place, one in enumerate(self):
+            if number in (one.number, -place):
+                return one
         words = f"there is no revision {number}" if number > 0 else "there is no revision before"
         raise UsageError(words, "see --history")
 
     def record(self, manifest: Manifest, paths: tuple[str, ...], commit: str, summary: str) -> None:
         """Remember what was applied, unless the newest of these paths is the same."""
-        known = list(self.revisions())
-        same = next((revision for revision in known if revision.paths == paths), None)
-        if same and (same.digest, same.commit) == (manifest.digest, commit):
+        known = list(self)
+        same = next((one for one in known if one.paths == paths), None)
+        if same and (same.digest, same.commit, same.format) == (manifest.digest, commit, FORMAT):
             return
         about = {
             "digest": manifest.digest,
@@ -130,11 +146,9 @@ class History:
                 old.file.with_suffix(".meta").unlink(missing_ok=True)
 
     def keep(self, number: int, manifest: Manifest, about: dict[str, object]) -> None:
-        from ..manifest.store.codec import freeze
-
-        data = freeze(manifest)
+        data = encode({"shape": shape(Manifest), "manifest": manifest})
         self.write(f"{number}.json", data)
-        self.write(f"{number}.meta", json.dumps({**about, "seal": sealed(data)}).encode())
+        self.write(f"{number}.meta", json.dumps({**about, "format": FORMAT, "seal": sealed(data)}).encode())
 
     @property
     def rejections(self) -> dict[str, str]:

@@ -114,6 +114,27 @@ def test_history_may_be_lost_or_read_only_or_broken(lab):
     assert lab.planned(WEB) == []
 
 
+def test_what_is_said_of_the_environment_is_kept_nowhere(lab, directory):
+    """Nobody needs it yet; who will reads the manifests again."""
+    said = "environment: {TOKEN: hidden-in-the-manifest}, env_file: web.env"
+    lab.write("PASSWORD=hidden-in-a-file\n", "m/web.env")
+    lab.write(WEB.replace("web: {", f"web: {{{said}, "), "m/t.yaml")
+    lab.succeed(lab.reconcile("--apply", directory))
+    lab.succeed(lab.reconcile("--status", "--out", "/run/saved.json", directory))
+    lab.succeed(lab.reconcile("--plan", "--out", "/run/plan.json", directory))
+    with watching(lab, directory) as watcher:
+        watcher.settled()
+        lab.write(MORE.replace("web: {", f"web: {{{said}, "), "m/t.yaml")
+        watcher.until(lambda: "t-cache" in lab.namespaces())
+        watcher.settled()
+        roots = map(Path, ("/run", "/var/lib", "/etc/netns"))
+        files = [file for root in roots for file in root.rglob("*") if file.is_file()]
+        ours = [file for file in files if not {lab.files, Path("/run/netns")} & {*file.parents}]
+        assert {"manifests", "revisions"} <= {file.parent.name for file in ours}
+        assert not [file for file in ours if b"hidden-in" in file.read_bytes()]
+        assert "hidden-in" not in watcher.log
+
+
 def test_the_state_directory_may_be_elsewhere(lab):
     lab.apply(WEB, "--state-dir", "/run/elsewhere")
     assert not os.path.exists("/var/lib/reconciler")

@@ -1,5 +1,6 @@
 """The watcher as operators meet it: manifests change, the kernel is changed by hand, and the host follows."""
 
+import json
 import os
 import shutil
 import signal
@@ -168,6 +169,23 @@ def test_a_manifest_that_is_broken_from_the_start_is_held_by_history(lab, direct
         watcher.until(lambda: watcher.status["error"])
         lab.run("ip link del br-t-n")
         watcher.until(lambda: "br-t-n" in lab.links())
+
+
+def test_who_starts_after_an_upgrade_with_broken_manifests_says_what_it_cannot_fall_back_on(lab, directory):
+    lab.apply(WEB)
+    state = Path("/var/lib/reconciler/revisions")
+    about = {**json.loads((state / "1.meta").read_bytes()), "paths": [str(directory)], "format": 0}
+    (state / "1.meta").write_text(json.dumps(about))
+    text = (directory / "t.yaml").read_text()
+    (directory / "t.yaml").write_text("name: [")
+    with watching(lab, directory, sync=False) as watcher:
+        watcher.until(lambda: watcher.status["error"])
+        why = "revision 1 cannot be read: an earlier version of reconcile wrote it"
+        assert f"trouble with the last good revision: {why}" in watcher.log
+        assert watcher.status["troubles"] == {"the last good revision": why}
+        (directory / "t.yaml").write_text(text)
+        watcher.synced()
+        watcher.until(lambda: not watcher.status["troubles"])
 
 
 def test_what_one_project_cannot_have_does_not_stop_the_others(lab, directory):

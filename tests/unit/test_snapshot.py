@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler import __version__
 from reconciler.cli import arguments
 from reconciler.errors import UsageError
 from reconciler.hosts.snapshot import saved, sealed
 from reconciler.inventory.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
-from reconciler.manifest.store.codec import freeze, made
+from reconciler.manifest.store.codec import decode, encode, shape
 from tests.odd import ODD, odd
 
 FACTS = Facts(
@@ -33,7 +34,7 @@ FACTS = Facts(
 
 @pytest.mark.parametrize(("facts", "key"), [(FACTS, "key="), (Facts(), "")])
 def test_facts_read_back_as_they_were_written(facts, key):
-    told = made(Facts, json.loads(freeze(facts)))
+    told = decode(Facts, json.loads(encode(facts)))
     assert told.public_key() == key
     assert replace(told, public_key=facts.public_key) == facts
 
@@ -44,9 +45,9 @@ def test_facts_read_back_as_they_were_written(facts, key):
         (None, "No such file"),
         ("", "is no saved state"),
         ("[]", "is no saved state"),
-        ('{"schema_version": 1}', "is no saved state"),
-        ('{"schema_version": 2}', "is of schema version 2, and this is 1"),
-        ('{"schema_version": 1, "facts": [1], "bare": [], "told": [], "asked": []}', "is no saved state"),
+        ('{"schema_version": 2}', "is no saved state"),
+        ('{"schema_version": 3}', "is of schema version 3, and this is 2"),
+        ('{"schema_version": 2, "facts": [1], "bare": [], "told": [], "asked": []}', "is no saved state"),
         ("\x00\xff", "is no saved state"),
     ],
 )
@@ -58,24 +59,39 @@ def test_what_is_no_saved_state_is_named(tmp_path, text, words):
         saved(str(file))
 
 
-WHOLE = {"schema_version": 1, "facts": FACTS, "bare": [], "told": [], "asked": []}
+WHOLE = {
+    "schema_version": 2,
+    "version": "9",
+    "shape": shape(Facts),
+    "facts": FACTS,
+    "bare": [],
+    "told": [],
+    "asked": [],
+}
 
 
 def test_a_picture_that_lost_something_is_none(tmp_path):
-    file, told = tmp_path / "h2.json", json.loads(freeze(WHOLE))
-    file.write_text(json.dumps({**told, "seal": sealed(freeze(told))}, indent=2))
+    file, told = tmp_path / "h2.json", json.loads(encode(WHOLE))
+    file.write_text(json.dumps({**told, "seal": sealed(encode(told))}, indent=2))
     assert saved(str(file)).facts().name == "h"
-    file.write_text(json.dumps(told))  # as version 0.1.0 saved it
+    file.write_text(json.dumps(told))
     with pytest.raises(UsageError, match="is no saved state"):
         saved(str(file))
-    file.write_text(json.dumps({**told, "seal": sealed(freeze(told)), "bare": [["Bridge", ["x"]]]}))
+    file.write_text(json.dumps({**told, "seal": sealed(encode(told)), "bare": [["Bridge", ["x"]]]}))
     with pytest.raises(UsageError, match="is no saved state"):
+        saved(str(file))
+
+
+def test_a_picture_by_a_version_that_has_other_fields_is_told(tmp_path):
+    file, told = tmp_path / "h2.json", json.loads(encode({**WHOLE, "shape": {"Facts": ["colour"]}}))
+    file.write_text(json.dumps({**told, "seal": sealed(encode(told))}))
+    with pytest.raises(UsageError, match=f"is of reconcile 9, and this is {__version__}"):
         saved(str(file))
 
 
 def test_any_bytes_are_a_picture_or_refused(tmp_path):
-    file, told, luck = tmp_path / "h2.json", json.loads(freeze(WHOLE)), random.Random(7)
-    whole = json.dumps({**told, "seal": sealed(freeze(told))}).encode()
+    file, told, luck = tmp_path / "h2.json", json.loads(encode(WHOLE)), random.Random(7)
+    whole = json.dumps({**told, "seal": sealed(encode(told))}).encode()
     for _ in range(150):
         data = bytearray(whole)
         at = luck.randrange(len(data))
@@ -88,7 +104,7 @@ def test_any_bytes_are_a_picture_or_refused(tmp_path):
 @pytest.mark.parametrize("place", WHOLE)
 def test_a_forged_picture_is_refused_too(tmp_path, place):
     """Whoever makes the seal as well gets a sentence."""
-    file, told = tmp_path / "h2.json", json.loads(freeze(WHOLE))
+    file, told = tmp_path / "h2.json", json.loads(encode(WHOLE))
     for value in (
         None,
         5,
@@ -101,7 +117,7 @@ def test_a_forged_picture_is_refused_too(tmp_path, place):
         {"a": 1},
     ):
         forged = {**told, place: value}
-        file.write_text(json.dumps({**forged, "seal": sealed(freeze(forged))}))
+        file.write_text(json.dumps({**forged, "seal": sealed(encode(forged))}))
         with suppress(UsageError):
             saved(str(file))
 

@@ -6,6 +6,7 @@ A cache alone: it may be deleted at any time, and stands where only root writes.
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -17,8 +18,10 @@ from ...errors import ManifestError
 from ..compose.files import read_regular
 from ..options import Drivers
 from ..spec import Manifest
-from .codec import freeze, thaw
+from .codec import decode, encode, shape
 
+KEPT = 32  # entries: one for each set of PATHs that somebody names
+OLDEST = 7 * 24 * 3600.0  # seconds
 # Variables that differ from shell to shell and from run to run of a service, and that no manifest names.
 NOISE = {
     "_",
@@ -53,7 +56,7 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
         known = disk.parsed(head)
         seal = {"seal": sha256(body).hexdigest()}
         if known == stamp(known["texts"], known["drivers"], asked) | seal:
-            return thaw(body)
+            return decode(Manifest, disk.parsed(body))
     return None
 
 
@@ -61,10 +64,21 @@ def remember(folder: str, asked: Asked, texts: Iterable[str], manifest: Manifest
     """Keep it for next time, where that is possible; `texts` are the files that it came from."""
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        body = freeze(manifest)
+        body = encode(manifest)
         drivers = {network.driver for project in manifest.projects for network in project.networks}
         head = json.dumps({**stamp(texts, drivers, asked), "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)
+        prune(folder)
+
+
+def prune(folder: str) -> None:
+    """Forget what has not been written for long, and all but the newest.  Who reads an entry has it whole."""
+    written = {entry.path: entry.stat(follow_symlinks=False).st_mtime for entry in os.scandir(folder)}
+    newest = sorted(written, key=lambda path: written[path], reverse=True)
+    old = [path for path in newest if written[path] < time.time() - OLDEST]
+    for path in {*newest[KEPT:], *old}:
+        with suppress(OSError):
+            os.unlink(path)
 
 
 def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[str, object]:
@@ -77,6 +91,7 @@ def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[st
     variables = sorted(item for item in asked.environ.items() if item[0] not in NOISE)
     return {
         "version": __version__,
+        "shape": shape(Manifest),
         "texts": files,
         "names": names,
         "drivers": {name: repr(asked.drivers[name].options) for name in sorted(drivers)},

@@ -1,41 +1,40 @@
-"""A Manifest as bytes and back: for what is kept of a revision, and for the cache of what was validated; any
-frozen value of ours can be kept so.
+"""Frozen values of ours as bytes and back: for what is kept of a revision, for the cache of what was
+validated, and for the picture of a host.
 
-JSON in the order of the fields, made from the annotations of spec.py; no pydantic, which costs more to
-import than a thousand containers cost to read."""
+JSON of the values alone, in the order of the fields; their shape, the names of those fields, is written once
+beside them, so that a later version reads what an earlier one wrote.  All follows from the annotations; no
+pydantic, which costs more to import than a thousand containers cost to read."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter, call
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ... import disk
-from ..spec import Manifest
-
 T = TypeVar("T")
 Turn = Callable[[Any], Any]
+Shape = Mapping[str, Sequence[str]]  # of each record, the names of what is written of it
 
 
-def freeze(value: Any) -> bytes:
+class Unknown(ValueError):
+    """A later version has written what this one has no name for."""
+
+
+def encode(value: Any) -> bytes:
     return json.dumps(value, default=plain, separators=(",", ":")).encode()
 
 
-def thaw(data: bytes) -> Manifest:
-    """Raises ValueError for what is no revision of ours."""
+def decode(kind: Callable[..., T], value: Any, written: Shape | None = None) -> T:
+    """A value of this kind out of what JSON has of it, where it was `written` in another shape too: what that
+    lacks takes its default.  Raises ValueError for what is no such value, Unknown for what a later version
+    wrote."""
+    reader = Reader(shape(kind) if written is None else written)
     try:
-        return made(Manifest, disk.parsed(data))
+        return reader.read(kind, value)
     except (TypeError, LookupError, AttributeError) as error:
         raise ValueError(str(error)) from error
-
-
-def made(kind: Callable[..., T], value: Any) -> T:
-    """A value of this kind out of what JSON has of it."""
-    turn = reader(kind)
-    found: T = turn(value) if turn else value
-    return found
 
 
 def plain(value: Any) -> Any:
@@ -46,29 +45,87 @@ def plain(value: Any) -> Any:
 @cache
 def getter(kind: type[Any]) -> Turn:
     """What is looked up when somebody asks is asked now."""
-    return attrgetter(*(field.name for field in fields(kind))) if is_dataclass(kind) else call
+    return attrgetter(*names(kind)) if is_dataclass(kind) else call
+
+
+def names(kind: Any) -> list[str]:
+    """Of the fields that are written."""
+    if is_dataclass(kind):
+        return [field.name for field in fields(kind) if not field.metadata.get("secret")]
+    return list(kind._fields)
 
 
 @cache
-def reader(kind: Any) -> Turn | None:
-    """What turns JSON into a value of this annotation; None where nothing needs turning."""
-    arguments = get_args(kind)
-    if isinstance(kind, type) and is_dataclass(kind):
-        return record(kind)
-    if hasattr(kind, "_fields"):
-        return named_tuple(kind)
-    if get_origin(kind) is UnionType:
-        return optional(next(filter(None, map(reader, arguments)), None))
-    if get_origin(kind) is frozenset:
-        turn = reader(arguments[0])
-        return lambda items: frozenset(map(turn, items) if turn else items)
-    if get_origin(kind) is tuple and arguments[-1] is ...:
-        return sequence(reader(arguments[0]))
-    if get_origin(kind) is tuple:
-        return tuple
-    if get_origin(kind) is Mapping:
-        return values(reader(arguments[1]))
-    return answer if get_origin(kind) is Callable else None
+def hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+def shape(*kinds: Any) -> dict[str, list[str]]:
+    """That of values of these kinds, with every record in them."""
+    found: dict[str, list[str]] = {}
+    left = list(kinds)
+    while left:
+        kind = left.pop()
+        if not is_record(kind):
+            left.extend(get_args(kind))
+        elif kind.__name__ not in found:
+            found[kind.__name__] = names(kind)
+            left.extend(hints(kind)[name] for name in found[kind.__name__])
+    return found
+
+
+class Reader:
+    """Makes values out of what JSON has of them, where they were written in this shape."""
+
+    def __init__(self, written: Shape):
+        self.written = written
+        self.turns: dict[Any, Turn | None] = {}
+
+    def read(self, kind: Callable[..., T], value: Any) -> T:
+        turn = self.turn(kind)
+        found: T = turn(value) if turn else value
+        return found
+
+    def turn(self, kind: Any) -> Turn | None:
+        """What makes a value of this annotation out of JSON; None where nothing needs turning."""
+        if kind not in self.turns:
+            self.turns[kind] = self.record(kind) if is_record(kind) else self.collection(kind)
+        return self.turns[kind]
+
+    def collection(self, kind: Any) -> Turn | None:
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin is UnionType:
+            return optional(next(filter(None, map(self.turn, arguments)), None))
+        if origin is frozenset:
+            turn = self.turn(arguments[0])
+            return lambda items: frozenset(map(turn, items) if turn else items)
+        if origin is tuple:
+            return sequence(self.turn(arguments[0])) if arguments[-1] is ... else tuple
+        if origin is Mapping:
+            return values(self.turn(arguments[1]))
+        return answer if origin is Callable else None
+
+    def record(self, kind: Any) -> Turn:
+        written = list(self.written[kind.__name__])
+        if unknown := set(written) - set(names(kind)):
+            raise Unknown(min(unknown))
+        turns = [
+            (index, turn) for index, name in enumerate(written) if (turn := self.turn(hints(kind)[name]))
+        ]
+        if not turns and written == list(getattr(kind, "_fields", ())):
+            make: Turn = kind._make
+            return make
+
+        def read(values: list[Any]) -> Any:
+            for index, turn in turns:
+                values[index] = turn(values[index])
+            return kind(**dict(zip(written, values, strict=True)))
+
+        return read
 
 
 def answer(value: Any) -> Callable[[], Any]:
@@ -80,32 +137,9 @@ def values(item: Turn | None) -> Turn | None:
     return item and (lambda found: {key: item(value) for key, value in found.items()})
 
 
-def named_tuple(kind: Any) -> Turn:
-    hints = get_type_hints(kind)
-    turns, make = [reader(hints[name]) for name in kind._fields], kind._make
-
-    def read(values: Any) -> Any:
-        return make(turn(v) if turn else v for turn, v in zip(turns, values, strict=True))
-
-    return read if any(turns) else make
-
-
 def optional(turn: Turn | None) -> Turn | None:
     return (lambda value: None if value is None else turn(value)) if turn else None
 
 
 def sequence(item: Turn | None) -> Turn:
     return (lambda items: tuple(map(item, items))) if item else tuple
-
-
-def record(kind: type[Any]) -> Turn:
-    hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
-    turns = [(index, turn) for index, name in enumerate(names) if (turn := reader(hints[name]))]
-
-    def read(values: list[Any]) -> Any:
-        for index, turn in turns:
-            values[index] = turn(values[index])
-        return kind(**dict(zip(names, values, strict=True)))
-
-    return read

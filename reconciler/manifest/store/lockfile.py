@@ -10,7 +10,8 @@ from pathlib import Path
 from ...errors import ManifestError, Where
 
 NAME = "addresses.lock"
-HEAD = "# written by `reconcile --lock`; commit it with the manifests\n"
+FORMAT = 1  # where none is written too; every version passes over lines with a `#`
+HEAD = f"# written by `reconcile --lock`; commit it with the manifests\n# format {FORMAT}\n"
 Lock = dict[tuple[str, str], tuple[str, ...]]
 
 
@@ -26,6 +27,15 @@ def parsed(text: str) -> Lock:
     """The lock, of a text without mistakes."""
     rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
     return {(network, name): tuple(values) for network, name, *values in rows}
+
+
+def unreadable(text: str, file: str) -> Iterator[ManifestError]:
+    """Whether another version wrote it in a way that this one cannot read."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match line.split():
+            case ["#", "format", found] if found.isdecimal() and int(found) != FORMAT:
+                message = f"{NAME} is of format {found}, and this version of reconcile reads {FORMAT}"
+                yield ManifestError(message, "use the version that wrote it", Where(file, number, 1))
 
 
 def mistakes(text: str, file: str) -> Iterator[ManifestError]:

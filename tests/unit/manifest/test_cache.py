@@ -1,12 +1,16 @@
 """What was validated is remembered, and forgotten as soon as anything that it came from changes."""
 
+import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from reconciler.drivers import DRIVERS
-from reconciler.manifest.store.cache import Asked, remembered
-from reconciler.manifest.store.codec import freeze, thaw
+from reconciler.manifest.spec import Manifest, ProjectSpec
+from reconciler.manifest.store.cache import KEPT, OLDEST, Asked, remembered
+from reconciler.manifest.store.codec import Unknown, decode, encode, shape
 from reconciler.pipeline import load
 
 TEXT = """
@@ -36,16 +40,30 @@ def loaded(folder: Path, environ=None):
     return load([folder / "in"], environ=environ or {}, folder=str(folder / "kept"))
 
 
-def test_a_manifest_survives_freezing():
+def test_a_manifest_is_decoded_as_it_was_encoded():
     manifest = load(["-"], stdin=TEXT, environ={})
-    assert thaw(freeze(manifest)) == manifest
-    assert thaw(freeze(manifest)).projects[0].containers[0].where.line == 5
+    found = decode(Manifest, json.loads(encode(manifest)))
+    assert found == manifest
+    assert found.projects[0].containers[0].where.line == 5
 
 
-def test_what_is_no_revision_is_a_value_error():
-    for data in (b"", b"{}", b"[1]", b"[[[]],1,2,3,4]", freeze(load(["-"], stdin=TEXT))[:-9]):
+def test_what_is_no_manifest_is_a_value_error():
+    for data in ({}, [1], [[[]], 1, 2, 3, 4], None, "x", json.loads(encode(load(["-"], stdin=TEXT)))[:-1]):
         with pytest.raises(ValueError):
-            thaw(data)
+            decode(Manifest, data)
+
+
+def test_what_an_earlier_version_had_no_field_for_takes_its_default():
+    earlier = shape(Manifest) | {"Manifest": ["root", "projects"], "ProjectSpec": ["name"]}
+    assert decode(Manifest, ["/m", [["shop"]]], earlier) == Manifest(
+        root="/m", projects=(ProjectSpec(name="shop"),)
+    )
+
+
+def test_what_a_later_version_wrote_is_unknown_here():
+    later = shape(Manifest) | {"PoolSpec": ["base", "size", "where", "colour"]}
+    with pytest.raises(Unknown, match="colour"):
+        decode(Manifest, json.loads(encode(Manifest())), later)
 
 
 def test_the_second_time_it_is_remembered(folder):
@@ -53,7 +71,7 @@ def test_the_second_time_it_is_remembered(folder):
     assert loaded(folder) == known(folder) == loaded(folder)
 
 
-@pytest.mark.parametrize("change", ["text", "override", "dotenv", "new file", "variable", "version"])
+@pytest.mark.parametrize("change", ["text", "override", "dotenv", "new file", "variable", "version", "shape"])
 def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
     loaded(folder)
     environ = {}
@@ -70,6 +88,8 @@ def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
             environ = {"ANIMAL": "dog"}
         case "version":
             monkeypatch.setattr("reconciler.manifest.store.cache.__version__", "0")
+        case "shape":
+            monkeypatch.setattr("reconciler.manifest.store.cache.shape", lambda kind: {})
     assert known(folder, environ) is None
 
 
@@ -85,3 +105,17 @@ def test_mistakes_are_never_remembered(folder):
     for _ in range(2):
         with pytest.raises(Exception, match="nonsense"):
             loaded(folder)
+
+
+def test_old_entries_and_all_but_the_newest_are_pruned(folder):
+    (folder / "kept").mkdir()
+    now = time.time()
+    for number in range(KEPT + 8):
+        (entry := folder / "kept" / f"{number:032x}").touch()
+        os.utime(entry, (now - number, now - number))
+    os.utime(folder / "kept" / f"{2:032x}", (0, now - OLDEST - 60))
+    (folder / "kept" / "folder").mkdir()
+    loaded(folder)
+    left = {path.name for path in (folder / "kept").iterdir()}
+    assert len(left) == KEPT and known(folder) and "folder" in left
+    assert f"{1:032x}" in left and f"{2:032x}" not in left and f"{KEPT:032x}" not in left
