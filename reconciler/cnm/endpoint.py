@@ -165,6 +165,7 @@ def endpoints(
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 vlan=end.vlan or 1,
                 trunk=tuple(sorted(end.trunk)),
+                bandwidth=end.bandwidth,
                 host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),
                 where=end.where,
             ),

@@ -41,6 +41,7 @@ class Endpoint:
     published: bool = False  # ports of the host lead here
     vlan: int = 1  # the untagged one
     trunk: tuple[int, ...] = ()  # and those that pass tagged
+    bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
     where: Where = NOWHERE
 
     def of_family(self, number: int) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """What the user wrote, validated and merged: frozen values with their places.  `...Spec` means as written.
 
-Text becomes these through `models.py` (pydantic, which also makes the schema); everything behind `load` sees
-these alone, so that a plan whose manifests are cached never imports pydantic.
+A field with a `Key` is said here and nowhere else: where text must be checked, model/ makes pydantic's models
+and the schema of it.  Everything behind `load` sees these alone, so that a plan whose manifests are cached
+never imports pydantic.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from ..errors import Where
 
@@ -13,6 +15,15 @@ NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
 LEAST_IPV6_MTU = 1280  # RFC 8200, 5
 SECRET = {"secret": True}  # of a field that is never kept on disk: who needs it reads the manifests again
+
+
+class Key(NamedTuple):
+    """What the key of a field's name means, the type in model/checks.py that its text is held against (of
+    sequences and mappings each value), and whether a text alone or a list is another spelling."""
+
+    about: str
+    check: str = ""
+    also: str = ""  # text, list
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,16 +34,27 @@ class PortSpec:
     of `published`.
     """
 
-    target: tuple[int, int]
-    published: tuple[int, int] | None = None
-    host_ip: str = ""  # "" is any, in every family that the endpoint has
-    protocol: str = "tcp"  # tcp, udp, sctp
-    mode: str = "ingress"
-    name: str = ""
-    host_if: str = ""
-    allow_from: tuple[str, ...] = ()
-    rate: str = ""
-    max_conns: int = 0
+    target: Annotated[tuple[int, int], Key("Port of the container, or a range as 80-89.", "Target")]
+    published: Annotated[
+        tuple[int, int] | None,
+        Key(
+            "Port of the host, or a range; a range for one target means any free one of it."
+            " Random where absent.",
+            "Published",
+        ),
+    ] = None
+    host_ip: Annotated[str, Key("Address of the host to publish on; any where absent.", "HostIp")] = ""
+    protocol: Annotated[str, Key("tcp, udp or sctp.", "Protocol")] = "tcp"
+    mode: Annotated[str, Key("ingress: every host of a cluster answers; host: this one.", "PortMode")] = (
+        "ingress"
+    )
+    name: Annotated[str, Key("For people.")] = ""
+    host_if: Annotated[str, Key("Only what comes in by this link of the host.", "Link")] = ""
+    allow_from: Annotated[
+        tuple[str, ...], Key("Only these sources, as addresses or prefixes.", "Source", "text")
+    ] = ()
+    rate: Annotated[str, Key("New connections a time, as 100/second.", "Rate")] = ""
+    max_conns: Annotated[int, Key("Connections at one time; 0 is no limit.", "Count")] = 0
     where: Where = field(default=NOWHERE, compare=False)
 
 
@@ -41,18 +63,23 @@ class EndpointSpec:
     """A container's place on one network (`services.NAME.networks.NETWORK`)."""
 
     network: str  # the key in `networks:`
-    aliases: tuple[str, ...] = ()
-    ipv4_address: str = ""
-    ipv6_address: str = ""
-    link_local_ips: tuple[str, ...] = ()
-    mac_address: str = ""
-    interface_name: str = ""
-    priority: int = 0  # higher is connected first
-    gw_priority: int = 0  # the highest is the default gateway
-    driver_opts: Mapping[str, str] = field(default_factory=dict)  # sysctls: net/ipv4/conf/IFNAME/... -> value
+    aliases: Annotated[tuple[str, ...], Key("Further names on this network.", "HostName")] = ()
+    ipv4_address: Annotated[str, Key("Fixed IPv4 address, inside a subnet of `ipam`.", "Address4")] = ""
+    ipv6_address: Annotated[str, Key("Fixed IPv6 address, inside a subnet of `ipam`.", "Address6")] = ""
+    link_local_ips: Annotated[tuple[str, ...], Key("Further link-local addresses.", "LinkLocal")] = ()
+    mac_address: Annotated[str, Key("Fixed MAC address.", "Mac")] = ""
+    interface_name: Annotated[
+        str, Key("Name of the interface inside the container, instead of eth0, eth1 ...", "Ifname")
+    ] = ""
+    priority: Annotated[int, Key("Networks with a higher one are connected first.")] = 0
+    gw_priority: Annotated[int, Key("The network with the highest one holds the default route.")] = 0
+    # Here they are sysctls: net/ipv4/conf/IFNAME/... -> value.
+    driver_opts: Annotated[
+        Mapping[str, str], Key("Sysctls of the interface, as com.docker.network.endpoint.sysctls.", "Scalar")
+    ] = field(default_factory=dict)
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
     vlan: int = 0  # untagged VLAN of the port; 0 where nothing is said
-    trunk: tuple[int, ...] = ()  # VLANs that pass tagged
+    trunk: Annotated[tuple[int, ...], Key("Bridge: further VLANs, that reach it tagged.", "Vlan")] = ()
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it
     where: Where = field(default=NOWHERE, compare=False)
 
@@ -88,29 +115,37 @@ class ContainerSpec:
     name: str  # the key
     is_service: bool  # replicas are named NAME-1, NAME-2, ...
     replicas: int = 1
-    container_name: str = ""
-    network_mode: str = ""  # "", host, none, bridge, service:NAME, container:NAME
+    container_name: Annotated[str, Key("Name of the sandbox, instead of PROJECT-CONTAINER.", "Name")] = ""
+    network_mode: Annotated[
+        str, Key("host, none, bridge, service:NAME or container:NAME; instead of `networks`.", "NetworkMode")
+    ] = ""
     networks: tuple[EndpointSpec, ...] = ()  # in Compose's order: by priority, then by name
     ports: tuple[PortSpec, ...] = ()
-    expose: tuple[str, ...] = ()
-    hostname: str = ""
-    domainname: str = ""
-    dns: tuple[str, ...] = ()
-    dns_search: tuple[str, ...] = ()
-    dns_opt: tuple[str, ...] = ()
+    expose: Annotated[tuple[str, ...], Key("Ports that linked containers use; for people.", "Exposed")] = ()
+    hostname: Annotated[str, Key("The container's own name; also in its hosts file.", "HostName")] = ""
+    domainname: Annotated[str, Key("Domain behind the hostname.", "HostName")] = ""
+    dns: Annotated[tuple[str, ...], Key("Name servers, instead of the host's.", "Server", "text")] = ()
+    dns_search: Annotated[tuple[str, ...], Key("Domains to look names up in.", "HostName", "text")] = ()
+    dns_opt: Annotated[tuple[str, ...], Key("Resolver options, as ndots:1.", "Word")] = ()
     extra_hosts: tuple[tuple[str, str], ...] = ()  # (name, address or host-gateway)
-    links: tuple[str, ...] = ()
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    mac_address: str = ""
-    image: str = ""
-    host: str = ""  # which of `hosts:`; "" is every host, or this one
+    links: Annotated[tuple[str, ...], Key("Services to reach by name or by alias (SERVICE:ALIAS).")] = ()
+    sysctls: Annotated[
+        Mapping[str, str], Key("Sysctls of the container's network namespace (net.*).", "Scalar", "list")
+    ] = field(default_factory=dict)
+    mac_address: Annotated[str, Key("MAC address on the network of the highest priority.", "Mac")] = ""
+    image: Annotated[str, Key("Image to run, where `runtime` runs one; otherwise for people.")] = ""
+    host: Annotated[str, Key("Which of `hosts:` it stands on.")] = ""  # "" is every host, or this one
     placement: PlacementSpec | None = None
     endpoint_mode: str = "vip"
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
+        field(default_factory=dict)
+    )
     runtime: str = "none"
-    rootfs: str = ""
+    rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
     attach: Mapping[str, str] = field(default_factory=dict)  # docker, podman, pid or netns -> which
-    environment: Mapping[str, str] = field(default_factory=dict, compare=False, metadata=SECRET)
+    environment: Annotated[
+        Mapping[str, str], Key("Variables of what runs in the container.", "Scalar", "list")
+    ] = field(default_factory=dict, compare=False, metadata=SECRET)
     where: Where = field(default=NOWHERE, compare=False)
 
 
@@ -119,9 +154,13 @@ class SubnetSpec:
     """One entry of `ipam.config`."""
 
     subnet: str  # canonical prefix, v4 or v6
-    ip_range: str = ""
-    gateway: str = ""
-    aux_addresses: Mapping[str, str] = field(default_factory=dict)
+    ip_range: Annotated[str, Key("Part of it that addresses are taken from.", "Prefix")] = ""
+    gateway: Annotated[
+        str, Key("Address of the bridge; the first of the subnet where absent.", "Address")
+    ] = ""
+    aux_addresses: Annotated[Mapping[str, str], Key("Addresses to leave alone, by name.", "Address")] = field(
+        default_factory=dict
+    )
     where: Where = field(default=NOWHERE, compare=False)
 
 
@@ -130,30 +169,51 @@ class NetworkSpec:
     """One entry of `networks:`, Docker's `driver_opts` already translated to our own keys."""
 
     name: str  # the key
-    driver: str = "bridge"
+    driver: Annotated[
+        str, Key("bridge, overlay, macvlan, ipvlan, host, none, or the name of one that is installed.")
+    ] = "bridge"
     full_name: str = ""  # `name:`; "" is PROJECT_KEY
-    external: bool = False
-    internal: bool = False
-    icc: bool = True
-    enable_ipv4: bool = True
-    enable_ipv6: bool = False
-    mtu: int | str = "auto"  # bytes, or auto: the MTU of the link that the host's default route leaves by
-    bridge_name: str = ""
-    gateway_mode: str = "nat"  # of IPv4: nat, routed, nat-unprotected, isolated
+    external: Annotated[bool, Key("It exists already, and is neither made nor removed.")] = False
+    internal: Annotated[bool, Key("No way out, and none in.")] = False
+    icc: Annotated[bool, Key("Its containers reach each other.")] = True
+    enable_ipv4: Annotated[bool, Key("Its containers have IPv4 addresses.")] = True
+    enable_ipv6: Annotated[bool, Key("Its containers have IPv6 addresses.")] = False
+    mtu: Annotated[
+        int | str, Key("Bytes, or `auto`: that of the link with the host's default route.", "Mtu")
+    ] = "auto"
+    bridge_name: Annotated[
+        str, Key("Name of the bridge, instead of one from the project and the network.", "Ifname")
+    ] = ""
+    gateway_mode: Annotated[
+        str, Key("How packets cross the host: nat, routed, nat-unprotected or isolated.", "GatewayMode")
+    ] = "nat"
     gateway_mode_ipv6: str = "nat"
-    masquerade: bool = True
-    snat: str = ""  # source address of what leaves, instead of the outgoing link's
-    snat_ipv6: str = ""
-    host_access: str = ""  # "all": its containers may use every service of the host
-    host_ip: str = ""  # default of PortSpec.host_ip (com.docker.network.bridge.host_binding_ipv4)
+    masquerade: Annotated[bool, Key("What leaves takes an address of the host.")] = True
+    snat: Annotated[
+        str, Key("Source address of what leaves, instead of the outgoing link's.", "Address4")
+    ] = ""
+    snat_ipv6: Annotated[str, Key("The same for IPv6.", "Address6")] = ""
+    host_access: Annotated[
+        str,
+        Key(
+            "Bridge: `all` lets its containers use every service of the host.  On a LAN: the address by which"
+            " the host reaches them, or one of each family with a comma between.",
+            "HostAccess",
+        ),
+    ] = ""
+    host_ip: Annotated[str, Key("Address of the host for ports that name none.", "Bindable")] = ""
     container_prefix: str = "eth"  # com.docker.network.container_iface_prefix
     subnets: tuple[SubnetSpec, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)  # of drivers other than bridge
-    allow_networks: tuple[str, ...] = ()
-    attachable: bool = False
+    allow_networks: Annotated[
+        tuple[str, ...], Key("Networks whose containers may open connections to this one's.")
+    ] = ()
+    attachable: Annotated[bool, Key("Accepted for Compose's sake: anything may attach.")] = False
     scope: str = "local"
-    default: bool = False  # takes the place of docker0
-    labels: Mapping[str, str] = field(default_factory=dict)
+    default: Annotated[bool, Key("It takes the place of docker0.")] = False
+    labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
+        field(default_factory=dict)
+    )
     where: Where = field(default=NOWHERE, compare=False)
 
 
@@ -162,13 +222,26 @@ class HostSpec:
     """One entry of `hosts:`."""
 
     name: str
-    address: str = ""
-    address6: str = ""
-    public_key: str = ""  # in base64: WireGuard's, and what EVPN's passwords follow from
-    wireguard_port: int = 51820
-    labels: Mapping[str, str] = field(default_factory=dict)
-    reflector: bool = False  # of what EVPN tells
-    vars: Mapping[str, str] = field(default_factory=dict)
+    address: Annotated[str, Key("Address by which the other hosts reach it.", "Reachable")] = ""
+    address6: Annotated[
+        str,
+        Key("Its IPv6 address, where `address` is IPv4: routed networks with IPv6 go via it.", "Reachable6"),
+    ] = ""
+    # In base64: WireGuard's, and what EVPN's passwords follow from.
+    public_key: Annotated[
+        str, Key("Its key, for encrypted overlays and EVPN: `reconcile --key` on it tells.", "PublicKey")
+    ] = ""
+    wireguard_port: Annotated[int, Key("UDP port that encrypted overlays come in by.", "PortNumber")] = 51820
+    labels: Annotated[
+        Mapping[str, str], Key("What `node.labels.NAME` in a service's placement means.", "Scalar", "list")
+    ] = field(default_factory=dict)
+    reflector: Annotated[
+        bool, Key("With `reachability: evpn`: it passes on to every host what it hears from one.")
+    ] = False
+    vars: Annotated[
+        Mapping[str, str],
+        Key("Values of this host: `{host.NAME}` in a network's options stands for one.", "Scalar"),
+    ] = field(default_factory=dict)
     where: Where = field(default=NOWHERE, compare=False)
     key_where: Where = field(default=NOWHERE, compare=False)
 
@@ -177,7 +250,7 @@ class HostSpec:
 class EvpnSpec:
     """`reachability: evpn`, or its long form."""
 
-    asn: int = 65000
+    asn: Annotated[int, Key("The AS number that all hosts are in.", "Asn")] = 65000
     where: Where = field(default=NOWHERE, compare=False)
 
 
@@ -186,8 +259,8 @@ class PoolSpec:
     """One entry of `pools:`: networks without a subnet take the next free prefix of length `size` out of
     `base`."""
 
-    base: str
-    size: int
+    base: Annotated[str, Key("The prefix that is divided, as 10.0.0.0/8.", "Subnet")]
+    size: Annotated[int, Key("Length of each subnet, as 24.", "PrefixLength")]
     where: Where = field(default=NOWHERE, compare=False)
 
 

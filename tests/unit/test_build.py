@@ -196,6 +196,13 @@ def test_what_nothing_acts_on_yet_is_refused():
     assert len(caught.value.errors) == 3
 
 
+def test_a_bandwidth_is_carried_to_the_driver(monkeypatch):
+    """None acts on it yet."""
+    monkeypatch.setattr("reconciler.cnm.build.pending", lambda *_: [])
+    end = EndpointSpec(network="n", bandwidth=("1mbit", ""))
+    assert ends(built(net("n"), container("a", end)), "shop-a")["n"].bandwidth == ("1mbit", "")
+
+
 @pytest.mark.parametrize(
     ("wish", "words"),
     [

@@ -1,12 +1,11 @@
-"""The types of single values: each checks its text, says what is wrong, and gives it in normal form."""
+"""The values of single keys: each function checks a text, says what is wrong, and gives it in normal form."""
 
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ..reserved import is_link_local, nobodys, within
@@ -61,6 +60,10 @@ def matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[str], 
 
 
 link = matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` and `-`")
+host_name = matching(HOST, "host name", "letters, digits, `.`, `_` and `-`; no spaces")
+word = matching(WORD, "single word", "no spaces and no control characters")
+bandwidth = matching(BANDWIDTH, "bandwidth", "as 100mbit")
+rate = matching(RATE, "rate", "as 100/second")
 
 
 def ifname(text: str) -> str:
@@ -217,6 +220,11 @@ def text(value: Any) -> Any:
     return value
 
 
+def network_mode(text: str) -> str:
+    """Docker's `default` is its bridge."""
+    return "bridge" if text == "default" else text
+
+
 def mtu(value: Any) -> Any:
     """Bytes, or auto; 68 is what IPv4 demands (RFC 791), 65535 is the largest packet."""
     if value == "auto":
@@ -224,33 +232,3 @@ def mtu(value: Any) -> Any:
     if not str(value).isdecimal() or len(str(value)) > 6 or not 68 <= int(value) <= 65535:
         raise wrong(f"{value!r} is no MTU", "a number from 68 to 65535, or auto")
     return int(value)
-
-
-Scalar = Annotated[str, BeforeValidator(text, json_schema_input_type=str | int | float | bool | None)]
-Name = Annotated[str, BeforeValidator(not_a_number, json_schema_input_type=str), AfterValidator(name)]
-Address = Annotated[str, AfterValidator(address)]
-Unicast = Annotated[str, AfterValidator(unicast)]
-Bindable = Annotated[str, AfterValidator(bindable)]
-Reachable = Annotated[str, AfterValidator(reachable)]
-LinkLocal = Annotated[str, AfterValidator(link_local)]
-Server = Annotated[str, AfterValidator(server)]
-HostAccess = Annotated[str, AfterValidator(host_access)]
-Address4 = Annotated[str, AfterValidator(address_of(4))]
-Address6 = Annotated[str, AfterValidator(address_of(6))]
-Prefix = Annotated[str, AfterValidator(prefix)]
-Subnet = Annotated[str, AfterValidator(subnet)]
-Source = Annotated[str, AfterValidator(prefix_or_address)]
-PublicKey = Annotated[str, AfterValidator(public_key)]
-Mac = Annotated[str, AfterValidator(mac)]
-Mtu = Annotated[int | str, BeforeValidator(mtu, json_schema_input_type=int | str)]
-Link = Annotated[str, AfterValidator(link)]
-Ifname = Annotated[str, BeforeValidator(not_a_number, json_schema_input_type=str), AfterValidator(ifname)]
-HostName = Annotated[
-    str,
-    BeforeValidator(not_a_number, json_schema_input_type=str),
-    AfterValidator(matching(HOST, "host name", "letters, digits, `.`, `_` and `-`; no spaces")),
-]
-Word = Annotated[str, AfterValidator(matching(WORD, "single word", "no spaces and no control characters"))]
-Bits = Annotated[str, AfterValidator(matching(BANDWIDTH, "bandwidth", "as 100mbit"))]
-Vlan = Annotated[int, Field(ge=1, le=4094)]
-Rate = Annotated[str, AfterValidator(matching(RATE, "rate", "as 100/second"))]

@@ -1,17 +1,25 @@
-"""What every mapping of a manifest has in common, and how its fields are described.
+"""What every mapping of a manifest has in common, and how its keys become fields.
 
-Values come here with one spelling for everything (merge.py), so that a field has one type; the other
-spellings are added to the schema alone, by `Also`.
+Most keys are said once, on the fields of spec.py, and `of` makes them keys of a model, which itself says what
+is written otherwise than it is kept.  Values come here with one spelling for everything (merge.py), so that a
+field has one type; the other spellings are added to the schema alone, by `Also`.
 """
 
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields
+from functools import cache
+from types import GenericAlias
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
 
 from ..compose.ignored_keys import NOTHING
-from .fields import Scalar
+from ..spec import Key
+from . import checks
 
+S = TypeVar("S")
 TEXTS: JsonSchemaValue = {"type": "array", "items": {"type": "string"}}
 
 
@@ -25,6 +33,10 @@ class Also:
         return {"anyOf": [handler(core), self.other]}
 
 
+ALSO = {"text": Also({"type": "string"}), "list": Also(TEXTS)}
+WITHOUT_BLANKS = AfterValidator(lambda values: tuple(filter(None, values)))  # that unset variables leave
+
+
 class Record(BaseModel):
     """A mapping with known keys; `x-` keys are anybody's, and nothing uses Compose's `unused`."""
 
@@ -33,11 +45,81 @@ class Record(BaseModel):
         extra="forbid", coerce_numbers_to_str=True, protected_namespaces=(), defer_build=True
     )
     unused: ClassVar[frozenset[str]] = NOTHING
-    nested: ClassVar[dict[str, tuple[str, "type[Record]"]]] = {}  # key -> (one, map or list; of what)
+
+
+R = TypeVar("R", bound=Record)
 
 
 def Is(description: str, **more: Any) -> Any:
-    return Field(description=description, **more)
+    return pydantic.Field(description=description, **more)
 
 
-Texts = Annotated[dict[str, Scalar], Also(TEXTS)]
+def of(spec: type) -> Callable[[type[R]], type[R]]:
+    """Adds to a model the keys of a spec."""
+
+    def made(model: type[R]) -> type[R]:
+        hints, said = get_type_hints(spec), {field.name: field for field in fields(spec)}
+        derived: dict[str, Any] = {
+            name: (type_of(hints[name], key), said_of(said[name], key)) for name, key in keys(spec).items()
+        }
+        about: dict[str, Any] = {"__doc__": model.__doc__, "__module__": model.__module__}
+        return create_model(model.__name__, __base__=model, **about, **derived)
+
+    return made
+
+
+@cache
+def keys(spec: type) -> dict[str, Key]:
+    """What is kept of a manifest as it is written there."""
+    return {
+        name: key
+        for name, hint in get_type_hints(spec, include_extras=True).items()
+        for key in getattr(hint, "__metadata__", ())
+        if isinstance(key, Key)
+    }
+
+
+def type_of(hint: Any, key: Key) -> Any:
+    """That of a key: its check, of each value where there are many."""
+    check = getattr(checks, key.check) if key.check else None
+    if check and get_args(hint)[1:] == (...,):
+        hint = Annotated[GenericAlias(tuple, (check, ...)), WITHOUT_BLANKS]
+    elif check and get_origin(hint) is Mapping:
+        hint = GenericAlias(dict, (str, check))
+    elif check:
+        hint = check
+    return Annotated[hint, ALSO[key.also]] if key.also else hint
+
+
+def said_of(field: Field[Any], key: Key) -> Any:
+    """Its description and its default; a schema shows none that is empty and of many."""
+    if field.default == ():
+        return Is(key.about, default_factory=tuple)
+    if field.default_factory is not MISSING:
+        return Is(key.about, default_factory=dict)
+    return Is(key.about) if field.default is MISSING else Is(key.about, default=field.default)
+
+
+def from_record(spec: Callable[..., S], record: Record, **own: object) -> S:
+    """The spec with its keys as they are written; `own` are its other fields."""
+    said = vars(record)
+    return spec(**{name: said[name] for name in keys(spec)} | own)
+
+
+@cache
+def nested(model: type[Record]) -> dict[str, tuple[str, type[Record]]]:
+    """The keys with records in them: whether one, a map or a list, and of what."""
+    found = {name: within(field.annotation) for name, field in model.model_fields.items()}
+    return {name: inner for name, inner in found.items() if inner}
+
+
+def within(hint: Any) -> tuple[str, type[Record]] | None:
+    if isinstance(hint, type) and issubclass(hint, Record):
+        return "one", hint
+    inner = next(filter(None, map(within, get_args(hint))), None)
+    match get_origin(hint):
+        case origin if inner and origin in (list, tuple):
+            return "list", inner[1]
+        case origin if inner and origin is dict:
+            return "map", inner[1]
+    return inner

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from ..compose.ignored_keys import INSIDE, NOTHING
 from ..yaml.node import Mistakes, Node, Place, dotted, followed, nearest, raw
-from .record import Record
+from .record import Record, nested
 
 Steps = tuple[str | int, ...]
 R = TypeVar("R", bound=Record)
@@ -22,6 +22,7 @@ TYPES = {
 EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -66,15 +67,15 @@ def record(node: Node, model: type[Record], path: str, unused: set[str]) -> dict
             unused.add(f"{path}.{key}" if path else key)
         elif child.value not in ABSENT and not key.startswith("x-"):
             data[key] = (
-                inner(child, model.nested[key], f"{path}.{key}", unused)
-                if key in model.nested
+                inner(child, nested(model)[key], f"{path}.{key}", unused)
+                if key in nested(model)
                 else raw(child)
             )
     return data
 
 
-def inner(node: Node, nested: tuple[str, type[Record]], path: str, unused: set[str]) -> Any:
-    how, model = nested
+def inner(node: Node, records: tuple[str, type[Record]], path: str, unused: set[str]) -> Any:
+    how, model = records
     match how, node.value:
         case "one", dict():
             return record(node, model, path, unused)
@@ -150,6 +151,6 @@ def spot(kind: str, node: Node, steps: Steps) -> Place:
 def model_at(model: type[Record], steps: Steps) -> type[Record]:
     """The model of the mapping that a path leads to."""
     for step in steps:
-        if isinstance(step, str) and step in model.nested:
-            model = model.nested[step][1]
+        if isinstance(step, str) and step in nested(model):
+            model = nested(model)[step][1]
     return model

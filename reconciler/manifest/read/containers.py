@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -11,6 +12,7 @@ from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, told
+from ..model.record import from_record
 from ..model.service import Container, Deploy, Endpoint, Service
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
@@ -44,6 +46,11 @@ class Written(NamedTuple):
     def mistakes(self) -> Mistakes:
         return self.inputs.mistakes
 
+    def spot_of(self, section: str, key: str) -> Place:
+        """Where an entry of a mapping begins."""
+        node = self.node.get(section)
+        return node.keys.get(key, node.place) if node else self.spot
+
     def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
         path = dotted((self.section, self.key, *steps))
         self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
@@ -51,40 +58,25 @@ class Written(NamedTuple):
 
 def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
     record, deploy = written.record, deployed(written.record)
-    ends = endpoints(written)
-    return ContainerSpec(
+    spec = from_record(
+        ContainerSpec,
+        record,
         name=written.key,
         is_service=written.section == "services",
-        replicas=1 if is_global(record) else replicas(written),
-        container_name=record.container_name,
-        network_mode=mode(record.network_mode),
-        networks=ends,
-        ports=tuple(published(record.ports, places(written), f"{written.path}.ports")),
-        expose=tuple(record.expose),
-        hostname=record.hostname,
-        domainname=record.domainname,
-        dns=tuple(filter(None, record.dns)),
-        dns_search=tuple(filter(None, record.dns_search)),
-        dns_opt=tuple(filter(None, record.dns_opt)),
-        extra_hosts=tuple(extra_hosts(written)),
-        links=tuple(record.links),
-        sysctls=dict(sysctls(written)),
-        mac_address=record.mac_address,
-        image=record.image,
-        host=record.host,
-        endpoint_mode=deploy.endpoint_mode if deploy else "vip",
-        labels=record.labels,
-        runtime=runtime(written),
-        rootfs=record.rootfs,
-        attach=record.attach.model_dump(exclude_defaults=True, mode="json") if record.attach else {},
-        environment=environment(written, variables),
         where=where(written.spot, written.path),
     )
-
-
-def mode(text: str) -> str:
-    """Docker's `default` is its bridge."""
-    return "bridge" if text == "default" else text
+    return replace(
+        spec,
+        replicas=1 if is_global(record) else replicas(written, spec),
+        networks=endpoints(written, spec),
+        ports=tuple(published(record.ports, places(written), f"{written.path}.ports")),
+        extra_hosts=tuple(extra_hosts(written)),
+        sysctls=dict(sysctls(written, spec)),
+        endpoint_mode=deploy.endpoint_mode if deploy else "vip",
+        runtime=runtime(written),
+        attach=record.attach.model_dump(exclude_defaults=True, mode="json") if record.attach else {},
+        environment=environment(written, spec, variables),
+    )
 
 
 def deployed(record: Container) -> Deploy | None:
@@ -96,7 +88,7 @@ def is_global(record: Container) -> bool:
     return deploy is not None and deploy.mode.startswith("global")
 
 
-def replicas(written: Written) -> int:
+def replicas(written: Written, spec: ContainerSpec) -> int:
     """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
     record = written.record
     if not isinstance(record, Service):
@@ -105,7 +97,7 @@ def replicas(written: Written) -> int:
     if scale is not None and count is not None and scale != count:
         written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
     number = next((n for n in (scale, count) if n is not None), 1)
-    if number > 1 and record.container_name:
+    if number > 1 and spec.container_name:
         written.wrong(
             ("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name"
         )
@@ -118,58 +110,48 @@ def runtime(written: Written) -> str:
     return text if text in RUNTIMES else written.runtime
 
 
-def endpoints(written: Written) -> tuple[EndpointSpec, ...]:
+def endpoints(written: Written, spec: ContainerSpec) -> tuple[EndpointSpec, ...]:
     """Compose's order: by priority, then by name.  A container's own MAC address goes to the first."""
-    record = written.record
-    node = written.node.get("networks")
-    names = sorted(record.networks, key=lambda name: (-record.networks[name].priority, name))
-    ends: list[EndpointSpec] = []
-    for name in names:
-        end = record.networks[name]
-        mac = end.mac_address or ("" if ends else record.mac_address)
-        spot = node.keys.get(name, node.place) if node else written.spot
-        ends.append(endpoint(written, name, end, mac, spot))
+    ends = [endpoint(written, name, end) for name, end in written.record.networks.items()]
+    ends.sort(key=lambda end: (-end.priority, end.network))
+    if ends and spec.mac_address and not ends[0].mac_address:
+        ends[0] = replace(ends[0], mac_address=spec.mac_address)
     return tuple(ends)
 
 
-def endpoint(written: Written, name: str, end: Endpoint, mac: str, spot: Place) -> EndpointSpec:
-    sysctls, chosen = endpoint_options(written, name, end)
-    refuse_twice(written, name, end)
-    return EndpointSpec(
-        network=name,
-        aliases=tuple(filter(None, end.aliases)),
-        ipv4_address=end.ipv4_address,
-        ipv6_address=end.ipv6_address,
-        link_local_ips=tuple(filter(None, end.link_local_ips)),
-        mac_address=mac,
-        interface_name=end.interface_name or chosen,
-        priority=end.priority,
-        gw_priority=end.gw_priority,
-        driver_opts=sysctls,
+def endpoint(written: Written, network: str, end: Endpoint) -> EndpointSpec:
+    spec = from_record(
+        EndpointSpec,
+        end,
+        network=network,
         routes=tuple((route.to, route.via) for route in end.routes),
         vlan=end.vlan or 0,
-        trunk=tuple(end.trunk),
         bandwidth=(end.bandwidth.ingress, end.bandwidth.egress) if end.bandwidth else ("", ""),
-        where=where(spot, f"{written.path}.networks.{name}"),
+        where=where(written.spot_of("networks", network), f"{written.path}.networks.{network}"),
     )
+    refuse_twice(written, spec)
+    if not spec.driver_opts:
+        return spec
+    sysctls, chosen = endpoint_options(written, spec)
+    return replace(spec, driver_opts=sysctls, interface_name=spec.interface_name or chosen)
 
 
-def refuse_twice(written: Written, network: str, end: Endpoint) -> None:
+def refuse_twice(written: Written, end: EndpointSpec) -> None:
     """A VLAN is there once: tagged or not."""
     seen = {end.vlan or 1}
     for index, tag in enumerate(end.trunk):
         if tag in seen:
             hint = "a VLAN is in `trunk` once, and not if it is `vlan`, which is 1 where nothing is said"
-            written.wrong(("networks", network, "trunk", index), f"VLAN {tag} is there twice", hint)
+            written.wrong(("networks", end.network, "trunk", index), f"VLAN {tag} is there twice", hint)
         seen.add(tag)
 
 
-def endpoint_options(written: Written, network: str, end: Endpoint) -> tuple[dict[str, str], str]:
+def endpoint_options(written: Written, end: EndpointSpec) -> tuple[dict[str, str], str]:
     """The sysctls, as paths below /proc/sys with IFNAME for the interface, and the interface's name."""
     sysctls: dict[str, str] = {}
     chosen = ""
     for name, value in end.driver_opts.items():
-        at = ("networks", network, "driver_opts", name)
+        at = ("networks", end.network, "driver_opts", name)
         if name == ENDPOINT_SYSCTLS:
             sysctls |= dict(interface_sysctls(written, at, value))
         elif name == ENDPOINT_IFNAME:
@@ -225,9 +207,9 @@ def is_address(text: str) -> bool:
         return False
 
 
-def sysctls(written: Written) -> Iterator[tuple[str, str]]:
+def sysctls(written: Written, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
     """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
-    for name, value in written.record.sysctls.items():
+    for name, value in spec.sysctls.items():
         at = ("sysctls", name)
         if not name.startswith(("net.", "net/")):
             written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
@@ -245,7 +227,7 @@ def in_words(value: str) -> str:
     return normal if SETTING.fullmatch(normal) else ""
 
 
-def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str]:
+def environment(written: Written, spec: ContainerSpec, variables: Mapping[str, str]) -> dict[str, str]:
     """`env_file` and, over it, `environment`; a name without a value takes the shell's."""
     values: dict[str, str] = {}
     for index, entry in enumerate(written.record.env_file):
@@ -261,12 +243,14 @@ def environment(written: Written, variables: Mapping[str, str]) -> dict[str, str
             )
         except dotenv.BadLine as error:
             written.mistakes.at(Place(file, error.line, 1), "", str(error), "write NAME=value")
-    return values | dict(own_environment(written, variables))
+    return values | dict(own_environment(written, spec, variables))
 
 
-def own_environment(written: Written, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def own_environment(
+    written: Written, spec: ContainerSpec, variables: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
     node = written.node.get("environment")
-    for name, value in written.record.environment.items():
+    for name, value in spec.environment.items():
         absent = node is not None and (child := node.get(name)) is not None and child.value is None
         if not absent:
             yield name, value

@@ -1,6 +1,6 @@
 """A network as written becomes a NetworkSpec; Docker's names of options are translated here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from ...errors import ManifestError
 from ..compose.files import Inputs
 from ..model.fields import told
+from ..model.record import from_record, keys
 from ..model.top import IpamConfig, Network
 from ..options import COMMON, Described, Option, accepted, usable
 from ..reserved import edges, is_part
@@ -26,13 +27,9 @@ PREDEFINED = {
         NetworkSpec(name="none", driver="none"),
     )
 }
-FIELDS = frozenset(
-    (
-        *("internal", "icc", "enable_ipv4", "enable_ipv6", "mtu", "bridge_name", "gateway_mode"),
-        *("gateway_mode_ipv6", "masquerade", "snat", "snat_ipv6", "host_access", "host_ip"),
-        *("container_prefix", "default"),
-    )
-)
+# What an option can set; a driver may call one of its own like any other key.
+FIELDS = {*keys(NetworkSpec), "gateway_mode_ipv6", "container_prefix"}
+FIELDS -= {"driver", "external", "attachable", "labels", "allow_networks"}
 
 
 class Written(NamedTuple):
@@ -54,33 +51,23 @@ class Written(NamedTuple):
 
 
 def spec_of(written: Written) -> NetworkSpec:
-    record = written.record
-    if record.external:
-        return external(written)
-    name, driver = driver_of(written)
+    record, at = written.record, where(written.spot, written.path)
+    spec = from_record(NetworkSpec, record, name=written.key, full_name=record.name, where=at)
+    if spec.external:
+        return external(written, spec)
+    name, driver = driver_of(written, spec.driver)
     fields, options = translated(written, name, driver)
-    refuse_narrow(written, {**own_fields(record), **fields})
-    made = subnets(written, ipv6=fields.get("enable_ipv6", record.enable_ipv6))
-    refuse_edges(written, made)
-    return NetworkSpec(
-        name=written.key,
-        driver=name,
-        full_name=record.name,
-        options=options,
-        subnets=made,
-        allow_networks=tuple(record.allow_networks),
-        attachable=record.attachable,
-        scope=record.scope or driver.scope,
-        labels=record.labels,
-        where=where(written.spot, written.path),
-        **{**own_fields(record), **fields},
-    )
+    fields = {"gateway_mode_ipv6": record.gateway_mode_ipv6 or spec.gateway_mode} | fields
+    spec = replace(spec, driver=name, scope=record.scope or driver.scope, options=options, **fields)
+    refuse_narrow(written, spec)
+    spec = replace(spec, subnets=subnets(written, ipv6=spec.enable_ipv6))
+    refuse_edges(written, spec)
+    return spec
 
 
-def driver_of(written: Written) -> tuple[str, Described]:
+def driver_of(written: Written, name: str) -> tuple[str, Described]:
     """The driver by its name; the default where there is none of that name, or none that can be used."""
-    drivers, name = written.inputs.drivers, written.record.driver
-    name = DEFAULT if name in ("", "default") else name
+    drivers, name = written.inputs.drivers, DEFAULT if name in ("", "default") else name
     try:
         return name, drivers[name]
     except KeyError:
@@ -91,41 +78,33 @@ def driver_of(written: Written) -> tuple[str, Described]:
     return DEFAULT, drivers[DEFAULT]
 
 
-def refuse_narrow(written: Written, fields: dict[str, Any]) -> None:
+def refuse_narrow(written: Written, spec: NetworkSpec) -> None:
     """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
-    mtu = fields["mtu"]
-    if fields["enable_ipv6"] and mtu != "auto" and mtu < LEAST_IPV6_MTU:
+    if spec.enable_ipv6 and isinstance(spec.mtu, int) and spec.mtu < LEAST_IPV6_MTU:
         names = (n for n, option in accepted(COMMON).items() if option.key == "mtu")
         option = next((n for n in names if n in written.record.driver_opts), "")
         steps = ("driver_opts", option) if option else ("mtu",)
-        written.wrong(steps, f"mtu {mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
+        written.wrong(steps, f"mtu {spec.mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
 
 
-def refuse_edges(written: Written, made: Sequence[SubnetSpec]) -> None:
+def refuse_edges(written: Written, spec: NetworkSpec) -> None:
     """The host on a LAN is one more machine of it."""
-    access = written.record.host_access
-    for ip in map(ip_address, filter(None, access.split(",")) if access != "all" else ()):
-        if home := next((p for s in made if ip in (p := ip_network(s.subnet)) and ip in edges(p)), None):
+    prefixes = [ip_network(subnet.subnet) for subnet in spec.subnets]
+    for ip in map(ip_address, filter(None, spec.host_access.split(",")) if spec.host_access != "all" else ()):
+        if home := next((prefix for prefix in prefixes if ip in prefix and ip in edges(prefix)), None):
             written.wrong(("host_access",), f"{ip} is no host's address in {home}", "take another")
 
 
-def own_fields(record: Network) -> dict[str, Any]:
-    """The fields of a NetworkSpec that our own keys set."""
-    same = {name: getattr(record, name) for name in FIELDS if name in Network.model_fields}
-    return {**same, "gateway_mode_ipv6": record.gateway_mode_ipv6 or record.gateway_mode}
-
-
-def external(written: Written) -> NetworkSpec:
+def external(written: Written, spec: NetworkSpec) -> NetworkSpec:
     """A network that others make; besides its name nothing may be said of it."""
-    record, at = written.record, where(written.spot, written.path)
-    for key in sorted(record.model_fields_set - {"external", "name"}):
+    for key in sorted(written.record.model_fields_set - {"external", "name"}):
         written.wrong(
             (key,), f"`{key}` of an external network", "whoever made the network decides; remove the key"
         )
-    docker = PREDEFINED.get(record.name or written.key)
+    docker = PREDEFINED.get(spec.full_name or spec.name)
     if docker:
-        return replace(docker, name=written.key, where=at)
-    return NetworkSpec(name=written.key, full_name=record.name, external=True, where=at)
+        return replace(docker, name=spec.name, where=spec.where)
+    return NetworkSpec(name=spec.name, full_name=spec.full_name, external=True, where=spec.where)
 
 
 def translated(written: Written, driver: str, by: Described) -> tuple[dict[str, Any], dict[str, str]]:
@@ -185,21 +164,18 @@ def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool
     elif ":" in config.subnet and not ipv6:
         written.inputs.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
     else:
-        outside(written, steps, config)
-        yield SubnetSpec(
-            subnet=config.subnet,
-            ip_range=config.ip_range,
-            gateway=config.gateway,
-            aux_addresses=set_aside(config),
-            where=at,
-        )
+        spec = from_record(SubnetSpec, config, subnet=config.subnet, where=at)
+        aside = {name: ip for name, ip in spec.aux_addresses.items() if ip}
+        spec = replace(spec, aux_addresses=aside)
+        outside(written, steps, spec)
+        yield spec
 
 
-def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) -> None:
+def outside(written: Written, steps: tuple[str | int, ...], spec: SubnetSpec) -> None:
     """What is said of a subnet must lie in it."""
-    prefix = ip_network(config.subnet)
-    named: dict[tuple[str, ...], str] = {("ip_range",): config.ip_range, ("gateway",): config.gateway}
-    named |= {("aux_addresses", name): ip for name, ip in set_aside(config).items()}
+    prefix = ip_network(spec.subnet)
+    named: dict[tuple[str, ...], str] = {("ip_range",): spec.ip_range, ("gateway",): spec.gateway}
+    named |= {("aux_addresses", name): ip for name, ip in spec.aux_addresses.items()}
     for key, value in named.items():
         other = ip_network(value) if value else prefix
         if not is_part(other, prefix):
@@ -207,7 +183,3 @@ def outside(written: Written, steps: tuple[str | int, ...], config: IpamConfig) 
             written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)
         elif key == ("gateway",) and prefix.version == 4 and value and other[0] in edges(prefix):
             written.wrong((*steps, *key), f"{value} is no host's address in {prefix}", "take another")
-
-
-def set_aside(config: IpamConfig) -> dict[str, str]:
-    return {name: ip for name, ip in config.aux_addresses.items() if ip}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...errors import Where
+from ..model.record import from_record
 from ..model.service import Port
 from ..spec import PortSpec
 from ..yaml.node import Place, where
@@ -16,12 +16,12 @@ def published(ports: Sequence[Port], places: Sequence[Place], path: str) -> Iter
     said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()
     for index, port in enumerate(ports):
-        spec = port_spec(port, where(places[index], f"{path}[{index}]"))
-        ip = port.host_ip or "0.0.0.0"
-        if port.published and port.published[1] - port.published[0] == port.target[1] - port.target[0]:
-            shift = port.published[0] - port.target[0]
-            yield from unsaid(spec, said[ip, port.protocol, shift])
-        elif (key := (ip, port.published, port.target, port.protocol)) not in seen:
+        spec = from_record(PortSpec, port, where=where(places[index], f"{path}[{index}]"))
+        ip = spec.host_ip or "0.0.0.0"
+        if spec.published and spec.published[1] - spec.published[0] == spec.target[1] - spec.target[0]:
+            shift = spec.published[0] - spec.target[0]
+            yield from unsaid(spec, said[ip, spec.protocol, shift])
+        elif (key := (ip, spec.published, spec.target, spec.protocol)) not in seen:
             seen.add(key)
             yield spec
 
@@ -40,19 +40,3 @@ def unsaid(spec: PortSpec, said: list[tuple[int, int]]) -> Iterator[PortSpec]:
     elif start <= end:
         yield replace(spec, published=(start, end), target=(start - shift, end - shift))
     said.append(spec.published or (0, 0))
-
-
-def port_spec(port: Port, at: Where) -> PortSpec:
-    return PortSpec(
-        target=port.target,
-        published=port.published,
-        host_ip=port.host_ip,
-        protocol=port.protocol,
-        mode=port.mode,
-        name=port.name,
-        host_if=port.host_if,
-        allow_from=tuple(port.allow_from),
-        rate=port.rate,
-        max_conns=port.max_conns,
-        where=at,
-    )

@@ -8,7 +8,7 @@ from ...errors import Where
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import name_mistake
-from ..model.record import Record
+from ..model.record import Record, from_record
 from ..model.service import Container, Service
 from ..model.top import Host, Network, Pool, Reachability, Top
 from ..model.validate import checked
@@ -153,18 +153,8 @@ def runtime(reading: Reading) -> str:
 
 def host_specs(reading: Reading) -> Iterator[HostSpec]:
     for key, _, spot, record in reading.entries("hosts", Host):
-        yield HostSpec(
-            name=key,
-            address=record.address,
-            address6=record.address6,
-            public_key=record.public_key,
-            wireguard_port=record.wireguard_port,
-            reflector=record.reflector,
-            labels=record.labels,
-            vars=record.vars,
-            where=where(spot, f"hosts.{key}"),
-            key_where=reading.at("hosts", key, "public_key"),
-        )
+        at, key_at = where(spot, f"hosts.{key}"), reading.at("hosts", key, "public_key")
+        yield from_record(HostSpec, record, name=key, where=at, key_where=key_at)
 
 
 def evpn_spec(reading: Reading) -> EvpnSpec | None:
@@ -179,7 +169,7 @@ def evpn_spec(reading: Reading) -> EvpnSpec | None:
         reading.mistakes.at(node.place, "reachability", f"unknown reachability `{node.value}`", hint)
         return None
     record = checked(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
-    return EvpnSpec(asn=record.evpn.asn, where=at) if record and record.evpn else None
+    return from_record(EvpnSpec, record.evpn, where=at) if record and record.evpn else None
 
 
 def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
@@ -190,7 +180,8 @@ def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
         )
     for index, node in enumerate(holder.elements()):
         steps = ("pools", index)
-        pool = checked(node, Pool, steps, reading.mistakes, reading.unused)
+        record = checked(node, Pool, steps, reading.mistakes, reading.unused)
+        pool = record and from_record(PoolSpec, record, where=where(node.place, dotted(steps)))
         if pool and pool.size < int(pool.base.rpartition("/")[2]):
             reading.mistakes.at(
                 node.place, dotted(steps), f"/{pool.size} is larger than {pool.base}", "take a longer `size`"
@@ -199,4 +190,4 @@ def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
             message = f"a /{pool.size} has no room for a gateway and a container"
             reading.mistakes.at(node.place, dotted(steps), message, f"at most {LONGEST4}")
         elif pool:
-            yield PoolSpec(base=pool.base, size=pool.size, where=where(node.place, dotted(steps)))
+            yield pool

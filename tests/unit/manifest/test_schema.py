@@ -27,6 +27,14 @@ def test_every_field_says_what_it_is(model):
     assert not [name for name, field in model.model_fields.items() if not field.description]
 
 
+def test_every_key_is_said_once():
+    """On the spec, or on the model where it is written otherwise than it is kept."""
+    derived = [m for m in schema.descendants(Record) if m.__base__.__name__ == m.__name__]
+    assert len(derived) == 8
+    for model in derived:
+        assert not model.__base__.model_fields.keys() & vars(model)["__annotations__"].keys()
+
+
 def test_every_property_of_the_schema_has_a_description():
     tables = {"Top": SCHEMA, **SCHEMA["$defs"]}
     silent = [

@@ -1,0 +1,55 @@
+"""The types of single values, by the names that the keys of spec.py have for them."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from . import fields, port_syntax
+
+TEXT = BeforeValidator(fields.not_a_number, json_schema_input_type=str)
+
+Scalar = Annotated[str, BeforeValidator(fields.text, json_schema_input_type=str | int | float | bool | None)]
+Name = Annotated[str, TEXT, AfterValidator(fields.name)]
+Ifname = Annotated[str, TEXT, AfterValidator(fields.ifname)]
+HostName = Annotated[str, TEXT, AfterValidator(fields.host_name)]
+Link = Annotated[str, AfterValidator(fields.link)]
+Word = Annotated[str, AfterValidator(fields.word)]
+
+Address = Annotated[str, AfterValidator(fields.address)]
+Unicast = Annotated[str, AfterValidator(fields.unicast)]
+Bindable = Annotated[str, AfterValidator(fields.bindable)]
+Reachable = Annotated[str, AfterValidator(fields.reachable)]
+LinkLocal = Annotated[str, AfterValidator(fields.link_local)]
+Server = Annotated[str, AfterValidator(fields.server)]
+HostAccess = Annotated[str, AfterValidator(fields.host_access)]
+Address4 = Annotated[str, AfterValidator(fields.address_of(4))]
+Address6 = Annotated[str, AfterValidator(fields.address_of(6))]
+Reachable6 = Annotated[Address6, AfterValidator(fields.reachable)]
+Prefix = Annotated[str, AfterValidator(fields.prefix)]
+Subnet = Annotated[str, AfterValidator(fields.subnet)]
+Source = Annotated[str, AfterValidator(fields.prefix_or_address)]
+PrefixLength = Annotated[int, Field(ge=1, le=126)]
+Mac = Annotated[str, AfterValidator(fields.mac)]
+Mtu = Annotated[int | str, BeforeValidator(fields.mtu, json_schema_input_type=int | str)]
+Vlan = Annotated[int, Field(ge=1, le=4094)]
+Asn = Annotated[int, Field(ge=1, le=65534)]
+PublicKey = Annotated[str, AfterValidator(fields.public_key)]
+Bits = Annotated[str, AfterValidator(fields.bandwidth)]
+Rate = Annotated[str, AfterValidator(fields.rate)]
+Count = Annotated[int, Field(ge=0)]
+NetworkMode = Annotated[str, AfterValidator(fields.network_mode)]
+GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]
+
+Target = Annotated[tuple[int, int], BeforeValidator(port_syntax.target, json_schema_input_type=int | str)]
+Published = Annotated[
+    tuple[int, int] | None, BeforeValidator(port_syntax.published, json_schema_input_type=int | str | None)
+]
+HostIp = Annotated[str, BeforeValidator(port_syntax.host_ip, json_schema_input_type=str)]
+Protocol = Annotated[
+    str,
+    BeforeValidator(port_syntax.protocol, json_schema_input_type=str),
+    Field(json_schema_extra={"enum": list(port_syntax.PROTOCOLS)}),
+]
+PortMode = Literal["ingress", "host"]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Exposed = Annotated[str, BeforeValidator(port_syntax.exposed, json_schema_input_type=str | int)]
