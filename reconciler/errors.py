@@ -1,6 +1,6 @@
 """One hierarchy of errors; each says what is wrong, where it stands, and what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 LONGEST = 300  # characters of somebody else's words
@@ -53,11 +53,16 @@ class ManifestError(ReconcileError):
 
 
 class ManifestErrors(ManifestError):
-    """Every mistake that one run found; they are reported together."""
+    """Every mistake that one run found, in the order of the files and each once: a file that is included
+    twice makes its mistakes once, and so do hosts that share a manifest."""
 
-    def __init__(self, errors: "list[ManifestError]"):
-        super().__init__("\n".join(map(str, errors)))
-        self.errors = errors
+    def __init__(self, errors: "Iterable[ManifestError]"):
+        each = (one for error in errors for one in getattr(error, "errors", [error]))
+        unique = {(one.where, one.message): one for one in each}
+        self.errors: list[ManifestError] = sorted(
+            unique.values(), key=lambda one: one.where or ("", 0, 0, "")
+        )
+        super().__init__("\n".join(map(str, self.errors)))
 
 
 class Unsupported(ReconcileError):

@@ -24,7 +24,7 @@ from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
-from .errors import ManifestError, ReconcileError
+from .errors import ManifestError, ManifestErrors, ReconcileError
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .kinds.ownership import TABLE_PREFIX
@@ -101,6 +101,23 @@ def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     """The pure half of the line; raises ManifestErrors and Unsupported."""
     topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)), DRIVERS)
     return topology, lower(topology)
+
+
+def decide_everywhere(manifest: Manifest) -> Topology:
+    """The topology of the last of its hosts; raises ManifestErrors with the mistakes of all."""
+    mistakes: list[ManifestError] = []
+    for name in host_names(manifest) or [""]:
+        try:
+            topology, _ = decide(manifest, Facts(known=False, name=name))
+        except ManifestError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise ManifestErrors(mistakes)
+    return topology
+
+
+def host_names(manifest: Manifest) -> list[str]:
+    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
 def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:

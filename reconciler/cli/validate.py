@@ -9,23 +9,18 @@ from ..errors import Unwritten
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..manifest.store import lockfile
-from ..pipeline import decide
+from ..pipeline import decide, decide_everywhere, host_names
 from .options import Options
 from .session import machine, read, say, sizes, tell
 
 
 def validate(options: Options) -> int:
     manifest = read(options)
-    for name in host_names(manifest) or [""]:
-        topology, _ = decide(manifest, Facts(known=False, name=name))
+    topology = decide_everywhere(manifest)
     ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
     projects = render.number(len(topology.projects), "project")
     say(options, f"valid: {projects}, {sizes(len(topology.networks), len(topology.sandboxes), len(ports))}")
     return 0
-
-
-def host_names(manifest: Manifest) -> list[str]:
-    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
 def lock(options: Options) -> int:

@@ -11,16 +11,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from . import macs, ownership, sockets
 from .driver import Driver, by_driver
-from .endpoint import (
-    Addresses,
-    Attachments,
-    SandboxSpec,
-    addresses,
-    attach,
-    join,
-    refuse_crowd,
-    refuse_wishes,
-)
+from .endpoint import Addresses, Attachments, SandboxSpec, addresses, attach, join, refuse_crowd, unmet_wishes
 from .files import hosts, resolv
 from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
@@ -36,15 +27,30 @@ def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> To
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
     if errors := [*pending(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
+    try:
+        topology = topology_of(manifest, facts, drivers, errors)
+    except ManifestError as error:
+        if not errors:
+            raise
+        errors.append(error)
+    if errors:
+        raise ManifestErrors(errors)
+    return topology
+
+
+def topology_of(
+    manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], errors: list[ManifestError]
+) -> Topology:
+    """As far as it can be decided; `errors` takes what cannot be as it is written."""
     projects = [project.name for project in manifest.projects]
     facts = ownership.with_lost_aliases(dict(titles(manifest.projects)), facts)
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
     here = [spec for spec in everywhere if is_local(spec, facts)]
     refuse_taken_names(here, facts)
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
-    bare = networks_of(manifest.projects, used, facts, drivers)
+    bare = networks_of(manifest.projects, used, facts, drivers, errors)
     attachments = join(bare, everywhere, here)
-    given = addresses_of_all(bare, attachments, facts, drivers)
+    given = addresses_of_all(bare, attachments, facts, drivers, errors)
     bare = [drivers[n.spec.driver].settle(n, attachments[n.name], given, facts) for n in bare]
     attached = attach(bare, here, given)
     networks = together(manifest, with_endpoints(bare, attached), facts, drivers)
@@ -61,8 +67,7 @@ def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> To
         sockets.conflicts(listening, facts),
         conflicts(ports, heard),
     )
-    if errors := list(chain(*clashes)):
-        raise ManifestErrors(errors)
+    errors += chain(*clashes)
     told = chain.from_iterable(driver.warnings(own, facts) for driver, own in used_by.items())
     return Topology(
         projects=tuple(projects),
@@ -127,15 +132,19 @@ def addresses_of_all(
     attachments: Mapping[str, Attachments],
     facts: Facts,
     drivers: Mapping[str, Driver],
+    errors: list[ManifestError],
 ) -> Addresses:
     """The addresses of everybody on every network, by (network, sandbox)."""
     given: Addresses = {}
     for network in {network.name: network for network in networks}.values():
         wishes, driver = attachments[network.name], drivers[network.spec.driver]
-        refuse_crowd(network, wishes)
-        refuse_wishes(network, wishes)
-        driver.refuse(network, wishes, facts)
-        given |= addresses(network, wishes, driver.requests(network, facts), facts)
+        try:
+            refuse_crowd(network, wishes)
+            driver.refuse(network, wishes, facts)
+        except ManifestError as error:
+            errors.append(error)
+        errors += unmet_wishes(network, wishes)
+        given |= addresses(network, wishes, driver.requests(network, facts), facts, errors)
     return given
 
 

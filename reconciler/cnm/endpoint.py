@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import count
 
 from ..errors import ManifestError
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.reserved import is_link_local
+from ..manifest.reserved import edges, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
-from . import names
+from . import conflicts, names
 from .ipam import Range, Request, assign
 from .topology import Endpoint, Network
 
@@ -39,6 +39,7 @@ class SandboxSpec:
         return (EndpointSpec(network=key, mac_address=self.spec.mac_address, where=self.spec.where),)
 
 
+BRIDGE_LINK_LOCAL = "fe80::1"
 BRIDGE_PORTS = 1023  # BR_MAX_PORTS (net/bridge/br_private.h) less the one that is never given
 
 Attachments = list[tuple[SandboxSpec, EndpointSpec]]
@@ -79,33 +80,50 @@ def refuse_crowd(network: Network, attachments: Attachments) -> None:
         )
 
 
-def refuse_wishes(network: Network, attachments: Attachments) -> None:
-    """Raise what single endpoints ask for and the network cannot give."""
-    for _, end in attachments:
+def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[ManifestError]:
+    """What single endpoints ask for and the network cannot give."""
+    own = {BRIDGE_LINK_LOCAL: ("the bridge", network.spec.where)} if network.inner and network.ipv6 else {}
+    for one, end in attachments:
         if end.mac_address and not network.carrier.own_macs:
-            raise ManifestError(
+            yield ManifestError(
                 f"network {network.name} gives its containers the MAC of their parent",
                 "leave `mac_address` out, or use macvlan in another mode",
                 end.where,
             )
-        for ip, hint in unreachable(network, end):
-            raise ManifestError(f"{ip} is no address of network {network.name}", hint, end.where)
+        for path, ip, hint in unreachable(network, end):
+            message = f"{ip} is no address of network {network.name}"
+            yield ManifestError(message, hint, end.at(path))
+        for index, ip in enumerate(end.link_local_ips):
+            at = end.at(f"link_local_ips[{index}]")
+            holder, there = own.setdefault(ip, (f"{one.name} has it", at))
+            if there is not at:
+                yield ManifestError(f"{ip} is taken: {holder}", "choose another", at, (there, holder))
 
 
-def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str]]:
+def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str, str]]:
     """What a network has no place for: of one that others make, the manifest alone cannot tell."""
     if end.ipv4_address and not any(subnet.family == 4 for subnet in network.subnets):
-        yield end.ipv4_address, "it has no IPv4"
-    for ip in (end.ipv6_address, *end.link_local_ips):
+        yield "ipv4_address", end.ipv4_address, "it has no IPv4"
+    if end.ipv6_address and not network.ipv6:
+        yield "ipv6_address", end.ipv6_address, "it has no IPv6"
+    for index, ip in enumerate(end.link_local_ips):
         if ":" in ip and not network.ipv6:
-            yield ip, "it has no IPv6"
-    for _, via in end.routes:
-        if not is_link_local(ip_address(via)) and not any(Range.within(s.cidr, via) for s in network.subnets):
+            yield f"link_local_ips[{index}]", ip, "it has no IPv6"
+    for index, (_, via) in enumerate(end.routes):
+        homes = [ip_network(subnet.cidr) for subnet in network.subnets if Range.within(subnet.cidr, via)]
+        ip_ = ip_address(via)
+        if not is_link_local(ip_) and not any(ip_ not in edges(home) for home in homes):
             known = ", ".join(subnet.cidr for subnet in network.subnets)
-            yield via, f"a route leads by a neighbour, in {known or 'a subnet'}"
+            yield f"routes[{index}]", via, f"a route leads by a neighbour, in {known or 'a subnet'}"
 
 
-def addresses(network: Network, attachments: Attachments, more: Sequence[Request], facts: Facts) -> Addresses:
+def addresses(
+    network: Network,
+    attachments: Attachments,
+    more: Sequence[Request],
+    facts: Facts,
+    errors: list[ManifestError],
+) -> Addresses:
     """One address a family for each endpoint and for `more`, whichever project the sandboxes are of."""
     given: Addresses = defaultdict(list)
     for number in (4, 6):
@@ -117,8 +135,10 @@ def addresses(network: Network, attachments: Attachments, more: Sequence[Request
         if not ranges:
             continue
         requests = [*more, *(request(network, one, end, facts, number) for one, end in attachments)]
-        for name, ip in assign(network.name, ranges, requests).items():
+        refused: list[Request] = []
+        for name, ip in assign(network.name, ranges, requests, refused).items():
             given[network.name, name].append((ip, prefix_of(ip, ranges)))
+        errors += conflicts.addresses(network.name, ranges, refused, requests)
     return given
 
 
@@ -136,7 +156,7 @@ def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts,
         name=one.name,
         written=end.ipv4_address if number == 4 else end.ipv6_address,
         held=tuple([ip for ip in held.get(key, ()) if family(ip) == number]),
-        where=end.where,
+        where=end.at(f"ipv{number}_address"),
     )
 
 

@@ -94,6 +94,7 @@ class Range:
     """The addresses of one subnet that are still free."""
 
     def __init__(self, spec: SubnetSpec, gateway: str):
+        self.spec, self.gateway = spec, gateway
         self.prefix = ip_network(spec.subnet)
         first, last = usable(self.prefix)
         inner = ip_network(spec.ip_range) if spec.ip_range else self.prefix
@@ -142,11 +143,13 @@ class Range:
         return address
 
 
-def assign(network: str, ranges: Sequence[Range], requests: Iterable[Request]) -> dict[str, str]:
+def assign(
+    network: str, ranges: Sequence[Range], requests: Iterable[Request], refused: list[Request]
+) -> dict[str, str]:
     """An address for each request, by name.  Written ones first, then held ones, then the rest in order of
-    names."""
+    names, and with them what was written and cannot be had: it is added to `refused`."""
     asked = sorted(requests, key=lambda request: request.name)
-    given = dict(_written(network, ranges, asked))
+    given = dict(_written(ranges, asked, refused))
     given |= dict(_held(ranges, [r for r in asked if r.name not in given]))
     for request in asked:
         if request.name not in given:
@@ -154,26 +157,17 @@ def assign(network: str, ranges: Sequence[Range], requests: Iterable[Request]) -
     return given
 
 
-def _written(network: str, ranges: Sequence[Range], asked: Sequence[Request]) -> Iterator[tuple[str, str]]:
+def _written(
+    ranges: Sequence[Range], asked: Sequence[Request], refused: list[Request]
+) -> Iterator[tuple[str, str]]:
     for request in asked:
-        if not request.written:
-            continue
-        address = ip_address(request.written)
-        home = next((r for r in ranges if address in r.prefix), None)
-        if home is None:
-            subnets = ", ".join(str(r.prefix) for r in ranges) or "none"
-            raise ManifestError(
-                f"{request.written} is in no subnet of network {network}",
-                f"its subnets: {subnets}",
-                request.where,
-            )
-        if not home.take(int(address)):
-            raise ManifestError(
-                f"{request.written} is taken or reserved in network {network}",
-                "another container, the gateway or an auxiliary address has it",
-                request.where,
-            )
-        yield request.name, str(address)
+        if request.written:
+            address = ip_address(request.written)
+            home = next((r for r in ranges if address in r.prefix), None)
+            if home and home.take(int(address)):
+                yield request.name, str(address)
+            else:
+                refused.append(request)
 
 
 def _held(ranges: Sequence[Range], asked: Sequence[Request]) -> Iterator[tuple[str, str]]:

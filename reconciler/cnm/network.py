@@ -12,6 +12,7 @@ from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import names, ownership
 from .carrier import Carrier
+from .conflicts import Overlap, overlaps
 from .driver import Driver, Wanted
 from .hosts import this_host, with_host_values
 from .ipam import POOLS4, POOLS6, Range, choose_subnet, gateway_of, overlap
@@ -24,6 +25,7 @@ class Taken(NamedTuple):
     routes: tuple[Prefix, ...]
     networks: list[Prefix]
     shared: list[Prefix]  # those of this run that every host decides alike
+    overlaps: list[Overlap]  # what is written and in use
 
     @property
     def all(self) -> list[Prefix]:
@@ -37,7 +39,11 @@ class Taken(NamedTuple):
 
 
 def networks_of(
-    projects: Sequence[ProjectSpec], used: set[tuple[str, str]], facts: Facts, drivers: Mapping[str, Driver]
+    projects: Sequence[ProjectSpec],
+    used: set[tuple[str, str]],
+    facts: Facts,
+    drivers: Mapping[str, Driver],
+    errors: list[ManifestError],
 ) -> list[Network]:
     """Every network that is declared, or implied and used; `used` holds (project, network key).
 
@@ -51,15 +57,16 @@ def networks_of(
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
     routes = tuple(ip_network(route) for route in sorted(facts.routes))
-    taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [])
+    taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [], [])
     done: dict[str, Network] = {}
     for one in wanted:
         if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
-            refuse_name(network, done)
-            done[network.name] = network
+            if done.setdefault(network.name, network) is not network:
+                errors.append(same_name(network, done[network.name]))
             subnets = [ip_network(cidr) for cidr in network.extent]
             taken.networks.extend(subnets)
             taken.shared.extend(subnets)
+    errors += overlaps(taken.overlaps, done.values(), taken.all)
     bridged = ownership.with_bridge_names(list(done.values()), facts, [project.name for project in projects])
     done = {network.name: network for network in bridged}
     outside = (external(one, done, facts) for one in wanted if one.spec.external)
@@ -77,15 +84,11 @@ def order(wanted: Wanted, driver: Driver) -> tuple[bool, bool, str, str]:
     return not spec.subnets, not shared, wanted.project.name, spec.name
 
 
-def refuse_name(network: Network, done: Mapping[str, Network]) -> None:
+def same_name(network: Network, other: Network) -> ManifestError:
     """`a` + `b_c` and `a_b` + `c` make one name, and so may a network that nobody wrote down."""
-    if other := done.get(network.name):
-        raise ManifestError(
-            f"two networks are named {network.name}",
-            "set `external: true` on one of them to share it, or rename it",
-            network.spec.where,
-            (other.spec.where, "the other one"),
-        )
+    one, two = sorted((network.spec.where, other.spec.where))
+    hint = "set `external: true` on one of them to share it, or rename it"
+    return ManifestError(f"two networks are named {network.name}", hint, two, (one, "the other one"))
 
 
 def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
@@ -129,7 +132,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
         spec = replace(spec, internal=True)
     for written in spec.subnets:
         # What stands on a link of the host shares the subnet of its LAN.
-        refuse_overlap(written, name, taken if carrier.inner else taken._replace(routes=()))
+        note_overlap(written, name, taken if carrier.inner else taken._replace(routes=()))
     wanted = wanted._replace(spec=spec)
     ranges = tuple(subnet_specs(wanted, driver, facts, taken))
     per_host = driver.per_host(wanted, ranges, facts)
@@ -177,7 +180,7 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
         pools = [pool for pool in project.pools if family(pool.base) == number] or default
         if driver.agreed(wanted, number):
             written = SubnetSpec(subnet=agreed_subnet(name, number, pools, facts, taken), where=spec.where)
-            refuse_overlap(written, name, taken)
+            note_overlap(written, name, taken)
             yield written
             continue
         held = standing_subnet(facts.networks.get(name), number, pools, taken)
@@ -209,14 +212,9 @@ def standing_subnet(
     return None
 
 
-def refuse_overlap(written: SubnetSpec, name: str, taken: Taken) -> None:
-    prefix = ip_network(written.subnet)
-    if other := taken.against(prefix):
-        raise ManifestError(
-            f"subnet {prefix} of network {name} overlaps {other}, which is in use",
-            "a route of the host or another network has it; choose another",
-            written.where,
-        )
+def note_overlap(written: SubnetSpec, name: str, taken: Taken) -> None:
+    if other := taken.against(ip_network(written.subnet)):
+        taken.overlaps.append(Overlap(name, written, other))
 
 
 def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ...]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..errors import ManifestError, Where
+from ..errors import ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
@@ -14,6 +14,9 @@ from .topology import Endpoint, Network, Port
 
 ANY = ("", "0.0.0.0", "::")
 LOOPBACK6 = "::1"
+LAST_PORT = 65535
+MOST_HINTS = 50  # a free port is looked for through all that are taken
+OTHER = "choose another port, or publish on another address"
 
 
 class Holder(NamedTuple):
@@ -24,6 +27,11 @@ class Holder(NamedTuple):
     ip: str
     label: str
     port: Port | None = None
+
+    def meets(self, other: "Holder") -> bool:
+        """Whether one of the two is ours, and both want one address."""
+        ours = self.port is not None or other.port is not None
+        return ours and (self.ip == other.ip or not self.ip or not other.ip)
 
 
 class Targets(NamedTuple):
@@ -177,29 +185,42 @@ def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
             holder = Holder(number_, number_, "" if ip in ANY else ip, label)
             by_wire[version, protocol].append(holder)
     for (_, protocol), holders in by_wire.items():
-        yield from overlapping(protocol, sorted(holders, key=lambda h: (h.first, h.last, h.ip, h.label)))
+        holders.sort(key=lambda h: (h.first, h.last, h.ip, h.label))
+        for number_, (mine, port, other) in enumerate(meetings(holders)):
+            hint = free_port(mine, holders) if number_ < MOST_HINTS else OTHER
+            yield clash(protocol, mine, port, other, hint)
 
 
-def overlapping(protocol: str, holders: list[Holder]) -> Iterator[ManifestError]:
+def meetings(holders: Iterable[Holder]) -> Iterator[tuple[Holder, Port, Holder]]:
+    """Each of ours with the first that it meets; of two of ours the one that is written later."""
     active: list[Holder] = []
     for holder in holders:
         active = [other for other in active if other.last >= holder.first]
-        for other in active:
-            if holder.ip == other.ip or not holder.ip or not other.ip:
-                yield from clash(protocol, other, holder)
-        active.append(holder)
+        met = next((other for other in active if holder.meets(other)), None)
+        if met is None or not (met.port and holder.port):
+            active.append(holder)
+        if met:
+            one, two = sorted((met, holder), key=lambda h: (h.port is not None, h.port and h.port.where))
+            if two.port:
+                yield two, two.port, one
 
 
-def clash(protocol: str, one: Holder, two: Holder) -> Iterator[ManifestError]:
-    mine, other = (two, one) if two.port else (one, two)
-    if mine.port is None:
-        return
-    label: tuple[Where, str] | None = (other.port.where, "first published here") if other.port else None
-    number_ = max(one.first, two.first)
+def free_port(mine: Holder, holders: Iterable[Holder]) -> str:
+    """A hint with the next host port, or range of as many, that nothing has."""
+    size = mine.last - mine.first
+    first = mine.last + 1
+    for other in holders:
+        if other.first <= first + size and first <= other.last:
+            first = other.last + 1
+    last = first + size
+    if last > LAST_PORT:
+        return OTHER
+    return f"{first}-{last} are free" if size else f"{first} is free"
+
+
+def clash(protocol: str, mine: Holder, port: Port, other: Holder, hint: str) -> ManifestError:
+    label = (other.port.where, "first published here") if other.port else None
+    number_ = max(mine.first, other.first)
     ip = f"{mine.ip}:" if mine.ip else ""
-    yield ManifestError(
-        f"host port {ip}{number_}/{protocol} is taken: {other.label}",
-        "choose another port, or publish on another address",
-        mine.port.where,
-        label,
-    )
+    message = f"host port {ip}{number_}/{protocol} is taken: {other.label}"
+    return ManifestError(message, hint, port.where, label)

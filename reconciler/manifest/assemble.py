@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
-from ..errors import ManifestError, ManifestErrors
+from ..errors import ManifestErrors
 from .compose.files import STDIN, Inputs, find
 from .compose.groups import grouped, reading, wanted
 from .compose.library import Library
@@ -15,7 +15,6 @@ from .read.project import Reading, spec_of
 from .read.references import semantic_mistakes
 from .spec import Manifest
 from .store import lockfile
-from .yaml.node import Mistakes
 
 
 def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[str] | None) -> Manifest:
@@ -29,7 +28,7 @@ def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[st
     inputs.mistakes.extend(semantic_mistakes(read))
     lock = locked(lockfile.beside(paths), inputs)
     if inputs.mistakes:
-        raise ManifestErrors(once(inputs.mistakes))
+        raise ManifestErrors(inputs.mistakes)
     return Manifest(
         projects=tuple(spec for spec, _ in read),
         root=root_of(paths),
@@ -52,12 +51,6 @@ def root_of(paths: Sequence[str | Path]) -> str:
     """A directory that is named alone is the whole truth for its projects."""
     alone = os.fspath(paths[0]) if len(paths) == 1 else ""
     return os.path.abspath(alone) if alone and alone != STDIN and os.path.isdir(alone) else ""
-
-
-def once(mistakes: Mistakes) -> list[ManifestError]:
-    """By place, and without repetitions: a file that is included twice makes its mistakes once."""
-    unique = {(error.where, error.message): error for error in mistakes}
-    return sorted(unique.values(), key=lambda error: error.where or ("", 0, 0, ""))
 
 
 def notes(library: Library, readings: Sequence[Reading]) -> Iterator[str]:

@@ -82,6 +82,11 @@ class EndpointSpec:
     trunk: Annotated[tuple[int, ...], Key("Bridge: further VLANs, that reach it tagged.", "Vlan")] = ()
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it
     where: Where = field(default=NOWHERE, compare=False)
+    # Of fixed addresses and routes, by the path that leads there from `where`.
+    places: Mapping[str, Where] = field(default_factory=dict, compare=False)
+
+    def at(self, path: str) -> Where:
+        return self.places.get(path, self.where)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.cnm import conflicts
 from reconciler.cnm.ipam import POOLS4, POOLS6, Range, Request, assign, choose_subnet, gateway_of, usable
-from reconciler.errors import ManifestError, Where
+from reconciler.errors import ManifestError, ManifestErrors, Where
 from reconciler.manifest.spec import PoolSpec, SubnetSpec
 
 HERE = Where("test.yaml", 1)
@@ -19,7 +20,12 @@ def subnet(cidr: str, **more) -> SubnetSpec:
 
 def given_to(cidr: str, *requests: Request, **more) -> dict[str, str]:
     spec = subnet(cidr, **more)
-    return assign("net", [Range(spec, gateway_of(spec))], requests)
+    refused: list[Request] = []
+    ranges = [Range(spec, gateway_of(spec))]
+    given = assign("net", ranges, requests, refused)
+    if refused:
+        raise ManifestErrors(conflicts.addresses("net", ranges, refused, requests))
+    return given
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,7 @@ def test_a_24_holds_253_containers_and_the_254th_is_refused():
 
 def test_a_31_without_gateway_gives_both_addresses():
     ranges = [Range(subnet("10.0.0.0/31"), "")]
-    assert set(assign("net", ranges, [Request("a"), Request("b")]).values()) == {"10.0.0.0", "10.0.0.1"}
+    assert set(assign("net", ranges, [Request("a"), Request("b")], []).values()) == {"10.0.0.0", "10.0.0.1"}
 
 
 def test_ip_range_limits_what_is_assigned_and_not_what_is_written():
@@ -83,7 +89,7 @@ def test_auxiliary_addresses_and_the_gateway_are_never_given():
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("10.0.1.9", "in no subnet"), ("10.0.0.1", "taken or reserved"), ("10.0.0.0", "taken or reserved")],
+    [("10.0.1.9", "outside network"), ("10.0.0.1", "taken: the gateway"), ("10.0.0.0", "no host's address")],
 )
 def test_a_written_address_that_cannot_be(address, message):
     with pytest.raises(ManifestError, match=message):
@@ -102,7 +108,7 @@ def test_a_held_address_of_another_subnet_is_forgotten():
 
 def test_several_subnets_are_filled_one_after_the_other():
     specs = [subnet("10.0.0.0/30"), subnet("10.0.1.0/30")]
-    out = assign("net", [Range(s, gateway_of(s)) for s in specs], [Request("a"), Request("b")])
+    out = assign("net", [Range(s, gateway_of(s)) for s in specs], [Request("a"), Request("b")], [])
     assert sorted(out.values()) == ["10.0.0.2", "10.0.1.2"]
 
 

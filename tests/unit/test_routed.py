@@ -190,5 +190,5 @@ def test_a_fixed_address_must_be_of_the_hosts_slice():
         )
 
     assert seen(of=fixed(mine))[0].networks[0].endpoints[0].addresses[0][0] == mine
-    with pytest.raises(ManifestError, match=f"{theirs} is in no subnet of network t_n"):
+    with pytest.raises(ManifestError, match=f"{theirs} is outside network t_n"):
         seen(of=fixed(theirs))

@@ -1,176 +1,75 @@
-"""Addresses that users fixed: each inside its subnet, and held once."""
+"""Fixed addresses and routes: what their text alone tells.  Whether an address is to be had, cnm decides."""
 
-from collections.abc import Callable, Iterator
-from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 
 from ...errors import ManifestError, Where
-from ..model.fields import MAC
-from ..reserved import Address, Prefix, edges, first_free, is_link_local
-from ..spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
-
-Held = dict[str, tuple[Where, str]]  # address or MAC -> where, and what holds it
-Locate = Callable[..., Where]  # a container, and the steps to a value of it
-MOST_PROBES = 1024  # for a free address
-BRIDGE_LINK_LOCAL = "fe80::1"
-WITH_BRIDGE = ("bridge", "overlay")
+from ...family import family
+from ..reserved import is_link_local
+from ..spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec
 
 
-def address_mistakes(project: ProjectSpec, locate: Locate) -> Iterator[ManifestError]:
-    """Every mistake in the fixed addresses of a project's containers; `locate` finds the place of a value."""
-    plans = {
-        network.name: Plan(network, prefixes(network), reserved(network)) for network in project.networks
-    }
+def address_mistakes(project: ProjectSpec) -> Iterator[ManifestError]:
+    """Every mistake in the fixed addresses of a project's containers, and in their routes."""
+    networks = {network.name: network for network in project.networks}
     for spec in project.containers:
+        joined = {
+            end.network: networks.get(end.network, NetworkSpec(name=end.network)) for end in spec.networks
+        }
         for end in spec.networks:
-            if end.network not in plans:
-                plans[end.network] = Plan(NetworkSpec(name=end.network), (), {})
-            for wish in wishes(spec, end, locate):
-                yield from fixed(wish, plans[end.network])
-        yield from route_mistakes(spec, plans, locate)
+            yield from fixed(spec, end, joined[end.network])
+        yield from route_mistakes(spec, joined)
 
 
-class Plan(NamedTuple):
-    """A network's subnets, parsed, and which addresses and MACs are held."""
-
-    network: NetworkSpec
-    prefixes: tuple[tuple[Prefix, SubnetSpec], ...]
-    held: Held
-
-
-class Wish(NamedTuple):
-    """An address or a MAC that one endpoint asks for, and where."""
-
-    spec: ContainerSpec
-    text: str
-    where: Where
+def fixed(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec) -> Iterator[ManifestError]:
+    said = {"ipv4_address": end.ipv4_address, "ipv6_address": end.ipv6_address}
+    said |= {f"link_local_ips[{index}]": ip for index, ip in enumerate(end.link_local_ips)}
+    for path, ip in said.items():
+        if ip and spec.replicas > 1:
+            message = f"{spec.replicas} replicas cannot share {ip}"
+            yield ManifestError(message, "remove the address", end.at(path))
+        elif ip and not network.external:
+            mistakes = homeless(ip, network)
+            yield from (ManifestError(message, hint, end.at(path)) for message, hint in mistakes)
 
 
-def wishes(spec: ContainerSpec, end: EndpointSpec, locate: Locate) -> Iterator[Wish]:
-    for key in ("ipv4_address", "ipv6_address", "mac_address"):
-        if text := getattr(end, key):
-            yield Wish(spec, text, locate(spec, "networks", end.network, key))
-    for index, text in enumerate(end.link_local_ips):
-        yield Wish(spec, text, locate(spec, "networks", end.network, "link_local_ips", index))
-
-
-def prefixes(network: NetworkSpec) -> tuple[tuple[Prefix, SubnetSpec], ...]:
-    return tuple((ip_network(subnet.subnet), subnet) for subnet in network.subnets)
-
-
-def reserved(network: NetworkSpec) -> Held:
-    """What the network itself takes."""
-    held: Held = {}
-    for subnet in network.subnets:
-        for name, ip in subnet.aux_addresses.items():
-            held[ip] = subnet.where, f"set aside for {name}"
-        if subnet.gateway:
-            held[subnet.gateway] = subnet.where, "the gateway"
-        elif has_bridge_address(network, subnet) and (first := first_free(subnet)):
-            held.setdefault(first, (subnet.where, "the gateway, as none is written"))
-    if network.driver == "bridge" and network.enable_ipv6:
-        held[BRIDGE_LINK_LOCAL] = network.where, "the bridge"
-    return held
-
-
-def has_bridge_address(network: NetworkSpec, subnet: SubnetSpec) -> bool:
-    mode = network.gateway_mode_ipv6 if ":" in subnet.subnet else network.gateway_mode
-    return network.driver in WITH_BRIDGE and mode != "isolated"
-
-
-def span(prefix: Prefix) -> str:
-    return f"{prefix[0]} to {prefix[-1]}"
-
-
-def fixed(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
-    if MAC.fullmatch(wish.text):
-        yield from taken(wish, plan)
-    elif wish.spec.replicas > 1:
-        message = f"{wish.spec.replicas} replicas cannot share {wish.text}"
-        yield ManifestError(message, "remove the address", wish.where)
-    elif not plan.network.external:
-        yield from misplaced(wish, plan)
-        yield from taken(wish, plan)
-
-
-def misplaced(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
-    ip, name = ip_address(wish.text), plan.network.name
+def homeless(text: str, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+    """What is wrong with an address of a family that the network has not, or of a subnet that nobody knows
+    before it is chosen."""
+    ip, name = ip_address(text), network.name
     if is_link_local(ip):
-        if ip.version == 6 and not plan.network.enable_ipv6:
-            yield ManifestError(f"{ip} needs IPv6", f"set `enable_ipv6: true` on network {name}", wish.where)
-        return
-    subnets = [(prefix, subnet) for prefix, subnet in plan.prefixes if prefix.version == ip.version]
-    if not subnets:
+        if ip.version == 6 and not network.enable_ipv6:
+            yield f"{ip} needs IPv6", f"set `enable_ipv6: true` on network {name}"
+    elif not any(family(subnet.subnet) == family(text) for subnet in network.subnets):
         hint = f"add one under `networks.{name}.ipam.config`"
-        if ip.version == 6 and not plan.network.enable_ipv6:
+        if ip.version == 6 and not network.enable_ipv6:
             hint = f"set `enable_ipv6: true` and a subnet on network {name}"
-        yield ManifestError(f"{ip} needs a written subnet, and network {name} has none", hint, wish.where)
-        return
-    home = next((prefix for prefix, _ in subnets if ip in prefix), None)
-    if home is None:
-        prefix, subnet = subnets[0]
-        label = (subnet.where, "the network's subnet")
-        yield ManifestError(
-            f"{ip} is outside network {name}", f"take one of {span(prefix)}", wish.where, label
-        )
-    elif ip in edges(home):
-        yield ManifestError(f"{ip} is no host's address in {home}", "take another", wish.where)
+        yield f"{ip} needs a written subnet, and network {name} has none", hint
 
 
-def route_mistakes(spec: ContainerSpec, plans: dict[str, Plan], locate: Locate) -> Iterator[ManifestError]:
+def route_mistakes(spec: ContainerSpec, joined: Mapping[str, NetworkSpec]) -> Iterator[ManifestError]:
     """Each leads by a neighbour, somewhere else, and there once."""
     first: dict[str, Where] = {}
-    for end in spec.networks:
-        for index, (to, via) in enumerate(end.routes):
-            at = locate(spec, "networks", end.network, "routes", index)
-            if (where := first.setdefault(to, at)) is not at:
-                yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
-            if not plans[end.network].network.external:
-                yield from misled(Wish(spec, via, at), to, end, plans[end.network])
+    routes = [
+        (end, end.at(f"routes[{i}]"), *route) for end in spec.networks for i, route in enumerate(end.routes)
+    ]
+    for end, at, to, via in routes:
+        if (where := first.setdefault(to, at)) is not at:
+            yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
+        if not joined[end.network].external:
+            mistakes = misled(to, via, end, joined[end.network])
+            yield from (ManifestError(message, hint, at) for message, hint in mistakes)
 
 
-def misled(wish: Wish, to: str, end: EndpointSpec, plan: Plan) -> Iterator[ManifestError]:
-    if (":" in to) != (":" in wish.text):
-        yield ManifestError(f"{wish.text} is no gateway to {to}", "both must be of one family", wish.where)
-    elif any(str(prefix) == to for prefix, _ in plan.prefixes):
-        yield ManifestError(f"{to} is network {end.network} itself", "leave the route out", wish.where)
-    elif wish.text in (end.ipv4_address, end.ipv6_address, *end.link_local_ips):
-        yield ManifestError(f"{wish.text} is the container's own address", "take its gateway's", wish.where)
-    elif "." in wish.text and is_link_local(ip_address(wish.text)) and not has_link_local4(end):
-        hint = "the container needs one of `link_local_ips` for it"
-        yield ManifestError(f"{wish.text} is no neighbour", hint, wish.where)
-    elif is_told(ip_address(wish.text), plan):
-        yield from misplaced(wish, plan)
-
-
-def is_told(ip: Address, plan: Plan) -> bool:
-    """Whether the manifest says what subnets the network has, and not the pools."""
-    written = any(prefix.version == ip.version for prefix, _ in plan.prefixes)
-    return written or (ip.version == 6 and not plan.network.enable_ipv6)
-
-
-def has_link_local4(end: EndpointSpec) -> bool:
-    return any("." in ip for ip in end.link_local_ips)
-
-
-def taken(wish: Wish, plan: Plan) -> Iterator[ManifestError]:
-    held = plan.held
-    if wish.text in held:
-        where, holder = held[wish.text]
-        message = f"{wish.text} is taken: {holder}"
-        yield ManifestError(message, free_address(wish.text, plan), wish.where, (where, holder))
-    held.setdefault(wish.text, (wish.where, f"{wish.spec.name} has it"))
-
-
-def free_address(text: str, plan: Plan) -> str:
-    """A hint with the next address of the subnet that nobody has asked for."""
-    ip = None if MAC.fullmatch(text) else ip_address(text)
-    home = next((prefix for prefix, _ in plan.prefixes if ip and ip in prefix), None)
-    if ip and home:
-        for step in range(1, MOST_PROBES):
-            candidate = ip + step
-            if candidate not in home or candidate in edges(home):
-                break
-            if str(candidate) not in plan.held:
-                return f"{candidate} is free"
-    return "choose another"
+def misled(to: str, via: str, end: EndpointSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+    """What is wrong with a route by its words, and what to do."""
+    if family(to) != family(via):
+        yield f"{via} is no gateway to {to}", "both must be of one family"
+    elif any(subnet.subnet == to for subnet in network.subnets):
+        yield f"{to} is network {end.network} itself", "leave the route out"
+    elif via in (end.ipv4_address, end.ipv6_address, *end.link_local_ips):
+        yield f"{via} is the container's own address", "take its gateway's"
+    elif "." in via and is_link_local(ip_address(via)) and not any("." in ip for ip in end.link_local_ips):
+        yield f"{via} is no neighbour", "the container needs one of `link_local_ips` for it"
+    elif ":" in via and not network.enable_ipv6:
+        yield from homeless(via, network)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from ...errors import Where
 from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
@@ -50,6 +51,10 @@ class Written(NamedTuple):
         """Where an entry of a mapping begins."""
         node = self.node.get(section)
         return node.keys.get(key, node.place) if node else self.spot
+
+    def at(self, *steps: str | int) -> Where:
+        """Where a value of it stands."""
+        return where(locate(self.node, steps), dotted((self.section, self.key, *steps)))
 
     def wrong(self, steps: tuple[str | int, ...], message: str, hint: str = "") -> None:
         path = dotted((self.section, self.key, *steps))
@@ -130,10 +135,22 @@ def endpoint(written: Written, network: str, end: Endpoint) -> EndpointSpec:
         where=where(written.spot_of("networks", network), f"{written.path}.networks.{network}"),
     )
     refuse_twice(written, spec)
+    spec = replace(spec, places=found) if (found := dict(places_of(written, spec))) else spec
     if not spec.driver_opts:
         return spec
     sysctls, chosen = endpoint_options(written, spec)
     return replace(spec, driver_opts=sysctls, interface_name=spec.interface_name or chosen)
+
+
+def places_of(written: Written, end: EndpointSpec) -> Iterator[tuple[str, Where]]:
+    """Where its fixed addresses and its routes stand."""
+    said: list[tuple[str | int, ...]] = [
+        (key,) for key in ("ipv4_address", "ipv6_address") if getattr(end, key)
+    ]
+    said += [("link_local_ips", index) for index, _ in enumerate(end.link_local_ips)]
+    said += [("routes", index) for index, _ in enumerate(end.routes)]
+    for steps in said:
+        yield dotted(steps), written.at("networks", end.network, *steps)
 
 
 def refuse_twice(written: Written, end: EndpointSpec) -> None:

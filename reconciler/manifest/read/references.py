@@ -7,7 +7,6 @@ from ..model.fields import name_mistake
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import nearest
 from .addresses import address_mistakes
-from .conflicts import conflicts
 from .project import Reading
 
 IMPLICIT = ("default", "bridge")
@@ -22,11 +21,9 @@ JOINS = ("service:", "container:")
 
 def semantic_mistakes(read: Iterable[tuple[ProjectSpec, Reading]]) -> Iterator[ManifestError]:
     """Everything that is wrong in and between projects whose single values are all in order."""
-    read = list(read)
     for project, reading in read:
         yield from references(project, reading)
-        yield from address_mistakes(project, reading.where)
-    yield from conflicts([project for project, _ in read])
+        yield from address_mistakes(project)
 
 
 def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
@@ -37,7 +34,7 @@ def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError
         yield from names_of(spec, reading)
         yield from mode_mistakes(spec, reading, names, networks)
         yield from links(spec, reading, names)
-    yield from circles(project.containers, reading)
+    yield from cycles(project.containers, reading)
     yield from dependencies(reading, names)
     yield from hosts(project, reading)
     yield from shared(project, reading)
@@ -108,8 +105,8 @@ def join_mistakes(mode: str, at: Where, reading: Reading, names: set[str]) -> It
         yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
 
 
-def circles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[ManifestError]:
-    """Each circle of `network_mode: service:` once, at its first member."""
+def cycles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[ManifestError]:
+    """Each cycle of `network_mode: service:` once, at its first member."""
     joins = {
         spec.name: spec.network_mode.removeprefix("service:")
         for spec in containers
@@ -121,9 +118,9 @@ def circles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[M
         trail = followed(name, joins, done)
         done.update(trail)
         if trail and (end := joins.get(trail[-1])) in trail:
-            circle = trail[trail.index(end) :]
-            steps = " -> ".join((*circle, circle[0]))
-            at = reading.where(specs[circle[0]], "network_mode")
+            cycle = trail[trail.index(end) :]
+            steps = " -> ".join((*cycle, cycle[0]))
+            at = reading.where(specs[cycle[0]], "network_mode")
             yield ManifestError(
                 f"network modes in a circle: {steps}", "one of them needs networks of its own", at
             )

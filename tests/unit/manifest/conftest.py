@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.manifest.spec import ContainerSpec, Manifest, NetworkSpec, ProjectSpec
-from reconciler.pipeline import load
+from reconciler.pipeline import decide_everywhere, load
 
 
 class Desk:
@@ -48,7 +48,7 @@ class Desk:
 
     def refused(self, *names: str, environ: Mapping[str, str] | None = None) -> list[ManifestError]:
         with pytest.raises(ManifestErrors) as caught:
-            self.load(*names, environ=environ)
+            decide_everywhere(self.load(*names, environ=environ))
         return caught.value.errors
 
     def only(self, text: str, environ: Mapping[str, str] | None = None) -> ManifestError:

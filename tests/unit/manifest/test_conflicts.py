@@ -2,6 +2,8 @@
 
 import pytest
 
+from reconciler.pipeline import decide_everywhere
+
 SUBNET = "{subnet: 10.1.0.0/24, gateway: 10.1.0.1, aux_addresses: {p: 10.1.0.9}}"
 NET = f"networks: {{n: {{ipam: {{config: [{SUBNET}]}}}}}}\n"
 
@@ -18,7 +20,7 @@ def test_a_fixed_address_inside_its_subnet(desk):
 @pytest.mark.parametrize(
     ("ip", "message"),
     [
-        ("10.2.0.1", "10.2.0.1 is outside network n"),
+        ("10.2.0.1", "10.2.0.1 is outside network shop_n"),
         ("10.1.0.0", "10.1.0.0 is no host's address"),
         ("10.1.0.255", "10.1.0.255 is no host's address"),
         ("10.1.0.1", "10.1.0.1 is taken: the gateway"),
@@ -32,7 +34,7 @@ def test_a_fixed_address_that_cannot_be(desk, spot, ip, message):
 
 def test_one_address_twice(desk):
     error = desk.only(fixed(a="10.1.0.10", b="10.1.0.10"))
-    assert "10.1.0.10 is taken: a has it" in error.message
+    assert "10.1.0.10 is taken: shop-a has it" in error.message
     assert (error.where.line, error.label[0].line) == (4, 3)
     assert error.hint == "10.1.0.11 is free"
     assert desk.only(fixed(a="10.1.0.254", b="10.1.0.254")).hint == "choose another"
@@ -62,7 +64,7 @@ def test_one_mac_twice_on_one_network(desk):
         f"  {c}: {{networks: {{{n}: {{mac_address: '02:00:00:00:00:01'}}}}}}\n" for c, n in ("an", "bm", "cn")
     )
     error = desk.only(text)
-    assert error.where.line == 5 and "is taken: a has it" in error.message
+    assert error.where.line == 5 and "is taken: shop-a has it" in error.message
 
 
 def nets(*subnets):
@@ -109,16 +111,14 @@ def test_one_full_name_twice(desk):
 
 
 def test_one_bridge_name_twice(desk):
-    assert (
-        "two bridges are named br0"
-        in desk.only("networks: {a: {bridge_name: br0}, b: {bridge_name: br0}}").message
-    )
+    error = desk.only("networks: {a: {bridge_name: br0}, b: {bridge_name: br0}}")
+    assert "would both be the link br0" in error.message and error.label
 
 
 def two(one, other, networks="", rest=""):
-    return (
-        f"networks: {{n: , inside: {{internal: true}}, lan: {{gateway_mode: routed}}{networks}}}\nservices:\n"
-        + (f"  a: {{networks: [n], ports: ['{one}']}}\n  b: {{networks: [n], ports: ['{other}']{rest}}}\n")
+    declared = "n: {enable_ipv6: true}, inside: {internal: true}, lan: {gateway_mode: routed}"
+    return f"networks: {{{declared}{networks}}}\nservices:\n" + (
+        f"  a: {{networks: [n], ports: ['{one}']}}\n  b: {{networks: [n], ports: ['{other}']{rest}}}\n"
     )
 
 
@@ -143,7 +143,7 @@ def two(one, other, networks="", rest=""):
 def test_host_ports(desk, one, other, clash):
     if clash:
         error = desk.only(two(one, other))
-        assert "is published twice" in error.message
+        assert "is taken: shop-a-1 publishes it" in error.message
         assert (error.where.line, error.label[0].line) == (4, 3)
     else:
         desk.project(two(one, other))
@@ -160,7 +160,7 @@ def test_host_ports_of_two_projects(desk):
     for name in ("one", "two"):
         desk.write(f"{name}.yaml", f"name: {name}\nservices: {{web: {{ports: ['80:80']}}}}")
     (error,) = desk.refused(".")
-    assert "one/web publishes it" in error.label[1]
+    assert "one-web-1 publishes it" in error.message and error.label[0].file.endswith("one.yaml")
 
 
 def test_ports_that_are_not_the_hosts(desk):
@@ -186,6 +186,34 @@ def test_ports_of_different_hosts_and_different_bindings(desk):
 
 
 def test_a_thousand_conflicts_are_told_in_a_moment(desk):
-    services = "".join(f"  s{i}: {{ports: ['80:80'], networks: [wrong]}}\n" for i in range(1000))
+    services = "".join(f"  s{i}: {{ports: ['80:80'], networks: [n{i % 200}]}}\n" for i in range(1000))
     networks = "".join(f"  n{i}: {{ipam: {{config: [{{subnet: 10.0.0.0/8}}]}}}}\n" for i in range(200))
-    assert len(desk.mistakes(f"networks:\n{networks}services:\n{services}")) >= 1199
+    assert len(desk.mistakes(f"networks:\n{networks}services:\n{services}")) == 199 + 999
+
+
+def test_what_is_offered_is_free(desk):
+    """Also of what is written after it."""
+    error = desk.only(fixed(a="10.1.0.10", b="10.1.0.10", c="10.1.0.11"))
+    assert error.hint == "10.1.0.12 is free"
+    error = desk.only(nets("10.1.0.0/24", "10.1.0.0/24", "10.1.1.0/24"))
+    assert error.hint == "10.1.2.0/24 is free"
+
+
+def test_the_first_address_of_an_overlay_is_nobodys_gateway(desk):
+    """Each host's own goes around what is written."""
+    text = (
+        "hosts: {h1: {address: 192.0.2.1}, h2: {address: 192.0.2.2}}\n"
+        "networks: {n: {driver: overlay, ipam: {config: [{subnet: 10.1.0.0/24}]}}}\n"
+        "containers: {a: {host: h1, networks: {n: {ipv4_address: 10.1.0.1}}}}\n"
+    )
+    desk.project(text)
+    topology = decide_everywhere(desk.load())
+    assert topology.lock["shop_n", "shop-a"] == ("10.1.0.1",)
+
+
+def test_mistakes_of_every_host_are_told_at_once(desk):
+    text = "hosts: {x: , y: }\n" + NET + "containers:\n"
+    text += "".join(
+        f"  {n}: {{host: {n[0]}, networks: {{n: {{ipv4_address: 10.1.0.1}}}}}}\n" for n in ("x1", "y1")
+    )
+    assert [error.where.line for error in desk.mistakes(text)] == [4, 5]

@@ -143,7 +143,10 @@ def test_what_is_said_twice_is_one_port(desk, entries, expected):
 
 
 def test_one_host_port_for_two_targets_is_a_conflict(desk):
-    assert "published twice" in desk.only("services: {web: {ports: ['80:80', '80:81']}}").message
+    assert (
+        "80/tcp is taken: shop-web-1 publishes it"
+        in desk.only("services: {web: {ports: ['80:80', '80:81']}}").message
+    )
 
 
 def test_ports_know_their_place(desk):

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors, Where
 from reconciler.manifest.yaml.report import as_json, from_disk, report
-from reconciler.pipeline import load
+from reconciler.pipeline import decide_everywhere, load
 
 FOLDER = Path(__file__).parent / "errors"
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "errors"
 def test_golden(name, monkeypatch, update_golden):
     monkeypatch.chdir(FOLDER)
     with pytest.raises(ManifestErrors) as caught:
-        load([f"{name}.yaml"], environ={})
+        decide_everywhere(load([f"{name}.yaml"], environ={}))
     said = report(caught.value) + "\n"
     golden = FOLDER / f"{name}.txt"
     if update_golden:

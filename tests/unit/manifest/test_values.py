@@ -107,7 +107,7 @@ def test_a_link_local_address_of_ipv6_needs_ipv6(desk):
 
 def test_a_link_local_address_is_held_once(desk):
     text = BOX % "link_local_ips: ['fe80::5']" + "  b: {networks: {n: {link_local_ips: ['fe80::5']}}}\n"
-    refused(desk, text, 7, "'fe80::5'", "is taken: a has it")
+    refused(desk, text, 7, "'fe80::5'", "is taken: shop-a has it")
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_names_of_sysctls_stay_below_theirs(desk, name):
 @pytest.mark.parametrize(
     ("to", "via", "words"),
     [
-        ("10.20.0.0/16", "10.99.0.1", "outside network n"),
-        ("10.20.0.0/16", "10.9.0.255", "no host's address"),
+        ("10.20.0.0/16", "10.99.0.1", "no address of network shop_n"),
+        ("10.20.0.0/16", "10.9.0.255", "no address of network shop_n"),
         ("10.20.0.0/16", "10.9.0.9", "the container's own"),
         ("'fd55::/64'", "'fd09::9'", "the container's own"),
         ("10.20.0.0/16", "'fd09::1'", "of one family"),
         ("'fd55::/64'", "10.9.0.1", "of one family"),
         ("10.20.0.0/16", "169.254.1.1", "is no neighbour"),
-        ("'fd55::/64'", "'fd99::1'", "outside network n"),
+        ("'fd55::/64'", "'fd99::1'", "no address of network shop_n"),
         ("10.9.0.0/24", "10.9.0.1", "network n itself"),
         ("'fd09::/64'", "'fd09::1'", "network n itself"),
     ],

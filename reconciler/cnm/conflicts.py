@@ -1,0 +1,113 @@
+"""What two want and only one can have, in words: who has it, where that is written, and what is free.
+
+Told when everything is decided, so that what is offered is free of all that was asked for.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from ..errors import ManifestError, Where
+from ..manifest.reserved import Address, Prefix, edges
+from ..manifest.spec import SubnetSpec
+from .ipam import Range, Request, overlap
+from .topology import Network
+
+MOST_HINTS = 50  # a free value is looked for through all that are taken
+MOST_PROBES = 1024  # for a free address
+OTHER = "choose another"
+
+
+class Overlap(NamedTuple):
+    """A subnet that a network wants, and what is in use there."""
+
+    network: str
+    wanted: SubnetSpec
+    used: Prefix
+
+
+def overlaps(
+    found: Sequence[Overlap], networks: Iterable[Network], used: Sequence[Prefix]
+) -> Iterator[ManifestError]:
+    """What is in use may be a subnet of this run, whose place is told, or the host's."""
+    holders = {
+        ip_network(one.subnet): (one.where, one.subnet, network.name)
+        for network in networks
+        for one in network.ranges
+    }
+    for number, (name, wanted, other) in enumerate(found):
+        if other not in holders:
+            message = f"subnet {wanted.subnet} of network {name} overlaps {other}, which is in use"
+            hint = "a route of the host or another network has it; choose another"
+            yield ManifestError(message, hint, wanted.where)
+            continue
+        one, two = sorted([holders[other], (wanted.where, wanted.subnet, name)])
+        message = f"subnet {two[1]} of network {two[2]} overlaps {one[1]} of {one[2]}"
+        hint = free_subnet(ip_network(two[1]), used) if number < MOST_HINTS else OTHER
+        yield ManifestError(message, hint, two[0], (one[0], "the other one"))
+
+
+def free_subnet(prefix: Prefix, used: Sequence[Prefix]) -> str:
+    """A hint with the next subnet of the same length that nothing has."""
+    size, start = prefix.num_addresses, int(prefix[0])
+    for _ in range(256):
+        start += size
+        if start + size > 1 << prefix.max_prefixlen:
+            break
+        candidate = ip_network((start, prefix.prefixlen))
+        if not any(overlap(candidate, other) for other in used):
+            return f"{candidate} is free"
+    return OTHER
+
+
+def addresses(
+    network: str, ranges: Sequence[Range], refused: Sequence[Request], asked: Sequence[Request]
+) -> Iterator[ManifestError]:
+    """Why some of what was asked for as an address of this network is not had."""
+    for number, request in enumerate(refused):
+        ip = ip_address(request.written)
+        home = next((r for r in ranges if ip in r.prefix), None)
+        if home is None:
+            yield outside(network, ranges, request)
+        elif ip in edges(home.prefix):
+            yield ManifestError(f"{ip} is no host's address in {home.prefix}", "take another", request.where)
+        else:
+            holder, there = holder_of(ip, home, request, asked)
+            hint = free_address(ip, home) if number < MOST_HINTS else OTHER
+            label = (there, holder) if there else None
+            yield ManifestError(f"{ip} is taken: {holder}", hint, request.where, label)
+
+
+def outside(network: str, ranges: Sequence[Range], request: Request) -> ManifestError:
+    message = f"{request.written} is outside network {network}"
+    if not ranges:
+        return ManifestError(message, "it has no subnet of that family", request.where)
+    known = ", or ".join(f"{r.prefix[0]} to {r.prefix[-1]}" for r in ranges)
+    place = ranges[0].spec.where
+    label = (place, "the network's subnet") if place.line else None
+    return ManifestError(message, f"take one of {known}", request.where, label)
+
+
+def holder_of(
+    ip: Address, home: Range, request: Request, asked: Sequence[Request]
+) -> tuple[str, Where | None]:
+    """Who has the address, and where that is written."""
+    for other in asked:
+        if other is not request and other.written == request.written:
+            return f"{other.name} has it", other.where
+    spec = home.spec
+    if str(ip) == home.gateway:
+        return "the gateway" if spec.gateway else "the gateway, as none is written", spec.where
+    aside = (name for name, text in spec.aux_addresses.items() if text == str(ip))
+    return f"set aside for {next(aside, 'the host')}", spec.where
+
+
+def free_address(ip: Address, home: Range) -> str:
+    """A hint with the next address of the subnet that nobody has."""
+    for step in range(1, MOST_PROBES):
+        candidate = int(ip) + step
+        if candidate not in home.span:
+            break
+        if candidate not in home.used:
+            return f"{type(ip)(candidate)} is free"
+    return OTHER
