@@ -28,7 +28,7 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("value", "{message}", {"message": message, "hint": hint})
 
 
-def told(error: PydanticCustomError) -> tuple[str, str]:
+def message_and_hint(error: PydanticCustomError) -> tuple[str, str]:
     """The message and the hint of a mistake in a value."""
     context = error.context or {}
     return context["message"], context["hint"]

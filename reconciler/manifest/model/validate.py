@@ -37,7 +37,7 @@ EXPECTED = {
 }
 
 
-def checked(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
+def record_of(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
     """The record that the node describes; None, and mistakes, where it describes none."""
     data = record(node, model, f"{path[0]}.*", unused) if type(node.value) is dict else raw(node)
     misspelt_inside(node, model, path, mistakes)
@@ -117,27 +117,27 @@ def words(error: Any, model: type[Record], steps: Steps) -> tuple[str, str]:
             return f"`{steps[-1]}` is missing", f"add `{steps[-1]}:`"
         case "literal_error":
             return (
-                f"{shown(given)} is no value of `{steps[-1]}`",
+                f"{shortened(given)} is no value of `{steps[-1]}`",
                 f"there are: {context['expected'].replace(chr(39), '')}",
             )
         case "greater_than_equal":
-            return f"{shown(given)} is too small", f"at least {context['ge']}"
+            return f"{shortened(given)} is too small", f"at least {context['ge']}"
         case "less_than_equal":
-            return f"{shown(given)} is too large", f"at most {context['le']}"
+            return f"{shortened(given)} is too large", f"at most {context['le']}"
         case kind if kind in EXPECTED:
             what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
             return f"{what} must be {EXPECTED[kind]}, not {described(given)}", ""
     return error["msg"], ""
 
 
-def shown(value: Any) -> str:
+def shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
 def described(value: Any) -> str:
     """A container by its type, a scalar by its text."""
-    return TYPES[type(value)] if isinstance(value, dict | list) else f"{shown(value)}"
+    return TYPES[type(value)] if isinstance(value, dict | list) else f"{shortened(value)}"
 
 
 def spot(kind: str, node: Node, steps: Steps) -> Place:

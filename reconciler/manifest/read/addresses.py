@@ -17,11 +17,11 @@ def address_mistakes(project: ProjectSpec) -> Iterator[ManifestError]:
             end.network: networks.get(end.network, NetworkSpec(name=end.network)) for end in spec.networks
         }
         for end in spec.networks:
-            yield from fixed(spec, end, joined[end.network])
+            yield from fixed_mistakes(spec, end, joined[end.network])
         yield from route_mistakes(spec, joined)
 
 
-def fixed(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec) -> Iterator[ManifestError]:
+def fixed_mistakes(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec) -> Iterator[ManifestError]:
     said = {"ipv4_address": end.ipv4_address, "ipv6_address": end.ipv6_address}
     said |= {f"link_local_ips[{index}]": ip for index, ip in enumerate(end.link_local_ips)}
     for path, ip in said.items():
@@ -29,11 +29,11 @@ def fixed(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec) -> Itera
             message = f"{spec.replicas} replicas cannot share {ip}"
             yield ManifestError(message, "remove the address", end.at(path))
         elif ip and not network.external:
-            mistakes = homeless(ip, network)
+            mistakes = subnet_mistakes(ip, network)
             yield from (ManifestError(message, hint, end.at(path)) for message, hint in mistakes)
 
 
-def homeless(text: str, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+def subnet_mistakes(text: str, network: NetworkSpec) -> Iterator[tuple[str, str]]:
     """What is wrong with an address of a family that the network has not, or of a subnet that nobody knows
     before it is chosen."""
     ip, name = ip_address(text), network.name
@@ -57,11 +57,11 @@ def route_mistakes(spec: ContainerSpec, joined: Mapping[str, NetworkSpec]) -> It
         if (where := first.setdefault(to, at)) is not at:
             yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
         if not joined[end.network].external:
-            mistakes = misled(to, via, end, joined[end.network])
+            mistakes = gateway_mistakes(to, via, end, joined[end.network])
             yield from (ManifestError(message, hint, at) for message, hint in mistakes)
 
 
-def misled(to: str, via: str, end: EndpointSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+def gateway_mistakes(to: str, via: str, end: EndpointSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
     """What is wrong with a route by its words, and what to do."""
     if family(to) != family(via):
         yield f"{via} is no gateway to {to}", "both must be of one family"
@@ -72,4 +72,4 @@ def misled(to: str, via: str, end: EndpointSpec, network: NetworkSpec) -> Iterat
     elif "." in via and is_link_local(ip_address(via)) and not any("." in ip for ip in end.link_local_ips):
         yield f"{via} is no neighbour", "the container needs one of `link_local_ips` for it"
     elif ":" in via and not network.enable_ipv6:
-        yield from homeless(via, network)
+        yield from subnet_mistakes(via, network)

@@ -12,13 +12,13 @@ from ...errors import Where
 from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
-from ..model.fields import HOST, address, ifname, told
+from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.record import from_record
 from ..model.service import Container, Deploy, Endpoint, Service
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
-from .ports import published
+from .ports import port_specs
 
 HOST_GATEWAY = "host-gateway"
 SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8): a slash stands for a dot
@@ -62,7 +62,7 @@ class Written(NamedTuple):
 
 
 def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
-    record, deploy = written.record, deployed(written.record)
+    record, deploy = written.record, deploy_of(written.record)
     spec = from_record(
         ContainerSpec,
         record,
@@ -74,7 +74,7 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
         spec,
         replicas=1 if is_global(record) else replicas(written, spec),
         networks=endpoints(written, spec),
-        ports=tuple(published(record.ports, places(written), f"{written.path}.ports")),
+        ports=tuple(port_specs(record.ports, places(written), f"{written.path}.ports")),
         extra_hosts=tuple(extra_hosts(written)),
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
@@ -84,12 +84,12 @@ def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
     )
 
 
-def deployed(record: Container) -> Deploy | None:
+def deploy_of(record: Container) -> Deploy | None:
     return record.deploy if isinstance(record, Service) else None
 
 
 def is_global(record: Container) -> bool:
-    deploy = deployed(record)
+    deploy = deploy_of(record)
     return deploy is not None and deploy.mode.startswith("global")
 
 
@@ -183,7 +183,7 @@ def interface_name(written: Written, at: tuple[str, ...], text: str) -> str:
     try:
         return ifname(text)
     except PydanticCustomError as error:
-        written.wrong(at, *told(error))
+        written.wrong(at, *message_and_hint(error))
         return ""
 
 

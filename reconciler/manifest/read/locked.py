@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
 from ...family import family
-from ..model.fields import prefix, subnet, told, unicast, wrong
+from ..model.fields import message_and_hint, prefix, subnet, unicast, wrong
 from ..reserved import Prefix, is_part
 from ..spec import VNIS
 
@@ -61,7 +61,7 @@ def wrong_value(value: Value) -> tuple[str, str]:
     try:
         normal = check_of(value)(value.text)
     except PydanticCustomError as error:
-        return told(error)[0], HINT
+        return message_and_hint(error)[0], HINT
     return ("", "") if normal == value.text else (f"{value.text} is not in normal form", f"write {normal}")
 
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError
 from ..compose.files import Inputs
-from ..model.fields import told
+from ..model.fields import message_and_hint
 from ..model.record import from_record, keys
 from ..model.top import IpamConfig, Network
 from ..options import COMMON, Described, Option, accepted, usable
@@ -133,7 +133,7 @@ def converted(written: Written, name: str, option: Option, text: str) -> Any:
     try:
         return value_of(option, text)
     except PydanticCustomError as error:
-        written.wrong(("driver_opts", name), *told(error))
+        written.wrong(("driver_opts", name), *message_and_hint(error))
         return None
 
 

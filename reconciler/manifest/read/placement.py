@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from ..model.service import Placement
 from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
 from ..yaml.node import dotted, followed, locate, where
-from .containers import Written, deployed, is_global
+from .containers import Written, deploy_of, is_global
 
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 LABEL = re.compile(r"node\.labels\.(.+)", re.IGNORECASE)
@@ -16,9 +16,9 @@ KNOWN = ("node.hostname", "node.ip")
 AT = ("deploy", "placement")
 
 
-def placed(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> ContainerSpec:
+def with_placement(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> ContainerSpec:
     """The container with its placement, which without `hosts:` concerns nothing."""
-    deploy, everywhere = deployed(written.record), is_global(written.record)
+    deploy, everywhere = deploy_of(written.record), is_global(written.record)
     placement = deploy.placement if deploy else None
     if not placement and not everywhere:
         return spec

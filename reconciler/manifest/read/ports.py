@@ -11,7 +11,7 @@ from ..spec import PortSpec
 from ..yaml.node import Place, where
 
 
-def published(ports: Sequence[Port], places: Sequence[Place], path: str) -> Iterator[PortSpec]:
+def port_specs(ports: Sequence[Port], places: Sequence[Place], path: str) -> Iterator[PortSpec]:
     """Each once, as Compose has it: what an entry before has said already is left out."""
     said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()
@@ -20,13 +20,13 @@ def published(ports: Sequence[Port], places: Sequence[Place], path: str) -> Iter
         ip = spec.host_ip or "0.0.0.0"
         if spec.published and spec.published[1] - spec.published[0] == spec.target[1] - spec.target[0]:
             shift = spec.published[0] - spec.target[0]
-            yield from unsaid(spec, said[ip, spec.protocol, shift])
+            yield from rest_of(spec, said[ip, spec.protocol, shift])
         elif (key := (ip, spec.published, spec.target, spec.protocol)) not in seen:
             seen.add(key)
             yield spec
 
 
-def unsaid(spec: PortSpec, said: list[tuple[int, int]]) -> Iterator[PortSpec]:
+def rest_of(spec: PortSpec, said: list[tuple[int, int]]) -> Iterator[PortSpec]:
     """The parts of a range that maps one to one which no entry of the same shift has."""
     start, end = spec.published or (0, 0)
     shift = start - spec.target[0]

@@ -11,7 +11,7 @@ from ..model.fields import name_mistake
 from ..model.record import Record, from_record
 from ..model.service import Container, Service
 from ..model.top import Host, Network, Pool, Reachability, Top
-from ..model.validate import checked
+from ..model.validate import record_of
 from ..spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from . import containers, networks, placement
@@ -66,7 +66,7 @@ class Reading:
             message, hint = name_mistake(key)
             if message:
                 self.mistakes.at(spot, section, message, hint)
-            elif record := checked(node, model, (section, key), self.mistakes, self.unused):
+            elif record := record_of(node, model, (section, key), self.mistakes, self.unused):
                 yield key, node, spot, record
 
 
@@ -119,7 +119,7 @@ def container_specs(reading: Reading) -> Iterator[ContainerSpec]:
             else:
                 reading.needs += dependencies(written, reading)
                 spec = containers.spec_of(written, reading.variables)
-                yield placement.placed(spec, written, on_hosts=bool(reading.names("hosts")))
+                yield placement.with_placement(spec, written, on_hosts=bool(reading.names("hosts")))
 
 
 def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> ContainerSpec:
@@ -168,7 +168,7 @@ def evpn_spec(reading: Reading) -> EvpnSpec | None:
         hint = nearest(node.value, ("static", "evpn"))
         reading.mistakes.at(node.place, "reachability", f"unknown reachability `{node.value}`", hint)
         return None
-    record = checked(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
+    record = record_of(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
     return from_record(EvpnSpec, record.evpn, where=at) if record and record.evpn else None
 
 
@@ -180,7 +180,7 @@ def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
         )
     for index, node in enumerate(holder.elements()):
         steps = ("pools", index)
-        record = checked(node, Pool, steps, reading.mistakes, reading.unused)
+        record = record_of(node, Pool, steps, reading.mistakes, reading.unused)
         pool = record and from_record(PoolSpec, record, where=where(node.place, dotted(steps)))
         if pool and pool.size < int(pool.base.rpartition("/")[2]):
             reading.mistakes.at(

@@ -31,15 +31,15 @@ def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError
     names = {*reading.names("services"), *reading.names("containers")}
     for spec in project.containers:
         yield from unknown_networks(spec, networks)
-        yield from names_of(spec, reading)
+        yield from name_mistakes(spec, reading)
         yield from mode_mistakes(spec, reading, names, networks)
-        yield from links(spec, reading, names)
+        yield from unknown_links(spec, reading, names)
     yield from cycles(project.containers, reading)
-    yield from dependencies(reading, names)
-    yield from hosts(project, reading)
-    yield from shared(project, reading)
+    yield from unmet_dependencies(reading, names)
+    yield from unknown_hosts(project, reading)
+    yield from shared_identities(project, reading)
     for network in project.networks:
-        yield from allowed(network, reading, networks)
+        yield from unknown_peers(network, reading, networks)
 
 
 def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[ManifestError]:
@@ -51,7 +51,7 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
             yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
 
 
-def names_of(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
+def name_mistakes(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
     """Names of interfaces and of the container itself."""
     taken: dict[str, Where] = {}
     for end in spec.networks:
@@ -134,7 +134,7 @@ def followed(name: str, joins: Mapping[str, str], done: set[str]) -> list[str]:
     return trail
 
 
-def links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+def unknown_links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
     for index, link in enumerate(spec.links):
         name = link.partition(":")[0]
         if name not in names:
@@ -142,7 +142,7 @@ def links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Iterator[Ma
             yield ManifestError(f"link to unknown service `{name}`", nearest(name, names), at)
 
 
-def dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+def unmet_dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
     for name, at in reading.needs:
         if name not in names:
             yield ManifestError(f"depends on unknown service `{name}`", nearest(name, names), at)
@@ -152,7 +152,7 @@ def dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
             )
 
 
-def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+def unknown_hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
     known = reading.names("hosts")
     for spec in project.containers:
         if spec.host and spec.host not in known:
@@ -160,7 +160,7 @@ def hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
             yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
 
 
-def shared(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+def shared_identities(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
     """What hosts are told apart by: the key is all that WireGuard knows of them."""
     first: dict[str, tuple[HostSpec, Where]] = {}
     for host in project.hosts:
@@ -174,7 +174,7 @@ def shared(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
                 yield ManifestError(message, hint.format(host.name), at, label)
 
 
-def allowed(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:
+def unknown_peers(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:
     for index, name in enumerate(network.allow_networks):
         if name not in networks:
             at = reading.at("networks", network.name, "allow_networks", index)

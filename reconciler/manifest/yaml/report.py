@@ -32,10 +32,10 @@ def report(error: ManifestError, sources: Sources = from_disk) -> str:
     """The mistake, or all of them with an empty line between; `sources` gives a file's text by its name."""
     lines = cache(lambda file: BREAK.split(sources(file)))
     errors = error.errors if isinstance(error, ManifestErrors) else [error]
-    return "\n\n".join(told(one, lines) for one in errors)
+    return "\n\n".join(paragraph(one, lines) for one in errors)
 
 
-def told(error: ManifestError, lines: Lines) -> str:
+def paragraph(error: ManifestError, lines: Lines) -> str:
     said = [f"error: {error.message}"]
     if error.where:
         said += snippet(error.where, ("-->", "^", ""), lines)
