@@ -131,10 +131,10 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
     refuse_stale(manifest, topology)
-    live = host.observe([*wanted.values(), *learn.settings_of_parting_links(ours, wanted)])
-    desired = {**learn.of_others(live, names), **wanted}
+    live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
+    desired = {**ownership.of_others(live, names), **wanted}
     if not prune:
-        desired = {**learn.without_leftovers(live), **desired}
+        desired = {**ownership.without_leftovers(live), **desired}
     return Change(manifest, topology, live, desired, plan(live, desired), names)
 
 
@@ -168,7 +168,7 @@ def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> C
 
 def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
-    one, other = (learn.without_leftovers(learn.of_others(state, names)) for state in (before, now))
+    one, other = (ownership.without_leftovers(ownership.of_others(state, names)) for state in (before, now))
     return one != other
 
 
@@ -216,7 +216,7 @@ class ScopedHost:
         known = self.change.live.keys() | self.change.desired.keys()
         if found.keys() <= known:
             return found
-        late = learn.of_others(found, self.change.about)  # of what came meanwhile
+        late = ownership.of_others(found, self.change.about)  # of what came meanwhile
         return {key: r for key, r in found.items() if key in known or key not in late}
 
     def mine(self, state: State) -> State:
@@ -232,7 +232,7 @@ def enact(change: Change, host: Host) -> None:
     Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
     is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
     """
-    view = ScopedHost(host, change, learn.of_others(change.live, change.about).keys())
+    view = ScopedHost(host, change, ownership.of_others(change.live, change.about).keys())
     settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 

@@ -25,7 +25,7 @@ from ..errors import (
     Unsupported,
     foreseen,
 )
-from ..inventory import learn
+from ..inventory import ownership
 from ..kinds.ownership import SHARED
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare_again, enact, outside
@@ -242,7 +242,7 @@ class RepairLoop:
 
 def owners(change: Change) -> Callable[[Key], str]:
     """A function from a key to the project that it is of."""
-    old, new = learn.owners(change.live), learn.owners(change.desired)
+    old, new = ownership.owners(change.live), ownership.owners(change.desired)
 
     def owner(key: Key) -> str:
         if key in change.desired:

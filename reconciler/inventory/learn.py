@@ -1,64 +1,32 @@
-"""What our own live state tells to decisions: who owns what, which addresses and ports are held."""
+"""What our own live state tells to decisions: which addresses, ports, networks and names are held."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from ..core.resource import Resource, State
+from ..core.resource import State
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element, Table
+from ..kinds.nft import Chain, Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE_PREFIX
 from ..kinds.route import Route, within
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
-from ..kinds.sysctl import Sysctl, usual
 from ..kinds.wireguard import Wireguard
 from .facts import Child, Claim, Facts, HeldMac, HostFacts, Listener, Standing, Tagged
-from .ownership import ownership, remote
+from .ownership import Owner, owners, remote
 
-Owner = Callable[[Resource], str]  # from a live resource to the project that it is of; "" where no mark tells
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
     for family, guard in (("inet", "guard4"), ("inet6", "guard6"))
 )
-
-
-def owners(live: State) -> Owner:
-    """Who owns what, in this state."""
-    known = ownership(live)
-    return lambda resource: resource.owner(known)
-
-
-def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
-    """The settings of links that go: rolling back restores what was read."""
-    for key, r in live.items():
-        if isinstance(r, Link) and key not in wanted and not r.leftover:
-            yield from usual(r)
-            if isinstance(r, Veth) and not r.bridge:
-                yield from usual(Link(ns=HOST, name=r.host_name))
-
-
-def without_leftovers(live: State) -> State:
-    """What may stay although nobody declares it; half a veth pair may vanish by itself."""
-    return {key: r for key, r in live.items() if not r.leftover}
-
-
-def of_others(live: State, projects: frozenset[str]) -> State:
-    """What belongs to projects that this run is not about: it stays as it is, and so does what is left over
-    of them, and what no mark tells the owner of."""
-    owner = owners(live)
-    mine = projects | {SHARED}
-    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine | {""}:
-        return {}
-    return {key: r for key, r in live.items() if owner(r) not in mine}
 
 
 def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:

@@ -2,17 +2,20 @@
 other marks of ours name the project as well, these are believed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from ..core.resource import Ownership, State
+from ..core.resource import Ownership, Resource, State
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Table, owner_by_table
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
+from ..kinds.sysctl import Sysctl, usual
 
 FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it
+
+Owner = Callable[[Resource], str]  # from a live resource to the project that it is of; "" where no mark tells
 
 
 def ownership(live: State) -> Ownership:
@@ -22,6 +25,36 @@ def ownership(live: State) -> Ownership:
     encrypted = {str(wireguard_prefix(project)): project for project in {*places.values(), *links.values()}}
     prefixes = {e.item: e.project for e in remote(live)} | encrypted
     return Ownership(places, links, prefixes, frozenset(roots(live)), SHARED)
+
+
+def owners(live: State) -> Owner:
+    """Who owns what, in this state."""
+    known = ownership(live)
+    return lambda resource: resource.owner(known)
+
+
+def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
+    """The settings of links that go: rolling back restores what was read."""
+    for key, r in live.items():
+        if isinstance(r, Link) and key not in wanted and not r.leftover:
+            yield from usual(r)
+            if isinstance(r, Veth) and not r.bridge:
+                yield from usual(Link(ns=HOST, name=r.host_name))
+
+
+def without_leftovers(live: State) -> State:
+    """What may stay although nobody declares it; half a veth pair may vanish by itself."""
+    return {key: r for key, r in live.items() if not r.leftover}
+
+
+def of_others(live: State, projects: frozenset[str]) -> State:
+    """What belongs to projects that this run is not about: it stays as it is, and so does what is left over
+    of them, and what no mark tells the owner of."""
+    owner = owners(live)
+    mine = projects | {SHARED}
+    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine | {""}:
+        return {}
+    return {key: r for key, r in live.items() if owner(r) not in mine}
 
 
 def remote(live: State) -> Iterator[Element]:

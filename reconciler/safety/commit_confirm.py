@@ -20,7 +20,7 @@ from .. import disk
 from ..core.plan import plan
 from ..core.resource import State
 from ..errors import Locked, ReconcileError, Refused, foreseen
-from ..inventory import learn
+from ..inventory import ownership
 from ..kernel.descriptors import keep_only
 from ..kernel.lock import RUN, held, lock
 from ..kinds.ownership import SHARED
@@ -179,9 +179,9 @@ def goal(change: Change, now: State) -> State:
     """What stood of these projects, and what stands of others now, with what they share."""
     names = frozenset(project.name for project in change.manifest.projects)
     # What no mark told the owner of may have been put right by the change.
-    owner, owned = learn.owners({**change.live, **change.desired}), learn.owners(now)
+    owner, owned = ownership.owners({**change.live, **change.desired}), ownership.owners(now)
     past = {key: r for key, r in change.live.items() if owner(r) in names | {SHARED} and not r.leftover}
-    others = dict(learn.of_others(now, names))
+    others = dict(ownership.of_others(now, names))
     if others:
         made = {key for key, r in change.desired.items() if r.noun == "route" and key not in change.live}
         past |= {key: r for key, r in now.items() if owned(r) == SHARED and key not in made}

@@ -7,7 +7,8 @@ import pytest
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Child, Device, Facts
-from reconciler.inventory.learn import know, of_others
+from reconciler.inventory.learn import know
+from reconciler.inventory.ownership import of_others
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.link import Bridge, Veth

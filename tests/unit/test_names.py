@@ -9,7 +9,8 @@ import pytest
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError
 from reconciler.inventory.facts import Device, Facts, Standing, Tagged
-from reconciler.inventory.learn import know, of_others, owners
+from reconciler.inventory.learn import know
+from reconciler.inventory.ownership import of_others, owners
 from reconciler.kinds.link import Bridge, Link, Veth
 from reconciler.kinds.nft import Element
 from reconciler.kinds.overlay import Vxlan

@@ -16,7 +16,7 @@ from reconciler.cli.arguments import main
 from reconciler.core.plan import ordered
 from reconciler.drivers.overlay import wireguard
 from reconciler.errors import ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
-from reconciler.inventory import learn
+from reconciler.inventory import ownership
 from reconciler.inventory.facts import Device, Facts, Listener
 from reconciler.kernel import wireguard_key
 from reconciler.kernel.kinds import wireguard as codec
@@ -99,9 +99,9 @@ def test_what_keeps_frames_in_is_there_before_the_links_and_its_projects_without
     assert kept.kind == "unreachable" and ip_address(only(Vxlan, state).local) in ip_network(kept.dst)
     order = [r.key for r in ordered(state.values())]
     assert order.index(kept.key) < order.index(only(Wireguard, state).key)
-    assert learn.owners(state)(kept) == "t"
+    assert ownership.owners(state)(kept) == "t"
     left = {key: r for key, r in state.items() if not isinstance(r, Wireguard | Vxlan | Table | Chain)}
-    assert learn.owners(left)(kept) == "t" and kept.key in learn.of_others(left, frozenset({"u"}))
+    assert ownership.owners(left)(kept) == "t" and kept.key in ownership.of_others(left, frozenset({"u"}))
 
 
 @pytest.mark.parametrize(

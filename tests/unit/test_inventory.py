@@ -11,7 +11,8 @@ from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.guard import items
 from reconciler.inventory.facts import Facts
-from reconciler.inventory.learn import leases, of_others, settings_of_parting_links
+from reconciler.inventory.learn import leases
+from reconciler.inventory.ownership import of_others, settings_of_parting_links
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
