@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..errors import ManifestError
 from ..family import family
-from ..inventory.facts import Facts, Standing
+from ..inventory.facts import Facts, LiveNetwork
 from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 from . import names, ownership
@@ -196,7 +196,7 @@ def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Fact
 
 
 def standing_subnet(
-    standing: Standing | None, number: int, pools: Sequence[PoolSpec], taken: Taken
+    standing: LiveNetwork | None, number: int, pools: Sequence[PoolSpec], taken: Taken
 ) -> Prefix | None:
     """The subnet that the network has in the kernel, as long as it still comes from the pools."""
     for cidr in standing.subnets if standing else ():

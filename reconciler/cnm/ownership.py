@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..inventory.facts import Facts, Standing
+from ..inventory.facts import Facts, LiveNetwork
 from . import names
 from .topology import Network
 
@@ -27,7 +27,7 @@ def with_lost_aliases(wanted: Mapping[str, str], facts: Facts) -> Facts:
     def macs(name: str) -> set[str]:
         return names.bridge_macs(name, facts.machine, facts.name)
 
-    def known(standing: Mapping[str, Standing]) -> Mapping[str, Standing]:
+    def known(standing: Mapping[str, LiveNetwork]) -> Mapping[str, LiveNetwork]:
         odd = {one.mac: key for key, one in standing.items() if one.mac not in macs(key)}
         found = {name: odd[mac] for name in wanted if odd for mac in macs(name) & odd.keys()}
         rest = {key: one for key, one in standing.items() if key not in found.values()}

@@ -23,7 +23,7 @@ BUILT_IN = {
 }
 
 
-class Table(Mapping[str, Driver]):
+class DriverTable(Mapping[str, Driver]):
     """All drivers by name; installed ones are looked for when a name is not built in, which costs 20 ms.
 
     A name that nobody has is a KeyError, one whose driver cannot be used a ManifestError with no place.
@@ -45,7 +45,7 @@ class Table(Mapping[str, Driver]):
         return sum(1 for _ in self)
 
 
-DRIVERS = Table()
+DRIVERS = DriverTable()
 
 
 @cache

@@ -26,7 +26,7 @@ class Blocker(NamedTuple):
     accepts_dnat: bool  # it has a rule that accepts what was DNATed
 
 
-class Standing(NamedTuple):
+class LiveNetwork(NamedTuple):
     """A network of ours that stands in the kernel."""
 
     project: str
@@ -51,7 +51,7 @@ class Device(NamedTuple):
     filtering: bool = False  # a bridge that keeps VLANs apart
 
 
-class Child(NamedTuple):
+class StackedNetwork(NamedTuple):
     """A network on a parent link."""
 
     project: str
@@ -125,15 +125,15 @@ class Facts(HostFacts):
         default_factory=dict
     )  # (sandbox, bridge) -> addresses
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
-    networks: Mapping[str, Standing] = field(default_factory=dict)
-    lans: Mapping[str, Standing] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
+    networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
+    lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
     sandboxes: Mapping[str, str] = field(
         default_factory=dict
     )  # name -> project, of those that are not in this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
-    children: tuple[Child, ...] = ()  # likewise
+    children: tuple[StackedNetwork, ...] = ()  # likewise
     macs: tuple[HeldMac, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge

@@ -19,7 +19,7 @@ from ..kinds.route import Route, within
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
-from .facts import Child, Claim, Facts, HeldMac, HostFacts, Listener, Standing, Tagged
+from .facts import Claim, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote
 
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
@@ -137,7 +137,7 @@ def address_of_item(name: str, ip: str) -> str:
     return str(IPv6Address(int(ip, 16) if ip.startswith("0x") else ip))
 
 
-def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
+def networks(live: State, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
     """The networks that stand, and those of them that stand on a LAN, whose subnets are not ours; of pairs
     without a bridge each is one."""
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
@@ -149,16 +149,16 @@ def networks(live: State, owner: Owner) -> dict[bool, dict[str, Standing]]:
         if isinstance(r, Rule) and r.priority == INSIDE:
             inside[r.iif] += (r.dst,)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
-    found: dict[bool, dict[str, Standing]] = {False: {}, True: {}}
+    found: dict[bool, dict[str, LiveNetwork]] = {False: {}, True: {}}
     for r in live.values():
         if isinstance(r, Bridge):
             project, known = owner(r), found[r.outer]
             told = r.project == project and r.network and r.network not in known
-            known[r.network if told else f"@{r.name}"] = Standing(
+            known[r.network if told else f"@{r.name}"] = LiveNetwork(
                 project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
             )
     for name, r, subnets in pairs(live):
-        found[False][f"@{name}"] = Standing(owner(r), name, subnets, name in internal, inside[name])
+        found[False][f"@{name}"] = LiveNetwork(owner(r), name, subnets, name in internal, inside[name])
     return found
 
 
@@ -187,17 +187,17 @@ def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]
             yield Claim(element.project, *element.flow)
 
 
-def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[Child]:
+def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[StackedNetwork]:
     """The networks of other projects that stand on parents."""
     seen = set()
     for r in live.values():
         if isinstance(r, Macvlan | Ipvlan) and owner(r) not in projects:
             driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
-            seen.add(Child(r.project, r.network, r.parent, driver, r.mode, flag))
+            seen.add(StackedNetwork(r.project, r.network, r.parent, driver, r.mode, flag))
         bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, BridgePort) else None
         if isinstance(r, BridgePort) and isinstance(bridge, Bridge) and owner(bridge) not in projects:
             name = bridge.network if owner(bridge) else bridge.name
-            seen.add(Child(owner(bridge), name, r.link, "bridge", "port"))
+            seen.add(StackedNetwork(owner(bridge), name, r.link, "bridge", "port"))
     yield from sorted(seen)
 
 

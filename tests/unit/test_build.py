@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.inventory.facts import Device, Facts, Standing
+from reconciler.inventory.facts import Device, Facts, LiveNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, port, project, shop
@@ -125,12 +125,12 @@ def test_pools_go_around_written_subnets_and_other_projects():
     alone = built(net("b")).networks[0].subnets[0].cidr
     beside = built(net("a", alone), net("b"))
     assert len({s.cidr for n in beside.networks for s in n.subnets}) == 2
-    facts = Facts(networks={"other_x": Standing("other", "br-other-x", (alone,))})
+    facts = Facts(networks={"other_x": LiveNetwork("other", "br-other-x", (alone,))})
     assert built(net("b"), facts=facts).networks[0].subnets[0].cidr != alone
 
 
 def test_a_standing_network_keeps_its_subnet():
-    facts = Facts(networks={"shop_b": Standing("shop", "br-shop-b", ("172.30.16.1/20",))})
+    facts = Facts(networks={"shop_b": LiveNetwork("shop", "br-shop-b", ("172.30.16.1/20",))})
     assert built(net("b"), facts=facts).networks[0].subnets[0].cidr == "172.30.16.0/20"
 
 
@@ -146,7 +146,7 @@ def test_an_external_network_must_exist():
     lan = net("lan", external=True, full_name="office")
     with pytest.raises(ManifestError, match="external network office does not exist"):
         built(lan, container("a", "lan"))
-    facts = Facts(networks={"office": Standing("it", "br-office", ("10.9.0.1/24",))})
+    facts = Facts(networks={"office": LiveNetwork("it", "br-office", ("10.9.0.1/24",))})
     endpoint = ends(built(lan, container("a", "lan"), facts=facts), "shop-a")["lan"]
     assert endpoint.addresses[0][0].startswith("10.9.0.")
     assert endpoint.gateways[0][0] == "10.9.0.1"

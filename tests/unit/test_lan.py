@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.inventory.facts import Child, Device, Facts
+from reconciler.inventory.facts import Device, Facts, StackedNetwork
 from reconciler.inventory.learn import know
 from reconciler.inventory.ownership import of_others
 from reconciler.kinds.address import Address
@@ -123,7 +123,7 @@ def test_a_link_is_lent_once(driver):
         state(first, second)
     live = state(first, container("web", "lan"))
     known = know(HOST_FACTS, live, frozenset({"blog"}))
-    assert known.children == (Child("shop", "shop_lan", "eth0", "bridge", "port"),)
+    assert known.children == (StackedNetwork("shop", "shop_lan", "eth0", "bridge", "port"),)
     assert known.networks == {}
     with pytest.raises(ManifestErrors, match="shop_lan"):
         state(second, facts=known, name="blog")

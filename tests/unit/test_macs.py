@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.cnm import names
 from reconciler.errors import ManifestErrors
-from reconciler.inventory.facts import Facts, HeldMac, Standing
+from reconciler.inventory.facts import Facts, HeldMac, LiveNetwork
 from reconciler.manifest.spec import EndpointSpec, HostSpec, NetworkSpec, SubnetSpec
 from tests.unit.worlds import build, container, manifest, project
 
@@ -41,7 +41,7 @@ def test_two_projects_do_not_share_a_mac_on_one_bridge():
 
 def test_nor_when_only_one_of_them_is_in_the_run():
     facts = Facts(
-        networks={"net": Standing("shop", BRIDGE, ("10.1.0.1/24",))},
+        networks={"net": LiveNetwork("shop", BRIDGE, ("10.1.0.1/24",))},
         macs=(HeldMac(BRIDGE, TAKEN, "shop-a", "shop"),),
     )
     guest = project("u", NetworkSpec(name="lan", full_name="net", external=True), with_mac("b", TAKEN))

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError
-from reconciler.inventory.facts import Device, Facts, Standing, Tagged
+from reconciler.inventory.facts import Device, Facts, LiveNetwork, Tagged
 from reconciler.inventory.learn import know
 from reconciler.inventory.ownership import of_others, owners
 from reconciler.kinds.link import Bridge, Link, Veth
@@ -68,7 +68,7 @@ def test_what_stands_under_a_name_keeps_it_from_what_is_written_later():
         compare(later, host)
 
 
-STANDS = {"edge": Standing("a", "br-a-n", ())}
+STANDS = {"edge": LiveNetwork("a", "br-a-n", ())}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ STANDS = {"edge": Standing("a", "br-a-n", ())}
         (Facts(networks=STANDS), NetworkSpec(name="n", full_name="edge"), "network edge is project a's"),
         (Facts(lans=STANDS), NetworkSpec(name="n", full_name="edge"), "network edge is project a's"),
         (Facts(networks=STANDS), NetworkSpec(name="n", bridge_name="br-a-n"), "br-a-n is project a's"),
-        (Facts(networks={"@br9": Standing("", "br9", ())}), NetworkSpec(name="n", bridge_name="br9"),
+        (Facts(networks={"@br9": LiveNetwork("", "br9", ())}), NetworkSpec(name="n", bridge_name="br9"),
          "br9 is another project's"),
         (Facts(devices={"vx-1": "a"}), NetworkSpec(name="n", bridge_name="vx-1"), "vx-1 is project a's"),
         (Facts(tagged=(Tagged("eth0.5", "eth0", 5, 1500),)), NetworkSpec(name="n", bridge_name="eth0.5"),

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.inventory.facts import Child, Device, Facts, Tagged
+from reconciler.inventory.facts import Device, Facts, StackedNetwork, Tagged
 from reconciler.inventory.learn import know
 from reconciler.kinds.address import Address
 from reconciler.kinds.ownership import HOST
@@ -127,12 +127,14 @@ def test_several_networks_stand_on_one_parent():
 
 
 def test_networks_of_other_projects_count():
-    other = Facts(links=LINKS, children=(Child("blog", "blog_lan", "eth0", "ipvlan", "l2", "bridge"),))
+    other = Facts(
+        links=LINKS, children=(StackedNetwork("blog", "blog_lan", "eth0", "ipvlan", "l2", "bridge"),)
+    )
     with pytest.raises(ManifestErrors, match="blog_lan"):
         state(lan(parent="eth0"), facts=other)
     live = state(lan(parent="eth0"), web("lan"))
     assert know(HOST_FACTS, live, frozenset({"blog"})).children == (
-        Child("shop", "shop_lan", "eth0", "macvlan", "bridge"),
+        StackedNetwork("shop", "shop_lan", "eth0", "macvlan", "bridge"),
     )
 
 

@@ -11,7 +11,7 @@ from reconciler import __version__
 from reconciler.cli import arguments
 from reconciler.errors import UsageError
 from reconciler.hosts.snapshot import saved, sealed
-from reconciler.inventory.facts import Blocker, Child, Claim, Device, Facts, Listener, Standing
+from reconciler.inventory.facts import Blocker, Claim, Device, Facts, Listener, LiveNetwork, StackedNetwork
 from reconciler.manifest.store.codec import decode, encode, shape
 from tests.odd import ODD, odd
 
@@ -25,9 +25,9 @@ FACTS = Facts(
     blockers=(Blocker("inet", "f", "c", "forward", True),),
     public_key=lambda: "key=",
     missing={"vxlan": "no"},
-    networks={"n": Standing("p", "br", ("10.0.0.1/24",))},
+    networks={"n": LiveNetwork("p", "br", ("10.0.0.1/24",))},
     claims=(Claim("p", 4, "", "tcp", 1, 2),),
-    children=(Child("p", "n", "eth0", "macvlan", "bridge"),),
+    children=(StackedNetwork("p", "n", "eth0", "macvlan", "bridge"),),
     guarded=(True, False),
 )
 

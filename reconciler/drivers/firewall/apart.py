@@ -12,11 +12,11 @@ from functools import partial
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
 from ...kinds.nft import Element
-from .rules import Kind, Maps
+from .rules import Maps, MapType
 
 GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"  # for several, or for all
 
-APART_MAPS: Maps = {"apart": Kind("ifname"), "gateway_of": Kind("ifname . ether_addr")}
+APART_MAPS: Maps = {"apart": MapType("ifname"), "gateway_of": MapType("ifname . ether_addr")}
 
 # name: (hook, rule, rule, ...)
 APART_CHAINS: dict[str, tuple[str, ...]] = {

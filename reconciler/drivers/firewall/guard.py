@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses,
 
 from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
-from .rules import Kind, Maps
+from .rules import Maps, MapType
 
 # By offset, as nft has words for the target of neighbour discovery from 1.0.8 on: its options and its target
 # behind the ICMPv6 header (RFC 4861, 4.3 and 4.4), and the source of an IPv6 packet as the same type.
@@ -18,13 +18,13 @@ TARGET, SOURCE6 = "@th,64,128", "@nh,64,128"
 TAG = "@ll,112,32 & 0x0fff0000"  # the VLAN's number, without priority; what follows is the inner type
 
 BRIDGE_MAPS: Maps = {
-    "ports": Kind("ifname"),
-    "own4": Kind("ifname . ether_addr . ipv4_addr"),
-    "own6": Kind(f"iifname . ether saddr . {SOURCE6}"),
-    "links6": Kind("iifname . @th,192,64"),  # the MAC as an option of neighbour discovery, less its type
-    "trunks": Kind("iifname . ether saddr . @ll,112,32"),
-    "held4": Kind("ifname . ipv4_addr", flags="interval"),  # what is an endpoint's own in tagged VLANs too
-    "held6": Kind(f"iifname . {SOURCE6}", flags="interval"),
+    "ports": MapType("ifname"),
+    "own4": MapType("ifname . ether_addr . ipv4_addr"),
+    "own6": MapType(f"iifname . ether saddr . {SOURCE6}"),
+    "links6": MapType("iifname . @th,192,64"),  # the MAC as an option of neighbour discovery, less its type
+    "trunks": MapType("iifname . ether saddr . @ll,112,32"),
+    "held4": MapType("ifname . ipv4_addr", flags="interval"),  # what is an endpoint's own in tagged VLANs too
+    "held6": MapType(f"iifname . {SOURCE6}", flags="interval"),
 }
 
 # With their protocol named, since nft else asks for the type in the Ethernet header, where a tagged frame has

@@ -9,7 +9,7 @@ from .routing_policy import LAST, SET
 WIRE = "inet_proto . inet_service"
 
 
-class Kind(NamedTuple):
+class MapType(NamedTuple):
     """What a map holds; `data` is "" for a set."""
 
     type: str
@@ -17,38 +17,38 @@ class Kind(NamedTuple):
     flags: str = ""
 
 
-Maps = dict[str, Kind]
+Maps = dict[str, MapType]
 
 
 def of_family(family: int, ip: str) -> Maps:
     service = f"{ip} . inet_service"
     return {
-        f"subnets{family}": Kind(ip, flags="interval"),
-        f"remote{family}": Kind(ip, flags="interval"),  # slices of routed networks on other hosts
-        f"remote_of{family}": Kind(f"ifname . {ip}", flags="interval"),  # the same, by the network's bridge
-        f"direct{family}": Kind(ip, flags="interval"),  # may be reached without NAT
-        f"masquerade{family}": Kind(ip, flags="interval"),
-        f"snat{family}": Kind(ip, ip, "interval"),
-        f"host_users{family}": Kind(ip),  # extra_hosts: NAME:host-gateway
-        f"reachable{family}": Kind(f"{ip} . {WIRE}"),  # published ports of routed networks
-        f"publish{family}": Kind(WIRE, service),
-        f"publish_at{family}": Kind(f"{ip} . {WIRE}", service),
-        f"publish{family}_range": Kind(WIRE, ip, "interval"),
-        f"publish_at{family}_range": Kind(f"{ip} . {WIRE}", ip, "interval"),
+        f"subnets{family}": MapType(ip, flags="interval"),
+        f"remote{family}": MapType(ip, flags="interval"),  # slices of routed networks on other hosts
+        f"remote_of{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
+        f"direct{family}": MapType(ip, flags="interval"),  # may be reached without NAT
+        f"masquerade{family}": MapType(ip, flags="interval"),
+        f"snat{family}": MapType(ip, ip, "interval"),
+        f"host_users{family}": MapType(ip),  # extra_hosts: NAME:host-gateway
+        f"reachable{family}": MapType(f"{ip} . {WIRE}"),  # published ports of routed networks
+        f"publish{family}": MapType(WIRE, service),
+        f"publish_at{family}": MapType(f"{ip} . {WIRE}", service),
+        f"publish{family}_range": MapType(WIRE, ip, "interval"),
+        f"publish_at{family}_range": MapType(f"{ip} . {WIRE}", ip, "interval"),
         # What passed through published ports, by the container's address and port.
-        f"connections{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
-        f"received{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
-        f"sent{family}": Kind(f"{ip} . {WIRE}", flags="dynamic"),
+        f"connections{family}": MapType(f"{ip} . {WIRE}", flags="dynamic"),
+        f"received{family}": MapType(f"{ip} . {WIRE}", flags="dynamic"),
+        f"sent{family}": MapType(f"{ip} . {WIRE}", flags="dynamic"),
     }
 
 
 INET_MAPS: Maps = {
-    "bridges": Kind("ifname"),  # of this project
-    "same_network": Kind("ifname . ifname"),  # with br_netfilter, bridged frames pass forward too
-    "internal": Kind("ifname"),
-    "host_open": Kind("ifname"),  # host_access: all
-    "routed": Kind("ifname . nf_proto"),
-    "unprotected": Kind("ifname . nf_proto"),
+    "bridges": MapType("ifname"),  # of this project
+    "same_network": MapType("ifname . ifname"),  # with br_netfilter, bridged frames pass forward too
+    "internal": MapType("ifname"),
+    "host_open": MapType("ifname"),  # host_access: all
+    "routed": MapType("ifname . nf_proto"),
+    "unprotected": MapType("ifname . nf_proto"),
     **of_family(4, "ipv4_addr"),
     **of_family(6, "ipv6_addr"),
 }

@@ -10,7 +10,7 @@ from ...cnm.carrier import Carrier, HostLink
 from ...cnm.driver import Wanted
 from ...cnm.topology import Network
 from ...errors import ManifestError, Where
-from ...inventory.facts import Child, Facts, Tagged
+from ...inventory.facts import Facts, StackedNetwork, Tagged
 from ...manifest.spec import NetworkSpec
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
@@ -143,14 +143,16 @@ def mtu_above(link: str, spec: NetworkSpec, facts: Facts) -> int:
 def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[ManifestError]:
     """What this driver's networks cannot share: a link has one receive hook, so that macvlan and ipvlan
     exclude each other, and passthru everybody."""
-    on: dict[str, list[Child]] = defaultdict(list)
+    on: dict[str, list[StackedNetwork]] = defaultdict(list)
     for child in facts.children:
         on[child.parent].append(child)
     for network in networks:
         below = network.carrier
         if not isinstance(below, OnLink) or below.external:
             continue
-        mine = Child(network.project, network.name, below.link, network.spec.driver, below.mode, below.flag)
+        mine = StackedNetwork(
+            network.project, network.name, below.link, network.spec.driver, below.mode, below.flag
+        )
         # Whose alias is lost is known by its bridge alone.
         others = [other for other in on[mine.parent] if other.network != network.bridge]
         reasons = [*crowding(mine, network), *filter(None, (clash(mine, other) for other in others))]
@@ -161,12 +163,12 @@ def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterato
         on[mine.parent].append(mine)
 
 
-def crowding(mine: Child, network: Network) -> Iterator[str]:
+def crowding(mine: StackedNetwork, network: Network) -> Iterator[str]:
     if mine.mode == "passthru" and len(network.endpoints) > 1:
         yield f"passthru takes one container, and {len(network.endpoints)} want it"
 
 
-def clash(mine: Child, other: Child) -> str:
+def clash(mine: StackedNetwork, other: StackedNetwork) -> str:
     if "passthru" in (mine.mode, other.mode):
         return f"network {other.network} is on it, and passthru shares it with nobody"
     if mine.driver != other.driver:
@@ -178,7 +180,7 @@ def clash(mine: Child, other: Child) -> str:
     return ""
 
 
-def occupied(mine: Child, facts: Facts) -> Iterator[str]:
+def occupied(mine: StackedNetwork, facts: Facts) -> Iterator[str]:
     """What others than we have made of the link."""
     link = mine.parent
     master = facts.links[link].master if link in facts.links else ""

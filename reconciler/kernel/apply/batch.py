@@ -15,7 +15,7 @@ from ...kinds.link import Bridge
 from ..netlink import links
 from ..netlink.socket import Message
 from .announce import Moved, tell
-from .requests import Request, complaints, post, post_for, refused
+from .requests import StepMessage, complaints, post, post_for, refused
 
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
 
@@ -28,10 +28,10 @@ class Batch:
         self.new = new  # sandboxes that it makes, with their projects
         self.indexes: dict[str, int] = {}
         self.bridges: dict[str, Bridge] = {}  # made in this batch
-        self.to_delete: list[Request] = []
+        self.to_delete: list[StepMessage] = []
         self.ends: list[tuple[Step, HostEnd]] = []
-        self.raised: dict[str, Request] = {}  # bridges that go up, by name
-        self.last: list[Request] = []  # what comes when they are
+        self.raised: dict[str, StepMessage] = {}  # bridges that go up, by name
+        self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
         self.refusals: dict[str, ReconcileError] = {}
 
@@ -44,11 +44,11 @@ class Batch:
         return self.indexes[name]
 
     def delete(self, step: Step, link: str) -> None:
-        self.to_delete.append(Request(step, links.regrouped(link)))
+        self.to_delete.append(StepMessage(step, links.regrouped(link)))
 
     def delete_links(self) -> None:
         if self.to_delete:
-            last = Request(self.to_delete[-1].step, links.group_deleted())
+            last = StepMessage(self.to_delete[-1].step, links.group_deleted())
             post(self.host, [*self.to_delete, last])
             self.to_delete.clear()
             self.indexes.clear()
@@ -72,12 +72,12 @@ class Batch:
                 raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
 
-    def host_end(self, step: Step, messages: HostEnd) -> list[Request]:
+    def host_end(self, step: Step, messages: HostEnd) -> list[StepMessage]:
         """What an end on the host is told; one that has gone already leaves nothing to tell."""
         place = step.resource.place
         if place not in self.refusals:
             with self.confined(place), refusing(step):
-                return [Request(step, message) for message in messages(self, step)]
+                return [StepMessage(step, message) for message in messages(self, step)]
         return []
 
 
@@ -87,14 +87,14 @@ class Requests:
     def __init__(self, batch: Batch, channel: socket.socket, ns: str, *, new: bool = False):
         self.batch, self.channel, self.ns = batch, channel, ns
         self.next_index = 2 if new else 0  # 1 is lo; in a namespace of our making we know every index
-        self.pending: list[Request] = []
+        self.pending: list[StepMessage] = []
         self.indexes: dict[str, int] = {}
         self.seen: dict[str, links.Seen] = {}
         self.fresh: dict[str, str] = {}  # pairs made here, with their ends on the host
         self.quiet: set[str] = set()  # links whose neighbours need not be told, or are told otherwise
 
     def add(self, step: Step, *messages: Message) -> None:
-        self.pending += [Request(step, message) for message in messages]
+        self.pending += [StepMessage(step, message) for message in messages]
 
     def flush(self) -> None:
         if self.pending:

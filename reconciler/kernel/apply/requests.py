@@ -14,7 +14,7 @@ GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENXI
 ROOT = "run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)"
 
 
-class Request(NamedTuple):
+class StepMessage(NamedTuple):
     """A message and the step that it carries out."""
 
     step: Step
@@ -29,7 +29,7 @@ def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
 
 
 def complaints(
-    channel: socket.socket, requests: Sequence[Request]
+    channel: socket.socket, requests: Sequence[StepMessage]
 ) -> Iterator[tuple[Step, KernelError | NotPermitted]]:
     """Send a batch; the steps that were refused, where that matters."""
     for refusal in send(channel, [request.message for request in requests]):
@@ -38,7 +38,7 @@ def complaints(
             yield step, refused(step, refusal.number, refusal.words)
 
 
-def post(channel: socket.socket, requests: Sequence[Request]) -> None:
+def post(channel: socket.socket, requests: Sequence[StepMessage]) -> None:
     """Send a batch; raise for the first refusal that matters."""
     for _, refusal in complaints(channel, requests):
         raise refusal

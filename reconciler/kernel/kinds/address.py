@@ -11,7 +11,7 @@ from ...kinds.overlay import Neighbours
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.announce import Moved
-from ..apply.requests import Request
+from ..apply.requests import StepMessage
 from ..netlink.links import DELADDR, GETADDR, INET, INET6, NEWADDR, packed
 from ..netlink.socket import CREATE, REPLACE, Message, attr, attributes, dump_within, u8, u32
 from .link import absent_link
@@ -37,7 +37,7 @@ def put(requests: Requests, step: Step, address: Address) -> None:
     if requests.ns == HOST and address.link in batch.bridges:
         # Linux makes a link's multicast route, which neighbour discovery needs, when it is given an
         # address while up; else linkwatch does, up to a second later.
-        batch.last.append(Request(step, new))
+        batch.last.append(StepMessage(step, new))
         return
     requests.add(step, new)
     if step.op == "+" and requests.ns != HOST and address.link not in requests.quiet:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ...kinds.link import MAX_LEARNED, Bridge
 from ...kinds.ownership import HOST, OUTER, owner
-from ..apply.requests import Request
+from ..apply.requests import StepMessage
 from ..netlink import links as rtnl
 from ..netlink.fields import integer
 from ..netlink.socket import Message, u8, u32
@@ -19,7 +19,7 @@ def put(requests: Requests, step: Step, bridge: Bridge) -> None:
         requests.batch.bridges[bridge.name] = bridge
         requests.add(step, create(bridge))
     requests.add(step, *settings(bridge, step.before))
-    requests.batch.raised[bridge.name] = Request(step, rtnl.raised(bridge))
+    requests.batch.raised[bridge.name] = StepMessage(step, rtnl.raised(bridge))
 
 
 def create(bridge: Bridge) -> Message:

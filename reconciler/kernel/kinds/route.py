@@ -11,7 +11,7 @@ from ...kinds.address import Address
 from ...kinds.link import Link
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
-from ..apply.requests import Request
+from ..apply.requests import StepMessage
 from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, packed
 from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
 from .namespace import absent_place
@@ -56,7 +56,7 @@ def message(r: Route, index: int, *, delete: bool = False, new: bool = False) ->
 def put(requests: Requests, step: Step, route: Route) -> None:
     new = message(route, requests.index(route.link), new=step.op == "+" and step.old is None)
     if requests.ns == HOST and route.link in requests.batch.raised:  # until it is up, nothing is routed to it
-        requests.batch.last.append(Request(step, new))
+        requests.batch.last.append(StepMessage(step, new))
     else:
         requests.add(step, new)
 

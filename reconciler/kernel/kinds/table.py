@@ -69,14 +69,14 @@ class Kind(Generic[R]):
         return self.places[ns != HOST]
 
 
-class Table(dict[type[Resource], Kind[Any]]):
+class KindTable(dict[type[Resource], Kind[Any]]):
     """A kind is found by the class of its values; an heir that has no entry of its own has its parent's."""
 
     def __missing__(self, of: type[Resource]) -> Kind[Any]:
         return self.setdefault(of, next(self[parent] for parent in of.__mro__[1:] if parent in self))
 
 
-KINDS = Table()
+KINDS = KindTable()
 
 
 def register(kind: Kind[R]) -> None:
