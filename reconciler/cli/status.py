@@ -41,7 +41,7 @@ def status(options: Options) -> int:
         write_out(options.out, save(machine(options), change.desired.values() if change else ()))
     in_sync = change is None or not (change.todo or change.closed)
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
-    others, wrong = peers.peers(live), discrepancies(change.topology, evpn.told) if change else []
+    others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {"watcher": watcher, "peers": [peer._asdict() for peer in others], "differences": wrong}

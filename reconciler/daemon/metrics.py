@@ -9,7 +9,7 @@ from ..core.resource import State
 from ..drivers.overlay.hearsay import discrepancies
 from ..kernel.lock import RUN
 from ..kernel.nft.counters import ContainerPort, Traffic, traffic
-from ..kernel.observe.evpn import told
+from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
 from ..kinds.address import Address
 from ..kinds.nft import Element, Flow
@@ -84,7 +84,7 @@ def of_peers(status: Status) -> Iterator[str]:
     yield from (f"reconciler_peer_seen_time_seconds{labels} {peer.at}\n" for labels, peer in known)
     if change := status.outcome.change:
         yield from head("evpn_differences", "gauge", "what other hosts tell that is not as declared")
-        yield f"reconciler_evpn_differences {len(discrepancies(change.topology, told))}\n"
+        yield f"reconciler_evpn_differences {len(discrepancies(change.topology, announced_routes))}\n"
 
 
 def published_ports(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:

@@ -8,7 +8,7 @@ from ..safety.revisions import Revisions
 from .files import read_steadily, signature
 
 
-class Reader:
+class ManifestReader:
     """The manifests, read again when a file has changed, and not while somebody is writing them."""
 
     def __init__(self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions):

@@ -18,7 +18,7 @@ from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .files import Files
-from .reader import Reader
+from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
 from .repair import Dirty, Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
@@ -53,7 +53,7 @@ class Watcher:
     def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: RelayProcess):
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
         self.history, self.status = Revisions(orders.state_dir), Status()
-        self.reader = Reader(orders.paths, orders.projects, self.history)
+        self.reader = ManifestReader(orders.paths, orders.projects, self.history)
         pipeline = Pipeline(
             host,
             self.reader,

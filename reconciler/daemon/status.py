@@ -14,7 +14,7 @@ from ..core import render
 from ..core.resource import State
 from ..errors import ManifestErrors, ReconcileError
 from ..inventory import ownership
-from ..kernel.lock import RUN, held
+from ..kernel.lock import RUN, is_held
 from .repair import Outcome, RepairLoop
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
@@ -114,7 +114,7 @@ def publish(status: Status, repair: RepairLoop, **more: object) -> None:
 def watcher_runs() -> bool:
     """Whether a watcher runs: it holds its lock, whatever files say."""
     try:
-        return held(WATCHING)
+        return is_held(WATCHING)
     except ReconcileError:
         return os.path.exists(STATUS)  # not ours to try
 

@@ -63,7 +63,7 @@ def attempt(run: str) -> int | None:
     return None
 
 
-def held(run: str) -> bool:
+def is_held(run: str) -> bool:
     """Whether somebody has this lock now."""
     if (fd := attempt(run)) is not None:
         os.close(fd)

@@ -11,7 +11,7 @@ from .compose.files import STDIN, Inputs, find
 from .compose.groups import grouped, reading, wanted
 from .compose.library import Library
 from .read.locked import value_mistakes
-from .read.project import Reading, spec_of
+from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
 from .spec import Manifest
 from .store import lockfile
@@ -53,7 +53,7 @@ def root_of(paths: Sequence[str | Path]) -> str:
     return os.path.abspath(alone) if alone and alone != STDIN and os.path.isdir(alone) else ""
 
 
-def notes(library: Library, readings: Sequence[Reading]) -> Iterator[str]:
+def notes(library: Library, readings: Sequence[ProjectReading]) -> Iterator[str]:
     """What users may want to know though it is no mistake."""
     yield from dict.fromkeys(library.inputs.notes)
     for name, place in sorted(library.blank.items()):

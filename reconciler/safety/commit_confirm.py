@@ -22,7 +22,7 @@ from ..core.resource import State
 from ..errors import Locked, ReconcileError, Refused, foreseen
 from ..inventory import ownership
 from ..kernel.descriptors import keep_only
-from ..kernel.lock import RUN, held, lock
+from ..kernel.lock import RUN, is_held, lock
 from ..kinds.ownership import SHARED
 from ..pipeline import Change, LastingHost, enact
 
@@ -74,7 +74,7 @@ def alone() -> Iterator[None]:
 def refuse_meanwhile(change: Change) -> None:
     """Raise Refused where the undo that is held, or waits for our lock, would take this change back as
     well."""
-    if not (change.todo and os.path.exists(SOCKET) and held(HOLDING)):
+    if not (change.todo and os.path.exists(SOCKET) and is_held(HOLDING)):
         return
     about = change.about
     with suppress(*ODD):

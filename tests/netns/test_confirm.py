@@ -11,7 +11,7 @@ import pytest
 from reconciler.cli.arguments import parse
 from reconciler.cli.session import comparison, machine
 from reconciler.errors import Refused
-from reconciler.kernel.lock import held, lock
+from reconciler.kernel.lock import is_held, lock
 from reconciler.safety.commit_confirm import HOLDING, ask, hold, refuse_meanwhile
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
@@ -30,7 +30,7 @@ def test_confirmed_it_stays(lab):
     assert "NOT CONFIRMED" in lab.reconcile("--status", lab.files / "t.yaml").out
     lab.succeed(lab.reconcile("--confirm"))
     until(lambda: state() == "confirmed")
-    until(lambda: not held(HOLDING))  # nobody is left who could undo it
+    until(lambda: not is_held(HOLDING))  # nobody is left who could undo it
     assert lab.planned(MORE) == []
     assert lab.reconcile("--history", "-o", "json").json["revisions"][0]["number"] == 2
 

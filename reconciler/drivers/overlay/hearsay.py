@@ -37,7 +37,7 @@ def declared_of(network: Network, overlay: Overlay) -> Declared:
 
 def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[str]:
     """What is told of a network of this run and is not so, or is so and is not told; `ask` tells what FRR has
-    been told (kernel.evpn.told), where there is such a network."""
+    been told (kernel.observe.evpn.announced_routes), where there is such a network."""
     if not (known := list(declared(topology))):
         return []
     told = list(ask())

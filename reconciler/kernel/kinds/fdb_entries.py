@@ -33,10 +33,10 @@ def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterato
     for entry in set(before).difference(wanted):
         yield from forgotten(link, *entry.split(" "))
     for entry in wanted:
-        yield told(link, *entry.split(" "))
+        yield new_entry(link, *entry.split(" "))
 
 
-def told(link: int, address: str, host: str) -> Message:
+def new_entry(link: int, address: str, host: str) -> Message:
     if address == NOBODY:
         head = NDMSG.pack(ndm.PF_BRIDGE, link, ndm.NUD_PERMANENT, ndm.NTF_SELF, 0)
         return Message(NEWNEIGH, CREATE | APPEND, head + mac(address) + dst(host))

@@ -26,10 +26,10 @@ def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterato
     for entry in set(before).difference(wanted):
         yield forgotten(link, *entry.split(" "))
     for entry in wanted:
-        yield told(link, *entry.split(" "))
+        yield new_entry(link, *entry.split(" "))
 
 
-def told(link: int, ip: str, address: str) -> Message:
+def new_entry(link: int, ip: str, address: str) -> Message:
     head = NDMSG.pack(INET6 if ":" in ip else INET, link, ndm.NUD_PERMANENT, 0, 0)
     return Message(NEWNEIGH, CREATE | REPLACE, head + dst(ip) + mac(address) + MARK)
 

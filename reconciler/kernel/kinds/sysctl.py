@@ -39,7 +39,7 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[Sysctl]:
     unread: dict[str, list[Sysctl]] = defaultdict(list)
     for r in readings.wanted(Sysctl):
         if r.ns in places:
-            if found := told(readings.view(r.ns), r):
+            if found := from_link_dump(readings.view(r.ns), r):
                 yield found
             else:
                 unread[r.ns].append(r)
@@ -49,7 +49,7 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[Sysctl]:
             yield from filter(None, map(read, sysctls))
 
 
-def told(view: View, sysctl: Sysctl) -> Sysctl | None:
+def from_link_dump(view: View, sysctl: Sysctl) -> Sysctl | None:
     """A sysctl as the link dump tells it; None where it does not."""
     link = view.by_name.get(sysctl.link)
     value = link.setting(sysctl.name) if link else None

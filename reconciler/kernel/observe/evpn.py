@@ -33,7 +33,7 @@ def sessions() -> Iterator[BgpSession]:
         )
 
 
-def told() -> Iterator[Told]:
+def announced_routes() -> Iterator[Told]:
     """By other hosts, whether they may or not."""
     for vni, table in answer("zebra", "show evpn mac vni all json").items():
         for mac, found in table.get("macs", {}).items():

@@ -21,7 +21,7 @@ def extended(document: Node, at: Context, file: str, before: Node) -> Node:
         if not entries or not any(entry.get("extends") for _, entry in entries.items()):
             continue
         known = {**dict((before.get(section) or NOTHING).items()), **dict(entries.items())}
-        chain = Chain(known, at, file)
+        chain = ExtendsChain(known, at, file)
         children = {name: chain.whole(name, ()) for name, _ in entries.items()}
         done = Node(children, entries.place, entries.tag, entries.keys)
         document = Node({**document.value, section: done}, document.place, document.tag, document.keys)
@@ -29,14 +29,14 @@ def extended(document: Node, at: Context, file: str, before: Node) -> Node:
 
 
 @dataclass
-class Chain:
+class ExtendsChain:
     """The services of one file, of which one may extend another, or one of another file."""
 
     services: Mapping[str, Node]
     at: Context
     file: str
     done: dict[str, Node] = field(default_factory=dict)
-    others: "dict[str, Chain]" = field(default_factory=dict)
+    others: "dict[str, ExtendsChain]" = field(default_factory=dict)
 
     def whole(self, name: str, trail: Trail) -> Node:
         """The service on top of what it extends."""
@@ -76,7 +76,7 @@ class Chain:
             self.at.mistakes.at(at.place, path, message, hint)
         return bool(message)
 
-    def elsewhere(self, named: Node, path: str) -> "Chain | None":
+    def elsewhere(self, named: Node, path: str) -> "ExtendsChain | None":
         file = self.at.path(str(named.value))
         library = self.at.library
         if not library.lend(file, named.place, path):
@@ -86,7 +86,7 @@ class Chain:
             services: dict[str, Node] = {}
             for document in library.readable(file, self.at.variables, folder):
                 services |= dict(services_of(document))
-            self.others[file] = Chain(services, Context(library, folder, self.at.variables), file)
+            self.others[file] = ExtendsChain(services, Context(library, folder, self.at.variables), file)
         return self.others[file]
 
 

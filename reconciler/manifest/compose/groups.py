@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ManifestError
-from ..read.project import Reading
+from ..read.project import ProjectReading
 from ..yaml.node import Mistakes, Node, Place, nearest
 from .files import Found
 from .interpolate import interpolated
@@ -115,11 +115,11 @@ def wanted(groups: dict[str, Group], projects: frozenset[str], mistakes: Mistake
     return {name: group for name, group in groups.items() if name in projects}
 
 
-def reading(group: Group, library: Library) -> Reading:
+def reading(group: Group, library: Library) -> ProjectReading:
     """The project's one tree, and what is needed to read it."""
     contexts = [context(library, stack[0], group.name) for stack in group.stacks]
     trees = [assemble(stack, at) for stack, at in zip(group.stacks, contexts, strict=True)]
-    return Reading(united(trees, library.mistakes), library.inputs, contexts[0].variables.values)
+    return ProjectReading(united(trees, library.mistakes), library.inputs, contexts[0].variables.values)
 
 
 def united(trees: Sequence[Node], mistakes: Mistakes) -> Node:

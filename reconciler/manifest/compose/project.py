@@ -35,13 +35,13 @@ def included(document: Node, at: Context, file: str) -> Node:
         at.mistakes.at(entry.place, "include", "`include` must be a list", "write `include: [file.yaml]`")
         return tree
     for index, item in enumerate(entry.value):
-        source = Include.of(item, f"include[{index}]", at)
+        source = IncludeEntry.of(item, f"include[{index}]", at)
         if source and not source.is_circular(at, file):
             tree = merged(tree, without(source.tree(at, file), "name"))
     return tree
 
 
-class Include(NamedTuple):
+class IncludeEntry(NamedTuple):
     """One entry of `include`."""
 
     files: tuple[str, ...]
@@ -51,7 +51,7 @@ class Include(NamedTuple):
     path: str
 
     @staticmethod
-    def of(item: Node, path: str, at: Context) -> "Include | None":
+    def of(item: Node, path: str, at: Context) -> "IncludeEntry | None":
         value = {"path": raw(item)} if isinstance(item.value, str) else raw(item)
         names = value.get("path") if isinstance(value, dict) else None
         names = [names] if isinstance(names, str) else names
@@ -68,12 +68,12 @@ class Include(NamedTuple):
         files = tuple(at.path(name) for name in names)
         directory = value.get("project_directory")
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
-        env_files = Include.env_files_of(value.get("env_file"), at)
+        env_files = IncludeEntry.env_files_of(value.get("env_file"), at)
         for missing in (name for name in env_files if not os.path.exists(name)):
             at.mistakes.at(
                 item.place, path, f"env file {missing} does not exist", "create it, or leave it out"
             )
-        return Include(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)
+        return IncludeEntry(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)
 
     @staticmethod
     def env_files_of(value: Any, at: Context) -> tuple[str, ...]:

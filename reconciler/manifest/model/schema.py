@@ -24,10 +24,11 @@ def schema(drivers: Drivers) -> dict[str, Any]:
     for model in descendants(Record):
         mapping = made if model is Top else definitions[model.__name__]
         complete(mapping, model)
-    definitions["Network"]["properties"]["driver_opts"] = driver_options(drivers)
+    definitions["NetworkRecord"]["properties"]["driver_opts"] = driver_options(drivers)
     for section in ("networks", "services", "containers", "hosts"):
         made["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
-    return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": untitled(definitions)}
+    named = {name.removesuffix("Record"): untitled(one) for name, one in definitions.items()}
+    return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": named}
 
 
 def descendants(model: type[Record]) -> list[type[Record]]:
@@ -57,7 +58,9 @@ def driver_options(drivers: Drivers) -> dict[str, Any]:
 
 
 def untitled(value: Any) -> Any:
-    """Without the titles that pydantic makes of the keys' names."""
+    """Without the titles that pydantic makes of the keys' names; a definition is called as people would."""
     if isinstance(value, dict):
         return {k: untitled(v) for k, v in value.items() if k != "title" or not isinstance(v, str)}
+    if isinstance(value, str) and value.startswith("#/$defs/"):
+        return value.removesuffix("Record")
     return [untitled(child) for child in value] if isinstance(value, list) else value

@@ -12,13 +12,13 @@ from .record import ALSO, Also, Is, Record, of
 
 
 @of(PortSpec)
-class Port(Record):
+class PortRecord(Record):
     """A published port; the short form is `[[HOST_IP:]HOST_PORT:]CONTAINER_PORT[/PROTOCOL]`."""
 
     app_protocol: str = Is("What is spoken on the port; for people.", default="")
 
     @model_validator(mode="after")
-    def ranges_match(self) -> "Port":
+    def ranges_match(self) -> "PortRecord":
         port_syntax.same_length(vars(self)["target"], vars(self)["published"])
         return self
 
@@ -38,7 +38,7 @@ class RouteItem(Record):
 
 
 @of(EndpointSpec)
-class Endpoint(Record):
+class EndpointRecord(Record):
     """A container's place on one network."""
 
     routes: list[RouteItem] = Is("Routes by this network, beside the default one.", default_factory=list)
@@ -113,11 +113,13 @@ class Dependency(Record):
 class Container(Record):
     """A container, by Compose's keys."""
 
-    networks: Annotated[dict[str, Endpoint], ALSO["list"]] = Is(
+    networks: Annotated[dict[str, EndpointRecord], ALSO["list"]] = Is(
         "Networks to join; `default` where absent.", default_factory=dict
     )
     ports: list[
-        Annotated[Port, BeforeValidator(port_syntax.short, json_schema_input_type=str | int | Port)]
+        Annotated[
+            PortRecord, BeforeValidator(port_syntax.short, json_schema_input_type=str | int | PortRecord)
+        ]
     ] = Is("Ports of the host that lead to this container.", default_factory=list)
     extra_hosts: Annotated[dict[str, list[str]], ALSO["list"], Also({"type": "object"})] = Is(
         "Lines for the hosts file, NAME=ADDRESS; the address may be `host-gateway`.", default_factory=dict

@@ -27,7 +27,7 @@ class Ipam(Record):
 
 
 @of(NetworkSpec)
-class Network(Record):
+class NetworkRecord(Record):
     """A network, by Compose's keys and ours."""
 
     name: Name = Is("Full name, instead of PROJECT_NETWORK.", default="")
@@ -48,7 +48,7 @@ class Network(Record):
 
 
 @of(HostSpec)
-class Host(Record):
+class HostRecord(Record):
     """A machine."""
 
 
@@ -85,14 +85,14 @@ class Top(Record):
     include: list[Annotated[Include, Also({"type": "string"})]] = Is(
         "Other manifests that become part of this one.", default_factory=list
     )
-    networks: dict[str, Annotated[Network, Also({"type": "null"})]] = Is(
+    networks: dict[str, Annotated[NetworkRecord, Also({"type": "null"})]] = Is(
         "The networks, by name.", default_factory=dict
     )
     services: dict[str, Service] = Is("Services: any number of equal containers each.", default_factory=dict)
     containers: dict[str, Annotated[Container, Also({"type": "null"})]] = Is(
         "Single containers, with a service's keys less the replicas.", default_factory=dict
     )
-    hosts: dict[str, Annotated[Host, Also({"type": "null"})]] = Is(
+    hosts: dict[str, Annotated[HostRecord, Also({"type": "null"})]] = Is(
         "The machines that share this manifest.", default_factory=dict
     )
     reachability: Annotated[Reachability | None, Also({"enum": ["static", "evpn"]})] = Is(

@@ -14,7 +14,7 @@ from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.record import from_record
-from ..model.service import Container, Deploy, Endpoint, Service
+from ..model.service import Container, Deploy, EndpointRecord, Service
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
@@ -28,7 +28,7 @@ BLANKS = re.compile(r"[ \t]+")
 RUNTIMES = ("none", "systemd", "oci", "podman")
 
 
-class Written(NamedTuple):
+class WrittenContainer(NamedTuple):
     """A container's key, node and record, and where to tell mistakes."""
 
     section: str
@@ -61,7 +61,7 @@ class Written(NamedTuple):
         self.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
 
 
-def spec_of(written: Written, variables: Mapping[str, str]) -> ContainerSpec:
+def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> ContainerSpec:
     record, deploy = written.record, deploy_of(written.record)
     spec = from_record(
         ContainerSpec,
@@ -93,7 +93,7 @@ def is_global(record: Container) -> bool:
     return deploy is not None and deploy.mode.startswith("global")
 
 
-def replicas(written: Written, spec: ContainerSpec) -> int:
+def replicas(written: WrittenContainer, spec: ContainerSpec) -> int:
     """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
     record = written.record
     if not isinstance(record, Service):
@@ -109,13 +109,13 @@ def replicas(written: Written, spec: ContainerSpec) -> int:
     return number
 
 
-def runtime(written: Written) -> str:
+def runtime(written: WrittenContainer) -> str:
     """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours."""
     text = written.record.runtime
     return text if text in RUNTIMES else written.runtime
 
 
-def endpoints(written: Written, spec: ContainerSpec) -> tuple[EndpointSpec, ...]:
+def endpoints(written: WrittenContainer, spec: ContainerSpec) -> tuple[EndpointSpec, ...]:
     """Compose's order: by priority, then by name.  A container's own MAC address goes to the first."""
     ends = [endpoint(written, name, end) for name, end in written.record.networks.items()]
     ends.sort(key=lambda end: (-end.priority, end.network))
@@ -124,7 +124,7 @@ def endpoints(written: Written, spec: ContainerSpec) -> tuple[EndpointSpec, ...]
     return tuple(ends)
 
 
-def endpoint(written: Written, network: str, end: Endpoint) -> EndpointSpec:
+def endpoint(written: WrittenContainer, network: str, end: EndpointRecord) -> EndpointSpec:
     spec = from_record(
         EndpointSpec,
         end,
@@ -142,7 +142,7 @@ def endpoint(written: Written, network: str, end: Endpoint) -> EndpointSpec:
     return replace(spec, driver_opts=sysctls, interface_name=spec.interface_name or chosen)
 
 
-def places_of(written: Written, end: EndpointSpec) -> Iterator[tuple[str, Where]]:
+def places_of(written: WrittenContainer, end: EndpointSpec) -> Iterator[tuple[str, Where]]:
     """Where its fixed addresses and its routes stand."""
     said: list[tuple[str | int, ...]] = [
         (key,) for key in ("ipv4_address", "ipv6_address") if getattr(end, key)
@@ -153,7 +153,7 @@ def places_of(written: Written, end: EndpointSpec) -> Iterator[tuple[str, Where]
         yield dotted(steps), written.at("networks", end.network, *steps)
 
 
-def refuse_twice(written: Written, end: EndpointSpec) -> None:
+def refuse_twice(written: WrittenContainer, end: EndpointSpec) -> None:
     """A VLAN is there once: tagged or not."""
     seen = {end.vlan or 1}
     for index, tag in enumerate(end.trunk):
@@ -163,7 +163,7 @@ def refuse_twice(written: Written, end: EndpointSpec) -> None:
         seen.add(tag)
 
 
-def endpoint_options(written: Written, end: EndpointSpec) -> tuple[dict[str, str], str]:
+def endpoint_options(written: WrittenContainer, end: EndpointSpec) -> tuple[dict[str, str], str]:
     """The sysctls, as paths below /proc/sys with IFNAME for the interface, and the interface's name."""
     sysctls: dict[str, str] = {}
     chosen = ""
@@ -179,7 +179,7 @@ def endpoint_options(written: Written, end: EndpointSpec) -> tuple[dict[str, str
     return sysctls, chosen
 
 
-def interface_name(written: Written, at: tuple[str, ...], text: str) -> str:
+def interface_name(written: WrittenContainer, at: tuple[str, ...], text: str) -> str:
     try:
         return ifname(text)
     except PydanticCustomError as error:
@@ -187,7 +187,7 @@ def interface_name(written: Written, at: tuple[str, ...], text: str) -> str:
         return ""
 
 
-def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
+def interface_sysctls(written: WrittenContainer, at: tuple[str, ...], text: str) -> Iterator[tuple[str, str]]:
     for setting in filter(None, map(str.strip, text.split(","))):
         match = INTERFACE_SYSCTL.fullmatch(setting)
         if match and (value := in_words(match[2])):
@@ -198,12 +198,12 @@ def interface_sysctls(written: Written, at: tuple[str, ...], text: str) -> Itera
             )
 
 
-def places(written: Written) -> list[Place]:
+def places(written: WrittenContainer) -> list[Place]:
     """Where each entry of `ports` stands."""
     return [node.place for node in (written.node.get("ports") or NOTHING).elements()]
 
 
-def extra_hosts(written: Written) -> Iterator[tuple[str, str]]:
+def extra_hosts(written: WrittenContainer) -> Iterator[tuple[str, str]]:
     for name, addresses in written.record.extra_hosts.items():
         at = ("extra_hosts", name)
         if not HOST.fullmatch(name):
@@ -224,7 +224,7 @@ def is_address(text: str) -> bool:
         return False
 
 
-def sysctls(written: Written, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+def sysctls(written: WrittenContainer, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
     """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
     for name, value in spec.sysctls.items():
         at = ("sysctls", name)
@@ -244,7 +244,9 @@ def in_words(value: str) -> str:
     return normal if SETTING.fullmatch(normal) else ""
 
 
-def environment(written: Written, spec: ContainerSpec, variables: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    written: WrittenContainer, spec: ContainerSpec, variables: Mapping[str, str]
+) -> dict[str, str]:
     """`env_file` and, over it, `environment`; a name without a value takes the shell's."""
     values: dict[str, str] = {}
     for index, entry in enumerate(written.record.env_file):
@@ -264,7 +266,7 @@ def environment(written: Written, spec: ContainerSpec, variables: Mapping[str, s
 
 
 def own_environment(
-    written: Written, spec: ContainerSpec, variables: Mapping[str, str]
+    written: WrittenContainer, spec: ContainerSpec, variables: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     node = written.node.get("environment")
     for name, value in spec.environment.items():

@@ -11,7 +11,7 @@ from ...errors import ManifestError
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
 from ..model.record import from_record, keys
-from ..model.top import IpamConfig, Network
+from ..model.top import IpamConfig, NetworkRecord
 from ..options import COMMON, Described, Option, accepted, usable
 from ..reserved import edges, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
@@ -32,13 +32,13 @@ FIELDS = {*keys(NetworkSpec), "gateway_mode_ipv6", "container_prefix"}
 FIELDS -= {"driver", "external", "attachable", "labels", "allow_networks"}
 
 
-class Written(NamedTuple):
+class WrittenNetwork(NamedTuple):
     """A network's key, node and record, and where to tell mistakes."""
 
     key: str
     node: Node
     spot: Place
-    record: Network
+    record: NetworkRecord
     inputs: Inputs
 
     @property
@@ -50,7 +50,7 @@ class Written(NamedTuple):
         self.inputs.mistakes.at(locate(self.node, steps) if steps else self.spot, path, message, hint)
 
 
-def spec_of(written: Written) -> NetworkSpec:
+def spec_of(written: WrittenNetwork) -> NetworkSpec:
     record, at = written.record, where(written.spot, written.path)
     spec = from_record(NetworkSpec, record, name=written.key, full_name=record.name, where=at)
     if spec.external:
@@ -65,7 +65,7 @@ def spec_of(written: Written) -> NetworkSpec:
     return spec
 
 
-def driver_of(written: Written, name: str) -> tuple[str, Described]:
+def driver_of(written: WrittenNetwork, name: str) -> tuple[str, Described]:
     """The driver by its name; the default where there is none of that name, or none that can be used."""
     drivers, name = written.inputs.drivers, DEFAULT if name in ("", "default") else name
     try:
@@ -78,7 +78,7 @@ def driver_of(written: Written, name: str) -> tuple[str, Described]:
     return DEFAULT, drivers[DEFAULT]
 
 
-def refuse_narrow(written: Written, spec: NetworkSpec) -> None:
+def refuse_narrow(written: WrittenNetwork, spec: NetworkSpec) -> None:
     """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
     if spec.enable_ipv6 and isinstance(spec.mtu, int) and spec.mtu < LEAST_IPV6_MTU:
         names = (n for n, option in accepted(COMMON).items() if option.key == "mtu")
@@ -87,7 +87,7 @@ def refuse_narrow(written: Written, spec: NetworkSpec) -> None:
         written.wrong(steps, f"mtu {spec.mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
 
 
-def refuse_edges(written: Written, spec: NetworkSpec) -> None:
+def refuse_edges(written: WrittenNetwork, spec: NetworkSpec) -> None:
     """The host on a LAN is one more machine of it."""
     prefixes = [ip_network(subnet.subnet) for subnet in spec.subnets]
     for ip in map(ip_address, filter(None, spec.host_access.split(",")) if spec.host_access != "all" else ()):
@@ -95,7 +95,7 @@ def refuse_edges(written: Written, spec: NetworkSpec) -> None:
             written.wrong(("host_access",), f"{ip} is no host's address in {home}", "take another")
 
 
-def external(written: Written, spec: NetworkSpec) -> NetworkSpec:
+def external(written: WrittenNetwork, spec: NetworkSpec) -> NetworkSpec:
     """A network that others make; besides its name nothing may be said of it."""
     for key in sorted(written.record.model_fields_set - {"external", "name"}):
         written.wrong(
@@ -107,7 +107,7 @@ def external(written: Written, spec: NetworkSpec) -> NetworkSpec:
     return NetworkSpec(name=spec.name, full_name=spec.full_name, external=True, where=spec.where)
 
 
-def translated(written: Written, driver: str, by: Described) -> tuple[dict[str, Any], dict[str, str]]:
+def translated(written: WrittenNetwork, driver: str, by: Described) -> tuple[dict[str, Any], dict[str, str]]:
     """`driver_opts` as fields of NetworkSpec, and as options of the driver's own."""
     record, known = written.record, accepted(by.options)
     fields: dict[str, Any] = {}
@@ -125,7 +125,7 @@ def translated(written: Written, driver: str, by: Described) -> tuple[dict[str, 
     return fields, options
 
 
-def converted(written: Written, name: str, option: Option, text: str) -> Any:
+def converted(written: WrittenNetwork, name: str, option: Option, text: str) -> Any:
     """The option's value in its type; None where it has none, or where it is a mistake."""
     if option.kind == "ignored":
         written.inputs.notes.append(f"networks.*.driver_opts.{name}: accepted, not used")
@@ -137,7 +137,7 @@ def converted(written: Written, name: str, option: Option, text: str) -> Any:
         return None
 
 
-def subnets(written: Written, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
+def subnets(written: WrittenNetwork, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
     """The subnets of the families that are on."""
     ipam = written.record.ipam
     if ipam is None:
@@ -154,7 +154,9 @@ def subnets(written: Written, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
     )
 
 
-def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool) -> Iterator[SubnetSpec]:
+def subnet_specs(
+    written: WrittenNetwork, index: int, config: IpamConfig, *, ipv6: bool
+) -> Iterator[SubnetSpec]:
     """The one entry of `ipam.config`, or nothing where it counts for nothing."""
     steps = ("ipam", "config", index)
     at = where(locate(written.node, (*steps, "subnet")), dotted(("networks", written.key, *steps)))
@@ -171,7 +173,7 @@ def subnet_specs(written: Written, index: int, config: IpamConfig, *, ipv6: bool
         yield spec
 
 
-def outside(written: Written, steps: tuple[str | int, ...], spec: SubnetSpec) -> None:
+def outside(written: WrittenNetwork, steps: tuple[str | int, ...], spec: SubnetSpec) -> None:
     """What is said of a subnet must lie in it."""
     prefix = ip_network(spec.subnet)
     named: dict[tuple[str, ...], str] = {("ip_range",): spec.ip_range, ("gateway",): spec.gateway}

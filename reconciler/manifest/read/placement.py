@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from ..model.service import Placement
 from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
 from ..yaml.node import dotted, followed, locate, where
-from .containers import Written, deploy_of, is_global
+from .containers import WrittenContainer, deploy_of, is_global
 
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 LABEL = re.compile(r"node\.labels\.(.+)", re.IGNORECASE)
@@ -16,7 +16,7 @@ KNOWN = ("node.hostname", "node.ip")
 AT = ("deploy", "placement")
 
 
-def with_placement(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> ContainerSpec:
+def with_placement(spec: ContainerSpec, written: WrittenContainer, *, on_hosts: bool) -> ContainerSpec:
     """The container with its placement, which without `hosts:` concerns nothing."""
     deploy, everywhere = deploy_of(written.record), is_global(written.record)
     placement = deploy.placement if deploy else None
@@ -39,14 +39,14 @@ def with_placement(spec: ContainerSpec, written: Written, *, on_hosts: bool) -> 
     return replace(spec, placement=made)
 
 
-def refuse_number(written: Written) -> None:
+def refuse_number(written: WrittenContainer) -> None:
     """A global service has as many replicas as there are hosts, and each has a name of its own."""
     for steps in (("deploy", "replicas"), ("scale",), ("container_name",)):
         if len(nodes := followed(written.node, steps)) > len(steps) and nodes[-1].value is not None:
             written.wrong(steps, f"a global service has no `{steps[-1]}`", "remove it, or the mode")
 
 
-def constraints(written: Written, placement: Placement) -> Iterator[ConstraintSpec]:
+def constraints(written: WrittenContainer, placement: Placement) -> Iterator[ConstraintSpec]:
     for index, text in enumerate(placement.constraints):
         steps = (*AT, "constraints", index)
         if not (found := CONSTRAINT.fullmatch(text)):
@@ -82,7 +82,7 @@ def is_prefix(text: str) -> bool:
         return False
 
 
-def labels(written: Written, placement: Placement) -> Iterator[str]:
+def labels(written: WrittenContainer, placement: Placement) -> Iterator[str]:
     for index, preference in enumerate(placement.preferences):
         if found := LABEL.fullmatch(preference.spread.strip()):
             yield found[1]

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.record import from_record
-from ..model.service import Port
+from ..model.service import PortRecord
 from ..spec import PortSpec
 from ..yaml.node import Place, where
 
 
-def port_specs(ports: Sequence[Port], places: Sequence[Place], path: str) -> Iterator[PortSpec]:
+def port_specs(ports: Sequence[PortRecord], places: Sequence[Place], path: str) -> Iterator[PortSpec]:
     """Each once, as Compose has it: what an entry before has said already is left out."""
     said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()

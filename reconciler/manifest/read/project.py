@@ -10,7 +10,7 @@ from ..compose.merge import NOTHING
 from ..model.fields import name_mistake
 from ..model.record import Record, from_record
 from ..model.service import Container, Service
-from ..model.top import Host, Network, Pool, Reachability, Top
+from ..model.top import HostRecord, NetworkRecord, Pool, Reachability, Top
 from ..model.validate import record_of
 from ..spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Record)
 
 
 @dataclass
-class Reading:
+class ProjectReading:
     """What one project's tree is read with."""
 
     tree: Node
@@ -70,7 +70,7 @@ class Reading:
                 yield key, node, spot, record
 
 
-def spec_of(name: str, reading: Reading) -> ProjectSpec:
+def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
     """The project, with everything in it that could be read."""
     top_level(reading)
     made = tuple(network_specs(reading))
@@ -86,7 +86,7 @@ def spec_of(name: str, reading: Reading) -> ProjectSpec:
     )
 
 
-def top_level(reading: Reading) -> None:
+def top_level(reading: ProjectReading) -> None:
     """Unknown keys of the top level, and those that this version would have to ignore."""
     known = {*Top.model_fields, *Top.unused}
     for key, node in reading.tree.items():
@@ -101,17 +101,17 @@ def top_level(reading: Reading) -> None:
             reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
 
 
-def network_specs(reading: Reading) -> Iterator[NetworkSpec]:
-    for key, node, spot, record in reading.entries("networks", Network):
-        yield networks.spec_of(networks.Written(key, node, spot, record, reading.inputs))
+def network_specs(reading: ProjectReading) -> Iterator[NetworkSpec]:
+    for key, node, spot, record in reading.entries("networks", NetworkRecord):
+        yield networks.spec_of(networks.WrittenNetwork(key, node, spot, record, reading.inputs))
 
 
-def container_specs(reading: Reading) -> Iterator[ContainerSpec]:
+def container_specs(reading: ProjectReading) -> Iterator[ContainerSpec]:
     active = [word.strip() for word in reading.variables.get("COMPOSE_PROFILES", "").split(",")]
     default = runtime(reading)
     for section, model in SECTIONS.items():
         for key, node, spot, record in reading.entries(section, model):
-            written = containers.Written(section, key, node, spot, record, reading.inputs, default)
+            written = containers.WrittenContainer(section, key, node, spot, record, reading.inputs, default)
             if record.provider is not None:
                 reading.idle[key] = "is provided by something else"
             elif record.profiles and "*" not in active and not set(active) & set(record.profiles):
@@ -130,13 +130,15 @@ def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> Conta
     return replace(spec, networks=(), network_mode=driver) if driver in ("host", "none") else spec
 
 
-def dependencies(written: containers.Written, reading: Reading) -> Iterator[tuple[str, Where]]:
+def dependencies(
+    written: containers.WrittenContainer, reading: ProjectReading
+) -> Iterator[tuple[str, Where]]:
     for name, dependency in written.record.depends_on.items():
         if dependency.required:
             yield name, reading.at(written.section, written.key, "depends_on", name)
 
 
-def runtime(reading: Reading) -> str:
+def runtime(reading: ProjectReading) -> str:
     node = reading.tree.get("runtime")
     if node is None or node.value is None:
         return "none"
@@ -151,13 +153,13 @@ def runtime(reading: Reading) -> str:
     return str(node.value)
 
 
-def host_specs(reading: Reading) -> Iterator[HostSpec]:
-    for key, _, spot, record in reading.entries("hosts", Host):
+def host_specs(reading: ProjectReading) -> Iterator[HostSpec]:
+    for key, _, spot, record in reading.entries("hosts", HostRecord):
         at, key_at = where(spot, f"hosts.{key}"), reading.at("hosts", key, "public_key")
         yield from_record(HostSpec, record, name=key, where=at, key_where=key_at)
 
 
-def evpn_spec(reading: Reading) -> EvpnSpec | None:
+def evpn_spec(reading: ProjectReading) -> EvpnSpec | None:
     node = reading.tree.get("reachability") or NOTHING
     if node.value in (None, "", "static"):
         return None
@@ -172,7 +174,7 @@ def evpn_spec(reading: Reading) -> EvpnSpec | None:
     return from_record(EvpnSpec, record.evpn, where=at) if record and record.evpn else None
 
 
-def pool_specs(reading: Reading) -> Iterator[PoolSpec]:
+def pool_specs(reading: ProjectReading) -> Iterator[PoolSpec]:
     holder = reading.tree.get("pools") or NOTHING
     if holder.value is not None and type(holder.value) is not list:
         reading.mistakes.at(

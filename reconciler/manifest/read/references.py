@@ -7,7 +7,7 @@ from ..model.fields import name_mistake
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import nearest
 from .addresses import address_mistakes
-from .project import Reading
+from .project import ProjectReading
 
 IMPLICIT = ("default", "bridge")
 MODES = ("host", "none", "bridge")
@@ -19,14 +19,14 @@ OWN = {
 JOINS = ("service:", "container:")
 
 
-def semantic_mistakes(read: Iterable[tuple[ProjectSpec, Reading]]) -> Iterator[ManifestError]:
+def semantic_mistakes(read: Iterable[tuple[ProjectSpec, ProjectReading]]) -> Iterator[ManifestError]:
     """Everything that is wrong in and between projects whose single values are all in order."""
     for project, reading in read:
         yield from references(project, reading)
         yield from address_mistakes(project)
 
 
-def references(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     networks = {*reading.names("networks"), *IMPLICIT}
     names = {*reading.names("services"), *reading.names("containers")}
     for spec in project.containers:
@@ -51,7 +51,7 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
             yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
 
 
-def name_mistakes(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestError]:
+def name_mistakes(spec: ContainerSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     """Names of interfaces and of the container itself."""
     taken: dict[str, Where] = {}
     for end in spec.networks:
@@ -68,7 +68,7 @@ def name_mistakes(spec: ContainerSpec, reading: Reading) -> Iterator[ManifestErr
 
 
 def mode_mistakes(
-    spec: ContainerSpec, reading: Reading, names: set[str], networks: Iterable[str]
+    spec: ContainerSpec, reading: ProjectReading, names: set[str], networks: Iterable[str]
 ) -> Iterator[ManifestError]:
     mode = spec.network_mode
     if not mode:
@@ -94,7 +94,7 @@ def mode_mistakes(
         )
 
 
-def join_mistakes(mode: str, at: Where, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+def join_mistakes(mode: str, at: Where, reading: ProjectReading, names: set[str]) -> Iterator[ManifestError]:
     kind, _, name = mode.partition(":")
     message, hint = name_mistake(name)
     if message:
@@ -105,7 +105,7 @@ def join_mistakes(mode: str, at: Where, reading: Reading, names: set[str]) -> It
         yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
 
 
-def cycles(containers: Iterable[ContainerSpec], reading: Reading) -> Iterator[ManifestError]:
+def cycles(containers: Iterable[ContainerSpec], reading: ProjectReading) -> Iterator[ManifestError]:
     """Each cycle of `network_mode: service:` once, at its first member."""
     joins = {
         spec.name: spec.network_mode.removeprefix("service:")
@@ -134,7 +134,7 @@ def followed(name: str, joins: Mapping[str, str], done: set[str]) -> list[str]:
     return trail
 
 
-def unknown_links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+def unknown_links(spec: ContainerSpec, reading: ProjectReading, names: set[str]) -> Iterator[ManifestError]:
     for index, link in enumerate(spec.links):
         name = link.partition(":")[0]
         if name not in names:
@@ -142,7 +142,7 @@ def unknown_links(spec: ContainerSpec, reading: Reading, names: set[str]) -> Ite
             yield ManifestError(f"link to unknown service `{name}`", nearest(name, names), at)
 
 
-def unmet_dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestError]:
+def unmet_dependencies(reading: ProjectReading, names: set[str]) -> Iterator[ManifestError]:
     for name, at in reading.needs:
         if name not in names:
             yield ManifestError(f"depends on unknown service `{name}`", nearest(name, names), at)
@@ -152,7 +152,7 @@ def unmet_dependencies(reading: Reading, names: set[str]) -> Iterator[ManifestEr
             )
 
 
-def unknown_hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+def unknown_hosts(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     known = reading.names("hosts")
     for spec in project.containers:
         if spec.host and spec.host not in known:
@@ -160,7 +160,7 @@ def unknown_hosts(project: ProjectSpec, reading: Reading) -> Iterator[ManifestEr
             yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
 
 
-def shared_identities(project: ProjectSpec, reading: Reading) -> Iterator[ManifestError]:
+def shared_identities(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     """What hosts are told apart by: the key is all that WireGuard knows of them."""
     first: dict[str, tuple[HostSpec, Where]] = {}
     for host in project.hosts:
@@ -174,7 +174,9 @@ def shared_identities(project: ProjectSpec, reading: Reading) -> Iterator[Manife
                 yield ManifestError(message, hint.format(host.name), at, label)
 
 
-def unknown_peers(network: NetworkSpec, reading: Reading, networks: Iterable[str]) -> Iterator[ManifestError]:
+def unknown_peers(
+    network: NetworkSpec, reading: ProjectReading, networks: Iterable[str]
+) -> Iterator[ManifestError]:
     for index, name in enumerate(network.allow_networks):
         if name not in networks:
             at = reading.at("networks", network.name, "allow_networks", index)
