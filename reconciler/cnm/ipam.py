@@ -76,8 +76,7 @@ def gateway_of(spec: SubnetSpec) -> str:
 
 
 def value_of(ip: str) -> int:
-    """An address in canonical form as a number: a fifth of what ip_address costs, for there may be
-    100,000."""
+    """An address in canonical form as a number: a fifth of what ip_address costs; there may be 100,000."""
     if ":" not in ip:
         a, b, c, d = ip.split(".")
         return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)

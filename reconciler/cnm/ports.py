@@ -1,5 +1,4 @@
-"""Port publishing, decided: which host port leads where, and every conflict found before anything is
-touched."""
+"""Port publishing, decided: which host port leads where, and every conflict before anything is touched."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -92,8 +92,7 @@ class Saved:
         return {key: r for key, r in found.items() if places is None or r.place in places}
 
     def is_so(self, r: Worded) -> bool:
-        """Whether the host would say it in these words; tables are told apart by their comment, which `bare`
-        has."""
+        """Whether the host would say it in these words; tables differ by their comment, which `bare` has."""
         told = self.told.get(r.key)
         known = isinstance(r, Table) or r.key not in self.bare or self.asked.get(r.key) in (r, told)
         if not known:

@@ -30,8 +30,7 @@ class Key(NamedTuple):
 class PortSpec:
     """One entry of `ports:`.  Both ranges are inclusive; `published` is None for a random host port.
 
-    Where both ranges have the same length they map one to one; where `target` is one port, one is taken out
-    of `published`.
+    Ranges of the same length map one to one; where `target` is one port, one out of `published` is taken.
     """
 
     target: Annotated[tuple[int, int], Key("Port of the container, or a range as 80-89.", "Target")]
@@ -261,8 +260,7 @@ class EvpnSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolSpec:
-    """One entry of `pools:`: networks without a subnet take the next free prefix of length `size` out of
-    `base`."""
+    """One entry of `pools:`: networks without a subnet take the next free prefix of this size in `base`."""
 
     base: Annotated[str, Key("The prefix that is divided, as 10.0.0.0/8.", "Subnet")]
     size: Annotated[int, Key("Length of each subnet, as 24.", "PrefixLength")]
@@ -282,8 +280,7 @@ class ProjectSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """Everything that was loaded.  `root` is the directory that is the whole truth for its projects, "" for
-    files."""
+    """All that was loaded.  `root` is the directory that is the whole truth of its projects, "" for files."""
 
     projects: tuple[ProjectSpec, ...] = ()
     root: str = ""

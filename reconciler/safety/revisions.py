@@ -1,5 +1,4 @@
-"""Past revisions, as files under the state directory: for people who want one back, and for a watcher that
-starts.
+"""Past revisions, files under the state directory: for people who want one back, and watchers that start.
 
 They are a convenience: losing them, or a disk that takes none, breaks no host.  What is told of a revision
 keeps its keys from version to version; its manifest names its own fields, and is read where all are known.

@@ -27,9 +27,8 @@ def encode(value: Any) -> bytes:
 
 
 def decode(kind: Callable[..., T], value: Any, written: Shape | None = None) -> T:
-    """A value of this kind out of what JSON has of it, where it was `written` in another shape too: what that
-    lacks takes its default.  Raises ValueError for what is no such value, Unknown for what a later version
-    wrote."""
+    """A value of this kind out of what JSON has of it; `written` is the shape that it has there, and what
+    that lacks takes its default.  Raises ValueError for what is none, Unknown for that of a later version."""
     reader = Reader(shape(kind) if written is None else written)
     try:
         return reader.read(kind, value)

@@ -30,7 +30,7 @@ def parsed(text: str) -> Lock:
 
 
 def unreadable(text: str, file: str) -> Iterator[ManifestError]:
-    """Whether another version wrote it in a way that this one cannot read."""
+    """That another version wrote it, in a way that this one cannot read."""
     for number, line in enumerate(text.splitlines(), 1):
         match line.split():
             case ["#", "format", found] if found.isdecimal() and int(found) != FORMAT:
