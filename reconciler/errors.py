@@ -74,8 +74,6 @@ class Unsupported(ReconcileError):
 class DriverFault(ReconcileError):
     """A driver that somebody installed fails, or wants what is not of its network."""
 
-    exit_code = 70
-
 
 class Refused(ReconcileError):
     """The plan was found and will not be applied: stale digest, too many removals, too much disruption."""

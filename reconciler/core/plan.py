@@ -86,7 +86,8 @@ def plan(live: State, desired: State) -> Plan:
     if not (changed := diff(live, desired)):
         return Plan()
     gone = doomed(live, desired, changed)
-    buried = {key for key in gone if any(live[up].prompt for up in gone.intersection(live[key].within))}
+    under = {end: live[key].prompt for key in gone for end in (key, *live[key].ends)}
+    buried = {key for key in gone if any(under.get(up, False) for up in live[key].within)}
     explicit = ordered(live[key] for key in gone - buried)
     removals = [removal(old, desired) for old in reversed(explicit)]
     return Plan(

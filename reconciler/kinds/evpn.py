@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from shlex import quote
+from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Ownership, Resource
 from .ownership import HOST, place
@@ -53,3 +54,12 @@ class Router(Resource):
 
     def removal(self) -> list[str]:
         return [f"{FRR}/frrinit.sh stop reconciler", f"rm -r {CONFIG} {SOCKETS}"]
+
+
+class Told(NamedTuple):
+    """That a MAC is behind a host, with an address of it or ""."""
+
+    vni: int
+    mac: str
+    ip: str
+    host: str

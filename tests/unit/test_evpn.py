@@ -17,8 +17,7 @@ from reconciler.kernel import frr, wireguard_key
 from reconciler.kernel.kinds import fdb_entries
 from reconciler.kernel.netlink import neighbours
 from reconciler.kernel.netlink.socket import attr
-from reconciler.kernel.observe.evpn import Told
-from reconciler.kinds.evpn import Router
+from reconciler.kinds.evpn import Router, Told
 from reconciler.kinds.link import Veth
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours
 from reconciler.manifest.spec import EvpnSpec, HostSpec, Manifest, NetworkSpec

@@ -1,5 +1,6 @@
 """Drivers of packages that somebody installed: found, refused, held to their network and to their faults."""
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ import pytest
 from reconciler.cnm.carrier import Carrier
 from reconciler.cnm.driver import API, Driver, Wanted, mtu_of
 from reconciler.cnm.topology import Network
-from reconciler.core.resource import Resource
+from reconciler.core.plan import plan
+from reconciler.core.reconcile import reconcile
+from reconciler.core.resource import Resource, State
 from reconciler.drivers import BUILT_IN, DRIVERS, built_in, installed
 from reconciler.drivers.bounds import stranger
-from reconciler.errors import DriverFault, ManifestError, ManifestErrors
+from reconciler.errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, RollbackFailed
 from reconciler.inventory.facts import Facts
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Veth
@@ -26,6 +29,7 @@ from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide, load
 from tests.golden.test_golden import CASES
 from tests.golden.test_golden import HOST as GOLDEN
+from tests.unit.test_laws import kernel, settled
 from tests.unit.worlds import container, manifest, project
 
 HEAD = """
@@ -197,6 +201,45 @@ def test_those_that_are_built_in_keep_within_it_too(case, monkeypatch):
     for network in decide(of, Facts(known=False, name=next(iter(hosts), GOLDEN.name)))[0].networks:
         for resource in DRIVERS[network.spec.driver].lower(network):
             assert stranger(resource, network) == ""
+
+
+P2P = Path(__file__).parents[1] / "drivers/p2p"
+
+
+def pairs(monkeypatch: pytest.MonkeyPatch, *boxes: str) -> State:
+    """What the package of tests/drivers makes of a network with these containers."""
+    monkeypatch.syspath_prepend(str(P2P))
+    module = importlib.import_module("p2p")
+    spec = NetworkSpec(name="n", driver="p2p", enable_ipv6=True)
+    of = manifest(project("t", spec, *(container(name, "n") for name in boxes)))
+    monkeypatch.setattr(installed, "installed", {"p2p": installed.Watched(module.PointToPoint())}.__getitem__)
+    return decide(of, Facts())[1]
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "a"), ("ab", "b"), ("a", "")])
+def test_pairs_without_a_bridge_obey_the_laws(monkeypatch, before, after):
+    old, new = (pairs(monkeypatch, *boxes) if boxes else {} for boxes in (before, after))
+    steps = sum(1 for _ in plan(old, new))
+    for n in range(steps + 1):
+        fake = kernel(old)
+        fake.refuse_at(n)
+        try:
+            reconcile(new, fake)
+        except RollbackFailed:
+            raise
+        except ReconcileError:  # of a sandbox alone it need not be: its pair has an end on the host
+            assert settled(fake, old)
+        reconcile(new, fake)
+        assert settled(fake, new)
+
+
+def test_a_pair_that_somebody_deleted_is_made_again(monkeypatch):
+    world = pairs(monkeypatch, "a", "b")
+    fake = kernel(world)
+    fake.lose(next(key for key, r in world.items() if isinstance(r, Veth)))
+    assert len(plan(fake.live, world)) > 5
+    reconcile(world, fake)
+    assert settled(fake, world)
 
 
 def test_a_driver_that_is_built_in_has_the_name_it_is_called_by():

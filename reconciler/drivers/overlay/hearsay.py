@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...cnm.topology import Network, Topology
+from ...kinds.evpn import Told
 from .model import Overlay, overlay_here
 
 MOST = 8  # differences that are told one by one
@@ -35,7 +36,7 @@ def declared_of(network: Network, overlay: Overlay) -> Declared:
     return Declared(network.name, overlay.vni, overlay.host, hosts, homes, owners)
 
 
-def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[str]:
+def discrepancies(topology: Topology, ask: Callable[[], Iterable[Told]]) -> list[str]:
     """What is told of a network of this run and is not so, or is so and is not told; `ask` tells what FRR has
     been told (kernel.observe.evpn.announced_routes), where there is such a network."""
     if not (known := list(declared(topology))):
@@ -44,7 +45,7 @@ def discrepancies(topology: Topology, ask: Callable[[], Iterable[Any]]) -> list[
     return [row for one in known for row in compared(one, [t for t in told if t.vni == one.vni])]
 
 
-def compared(known: Declared, told: Iterable[Any]) -> Iterator[str]:
+def compared(known: Declared, told: Iterable[Told]) -> Iterator[str]:
     yield from filter(None, (mistake(known, one) for one in told))
     seen = {(one.mac, known.hosts.get(one.host)) for one in told}
     silent = Counter(home for mac, home in known.homes.items() if (mac, home) not in seen)
@@ -52,7 +53,7 @@ def compared(known: Declared, told: Iterable[Any]) -> Iterator[str]:
         yield f"{known.network}: {host} does not tell of {silent[host]} of its MACs"
 
 
-def mistake(known: Declared, told: Any) -> str:
+def mistake(known: Declared, told: Told) -> str:
     """What is wrong with one thing that was told; "" where it is as declared."""
     said = f"{known.network}: {known.hosts.get(told.host, told.host)} tells of"
     if not told.ip:

@@ -124,8 +124,14 @@ def missing(link: Link, held: Held) -> int:
 
 def absent_link(r: OnLink, held: Held) -> int:
     """The errno for making something on a link that does not stand."""
-    stands = Link.at(r.ns, r.link) in held
-    return absent_place(r.ns, held) or (0 if stands else errno.ENODEV)
+    return absent_place(r.ns, held) or (0 if link_with_end(r.ns, r.link, held) else errno.ENODEV)
+
+
+def link_with_end(ns: str, name: str, held: Held) -> Link | None:
+    """The link that is called so there, or whose other end is."""
+    key = Link.at(ns, name)
+    found = held.get(key) or next((r for r in held.values() if key in r.ends), None)
+    return found if isinstance(found, Link) else None
 
 
 def missing_bridge(link: Veth | Vxlan, held: Held) -> int:

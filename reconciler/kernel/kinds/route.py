@@ -8,12 +8,12 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from ...kinds.address import Address
-from ...kinds.link import Link
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.requests import StepMessage
 from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, packed
 from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
+from .link import link_with_end
 from .namespace import absent_place
 from .table import Held, Kind, Readings, Requests, Resource, Step, View, register
 
@@ -127,8 +127,8 @@ def missing(route: Route, held: Held) -> int:
     """Why fib_create_info or ip6_route_info_create refuse a route over a link."""
     if (number := absent_place(route.ns, held)) or not route.link:
         return number
-    link = held.get(Link.at(route.ns, route.link))
-    if not isinstance(link, Link):
+    link = link_with_end(route.ns, route.link, held)
+    if link is None:
         return errno.ENODEV
     if not link.up:
         return errno.ENETDOWN

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import TypeVar
 
-from ...kinds.link import Link
 from ...kinds.ownership import HOST
 from ...kinds.sysctl import Sysctl
 from .. import netns
+from .link import link_with_end
 from .namespace import absent_place
 from .table import Held, Kind, Readings, Requests, Step, View, register
 
@@ -73,7 +73,7 @@ def valued(sysctl: S, value: str) -> S:
 
 
 def missing(sysctl: Sysctl, held: Held) -> int:
-    lost = bool(sysctl.link) and Link.at(sysctl.ns, sysctl.link) not in held
+    lost = bool(sysctl.link) and not link_with_end(sysctl.ns, sysctl.link, held)
     return absent_place(sysctl.ns, held) or (errno.ENOENT if lost else 0)
 
 

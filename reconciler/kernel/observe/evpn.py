@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ...kinds.evpn import Told
 from .. import frr
 
 ESTABLISHED = "Established"
@@ -14,15 +15,6 @@ class BgpSession(NamedTuple):
     peer: str
     state: str  # of RFC 4271, 8.2.2
     since: int  # of the epoch; 0 where there is none now
-
-
-class Told(NamedTuple):
-    """That a MAC is behind a host, with an address of it or ""."""
-
-    vni: int
-    mac: str
-    ip: str
-    host: str
 
 
 def sessions() -> Iterator[BgpSession]:

@@ -1,7 +1,6 @@
 """Options of drivers, from text to values."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..model.fields import address_of, bindable, ifname, ifname_prefix, mtu, wrong
 from ..options import Drivers, Option, accepted, usable
@@ -14,7 +13,7 @@ TRUTH = {
 }
 
 
-def value_of(option: Option, text: str) -> Any:
+def value_of(option: Option, text: str) -> str | int | None:
     """The option's value in its type; None leaves the default."""
     match option.kind:
         case "bool":
