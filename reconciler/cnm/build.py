@@ -1,5 +1,5 @@
-"""Manifest and facts in, Topology out: every name, address, gateway and port is decided here, and nowhere
-later."""
+"""Manifest and facts in, Topology out: every name, address, gateway and port is decided here,
+and nowhere later."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -41,8 +41,8 @@ class Socket(NamedTuple):
 
 
 class Driver:
-    """One way to build networks, which as it is makes none.  All methods are pure: equal arguments, equal
-    answers."""
+    """One way to build networks, which as it is makes none.  All methods are pure: equal
+    arguments, equal answers."""
 
     api = 0  # an installed driver says `api = 1`
     name = ""

@@ -12,8 +12,8 @@ LOOPBACK = ("127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback")
 
 
 def hosts(name: str, spec: ContainerSpec, attached: Attached) -> str:
-    """Loopback, the container's own addresses, and `extra_hosts`; host-gateway is the bridge's own
-    address."""
+    """Loopback, the container's own addresses, and `extra_hosts`; host-gateway is the
+    bridge's own address."""
     own = spec.hostname or name
     full = f"{own}.{spec.domainname} {own}" if spec.domainname else own
     lines = [*LOOPBACK]

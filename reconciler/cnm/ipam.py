@@ -119,8 +119,8 @@ class Range:
         return ip_address(ip) in ip_network(cidr)
 
     def probe(self, name: str) -> int | None:
-        """The next free address from where the name hashes to; near constant time however full the range
-        is."""
+        """The next free address from where the name hashes to; near constant time however full
+        the range is."""
         size = self.high - self.low + 1
         if size <= 0:
             return None

@@ -32,8 +32,8 @@ def network_id(name: str, machine: str = "") -> str:
 
 
 def bridges(project: str, key: str, ident: str) -> tuple[str, ...]:
-    """What the bridge may be called, the best first: hyphens do not tell `a` + `b-c` from `a-b` + `c`, the id
-    does."""
+    """What the bridge may be called, the best first: hyphens do not tell `a` + `b-c` from `a-b` + `c`,
+    the id does."""
     readable = f"br-{project}-{key}"
     return (*([readable] if len(readable) <= IFNAME else []), f"br-{ident[:12]}")
 

@@ -1,5 +1,5 @@
-"""Keys of the manifest language that nothing acts on yet: refused, since a limit that is ignored is worse
-than none."""
+"""Keys of the manifest language that nothing acts on yet: refused, since a limit that is ignored is
+worse than none."""
 
 from collections.abc import Container, Iterator
 

@@ -61,8 +61,8 @@ def admits(constraint: ConstraintSpec, host: HostSpec) -> bool:
 
 
 def turns(hosts: Sequence[HostSpec], labels: Sequence[str]) -> Iterator[str]:
-    """The hosts without end, in turn; those of one value of a label together as often as those of any
-    other."""
+    """The hosts without end, in turn; those of one value of a label together as often as those
+    of any other."""
     if not labels:
         return cycle([host.name for host in hosts])
     groups: dict[str, list[HostSpec]] = defaultdict(list)

@@ -1,5 +1,5 @@
-"""What is the host's rather than a project's: forwarding, routing policy, and what others' firewalls will
-say."""
+"""What is the host's rather than a project's: forwarding, routing policy, and what others'
+firewalls will say."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_interface
@@ -20,7 +20,7 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
     internal |= {standing.bridge for standing in others if standing.internal}
     inside = {pair for network in mine for pair in ways_inside(network)}
     inside |= {(standing.bridge, cidr) for standing in others for cidr in standing.inside}
-    outward = [network for network in mine if not network.spec.internal or network.per_host]
+    outward = [network for network in mine if is_forwarded(network)]
     families = tuple(f for f in (4, 6) if any(s.family == f for network in outward for s in network.subnets))
     guards = tuple(
         f
@@ -47,10 +47,13 @@ def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
 
 def blocker_warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
     """A warning of each chain of others that will drop what is declared."""
-    outward = any(network.inner and (not network.spec.internal or network.per_host) for network in networks)
-    for blocker in facts.blockers:
-        if blocker.hook == "forward" and outward:
-            yield blocker_warning(blocker, ports)
+    if any(network.inner and is_forwarded(network) for network in networks):
+        yield from (blocker_warning(one, ports) for one in facts.blockers if one.hook == "forward")
+
+
+def is_forwarded(network: Network) -> bool:
+    """Whether any of its packets cross the host, if only from one of its containers to another."""
+    return not network.spec.internal or bool(network.per_host) or network.carrier.paired
 
 
 def blocker_warning(blocker: Blocker, ports: Sequence[Port]) -> str:

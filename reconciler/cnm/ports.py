@@ -47,8 +47,8 @@ class Targets(NamedTuple):
 
 
 def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoint]]) -> Targets:
-    """The endpoint that holds the default route takes the published ports, as in Docker, else the first
-    that can."""
+    """The endpoint that holds the default route takes the published ports, as in Docker, else the
+    first that can."""
     homes: dict[int, tuple[Network, Endpoint]] = {}
     bridged = [(n, e) for n, e in attached if n.inner and e.vlan == 1 and not n.spec.internal]
     for version in (4, 6):

@@ -145,3 +145,14 @@ def test_an_option_of_its_own(extended):
     extended.refused(manifest("driver_opts: {source: any}"), "driver p2p has no option `source`")
     extended.apply(manifest("driver_opts: {sources: any}"))
     assert "chain p2p" not in extended.rules("inet reconciler-t")
+
+
+def test_an_internal_network_is_its_containers_alone(extended):
+    text = manifest("internal: true")
+    extended.apply(text)
+    for ns in ("t-b", "R"):
+        extended.serve(ns, 80)
+    assert extended.ask("t-a", extended.address("t-b"), 80) and extended.planned(text) == []
+    extended.silent(("t-a", REMOTE4, 80), ("R", extended.address("t-b"), 80))
+    extended.apply(manifest("internal: true, icc: false"))
+    extended.silent(("t-a", extended.address("t-b"), 80))

@@ -123,8 +123,8 @@ def elsewhere_items(network: Network) -> Iterator[Item]:
 
 
 def port_items(port: Port) -> Iterator[Item]:
-    """One element a port, or one for a whole range that keeps its numbers; a shifted range needs one for
-    each."""
+    """One element a port, or one for a whole range that keeps its numbers; a shifted range needs
+    one for each."""
     family, wire = port.family, port.protocol
     if port.routed:
         for offset in range(port.count):

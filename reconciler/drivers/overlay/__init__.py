@@ -75,8 +75,8 @@ class OverlayDriver(Driver):
         )
 
     def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
-        speakers = (overlay.speaker for overlay in map(overlay_here, networks) if overlay and overlay.speaker)
-        return filter(None, map(evpn.warning, speakers))
+        for overlay in map(overlay_here, networks):
+            yield from evpn.warnings(overlay.speaker) if overlay and overlay.speaker else ()
 
     def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
         return decide.locks(networks, given)

@@ -1,5 +1,5 @@
-"""overlay: one network over several hosts, of which each derives the same VNI, MACs and addresses by
-itself."""
+"""overlay: one network over several hosts, of which each derives the same VNI, MACs and
+addresses by itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

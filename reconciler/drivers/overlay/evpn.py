@@ -26,7 +26,6 @@ def with_speaker(
     """The networks, of which one bears what FRR is to do on this host, if any asks for it."""
     if (speaker := speaker_of(projects, networks, facts)) is None:
         return networks
-
     first = speaker.project, speaker.vnis[0]
 
     def bearing(network: Network) -> Network:
@@ -41,6 +40,7 @@ def with_speaker(
 def speaker_of(
     projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
 ) -> EvpnSpeaker | None:
+    """What FRR is to do on this host; None where no overlay asks for it."""
     asking = [
         (project, project.evpn, carried)
         for project in projects
@@ -99,18 +99,14 @@ def keys(project: ProjectSpec, here: HostSpec) -> Iterator[tuple[str, str]]:
             yield host.address, host.public_key
 
 
-def warning(speaker: EvpnSpeaker) -> str:
-    """Whom it believes without proof; "" where there is nobody."""
-    bare = sorted({*speaker.peers} - dict(speaker.keys).keys())
-    some = ", ".join(bare[:8]) + f" and {len(bare) - 8} more" * (len(bare) > 8)
-    return (
-        bare
-        and (
+def warnings(speaker: EvpnSpeaker) -> Iterator[str]:
+    """Whom it believes without proof."""
+    if bare := sorted({*speaker.peers} - dict(speaker.keys).keys()):
+        some = ", ".join(bare[:8]) + f" and {len(bare) - 8} more" * (len(bare) > 8)
+        yield (
             f"EVPN of project {speaker.project} believes whoever takes the address {some}: "
             "give all hosts a `public_key`, as `reconcile --key` prints it"
         )
-        or ""
-    )
 
 
 def clients(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:

@@ -1,5 +1,5 @@
-"""FRR's part: it is told which hosts to speak with and which networks to speak of, and sees the rest in the
-kernel."""
+"""FRR's part: it is told which hosts to speak with and which networks to speak of, and sees the rest
+in the kernel."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,5 @@
-"""overlay: a bridge on every host, joined by VXLAN; all that is elsewhere is told to the kernel
-beforehand."""
+"""overlay: a bridge on every host, joined by VXLAN; all that is elsewhere is told to
+the kernel beforehand."""
 
 from collections.abc import Iterator
 from functools import partial

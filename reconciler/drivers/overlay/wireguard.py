@@ -1,5 +1,5 @@
-"""The WireGuard link that a project's encrypted overlays run over: its addresses, its peers, and whose keys
-these are."""
+"""The WireGuard link that a project's encrypted overlays run over: its addresses, its peers, and whose
+keys these are."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
