@@ -17,7 +17,7 @@ from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
 from .pending import pending
 from .policy import blocker_warnings, policy
-from .ports import conflicts, publish, targets, unpublished
+from .ports import conflicts, publish, targets, unpublished_warnings
 from .topology import Endpoint, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
@@ -78,7 +78,7 @@ def topology_of(
         policy=policy(manifest.projects, networks, facts),
         ipv6="IPv6" not in facts.missing,
         lock=dict(chain.from_iterable(d.locks(own, given).items() for d, own in used_by.items())),
-        warnings=(*blocker_warnings(networks, ports, facts), *told, *unpublished(wanted)),
+        warnings=(*blocker_warnings(networks, ports, facts), *told, *unpublished_warnings(wanted)),
     )
 
 

@@ -54,7 +54,7 @@ class Driver:
         the kernel lacks."""
         return None
 
-    def agreed(self, wanted: Wanted, family: int) -> bool:
+    def is_shared(self, wanted: Wanted, family: int) -> bool:
         """Whether all hosts must come to one subnet of this family, whatever stands on each."""
         return False
 

@@ -80,7 +80,7 @@ def wanted_of(project: ProjectSpec, spec: NetworkSpec, facts: Facts) -> Wanted:
 
 def order(wanted: Wanted, driver: Driver) -> tuple[bool, bool, str, str]:
     spec = wanted.spec
-    shared = not spec.external and any(driver.agreed(wanted, number) for number in (4, 6))
+    shared = not spec.external and any(driver.is_shared(wanted, number) for number in (4, 6))
     return not spec.subnets, not shared, wanted.project.name, spec.name
 
 
@@ -178,7 +178,7 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
         if not enabled or any(family(s.subnet) == number for s in spec.subnets):
             continue
         pools = [pool for pool in project.pools if family(pool.base) == number] or default
-        if driver.agreed(wanted, number):
+        if driver.is_shared(wanted, number):
             written = SubnetSpec(subnet=agreed_subnet(name, number, pools, facts, taken), where=spec.where)
             note_overlap(written, name, taken)
             yield written

@@ -43,10 +43,10 @@ def of_others(facts: Facts, projects: Collection[str]) -> dict[str, str]:
     found = {one.bridge: one.project for one in bridges if one.project not in projects}
     found |= facts.devices
     held = {name: f"project {owner}'s" if owner else "another project's" for name, owner in found.items()}
-    return held | {one.name: tagged(one.parent, one.tag) for one in facts.tagged}
+    return held | {one.name: vlan_link(one.parent, one.tag) for one in facts.tagged}
 
 
-def tagged(parent: str, tag: int) -> str:
+def vlan_link(parent: str, tag: int) -> str:
     return f"the 802.1Q link {tag} on {parent}"
 
 
@@ -79,7 +79,7 @@ def uses(network: Network) -> Iterator[Use]:
     if network.bridge:
         yield Use(network.bridge, f"the bridge of network {network.name}", at, bool(network.spec.bridge_name))
     if vlan:
-        yield Use(vlan.name, tagged(vlan.parent, vlan.tag), at, True)
+        yield Use(vlan.name, vlan_link(vlan.parent, vlan.tag), at, True)
     for name, what in network.carrier.links:
         yield Use(name, what, at)
 

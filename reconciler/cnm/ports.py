@@ -73,7 +73,7 @@ def publish(wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts) -> It
     for _, to, port in pairs:
         if not port.published or is_choice(port):
             for target in range(port.target[0], port.target[1] + 1):
-                single = narrowed(port, target)
+                single = with_target(port, target)
                 yield from resolve(single, to, pick(single, to, facts, chosen) if to.behind else target, 1)
 
 
@@ -83,7 +83,7 @@ def is_choice(port: PortSpec) -> bool:
     return last - first != port.target[1] - port.target[0]
 
 
-def narrowed(port: PortSpec, target: int) -> PortSpec:
+def with_target(port: PortSpec, target: int) -> PortSpec:
     return PortSpec(
         target=(target, target),
         published=port.published,
@@ -155,7 +155,7 @@ def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Por
             )
 
 
-def unpublished(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:
+def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:
     """What is written for an address that does not lead to the container."""
     homes = [(to, port, home) for spec, to in wanted for port in spec.ports for home in homes_of(port, to)]
     for to, port, home in homes:

@@ -3,23 +3,26 @@
 Their faults are told as their own, and what is not of their network is refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, wraps
 from importlib.metadata import entry_points
 from typing import ParamSpec, TypeVar
 
+from ..cnm.carrier import Carrier
 from ..cnm.driver import API, Driver, Wanted
+from ..cnm.endpoint import Addresses, Attachments
 from ..cnm.topology import Network
 from ..core.resource import Resource
 from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
-from ..manifest.spec import NOWHERE
+from ..inventory.facts import Facts
+from ..manifest.spec import NOWHERE, ProjectSpec
 from .bounds import stranger
 
 P = ParamSpec("P")
 T = TypeVar("T")
 GROUP = "reconciler.drivers"
 BLAME = "tell whoever wrote it"
-ANSWERING = ("carrier", "agreed", "per_host", "requests", "refuse", "settle", "together", "locks")
+ANSWERING = ("is_shared", "per_host", "requests", "refuse", "locks")
 LISTING = ("sockets", "conflicts", "warnings")
 
 
@@ -53,7 +56,7 @@ def installed(name: str) -> Driver:
 
 
 class Watched(Driver):
-    """An installed driver, of which every failure is told as its own and every resource is looked at."""
+    """An installed driver, of which every failure is told as its own and every answer is looked at."""
 
     def __init__(self, inner: Driver):
         self.name, self.scope, self.options = inner.name, inner.scope, inner.options
@@ -61,14 +64,48 @@ class Watched(Driver):
             setattr(self, name, answering(inner.name, getattr(inner, name)))
         for name in LISTING:
             setattr(self, name, listing(inner.name, getattr(inner, name)))
-        self.unbounded = listing(inner.name, inner.lower)
+        self.decide, self.lower_all = answering(inner.name, inner.carrier), listing(inner.name, inner.lower)
+        self.settle_one = answering(inner.name, inner.settle)
+        self.settle_all = listing(inner.name, inner.together)
+
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier | None:
+        found, project = self.decide(wanted, facts), wanted.project.name
+        standing = (*facts.networks.values(), *facts.lans.values())
+        owners = {one.bridge: one.project for one in standing if one.bridge}
+        if found and (owner := owners.get(found.bridge, project)) != project:
+            raise self.fault(f"the bridge {found.bridge}", wanted, f"it is project {owner}'s")
+        return found
+
+    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
+        return self.same(network, self.settle_one(network, attachments, given, facts))
+
+    def together(
+        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
+    ) -> Sequence[Network]:
+        found = self.settle_all(projects, networks, facts)
+        if len(found) != len(networks):
+            raise self.fault(f"{len(found)} networks of {len(networks)}", networks[0], "each is one still")
+        return [self.same(*pair) for pair in zip(networks, found, strict=True)]
 
     def lower(self, network: Network) -> Iterator[Resource]:
-        for resource in self.unbounded(network):
+        for resource in self.lower_all(network):
             if reason := stranger(resource, network):
-                message = f"driver `{self.name}` wants {resource.key} for network {network.name}: {reason}"
-                raise DriverFault(message, BLAME, network.spec.where)
+                raise self.fault(resource.key, network, reason)
             yield resource
+
+    def same(self, network: Network, found: Network) -> Network:
+        """What was found, if it is the same network still."""
+        if identity(found) != identity(network):
+            raise self.fault(f"network {found.name}", network, "it may not become another")
+        return found
+
+    def fault(self, what: str, network: Network | Wanted, reason: str) -> DriverFault:
+        message = f"driver `{self.name}` wants {what} for network {network.name}: {reason}"
+        return DriverFault(message, BLAME, network.spec.where)
+
+
+def identity(network: Network) -> tuple[object, ...]:
+    return network.project, network.key, network.name, network.id, network.extent, len(network.endpoints)
 
 
 def answering(driver: str, method: Callable[P, T]) -> Callable[P, T]:

@@ -184,11 +184,11 @@ def test_a_session_has_room_for_all_that_there_can_be(host, group, hosts):
 
 def test_what_is_told_is_held_against_what_is_declared():
     topology, _ = decide(fleet(), Facts(name="h1"))
-    (known,) = hearsay.declared(topology)
+    (known,) = hearsay.declarations(topology)
     network = overlay_of(topology.networks[0])
     told = [Told(5000, r.mac, ip, r.host) for r in network.remotes for ip in ("", *r.ips)]
-    assert list(hearsay.compared(known, told)) == []
-    assert list(hearsay.compared(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []
+    assert list(hearsay.differences(known, told)) == []
+    assert list(hearsay.differences(known, [*told, Told(5000, told[0].mac, "fe80::1", told[0].host)])) == []
     gateways = {remote.mac for remote in network.remotes[:2]}
     b = next(one for one in told if one.mac not in gateways and one.host == "192.0.2.2")
     wrong = [
@@ -197,14 +197,14 @@ def test_what_is_told_is_held_against_what_is_declared():
         Told(5000, b.mac, "10.9.9.9", "192.0.2.2"),
         Told(5000, network.own[0][1], "", "192.0.2.9"),
     ]
-    assert list(hearsay.compared(known, [*told, *wrong])) == [
+    assert list(hearsay.differences(known, [*told, *wrong])) == [
         "t_mesh: h2 tells of 06::1, which is nobody's",
         f"t_mesh: h3 tells of {b.mac}, which is h2's",
         f"t_mesh: h2 tells of 10.9.9.9 at {b.mac}, and it is nobody's",
         f"t_mesh: 192.0.2.9 tells of {network.own[0][1]}, which is h1's",
     ]
     left = [one for one in told if one.host != "192.0.2.3"]
-    assert list(hearsay.compared(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
+    assert list(hearsay.differences(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
     assert hearsay.listed(list("abcdefghij"))[-2:] == ["h", "and 2 more of the kind"]
 
 

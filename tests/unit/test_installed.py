@@ -4,6 +4,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from reconciler.core.resource import Resource, State
 from reconciler.drivers import BUILT_IN, DRIVERS, built_in, installed
 from reconciler.drivers.bounds import stranger
 from reconciler.errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, RollbackFailed
-from reconciler.inventory.facts import Facts
+from reconciler.inventory.facts import Facts, LiveNetwork
 from reconciler.kinds.address import Address
 from reconciler.kinds.link import Bridge, Veth
 from reconciler.kinds.namespace import Namespace
@@ -191,6 +192,29 @@ def test_what_is_not_of_its_network_is_refused(resource):
         [*installed.Watched(Given(resource)).lower(NETWORK)]
     head, _, reason = caught.value.message.partition(" for network t_n: ")
     assert head == f"driver `given` wants {resource.key}" and reason
+
+
+class Grasping(Given):
+    """Wants what another project has."""
+
+    def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
+        return Carrier(mtu=1500, bridge="br-u-n", external=True)
+
+    def settle(self, network, attachments, given, facts) -> Network:
+        return replace(network, project="u")
+
+
+def test_a_network_stands_on_no_bridge_of_another_project():
+    driver = installed.Watched(Grasping())
+    of = Wanted(project("t"), NetworkSpec(name="n"), "t_n", "0")
+    facts = Facts(networks={"u_n": LiveNetwork("u", "br-u-n", ())})
+    with pytest.raises(DriverFault, match="wants the bridge br-u-n for network t_n: it is project u's"):
+        driver.carrier(of, facts)
+
+
+def test_a_network_stays_the_same_network():
+    with pytest.raises(DriverFault, match="for network t_n: it may not become another"):
+        installed.Watched(Grasping()).settle(NETWORK, [], {}, Facts())
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -56,7 +56,7 @@ class BridgeDriver(Driver):
         bridge = bridge_name(wanted)
         return lan.lan(wanted.spec, bridge, facts) or Carrier(bridge=bridge, mtu=mtu_of(wanted.spec, facts))
 
-    def agreed(self, wanted: Wanted, family: int) -> bool:
+    def is_shared(self, wanted: Wanted, family: int) -> bool:
         return slices.is_divided(wanted, family)
 
     def per_host(self, wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:

@@ -12,7 +12,7 @@ from ...errors import ManifestError
 from ...family import family
 from ...inventory.facts import Device, Facts, Tagged
 from ...manifest.spec import NetworkSpec
-from ..stacked.parents import OnLink, choice, mtu_above, placed, shim_addresses
+from ..stacked.parents import OnLink, choice, link_or_vlan, mtu_above, shim_addresses
 
 MODES = ("managed", "unmanaged")  # netavark's words
 
@@ -53,7 +53,7 @@ def unmanaged(spec: NetworkSpec, facts: Facts) -> Lan:
 
 
 def managed(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan:
-    link, base, tag = placed(spec.options["parent"], spec.where, facts)
+    link, base, tag = link_or_vlan(spec.options["parent"], spec.where, facts)
     if tag:
         facts.require("vlan", spec.where)
     mtu = mtu_above(base or link, spec, facts)

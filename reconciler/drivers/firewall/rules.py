@@ -54,7 +54,7 @@ INET_MAPS: Maps = {
 }
 
 
-def counted(name: str, way: str) -> Iterator[str]:
+def counting_rules(name: str, way: str) -> Iterator[str]:
     """Rules that count a packet of a published port under the container's end of it: `way` is s or d."""
     for family, ip in ((4, "ip"), (6, "ip6")):
         end = f"{ip} {way}addr . meta l4proto . th {way}port"
@@ -134,7 +134,7 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
     ),
     "outbound": (
         "type nat hook postrouting priority 100; policy accept;",
-        *(f"oifname @bridges {rule}" for rule in counted("connections", "d")),  # once for each
+        *(f"oifname @bridges {rule}" for rule in counting_rules("connections", "d")),  # once for each
         # From the host's loopback, and hairpin: replies must come back through the host.  Matched by address,
         # since br_netfilter leaves iifname empty here.
         "oifname @bridges ip saddr 127.0.0.0/8 masquerade",
@@ -178,13 +178,13 @@ INET_CHAINS: dict[str, tuple[str, ...]] = {
         "type filter hook postrouting priority 0; policy accept;",
         "oifname != @bridges accept",
         "ct direction reply accept",
-        *counted("received", "d"),
+        *counting_rules("received", "d"),
     ),
     "sent": (
         "type filter hook prerouting priority -90; policy accept;",
         "iifname != @bridges accept",
         "ct direction original accept",
-        *counted("sent", "s"),
+        *counting_rules("sent", "s"),
     ),
     "forward": (
         "type filter hook forward priority 0; policy accept;",

@@ -40,7 +40,7 @@ class OverlayDriver(Driver):
         plain = Carrier(bridge=bridge_name(wanted), mtu=mtu_of(wanted.spec, facts))
         return decide.overlay(wanted, plain.bridge, facts) or plain
 
-    def agreed(self, wanted: Wanted, family: int) -> bool:
+    def is_shared(self, wanted: Wanted, family: int) -> bool:
         return bool(wanted.project.hosts)
 
     def requests(self, network: Network, facts: Facts) -> Sequence[Request]:

@@ -22,13 +22,13 @@ class Declared(NamedTuple):
     owners: Mapping[str, str]  # IP -> MAC
 
 
-def declared(topology: Topology) -> Iterator[Declared]:
+def declarations(topology: Topology) -> Iterator[Declared]:
     for network in topology.networks:
         if (overlay := overlay_here(network)) and overlay.evpn:
-            yield declared_of(network, overlay)
+            yield declaration(network, overlay)
 
 
-def declared_of(network: Network, overlay: Overlay) -> Declared:
+def declaration(network: Network, overlay: Overlay) -> Declared:
     hosts = {address: host for host, address in overlay.hosts}
     here = dict.fromkeys([network.mac, *(mac for _, mac in overlay.own)], overlay.host)
     owners = {ip: remote.mac for remote in overlay.remotes for ip in remote.ips}
@@ -39,13 +39,13 @@ def declared_of(network: Network, overlay: Overlay) -> Declared:
 def discrepancies(topology: Topology, ask: Callable[[], Iterable[Told]]) -> list[str]:
     """What is told of a network of this run and is not so, or is so and is not told; `ask` tells what FRR has
     been told (kernel.observe.evpn.announced_routes), where there is such a network."""
-    if not (known := list(declared(topology))):
+    if not (known := list(declarations(topology))):
         return []
     told = list(ask())
-    return [row for one in known for row in compared(one, [t for t in told if t.vni == one.vni])]
+    return [row for one in known for row in differences(one, [t for t in told if t.vni == one.vni])]
 
 
-def compared(known: Declared, told: Iterable[Told]) -> Iterator[str]:
+def differences(known: Declared, told: Iterable[Told]) -> Iterator[str]:
     yield from filter(None, (mistake(known, one) for one in told))
     seen = {(one.mac, known.hosts.get(one.host)) for one in told}
     silent = Counter(home for mac, home in known.homes.items() if (mac, home) not in seen)

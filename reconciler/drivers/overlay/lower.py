@@ -39,7 +39,7 @@ def lower(network: Network) -> Iterator[Resource]:
     if overlay.flood:
         yield from brake(table, overlay, origin)
     if overlay.tunnel:
-        yield from encrypted(overlay.tunnel)
+        yield from wireguard_link(overlay.tunnel)
         yield from seal(table, overlay, overlay.tunnel, origin)
     if overlay.speaker:
         yield from frr.router(overlay.speaker)
@@ -125,7 +125,7 @@ def frames(overlay: Overlay) -> str:
     return f"udp dport {overlay.port} {VNI} {overlay.vni}"
 
 
-def encrypted(tunnel: Tunnel) -> Iterator[Resource]:
+def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
     """The same for every encrypted network of the project.  The link carries what hosts say to each other."""
     origin = Origin(tunnel.where, "overlay")
     yield Wireguard(

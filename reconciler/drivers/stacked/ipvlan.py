@@ -30,9 +30,9 @@ def lower(network: Network) -> Iterator[Resource]:
             origin=origin,
         )
         yield from ipv6_switches(ns, name, origin, on=network.ipv6)
-        yield from addressing(endpoint if parent.mode == "l2" else routed(endpoint), origin)
+        yield from addressing(endpoint if parent.mode == "l2" else without_gateways(endpoint), origin)
 
 
-def routed(endpoint: Endpoint) -> Endpoint:
+def without_gateways(endpoint: Endpoint) -> Endpoint:
     """The same without gateways: the kernel looks up what leaves in the host's own routes."""
     return replace(endpoint, gateways=tuple(("", source) for _, source in endpoint.gateways))

@@ -65,7 +65,7 @@ def parent_of(wanted: Wanted, facts: Facts) -> Parent:
     mode = choice(spec, "mode", MODES[spec.driver])
     flag = choice(spec, "flag", FLAGS[spec.driver])
     written = spec.options.get("parent", "")
-    link, base, tag = placed(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
+    link, base, tag = link_or_vlan(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
     if not written or tag:
         facts.require("vlan" if tag else "dummy", spec.where)
     host = shim_addresses(spec)
@@ -97,7 +97,7 @@ def choice(spec: NetworkSpec, option: str, known: Sequence[str]) -> str:
     return value
 
 
-def placed(written: str, where: Where, facts: Facts) -> tuple[str, str, int]:
+def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, int]:
     """A link that stands, or what its name says of an 802.1Q link to be made; without facts any may stand."""
     if written in facts.links:
         return written, "", 0
@@ -156,7 +156,7 @@ def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterato
         # Whose alias is lost is known by its bridge alone.
         others = [other for other in on[mine.parent] if other.network != network.bridge]
         reasons = [*crowding(mine, network), *filter(None, (clash(mine, other) for other in others))]
-        reasons += occupied(mine, facts)
+        reasons += occupants(mine, facts)
         for reason in reasons if mine.driver == driver else ():
             message = f"network {network.name} cannot use {mine.parent}: {reason}"
             yield ManifestError(message, "give it another parent", network.spec.where)
@@ -180,7 +180,7 @@ def clash(mine: StackedNetwork, other: StackedNetwork) -> str:
     return ""
 
 
-def occupied(mine: StackedNetwork, facts: Facts) -> Iterator[str]:
+def occupants(mine: StackedNetwork, facts: Facts) -> Iterator[str]:
     """What others than we have made of the link."""
     link = mine.parent
     master = facts.links[link].master if link in facts.links else ""
