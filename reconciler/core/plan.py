@@ -85,10 +85,10 @@ def ordered(resources: Iterable[Resource]) -> list[Resource]:
 def plan(live: State, desired: State) -> Plan:
     if not (changed := diff(live, desired)):
         return Plan()
-    gone = doomed(live, desired, changed)
+    gone = to_delete(live, desired, changed)
     under = {end: live[key].prompt for key in gone for end in (key, *live[key].ends)}
-    buried = {key for key in gone if any(under.get(up, False) for up in live[key].within)}
-    explicit = ordered(live[key] for key in gone - buried)
+    cascaded = {key for key in gone if any(under.get(up, False) for up in live[key].within)}
+    explicit = ordered(live[key] for key in gone - cascaded)
     removals = [removal(old, desired) for old in reversed(explicit)]
     return Plan(
         (
@@ -99,7 +99,7 @@ def plan(live: State, desired: State) -> Plan:
     )
 
 
-def doomed(live: State, desired: State, changed: set[Key]) -> set[Key]:
+def to_delete(live: State, desired: State, changed: set[Key]) -> set[Key]:
     """What must go: undeclared, not changeable in place, or inside something that goes."""
     gone = {key for key in changed if key in live and departs(live[key], desired.get(key))}
     lost = gone.union(*(live[key].ends for key in gone))

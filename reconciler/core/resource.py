@@ -62,7 +62,7 @@ class Resource:
     noun: ClassVar[str]
     stage: ClassVar[int] = Stage.WIRING
     rank: ClassVar[int] = 0
-    prompt: ClassVar[bool] = True  # deleting it buries its contents at once; a namespace does so later
+    prompt: ClassVar[bool] = True  # deleting it deletes its contents at once; a namespace does so later
     lasting: ClassVar[bool] = False  # its loss cannot be undone: deleted when all else has succeeded
     marked: ClassVar[bool] = True  # ours can be told from others'; what cannot is set, never pruned
     leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back

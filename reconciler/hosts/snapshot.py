@@ -76,7 +76,7 @@ class Saved:
     bare: State
     told: State
     asked: State
-    words: frozenset[Worded] = frozenset()  # what was asked for last, as Survey.firewall has it
+    words: frozenset[Worded] = frozenset()  # what was asked for last, as Snapshot.ruleset has it
 
     def facts(self) -> HostFacts:
         return self.told_facts

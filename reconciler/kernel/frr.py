@@ -26,9 +26,10 @@ TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/l
 SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 PATIENCE = 60.0  # seconds for a script; a daemon that does not answer within ANSWER is as good as dead
 ANSWER = 3.0
-HEAD = re.compile(rf"{FILE_MARK}\n! project (\S+)\n(?:! key (\S+)\n)?((?:! peer \S+ \S+\n)*)")
-PASSWORD = re.compile(r" neighbor \S+ password \S+\n")
-LISTENING = re.compile(r"-l (\S+) -p (\d+)")
+# Compiled where they are first used: most plans have no use for them.
+HEAD = rf"{FILE_MARK}\n! project (\S+)\n(?:! key (\S+)\n)?((?:! peer \S+ \S+\n)*)"
+PASSWORD = r" neighbor \S+ password \S+\n"
+LISTENING = r"-l (\S+) -p (\d+)"
 LIMITED = """router bgp 1
  neighbor hosts peer-group
  address-family l2vpn evpn
@@ -60,8 +61,7 @@ def read() -> Iterator[Router]:
     """The instance, where it is ours; who may not look has none."""
     with suppress(PermissionError):
         text, options = files.read(TEXT) or "", files.read(OPTIONS) or ""
-        found, listening = parsed(text), LISTENING.search(options)
-        if found and listening:
+        if (found := parsed(text)) and (listening := re.search(LISTENING, options)):
             yield Router(
                 **found._asdict(),
                 address=listening[1],
@@ -80,10 +80,11 @@ class Parsed(NamedTuple):
 
 
 def parsed(text: str) -> Parsed | None:
-    if not (head := HEAD.match(text)):
+    head = re.match(HEAD, text) if text else None
+    if not head:
         return None
     keys = tuple(row.removeprefix("! peer ") for row in head[3].splitlines())
-    return Parsed(head[1], PASSWORD.sub("", text[head.end() :]), head[2] or "", keys)
+    return Parsed(head[1], re.sub(PASSWORD, "", text[head.end() :]), head[2] or "", keys)
 
 
 def watch() -> int | None:
@@ -127,7 +128,7 @@ def refuse_broken(router: Router) -> None:
     """Before anything is touched: what stands there and is not ours, and what FRR cannot read."""
     where = router.origin.where if router.origin else None
     with suppress(PermissionError):
-        if not HEAD.match(files.read(TEXT) or f"{FILE_MARK}\n! project -\n"):
+        if not re.match(HEAD, files.read(TEXT) or f"{FILE_MARK}\n! project -\n"):
             raise Foreign(f"{TEXT} exists and is not ours", "move it away", where)
     try:
         run(["vtysh", "-N", INSTANCE, "-C", "-f", "/dev/stdin"], router.config)

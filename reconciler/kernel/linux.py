@@ -17,8 +17,8 @@ from ..kinds.link import Link
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
-from . import frr, nft, wireguard_key
-from .apply import executor, requests
+from . import frr, wireguard_key
+from .apply import requests
 from .kinds import KINDS
 from .observe import facts as host
 from .observe.snapshot import Snapshot
@@ -76,10 +76,13 @@ class Linux:
 
     @mapped("applying")
     def execute(self, batch: Sequence[Step]) -> Refusals:
+        from .apply import executor  # which no plan need pay for
+        from .nft import write
+
         before = self.snapshot
         self.forget()
         if batch[0].resource.stage == Stage.FIREWALL:
-            nft.execute(batch)
+            write.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
         refusals = executor.execute(batch, self.key_file)

@@ -11,7 +11,7 @@ from .ownership import alias
 @dataclass(frozen=True, kw_only=True)
 class Namespace(Resource):
     noun, rank = "namespace", 0
-    prompt, lasting = False, True  # the kernel buries it when the last process leaves
+    prompt, lasting = False, True  # the kernel deletes it when the last process leaves
     loss = "recreate"
 
     name: Identity[str]

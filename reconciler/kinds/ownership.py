@@ -9,7 +9,7 @@ from ..core.resource import Ownership, Stage
 
 HOST = "host"  # the namespace that reconcile runs in; no sandbox may have this name
 GROUP = 0x7265636F  # IFLA_GROUP of every link of ours: "reco", far from the groups people number by hand
-DOOMED = GROUP + 1  # links on their way out are regrouped here and leave with one request
+TO_DELETE = GROUP + 1  # links on their way out are regrouped here and leave with one request
 OUTER = GROUP + 2  # of links of the host that stand on a LAN: to the firewall they are outside, like its NIC
 # IFLA_BRPORT_COST ("re") of a link that is lent to a bridge of ours: it goes with the port, and without
 # STP it means nothing.  A port without it is somebody else's, as a virtual machine's.

@@ -31,7 +31,7 @@ from ..pipeline import Change, Host, compare
 
 
 class RehearsalHost(Linux):
-    """The throw-away host's kernel, with the real host around it; counts what it is asked to do.
+    """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
     FRR is not started there: it stands as it was told to.
     """
@@ -134,7 +134,7 @@ def rehearse_here(change: Change, facts: HostFacts) -> str:
 
 
 def replay(change: Change, stage: RehearsalHost) -> State:
-    """Bring the throw-away host to where this one stands; a chain that somebody edited comes as it should
+    """Bring the scratch host to where this one stands; a chain that somebody edited comes as it should
     be, and a sandbox that cannot be looked into is yet to come."""
     closed = {r.place for r in change.live.values() if r.closed}
     live = {

@@ -15,6 +15,7 @@ from reconciler.core.plan import Step, plan  # noqa: E402
 from reconciler.core.resource import state  # noqa: E402
 from reconciler.drivers.firewall.elements import skeleton  # noqa: E402
 from reconciler.kernel import nft  # noqa: E402
+from reconciler.kernel.nft.write import execute  # noqa: E402
 from reconciler.kinds.nft import Element  # noqa: E402
 
 TABLE = "reconciler-bench"
@@ -50,18 +51,18 @@ def main(count: int) -> None:
     elements = [element(n) for n in range(1, count + 1)]
     wanted = state(*bare, *elements)
     timed("blockers, no foreign table", nft.blockers, 20)
-    timed("skeleton, one transaction", lambda: nft.execute([Step("+", r) for r in bare]))
+    timed("skeleton, one transaction", lambda: execute([Step("+", r) for r in bare]))
     timed("read, rules unknown", lambda: nft.read(None, bare))
     timed("read the skeleton, rules cached", lambda: nft.read(None, bare), 10)
-    timed(f"add {count}, one transaction", lambda: nft.execute([Step("+", e) for e in elements]))
+    timed(f"add {count}, one transaction", lambda: execute([Step("+", e) for e in elements]))
     timed(f"read {count}", lambda: nft.read(None, bare), 10)
     timed("read and plan, nothing to do", lambda: plan(state(*nft.read(None, bare)), wanted), 5)
-    timed("change one", lambda: nft.execute([Step("~", element(7, 81), element(7))]))
+    timed("change one", lambda: execute([Step("~", element(7, 81), element(7))]))
     timed(
         f"delete {count}, one transaction",
-        lambda: nft.execute([Step("-", e) for e in elements[:6] + elements[7:]]),
+        lambda: execute([Step("-", e) for e in elements[:6] + elements[7:]]),
     )
-    timed("delete the tables", lambda: nft.execute([Step("-", r) for r in bare if r.noun == "table"]))
+    timed("delete the tables", lambda: execute([Step("-", r) for r in bare if r.noun == "table"]))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from reconciler.core.resource import State, state
 from reconciler.errors import Unsupported
 from reconciler.kernel import nft
 from reconciler.kernel.netlink import conntrack
+from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import HOST4, HOST6, KINDS, REMOTE6, Lab
 
@@ -54,7 +55,7 @@ def published(**maps: dict[str, str]) -> State:
 
 
 def become(wanted: State) -> None:
-    nft.execute(plan(state(*nft.read(None, SKELETON.values())), wanted))
+    execute(plan(state(*nft.read(None, SKELETON.values())), wanted))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from reconciler.kernel.netlink import links
 from reconciler.kernel.netlink.socket import Message, attr, open_socket, send
 from reconciler.kernel.observe import readings
 from reconciler.kinds.address import Address
-from reconciler.kinds.ownership import DOOMED, GROUP, OUTER
+from reconciler.kinds.ownership import GROUP, OUTER, TO_DELETE
 from tests.netns.lab import Lab
 from tests.netns.samples import OTHER
 from tests.netns.snapshot import MOVING, differing
@@ -348,7 +348,7 @@ def verb(random: Random, pid: int) -> str:
         mtu=random.choice((68, 1279, 1280, 1400, 9000)),
         hex=random.randint(10, 99),
         alias=random.choice(("reconciler/o/o-web", "reconciler/o/t-s0", "reconciler/t/t-s0/eth0", "x")),
-        group=random.choice((0, GROUP, DOOMED, OUTER)),
+        group=random.choice((0, GROUP, TO_DELETE, OUTER)),
         pid=pid,
         ip=f"10.91.0.{random.choice((1, 2, 3, 10, 11, 12))}",
         ip6=f"fd91::{random.choice((1, 2, 3, 10, 11, 12))}",

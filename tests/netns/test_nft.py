@@ -18,6 +18,7 @@ from reconciler.errors import KernelError, Unsupported
 from reconciler.kernel import nft
 from reconciler.kernel.netlink import netfilter
 from reconciler.kernel.nft import library, wire
+from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
 
@@ -79,13 +80,13 @@ def live(named: State | None = None, projects: frozenset[str] | None = None) -> 
 
 
 def become(wanted: State) -> None:
-    nft.execute(plan(live(wanted), wanted))
+    execute(plan(live(wanted), wanted))
 
 
 @pytest.fixture
 def shop(lab: Lab) -> State:
     wanted = project()
-    nft.execute(plan({}, wanted))
+    execute(plan({}, wanted))
     return wanted
 
 
@@ -95,7 +96,7 @@ def shop(lab: Lab) -> State:
 @pytest.mark.parametrize("root", ["", "/etc/reconciler", '/srv/a b/ü"};{', "/very/long" * 30])
 def test_what_is_written_reads_back(lab: Lab, root: str) -> None:
     wanted = project(root=root)
-    nft.execute(plan({}, wanted))
+    execute(plan({}, wanted))
     assert live(wanted) == wanted
 
 
@@ -108,7 +109,7 @@ def test_keys_without_a_skeleton_to_compare_read_alike_but_for_the_rules(shop: S
 
 def test_each_project_reads_alone_and_none_reads_all(shop: State) -> None:
     blog = project("blog")
-    nft.execute(plan({}, blog))
+    execute(plan({}, blog))
     assert live(blog, frozenset({"blog"})) == blog
     assert live({**shop, **blog}) == {**shop, **blog}
     assert live(shop, frozenset({"other"})) == {}
@@ -156,12 +157,12 @@ def test_thousands_of_elements(lab: Lab) -> None:
     """More than one message each way, and more than a user namespace lets libnftables send by default."""
     many = [element("publish4", f"tcp . {n}", f"10.1.{n >> 8}.{n & 255} . 80") for n in range(1, 12001)]
     wanted = state(*skeleton(SHOP), *many)
-    nft.execute(plan({}, wanted))
+    execute(plan({}, wanted))
     assert live(wanted) == wanted
 
 
 def test_projects_and_their_roots(shop: State) -> None:
-    nft.execute(plan({}, project("blog", "/srv/b log")))
+    execute(plan({}, project("blog", "/srv/b log")))
     found = [r for r in nft.read(None) if isinstance(r, Table) and r.family == "inet"]
     assert {table.name: table.root for table in found} == {SHOP: "", "reconciler-blog": "/srv/b log"}
 
@@ -276,7 +277,7 @@ def test_a_chain_that_differs_is_not_written_back(lab: Lab, shop: State) -> None
     lab.nft("add rule inet reconciler-shop forward accept")
     past = live(shop)
     become(shop)
-    nft.execute(plan(live(shop), past))
+    execute(plan(live(shop), past))
     assert live(shop) == shop
 
 
@@ -285,7 +286,7 @@ def test_one_skeleton_serves_all_projects(shop: State, monkeypatch: pytest.Monke
     files = sorted(Path("/run/reconciler").glob("rules-*.json"))
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
     blog = project("blog")
-    nft.execute(plan({}, blog))
+    execute(plan({}, blog))
     monkeypatch.setattr(library, "in_child", lambda work: pytest.fail("loaded again"))
     assert live(blog, frozenset({"blog"})) == blog
 
@@ -320,7 +321,7 @@ def test_one_bad_step_applies_nothing(shop: State, bad: Resource, number: int) -
         for end in ("", "1")
     )
     with pytest.raises(KernelError) as caught:
-        nft.execute([*good, Step("+", bad), *also])
+        execute([*good, Step("+", bad), *also])
     assert caught.value.number in (number, 0)
     assert bad.key in caught.value.step, caught.value
     assert "\n" not in str(caught.value)
@@ -331,7 +332,7 @@ def test_a_deletion_of_what_is_gone_names_its_step(lab: Lab, shop: State) -> Non
     lab.nft("delete element inet reconciler-shop publish4 { tcp . 8080 }")
     gone = [Step("-", r) for r in shop.values() if isinstance(r, Element) and r.map == "publish4"]
     with pytest.raises(KernelError, match="No such file or directory") as caught:
-        nft.execute(gone)
+        execute(gone)
     assert "tcp . 8080" in caught.value.step and caught.value.number == errno.ENOENT
 
 
@@ -371,11 +372,11 @@ def injections() -> Iterator[Resource]:
 def test_nothing_unexpected_enters_the_text(shop: State) -> None:
     for evil in injections():
         with pytest.raises(KernelError, match="not in normal form"):
-            nft.execute([Step("+", evil)])
+            execute([Step("+", evil)])
             pytest.fail(f"accepted: {evil}")
         if not isinstance(evil, Map | Chain | Element):
             with pytest.raises(KernelError, match="not in normal form"):
-                nft.execute([Step("-", evil)])
+                execute([Step("-", evil)])
     assert live(shop) == shop
 
 
@@ -402,14 +403,14 @@ def test_a_library_that_dies_is_an_error(
     with monkeypatch.context() as patch:
         patch.setattr(library, "run", run)
         with pytest.raises(KernelError, match=words):
-            nft.execute([Step("-", r) for r in shop.values() if isinstance(r, Table)])
+            execute([Step("-", r) for r in shop.values() if isinstance(r, Table)])
     assert live(shop).keys() == shop.keys()
 
 
 def test_accepted_and_not_committed_is_an_error(shop: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "run", lambda text: (True, ""))
     with pytest.raises(KernelError, match="nothing was committed"):
-        nft.execute([Step("-", r) for r in shop.values() if isinstance(r, Table)])
+        execute([Step("-", r) for r in shop.values() if isinstance(r, Table)])
 
 
 def test_either_binding_does(shop: State, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +419,7 @@ def test_either_binding_does(shop: State, monkeypatch: pytest.MonkeyPatch) -> No
     try:
         assert library.binding().__name__ == "nftables"
         with pytest.raises(KernelError, match="File exists") as caught:
-            nft.execute([Step("+", element("publish4", "tcp . 8080", "10.1.0.3 . 80"))])
+            execute([Step("+", element("publish4", "tcp . 8080", "10.1.0.3 . 80"))])
         assert "tcp . 8080" in caught.value.step
         become({})
         assert live() == {}
@@ -431,7 +432,7 @@ def test_without_the_library(shop: State, monkeypatch: pytest.MonkeyPatch) -> No
     library.binding.cache_clear()
     try:
         with pytest.raises(Unsupported, match="libnftables1 and python3-nftables"):
-            nft.execute([Step("-", r) for r in shop.values()])
+            execute([Step("-", r) for r in shop.values()])
     finally:
         library.binding.cache_clear()
 

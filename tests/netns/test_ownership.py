@@ -18,7 +18,7 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
-from reconciler.kinds.ownership import DOOMED, FILE_MARK, HOST
+from reconciler.kinds.ownership import FILE_MARK, HOST, TO_DELETE
 from reconciler.kinds.route import Route
 from tests.netns.lab import Lab
 
@@ -47,7 +47,7 @@ def steps(wanted: State) -> list[str]:
         ("ip link set va0 nomaster", "bridge"),
         ("ip link set va0 down", "up"),
         ("ip -n t-a link set eth0 down", "up"),
-        ("ip link set va0 mtu 1400", "mtu"),
+        ("ip link set va0 mtu 1400", "mtus_differ"),
         ("ip -n t-a link set eth0 address 02:00:00:00:00:ff", "mac"),
         ("ip link set dev va0 type bridge_slave isolated on", "isolated"),
         ("ip link set dev va0 type bridge_slave hairpin off", "hairpin"),
@@ -57,8 +57,9 @@ def steps(wanted: State) -> list[str]:
 def test_a_port_that_drifted_shows_as_one_field(lab: Lab, wired: State, command: str, field: str):
     lab.run(command)
     [step] = plan(Linux().observe(), wired)
+    wanted = step.resource.values()
     assert step.op == "~" and field in {
-        name for name, value in step.old.values().items() if value != step.resource.values()[name]
+        name for name, value in step.old.values().items() if value != wanted.get(name)
     }
     reconcile(wired, Linux())
     assert steps(wired) == []
@@ -83,10 +84,10 @@ def test_a_pair_whose_sandbox_lost_its_name_is_a_stray(lab: Lab, wired: State):
 
 
 def test_links_that_a_killed_apply_had_regrouped_are_removed(lab: Lab, wired: State):
-    lab.ip(f"link set va0 group {DOOMED}\nlink set br-t-n group {DOOMED}")
+    lab.ip(f"link set va0 group {TO_DELETE}\nlink set br-t-n group {TO_DELETE}")
     reconcile(wired, Linux())
     assert steps(wired) == []
-    lab.ip(f"link set va0 group {DOOMED}\nlink set br-t-n group {DOOMED}")
+    lab.ip(f"link set va0 group {TO_DELETE}\nlink set br-t-n group {TO_DELETE}")
     reconcile({}, Linux())
     assert not {"va0", "br-t-n"} & set(lab.links())
 

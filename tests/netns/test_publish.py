@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reconciler.kernel.nft import traffic
+from reconciler.kernel.nft.counters import traffic
 from tests.netns.lab import HOST4, HOST6, PATIENCE, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.samples import web
 

@@ -46,7 +46,7 @@ from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.link import Bridge, Link, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
-from reconciler.kinds.ownership import DOOMED, GROUP, HOST, LENT, OUTER, PROTOCOL
+from reconciler.kinds.ownership import GROUP, HOST, LENT, OUTER, PROTOCOL, TO_DELETE
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
@@ -299,8 +299,8 @@ def test_marks_as_they_read_them(project: str, name: str):
     lo = namespace.lo(Namespace(name=name, project=project))
     assert told(theirs(ifinfmsg, lo))["IFLA_IFALIAS"] == f"reconciler/{project}/{name}"
     assert theirs(ifinfmsg, lo)["index"] == theirs(ifinfmsg, lo)["flags"] == 1
-    assert told(theirs(ifinfmsg, rtnl.regrouped(name))) == {"IFLA_IFNAME": name, "IFLA_GROUP": DOOMED}
-    assert told(theirs(ifinfmsg, rtnl.group_deleted())) == {"IFLA_GROUP": DOOMED}
+    assert told(theirs(ifinfmsg, rtnl.regrouped(name))) == {"IFLA_IFNAME": name, "IFLA_GROUP": TO_DELETE}
+    assert told(theirs(ifinfmsg, rtnl.group_deleted())) == {"IFLA_GROUP": TO_DELETE}
 
 
 @few

@@ -1,5 +1,6 @@
 """EVPN as decided and lowered: who speaks with whom, of what, and what is refused."""
 
+import re
 import struct
 from dataclasses import replace
 
@@ -252,7 +253,7 @@ def test_what_frr_has_told_is_not_ours():
 
 def test_what_frr_is_started_with_reads_back():
     wanted = router("h1")
-    found = frr.LISTENING.search(frr.options(wanted))
+    found = re.search(frr.LISTENING, frr.options(wanted))
     assert found and found.groups() == ("192.0.2.1", "10179")
     assert frr.parsed("# reconciler: generated, edits are undone\n! project t\nrouter bgp 1\n") == (
         "t",

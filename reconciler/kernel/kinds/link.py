@@ -161,7 +161,7 @@ def changed(link: Link, live: Live) -> None:
         del live[r.key]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class LinkKind(Kind[L]):
     """A kind of link: what is alike in all of them."""
 

@@ -9,7 +9,7 @@ from ...kinds.ownership import HOST
 from .. import nft
 from .table import Held, Key, Kind, Live, Readings, Resource, register
 
-JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
+JUMP = r"\b(?:jump|goto) ([\w-]+)"
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
@@ -52,7 +52,7 @@ def cascade_map(old: Map, live: Live) -> None:
 def needs(r: Chain | Element) -> list[Key]:
     """The maps that a chain looks up, and the chains that it or an element jumps to."""
     maps, texts = ((), (r.value,)) if isinstance(r, Element) else (r.refers, r.rules)
-    jumps = (name for text in texts for name in JUMP.findall(text))
+    jumps = (name for text in texts for name in re.findall(JUMP, text))
     return [*maps, *(Chain.at(r.family, r.table, name) for name in jumps)]
 
 

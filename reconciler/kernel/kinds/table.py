@@ -27,7 +27,7 @@ def nothing(*_: object) -> tuple[()]:
     return ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)  # which takes a third of the time to import
 class Kind(Generic[R]):
     """All that the kernel package knows of one kind: how it is made, read and imitated.
 

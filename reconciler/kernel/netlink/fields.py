@@ -10,7 +10,7 @@ from .socket import attr
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Field(Generic[T]):
     """The attribute `number`, and how its bytes are made and read; an absent one is read from no bytes."""
 

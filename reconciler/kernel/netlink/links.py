@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ...core.resource import Resource
 from ...kinds.link import LEAST_IPV6, Link
-from ...kinds.ownership import DOOMED, GROUP, OUTER
+from ...kinds.ownership import GROUP, OUTER, TO_DELETE
 from . import socket as netlink
 from .socket import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
 
@@ -130,12 +130,12 @@ def learning(*, on: bool) -> bytes:
 
 def regrouped(name: str) -> Message:
     """Into the group that is to be deleted."""
-    return change(named(name) + u32(IFLA_GROUP, DOOMED))
+    return change(named(name) + u32(IFLA_GROUP, TO_DELETE))
 
 
 def group_deleted() -> Message:
     """One request, one wait for RCU, however many links."""
-    return Message(DELLINK, 0, ifinfo() + u32(IFLA_GROUP, DOOMED))
+    return Message(DELLINK, 0, ifinfo() + u32(IFLA_GROUP, TO_DELETE))
 
 
 def link_called(channel: socket.socket, name: str) -> "Seen":
@@ -172,7 +172,7 @@ class Seen:
     @property
     def ours(self) -> bool:
         """Also when an apply was killed between regrouping it and removing it."""
-        return self.group in (GROUP, OUTER, DOOMED)
+        return self.group in (GROUP, OUTER, TO_DELETE)
 
     @cached_property
     def alias(self) -> str:

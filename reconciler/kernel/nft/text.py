@@ -19,11 +19,12 @@ from .comment import encoded
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-HOOK = re.compile(
+# Compiled when something is first written.
+HOOK = (
     r"type (?:filter|nat|route) hook (?:prerouting|input|forward|output|postrouting)"
     r" priority -?[0-9]{1,10}; policy (?:accept|drop);"
 )
-RULE = re.compile(r"""(?:[A-Za-z0-9 _.,:/@=!<>&|^+*{}()-]|"[A-Za-z0-9 _.,:/@=!+*()-]*")+""")
+RULE = r"""(?:[A-Za-z0-9 _.,:/@=!<>&|^+*{}()-]|"[A-Za-z0-9 _.,:/@=!+*()-]*")+"""
 
 
 class Shape(NamedTuple):
@@ -170,7 +171,7 @@ def place(family: str, table: str, *name: str) -> str:
     return " ".join((family, *(checked(NAME, word) for word in (table, *name))))
 
 
-def checked(pattern: re.Pattern[str], text: str) -> str:
-    if not pattern.fullmatch(text):
+def checked(pattern: re.Pattern[str] | str, text: str) -> str:
+    if not re.fullmatch(pattern, text):
         raise ValueError(repr(text))
     return text

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ...core.plan import Step
 from ...errors import KernelError
 from ...kinds.nft import Element, Map, Table
-from ..netlink import conntrack
 from . import library
 from .read import published, shapes
 from .text import Line, path, transaction
@@ -24,6 +23,8 @@ def execute(steps: Sequence[Step]) -> None:
     After the commit, connections through published ports that changed are forgotten, so that they go where
     the maps say now.
     """
+    from ..netlink import conntrack  # half a millisecond that no plan need pay
+
     elements = [(s.resource, s.op) for s in steps if isinstance(s.resource, Element)]
     lines = transaction(steps, shapes(path(element) for element, _ in elements))
     if not lines:

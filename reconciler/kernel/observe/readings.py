@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from math import inf
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ...core.resource import Resource
 from ...kinds.evpn import Router
@@ -15,11 +15,13 @@ from ..netlink.links import IFLA_LINK_NETNSID, Seen
 R = TypeVar("R", bound=Resource)
 S = TypeVar("S", bound="Readings")
 T = TypeVar("T")
+# What was read, of which namespace, and whether it tells of pairs' host ends too.
+Reading = tuple[str, str, bool]
 Ruleset = tuple[frozenset[Resource], list[Resource]]  # all that stands of it, and what it was compared with
 MOST = 2000  # objects of a kind that are looked through in a sandbox: 30 ms each, and others wait for it
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class View:
     """A namespace's links by index, and what else its kinds asked for, as bytes."""
 
@@ -46,14 +48,6 @@ class View:
     def leads_out(self, link: Seen) -> bool:
         """Whether what it stands on, or its other end, is a link of the host; only the kernel says so."""
         return IFLA_LINK_NETNSID in link.found and link.number(IFLA_LINK_NETNSID) == self.host
-
-
-class Reading(NamedTuple):
-    """What was read of one namespace; `ends` where it tells of pairs' host ends too."""
-
-    what: str
-    ns: str
-    ends: bool
 
 
 class Readings(Protocol):
@@ -85,7 +79,7 @@ def remembered(*, ends: bool) -> Callable[[Callable[[S, str], T]], Callable[[S, 
 
         @wraps(read)
         def kept(readings: S, ns: str) -> T:
-            reading = Reading(what, ns, ends)
+            reading = what, ns, ends
             if reading not in readings.kept:
                 readings.kept[reading] = read(readings, ns)
             found: T = readings.kept[reading]

@@ -41,8 +41,9 @@ class Snapshot:
         """This snapshot, as far as it is not about these places ("" is the host), nor about `ends` of links
         there."""
         gone, fresh = {place or HOST for place in places}, Snapshot(self.frr)
-        kept = {reading: r for reading, r in self.kept.items() if reading.ns not in gone}
-        fresh.kept = {reading: r for reading, r in kept.items() if not (ends and reading.ends)}
+        for (what, ns, of_ends), found in self.kept.items():
+            if ns not in gone and not (ends and of_ends):
+                fresh.kept[what, ns, of_ends] = found
         fresh.ruleset = None if "" in places else self.ruleset
         return fresh
 
@@ -59,7 +60,7 @@ class Snapshot:
         return [r for r in self.named if isinstance(r, kind)]
 
     def view(self, ns: str) -> View:
-        reading = Reading("view", ns, ns == HOST)
+        reading = "view", ns, ns == HOST
         if reading not in self.kept:
             with netns.kept() as home:
                 if ns != HOST:
@@ -70,10 +71,10 @@ class Snapshot:
 
     def record(self, ns: str) -> str:
         """The project that the name's own record tells; all that are not known yet are read at once."""
-        if (reading := Reading("record", ns, False)) not in self.kept:
-            unread = [name for name in self.names if reading._replace(ns=name) not in self.kept]
-            self.kept |= {reading._replace(ns=name): of for name, of in records.read(unread).items()}
-        return str(self.kept.get(reading, ""))
+        if ("record", ns, False) not in self.kept:
+            unread = [name for name in self.names if ("record", name, False) not in self.kept]
+            self.kept |= {("record", name, False): of for name, of in records.read(unread).items()}
+        return str(self.kept.get(("record", ns, False), ""))
 
     @remembered(ends=False)
     def project(self, ns: str) -> str:
