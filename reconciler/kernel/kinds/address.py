@@ -59,7 +59,7 @@ def decode(readings: Readings, ns: str) -> Iterator[Address]:
     down = {seen.name for seen in view.links.values() if not seen.up}  # which have no routes
     prefixes = set(connected(view.dumps[Route], view.names))
     for address in addresses_of(view):
-        yield address if address.link in down else rooted(address, prefixes)
+        yield address if address.link in down else with_its_prefix(address, prefixes)
 
 
 def addresses_of(view: View, *, ours: bool = True) -> Iterator[Address]:
@@ -67,16 +67,16 @@ def addresses_of(view: View, *, ours: bool = True) -> Iterator[Address]:
         family, prefix, _, _, index = IFADDR.unpack_from(body)
         found = attributes(body, IFADDR.size)
         known = family in (INET, INET6) and index in view.names
-        if known and marked(found) == ours:
+        if known and is_marked(found) == ours:
             ip = socket.inet_ntop(family, found.get(IFA_LOCAL) or found[IFA_ADDRESS])
             yield Address(ns=view.ns, link=view.names[index], ip=ip, prefix=prefix)
 
 
-def marked(found: dict[int, bytes]) -> bool:
+def is_marked(found: dict[int, bytes]) -> bool:
     return found.get(IFA_PROTO, b"\0")[0] == PROTOCOL
 
 
-def rooted(address: Address, prefixes: set[Prefix]) -> Address:
+def with_its_prefix(address: Address, prefixes: set[Prefix]) -> Address:
     """The address, and whether its prefix is still routed to its link: `ip route flush` takes that too."""
     raw = packed(address.ip)[1]
     width = len(raw) * 8

@@ -3,13 +3,13 @@
 import errno
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypedDict, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 from ...core.resource import state
 from ...kinds.address import Address
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import Intruder, Link, OrphanVeth, Veth
-from ...kinds.overlay import FdbEntries, Neighbours, OddFdbEntries, Vxlan
+from ...kinds.overlay import Vxlan
 from ...kinds.ownership import HOST, owner
 from ...kinds.route import Route
 from .. import netns
@@ -22,8 +22,17 @@ from .namespace import absent_place
 from .table import KINDS, Held, Kind, Live, Readings, Requests, Resource, Seen, Step, View, register
 
 L = TypeVar("L", bound=Link)
-OnLink = Address | FdbEntries | OddFdbEntries | Neighbours
 NAMELESS = "reconciler-new"
+
+
+class AtLink(Protocol):
+    """What stands on a link."""
+
+    @property
+    def ns(self) -> str: ...
+
+    @property
+    def link(self) -> str: ...
 
 
 def create(link: Link, parent: int, ns: int) -> Message:
@@ -122,7 +131,7 @@ def missing(link: Link, held: Held) -> int:
     return errno.EEXIST if taken else absent_place(link.ns, held)
 
 
-def absent_link(r: OnLink, held: Held) -> int:
+def absent_link(r: AtLink, held: Held) -> int:
     """The errno for making something on a link that does not stand."""
     return absent_place(r.ns, held) or (0 if link_with_end(r.ns, r.link, held) else errno.ENODEV)
 

@@ -24,7 +24,7 @@ def change(requests: Requests, step: Step, new: Neighbours) -> None:
 def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterator[Message]:
     before = old.entries if isinstance(old, Neighbours) else ()
     for entry in set(before).difference(wanted):
-        yield forgotten(link, *entry.split(" "))
+        yield deletion(link, *entry.split(" "))
     for entry in wanted:
         yield new_entry(link, *entry.split(" "))
 
@@ -34,7 +34,7 @@ def new_entry(link: int, ip: str, address: str) -> Message:
     return Message(NEWNEIGH, CREATE | REPLACE, head + dst(ip) + mac(address) + MARK)
 
 
-def forgotten(link: int, ip: str, _: str) -> Message:
+def deletion(link: int, ip: str, _: str) -> Message:
     return Message(DELNEIGH, 0, NDMSG.pack(INET6 if ":" in ip else INET, link, 0, 0, 0) + dst(ip))
 
 

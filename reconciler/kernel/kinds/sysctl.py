@@ -53,7 +53,7 @@ def from_link_dump(view: View, sysctl: Sysctl) -> Sysctl | None:
     """A sysctl as the link dump tells it; None where it does not."""
     link = view.by_name.get(sysctl.link)
     value = link.setting(sysctl.name) if link else None
-    return None if value is None else valued(sysctl, value)
+    return None if value is None else with_value(sysctl, value)
 
 
 def read(sysctl: Sysctl) -> Sysctl | None:
@@ -63,12 +63,12 @@ def read(sysctl: Sysctl) -> Sysctl | None:
     except OSError:
         return None
     try:
-        return valued(sysctl, os.read(fd, 4096).decode().strip().replace("\t", " "))
+        return with_value(sysctl, os.read(fd, 4096).decode().strip().replace("\t", " "))
     finally:
         os.close(fd)
 
 
-def valued(sysctl: S, value: str) -> S:
+def with_value(sysctl: S, value: str) -> S:
     return sysctl if value == sysctl.value else replace(sysctl, value=value)
 
 
@@ -77,4 +77,4 @@ def missing(sysctl: Sysctl, held: Held) -> int:
     return absent_place(sysctl.ns, held) or (errno.ENOENT if lost else 0)
 
 
-register(Kind(of=Sysctl, put=put, asked=asked, missing=missing, unset=lambda r: valued(r, "0")))
+register(Kind(of=Sysctl, put=put, asked=asked, missing=missing, unset=lambda r: with_value(r, "0")))

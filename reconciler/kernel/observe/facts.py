@@ -10,7 +10,7 @@ from ...kinds.address import Address
 from ...kinds.ownership import PROTOCOL
 from ...kinds.route import Route
 from .. import nft
-from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, marked
+from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to
 from ..kinds.vxlan import PORT, VNI
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen
@@ -99,7 +99,7 @@ def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
     for body in dump:
         family, *_, index = IFADDR.unpack_from(body)
         found = attributes(body, IFADDR.size)
-        if not marked(found):
+        if not is_marked(found):
             yield socket.inet_ntop(family, found.get(IFA_LOCAL) or found[IFA_ADDRESS]), index
 
 
