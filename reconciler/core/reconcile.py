@@ -65,8 +65,8 @@ def unread(r: Resource) -> ReconcileError:
 
 
 def unsettled(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:
-    """What is not as desired in the places that `todo` touched: of sandboxes that stood, by place; raises for
-    the rest."""
+    """What is not as desired in the places that `todo` touched: of sandboxes that stood, by place;
+    raises for the rest."""
     if not todo:
         return {}
     places = frozenset(step.resource.place for step in todo)

@@ -141,8 +141,8 @@ def entry(resource: Resource) -> str:
 
 
 def explained(key: Key, live: State, desired: State) -> str:
-    """Everything known of one resource: what stands, what is wanted, why, and the commands that say the
-    same."""
+    """Everything known of one resource: what stands, what is wanted, why, and the commands
+    that say the same."""
     old, new = live.get(key), desired.get(key)
     lines = [key]
     if some := new or old:

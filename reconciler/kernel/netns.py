@@ -33,8 +33,8 @@ def current() -> int:
 
 @contextmanager
 def kept() -> Iterator[int]:
-    """The thread is back in its namespace afterwards, wherever it went meanwhile; yields a descriptor of
-    it."""
+    """The thread is back in its namespace afterwards, wherever it went meanwhile; yields
+    a descriptor of it."""
     home = current()
     try:
         yield home
@@ -92,8 +92,8 @@ def publish(name: str, record: str) -> None:
 
 
 def prepare() -> None:
-    """/run/netns as `ip netns add` makes it: a shared mount of itself, so that names reach every mount
-    namespace."""
+    """/run/netns as `ip netns add` makes it: a shared mount of itself, so that names
+    reach every mount namespace."""
     folder(RUN)
     run = RUN.encode()
     if libc.mount(b"", run, b"none", SHARED | RECURSIVE, None) < 0:
@@ -137,8 +137,8 @@ def occupied(name: str) -> bool:
 
 
 def exists(name: str, kind: int = 0) -> bool:
-    """All namespaces, and nothing else, are files of one file system (nsfs), whose device number is
-    `kind`."""
+    """All namespaces, and nothing else, are files of one file system (nsfs), whose
+    device number is `kind`."""
     try:
         return os.stat(path(name)).st_dev == (kind or os.stat(OWN).st_dev)
     except OSError:  # a link that leads nowhere or into a circle, or what went just now

@@ -1,5 +1,4 @@
-"""A scratch host: user, network and mount namespaces of the calling process, with nothing of ours in
-them."""
+"""A scratch host: user, network and mount namespaces of the calling process, with nothing of ours in them."""
 
 import os
 from collections.abc import Iterable, Mapping

@@ -1,5 +1,5 @@
-"""Network links.  A veth pair is one resource: it stands in its sandbox, and its host end is one of its
-values."""
+"""Network links.  A veth pair is one resource: it stands in its sandbox, and its host end is
+one of its values."""
 
 from dataclasses import dataclass
 
@@ -83,8 +83,8 @@ class Intruder(Link):
 
 @dataclass(frozen=True, kw_only=True)
 class Bridge(Link):
-    """A bridge; its MAC is pinned, since the kernel else takes the lowest of its ports' and changes it at
-    will."""
+    """A bridge; its MAC is pinned, since the kernel else takes the lowest of its ports' and
+    changes it at will."""
 
     rank = 1
 

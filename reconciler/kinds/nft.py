@@ -12,8 +12,8 @@ PUBLISH = "publish"  # first word of the name of every map whose elements are pu
 
 
 class Flow(NamedTuple):
-    """The original direction of the connections through a published port; `ip` is "" for any of the
-    host's."""
+    """The original direction of the connections through a published port; `ip` is "" for
+    any of the host's."""
 
     family: int  # 4 or 6
     ip: str

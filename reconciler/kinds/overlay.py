@@ -1,5 +1,5 @@
-"""What carries a network between hosts.  Entries that grow with the number of containers are one value a
-link."""
+"""What carries a network between hosts.  Entries that grow with the number of containers are
+one value a link."""
 
 from dataclasses import dataclass, field
 
@@ -53,8 +53,8 @@ class Vxlan(Link):
 
 @dataclass(frozen=True, kw_only=True)
 class FdbEntries(Resource):
-    """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's is not among
-    them."""
+    """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's
+    is not among them."""
 
     noun, rank, loss = "entries", 8, "flow"
     place, owner = property(place), owner_by_link

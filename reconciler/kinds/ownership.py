@@ -1,5 +1,5 @@
-"""How what is ours is told from what is not, and how a place is named.  Numbers here are on the wire; never
-renumber."""
+"""How what is ours is told from what is not, and how a place is named.  Numbers here are on
+the wire; never renumber."""
 
 from hashlib import sha256
 from ipaddress import IPv6Network

@@ -9,8 +9,8 @@ from .ownership import alias
 
 @dataclass(frozen=True, kw_only=True)
 class Wireguard(Link):
-    """A WireGuard link.  The private key is the host's: it stands in the file `secret` and in the kernel,
-    never here."""
+    """A WireGuard link.  The private key is the host's: it stands in the file `secret` and in
+    the kernel, never here."""
 
     rank = 1
 

@@ -29,8 +29,8 @@ def create(bridge: Bridge) -> Message:
 
 
 def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
-    """With its MAC only where that changes: Linux forgets a link's neighbours when told one, be it the same
-    (neigh_changeaddr)."""
+    """With its MAC only where that changes: Linux forgets a link's neighbours when told one, be
+    it the same (neigh_changeaddr)."""
     mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else rtnl.hardware(bridge.mac)
     mine = mac + rtnl.size(bridge) + rtnl.alias(bridge) + rtnl.group(bridge)
     data = MAX_LEARNED_FIELD.to(bridge.max_learned)

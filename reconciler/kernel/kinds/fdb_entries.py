@@ -27,8 +27,8 @@ def remove_odd(requests: Requests, step: Step, odd: OddFdbEntries) -> None:
 
 
 def changes(link: int, wanted: tuple[str, ...], old: Resource | None) -> Iterator[Message]:
-    """What is no longer wanted goes, then everything wanted is set: what stands already costs a
-    microsecond."""
+    """What is no longer wanted goes, then everything wanted is set: what stands
+    already costs a microsecond."""
     before = old.entries if isinstance(old, FdbEntries) else ()
     for entry in set(before).difference(wanted):
         yield from forgotten(link, *entry.split(" "))

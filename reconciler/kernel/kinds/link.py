@@ -38,8 +38,8 @@ class AtLink(Protocol):
 def create(link: Link, parent: int, ns: int) -> Message:
     """Sent on the host, where `parent` has its index; the link is made in the namespace `ns`, by descriptor.
 
-    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox it is named
-    later."""
+    Linux 6.1 wants its name and its index to be free on the host too, so that in a sandbox
+    it is named later."""
     head = rtnl.named(link.name if link.ns == HOST else NAMELESS)
     head += rtnl.group(link)
     head += u32(rtnl.IFLA_LINK, parent) if parent else b""

@@ -57,8 +57,8 @@ def put(requests: Requests, step: Step, wireguard: Wireguard) -> None:
 
 
 def configure(link: Wireguard, old: Resource | None, key_file: str) -> None:
-    """Give the link the key in `key_file`, its port, and the peers that differ; the others' sessions go
-    on."""
+    """Give the link the key in `key_file`, its port, and the peers that differ; the
+    others' sessions go on."""
     with open_socket(GENERIC) as channel:
         for refusal in send(channel, list(messages(family(channel), link, old, wireguard_key.raw(key_file)))):
             raise OSError(refusal.number, refusal.words)

@@ -207,8 +207,8 @@ def split(data: bytes) -> Iterator[Heard]:
 
 
 def ours(message: Heard) -> bool:
-    """Addresses, routes and rules of others are no concern; what replaced one of ours no longer bears our
-    mark."""
+    """Addresses, routes and rules of others are no concern; what replaced one of ours no
+    longer bears our mark."""
     if message.flags & REPLACE:
         return True
     if message.kind in (NEWROUTE, DELROUTE):
@@ -220,8 +220,8 @@ def ours(message: Heard) -> bool:
 
 
 def who(port: int) -> str:
-    """Netlink ports are mostly the process id of their owner; "" for the kernel, ourselves, and who has
-    gone."""
+    """Netlink ports are mostly the process id of their owner; "" for the kernel, ourselves,
+    and who has gone."""
     if port in (0, os.getpid()):
         return ""
     try:

@@ -1,5 +1,5 @@
-"""Links as rtnetlink messages: what is alike in all kinds of them; what the kernel adds or defaults ends
-here."""
+"""Links as rtnetlink messages: what is alike in all kinds of them; what the kernel adds
+or defaults ends here."""
 
 import socket
 import struct
@@ -86,9 +86,9 @@ def packed(ip: str) -> tuple[int, bytes]:
 
 
 def addressing(link: Link) -> bytes:
-    """No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is refused in
-    a creating message, and must come before IFF_UP.  And secondaries stay when the first address of their
-    subnet goes."""
+    """No link-local address: the kernel's MLD and DAD chatter is quadratic on a big bridge.  It is
+    refused in a creating message, and must come before IFF_UP.  And secondaries stay when the first
+    address of their subnet goes."""
     six = nest(INET6, u8(IFLA_INET6_ADDR_GEN_MODE, NO_GENERATED_ADDRESS))
     four = nest(INET, nest(IFLA_INET_CONF, u32(PROMOTE_SECONDARIES, 1)))
     able = link.mtu >= LEAST_IPV6 and INET6 in netlink.families()

@@ -1,5 +1,5 @@
-"""rtnetlink on the wire: attributes, batches whose errors say which message, and dumps that are whole or
-raise."""
+"""rtnetlink on the wire: attributes, batches whose errors say which message, and dumps that
+are whole or raise."""
 
 import errno
 import os
@@ -167,8 +167,8 @@ def families() -> tuple[int, ...]:
 
 
 def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf) -> list[bytes]:
-    """Every object; read again while it changes underneath, and raise rather than return a part or more than
-    `most`."""
+    """Every object; read again while it changes underneath, and raise rather than return a part
+    or more than `most`."""
     for attempt in range(ATTEMPTS):
         found = dump_once(channel, kind, body, attempt, most)
         if found is not None:

@@ -1,5 +1,5 @@
-"""What the running kernel was built without, as its own configuration tells: found out at plan time, by
-reading."""
+"""What the running kernel was built without, as its own configuration tells: found out at
+plan time, by reading."""
 
 import gzip
 import os

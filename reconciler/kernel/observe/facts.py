@@ -71,8 +71,8 @@ def text(path: str) -> str:
 
 
 def foreign_routes(dump: list[bytes]) -> Iterator[tuple[str, int, int]]:
-    """(prefix, link index, protocol) of routes that are not ours; the kernel's local and multicast ones
-    left out."""
+    """(prefix, link index, protocol) of routes that are not ours; the kernel's local and
+    multicast ones left out."""
     for body in dump:
         family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
         if protocol == PROTOCOL or kind not in TYPE_NAMES or table == LOCAL:

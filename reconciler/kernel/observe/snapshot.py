@@ -38,8 +38,8 @@ class Snapshot:
         self.ruleset: Ruleset | None = None
 
     def without(self, places: frozenset[str], *, ends: bool) -> "Snapshot":
-        """This snapshot, as far as it is not about these places ("" is the host), nor about `ends` of links
-        there."""
+        """This snapshot, as far as it is not about these places ("" is the host), nor about
+        `ends` of links there."""
         gone, fresh = {place or HOST for place in places}, Snapshot(self.frr)
         for (what, ns, of_ends), found in self.kept.items():
             if ns not in gone and not (ends and of_ends):
@@ -93,8 +93,8 @@ class Snapshot:
         return project if lo.alias == alias(project, ns) else ""
 
     def strangers(self, named: Iterable[Resource]) -> set[str]:
-        """The names of wanted sandboxes that somebody else's namespaces have, or what is none: a directory, a
-        pipe."""
+        """The names of wanted sandboxes that somebody else's namespaces have, or what is none:
+        a directory, a pipe."""
         wanted = {r.name for r in named if isinstance(r, Namespace)}
         odd = {name for name in wanted.difference(self.names) if netns.occupied(name)}
         return odd | {name for name in wanted.intersection(self.names) if not self.project(name)}
