@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import NamedTuple
 
-from ...kinds.address import Address
 from .. import netns
 from ..netlink import links
 from ..netlink.socket import open_socket
+from .batch import Moved
 
 ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58
 BROADCAST, ALL_NODES = b"\xff" * 6, b"\x33\x33\0\0\0\1"  # ff02::1 on Ethernet (RFC 2464, 7)
@@ -24,13 +23,6 @@ ADVERTISEMENT, OVERRIDE, TARGET_LINK = 136, 0x20000000, 2  # RFC 4861, 4.4 and 4
 
 
 PATIENCE = 50  # milliseconds
-
-
-class Moved(NamedTuple):
-    """An address whose neighbours are to be told; `end` is the host's end of its pair, where that is new."""
-
-    address: Address
-    end: str = ""
 
 
 def tell(moved: Sequence[Moved], host: socket.socket) -> None:

@@ -8,16 +8,24 @@ import errno
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
+from ...kinds.address import Address
 from ...kinds.link import Bridge
 from ..netlink import links
 from ..netlink.socket import Message
-from .announce import Moved, tell
 from .requests import StepMessage, complaints, post, post_for, refused
 
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
+
+
+class Moved(NamedTuple):
+    """An address whose neighbours are to be told; `end` is the host's end of its pair, where that is new."""
+
+    address: Address
+    end: str = ""
 
 
 class Batch:
@@ -65,6 +73,8 @@ class Batch:
             self.refusals.setdefault(place, foreseen(error))
 
     def finish(self) -> None:
+        from .announce import tell  # which no plan need pay for
+
         self.delete_links()
         ends = [request for step, messages in self.ends for request in self.host_end(step, messages)]
         for step, refusal in complaints(self.host, [*ends, *self.raised.values(), *self.last]):

@@ -13,7 +13,6 @@ from ...kinds.overlay import Vxlan
 from ...kinds.ownership import HOST, owner
 from ...kinds.route import Route
 from .. import netns
-from ..apply.evict import evict
 from ..apply.requests import post_for
 from ..netlink import links as rtnl
 from ..netlink.links import DELLINK
@@ -120,6 +119,8 @@ def orphan_of(seen: Seen) -> OrphanVeth:
 
 
 def remove_intruder(requests: Requests, _: Step, intruder: Intruder) -> None:
+    from ..apply.evict import evict  # which no plan need pay for
+
     requests.flush()
     evict(requests.channel, intruder.name)
 
