@@ -154,8 +154,8 @@ def said(error: BaseException) -> str:
 
 
 def identity(kind: str, frames: "list[tuple[str, str]]") -> str:
-    """Eight digits of the functions of ours that an exception came through: lines move, functions are
-    short."""
+    """Eight digits of the functions of ours that an exception came through: lines move,
+    functions are short."""
     from hashlib import sha256
 
     here = __file__.rpartition("/")[0]

@@ -86,9 +86,9 @@ def load(
 ) -> Manifest:
     """Everything that the PATHs describe; raises ManifestErrors with all mistakes.
 
-    `paths` are files, directories or `-`, whose text is `stdin` or what the process is given.  `projects` are
-    the only ones wanted; None wants all.  `folder` is where validated manifests are kept for the next run; ""
-    keeps none.
+    `paths` are files, directories or `-`, whose text is `stdin` or what the process is given.
+    `projects` are the only ones wanted; None wants all.  `folder` is where validated manifests are kept
+    for the next run; "" keeps none.
     """
     from .manifest.load import Asked
     from .manifest.load import load as loaded
@@ -149,8 +149,8 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
 
 
 def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
-    """The comparison made before, decided as it was, with only these places read again; None where other
-    projects moved."""
+    """The comparison made before, decided as it was, with only these places read again; None where
+    other projects moved."""
 
     def there(state: State) -> State:
         return state if places is None else {key: r for key, r in state.items() if r.place in places}

@@ -1,5 +1,5 @@
-"""What a person may ask for: each option said once, and checked alike on the command line and in its
-environment twin."""
+"""What a person may ask for: each option said once, and checked alike on the command line and in
+its environment twin."""
 
 import argparse
 import difflib

@@ -1,5 +1,5 @@
-"""Standard input, output and error, whatever the process was given for them: nothing, a full disk, a reader
-who leaves."""
+"""Standard input, output and error, whatever the process was given for them: nothing, a full disk,
+a reader who leaves."""
 
 import os
 import sys
@@ -10,8 +10,8 @@ from ..errors import Unwritten
 
 
 def stand() -> None:
-    """All three are open: what was closed is /dev/null, else the next file that is opened would take its
-    place.
+    """All three are open: what was closed is /dev/null, else the next file that is opened
+    would take its place.
 
     A file's name need not be in the encoding of the terminal.
     """

@@ -24,8 +24,8 @@ def validate(options: Options) -> int:
 
 
 def lock(options: Options) -> int:
-    """Write addresses.lock beside the manifests, or with --check tell whether it is as it would be
-    written."""
+    """Write addresses.lock beside the manifests, or with --check tell whether it is as
+    it would be written."""
     manifest = read(options)
     name = next(iter(host_names(manifest)), "")
     topology, _ = decide(unpublished(manifest), Facts(known=False, name=name))

@@ -1,5 +1,5 @@
-"""Address management, pure: what was written wins, what a running endpoint has is kept, the rest is hashed
-and probed.
+"""Address management, pure: what was written wins, what a running endpoint has is kept, the rest
+is hashed and probed.
 
 There is no lease file: the kernel is the store, and without history every host derives the same addresses.
 """

@@ -15,11 +15,10 @@ Refusals = Mapping[str, ReconcileError]  # by place
 class Kernel(Protocol):
     """What a State is read from and a Plan is executed on: the host, a namespace of its own, or a fake.
 
-    `observe` returns everything of ours, plus what stands at the keys of `named` although it cannot be
-    marked as ours: sysctls, each as it was named, with the value that it has.  Sysctls that go with a link of
-    ours are better returned unnamed too: rolling back restores only what was seen.  With `places` it reads
-    these sandboxes alone ("" is the host); a reader that cannot answer wholly raises, it never returns a
-    part.
+    `observe` returns everything of ours, plus what stands at the keys of `named` although it cannot be marked
+    as ours: sysctls, each as it was named, with the value that it has.  Sysctls that go with a link of ours
+    are better returned unnamed too: rolling back restores only what was seen.  With `places` it reads these
+    sandboxes alone ("" is the host); a reader that cannot answer wholly raises, it never returns a part.
 
     `execute` runs steps that share a stage, as one transaction where the channel has them, and raises
     KernelError naming the step that was refused.  Removing what has gone by itself is no failure, unless in

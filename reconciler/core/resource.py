@@ -53,10 +53,10 @@ class Stage:
 class Resource:
     """One thing the kernel holds: equal values mean there is nothing to do.
 
-    A kind is a subclass that states, as class variables, `noun` (the first word of its key), `stage` and
-    `rank` (when it is built, relative to others of its place), and, as roles on its fields, what is its
-    identity and what the kernel cannot change in place.  `within` and `refers` must point to what is built
-    earlier.
+    A kind is a subclass that states, as class variables, `noun` (the first word of its key), `stage`
+    and `rank` (when it is built, relative to others of its place), and, as roles on its fields, what
+    is its identity and what the kernel cannot change in place.  `within` and `refers` must point to
+    what is built earlier.
     """
 
     noun: ClassVar[str]

@@ -1,5 +1,5 @@
-"""How soon to touch again what failed or came undone: at once at first, then ever later, up to half a
-minute."""
+"""How soon to touch again what failed or came undone: at once at first, then ever later,
+up to half a minute."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -17,8 +17,8 @@ class Streak(NamedTuple):
 
 
 class Backoff(Generic[Key]):
-    """Counts the failures of each key; the first `free` of them cost nothing, each further one doubles the
-    delay."""
+    """Counts the failures of each key; the first `free` of them cost nothing, each further
+    one doubles the delay."""
 
     def __init__(self, free: int = 0, clock: Callable[[], float] = time.monotonic):
         self._free, self._clock = free, clock

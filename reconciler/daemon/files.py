@@ -1,5 +1,5 @@
-"""Files fire through watchdog; what it is blind to is why every directory on the way is watched, and by
-inode.
+"""Files fire through watchdog; what it is blind to is why every directory on the way is
+watched, and by inode.
 
 A watch follows the inode, not the name: a directory that was renamed away, deleted and made anew, or
 reached through a symlink that now leads elsewhere goes on being watched where nobody looks.  So the whole
@@ -63,8 +63,8 @@ def way(path: str) -> Iterator[Waypoint]:
 
 
 def ways(paths: Iterable[str]) -> dict[str, set[str]]:
-    """The directories to watch, with the entries that matter; links that stand in a tree have ways of their
-    own."""
+    """The directories to watch, with the entries that matter; links that stand in a tree
+    have ways of their own."""
     found: dict[str, set[str]] = {}
     todo, seen = list(map(os.path.abspath, paths)), set()
     while todo:
@@ -95,8 +95,8 @@ def entries(tree: str) -> Iterator[os.DirEntry[str]]:
 
 
 def signature(paths: Iterable[str]) -> tuple[object, ...]:
-    """What changes whenever a file below `paths` does: equal before and after reading, and the reading was
-    whole."""
+    """What changes whenever a file below `paths` does: equal before and after reading, and
+    the reading was whole."""
     return tuple(
         stamp(file) for path in paths for file in sorted({path, *(item.path for item in entries(path))})
     )
@@ -137,8 +137,8 @@ class Entries(FileSystemEventHandler):
 
 
 class Files:
-    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has to look now and
-    then."""
+    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has
+    to look now and then."""
 
     def __init__(self, triggers: Triggers, paths: Sequence[str]):
         self.triggers, self.paths, self.polling = triggers, list(paths), ""
@@ -224,8 +224,8 @@ def watched_inodes() -> int:
 
 
 def read_steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T]:
-    """What `read` returns of files that did not move meanwhile, with their signature; after ten seconds,
-    anyhow."""
+    """What `read` returns of files that did not move meanwhile, with their signature; after
+    ten seconds, anyhow."""
     deadline = time.monotonic() + PATIENCE
     while True:
         before = signature(paths())

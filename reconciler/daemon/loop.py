@@ -1,5 +1,5 @@
-"""The loop: wait, take a turn; after one that something triggered, rest as long as it kept the processor
-busy."""
+"""The loop: wait, take a turn; after one that something triggered, rest as long as it
+kept the processor busy."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,9 +1,9 @@
 """The repair loop: between two turns it remembers the newest revision, the last good one, and what to leave
 alone for now.
 
-Every turn is the whole line again.  The newest revision is compared first, and what stands already needs no
-permission: a person's own apply is never undone.  Where the newest cannot be had, the last good one is kept
-healed."""
+Every turn is the whole line again.  The newest revision is compared first, and what stands already
+needs no permission: a person's own apply is never undone.  Where the newest cannot be had, the last
+good one is kept healed."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,5 +1,5 @@
-"""What systemd is told: one datagram to the socket that it names (sd_notify(3)); nothing where there is
-none."""
+"""What systemd is told: one datagram to the socket that it names (sd_notify(3)); nothing
+where there is none."""
 
 import os
 import socket

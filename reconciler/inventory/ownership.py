@@ -98,8 +98,8 @@ def by_firewall(live: State) -> dict[str, str]:
 
 
 def by_children(links: Iterable[Link], homes: dict[str, str]) -> dict[str, str]:
-    """Whose sandboxes stand on a link, where they are of one project; it is also that of what stands beside
-    them."""
+    """Whose sandboxes stand on a link, where they are of one project; it is also that of
+    what stands beside them."""
     above: dict[str, set[str]] = defaultdict(set)
     for r in links:
         if r.ns != HOST and isinstance(r, Veth | Macvlan | Ipvlan):

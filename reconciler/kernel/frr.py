@@ -1,5 +1,5 @@
-"""FRR by its own scripts and sockets: an instance apart from the operator's, ours by the first line of its
-files.
+"""FRR by its own scripts and sockets: an instance apart from the operator's, ours by the
+first line of its files.
 
 watchfrr, which these scripts start, restarts a daemon that dies; where it dies itself, we start all anew.
 """

@@ -110,11 +110,11 @@ class OddFdbEntries(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours(Resource):
-    """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by their
-    protocol number.
+    """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by
+    their protocol number.
 
-    With the last IPv4 address of a link, and `addresses` are all it has, Linux forgets whom it knows there
-    (fib_disable_ip).
+    With the last IPv4 address of a link, and `addresses` are all it has, Linux forgets whom it
+    knows there (fib_disable_ip).
     """
 
     noun, rank, loss = "neighbours", 8, "flow"

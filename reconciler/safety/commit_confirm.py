@@ -40,8 +40,8 @@ Then = Callable[[], None]
 
 
 def hold(change: Change, seconds: float, host: LastingHost, then: tuple[Then, Then]) -> None:
-    """Fork the holder of the way back; it calls the first of `then` when confirmed, the second before an
-    undo."""
+    """Fork the holder of the way back; it calls the first of `then` when confirmed, the
+    second before an undo."""
     deadline = time.monotonic() + seconds
     with alone(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
         try:
@@ -72,8 +72,8 @@ def alone() -> Iterator[None]:
 
 
 def refuse_meanwhile(change: Change) -> None:
-    """Raise Refused where the undo that is held, or waits for our lock, would take this change back as
-    well."""
+    """Raise Refused where the undo that is held, or waits for our lock, would take this
+    change back as well."""
     if not (change.todo and os.path.exists(SOCKET) and is_held(HOLDING)):
         return
     about = change.about

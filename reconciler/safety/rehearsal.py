@@ -1,5 +1,5 @@
-"""The whole plan, applied for real where it harms nobody: on a host to throw away that starts where this
-one stands.
+"""The whole plan, applied for real where it harms nobody: on a host to throw away that starts
+where this one stands.
 
 What is ours and live is played back there by planning from nothing; then the same line runs as on the host.
 """

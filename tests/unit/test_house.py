@@ -247,6 +247,11 @@ def words(module: Module) -> Iterator[str]:
 def docstrings(module: Module) -> Iterator[str]:
     if not ast.get_docstring(module.tree) and module.path.name != "__main__.py":
         yield module.at(module.tree, "does not say what its idea is")
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Module | ast.ClassDef | FUNCTION):
+            _, *lines = (ast.get_docstring(node) or "").splitlines() or [""]
+            if lines and len(lines[-1].split()) < 3:
+                yield module.at(node, f"ends in a short line: {lines[-1]}")
 
 
 @pytest.mark.parametrize(

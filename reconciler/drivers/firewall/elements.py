@@ -1,5 +1,5 @@
-"""The firewall of a project: default deny.  Chains are constant; all that is declared is elements of maps
-and sets.
+"""The firewall of a project: default deny.  Chains are constant; all that is declared is
+elements of maps and sets.
 
 The shape was tried against 7 probes that must work, 14 attacks that must fail, and 12 kinds of spoofing.
 """

@@ -1,5 +1,5 @@
-"""Isolation that holds even when nftables is empty: what the firewall did not admit may not be forwarded to
-a container.
+"""Isolation that holds even when nftables is empty: what the firewall did not admit may not be
+forwarded to a container.
 
 Four rules a family, whatever is declared, lead forwarded packets through a table of `prohibit SUBNET`
 routes; a rule for each internal network stops what comes out of it.  What may pass bears a bit of its mark

@@ -1,8 +1,8 @@
-"""Tell the neighbours that an address has moved: by gratuitous ARP, or an unsolicited neighbour
-advertisement.
+"""Tell the neighbours that an address has moved: by gratuitous ARP, or an
+unsolicited neighbour advertisement.
 
-Without it they keep the MAC of whoever had the address before until their entry goes stale, tens of seconds
-later.
+Without it they keep the MAC of whoever had the address before until their entry goes stale,
+tens of seconds later.
 """
 
 import socket

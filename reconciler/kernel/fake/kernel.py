@@ -17,8 +17,8 @@ class Killed(BaseException):
 
 
 class FakeKernel:
-    """Holds `live`, ours, and `foreign`, which nothing may change; `journal` lists every effect that was
-    accepted.
+    """Holds `live`, ours, and `foreign`, which nothing may change; `journal` lists every
+    effect that was accepted.
 
     One step is one effect, but a firewall batch is a single one: it happens whole or not at all.  Sysctls are
     readable as soon as their link or namespace stands, and read "0" until somebody sets them.

@@ -1,5 +1,5 @@
-"""What passed through published ports: packets fill sets of each project's table, one element a container's
-port."""
+"""What passed through published ports: packets fill sets of each project's table, one
+element a container's port."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

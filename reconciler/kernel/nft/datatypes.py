@@ -1,9 +1,8 @@
 """What the keys and values of maps are made of: how each part looks on the wire and in a resource.
 
 Normal form, which `show` prints and `text` demands: parts joined by ` . `; addresses as inet_ntop prints
-them; protocols
-by name; interface names bare; a range of addresses as a prefix where it is one, else `first-last`; ports in
-decimal.
+them; protocols by name; interface names bare; a range of addresses as a prefix where it is one, else
+`first-last`; ports in decimal.
 """
 
 import re
@@ -33,8 +32,8 @@ BITS = 6  # a concatenation's number is those of its parts, six bits each (TYPE_
 
 
 class Datatype(NamedTuple):
-    """One part: `number` is nftables' own (enum datatypes), `code` how `struct` unpacks it, `text` what nft
-    is told."""
+    """One part: `number` is nftables' own (enum datatypes), `code` how `struct` unpacks it,
+    `text` what nft is told."""
 
     name: str
     number: int

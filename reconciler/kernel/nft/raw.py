@@ -50,8 +50,8 @@ class RawTable(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What of a ruleset is to be read: the elements that are declared or, `dynamic`, those that packets put
-    there."""
+    """What of a ruleset is to be read: the elements that are declared or, `dynamic`, those
+    that packets put there."""
 
     table: Callable[[str], bool]
     set: Callable[[str], bool] = lambda name: True
