@@ -52,6 +52,7 @@ def pair(network: Network, end: Endpoint, origin: Origin) -> Iterator[Resource]:
     yield from ipv6_switches(HOST, link, origin, on=network.ipv6)
     if network.ipv6:
         yield Address(ns=HOST, link=link, ip="fe80::1", prefix=64, origin=origin)
+    leads = {family(source) for _, source in end.gateways}
     gateways = {subnet.family: subnet.gateway for subnet in network.subnets}
     whole = tuple((ip, LENGTHS[family(ip)]) for ip, _ in end.addresses)
     yield from addressing(replace(end, addresses=whole, gateways=()), origin)
@@ -59,7 +60,7 @@ def pair(network: Network, end: Endpoint, origin: Origin) -> Iterator[Resource]:
         via, other = gateways[family(ip)], {4: "0.0.0.0/0", 6: "::/0"}[family(ip)]
         yield Address(ns=HOST, link=link, ip=via, prefix=length, origin=origin)
         yield Route(ns=HOST, dst=f"{ip}/{length}", link=link, src=via, origin=origin)
-        ways = {other} if end.gateways else {s.cidr for s in network.subnets if s.family == family(ip)}
+        ways = {other} if family(ip) in leads else {s.cidr for s in network.subnets if s.family == family(ip)}
         for dst in ways:
             yield Route(ns=ns, dst=dst, link=name, via=via, src=ip, onlink=True, origin=origin)
         if family(ip) == 4:  # what rp_filter finds: see routing_policy.ways_back
