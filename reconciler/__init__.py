@@ -13,7 +13,7 @@ The library in a few names, each imported when it is first used:
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Linux", "compare", "enact", "load"]
 
 if TYPE_CHECKING:
