@@ -1,5 +1,4 @@
-"""Tell the neighbours that an address has moved: by gratuitous ARP, or an
-unsolicited neighbour advertisement.
+"""Tell the neighbours that an address has moved: a gratuitous ARP, or an unsolicited neighbour advertisement.
 
 Without it they keep the MAC of whoever had the address before until their entry goes stale,
 tens of seconds later.
@@ -15,7 +14,7 @@ from itertools import groupby
 from .. import netns
 from ..netlink import links
 from ..netlink.socket import open_socket
-from .batch import Moved
+from .requests import Moved
 
 ARP, IPV6, ICMPV6 = 0x0806, 0x86DD, 58
 BROADCAST, ALL_NODES = b"\xff" * 6, b"\x33\x33\0\0\0\1"  # ff02::1 on Ethernet (RFC 2464, 7)

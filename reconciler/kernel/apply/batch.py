@@ -8,24 +8,15 @@ import errno
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
-from ...kinds.address import Address
 from ...kinds.link import Bridge
 from ..netlink import links
 from ..netlink.socket import Message
-from .requests import StepMessage, complaints, post, post_for, refused
+from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
-
-
-class Moved(NamedTuple):
-    """An address whose neighbours are to be told; `end` is the host's end of its pair, where that is new."""
-
-    address: Address
-    end: str = ""
 
 
 class Batch:

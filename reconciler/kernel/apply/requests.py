@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...core.plan import Step
 from ...errors import KernelError, NotPermitted
+from ...kinds.address import Address
 from ..netlink.socket import Message, send
 
 # What a removal need not mind.
@@ -19,6 +20,13 @@ class StepMessage(NamedTuple):
 
     step: Step
     message: Message
+
+
+class Moved(NamedTuple):
+    """An address whose neighbours are to be told; `end` is the host's end of its pair, where that is new."""
+
+    address: Address
+    end: str = ""
 
 
 def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:

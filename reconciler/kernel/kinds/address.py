@@ -10,8 +10,7 @@ from ...kinds.address import Address
 from ...kinds.overlay import Neighbours
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
-from ..apply.batch import Moved
-from ..apply.requests import StepMessage
+from ..apply.requests import Moved, StepMessage
 from ..netlink.links import DELADDR, GETADDR, INET, INET6, NEWADDR, packed
 from ..netlink.socket import CREATE, REPLACE, Message, attr, attributes, dump_within, u8, u32
 from .link import absent_link
