@@ -12,6 +12,7 @@ from ..errors import ManifestError, Where
 from ..inventory.facts import Facts, Listener
 from ..manifest.options import COMMON, Option
 from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
+from . import names
 from .carrier import Carrier
 from .endpoint import Addresses, Attachments
 from .ipam import Request
@@ -29,6 +30,11 @@ class Wanted(NamedTuple):
     spec: NetworkSpec
     name: str  # in full
     ident: str
+
+    @property
+    def bridge(self) -> str:
+        """What a bridge of it would be called were it alone; see cnm/ownership.py."""
+        return self.spec.bridge_name or names.bridges(self.project.name, self.spec.name, self.ident)[0]
 
 
 class Socket(NamedTuple):

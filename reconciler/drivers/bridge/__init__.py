@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from ...cnm import names
 from ...cnm.carrier import Carrier
 from ...cnm.driver import Driver, Lock, Wanted, mtu_of
 from ...cnm.endpoint import Addresses, Attachments
@@ -53,8 +52,8 @@ class BridgeDriver(Driver):
     )
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
-        bridge = bridge_name(wanted)
-        return lan.lan(wanted.spec, bridge, facts) or Carrier(bridge=bridge, mtu=mtu_of(wanted.spec, facts))
+        plain = Carrier(bridge=wanted.bridge, mtu=mtu_of(wanted.spec, facts))
+        return lan.lan(wanted.spec, wanted.bridge, facts) or plain
 
     def is_shared(self, wanted: Wanted, family: int) -> bool:
         return slices.is_divided(wanted, family)
@@ -79,9 +78,3 @@ class BridgeDriver(Driver):
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)
-
-
-def bridge_name(wanted: Wanted) -> str:
-    """As it would be called were it alone; see cnm/ownership.py."""
-    spec = wanted.spec
-    return spec.bridge_name or names.bridges(wanted.project.name, spec.name, wanted.ident)[0]

@@ -13,7 +13,6 @@ from ...errors import ManifestError
 from ...inventory.facts import Facts, Listener
 from ...manifest.options import COMMON, ICC, MASQUERADE, NETWORK, Option
 from ...manifest.spec import ProjectSpec
-from ..bridge import bridge_name
 from ..bridge.vlans import with_vlans
 from . import decide, evpn, wireguard
 from .lower import lower
@@ -37,7 +36,7 @@ class OverlayDriver(Driver):
     )
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
-        plain = Carrier(bridge=bridge_name(wanted), mtu=mtu_of(wanted.spec, facts))
+        plain = Carrier(bridge=wanted.bridge, mtu=mtu_of(wanted.spec, facts))
         return decide.overlay(wanted, plain.bridge, facts) or plain
 
     def is_shared(self, wanted: Wanted, family: int) -> bool:
