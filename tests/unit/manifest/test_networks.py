@@ -2,6 +2,8 @@
 
 import pytest
 
+from reconciler.drivers import BUILT_IN
+
 
 def test_defaults(desk):
     network = desk.network("")
@@ -159,11 +161,7 @@ def test_pools_and_hosts(desk):
     ("body", "message", "hint"),
     [
         ("driver: bridg", "unknown driver `bridg`", "did you mean `bridge`?"),
-        (
-            "driver: weave",
-            "unknown driver `weave`",
-            "there are: bridge, host, ipvlan, macvlan, none, overlay",
-        ),
+        ("driver: weave", "unknown driver `weave`", f"there are: {', '.join(sorted(BUILT_IN))}"),
         ("driver_opts: {com.docker.network.bridge.enable_iccc: 'true'}", "has no option", "enable_icc`"),
         ("driver_opts: {zzz: 1}", "driver bridge has no option `zzz`", "com.docker.network.bridge.name"),
         ("driver_opts: {macvlan_mode: bridge}", "has no option", "it is an option of macvlan"),
