@@ -60,5 +60,6 @@ def owner_by_link(resource: Any, known: Ownership) -> str:
 
 
 def inside(ns: str, command: str) -> str:
-    """An `ip` command, as typed on the host for the namespace `ns`."""
-    return command if ns == HOST else command.replace("ip ", f"ip -n {ns} ", 1)
+    """A command of iproute2 (ip, bridge, tc), as typed on the host for the namespace `ns`."""
+    tool, _, rest = command.partition(" ")
+    return command if ns == HOST else f"{tool} -n {ns} {rest}"
