@@ -121,15 +121,12 @@ class HostFacts:
 class Facts(HostFacts):
     """All that decisions depend on: the host, and what our own live state and addresses.lock tell."""
 
-    leases: Mapping[tuple[str, str], tuple[str, ...]] = field(
-        default_factory=dict
-    )  # (sandbox, bridge) -> addresses
+    # (sandbox, bridge) -> addresses
+    leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
-    sandboxes: Mapping[str, str] = field(
-        default_factory=dict
-    )  # name -> project, of those that are not in this run
+    sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
@@ -140,9 +137,8 @@ class Facts(HostFacts):
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
     router: str = ""  # the project that has EVPN on this host, where that is not of this run
-    locked: Mapping[tuple[str, str], tuple[str, ...]] = field(
-        default_factory=dict
-    )  # what addresses.lock says: (network, name) -> values
+    # What addresses.lock says: (network, name) -> values.
+    locked: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     guarded: tuple[bool, bool] = (False, False)  # forwarding was switched on by us: IPv4, IPv6
 
     @classmethod

@@ -22,7 +22,8 @@ from ..kinds.wireguard import Wireguard
 from .facts import Claim, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote
 
-# That the host was no router, for IPv4 and IPv6: each survives a flush of the other (drivers/policy.py).
+# That the host was no router, for IPv4 and IPv6: each survives a flush of the other
+# (drivers/firewall/routing_policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
     for family, guard in (("inet", "guard4"), ("inet6", "guard6"))

@@ -27,7 +27,7 @@ class ContainerPort(NamedTuple):
 
 class Traffic(NamedTuple):
     """Since the table stands; bytes are those of IP packets, headers and all.  The fields are the sets of
-    drivers/firewall_rules.py, less the family behind."""
+    drivers/firewall/rules.py, less the family behind."""
 
     connections: int = 0
     received: int = 0  # bytes, by the container
