@@ -19,7 +19,7 @@ from typing import Protocol
 from .cnm.build import build
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
-from .core.reconcile import Kernel, Refusals, settle, unread
+from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall import routing_policy
@@ -54,11 +54,11 @@ class Change:
     live: State
     desired: State
     todo: Plan
-    about: frozenset[str]  # the projects that it may change; others' things stay as they stand
+    projects: frozenset[str]  # that it may change; others' things stay as they stand
 
     @property
     def removed(self) -> list[str]:
-        """Sandboxes and networks that would go."""
+        """The keys of sandboxes and of links of the host that would go."""
         return sorted(
             key
             for key in self.live.keys() - self.desired.keys()
@@ -67,12 +67,12 @@ class Change:
 
     @property
     def closed(self) -> dict[str, ReconcileError]:
-        """Sandboxes that are to stay and cannot be looked into, and why."""
+        """By name, the sandboxes that are to stay and cannot be looked into, and why."""
         return {r.place: unread(r) for r in self.live.values() if r.closed and r.key in self.desired}
 
     @property
     def present(self) -> int:
-        """How many networks and sandboxes there are."""
+        """How many sandboxes, and links of the host, stand."""
         return sum(key.startswith(("namespace ", "link host/")) for key in self.live)
 
 
@@ -98,7 +98,10 @@ def load(
 
 
 def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
-    """The pure half of the line; raises ManifestErrors and Unsupported."""
+    """The topology, and what this host's kernel should hold: the pure half of the line.
+
+    Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks.
+    """
     topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)), DRIVERS)
     return topology, lower(topology)
 
@@ -121,7 +124,7 @@ def host_names(manifest: Manifest) -> list[str]:
 
 
 def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
-    """Everything up to the plan; reads the host and changes nothing.
+    """The change that would bring the manifest about, up to its plan; reads the host and changes nothing.
 
     Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks, Foreign where
     something that is not ours is in the way, NotPermitted or KernelError where the host cannot be read.
@@ -180,7 +183,7 @@ def skeletons(manifest: Manifest) -> Iterator[Resource]:
 
 
 def whole_truth(manifest: Manifest, live: State) -> Manifest:
-    """A directory speaks for the projects last applied from it too: what left it is pruned."""
+    """The manifest, with the projects last applied from its directory that have left it: empty."""
     if not manifest.root or manifest.partial:
         return manifest
     named = {project.name for project in manifest.projects}
@@ -216,7 +219,7 @@ class ScopedHost:
         known = self.change.live.keys() | self.change.desired.keys()
         if found.keys() <= known:
             return found
-        late = ownership.of_others(found, self.change.about)  # of what came meanwhile
+        late = ownership.of_others(found, self.change.projects)  # of what came meanwhile
         return {key: r for key, r in found.items() if key in known or key not in late}
 
     def mine(self, state: State) -> State:
@@ -232,11 +235,11 @@ def enact(change: Change, host: Host) -> None:
     Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
     is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
     """
-    view = ScopedHost(host, change, ownership.of_others(change.live, change.about).keys())
-    settle(change.todo, view.mine(change.live), view.mine(change.desired), view)
+    view = ScopedHost(host, change, ownership.of_others(change.live, change.projects).keys())
+    apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 
-def outside(change: Change, sandboxes: Collection[str]) -> Change:
+def change_outside(change: Change, sandboxes: Collection[str]) -> Change:
     """The same change, but nothing is done in these sandboxes."""
     steps = (step for step in change.todo if step.resource.place not in sandboxes)
     return replace(change, todo=Plan(steps)) if sandboxes else change

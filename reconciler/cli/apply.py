@@ -10,7 +10,7 @@ from ..errors import FailedInPart, NotPermitted, ReconcileError, RollbackFailed,
 from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
 from ..manifest.spec import Manifest
-from ..pipeline import Change, Host, LastingHost, compare, destruction, enact, outside
+from ..pipeline import Change, Host, LastingHost, change_outside, compare, destruction, enact
 from ..safety import commit_confirm
 from ..safety.git import commit
 from ..safety.limits import Limits, refuse
@@ -142,7 +142,7 @@ def recording(options: Options) -> Iterator[None]:
 
 
 def part_done(change: Change, failed: FailedInPart | None) -> Change:
-    return outside(change, failed.refusals) if failed else change
+    return change_outside(change, failed.refusals) if failed else change
 
 
 def exit_code(failed: FailedInPart | None) -> int:

@@ -38,7 +38,7 @@ def apply(todo: Plan, kernel: Kernel) -> dict[str, ReconcileError]:
     return refused
 
 
-def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
+def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
     """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs.
 
     A sandbox that stood before belongs to whoever is root in it: what goes wrong there returns it alone, and
@@ -48,7 +48,7 @@ def settle(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
     refused = {r.place: unread(r) for r in live.values() if r.closed and r.key in desired}
     try:
         refused |= apply(todo, kernel)
-        refused = unsettled(todo, live, desired, kernel) | refused
+        refused = still_differing(todo, live, desired, kernel) | refused
     except Exception as error:
         roll_back(live, desired, kernel, cause := foreseen(error))
         raise cause from cause.__cause__
@@ -63,7 +63,7 @@ def unread(r: Resource) -> ReconcileError:
     return error
 
 
-def unsettled(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:
+def still_differing(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:
     """What is not as desired in the places that `todo` touched: of sandboxes that stood, by place;
     raises for the rest."""
     if not todo:
@@ -105,8 +105,8 @@ def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError
 def reconcile(desired: State, kernel: Kernel) -> Plan:
     live = kernel.observe(desired.values())
     todo = plan(live, desired)
-    settle(todo, live, desired, kernel)
+    apply_and_verify(todo, live, desired, kernel)
     return todo
 
 
-__all__ = ["Kernel", "KernelError", "apply", "reconcile", "roll_back", "settle"]
+__all__ = ["Kernel", "KernelError", "apply", "reconcile", "roll_back", "apply_and_verify"]

@@ -28,7 +28,7 @@ from ..errors import (
 from ..inventory import ownership
 from ..kinds.ownership import SHARED
 from ..manifest.spec import Manifest
-from ..pipeline import Change, LastingHost, compare_again, enact, outside
+from ..pipeline import Change, LastingHost, change_outside, compare_again, enact
 from .backoff import Backoff
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
@@ -210,7 +210,7 @@ class RepairLoop:
     def due_part(self, change: Change) -> Change:
         """The same change, less the steps in sandboxes that are left alone for now."""
         fought = {place(change, key) for _, key in self.fights.delays()} - {""}
-        return outside(change, self.refusing.delays().keys() | fought)
+        return change_outside(change, self.refusing.delays().keys() | fought)
 
     def part_failure(self, change: Change) -> FailedInPart | None:
         """Why some sandboxes are not as they should be."""
@@ -267,7 +267,9 @@ def without(change: Change, deferred: frozenset[str]) -> Change:
     kept = {key: r for key, r in change.live.items() if owner(key) in deferred}
     shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
     desired = {**shared, **desired, **kept}
-    return replace(change, desired=desired, todo=plan(change.live, desired), about=change.about - deferred)
+    return replace(
+        change, desired=desired, todo=plan(change.live, desired), projects=change.projects - deferred
+    )
 
 
 def blamed_projects(error: ReconcileError, change: Change) -> frozenset[str]:

@@ -57,7 +57,7 @@ def hold(change: Change, seconds: float, host: LastingHost, then: tuple[Then, Th
             wait(door, deadline, lambda: undo(change, host), then)
     if ask(b"") is None:
         raise ReconcileError("nobody holds the way back", "the system's log may say why; nothing was applied")
-    record("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.about))
+    record("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.projects))
 
 
 @contextmanager
@@ -76,11 +76,11 @@ def refuse_meanwhile(change: Change) -> None:
     change back as well."""
     if not (change.todo and os.path.exists(SOCKET) and is_held(HOLDING)):
         return
-    about = change.about
+    held = change.projects
     with suppress(*ODD):
-        about = change.about.intersection(disk.parsed(disk.read(STATE))["projects"])
-    if about:
-        which = f"project {', '.join(sorted(about))}"
+        held = change.projects.intersection(disk.parsed(disk.read(STATE))["projects"])
+    if held:
+        which = f"project {', '.join(sorted(held))}"
         raise Refused(
             f"an apply of {which} waits for confirmation, and undoing it would take this along",
             "--confirm it, or wait until it is undone",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..core.plan import Step, diff, plan
-from ..core.reconcile import Refusals, apply, settle
+from ..core.reconcile import Refusals, apply, apply_and_verify
 from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotConverged, ReconcileError, Where
@@ -126,7 +126,7 @@ def rehearse_here(change: Change, facts: HostFacts) -> str:
     stage = RehearsalHost(facts)
     start = replay(change, stage)
     desired = without_illegible(change.desired)
-    settle(plan(start, desired), start, desired, stage)
+    apply_and_verify(plan(start, desired), start, desired, stage)
     stage.requests = 0
     check_idempotent(compare(change.manifest, stage), stage)
     check_reversible(change, start, stage)
@@ -157,7 +157,7 @@ def check_idempotent(change: Change, stage: RehearsalHost) -> None:
     """The second plan is empty, and the second apply asks for nothing."""
     if change.todo:
         raise NotConverged(sorted(step.resource.key for step in change.todo))
-    settle(change.todo, change.live, change.desired, stage)
+    apply_and_verify(change.todo, change.live, change.desired, stage)
     if stage.requests:
         raise ReconcileError(f"the second apply made {stage.requests} requests")
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from reconciler.core.plan import Step, plan
-from reconciler.core.reconcile import reconcile, settle
+from reconciler.core.reconcile import apply_and_verify, reconcile
 from reconciler.core.resource import Origin, Resource, State, state
 from reconciler.errors import FailedInPart, KernelError, NotPermitted, ReconcileError, Where, trace
 from reconciler.kernel import netns
@@ -95,7 +95,7 @@ def test_the_host_end_of_a_pair_is_put_right_without_entering_its_sandbox(standi
     kernel, entered = Linux(), []
     live = kernel.observe(STATE.values())
     monkeypatch.setattr(netns, "enter", entered.append)
-    settle(plan(live, STATE), live, STATE, kernel)
+    apply_and_verify(plan(live, STATE), live, STATE, kernel)
     monkeypatch.undo()
     assert entered == [] and observed() == STATE
 
