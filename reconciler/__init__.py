@@ -13,7 +13,8 @@ The library in a few names, each imported when it is first used:
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0"
+from .version import __version__ as __version__
+
 __all__ = ["Linux", "compare", "enact", "load"]
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def version() -> str:
-    from .. import __version__
+    from ..version import __version__
 
     return f"reconcile {__version__}"
 

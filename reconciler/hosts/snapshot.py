@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from .. import __version__, disk
+from .. import disk
 from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, State, state
@@ -26,6 +26,7 @@ from ..kinds.nft import Chain, Map, Table
 from ..kinds.ownership import HOST, TABLE_PREFIX
 from ..kinds.sysctl import Sysctl, usual
 from ..manifest.store.codec import Reader, encode, shape
+from ..version import __version__
 
 SCHEMA_VERSION = 2
 PARTS = ("bare", "told", "asked")  # of what stands: unasked, in the words of `asked`

@@ -22,6 +22,7 @@ ROOMS = {
     "errors": "",
     "paths": "",
     "disk": "",
+    "version": "",
     "core": "errors",
     "kinds/ownership": "core",
     "kinds": "core kinds/ownership",
@@ -29,20 +30,21 @@ ROOMS = {
     "inventory/facts": "errors",
     "inventory": "core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors disk",
-    "manifest": "errors family disk manifest/yaml",
+    "manifest": "errors family disk version manifest/yaml",
     "cnm": "errors family core kinds/ownership inventory/facts manifest",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "pipeline": "errors core kinds/ownership inventory/facts manifest cnm drivers inventory",
-    "hosts": "errors disk core kinds/ownership kinds inventory/facts manifest drivers inventory kernel",
+    "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers inventory"
+    " kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline safety"
     " daemon/relay",
-    "cli": "errors paths disk core kinds/ownership kinds inventory/facts manifest/yaml manifest cnm drivers"
-    " inventory kernel pipeline hosts safety daemon/relay daemon",
-    "__init__": "kernel pipeline",
+    "cli": "errors paths disk version core kinds/ownership kinds inventory/facts manifest/yaml manifest cnm"
+    " drivers inventory kernel pipeline hosts safety daemon/relay daemon",
+    "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {
@@ -132,9 +134,9 @@ def layers(module: Module) -> Iterator[str]:
 
 
 def entered(name: str) -> str:
-    """The room that an import leads into; "" for what is not ours, and of the package itself the version."""
+    """The room that an import leads into; "" for what is not ours."""
     head, _, rest = name.partition(".")
-    return room(rest.replace(".", "/")) if head == "reconciler" and rest else ""
+    return room(rest.replace(".", "/") or "__init__") if head == "reconciler" else ""
 
 
 def strangers(module: Module) -> Iterator[str]:

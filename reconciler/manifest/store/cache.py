@@ -13,8 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from ... import __version__, disk
+from ... import disk
 from ...errors import ManifestError
+from ...version import __version__
 from ..compose.files import read_regular
 from ..options import Drivers
 from ..spec import Manifest
