@@ -3,27 +3,38 @@
 Their faults are told as their own, and what is not of their network is refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, wraps
 from importlib.metadata import entry_points
+from itertools import islice
+from types import UnionType
 from typing import ParamSpec, TypeVar
 
 from ..cnm.carrier import Carrier
-from ..cnm.driver import API, Driver, Wanted
+from ..cnm.driver import API, Driver, Socket, Wanted
 from ..cnm.endpoint import Addresses, Attachments
-from ..cnm.topology import Network
+from ..cnm.ipam import Request
+from ..cnm.topology import Network, PerHostSubnets
 from ..core.resource import Resource
 from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
 from ..inventory.facts import Facts
+from ..manifest.options import Option
 from ..manifest.spec import NOWHERE, ProjectSpec
 from .bounds import stranger
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Kind = type | UnionType  # of an answer
 GROUP = "reconciler.drivers"
 BLAME = "tell whoever wrote it"
-ANSWERING = ("is_shared", "per_host", "requests", "refuse", "locks")
-LISTING = ("sockets", "conflicts", "warnings")
+ANSWERS: dict[str, Kind] = {
+    "is_shared": object,
+    "per_host": PerHostSubnets | None,
+    "refuse": object,
+    "locks": Mapping,
+}
+LISTS: dict[str, Kind] = {"requests": Request, "sockets": Socket, "conflicts": ManifestError, "warnings": str}
+MOST = 1 << 18  # that one call may yield: one that never ends is a fault too
 
 
 def names() -> set[str]:
@@ -42,11 +53,12 @@ def installed(name: str) -> Driver:
     try:
         made = found[0].load()
         driver = made() if isinstance(made, type) else made
-    except Exception as error:
+        whole = is_driver(driver, name)
+    except (Exception, SystemExit) as error:
         raise ManifestError(
             f"driver `{name}` of {packages} cannot be loaded: {said(error)}", BLAME
         ) from error
-    if not isinstance(driver, Driver) or driver.name != name:
+    if not whole:
         hint = f"{found[0].value} is to be a reconciler.cnm.driver.Driver of that name"
         raise ManifestError(f"driver `{name}` of {packages} is none", hint)
     if driver.api != API:
@@ -55,18 +67,26 @@ def installed(name: str) -> Driver:
     return Watched(driver)
 
 
+def is_driver(made: object, name: str) -> bool:
+    """Whether it is one of this name, whose options and scope can be told of."""
+    if not isinstance(made, Driver) or made.name != name or made.scope not in ("local", "swarm"):
+        return False
+    return isinstance(made.options, tuple) and all(isinstance(one, Option) for one in made.options)
+
+
 class Watched(Driver):
     """An installed driver, of which every failure is told as its own and every answer is looked at."""
 
     def __init__(self, inner: Driver):
         self.name, self.scope, self.options = inner.name, inner.scope, inner.options
-        for name in ANSWERING:
-            setattr(self, name, answering(inner.name, getattr(inner, name)))
-        for name in LISTING:
-            setattr(self, name, listing(inner.name, getattr(inner, name)))
-        self.decide, self.lower_all = answering(inner.name, inner.carrier), listing(inner.name, inner.lower)
-        self.settle_one = answering(inner.name, inner.settle)
-        self.settle_all = listing(inner.name, inner.together)
+        for name, kind in ANSWERS.items():
+            setattr(self, name, answering(inner.name, getattr(inner, name), kind))
+        for name, kind in LISTS.items():
+            setattr(self, name, listing(inner.name, getattr(inner, name), kind))
+        self.decide = answering(inner.name, inner.carrier, Carrier | None)
+        self.settle_one = answering(inner.name, inner.settle, Network)
+        self.settle_all = listing(inner.name, inner.together, Network)
+        self.lower_all = listing(inner.name, self.bounded(inner.lower), Resource)
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier | None:
         found, project = self.decide(wanted, facts), wanted.project.name
@@ -88,10 +108,21 @@ class Watched(Driver):
         return [self.same(*pair) for pair in zip(networks, found, strict=True)]
 
     def lower(self, network: Network) -> Iterator[Resource]:
-        for resource in self.lower_all(network):
-            if reason := stranger(resource, network):
-                raise self.fault(resource.key, network, reason)
-            yield resource
+        return iter(self.lower_all(network))
+
+    def bounded(
+        self, lower: Callable[[Network], Iterable[Resource]]
+    ) -> Callable[[Network], Iterable[Resource]]:
+        """The same method, which yields nothing but what is the network's own."""
+
+        @wraps(lower)
+        def own(network: Network) -> Iterator[Resource]:
+            for resource in lower(network):
+                if reason := stranger(resource, network):
+                    raise self.fault(resource.key, network, reason)
+                yield resource
+
+        return own
 
     def same(self, network: Network, found: Network) -> Network:
         """What was found, if it is the same network still."""
@@ -105,18 +136,20 @@ class Watched(Driver):
 
 
 def identity(network: Network) -> tuple[object, ...]:
-    return network.project, network.key, network.name, network.id, network.extent, len(network.endpoints)
+    ends = tuple((end.sandbox, end.ifname, end.host_link) for end in network.endpoints)
+    named = network.project, network.key, network.name, network.id
+    return *named, network.spec, network.extent, network.bridge, ends
 
 
-def answering(driver: str, method: Callable[P, T]) -> Callable[P, T]:
+def answering(driver: str, method: Callable[P, T], kind: Kind) -> Callable[P, T]:
     """The same method, whose failures name the driver and the network that it was asked about."""
 
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return method(*args, **kwargs)
+            return of_kind(method(*args, **kwargs), kind)
         except ReconcileError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             network, where = subject(args)
             message = f"driver `{driver}` failed at `{method.__name__}` of {network}: {said(error)}"
             raise DriverFault(message, BLAME, where) from error
@@ -124,14 +157,24 @@ def answering(driver: str, method: Callable[P, T]) -> Callable[P, T]:
     return answer
 
 
-def listing(driver: str, method: Callable[P, Iterable[T]]) -> Callable[P, list[T]]:
+def listing(driver: str, method: Callable[P, Iterable[T]], kind: Kind) -> Callable[P, list[T]]:
     """The same of a method that yields, which may fail at each."""
 
     @wraps(method)
     def every(*args: P.args, **kwargs: P.kwargs) -> list[T]:
-        return list(method(*args, **kwargs))
+        found = [of_kind(one, kind) for one in islice(method(*args, **kwargs), MOST + 1)]
+        if len(found) > MOST:
+            raise ValueError(f"it does not end with {MOST}")
+        return found
 
-    return answering(driver, every)
+    return answering(driver, every, list)
+
+
+def of_kind(answer: T, kind: Kind) -> T:
+    """Raises TypeError for what is not of this kind."""
+    if not isinstance(answer, kind):
+        raise TypeError(f"{type(answer).__name__} is no answer to it")
+    return answer
 
 
 def subject(args: Iterable[object]) -> tuple[str, Where]:

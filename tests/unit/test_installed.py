@@ -3,8 +3,8 @@
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,14 @@ from reconciler.drivers.bounds import stranger
 from reconciler.errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, RollbackFailed
 from reconciler.inventory.facts import Facts, LiveNetwork
 from reconciler.kinds.address import Address
-from reconciler.kinds.link import Bridge, Veth
+from reconciler.kinds.bridge_port import BridgePort
+from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Table
+from reconciler.kinds.overlay import FdbEntries
 from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
+from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide, load
@@ -132,6 +135,47 @@ def test_what_fails_inside_is_told_as_the_drivers(package, fault):
     assert str(caught.value.where) == "-:3:3 networks.n"
 
 
+FAULTS = ("raise SystemExit(0)", "raise RuntimeError", "return 3", "return [3]", "return 'x'", "yield 3")
+HARMLESS = (
+    {  # what a list of nothing, or no answer, comes to
+        ("is_shared", fault) for fault in FAULTS if not fault.startswith("raise")
+    }
+    | {("refuse", fault) for fault in FAULTS if not fault.startswith("raise")}
+    | {("warnings", "return 'x'")}
+)
+METHODS = [name for name, one in vars(Driver).items() if callable(one)]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_whatever_a_method_does_is_told_as_the_drivers(package, method, fault):
+    package(f"{HEAD}\n    def {method}(self, *arguments):\n        {fault}\n")
+    try:
+        decide(load(["-"], stdin=TEXT, environ={}), Facts())
+    except DriverFault as error:
+        assert error.message.startswith(f"driver `odd` failed at `{method}` of ")
+    else:
+        assert (method, fault) in HARMLESS
+
+
+def test_one_that_never_ends_is_a_fault(package, monkeypatch):
+    monkeypatch.setattr(installed, "MOST", 1000)
+    package(f"{HEAD}\n    def warnings(self, *arguments):\n        while True:\n            yield 'still'\n")
+    with pytest.raises(DriverFault, match="failed at `warnings` of its networks: .* does not end with 1000"):
+        decide(load(["-"], stdin=TEXT, environ={}), Facts())
+
+
+@pytest.mark.parametrize("line", ["options = ['mtu']", "options = 3", "scope = 'here'", "name = 'even'"])
+def test_what_cannot_be_told_of_is_no_driver(package, line):
+    package(f"{HEAD}\n    {line}\n")
+    assert refusal().message == "driver `odd` of reconciler-odd is none"
+
+
+def test_one_that_ends_the_process_when_it_is_imported_cannot_be_loaded(package):
+    package("raise SystemExit(0)\n")
+    assert refusal().message == "driver `odd` of reconciler-odd cannot be loaded: SystemExit: 0"
+
+
 class Given(Driver):
     """Yields what it is given."""
 
@@ -145,6 +189,17 @@ class Given(Driver):
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return iter(self.resources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strange(Veth):
+    """A kind that no kernel of ours knows."""
+
+    ns: str = "t-a"
+    name: str = "eth0"
+    project: str = "t"
+    host_name: str = "vp0"
+    mac: str = "02:00:00:00:00:01"
 
 
 def network_of(driver: Driver) -> Network:
@@ -169,6 +224,9 @@ LINK, SUBNET = END.host_link, NETWORK.subnets[0]
         Address(ns="t-a", link="eth1", ip="10.0.0.1", prefix=32),
         Address(ns=HOST, link="br-u-n", ip=SUBNET.gateway, prefix=32),
         Address(ns=HOST, link=LINK, ip="192.0.2.1", prefix=32),
+        Address(ns=HOST, link=LINK, ip=SUBNET.gateway, prefix=0),
+        Address(ns=HOST, link=LINK, ip="fe80::1", prefix=0),
+        Address(ns=HOST, link=LINK, ip="here", prefix=0),
         Veth(ns="t-a", name="eth1", project="t", host_name=LINK, mac="02:00:00:00:00:01"),
         Veth(ns="t-a", name="eth0", project="t", host_name="eth0", mac="02:00:00:00:00:01"),
         Veth(ns="t-a", name="eth0", project="t", host_name=LINK, mac="02:00:00:00:00:01", bridge="br-u-n"),
@@ -177,9 +235,22 @@ LINK, SUBNET = END.host_link, NETWORK.subnets[0]
         Bridge(ns=HOST, name="br-u-n", project="t", network="u_n", mac="02:00:00:00:00:01"),
         Route(ns=HOST, dst="0.0.0.0/0", link=LINK),
         Route(ns=HOST, dst="192.0.2.0/24", link=LINK),
+        Route(ns=HOST, dst="there", link=LINK),
+        Route(ns=HOST, dst=SUBNET.cidr, link=LINK, metric="1"),
+        Address(ns=HOST, link=LINK, ip=SUBNET.gateway, prefix="24"),
+        Chain(family="inet", table="reconciler-t", name="x", rules=3),
+        Chain(family="inet", table="reconciler-t", name="x", rules=(3,)),
+        Rule(family="inet", priority="1", action="main"),
+        BridgePort(link=LINK, bridge="br-u-n"),
+        FdbEntries(link=LINK, bridge="br-u-n", entries=()),
+        OrphanVeth(ns=HOST, name=LINK, project="t"),
+        Strange(),
         Route(ns="t-a", dst="0.0.0.0/0", link="eth1"),
         Sysctl(ns=HOST, name="net/ipv4/ip_forward", value="1"),
         Sysctl(ns=HOST, name="net/ipv4/conf/all/rp_filter", value="0", link=LINK),
+        Sysctl(ns=HOST, name=f"net/ipv4/conf/{LINK}/../all/rp_filter", value="0", link=LINK),
+        Sysctl(ns=HOST, name=f"net/ipv4/conf/{LINK}/..", value="0", link=LINK),
+        Sysctl(ns=HOST, name=f"../../etc/{LINK}/passwd", value="0", link=LINK),
         Table(family="inet", name="reconciler-t"),
         Chain(family="inet", table="reconciler-u", name="x", hook="", rules=()),
         Chain(family="inet", table="reconciler-t", name="forward", hook="", rules=()),
@@ -197,11 +268,13 @@ def test_what_is_not_of_its_network_is_refused(resource):
 class Grasping(Given):
     """Wants what another project has."""
 
+    changes: Mapping[str, object] = {}
+
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
         return Carrier(mtu=1500, bridge="br-u-n", external=True)
 
     def settle(self, network, attachments, given, facts) -> Network:
-        return replace(network, project="u")
+        return replace(network, **self.changes)
 
 
 def test_a_network_stands_on_no_bridge_of_another_project():
@@ -212,9 +285,22 @@ def test_a_network_stands_on_no_bridge_of_another_project():
         driver.carrier(of, facts)
 
 
-def test_a_network_stays_the_same_network():
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"project": "u"},
+        {"spec": NetworkSpec(name="n", driver="bridge")},
+        {"carrier": Carrier(mtu=1500, bridge="br-u-n")},
+        {"endpoints": (replace(END, sandbox="u-a"),)},
+        {"endpoints": ()},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_network_stays_the_same_network(changes):
+    driver = Grasping()
+    driver.changes = changes
     with pytest.raises(DriverFault, match="for network t_n: it may not become another"):
-        installed.Watched(Grasping()).settle(NETWORK, [], {}, Facts())
+        installed.Watched(driver).settle(NETWORK, [], {}, Facts())
 
 
 @pytest.mark.parametrize("case", CASES)
