@@ -33,7 +33,7 @@ def unreadable(text: str, file: str) -> Iterator[ManifestError]:
     """That another version wrote it, in a way that this one cannot read."""
     for number, line in enumerate(text.splitlines(), 1):
         match line.split():
-            case ["#", "format", found] if found.isdecimal() and int(found) != FORMAT:
+            case ["#", "format", found] if found != str(FORMAT):
                 message = f"{NAME} is of format {found}, and this version of reconcile reads {FORMAT}"
                 yield ManifestError(message, "use the version that wrote it", Where(file, number, 1))
 
