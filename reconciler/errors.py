@@ -8,7 +8,8 @@ LISTED = 8  # of what went wrong in the same way
 
 
 class Where(NamedTuple):
-    """A place in a manifest; prints as `shop.yaml:14:9 services.web.ports[0]`."""
+    """A place in a manifest; prints as `shop.yaml:14:9 services.web.ports[0]`.  One without a column is in a
+    file of secrets, of which no line is shown."""
 
     file: str
     line: int = 0
@@ -16,7 +17,7 @@ class Where(NamedTuple):
     path: str = ""
 
     def __str__(self) -> str:
-        spot = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        spot = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
         return f"{spot} {self.path}" if self.path else spot
 
 

@@ -15,7 +15,7 @@ PLAIN_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t
 
 
 class BadLine(ValueError):
-    """A line that is no assignment."""
+    """A line that is no assignment; what stands there may be a secret, and is not told."""
 
     def __init__(self, line: int, message: str):
         super().__init__(message)
@@ -31,7 +31,7 @@ def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     while at < len(text):
         key = KEY.match(text, at)
         if not key:
-            raise BadLine(line_of(text, at), f"no assignment: {text[at:].splitlines()[0][:60]!r}")
+            raise BadLine(line_of(text, at), "no assignment")
         at = BLANK.match(text, key.end()).end()  # type: ignore[union-attr]
         if key["end"] in ("=", ":"):
             value, at = value_at(text, at, known)
@@ -53,7 +53,7 @@ def value_at(text: str, at: int, known: Variables) -> tuple[str, int]:
     if at < len(text) and text[at] in "'\"":
         quoted = QUOTED.match(text, at)
         if not quoted:
-            raise BadLine(line_of(text, at), f"unterminated quoted value {text[at:].splitlines()[0][:40]}")
+            raise BadLine(line_of(text, at), "unterminated quoted value")
         if quoted[1] is not None:
             return quoted[1].replace("\\'", "'"), quoted.end()
         return expanded(ESCAPE.sub(unescape, quoted[2]), text, at, known), quoted.end()

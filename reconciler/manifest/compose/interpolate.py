@@ -67,14 +67,14 @@ def closing(text: str, start: int) -> int:
             return brace.start()
     if (last := text.rfind("}", start)) > 0:
         return last
-    raise BadTemplate(f"invalid interpolation in {shorten(text)!r}: `${{` is not closed")
+    raise BadTemplate("invalid interpolation: `${` is not closed")
 
 
 def expand(inner: str, variables: Variables, place: Place | None, depth: int) -> str:
     name = NAME.match(inner)
     operator = OPERATOR.match(inner, name.end()) if name else None
     if not name or not operator and name.end() < len(inner):
-        raise BadTemplate(f"invalid interpolation `${{{shorten(inner)}}}`")
+        raise BadTemplate("invalid interpolation: `${` is followed by no name and operator")
     if not operator:
         return plain(name[0], variables, place)
     value, word = variables.get(name[0]), inner[operator.end() :]
@@ -95,10 +95,6 @@ def plain(name: str, variables: Variables, place: Place | None) -> str:
     if value is None and place:
         variables.blank.setdefault(name, place)
     return value or ""
-
-
-def shorten(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def interpolated(

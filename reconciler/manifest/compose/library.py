@@ -93,7 +93,5 @@ def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[s
             try:
                 values |= dotenv.parse(text, {**values, **outside})
             except dotenv.BadLine as error:
-                inputs.mistakes.append(
-                    ManifestError(str(error), "write NAME=value", Where(file, error.line, 1))
-                )
+                inputs.mistakes.append(ManifestError(str(error), "write NAME=value", Where(file, error.line)))
     return {**values, **outside}

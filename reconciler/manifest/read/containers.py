@@ -261,7 +261,7 @@ def environment(
                 dotenv.verbatim(text or "") if raw else dotenv.parse(text or "", {**variables, **values})
             )
         except dotenv.BadLine as error:
-            written.mistakes.at(Place(file, error.line, 1), "", str(error), "write NAME=value")
+            written.mistakes.at(Place(file, error.line, 0), "", str(error), "write NAME=value")
     return values | dict(own_environment(written, spec, variables))
 
 

@@ -21,9 +21,9 @@ Lines = Callable[[str], list[str]]
 
 
 def from_disk(file: str) -> str:
-    """The text of a file, or nothing where it cannot be had: a report must not fail."""
+    """The text of a file, or nothing where it cannot be had or is no UTF-8: a report must not fail."""
     try:
-        return disk.read(file, LARGEST).decode("utf-8-sig", errors="replace")
+        return disk.read(file, LARGEST).decode("utf-8-sig")
     except (OSError, ValueError):
         return ""
 
@@ -48,7 +48,7 @@ def paragraph(error: ManifestError, lines: Lines) -> str:
 def snippet(where: Where, style: tuple[str, str, str], lines: Lines) -> list[str]:
     """The place and, where its text is at hand, the line with the token marked."""
     arrow, mark, note = style
-    source = lines(where.file) if where.line else []
+    source = lines(where.file) if where.line and where.column else []
     if not 0 < where.line <= len(source):
         return [f"  {arrow} {where}{note}"]
     line, column = window(source[where.line - 1], where.column - 1)

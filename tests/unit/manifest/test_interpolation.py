@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.manifest.compose import dotenv
 from reconciler.manifest.compose.interpolate import BadTemplate, Variables, substitute
+from reconciler.manifest.yaml.report import report
 
 VALUES = {"SET": "value", "EMPTY": "", "OTHER": "other", "_x1": "under"}
 
@@ -110,6 +111,18 @@ def test_a_bad_env_file_is_told_with_its_line(desk):
     desk.write(".env", "A=1\nB='open\n")
     error = desk.only("services: {web: }")
     assert error.where.file.endswith(".env") and error.where.line == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"B='hush", b"hush+/= x", b"B=hush${", b"B=${x!hush}", "B=hushä".encode("latin-1")],
+    ids=["quote", "assignment", "brace", "name", "bytes"],
+)
+@pytest.mark.parametrize("file", [".env", "web.env"])
+def test_what_stands_in_an_env_file_is_not_told(desk, file, line):
+    desk.write(file, "").write_bytes(b"A=1\n" + line + b"\n")
+    error = desk.only("services: {web: {env_file: web.env}}" if file == "web.env" else "services: {}")
+    assert error.where.line == 2 and file in str(error) and "hush" not in str(error) + report(error)
 
 
 def test_the_projects_name_is_a_variable(desk):
