@@ -126,7 +126,7 @@ def words(error: Any, model: type[Record], steps: Steps) -> tuple[str, str]:
             return f"{shortened(given)} is too large", f"at most {context['le']}"
         case kind if kind in EXPECTED:
             what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
-            return f"{what} must be {EXPECTED[kind]}, not {described(given)}", ""
+            return f"{what} must be {EXPECTED[kind]}, not {described(given, steps)}", ""
     return error["msg"], ""
 
 
@@ -135,9 +135,11 @@ def shortened(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def described(value: Any) -> str:
-    """A container by its type, a scalar by its text."""
-    return TYPES[type(value)] if isinstance(value, dict | list) else f"{shortened(value)}"
+def described(value: Any, steps: Steps) -> str:
+    """A container by its type, a scalar by its text, which in `environment` may be a secret."""
+    if isinstance(value, dict | list):
+        return TYPES[type(value)]
+    return "a scalar" if "environment" in steps else shortened(value)
 
 
 def spot(kind: str, node: Node, steps: Steps) -> Place:
