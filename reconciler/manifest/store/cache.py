@@ -17,7 +17,7 @@ from ... import disk
 from ...errors import ManifestError
 from ...version import __version__
 from ..compose.files import read_regular
-from ..options import Drivers
+from ..options import Described, Drivers
 from ..spec import Manifest
 from .codec import decode, encode, shape
 
@@ -95,9 +95,14 @@ def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[st
         "shape": shape(Manifest),
         "texts": files,
         "names": names,
-        "drivers": {name: repr(asked.drivers[name].options) for name in sorted(drivers)},
+        "drivers": {name: described(asked.drivers[name]) for name in sorted(drivers)},
         "environment": sha256(json.dumps(variables).encode()).hexdigest(),
     }
+
+
+def described(driver: Described) -> str:
+    """All that a manifest takes from it."""
+    return repr((driver.scope, driver.options))
 
 
 def names_below(folder: str) -> list[str]:

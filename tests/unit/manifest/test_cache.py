@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +39,14 @@ def known(folder: Path, environ=None):
 
 def loaded(folder: Path, environ=None):
     return load([folder / "in"], environ=environ or {}, folder=str(folder / "kept"))
+
+
+@pytest.mark.parametrize("change", [{"scope": "swarm"}, {"options": ()}], ids=str)
+def test_a_driver_of_which_something_else_is_told_makes_it_stale(folder, change):
+    loaded(folder)
+    other = SimpleNamespace(**{"scope": "local", "options": DRIVERS["bridge"].options, **change})
+    asked = Asked((str(folder / "in"),), None, {}, {"bridge": other})
+    assert known(folder) and not remembered(str(folder / "kept"), asked)
 
 
 def test_a_manifest_is_decoded_as_it_was_encoded():
