@@ -20,7 +20,7 @@ def line(step: Step) -> str:
 
 
 def place(resource: Resource) -> str:
-    where = resource.origin.where if resource.origin else None
+    where = resource.where
     return f"   {where.file}:{where.line}" if where and where.file else ""
 
 

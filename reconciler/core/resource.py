@@ -115,6 +115,11 @@ class Resource:
         return ""
 
     @property
+    def where(self) -> Where | None:
+        """Its place in the manifest, where that is known."""
+        return self.origin.where if self.origin else None
+
+    @property
     def order(self) -> tuple[int, str, int, Key]:
         return self.stage, self.place, self.rank, self.key
 

@@ -69,8 +69,7 @@ def replaced(name: str, content: str, mode: int = 0o644) -> None:
 def refuse_foreign(file: File) -> None:
     content = read(file.path)
     if content is not None and not content.startswith(FILE_MARK):
-        where = file.origin.where if file.origin else None
-        raise Foreign(f"{file.path} exists and is not ours", "move it away", where)
+        raise Foreign(f"{file.path} exists and is not ours", "move it away", file.where)
 
 
 def remove(file: File) -> None:

@@ -126,14 +126,14 @@ def answer(channel: socket.socket, command: str) -> str:
 
 def refuse_broken(router: Router) -> None:
     """Before anything is touched: what stands there and is not ours, and what FRR cannot read."""
-    where = router.origin.where if router.origin else None
     with suppress(PermissionError):
         if not re.match(HEAD, files.read(TEXT) or f"{FILE_MARK}\n! project -\n"):
-            raise Foreign(f"{TEXT} exists and is not ours", "move it away", where)
+            raise Foreign(f"{TEXT} exists and is not ours", "move it away", router.where)
     try:
         run(["vtysh", "-N", INSTANCE, "-C", "-f", "/dev/stdin"], router.config)
     except OSError as error:
-        raise KernelError(router.key, errno.EINVAL, f"refused by FRR: {error.strerror}", where) from error
+        words = f"refused by FRR: {error.strerror}"
+        raise KernelError(router.key, errno.EINVAL, words, router.where) from error
 
 
 def write(new: Router, key_file: str, *, running: bool) -> None:

@@ -101,8 +101,10 @@ class Linux:
 def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:
     """What is wanted and stands already, but is not ours, is never taken over."""
     for r in named:
-        where = r.origin.where if r.origin else None
+        what = ""
         if isinstance(r, Link) and r.host_end in links:
-            raise Foreign(f"the host has a link {r.host_end} that is not ours", "rename or remove it", where)
-        if isinstance(r, Namespace) and r.name in strangers:
-            raise Foreign(f"the host has a namespace {r.name} that is not ours", "rename or remove it", where)
+            what = f"link {r.host_end}"
+        elif isinstance(r, Namespace) and r.name in strangers:
+            what = f"namespace {r.name}"
+        if what:
+            raise Foreign(f"the host has a {what} that is not ours", "rename or remove it", r.where)

@@ -2,30 +2,18 @@
 
 from dataclasses import dataclass
 
-from ..core.resource import Fixed, Identity, Key, Resource
-from .link import Link
-from .namespace import homes
-from .ownership import inside, owner_by_link, place, stage
+from ..core.resource import Fixed, Identity, Resource
+from .link import AtLink
+from .ownership import inside
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address(Resource):
+class Address(AtLink):
     noun, rank = "address", 7
-    place, stage, owner = property(place), property(stage), owner_by_link
 
-    ns: Identity[str]
-    link: Identity[str]
     ip: Identity[str]
     prefix: Fixed[int]
     connected: Fixed[bool] = True  # its prefix is routed to its link; only giving it anew restores that
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Link.at(self.ns, self.link),)
-
-    @property
-    def homes(self) -> tuple[Key, ...]:
-        return homes(self)
 
     def commands(self, old: Resource | None) -> list[str]:
         nodad = " nodad" if ":" in self.ip else ""

@@ -4,8 +4,8 @@ one of its values."""
 from dataclasses import dataclass
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource
-from .namespace import Namespace
-from .ownership import GROUP, HOST, OUTER, alias, inside, place
+from .namespace import Namespace, homes
+from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
 
 SWITCH = ("off", "on")
 # Of a port, in the words of `bridge vlan`; () where it has what every port begins with.
@@ -50,6 +50,11 @@ class Link(Resource):
         return GROUP
 
     @property
+    def settings(self) -> str:
+        """What `ip link set` tells every link."""
+        return f"mtu {self.mtu} alias {self.alias} {self.state}"
+
+    @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """Where it has an end, and how that is called there."""
         return ((self.ns, self.name),)
@@ -64,6 +69,39 @@ class Link(Resource):
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip link del {self.name}")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkLink(Link):
+    """A link that belongs to one network."""
+
+    project: str
+    network: str
+
+    @property
+    def alias(self) -> str:
+        return alias(self.project, self.network)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtLink(Resource):
+    """What stands on a link, or belongs to one, and bears no project's name."""
+
+    place, stage = property(place), property(stage)
+
+    ns: Identity[str] = HOST
+    link: Identity[str]
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Link.at(self.ns, self.link),) if self.link else ()
+
+    @property
+    def homes(self) -> tuple[Key, ...]:
+        return homes(self)
+
+    def owner(self, known: Ownership) -> str:
+        return known.of(self.place, self.link)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +120,16 @@ class Intruder(Link):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bridge(Link):
+class Bridge(NetworkLink):
     """A bridge; its MAC is pinned, since the kernel else takes the lowest of its ports' and
     changes it at will."""
 
     rank = 1
 
-    project: str
-    network: str
     mac: str
     outer: bool = False  # it stands on a LAN: its ports are neighbours of strangers
     filtering: bool = False  # it keeps VLANs apart
     max_learned: int = MAX_LEARNED
-
-    @property
-    def alias(self) -> str:
-        return alias(self.project, self.network)
 
     @property
     def group(self) -> int:
@@ -109,13 +141,12 @@ class Bridge(Link):
         return "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        settings = f"address {self.mac} mtu {self.mtu} alias {self.alias} {self.state}"
         create = [] if old else [f"ip link add {self.name} type bridge"]
         table = f"ip link set dev {self.name} type bridge fdb_max_learned {self.max_learned}"
         limited = self.max_learned == getattr(old, "max_learned", 0)
         filtering = f"ip link set dev {self.name} type bridge vlan_filtering {self.filtering:d}"
         filters = self.filtering == getattr(old, "filtering", False)
-        change = f"ip link set dev {self.name} {settings}"
+        change = f"ip link set dev {self.name} address {self.mac} {self.settings}"
         return [*create, change, *([] if limited else [table]), *([] if filters else [filtering])]
 
 
@@ -142,6 +173,11 @@ class Veth(Link):
     @property
     def alias(self) -> str:
         return alias(self.project, self.ns, self.name)
+
+    @property
+    def settings(self) -> str:
+        """What `ip link set` tells every link."""
+        return f"mtu {self.mtu} alias {self.alias} {self.state}"
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, roles
 from .ownership import TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
@@ -20,6 +20,11 @@ class Flow(NamedTuple):
     protocol: str
     first: int
     last: int
+
+
+def path(resource: Resource) -> tuple[str, ...]:
+    """Where it stands: family, table and name; an element's is its map's."""
+    return roles(type(resource)).identity(resource)[:3]
 
 
 def owner_by_table(name: str) -> str:
@@ -49,21 +54,13 @@ class Table(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Map(Resource):
-    """A map from `type` to `data`; a set is a map to nothing.
+class InTable(Resource):
+    """What stands in a table, and goes with it."""
 
-    `flags` is "interval", or "dynamic" for one that packets fill: what is in it is nobody's to declare.
-    """
-
-    noun, stage, rank = "map", Stage.FIREWALL, 1
-    loss = "none"
+    stage, loss = Stage.FIREWALL, "none"
 
     family: Identity[str]
     table: Identity[str]
-    name: Identity[str]
-    type: Fixed[str]  # "ipv4_addr . inet_service", as nft writes it; with an "@", expressions (`typeof`)
-    data: Fixed[str] = ""
-    flags: Fixed[str] = ""
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -71,6 +68,26 @@ class Map(Resource):
 
     def owner(self, known: Ownership) -> str:
         return owner_by_table(self.table)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(InTable):
+    """A map from `type` to `data`; a set is a map to nothing.
+
+    `flags` is "interval", or "dynamic" for one that packets fill: what is in it is nobody's to declare.
+    """
+
+    noun, rank = "map", 1
+
+    name: Identity[str]
+    type: Fixed[str]  # "ipv4_addr . inet_service", as nft writes it; with an "@", expressions (`typeof`)
+    data: Fixed[str] = ""
+    flags: Fixed[str] = ""
+
+    @property
+    def word(self) -> str:
+        """What nft calls it."""
+        return "map" if self.data else "set"
 
     @property
     def declaration(self) -> str:
@@ -81,33 +98,25 @@ class Map(Resource):
         return kind + size + f" flags {self.flags};" * bool(self.flags)
 
     def commands(self, old: Resource | None) -> list[str]:
-        word = "map" if self.data else "set"
-        return [f"nft 'add {word} {self.family} {self.table} {self.name} {{ {self.declaration} }}'"]
+        return [f"nft 'add {self.word} {self.family} {self.table} {self.name} {{ {self.declaration} }}'"]
 
     def removal(self) -> list[str]:
-        word = "map" if self.data else "set"
-        return [f"nft delete {word} {self.family} {self.table} {self.name}"]
+        return [f"nft delete {self.word} {self.family} {self.table} {self.name}"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Element(Resource):
+class Element(InTable):
     """`item` and `value` as nft prints them: `tcp . 8080` and `10.1.0.2 . 80`."""
 
-    noun, stage, rank = "element", Stage.FIREWALL, 2
-    loss = "flow"
+    noun, rank, loss = "element", 2, "flow"
 
-    family: Identity[str]
-    table: Identity[str]
     map: Identity[str]
     item: Identity[str]
     value: str = ""
 
     @property
     def within(self) -> tuple[Key, ...]:
-        return (Map.at(self.family, self.table, self.map),)
-
-    def owner(self, known: Ownership) -> str:
-        return self.project
+        return (Map.at(*path(self)),)
 
     @property
     def project(self) -> str:
@@ -116,7 +125,7 @@ class Element(Resource):
     @property
     def homes(self) -> tuple[Key, ...]:
         """A published port speaks for itself; the rest is counted under its table."""
-        return () if self.flow else (Table.at(self.family, self.table), *self.within)
+        return () if self.flow else (*super().within, *self.within)
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None else "flow"
@@ -149,24 +158,14 @@ class Element(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chain(Resource):
+class Chain(InTable):
     """`hook` is "" for a chain that is only jumped to."""
 
-    noun, stage, rank = "chain", Stage.FIREWALL, 3
-    loss = "none"
+    noun, rank = "chain", 3
 
-    family: Identity[str]
-    table: Identity[str]
     name: Identity[str]
     hook: Fixed[str] = ""  # "type filter hook forward priority 0; policy accept;"
     rules: tuple[str, ...] = ()
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Table.at(self.family, self.table),)
-
-    def owner(self, known: Ownership) -> str:
-        return owner_by_table(self.table)
 
     @property
     def refers(self) -> tuple[Key, ...]:

@@ -3,22 +3,20 @@ one value a link."""
 
 from dataclasses import dataclass, field
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Resource
+from ..core.resource import Disruption, Fixed, Key, Odd, Resource
 from .address import Address
-from .link import Link
-from .ownership import HOST, PROTOCOL, alias, owner_by_link, place, stage
+from .link import SWITCH, AtLink, Link, NetworkLink
+from .ownership import HOST, PROTOCOL
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vxlan(Link):
+class Vxlan(NetworkLink):
     """A VXLAN link, a port of `bridge`, that learns nothing: every entry is given to it."""
 
     rank = 2
 
-    project: str
-    network: str
     vni: Fixed[int]
     local: Fixed[str]
     port: Fixed[int]
@@ -28,10 +26,6 @@ class Vxlan(Link):
     odd_port: Odd[bool] = False  # it learns, or floods some of what is to be flooded together
 
     @property
-    def alias(self) -> str:
-        return alias(self.project, self.network)
-
-    @property
     def refers(self) -> tuple[Key, ...]:
         return (Link.at(HOST, self.bridge),)
 
@@ -39,34 +33,25 @@ class Vxlan(Link):
         return "none" if old is None else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        on, off = ("on", "off") if self.flood else ("off", "on")
+        on, off = SWITCH[self.flood], SWITCH[not self.flood]
         tunnel = f"id {self.vni} local {self.local} dstport {self.port} nolearning"
-        settings = f"master {self.bridge} mtu {self.mtu} alias {self.alias} {self.state}"
         port = f"learning off flood off mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
-        isolated = "on" if self.isolated else "off"
         return [
             *([] if old else [f"ip link add {self.name} type vxlan {tunnel}"]),
-            f"ip link set dev {self.name} {settings}",
-            f"bridge link set dev {self.name} {port} isolated {isolated}",
+            f"ip link set dev {self.name} master {self.bridge} {self.settings}",
+            f"bridge link set dev {self.name} {port} isolated {SWITCH[self.isolated]}",
         ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FdbEntries(Resource):
+class FdbEntries(AtLink):
     """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's
     is not among them."""
 
     noun, rank, loss = "entries", 8, "flow"
-    place, owner = property(place), owner_by_link
 
-    ns: Identity[str] = HOST
-    link: Identity[str]
     bridge: str
     entries: tuple[str, ...]
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Link.at(self.ns, self.link),)
 
     @property
     def refers(self) -> tuple[Key, ...]:
@@ -88,20 +73,13 @@ class FdbEntries(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OddFdbEntries(Resource):
+class OddFdbEntries(AtLink):
     """The MACs of forwarding entries that are not as we make them: half of one, or one that bears the mark of
     another (NTF_EXT_LEARNED), which replacing it would leave there."""
 
     noun, rank, loss, leftover = "odd-entries", 9, "flow", True
-    place, owner = property(place), owner_by_link
 
-    ns: Identity[str] = HOST
-    link: Identity[str]
     macs: tuple[str, ...]
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Link.at(self.ns, self.link),)
 
     def removal(self) -> list[str]:
         halves = ("self", "master")
@@ -109,7 +87,7 @@ class OddFdbEntries(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbours(Resource):
+class Neighbours(AtLink):
     """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by
     their protocol number.
 
@@ -118,16 +96,9 @@ class Neighbours(Resource):
     """
 
     noun, rank, loss = "neighbours", 8, "flow"
-    place, stage, owner = property(place), property(stage), owner_by_link
 
-    ns: Identity[str] = HOST
-    link: Identity[str]
     entries: tuple[str, ...]
     addresses: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Link.at(self.ns, self.link),)
 
     @property
     def refers(self) -> tuple[Key, ...]:

@@ -5,7 +5,7 @@ from hashlib import sha256
 from ipaddress import IPv6Network
 from typing import Any
 
-from ..core.resource import Ownership, Stage
+from ..core.resource import Stage
 
 HOST = "host"  # the namespace that reconcile runs in; no sandbox may have this name
 GROUP = 0x7265636F  # IFLA_GROUP of every link of ours: "reco", far from the groups people number by hand
@@ -52,11 +52,6 @@ def owner(text: str) -> str:
     """The project that an alias names; "" where the alias is not ours."""
     words = text.split("/")
     return words[1] if len(words) > 1 and words[0] == ALIAS else ""
-
-
-def owner_by_link(resource: Any, known: Ownership) -> str:
-    """`owner` of what stands on a link and bears no project's name."""
-    return known.of(resource.place, resource.link)
 
 
 def inside(ns: str, command: str) -> str:

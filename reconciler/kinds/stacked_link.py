@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..core.resource import Disruption, Fixed, Key, Resource
-from .link import Link
+from .link import Link, NetworkLink
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
 
@@ -25,98 +25,73 @@ class Vlan(Link):
         return OUTER
 
     def commands(self, old: Resource | None) -> list[str]:
-        create = f"ip link add link {self.parent} name {self.name} type vlan id {self.tag}"
-        change = f"ip link set dev {self.name} mtu {self.mtu} alias {self.alias} {self.state}"
-        return [change] if old else [create, change]
+        return made(self, f"link {self.parent} name {self.name} type vlan id {self.tag}", old)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dummy(Link):
+class Dummy(NetworkLink):
     """A link that leads nowhere: the parent of a network that has none."""
 
     rank = 1
 
-    project: str
-    network: str
-
-    @property
-    def alias(self) -> str:
-        return alias(self.project, self.network)
-
     def commands(self, old: Resource | None) -> list[str]:
-        create = [] if old else [f"ip link add {self.name} type dummy"]
-        return [*create, f"ip link set dev {self.name} mtu {self.mtu} alias {self.alias} {self.state}"]
+        return made(self, f"{self.name} type dummy", old)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Macvlan(Link):
-    """A link with a MAC of its own on `parent`, in a sandbox or, as a shim, on the host.
-
-    In passthru mode it has its parent's MAC, and `mac` is "".
-    """
+class ChildLink(NetworkLink):
+    """A link on `parent`, in a sandbox or, as a shim, on the host."""
 
     rank = 5
 
-    project: str
-    network: str
     parent: Fixed[str]
-    mode: Fixed[str]  # bridge, private, vepa, passthru
-    mac: str
 
     @property
-    def alias(self) -> str:
-        return alias(self.project, self.network)
+    def within(self) -> tuple[Key, ...]:
+        return (*super().within, Link.at(HOST, self.parent))
+
+    def made(self, what: str, old: Resource | None) -> list[str]:
+        ns = "" if self.ns == HOST else f"netns {self.ns} "
+        return made(self, f"{self.name} link {self.parent} {ns}type {what}", old)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Macvlan(ChildLink):
+    """A link with a MAC of its own; in passthru mode it has its parent's, and `mac` is ""."""
+
+    mode: Fixed[str]  # bridge, private, vepa, passthru
+    mac: str
 
     @property
     def group(self) -> int:
         return OUTER if self.ns == HOST else GROUP
 
     @property
-    def within(self) -> tuple[Key, ...]:
-        return (*super().within, Link.at(HOST, self.parent))
+    def settings(self) -> str:
+        return f"address {self.mac} " * bool(self.mac) + super().settings
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None or getattr(old, "mac", None) == self.mac else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        address = f"address {self.mac} " * bool(self.mac)
-        create = f"ip link add {self.name} link {self.parent} {netns(self)}type macvlan mode {self.mode}"
-        settings = f"{address}mtu {self.mtu} alias {self.alias} {self.state}"
-        change = inside(self.ns, f"ip link set dev {self.name} {settings}")
-        return [change] if old else [create, change]
+        return self.made(f"macvlan mode {self.mode}", old)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ipvlan(Link):
+class Ipvlan(ChildLink):
     """A link with its parent's MAC and addresses of its own."""
 
-    rank = 5
-
-    project: str
-    network: str
-    parent: Fixed[str]
     mode: str  # l2, l3, l3s; one for all links of a parent
     flag: str = "bridge"  # bridge, private, vepa; one for all links of a parent
-
-    @property
-    def alias(self) -> str:
-        return alias(self.project, self.network)
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (*super().within, Link.at(HOST, self.parent))
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        what = f"type ipvlan mode {self.mode} {self.flag}"
-        create = f"ip link add {self.name} link {self.parent} {netns(self)}{what}"
-        change = inside(
-            self.ns, f"ip link set dev {self.name} mtu {self.mtu} alias {self.alias} {self.state}"
-        )
-        return [change] if old else [create, change]
+        return self.made(f"ipvlan mode {self.mode} {self.flag}", old)
 
 
-def netns(link: Link) -> str:
-    return "" if link.ns == HOST else f"netns {link.ns} "
+def made(link: Link, what: str, old: Resource | None) -> list[str]:
+    """The commands that create a link, unless it stands, and give it its settings."""
+    change = inside(link.ns, f"ip link set dev {link.name} {link.settings}")
+    return [change] if old else [f"ip link add {what}", change]

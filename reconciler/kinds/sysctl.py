@@ -3,32 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..core.resource import Identity, Key, Resource, Stage
-from .link import Link
-from .namespace import homes
-from .ownership import HOST, owner_by_link, place, stage
+from ..core.resource import Identity, Resource, Stage
+from .link import AtLink, Link
+from .ownership import HOST
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sysctl(Resource):
+class Sysctl(AtLink):
     """`name` is the path below /proc/sys, with slashes, since link names may hold dots."""
 
     noun, rank = "sysctl", 6
     marked, loss = False, "none"
-    place, stage, owner = property(place), property(stage), owner_by_link
 
-    ns: Identity[str]
     name: Identity[str]
     value: str
     link: str = field(default="", compare=False)  # the link it lives and dies with
-
-    @property
-    def within(self) -> tuple[Key, ...]:
-        return (Link.at(self.ns, self.link),) if self.link else ()
-
-    @property
-    def homes(self) -> tuple[Key, ...]:
-        return homes(self)
 
     def commands(self, old: Resource | None) -> list[str]:
         run = "" if self.ns == HOST else f"ip netns exec {self.ns} "

@@ -39,7 +39,7 @@ class Wireguard(Link):
             *([] if old else [f"ip link add {self.name} type wireguard"]),
             f"wg set {self.name} listen-port {self.port} private-key {self.secret}",
             *(f"wg set {self.name} {word}" for word in words),
-            f"ip link set dev {self.name} mtu {self.mtu} alias {self.alias} {self.state}",
+            f"ip link set dev {self.name} {self.settings}",
         ]
 
 

@@ -30,10 +30,9 @@ class Moved(NamedTuple):
 
 
 def refused(step: Step, number: int, words: str) -> KernelError | NotPermitted:
-    where = step.resource.origin.where if step.resource.origin else None
     if number in (errno.EPERM, errno.EACCES):
-        return NotPermitted(f"{step}: {words}", ROOT, where)
-    return KernelError(str(step), number, words, where)
+        return NotPermitted(f"{step}: {words}", ROOT, step.resource.where)
+    return KernelError(str(step), number, words, step.resource.where)
 
 
 def complaints(

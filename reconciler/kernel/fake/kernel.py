@@ -170,6 +170,5 @@ def outside(step: Step) -> bool:
 
 
 def refusal(step: Step, number: int, words: str = "") -> KernelError:
-    origin = step.resource.origin
     text = os.strerror(number) + f": {words}" * bool(words)
-    return KernelError(str(step), number, text, origin and origin.where)
+    return KernelError(str(step), number, text, step.resource.where)

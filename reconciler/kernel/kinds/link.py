@@ -3,12 +3,12 @@
 import errno
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 from ...core.resource import state
 from ...kinds.address import Address
 from ...kinds.bridge_port import BridgePort
-from ...kinds.link import Intruder, Link, OrphanVeth, Veth
+from ...kinds.link import AtLink, Intruder, Link, OrphanVeth, Veth
 from ...kinds.overlay import Vxlan
 from ...kinds.ownership import HOST, owner
 from ...kinds.route import Route
@@ -22,16 +22,6 @@ from .table import KINDS, Held, Kind, Live, Readings, Requests, Resource, Seen, 
 
 L = TypeVar("L", bound=Link)
 NAMELESS = "reconciler-new"
-
-
-class AtLink(Protocol):
-    """What stands on a link."""
-
-    @property
-    def ns(self) -> str: ...
-
-    @property
-    def link(self) -> str: ...
 
 
 def create(link: Link, parent: int, ns: int) -> Message:

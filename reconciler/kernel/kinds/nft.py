@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Set
 from errno import ENOENT
 
-from ...kinds.nft import Chain, Element, Map, Table
+from ...kinds.nft import Chain, Element, InTable, Map, Table, path
 from ...kinds.ownership import HOST
 from .. import nft
 from .table import Held, Key, Kind, Live, Readings, Resource, register
@@ -16,36 +16,21 @@ def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
     """All of it; read again only when something is asked about that was not asked about before."""
     if HOST not in places:
         return ()
-    named: list[Table | Map | Chain] = [
-        *readings.wanted(Table),
-        *readings.wanted(Map),
-        *readings.wanted(Chain),
-    ]
-    wanted = frozenset(named)
+    wanted = frozenset(r for kind in (Table, Map, Chain) for r in readings.wanted(kind))
     if readings.ruleset is None or not wanted <= readings.ruleset[0]:
         readings.ruleset = wanted, nft.read(None, wanted)
     return readings.ruleset[1]
 
 
-def missing_table(r: Map | Chain, held: Held) -> int:
-    return 0 if Table.at(r.family, r.table) in held else ENOENT
+def missing(r: InTable, held: Held) -> int:
+    return 0 if r.within[0] in held else ENOENT
 
 
-def missing_map(r: Element, held: Held) -> int:
-    return 0 if Map.at(r.family, r.table, r.map) in held else ENOENT
-
-
-def cascade_table(old: Table, live: Live) -> None:
-    inside = [r for r in live.values() if isinstance(r, Map | Chain | Element)]
-    for r in inside:
-        if (r.family, r.table) == (old.family, old.name):
-            del live[r.key]
-
-
-def cascade_map(old: Map, live: Live) -> None:
-    inside = [r for r in live.values() if isinstance(r, Element)]
-    for r in inside:
-        if (r.family, r.table, r.map) == (old.family, old.table, old.name):
+def cascade(old: Table | Map, live: Live) -> None:
+    """All that stands in it."""
+    place = path(old)
+    for r in [r for r in live.values() if isinstance(r, InTable)]:
+        if path(r)[: len(place)] == place:
             del live[r.key]
 
 
@@ -56,7 +41,7 @@ def needs(r: Chain | Element) -> list[Key]:
     return [*maps, *(Chain.at(r.family, r.table, name) for name in jumps)]
 
 
-register(Kind(of=Table, asked=asked, cascade=cascade_table))
-register(Kind(of=Map, missing=missing_table, cascade=cascade_map))
-register(Kind(of=Chain, missing=missing_table, needs=needs))
-register(Kind(of=Element, missing=missing_map, needs=needs))
+register(Kind(of=Table, asked=asked, cascade=cascade))
+register(Kind(of=Map, missing=missing, cascade=cascade))
+register(Kind(of=Chain, missing=missing, needs=needs))
+register(Kind(of=Element, missing=missing, needs=needs))

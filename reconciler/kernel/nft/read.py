@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...core.resource import Key, Resource
-from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table
+from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table, path
 from . import raw
 from .canonical import Digests, canonical, digests
 from .comment import decoded, encoded
 from .datatypes import numbered
 from .elements import listed
-from .text import Place, Shape, opaque, path, shape
+from .text import Place, Shape, opaque, shape
 from .wire import snapshot
 
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # NF_INET_*, and NF_BR_* alike
@@ -59,15 +59,8 @@ def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map
     if isinstance(wanted, Map) and shape(wanted) == form:
         yield replace(wanted, origin=None)
     else:
-        data = form.data.name if form.data else ""
-        yield Map(
-            family=table.family,
-            table=table.name,
-            name=one.name,
-            type=form.key.name,
-            data=data,
-            flags=form.flags,
-        )
+        key, data, flags = form.key.name, form.data.name if form.data else "", form.flags
+        yield Map(family=table.family, table=table.name, name=one.name, type=key, data=data, flags=flags)
     for item, value in listed(form, one.elements):
         yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
 
@@ -94,9 +87,8 @@ def chains(table: raw.RawTable, named: Named) -> Iterator[Chain]:
 
 
 def skeleton(table: raw.RawTable, named: Named) -> Digests:
-    inside = [
-        r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == (table.family, table.name)
-    ]
+    here = table.family, table.name
+    inside = [r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == here]
     if not any(isinstance(r, Chain) for r in inside):
         return {}
     return canonical([Table(family=table.family, name=table.name), *inside])
@@ -140,6 +132,5 @@ def publishing(name: str) -> bool:
 
 def elements(wanted: raw.Selection) -> list[Element]:
     found = snapshot(lambda reading: raw.tables(reading, wanted))
-    return [
-        r for table in found for one in table.sets for r in contents(table, one, {}) if isinstance(r, Element)
-    ]
+    every = (r for table in found for one in table.sets for r in contents(table, one, {}))
+    return [r for r in every if isinstance(r, Element)]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...core.plan import Step
 from ...core.resource import Resource
 from ...errors import KernelError
-from ...kinds.nft import Chain, Element, Map, Table
+from ...kinds.nft import Chain, Element, Map, Table, path
 from ...kinds.ownership import TABLE_PREFIX
 from .comment import encoded
 from .datatypes import Type, named
@@ -69,24 +69,15 @@ def transaction(steps: Sequence[Step], live: Shapes) -> list[Line]:
     elements = [s for s in steps if isinstance(s.resource, Element)]
     others = [s for s in steps if not isinstance(s.resource, Element)]
     made = [line(s, head, "add") for s in others if s.op == "+"]
-    shapes = {
-        **live,
-        **{
-            path(s.resource): shape(s.resource) for s in others if s.op == "+" and isinstance(s.resource, Map)
-        },
-    }
+    new = (s.resource for s in others if s.op == "+")
+    shapes = {**live, **{path(r): shape(r) for r in new if isinstance(r, Map)}}
     return [
         *(line(s, head, "flush") for s in chains if s.op != "+"),
         *grouped([s for s in elements if s.op != "+"], live, "delete"),
         *(line(s, head, "delete") for s in others if s.op == "-"),
         *made,
         *grouped([s for s in elements if s.op != "-"], shapes, "add"),
-        *(
-            line(s, rule, r)
-            for s in steps
-            if isinstance(s.resource, Chain) and s.op != "-"
-            for r in s.resource.rules
-        ),
+        *(line(s, rule, r) for s in chains if s.op != "-" for r in getattr(s.resource, "rules", ())),
     ]
 
 
@@ -94,9 +85,8 @@ def line(step: Step, write: Callable[..., str], *arguments: object) -> Line:
     try:
         return Line(write(step.resource, *arguments), step)
     except ValueError as error:
-        origin = step.resource.origin
         words = f"not in normal form: {error}"
-        raise KernelError(str(step), errno.EINVAL, words, origin and origin.where) from None
+        raise KernelError(str(step), errno.EINVAL, words, step.resource.where) from None
 
 
 def head(resource: Resource, verb: str) -> str:
@@ -119,7 +109,7 @@ def stated(resource: Resource) -> str:
 
 
 def noun(resource: Resource) -> str:
-    return "set" if isinstance(resource, Map) and not resource.data else resource.noun
+    return resource.word if isinstance(resource, Map) else resource.noun
 
 
 def rule(chain: Chain, text: str) -> str:
@@ -150,18 +140,6 @@ def element(resource: Element, form: Shape | None, verb: str) -> str:
     if bool(resource.value) != bool(form.data):
         raise ValueError(resource.text)
     return f"{text} : {form.data.text(resource.value)}," if form.data else f"{text},"
-
-
-def path(resource: Resource) -> Place:
-    """Where it stands; an element in its map."""
-    match resource:
-        case Table():
-            return resource.family, resource.name
-        case Map() | Chain():
-            return resource.family, resource.table, resource.name
-        case Element():
-            return resource.family, resource.table, resource.map
-    raise ValueError(resource.key)
 
 
 def place(family: str, table: str, *name: str) -> str:

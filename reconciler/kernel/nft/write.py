@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from ...core.plan import Step
 from ...errors import KernelError
-from ...kinds.nft import Element, Map, Table
+from ...kinds.nft import Element, Map, Table, path
 from . import library
 from .read import published, shapes
-from .text import Line, path, transaction
+from .text import Line, transaction
 from .wire import generation
 
 LOCATED = re.compile(r"[^:\s]*:(\d+):\d+-\d+: Error: (.*)")
@@ -51,5 +51,4 @@ def refusal(lines: Sequence[Line], answer: library.Answer) -> KernelError:
     if not located or not 0 < int(located[1]) <= len(lines):
         return KernelError("the firewall transaction", 0, answer.complaint)
     step, words = lines[int(located[1]) - 1].step, located[2]
-    origin = step.resource.origin
-    return KernelError(str(step), NUMBERS.get(words.rpartition(": ")[2], 0), words, origin and origin.where)
+    return KernelError(str(step), NUMBERS.get(words.rpartition(": ")[2], 0), words, step.resource.where)
