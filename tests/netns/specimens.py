@@ -9,11 +9,9 @@ from typing import Any
 
 from reconciler.core.resource import Resource, roles
 from reconciler.drivers.firewall.elements import skeleton
-from reconciler.kernel.kinds.ipvlan import FLAGS as IPVLAN_FLAGS
-from reconciler.kernel.kinds.ipvlan import MODES as IPVLAN_MODES
-from reconciler.kernel.kinds.macvlan import MODES as MACVLAN_MODES
 from reconciler.kernel.kinds.route import TYPES
 from reconciler.kernel.kinds.rule import ACTIONS
+from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kernel.netlink.links import SETTINGS
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort

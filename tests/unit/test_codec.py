@@ -13,16 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.resource import Resource
-from reconciler.kernel.kinds import (
-    KINDS,
-    bridge_port,
-    fdb_entries,
-    ipvlan,
-    namespace,
-    neighbours,
-    vxlan,
-    wireguard,
-)
+from reconciler.kernel.kinds import KINDS, bridge_port, fdb_entries, namespace, neighbours, vxlan, wireguard
 from reconciler.kernel.kinds.address import addresses_of
 from reconciler.kernel.kinds.address import message as address_message
 from reconciler.kernel.kinds.bridge import create as new_bridge
@@ -34,6 +25,7 @@ from reconciler.kernel.kinds.route import TYPES
 from reconciler.kernel.kinds.route import message as route_message
 from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.kinds.rule import message as rule_message
+from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES
 from reconciler.kernel.kinds.veth import create as new_veth
 from reconciler.kernel.kinds.veth import host_mac, outer_settings, veth_of
 from reconciler.kernel.netlink import links as rtnl
@@ -95,8 +87,8 @@ macvlans = st.builds(
 )
 ipvlans = st.builds(
     Ipvlan,
-    mode=st.sampled_from(list(ipvlan.MODES)),
-    flag=st.sampled_from(list(ipvlan.FLAGS)),
+    mode=st.sampled_from(list(IPVLAN_MODES)),
+    flag=st.sampled_from(list(IPVLAN_FLAGS)),
     **stacked,
     **links_of_all,
 )
@@ -316,7 +308,7 @@ def test_stacked_links_as_they_read_them(link: Link):
         case Macvlan():
             assert data.get_attr("IFLA_MACVLAN_MODE") == link.mode
         case Ipvlan():
-            assert data.get_attr("IFLA_IPVLAN_MODE") == ipvlan.MODES[link.mode]
+            assert data.get_attr("IFLA_IPVLAN_MODE") == IPVLAN_MODES[link.mode]
             # pyroute2 0.9.7 has no name for IFLA_IPVLAN_FLAGS: test_readback asks the kernel
         case Vlan():
             assert data.get_attr("IFLA_VLAN_ID") == link.tag

@@ -84,6 +84,7 @@ def carry_out(steps: Iterable[Step], requests: Requests) -> None:
     for step in steps:
         kind = KINDS[type(step.resource)]
         try:
+            requests.flush() if kind.at_once else None
             (kind.remove if step.op == "-" else kind.put)(requests, step, step.resource)
         except OSError as error:
             if not (step.op == "-" and error.errno in GONE):

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from ...kinds.link import MAX_LEARNED, Bridge
-from ...kinds.ownership import HOST, OUTER, owner
+from ...kinds.ownership import HOST, OUTER
 from ..apply.requests import StepMessage
 from ..netlink import links as rtnl
 from ..netlink.fields import integer
 from ..netlink.socket import Message, u8, u32
-from .link import LinkKind
+from .link import LinkKind, network_link
 from .table import Readings, Requests, Resource, Seen, Step, register
 
 MAX_LEARNED_FIELD = integer(49)  # IFLA_BR_FDB_MAX_LEARNED; kernels before 6.7 pass it over
@@ -43,13 +43,8 @@ def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
 def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
     limited = MAX_LEARNED_FIELD.number in seen.data  # a kernel that sets no limit has nothing to put right
     yield Bridge(
-        ns=HOST,
-        name=seen.name,
-        project=owner(seen.alias),
-        network=seen.alias.split("/", 2)[-1],
+        **network_link(HOST, seen),
         mac=seen.mac,
-        mtu=seen.mtu,
-        up=seen.up,
         outer=seen.group == OUTER,
         filtering=seen.filtering,
         max_learned=MAX_LEARNED_FIELD.of(seen.data) if limited else MAX_LEARNED,

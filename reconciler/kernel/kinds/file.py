@@ -7,13 +7,7 @@ from .. import files
 from .table import Kind, Readings, Requests, Step, register
 
 
-def put(requests: Requests, _: Step, file: File) -> None:
-    requests.flush()
-    files.write(file)
-
-
-def remove(requests: Requests, _: Step, file: File) -> None:
-    requests.flush()
+def remove(_: Requests, __: Step, file: File) -> None:
     files.remove(file)
 
 
@@ -31,7 +25,8 @@ def orphans(readings: Readings, _: Set[str]) -> Iterator[Orphan]:
 register(
     Kind(
         of=File,
-        put=put,
+        put=lambda _, __, file: files.write(file),
+        at_once=True,
         remove=remove,
         from_outside="+~-",
         places=(False, True),
@@ -40,4 +35,4 @@ register(
         refuse=files.refuse_foreign,
     )
 )
-register(Kind(of=Orphan, remove=remove, from_outside="-", places=(False, False), asked=orphans))
+register(Kind(of=Orphan, remove=remove, at_once=True, from_outside="-", places=(False, False), asked=orphans))

@@ -67,45 +67,53 @@ def remove(requests: Requests, step: Step, link: Link) -> None:
     requests.add(step, Message(DELLINK, 0, rtnl.named(link.name)))
 
 
-class Child(TypedDict):
-    """What is read alike of every link that stands on another of the host."""
+class LinkFields(TypedDict):
+    """What is read alike of every link."""
 
     ns: str
     name: str
     mtu: int
     up: bool
+
+
+class NetworkFields(LinkFields):
+    """And of every one that is a network's,"""
+
     project: str
     network: str
+
+
+class ChildFields(NetworkFields):
+    """and stands on another of the host."""
+
     parent: str
 
 
-def child(readings: Readings, ns: str, seen: Seen) -> Child:
+def plain_link(ns: str, seen: Seen) -> LinkFields:
+    return {"ns": ns, "name": seen.name, "mtu": seen.mtu, "up": seen.up}
+
+
+def network_link(ns: str, seen: Seen) -> NetworkFields:
+    """An alias names the project, and behind it the network."""
+    network = seen.alias.partition("/")[2].partition("/")[2]
+    return {**plain_link(ns, seen), "project": owner(seen.alias), "network": network}
+
+
+def child_link(readings: Readings, ns: str, seen: Seen) -> ChildFields:
     """The alias of a link in a sandbox is up to whoever is root there: it says nothing of whose it is."""
-    named, network = owner(seen.alias), network_of(seen)
-    project = named if ns == HOST else readings.project(ns)
-    return {
-        "ns": ns,
-        "name": seen.name,
-        "mtu": seen.mtu,
-        "up": seen.up,
-        "project": project,
-        "network": network if named == project else "",
-        "parent": readings.view(HOST).names.get(seen.number(rtnl.IFLA_LINK), ""),
-    }
-
-
-def network_of(seen: Seen) -> str:
-    """The network that an alias names, behind its project."""
-    return seen.alias.partition("/")[2].partition("/")[2]
+    said, parent = network_link(ns, seen), readings.view(HOST).names.get(seen.number(rtnl.IFLA_LINK), "")
+    if ns != HOST and said["project"] != readings.project(ns):
+        said |= {"project": readings.project(ns), "network": ""}
+    return {**said, "parent": parent}
 
 
 def in_the_way(view: View, wanted: Link) -> Iterator[Intruder]:
     if seen := view.by_name.get(wanted.name):
-        yield Intruder(ns=wanted.ns, name=wanted.name, mtu=seen.mtu, up=seen.up)
+        yield Intruder(**plain_link(wanted.ns, seen) | {"name": wanted.name})
 
 
 def orphan_of(seen: Seen) -> OrphanVeth:
-    return OrphanVeth(ns=HOST, name=seen.name, mtu=seen.mtu, up=seen.up, project=owner(seen.alias))
+    return OrphanVeth(**plain_link(HOST, seen), project=owner(seen.alias))
 
 
 def remove_intruder(requests: Requests, _: Step, intruder: Intruder) -> None:

@@ -6,14 +6,8 @@ from .table import Kind, Readings, Requests, Step, register, remembered
 
 
 def put(requests: Requests, step: Step, router: Router) -> None:
-    requests.flush()
     old = step.before
     frr.write(router, requests.batch.key_file, running=isinstance(old, Router) and old.running)
-
-
-def remove(requests: Requests, _: Step, __: Router) -> None:
-    requests.flush()
-    frr.remove()
 
 
 @remembered(ends=False)
@@ -21,4 +15,13 @@ def routers(readings: Readings, _: str) -> list[Router]:
     return list(readings.frr())
 
 
-register(Kind(of=Router, put=put, remove=remove, decode=routers, refuse=frr.refuse_broken))
+register(
+    Kind(
+        of=Router,
+        put=put,
+        remove=lambda *_: frr.remove(),
+        at_once=True,
+        decode=routers,
+        refuse=frr.refuse_broken,
+    )
+)

@@ -21,7 +21,6 @@ PROC = "/proc/sys/"
 def put(requests: Requests, _: Step, sysctl: Sysctl) -> None:
     """Not where the link came with this value: asking it costs 20 us, opening a file below /proc/sys up to
     1 ms, since the kernel looks through the entries of that name in all namespaces (proc_sys_compare)."""
-    requests.flush()
     if not sysctl.link or requests.link(sysctl.link).setting(sysctl.name) != sysctl.value:
         write(sysctl)
 
@@ -77,4 +76,6 @@ def missing(sysctl: Sysctl, held: Held) -> int:
     return absent_place(sysctl.ns, held) or (errno.ENOENT if lost else 0)
 
 
-register(Kind(of=Sysctl, put=put, asked=asked, missing=missing, unset=lambda r: with_value(r, "0")))
+register(
+    Kind(of=Sysctl, put=put, at_once=True, asked=asked, missing=missing, unset=lambda r: with_value(r, "0"))
+)

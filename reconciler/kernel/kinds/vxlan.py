@@ -4,13 +4,12 @@ import socket
 from collections.abc import Iterator
 
 from ...kinds.overlay import Vxlan
-from ...kinds.ownership import owner
 from ..netlink import links as rtnl
 from ..netlink.fields import flag, integer
 from ..netlink.links import INET, INET6, packed
 from ..netlink.socket import Message, attr, u8
 from . import link
-from .link import LinkKind, missing_bridge, network_of
+from .link import LinkKind, missing_bridge, network_link
 from .table import Readings, Requests, Seen, Step, register
 
 # linux/if_link.h
@@ -54,12 +53,7 @@ def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
     flags = {kind: seen.port.get(kind, b"\1")[0] for kind in quiet(flood=False)}
     local = seen.data.get(IFLA_VXLAN_LOCAL6) or seen.data.get(IFLA_VXLAN_LOCAL) or bytes(4)
     yield Vxlan(
-        ns=ns,
-        name=seen.name,
-        mtu=seen.mtu,
-        up=seen.up,
-        project=owner(seen.alias),
-        network=network_of(seen),
+        **network_link(ns, seen),
         bridge=readings.view(ns).names.get(seen.number(rtnl.IFLA_MASTER), ""),
         vni=VNI.of(seen.data),
         local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),

@@ -116,14 +116,11 @@ def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Wireguard]:
     peers = (entry(one, known) for part in parts for one in elements(part.get(PEERS, b"")))
     project = owner(seen.alias)
     yield Wireguard(
-        ns=ns,
-        name=seen.name,
+        **link.plain_link(ns, seen),
         project=project if seen.alias == alias(project, "wireguard") else "",
         port=int.from_bytes(parts[0][LISTEN_PORT], "little"),
         public_key=b64encode(parts[0].get(PUBLIC_KEY, b"")).decode(),
         peers=tuple(sorted(peers)),
-        mtu=seen.mtu,
-        up=seen.up,
     )
 
 
