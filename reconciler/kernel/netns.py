@@ -28,7 +28,7 @@ def path(name: str) -> str:
 
 
 def current() -> int:
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def publish(name: str, record: str) -> None:
         os.write(fd, record.encode())
     finally:
         os.close(fd)
-    checked(libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", BIND, None))
+    checked(libc.mount(OWN.encode(), target.encode(), b"none", BIND, None))
 
 
 def prepare() -> None:

@@ -9,10 +9,10 @@ from .kinds.route import LINK, MAIN, RTA_DST, RTA_OIF, RTMSG, TYPES
 from .netlink import links as rtnl
 from .netlink.links import INET, NEWLINK, packed
 from .netlink.socket import CREATE, EXCL, Message, attr, open_socket, send, text, u8, u32
-from .netns import checked, libc
+from .netns import BIND, RECURSIVE, checked, libc
 
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
-RECURSIVE, PRIVATE, BIND = 0x4000, 0x40000, 0x1000  # linux/mount.h
+PRIVATE = 0x40000  # linux/mount.h
 STATIC = 4  # RTPROT_STATIC
 BESIDE = "/run/etc"  # where the machine's own /etc can be read
 

@@ -11,7 +11,7 @@ from ...kinds.overlay import Neighbours
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.requests import Moved, StepMessage
-from ..netlink.links import DELADDR, GETADDR, INET, INET6, NEWADDR, packed
+from ..netlink.links import DELADDR, GETADDR, INET, INET6, NEWADDR, ip_of, packed
 from ..netlink.socket import CREATE, REPLACE, Message, attr, attributes, dump_within, u8, u32
 from .link import absent_link
 from .route import Prefix, connected
@@ -67,7 +67,7 @@ def addresses_of(view: View, *, ours: bool = True) -> Iterator[Address]:
         found = attributes(body, IFADDR.size)
         known = family in (INET, INET6) and index in view.names
         if known and is_marked(found) == ours:
-            ip = socket.inet_ntop(family, found.get(IFA_LOCAL) or found[IFA_ADDRESS])
+            ip = ip_of(found.get(IFA_LOCAL) or found[IFA_ADDRESS])
             yield Address(ns=view.ns, link=view.names[index], ip=ip, prefix=prefix)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from ...kinds.overlay import NOBODY, FdbEntries, OddFdbEntries
 from ...kinds.ownership import GROUP, HOST, owner
 from ..netlink import neighbours as ndm
-from ..netlink.links import IFLA_MASTER
-from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, ip_of, mac, unpacked
+from ..netlink.links import IFLA_MASTER, ip_of
+from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, mac, unpacked
 from ..netlink.socket import CREATE, REPLACE, Message, dump, open_socket
 from .link import absent_link
 from .router import routers

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from ...kinds.overlay import Neighbours
 from ...kinds.ownership import GROUP, PROTOCOL
 from ..netlink import neighbours as ndm
-from ..netlink.links import IFLA_MASTER, INET, INET6, Seen
-from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, ip_of, mac, unpacked
+from ..netlink.links import IFLA_MASTER, INET, INET6, Seen, ip_of
+from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, mac, unpacked
 from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket
 from .address import addresses_of
 from .link import absent_link

@@ -11,7 +11,7 @@ from ...kinds.address import Address
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.requests import StepMessage
-from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, packed
+from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, ip_of, packed
 from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
 from .link import link_with_end
 from .namespace import absent_place
@@ -94,8 +94,8 @@ def decode(readings: Readings, ns: str) -> Iterator[Route]:
             kind=kind,
             metric=0 if family == INET6 and metric == DEFAULT_METRIC else metric,
             link=view.names.get(leads_to(found), "") if kind == "unicast" else "",
-            via=socket.inet_ntop(family, found[RTA_GATEWAY]) if RTA_GATEWAY in found else "",
-            src=socket.inet_ntop(family, found[RTA_PREFSRC]) if RTA_PREFSRC in found else "",
+            via=ip_of(found[RTA_GATEWAY]) if RTA_GATEWAY in found else "",
+            src=ip_of(found[RTA_PREFSRC]) if RTA_PREFSRC in found else "",
             onlink=bool(flags & ONLINK),
         )
 
@@ -106,7 +106,7 @@ def network(family: int, found: dict[int, bytes]) -> bytes:
 
 def destination(family: int, length: int, found: dict[int, bytes]) -> str:
     """The prefix that a route is for."""
-    return f"{socket.inet_ntop(family, network(family, found))}/{length}"
+    return f"{ip_of(network(family, found))}/{length}"
 
 
 def leads_to(found: dict[int, bytes]) -> int:

@@ -8,7 +8,7 @@ from itertools import chain
 from ...kinds.ownership import PROTOCOL
 from ...kinds.rule import Rule
 from ..netlink.fields import integer, string
-from ..netlink.links import DELRULE, GETRULE, INET, INET6, NEWRULE, packed
+from ..netlink.links import DELRULE, GETRULE, INET, INET6, NEWRULE, ip_of, packed
 from ..netlink.socket import CREATE, EXCL, Message, attr, attributes, dump, families, u8
 from .table import Kind, Readings, Requests, Step, View, register
 
@@ -63,7 +63,7 @@ def decode(readings: Readings, ns: str) -> Iterator[Rule]:
             priority=str(PRIORITY.of(found)),
             action=ACTION_NAMES[action],
             iif=IIF.of(found),
-            dst=f"{socket.inet_ntop(family, found[FRA_DST])}/{length}" if FRA_DST in found else "",
+            dst=f"{ip_of(found[FRA_DST])}/{length}" if FRA_DST in found else "",
             target=TARGET.of(found),
             mark=MARK.of(found),
             mask=MASK.of(found),

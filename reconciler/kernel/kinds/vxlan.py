@@ -1,12 +1,11 @@
 """Tunnels as rtnetlink messages, both ways: links, and ports of a bridge that learn nothing."""
 
-import socket
 from collections.abc import Iterator
 
 from ...kinds.overlay import Vxlan
 from ..netlink import links as rtnl
 from ..netlink.fields import flag, integer
-from ..netlink.links import INET, INET6, packed
+from ..netlink.links import ip_of, packed
 from ..netlink.socket import Message, attr, u8
 from . import link
 from .link import LinkKind, missing_bridge, network_link
@@ -56,7 +55,7 @@ def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
         **network_link(ns, seen),
         bridge=readings.view(ns).names.get(seen.number(rtnl.IFLA_MASTER), ""),
         vni=VNI.of(seen.data),
-        local=socket.inet_ntop(INET6 if len(local) == 16 else INET, local),
+        local=ip_of(local),
         port=PORT.of(seen.data),
         flood=flags[IFLA_BRPORT_MCAST_FLOOD] == 1,
         isolated=ISOLATED.of(seen.port),

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from ...kinds.ownership import GROUP, alias, owner
 from ...kinds.wireguard import Wireguard, changes
 from .. import wireguard_key
-from ..netlink.links import INET, INET6, packed, raised
+from ..netlink.links import INET, ip_of, packed, raised
 from ..netlink.socket import (
-    ATTR,
     Message,
     attr,
     attributes,
     dump,
     get,
+    items,
     nest,
     open_socket,
     send,
@@ -101,8 +101,8 @@ def sockaddr(endpoint: str) -> bytes:
 def endpoint_of(raw: bytes) -> str:
     number, port = int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:4], "big")
     if number == INET:
-        return f"{socket.inet_ntop(INET, raw[4:8])}:{port}"
-    return f"[{socket.inet_ntop(INET6, raw[8:24])}]:{port}"
+        return f"{ip_of(raw[4:8])}:{port}"
+    return f"[{ip_of(raw[8:24])}]:{port}"
 
 
 def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Wireguard]:
@@ -135,11 +135,7 @@ def heard(name: str) -> Iterator[tuple[str, int]]:
 
 def elements(data: bytes) -> Iterator[dict[int, bytes]]:
     """The members of an array, whose attributes are of one number all."""
-    at = 0
-    while at + 4 <= len(data):
-        size, _ = ATTR.unpack_from(data, at)
-        yield attributes(data[at + 4 : at + size])
-        at += (size + 3) & ~3
+    return (attributes(raw) for _, raw in items(data))
 
 
 def entry(found: dict[int, bytes], known: dict[str, str]) -> str:
@@ -162,7 +158,7 @@ def handshake(found: dict[int, bytes]) -> int:
 def allowed_of(found: dict[int, bytes]) -> str:
     ip, length = found[ADDRESS], found[CIDR][0]
     prefix = "" if length == len(ip) * 8 else f"/{length}"
-    return socket.inet_ntop(INET6 if len(ip) == 16 else INET, ip) + prefix
+    return ip_of(ip) + prefix
 
 
 register(LinkKind(of=Wireguard, put=put, link_kind="wireguard", decode_link=decode))

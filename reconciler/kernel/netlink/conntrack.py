@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from ...errors import KernelError, Unsupported
 from ...kinds.nft import Flow
-from .netfilter import Channel, Torn, items
-from .socket import ACK, attr, attributes
+from .links import ip_of
+from .netfilter import Channel, Torn
+from .socket import ACK, attr, attributes, items
 
 CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*
@@ -106,16 +107,12 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
 def end(tuple_: bytes) -> FlowEnd | None:
     """None for a protocol without ports."""
     parts = attributes(tuple_)  # 1: CTA_TUPLE_IP, 2: CTA_TUPLE_PROTO
-    source, destination = (address(raw) for _, raw in items(parts[1]))
+    source, destination = (ip_of(raw) for _, raw in items(parts[1]))
     ports = attributes(parts[2])
     if 2 not in ports:
         return None
     one, two = (int.from_bytes(ports[kind], "big") for kind in (2, 3))
     return FlowEnd(ports[1][0], (source, one), (destination, two))
-
-
-def address(raw: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
 def local(family: int, ip: str) -> bool:

@@ -20,7 +20,7 @@ from .. import netns
 from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
 from .netfilter import NFGEN
 from .nsid import NETNSA_FD, NETNSA_NSID, number_of
-from .socket import HEADER, REPLACE, SOL_NETLINK, Message, attributes, open_socket, printable, send, u32
+from .socket import REPLACE, SOL_NETLINK, Message, attributes, frames, open_socket, printable, send, u32
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
 # NETCONFs, NSID.
@@ -124,7 +124,7 @@ class Events:
 
     def routes(self) -> Iterator[Told]:
         data, control, _, _ = self.rtnl.recvmsg(1 << 16, 64)
-        for message in split(data):
+        for message in messages(data):
             if ours(message):
                 yield EVENT, self.place(message, control), who(message.port)
                 yield from self.other_end(message)
@@ -150,7 +150,7 @@ class Events:
 
     def tables(self) -> Iterator[Told]:
         data, _, _, _ = self.nft.recvmsg(1 << 16)
-        for message in split(data):
+        for message in messages(data):
             if message.kind == NEWGEN:
                 found = attributes(message.body, NFGEN.size)
                 name = printable(found.get(3, b""))
@@ -198,12 +198,8 @@ def subscribed(protocol: int, groups: tuple[int, ...]) -> socket.socket:
     return channel
 
 
-def split(data: bytes) -> Iterator[Heard]:
-    at = 0
-    while at + HEADER.size <= len(data):
-        size, kind, flags, _, port = HEADER.unpack_from(data, at)
-        yield Heard(kind, flags, port, data[at + HEADER.size : at + size])
-        at += max((size + 3) & ~3, HEADER.size)
+def messages(data: bytes) -> Iterator[Heard]:
+    return (Heard(kind, flags, port, body) for kind, flags, _, port, body in frames(data))
 
 
 def ours(message: Heard) -> bool:

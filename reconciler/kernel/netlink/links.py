@@ -9,7 +9,7 @@ from ...core.resource import Resource
 from ...kinds.link import LEAST_IPV6, Link
 from ...kinds.ownership import GROUP, OUTER, TO_DELETE
 from . import socket as netlink
-from .socket import CREATE, EXCL, Message, attr, attributes, get, listed, nest, printable, text, u8, u32
+from .socket import CREATE, EXCL, Message, attr, attributes, get, items, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -83,6 +83,10 @@ def hardware(mac: str) -> bytes:
 def packed(ip: str) -> tuple[int, bytes]:
     family = INET6 if ":" in ip else INET
     return family, socket.inet_pton(family, ip)
+
+
+def ip_of(raw: bytes) -> str:
+    return socket.inet_ntop(INET6 if len(raw) == 16 else INET, raw)
 
 
 def addressing(link: Link) -> bytes:
@@ -180,7 +184,7 @@ class Seen:
 
     @property
     def altnames(self) -> list[str]:
-        properties = listed(self.found.get(IFLA_PROP_LIST, b""))
+        properties = items(self.found.get(IFLA_PROP_LIST, b""))
         return [printable(name) for kind, name in properties if kind == IFLA_ALT_IFNAME]
 
     @property

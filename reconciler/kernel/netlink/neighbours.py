@@ -31,10 +31,6 @@ def dst(ip: str) -> bytes:
     return struct.pack("=HH", len(raw) + 4, NDA_DST) + raw
 
 
-def ip_of(raw: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET6 if len(raw) == 16 else socket.AF_INET, raw)
-
-
 def entered(port: int, address: str, how: str) -> list[Message]:
     """A bridge has a MAC behind this port, in all VLANs of it, without the mark of whoever had entered it
     elsewhere, as FRR; or has it no more, where `how` is ""."""

@@ -3,10 +3,9 @@
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Any, Self
 
-from .socket import ATTR, BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
+from .socket import BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
 
 NETFILTER = 12  # NETLINK_NETFILTER
 NFGEN = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id
@@ -14,15 +13,6 @@ NFGEN = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id
 
 class Torn(Exception):
     """The answer is not whole: interrupted, truncated, or of something that changed meanwhile."""
-
-
-def items(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The attributes in order, where one number may stand for many."""
-    at = 0
-    while at + 4 <= len(data):
-        size, kind = ATTR.unpack_from(data, at)
-        yield kind & 0x3FFF, data[at + 4 : at + size]
-        at += max(size + 3 & ~3, 4)
 
 
 def word(raw: bytes) -> str:
@@ -59,7 +49,7 @@ class Channel:
         if truncated & socket.MSG_TRUNC:
             raise Torn
         ended = False
-        for kind, flags, sequence, body in frames(data):
+        for kind, flags, sequence, _, body in frames(data):
             if flags & DUMP_INTR or sequence != self.sequence:
                 raise Torn
             if kind not in (ERROR, DONE):

@@ -84,12 +84,13 @@ def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
     return found
 
 
-def listed(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Attributes of which there may be several of a kind."""
-    while len(data) > 4:
-        size, kind = ATTR.unpack_from(data)
-        yield kind & 0x3FFF, data[4:size]
-        data = data[max((size + 3) & ~3, 4) :]
+def items(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes in order, where one number may stand for many."""
+    at = 0
+    while at + 4 <= len(data):
+        size, kind = ATTR.unpack_from(data, at)
+        yield kind & 0x3FFF, data[at + 4 : at + size]
+        at += max(size + 3 & ~3, 4)
 
 
 def printable(raw: bytes) -> str:
@@ -106,14 +107,14 @@ def open_socket(protocol: int = ROUTE) -> socket.socket:
     return channel
 
 
-def frames(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """(type, flags, sequence, body) of each message in a datagram."""
+def frames(data: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """(type, flags, sequence, port, body) of each message in a datagram."""
     at = 0
     while at + 16 <= len(data):
-        size, kind, flags, sequence, _ = HEADER.unpack_from(data, at)
+        size, kind, flags, sequence, port = HEADER.unpack_from(data, at)
         if size < 16:
             return
-        yield kind, flags, sequence, data[at + 16 : at + size]
+        yield kind, flags, sequence, port, data[at + 16 : at + size]
         at += (size + 3) & ~3
 
 
@@ -145,7 +146,7 @@ def acknowledgements(channel: socket.socket, last: int) -> Iterator[tuple[int, i
     """(sequence, flags, body) of each, up to that of the last message; the others speak only if refused."""
     sequence = -1
     while sequence != last:
-        for kind, flags, number, body in frames(channel.recv(BUFFER)):
+        for kind, flags, number, _, body in frames(channel.recv(BUFFER)):
             if kind == ERROR:
                 sequence = number
                 yield sequence, flags, body
@@ -212,7 +213,7 @@ def answers(channel: socket.socket, sequence: int) -> Iterator[tuple[int, int, b
     """(type, flags, body) of each to this request, up to the one that ends them."""
     answer = 0
     while answer not in (DONE, ERROR):
-        for kind, flags, number, data in frames(channel.recv(BUFFER)):
+        for kind, flags, number, _, data in frames(channel.recv(BUFFER)):
             if number == sequence:
                 answer = kind
                 yield kind, flags, data
@@ -221,7 +222,7 @@ def answers(channel: socket.socket, sequence: int) -> Iterator[tuple[int, int, b
 def get(channel: socket.socket, kind: int, body: bytes) -> bytes:
     """One object, asked for by what the body says."""
     channel.send(HEADER.pack(len(body) + 16, kind, REQUEST, 0, 0) + body)
-    for answer, _, _, data in frames(channel.recv(BUFFER)):
+    for answer, _, _, _, data in frames(channel.recv(BUFFER)):
         if answer == ERROR:
             number = -int.from_bytes(data[:4], "little", signed=True)
             raise OSError(number, os.strerror(number))

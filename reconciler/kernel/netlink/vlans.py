@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ...kinds.link import NATIVE, Vlans
 from .links import DELLINK, GETLINK, IFINFO, IFLA_AF_SPEC, IFLA_EXT_MASK
-from .socket import ATTR, Message, attr, attributes, dump, nest, open_socket, u32
+from .socket import Message, attr, attributes, dump, items, nest, open_socket, u32
 
 SETLINK = 19
 PF_BRIDGE = 7
@@ -62,15 +62,12 @@ def vlans_of_ports() -> dict[int, Vlans]:
 
 def entries(raw: bytes) -> Iterator[tuple[int, int]]:
     """(tag, flags) of each VLAN; a range is two attributes."""
-    first = at = 0
-    while at + ATTR.size < len(raw):
-        size, kind = ATTR.unpack_from(raw, at)
-        if kind == IFLA_BRIDGE_VLAN_INFO:
-            flags, tag = struct.unpack_from("=HH", raw, at + ATTR.size)
-            first = first if flags & END else tag
-            if not flags & BEGIN:
-                yield from ((one, flags & (PVID | UNTAGGED)) for one in range(first, tag + 1))
-        at += (size + 3) & ~3
+    first = 0
+    infos = (info for kind, info in items(raw) if kind == IFLA_BRIDGE_VLAN_INFO)
+    for flags, tag in map(struct.Struct("=HH").unpack, infos):
+        first = first if flags & END else tag
+        if not flags & BEGIN:
+            yield from ((one, flags & (PVID | UNTAGGED)) for one in range(first, tag + 1))
 
 
 def worded(tags: Mapping[int, int]) -> Vlans:

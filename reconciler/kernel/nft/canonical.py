@@ -5,7 +5,6 @@ The digests are cached; the key is the text itself, the kernel and the library, 
 skeleton serves them all.  Deleting the cache costs some milliseconds.
 """
 
-import ctypes
 import hashlib
 import json
 import os
@@ -19,15 +18,15 @@ from ...core.resource import Resource
 from ...errors import KernelError
 from ...kinds.nft import Chain, Map, Table
 from ...kinds.ownership import TABLE_PREFIX
+from .. import netns
 from ..lock import RUN
-from ..netlink.netfilter import items, word
-from ..netlink.socket import attributes
+from ..netlink.netfilter import word
+from ..netlink.socket import attributes, items
 from . import library, raw
 from .text import illegible, shape, transaction
 from .wire import snapshot
 
 NAME = "skeleton"  # every project is renamed to this: rules name sets and chains, never their table
-NEWNET = 0x40000000  # CLONE_NEWNET
 Digests = Mapping[str, str]  # by chain
 
 
@@ -102,8 +101,7 @@ def loaded(content: str) -> Digests | None:
     """None where the library refuses: what cannot be loaded stands nowhere."""
 
     def scratch() -> tuple[bool, str]:
-        if ctypes.CDLL(None, use_errno=True).unshare(NEWNET):
-            raise OSError(ctypes.get_errno(), "unshare")
+        netns.make()
         accepted, words = library.run(content)
         if not accepted:
             return False, words

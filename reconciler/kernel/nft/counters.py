@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...kinds.ownership import TABLE_PREFIX
-from ..netlink.netfilter import items
-from ..netlink.socket import attributes
+from ..netlink.socket import attributes, items
 from . import raw
 from .elements import single
 from .read import formed

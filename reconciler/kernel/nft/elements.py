@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from ..netlink.netfilter import items
-from ..netlink.socket import ATTR, attributes
+from ..netlink.socket import ATTR, attributes, items
 from .datatypes import Type
 from .text import Shape
 

@@ -13,7 +13,7 @@ from .. import nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to
 from ..kinds.vxlan import PORT, VNI
-from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen
+from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
 from . import listening
 from .capabilities import Missing
@@ -97,10 +97,10 @@ def onlink(dump: list[bytes], links: dict[int, Seen]) -> Iterator[tuple[str, str
 def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
     """(address, link index) of those that are not ours."""
     for body in dump:
-        family, *_, index = IFADDR.unpack_from(body)
+        *_, index = IFADDR.unpack_from(body)
         found = attributes(body, IFADDR.size)
         if not is_marked(found):
-            yield socket.inet_ntop(family, found.get(IFA_LOCAL) or found[IFA_ADDRESS]), index
+            yield ip_of(found.get(IFA_LOCAL) or found[IFA_ADDRESS]), index
 
 
 def ephemeral() -> tuple[int, int]:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from math import inf
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ...core.resource import Resource
 from ...kinds.evpn import Router
-from ...kinds.ownership import HOST
+from ...kinds.ownership import HOST, alias, owner
+from .. import files, netns, records
 from ..netlink.links import IFLA_LINK_NETNSID, Seen
 
 R = TypeVar("R", bound=Resource)
@@ -50,27 +51,6 @@ class View:
         return IFLA_LINK_NETNSID in link.found and link.number(IFLA_LINK_NETNSID) == self.host
 
 
-class Readings(Protocol):
-    """What one snapshot has read, each part when it is first asked for."""
-
-    host: socket.socket  # while resources are read; one for each pair would cost twice what it asks
-    frr: Callable[[], Iterable[Router]]
-    kept: dict[Reading, Any]
-    ruleset: Ruleset | None
-    places: frozenset[str] | None  # that are read; None for all
-
-    @property
-    def names(self) -> list[str]: ...
-
-    def view(self, ns: str) -> View: ...
-
-    def record(self, ns: str) -> str: ...
-
-    def project(self, ns: str) -> str: ...
-
-    def wanted(self, kind: type[R]) -> list[R]: ...
-
-
 def remembered(*, ends: bool) -> Callable[[Callable[[S, str], T]], Callable[[S, str], T]]:
     """A reading of one namespace that is made once a snapshot; `ends` where it tells of pairs' host ends."""
 
@@ -88,3 +68,58 @@ def remembered(*, ends: bool) -> Callable[[Callable[[S, str], T]], Callable[[S, 
         return kept
 
     return once
+
+
+class Readings:
+    """What one snapshot has read, each part when it is first asked for."""
+
+    host: socket.socket  # while resources are read; one for each pair would cost twice what it asks
+    named: list[Resource]
+    places: frozenset[str] | None  # that are read; None for all
+    look: Callable[[str, int], View]
+
+    def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
+        self.frr = frr
+        self.kept: dict[Reading, Any] = {}
+        self.ruleset: Ruleset | None = None
+
+    @cached_property
+    def names(self) -> list[str]:
+        return netns.names()
+
+    def wanted(self, kind: type[R]) -> list[R]:
+        """Those of a kind that were named."""
+        return [r for r in self.named if isinstance(r, kind)]
+
+    def view(self, ns: str) -> View:
+        reading = "view", ns, ns == HOST
+        if reading not in self.kept:
+            with netns.kept() as home:
+                if ns != HOST:
+                    netns.enter(ns)
+                self.kept[reading] = self.look(ns, home)
+        view: View = self.kept[reading]
+        return view
+
+    def record(self, ns: str) -> str:
+        """The project that the name's own record tells; all that are not known yet are read at once."""
+        if ("record", ns, False) not in self.kept:
+            unread = [name for name in self.names if ("record", name, False) not in self.kept]
+            self.kept |= {("record", name, False): of for name, of in records.read(unread).items()}
+        return str(self.kept.get(("record", ns, False), ""))
+
+    @remembered(ends=False)
+    def project(self, ns: str) -> str:
+        """Whose sandbox it is; "" for somebody else's, or a second name of ours.  Where there is no record,
+        as of version 0.1.0, the alias of its lo tells, if files of ours bear it out: who is root in another's
+        namespace can write that alias."""
+        if project := self.record(ns):
+            return project
+        if next(files.of(ns), None) is None:
+            return ""
+        try:
+            lo = self.view(ns).links[1]
+        except OSError:  # gone since it was listed, or cannot be read
+            return ""
+        project = owner(lo.alias)
+        return project if lo.alias == alias(project, ns) else ""

@@ -1,41 +1,28 @@
 """One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
 
-import socket
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
-from typing import Any, TypeVar
 
 from ...core.resource import Resource
 from ...errors import foreseen
-from ...kinds.evpn import Router
 from ...kinds.link import Link
 from ...kinds.namespace import Closed, Namespace
-from ...kinds.ownership import GROUP, HOST, OUTER, alias, owner
-from .. import files, netns, records
+from ...kinds.ownership import GROUP, HOST, OUTER
+from .. import netns
 from ..kinds import KINDS
 from ..kinds.link import orphan_of
 from ..netlink.links import ALL_LINKS, GETLINK, Seen
 from ..netlink.nsid import number_of
 from ..netlink.socket import dump, open_socket
-from .readings import Reading, Ruleset, View, remembered
+from .readings import Readings, View, remembered
 
-R = TypeVar("R", bound=Resource)
 TABLE = tuple(KINDS.values())
 ON_HOST, IN_SANDBOXES = ([kind for kind in TABLE if kind.stands(place)] for place in (HOST, "sandbox"))
 LINKS = {kind.link_kind: kind for kind in TABLE if kind.link_kind}
 
 
-class Snapshot:
+class Snapshot(Readings):
     """Good until something is executed: whoever changes a place goes on with what is not about it."""
-
-    host: socket.socket
-    named: list[Resource]
-    places: frozenset[str] | None
-
-    def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
-        self.frr = frr
-        self.kept: dict[Reading, Any] = {}
-        self.ruleset: Ruleset | None = None
 
     def without(self, places: frozenset[str], *, ends: bool) -> "Snapshot":
         """This snapshot, as far as it is not about these places ("" is the host), nor about
@@ -48,49 +35,8 @@ class Snapshot:
         return fresh
 
     @cached_property
-    def names(self) -> list[str]:
-        return netns.names()
-
-    @cached_property
     def sandboxes(self) -> list[str]:
         return [name for name in self.names if self.project(name)]
-
-    def wanted(self, kind: type[R]) -> list[R]:
-        """Those of a kind that were named."""
-        return [r for r in self.named if isinstance(r, kind)]
-
-    def view(self, ns: str) -> View:
-        reading = "view", ns, ns == HOST
-        if reading not in self.kept:
-            with netns.kept() as home:
-                if ns != HOST:
-                    netns.enter(ns)
-                self.kept[reading] = look(ns, home)
-        view: View = self.kept[reading]
-        return view
-
-    def record(self, ns: str) -> str:
-        """The project that the name's own record tells; all that are not known yet are read at once."""
-        if ("record", ns, False) not in self.kept:
-            unread = [name for name in self.names if ("record", name, False) not in self.kept]
-            self.kept |= {("record", name, False): of for name, of in records.read(unread).items()}
-        return str(self.kept.get(("record", ns, False), ""))
-
-    @remembered(ends=False)
-    def project(self, ns: str) -> str:
-        """Whose sandbox it is; "" for somebody else's, or a second name of ours.  Where there is no record,
-        as of version 0.1.0, the alias of its lo tells, if files of ours bear it out: who is root in another's
-        namespace can write that alias."""
-        if project := self.record(ns):
-            return project
-        if next(files.of(ns), None) is None:
-            return ""
-        try:
-            lo = self.view(ns).links[1]
-        except OSError:  # gone since it was listed, or cannot be read
-            return ""
-        project = owner(lo.alias)
-        return project if lo.alias == alias(project, ns) else ""
 
     def strangers(self, named: Iterable[Resource]) -> set[str]:
         """The names of wanted sandboxes that somebody else's namespaces have, or what is none:
@@ -149,6 +95,16 @@ class Snapshot:
         with open_socket() as self.host:
             yield from self.parts()
 
+    def look(self, ns: str, home: int) -> View:
+        """Everything in the namespace that the thread is in; `home` is a descriptor of the host's."""
+        with open_socket() as channel:
+            view = View(ns, {}, -1 if ns == HOST else number_of(home, channel))
+            found = map(Seen, dump(channel, GETLINK, ALL_LINKS, view.most))
+            view.links.update((seen.index, seen) for seen in found)
+            for kind in ON_HOST if ns == HOST else IN_SANDBOXES:
+                view.dumps[kind.of] = kind.dump(view, channel)
+        return view
+
     def parts(self) -> Iterator[Resource]:
         places = self.places
         names = [name for name in self.names if (places is None or name in places) and self.project(name)]
@@ -161,14 +117,3 @@ class Snapshot:
             opened.add(HOST)
         for kind in TABLE:
             yield from kind.asked(self, opened)
-
-
-def look(ns: str, home: int) -> View:
-    """Everything in the namespace that the calling thread is in; `home` is a descriptor of the host's."""
-    with open_socket() as channel:
-        view = View(ns, {}, -1 if ns == HOST else number_of(home, channel))
-        found = map(Seen, dump(channel, GETLINK, ALL_LINKS, view.most))
-        view.links.update((seen.index, seen) for seen in found)
-        for kind in ON_HOST if ns == HOST else IN_SANDBOXES:
-            view.dumps[kind.of] = kind.dump(view, channel)
-    return view
