@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from ..errors import Where
 
@@ -49,7 +49,13 @@ class Stage:
     FIREWALL, WIRING, ENDS, OPENING = range(4)  # ENDS is what is on the host's ends of pairs
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+def kind(of: type[T]) -> type[T]:
+    """The class as a frozen dataclass; a `repr` for each would be a seventh of the time that it takes."""
+    return dataclass(frozen=True, kw_only=True, repr=False)(of)
+
+
+@kind
 class Resource:
     """One thing the kernel holds: equal values mean there is nothing to do.
 
@@ -70,6 +76,9 @@ class Resource:
     loss: ClassVar[Disruption] = "link"  # what deleting it costs running traffic
 
     origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.key}, {self.values()})"
 
     @classmethod
     def at(cls, *path: str) -> Key:

@@ -1,13 +1,11 @@
 """An address on a link, marked as ours by its protocol number (IFA_PROTO, Linux 5.18)."""
 
-from dataclasses import dataclass
-
-from ..core.resource import Fixed, Identity, Resource
+from ..core.resource import Fixed, Identity, Resource, kind
 from .link import AtLink
 from .ownership import inside
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Address(AtLink):
     noun, rank = "address", 7
 

@@ -1,13 +1,11 @@
 """A link of the host that is lent to a bridge of ours: it stays what it was, and is given back."""
 
-from dataclasses import dataclass
-
-from ..core.resource import Disruption, Identity, Key, Ownership, Resource
+from ..core.resource import Disruption, Identity, Key, Ownership, Resource, kind
 from .link import SWITCH, Link, Vlans, tagging
 from .ownership import HOST, LENT, place
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class BridgePort(Resource):
     """The way of a bridge to its LAN.  Nothing of the link is touched but its being a port."""
 

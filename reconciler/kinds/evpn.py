@@ -1,16 +1,15 @@
 """EVPN: the router that tells other hosts of our endpoints."""
 
-from dataclasses import dataclass
 from shlex import quote
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Ownership, Resource
+from ..core.resource import Disruption, Fixed, Identity, Ownership, Resource, kind
 from .ownership import HOST, place
 
 FRR, CONFIG, SOCKETS = "/usr/lib/frr", "/etc/frr/reconciler", "/run/frr/reconciler"
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Router(Resource):
     """FRR, in an instance of its own: a host has one, and so it is of one project."""
 

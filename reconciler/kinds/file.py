@@ -1,14 +1,13 @@
 """A small file that belongs to a sandbox (`/etc/netns/NAME/hosts`), marked as ours by its first line."""
 
-from dataclasses import dataclass
 from shlex import quote
 
-from ..core.resource import Identity, Key, Ownership, Resource
+from ..core.resource import Identity, Key, Ownership, Resource, kind
 from .namespace import Namespace
 from .ownership import place
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class File(Resource):
     noun, rank = "file", 10
     loss = "none"
@@ -29,7 +28,7 @@ class File(Resource):
         return [f"rm {self.path}"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Orphan(File):
     """A file that nobody wants and whose sandbox has gone: somebody removed the namespace alone."""
 

@@ -1,9 +1,7 @@
 """Network links.  A veth pair is one resource: it stands in its sandbox, and its host end is
 one of its values."""
 
-from dataclasses import dataclass
-
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
 from .namespace import Namespace, homes
 from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
 
@@ -20,7 +18,7 @@ MAX_LEARNED = 8192
 LEAST_IPV6 = 1280
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Link(Resource):
     noun = "link"
     loss = "recreate"
@@ -71,7 +69,7 @@ class Link(Resource):
         return [inside(self.ns, f"ip link del {self.name}")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class NetworkLink(Link):
     """A link that belongs to one network."""
 
@@ -83,7 +81,7 @@ class NetworkLink(Link):
         return alias(self.project, self.network)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class AtLink(Resource):
     """What stands on a link, or belongs to one, and bears no project's name."""
 
@@ -104,7 +102,7 @@ class AtLink(Resource):
         return known.of(self.place, self.link)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class OrphanVeth(Link):
     """A link of ours that belongs to nothing declared: the host end of a pair whose sandbox lost its name."""
 
@@ -112,14 +110,14 @@ class OrphanVeth(Link):
     project: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Intruder(Link):
     """A link in a sandbox that has the name of one of ours and is none: whoever is root there gave it."""
 
     rank, leftover = 5, True
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Bridge(NetworkLink):
     """A bridge; its MAC is pinned, since the kernel else takes the lowest of its ports' and
     changes it at will."""
@@ -150,7 +148,7 @@ class Bridge(NetworkLink):
         return [*create, change, *([] if limited else [table]), *([] if filters else [filtering])]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Veth(Link):
     """A pair: `name` in the sandbox, `host_name` on the host, enslaved to `bridge` where there is one.
 

@@ -1,14 +1,14 @@
 """A network namespace: the sandbox of the Container Network Model.  Its name is marked as ours where who is
 root inside cannot reach; the alias of its lo says the same to people."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-from ..core.resource import Identity, Key, Ownership, Resource
+from ..core.resource import Identity, Key, Ownership, Resource, kind
 from .ownership import alias
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Namespace(Resource):
     noun, rank = "namespace", 0
     prompt, lasting = False, True  # the kernel deletes it when the last process leaves
@@ -35,7 +35,7 @@ class Namespace(Resource):
         return [f"ip netns del {self.name}"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Closed(Namespace):
     """A sandbox of which nothing can be told but that it stands, and why that is so."""
 

@@ -1,10 +1,9 @@
 """Tables, chains, maps and their elements.  Rules are constant text; what varies is elements."""
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, roles
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
 from .ownership import TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
@@ -32,7 +31,7 @@ def owner_by_table(name: str) -> str:
     return name.removeprefix(TABLE_PREFIX)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Table(Resource):
     """`family` is inet, bridge, ip, ip6 or netdev; `root` is the directory it was applied from, if any."""
 
@@ -53,7 +52,7 @@ class Table(Resource):
         return [f"nft delete table {self.family} {self.name}"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class InTable(Resource):
     """What stands in a table, and goes with it."""
 
@@ -70,7 +69,7 @@ class InTable(Resource):
         return owner_by_table(self.table)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Map(InTable):
     """A map from `type` to `data`; a set is a map to nothing.
 
@@ -104,7 +103,7 @@ class Map(InTable):
         return [f"nft delete {self.word} {self.family} {self.table} {self.name}"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Element(InTable):
     """`item` and `value` as nft prints them: `tcp . 8080` and `10.1.0.2 . 80`."""
 
@@ -157,7 +156,7 @@ class Element(InTable):
         return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Chain(InTable):
     """`hook` is "" for a chain that is only jumped to."""
 

@@ -1,9 +1,9 @@
 """What carries a network between hosts.  Entries that grow with the number of containers are
 one value a link."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from ..core.resource import Disruption, Fixed, Key, Odd, Resource
+from ..core.resource import Disruption, Fixed, Key, Odd, Resource, kind
 from .address import Address
 from .link import SWITCH, AtLink, Link, NetworkLink
 from .ownership import HOST, PROTOCOL
@@ -11,7 +11,7 @@ from .ownership import HOST, PROTOCOL
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Vxlan(NetworkLink):
     """A VXLAN link, a port of `bridge`, that learns nothing: every entry is given to it."""
 
@@ -43,7 +43,7 @@ class Vxlan(NetworkLink):
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class FdbEntries(AtLink):
     """All forwarding entries of a VXLAN link: `MAC HOST`, sorted; what is learned or FRR's
     is not among them."""
@@ -72,7 +72,7 @@ class FdbEntries(AtLink):
         return [f"bridge fdb del {entry.split(' ')[0]} dev {self.link}" for entry in self.entries]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class OddFdbEntries(AtLink):
     """The MACs of forwarding entries that are not as we make them: half of one, or one that bears the mark of
     another (NTF_EXT_LEARNED), which replacing it would leave there."""
@@ -86,7 +86,7 @@ class OddFdbEntries(AtLink):
         return [f"bridge fdb del {mac} dev {self.link} {half}" for mac in self.macs for half in halves]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Neighbours(AtLink):
     """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by
     their protocol number.

@@ -1,16 +1,15 @@
 """A route, marked as ours by its protocol number."""
 
-from dataclasses import dataclass
 from ipaddress import ip_network
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
 from .address import Address
 from .link import Link
 from .namespace import homes
 from .ownership import PROTOCOL, inside, place, stage
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Route(Resource):
     """`kind` is unicast, prohibit, blackhole or unreachable; `table` is a number or `main`.
 

@@ -1,12 +1,10 @@
 """A routing policy rule, marked as ours by its protocol number.  Rules cannot be changed: all is fixed."""
 
-from dataclasses import dataclass
-
-from ..core.resource import Fixed, Identity, Resource
+from ..core.resource import Fixed, Identity, Resource, kind
 from .ownership import HOST, PROTOCOL, place
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Rule(Resource):
     """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit; a mask of 0 matches every
     packet.  Somebody may have `narrowed` it to fewer packets than the fields say."""

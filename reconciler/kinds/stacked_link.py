@@ -1,13 +1,11 @@
 """Links that stand on another link of the host, and the links that they may need to stand on."""
 
-from dataclasses import dataclass
-
-from ..core.resource import Disruption, Fixed, Key, Resource
+from ..core.resource import Disruption, Fixed, Key, Resource, kind
 from .link import Link, NetworkLink
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Vlan(Link):
     """An 802.1Q link on `parent`.  All projects of the host share it, so that it goes with its last user."""
 
@@ -28,7 +26,7 @@ class Vlan(Link):
         return made(self, f"link {self.parent} name {self.name} type vlan id {self.tag}", old)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Dummy(NetworkLink):
     """A link that leads nowhere: the parent of a network that has none."""
 
@@ -38,7 +36,7 @@ class Dummy(NetworkLink):
         return made(self, f"{self.name} type dummy", old)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class ChildLink(NetworkLink):
     """A link on `parent`, in a sandbox or, as a shim, on the host."""
 
@@ -55,7 +53,7 @@ class ChildLink(NetworkLink):
         return made(self, f"{self.name} link {self.parent} {ns}type {what}", old)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Macvlan(ChildLink):
     """A link with a MAC of its own; in passthru mode it has its parent's, and `mac` is ""."""
 
@@ -77,7 +75,7 @@ class Macvlan(ChildLink):
         return self.made(f"macvlan mode {self.mode}", old)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Ipvlan(ChildLink):
     """A link with its parent's MAC and addresses of its own."""
 

@@ -1,14 +1,14 @@
 """A kernel setting.  It bears no mark: it is set, never pruned, and goes with the link it belongs to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from ..core.resource import Identity, Resource, Stage
+from ..core.resource import Identity, Resource, Stage, kind
 from .link import AtLink, Link
 from .ownership import HOST
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Sysctl(AtLink):
     """`name` is the path below /proc/sys, with slashes, since link names may hold dots."""
 
@@ -24,7 +24,7 @@ class Sysctl(AtLink):
         return [f"{run}sysctl -w {self.name}={self.value}"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Forwarding(Sysctl):
     """What lets the host forward at all: opened when all else stands."""
 

@@ -1,13 +1,13 @@
 """A link that encrypts what it carries to other hosts, each known by its public key."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from ..core.resource import Disruption, Resource
+from ..core.resource import Disruption, Resource, kind
 from .link import Link
 from .ownership import alias
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Wireguard(Link):
     """A WireGuard link.  The private key is the host's: it stands in the file `secret` and in
     the kernel, never here."""
