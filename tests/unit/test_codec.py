@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.resource import Resource
-from reconciler.kernel.kinds import KINDS, bridge_port, fdb_entries, namespace, neighbours, vxlan, wireguard
+from reconciler.kernel.kinds import KINDS, bridge_port, entries, namespace, vxlan, wireguard
 from reconciler.kernel.kinds.address import addresses_of
 from reconciler.kernel.kinds.address import message as address_message
 from reconciler.kernel.kinds.bridge import create as new_bridge
@@ -397,14 +397,14 @@ def test_vlans_go_both_ways(tags: set[int], data: st.DataObject):
 def test_entries_as_they_read_them(mac: str, ip: str):
     for address, wanted in ((mac, ndm.NTF_SELF | ndm.NTF_MASTER | ndm.NTF_STICKY), (NOBODY, ndm.NTF_SELF)):
         new = FdbEntries(link="vx0", bridge="br0", entries=(f"{address} {ip}",))
-        made = [theirs(ndmsg, m) for m in fdb_entries.changes(INDEX, new.entries, None)]
+        made = [theirs(ndmsg, m) for m in entries.changes(FdbEntries, INDEX, new.entries, None)]
         assert {(one["family"], one["ifindex"]) for one in made} == {(socket.AF_BRIDGE, INDEX)}
         assert reduce(or_, (one["flags"] for one in made)) == wanted
         for one in made:
             assert told(one) == {"NDA_LLADDR": address} | (
                 {"NDA_DST": ip} if one["flags"] & ndm.NTF_SELF else {}
             )
-        for one in fdb_entries.changes(INDEX, (), new):
+        for one in entries.changes(FdbEntries, INDEX, (), new):
             assert told(theirs(ndmsg, one))["NDA_LLADDR"] == address
 
 
@@ -412,8 +412,8 @@ def test_entries_as_they_read_them(mac: str, ip: str):
 @given(macs, any_ips)
 def test_neighbours_go_both_ways(mac: str, ip: str):
     new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
-    [message] = neighbours.changes(INDEX, new.entries, None)
-    assert list(neighbours.entries_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
+    [message] = entries.changes(Neighbours, INDEX, new.entries, None)
+    assert list(entries.neighbours_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
 
 
 @few

@@ -15,7 +15,7 @@ from reconciler.drivers.overlay.model import overlay_of
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported, Where
 from reconciler.inventory.facts import Facts
 from reconciler.kernel import frr, wireguard_key
-from reconciler.kernel.kinds import fdb_entries
+from reconciler.kernel.kinds import entries
 from reconciler.kernel.netlink import neighbours
 from reconciler.kernel.netlink.socket import attr
 from reconciler.kinds.evpn import Router, Told
@@ -245,8 +245,8 @@ def test_what_frr_has_told_is_not_ours():
         entry("02:00:00:00:00:01", neighbours.NTF_EXT_LEARNED, port),
     ]
     everybody = entry(NOBODY, neighbours.NTF_SELF, there)
-    assert fdb_entries.entries_of([*theirs, everybody], 7, by_frr=True) == ([], [])
-    assert fdb_entries.entries_of([*theirs, everybody], 7, by_frr=False) == (
+    assert entries.fdb_entries_of([*theirs, everybody], 7, by_frr=True) == ([], [])
+    assert entries.fdb_entries_of([*theirs, everybody], 7, by_frr=False) == (
         [f"{NOBODY} 192.0.2.2"], ["02:00:00:00:00:01"],
     )  # fmt: skip
 
