@@ -20,10 +20,12 @@ from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
-from reconciler.kinds.link import Bridge, Intruder, Link, OrphanVeth, Veth
+from reconciler.kinds.link import AtLink, Bridge, Intruder, Link, NetworkLink, OrphanVeth, Veth
 from reconciler.kinds.namespace import Closed, Namespace
+from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.stacked_link import ChildLink
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.paths import STATE
@@ -36,11 +38,14 @@ UPLINK_SIDE = (
     f"ip link add {UPLINK} type veth peer name lan",
     f"ip link set {UPLINK} up",
 )
-# A link in general is none; orphans, intruders, closed places and odd entries are what others become;
-# test_evpn.py has what needs FRR.  A file's path says whose it is, and a tunnel whose port its entries are;
-# the key of a link is the host's, no apply leaves a namespace without its marks or a link set by halves, and
-# Linux limits what a bridge learns from 6.7 on.
-WITHOUT = {Link, OrphanVeth, Intruder, Closed, Orphan, OddFdbEntries, Router}
+# A link in general is none, nor what else kinds have in common; orphans, intruders, closed places and odd
+# entries are what others become; test_evpn.py has what needs FRR.  A file's path says whose it is, and a
+# tunnel whose port its entries are; the key of a link is the host's, no apply leaves a namespace without its
+# marks or a link set by halves, and Linux limits what a bridge learns from 6.7 on.
+WITHOUT = {
+    AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
+    Intruder, Closed, Orphan, OddFdbEntries, Router,
+}  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
