@@ -1,6 +1,7 @@
-"""What endpoints have alike, whatever link they are: addresses, routes, sysctls."""
+"""What stands on links, in sandboxes and on the host: addresses, routes, settings."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..cnm.topology import Endpoint
 from ..core.resource import Origin, Resource
@@ -10,27 +11,45 @@ from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+LENGTHS = {4: 32, 6: 128}  # of an address as a prefix
 
 
-def addressing(endpoint: Endpoint, origin: Origin) -> Iterator[Resource]:
+class On(NamedTuple):
+    """A link in its place, and why something is to stand on it."""
+
+    ns: str
+    link: str
+    origin: Origin
+
+    def address(self, ip: str, prefix: int) -> Address:
+        return Address(ns=self.ns, link=self.link, ip=ip, prefix=prefix, origin=self.origin)
+
+    def route(self, dst: str, via: str = "", src: str = "", *, onlink: bool = False) -> Route:
+        ns, link, origin = self
+        return Route(ns=ns, dst=dst, link=link, via=via, src=src, onlink=onlink, origin=origin)
+
+    def sysctl(self, name: str, value: str) -> Sysctl:
+        """`name` is a path below /proc/sys with the link as IFNAME, Docker's word for it."""
+        path = name.replace("IFNAME", self.link)
+        return Sysctl(ns=self.ns, name=path, value=value, link=self.link, origin=self.origin)
+
+    def ipv6_switches(self, *, on: bool) -> Iterator[Sysctl]:
+        """IPv6 is off where the network has none (CVE-2024-32473); no router advertisement is believed."""
+        yield self.sysctl("net/ipv6/conf/IFNAME/disable_ipv6", "0" if on else "1")
+        if on:
+            yield self.sysctl("net/ipv6/conf/IFNAME/accept_ra", "0")
+
+
+def addressing(endpoint: Endpoint, origin: Origin, *, ipv6: bool) -> Iterator[Resource]:
     """The addresses, routes and sysctls of an endpoint's link in its sandbox."""
-    ns, name = endpoint.sandbox, endpoint.ifname
+    on = On(endpoint.sandbox, endpoint.ifname, origin)
+    yield from on.ipv6_switches(on=ipv6)
     for ip, prefix in endpoint.addresses:
-        yield Address(ns=ns, link=name, ip=ip, prefix=prefix, origin=origin)
+        yield on.address(ip, prefix)
     for gateway, source in endpoint.gateways:
-        yield Route(ns=ns, dst=DEFAULTS[family(source)], link=name, via=gateway, src=source, origin=origin)
-    for prefix_, gateway in endpoint.routes:
+        yield on.route(DEFAULTS[family(source)], gateway, source)
+    for dst, gateway in endpoint.routes:
         # With a source, since Linux drops every IPv4 route of a link with its last address.
-        source = next(iter(endpoint.of_family(family(gateway))), "")
-        yield Route(ns=ns, dst=prefix_, link=name, via=gateway, src=source, origin=origin)
+        yield on.route(dst, gateway, next(iter(endpoint.of_family(family(gateway))), ""))
     for setting, value in sorted(endpoint.sysctls.items()):
-        path = setting.replace("IFNAME", name)  # Docker's word for the interface, whatever its name becomes
-        yield Sysctl(ns=ns, name=path, value=value, link=name, origin=origin)
-
-
-def ipv6_switches(ns: str, link: str, origin: Origin, *, on: bool) -> Iterator[Resource]:
-    """IPv6 is off where the network has none (CVE-2024-32473); nobody's router advertisement is believed."""
-    path = f"net/ipv6/conf/{link}"
-    yield Sysctl(ns=ns, name=f"{path}/disable_ipv6", value="0" if on else "1", link=link, origin=origin)
-    if on:
-        yield Sysctl(ns=ns, name=f"{path}/accept_ra", value="0", link=link, origin=origin)
+        yield on.sysctl(setting, value)

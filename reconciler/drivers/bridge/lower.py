@@ -6,12 +6,10 @@ from ...cnm.ipam import Range
 from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
-from ...kinds.address import Address
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import STICKY_MAC, Bridge, Veth, Vlans
 from ...kinds.ownership import HOST
-from ...kinds.sysctl import Sysctl
-from ..endpoint import addressing, ipv6_switches
+from ..endpoint import On, addressing
 from ..firewall.routing_policy import ways_back
 from .lan import Lan
 from .slices import routes_elsewhere
@@ -42,23 +40,21 @@ def device(network: Network) -> Bridge:
 
 def switch(network: Network) -> Iterator[Resource]:
     """What makes the host the router of its containers: the bridge's own addresses are their gateways."""
-    name, origin = network.bridge, Origin(network.spec.where, "bridge")
-    yield from ipv6_switches(HOST, name, origin, on=network.ipv6)
+    origin = Origin(network.spec.where, "bridge")
+    on = On(HOST, network.bridge, origin)
+    yield from on.ipv6_switches(on=network.ipv6)
     # rp_filter asks for the way back without the operator's mark, which may lead elsewhere.
-    yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/src_valid_mark", value="0", link=name, origin=origin)
+    yield on.sysctl("net/ipv4/conf/IFNAME/src_valid_mark", "0")
     if not network.spec.internal:
         # Lets 127.0.0.1:PORT be DNATed to a container; the firewall's raw chain guards it (CVE-2020-8558).
-        yield Sysctl(
-            ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value="1", link=name, origin=origin
-        )
+        yield on.sysctl("net/ipv4/conf/IFNAME/route_localnet", "1")
     if network.ipv6:
         # Without a link-local address the kernel solicits no neighbour for what it forwards (ndisc_send_ns).
         # On an overlay each host has its own, since they share a segment.
-        own = link_local(network.mac) if network.carrier.everywhere else "fe80::1"
-        yield Address(ns=HOST, link=name, ip=own, prefix=64, origin=origin)
+        yield on.address(link_local(network.mac) if network.carrier.everywhere else "fe80::1", 64)
     for subnet in network.subnets:
         if subnet.gateway:
-            yield Address(ns=HOST, link=name, ip=subnet.gateway, prefix=subnet.prefix, origin=origin)
+            yield on.address(subnet.gateway, subnet.prefix)
     yield from routes_elsewhere(network, origin)
     yield from ways_back(network, origin)
 
@@ -66,14 +62,12 @@ def switch(network: Network) -> Iterator[Resource]:
 def machine(network: Network) -> Iterator[Resource]:
     """What makes the host one more machine of the LAN, if it has addresses there at all."""
     assert isinstance(network.carrier, Lan)
-    name, host, origin = network.bridge, network.carrier.addresses, Origin(network.spec.where, "bridge")
+    host, on = network.carrier.addresses, On(HOST, network.bridge, Origin(network.spec.where, "bridge"))
     tagged = tuple(tag for tag in network.vlans if tag > 1)
-    yield from ipv6_switches(HOST, name, origin, on=any(":" in ip for ip in host))
-    yield BridgePort(link=network.carrier.link, bridge=name, vlans=words(1, tagged), origin=origin)
+    yield from on.ipv6_switches(on=any(":" in ip for ip in host))
+    yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(1, tagged), origin=on.origin)
     for subnet in network.subnets:
-        for ip in host:
-            if Range.within(subnet.cidr, ip):
-                yield Address(ns=HOST, link=name, ip=ip, prefix=subnet.prefix, origin=origin)
+        yield from (on.address(ip, subnet.prefix) for ip in host if Range.within(subnet.cidr, ip))
 
 
 def words(untagged: int, tagged: tuple[int, ...]) -> Vlans:
@@ -85,10 +79,10 @@ def words(untagged: int, tagged: tuple[int, ...]) -> Vlans:
 
 
 def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resource]:
-    ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "bridge")
+    origin = Origin(endpoint.where, "bridge")
     yield Veth(
-        ns=ns,
-        name=name,
+        ns=endpoint.sandbox,
+        name=endpoint.ifname,
         project=network.project,
         host_name=endpoint.host_link,
         mac=endpoint.mac,
@@ -101,5 +95,4 @@ def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resourc
         station=station,
         origin=origin,
     )
-    yield from ipv6_switches(ns, name, origin, on=network.ipv6)
-    yield from addressing(endpoint, origin)
+    yield from addressing(endpoint, origin, ipv6=network.ipv6)

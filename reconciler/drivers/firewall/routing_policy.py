@@ -8,6 +8,7 @@ that was no router from becoming one.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 from ...cnm.topology import HostPolicy, Network, Subnet
@@ -20,6 +21,7 @@ from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
+from ..endpoint import On
 
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
 # and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.
@@ -72,20 +74,15 @@ def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
     halves of an IPv4 subnet, which win over its prohibition, do lead to the bridge, but to the bridge's own
     MAC, and what a bridge is given to send there it drops (br_dev_xmit).  IPv6 has no rp_filter.
     """
+    on = On(HOST, network.bridge, origin)
     for subnet in network.subnets:
-        for half in halves(subnet):
-            yield Route(
-                ns=HOST,
-                table=ROUTES,
-                dst=half,
-                link=network.bridge,
-                via=NOWHERE,
-                src=subnet.gateway,
-                onlink=True,
-                origin=origin,
-            )
+        yield from (way_back(on, half, subnet.gateway) for half in halves(subnet))
     if not network.carrier.everywhere:  # else the driver knows of other neighbours too
         yield from known_neighbours(network, (), origin)
+
+
+def way_back(on: On, dst: str, src: str) -> Route:
+    return replace(on.route(dst, NOWHERE, src, onlink=True), table=ROUTES)
 
 
 def halves(subnet: Subnet) -> Iterator[str]:

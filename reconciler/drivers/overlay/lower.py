@@ -7,7 +7,6 @@ from functools import partial
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.address import Address
 from ...kinds.link import STATIC_MAC, STICKY_MAC
 from ...kinds.nft import Chain, Element, Map
 from ...kinds.overlay import NOBODY, FdbEntries, Vxlan
@@ -15,7 +14,7 @@ from ...kinds.ownership import HOST, TABLE_PREFIX
 from ...kinds.route import Route
 from ...kinds.wireguard import Wireguard
 from ..bridge.lower import lower as bridge
-from ..endpoint import ipv6_switches
+from ..endpoint import On
 from ..firewall.apart import GROUP_BIT
 from ..firewall.routing_policy import known_neighbours
 from . import frr
@@ -33,7 +32,7 @@ def lower(network: Network) -> Iterator[Resource]:
         return
     table, origin = TABLE_PREFIX + network.project, Origin(network.spec.where, "overlay")
     yield device(network, overlay, origin)
-    yield from ipv6_switches(HOST, overlay.uplink, origin, on=False)
+    yield from On(HOST, overlay.uplink, origin).ipv6_switches(on=False)
     yield from (here if overlay.evpn else elsewhere)(network, overlay, origin)
     yield from guard(table, overlay, origin)
     if overlay.flood:
@@ -139,8 +138,9 @@ def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
         secret=tunnel.secret,
         origin=origin,
     )
-    yield from ipv6_switches(HOST, tunnel.link, origin, on=True)
-    yield Address(ns=HOST, link=tunnel.link, ip=tunnel.address, prefix=64, origin=origin)
+    on = On(HOST, tunnel.link, origin)
+    yield from on.ipv6_switches(on=True)
+    yield on.address(tunnel.address, 64)
     # Without the link its prefix would have the default route, and without the firewall frames would take it.
     yield Route(ns=HOST, dst=tunnel.network, kind="unreachable", origin=origin)
     yield Chain(

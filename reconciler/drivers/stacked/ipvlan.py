@@ -6,7 +6,7 @@ from dataclasses import replace
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
 from ...kinds.stacked_link import Ipvlan
-from ..endpoint import addressing, ipv6_switches
+from ..endpoint import addressing
 from .macvlan import anchor
 from .parents import Parent
 
@@ -17,10 +17,10 @@ def lower(network: Network) -> Iterator[Resource]:
     if parent.isolated and not parent.external:
         yield anchor(network, parent, Origin(network.spec.where, "ipvlan"))
     for endpoint in network.endpoints:
-        ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "ipvlan")
+        origin = Origin(endpoint.where, "ipvlan")
         yield Ipvlan(
-            ns=ns,
-            name=name,
+            ns=endpoint.sandbox,
+            name=endpoint.ifname,
             project=network.project,
             network=network.name,
             parent=parent.link,
@@ -29,8 +29,8 @@ def lower(network: Network) -> Iterator[Resource]:
             mtu=network.mtu,
             origin=origin,
         )
-        yield from ipv6_switches(ns, name, origin, on=network.ipv6)
-        yield from addressing(endpoint if parent.mode == "l2" else without_gateways(endpoint), origin)
+        routed = endpoint if parent.mode == "l2" else without_gateways(endpoint)
+        yield from addressing(routed, origin, ipv6=network.ipv6)
 
 
 def without_gateways(endpoint: Endpoint) -> Endpoint:

@@ -5,15 +5,10 @@ from collections.abc import Iterator
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.address import Address
 from ...kinds.ownership import HOST
-from ...kinds.route import Route
 from ...kinds.stacked_link import Dummy, Macvlan
-from ...kinds.sysctl import Sysctl
-from ..endpoint import addressing, ipv6_switches
+from ..endpoint import LENGTHS, On, addressing
 from .parents import Parent
-
-LENGTHS = {4: 32, 6: 128}  # of an address as a prefix
 
 
 def lower(network: Network) -> Iterator[Resource]:
@@ -22,27 +17,30 @@ def lower(network: Network) -> Iterator[Resource]:
     if parent.isolated and not parent.external:
         yield anchor(network, parent, origin)
     if parent.shim and not parent.external:
-        yield child(network, parent, (HOST, parent.shim, network.mac), origin)
-        yield from shim(network, parent, origin)
+        on = On(HOST, parent.shim, origin)
+        yield child(network, parent, on, network.mac)
+        yield from shim(network, parent, on)
     for endpoint in network.endpoints:
-        ns, name, origin = endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "macvlan")
-        yield child(network, parent, (ns, name, endpoint.mac), origin)
-        yield from announcing(ns, name, origin, on=network.ipv6)
-        yield from addressing(endpoint, origin)
+        on = On(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "macvlan"))
+        yield child(network, parent, on, endpoint.mac)
+        yield from addressing(endpoint, on.origin, ipv6=network.ipv6)
+        # Its neighbours learn at once who has the address now: gratuitous ARP and unsolicited advertisements.
+        yield on.sysctl("net/ipv4/conf/IFNAME/arp_notify", "1")
+        if network.ipv6:
+            yield on.sysctl("net/ipv6/conf/IFNAME/ndisc_notify", "1")
 
 
-def child(network: Network, parent: Parent, link: tuple[str, str, str], origin: Origin) -> Macvlan:
-    ns, name, mac = link
+def child(network: Network, parent: Parent, on: On, mac: str) -> Macvlan:
     return Macvlan(
-        ns=ns,
-        name=name,
+        ns=on.ns,
+        name=on.link,
         project=network.project,
         network=network.name,
         parent=parent.link,
         mode=parent.mode,
         mac=mac,
         mtu=network.mtu,
-        origin=origin,
+        origin=on.origin,
     )
 
 
@@ -57,21 +55,11 @@ def anchor(network: Network, parent: Parent, origin: Origin) -> Dummy:
     )
 
 
-def announcing(ns: str, link: str, origin: Origin, *, on: bool) -> Iterator[Resource]:
-    """Its neighbours learn at once who has the address now: gratuitous ARP and unsolicited advertisements."""
-    yield from ipv6_switches(ns, link, origin, on=on)
-    yield Sysctl(ns=ns, name=f"net/ipv4/conf/{link}/arp_notify", value="1", link=link, origin=origin)
-    if on:
-        yield Sysctl(ns=ns, name=f"net/ipv6/conf/{link}/ndisc_notify", value="1", link=link, origin=origin)
-
-
-def shim(network: Network, parent: Parent, origin: Origin) -> Iterator[Resource]:
+def shim(network: Network, parent: Parent, on: On) -> Iterator[Resource]:
     """A parent never talks to its own children: the host reaches each of them over a child of its own."""
-    link, host = parent.shim, parent.addresses
-    yield from ipv6_switches(HOST, link, origin, on=any(family(ip) == 6 for ip in host))
-    for ip in host:
+    yield from on.ipv6_switches(on=any(family(ip) == 6 for ip in parent.addresses))
+    for ip in parent.addresses:
         length = LENGTHS[family(ip)]
-        yield Address(ns=HOST, link=link, ip=ip, prefix=length, origin=origin)
+        yield on.address(ip, length)
         for endpoint in network.endpoints:
-            for other in endpoint.of_family(family(ip)):
-                yield Route(ns=HOST, dst=f"{other}/{length}", link=link, src=ip, origin=origin)
+            yield from (on.route(f"{other}/{length}", src=ip) for other in endpoint.of_family(family(ip)))
