@@ -10,15 +10,26 @@ from ..errors import ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from . import macs, ownership, sockets
-from .driver import Driver, by_driver
-from .endpoint import Addresses, Attachments, SandboxSpec, addresses, attach, join, refuse_crowd, unmet_wishes
+from .driver import Driver, Joined, by_driver
+from .endpoint import (
+    Addresses,
+    Attachments,
+    SandboxSpec,
+    addresses,
+    attach,
+    join,
+    refuse_crowd,
+    refuse_vlans,
+    unmet_wishes,
+    vlans_of,
+)
 from .files import hosts, resolv
 from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
 from .pending import pending
 from .policy import blocker_warnings, policy
 from .ports import conflicts, publish, targets, unpublished_warnings
-from .topology import Endpoint, Network, Port, Sandbox, Topology
+from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -50,25 +61,27 @@ def topology_of(
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
     bare = networks_of(manifest.projects, used, facts, drivers, errors)
     attachments = join(bare, everywhere, here)
-    given = addresses_of_all(bare, attachments, facts, drivers, errors)
-    bare = [drivers[n.spec.driver].settle(n, attachments[n.name], given, facts) for n in bare]
+    given = addresses_of_all(bare, attachments, facts, errors)
+    bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
+    bare = settled_networks(bare, Joined(manifest.projects, attachments, given), facts, drivers)
     attached = attach(bare, here, given)
-    networks = together(manifest, with_endpoints(bare, attached), facts, drivers)
+    networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     heard = sockets.with_sockets(listening, facts)
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, heard))
     networks = with_published(networks, ports)
+    findings = [one for driver in used_by for one in driver.findings(networks, facts)]
     clashes = (
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
-        *(driver.conflicts(networks, facts) for driver in used_by),
+        (one for one in findings if isinstance(one, ManifestError)),
         sockets.conflicts(listening, facts),
         conflicts(ports, heard),
     )
     errors += chain(*clashes)
-    told = chain.from_iterable(driver.warnings(own, facts) for driver, own in used_by.items())
+    told = (one for one in findings if isinstance(one, str))
     return Topology(
         projects=tuple(projects),
         root=manifest.root,
@@ -77,7 +90,7 @@ def topology_of(
         ports=ports,
         policy=policy(manifest.projects, networks, facts),
         ipv6="IPv6" not in facts.missing,
-        lock=dict(chain.from_iterable(d.locks(own, given).items() for d, own in used_by.items())),
+        lock=lock_of(networks, given),
         warnings=(*blocker_warnings(networks, ports, facts), *told, *unpublished_warnings(wanted)),
     )
 
@@ -131,20 +144,19 @@ def addresses_of_all(
     networks: Sequence[Network],
     attachments: Mapping[str, Attachments],
     facts: Facts,
-    drivers: Mapping[str, Driver],
     errors: list[ManifestError],
 ) -> Addresses:
     """The addresses of everybody on every network, by (network, sandbox)."""
     given: Addresses = {}
     for network in {network.name: network for network in networks}.values():
-        wishes, driver = attachments[network.name], drivers[network.spec.driver]
+        wishes = attachments[network.name]
         try:
             refuse_crowd(network, wishes)
-            driver.refuse(network, wishes, facts)
+            refuse_vlans(network, wishes, facts)
         except ManifestError as error:
             errors.append(error)
         errors += unmet_wishes(network, wishes)
-        given |= addresses(network, wishes, driver.requests(network, facts), facts, errors)
+        given |= addresses(network, wishes, facts, errors)
     return given
 
 
@@ -159,17 +171,30 @@ def with_endpoints(
     return [replace(network, endpoints=tuple(ends[id(network)])) for network in bare]
 
 
-def together(
-    manifest: Manifest, networks: Sequence[Network], facts: Facts, drivers: Mapping[str, Driver]
+def settled_networks(
+    networks: Sequence[Network], joined: Joined, facts: Facts, drivers: Mapping[str, Driver]
 ) -> list[Network]:
-    """The networks with what is one for several of a driver."""
+    """The networks with what their drivers decide, in the same order."""
     order = {(network.project, network.key): number for number, network in enumerate(networks)}
-    found = (
-        network
-        for driver, own in by_driver(networks, drivers).items()
-        for network in driver.together(manifest.projects, own, facts)
-    )
+    used_by = by_driver(networks, drivers)
+    found = chain.from_iterable(driver.settle(own, joined, facts) for driver, own in used_by.items())
     return sorted(found, key=lambda network: order[network.project, network.key])
+
+
+def lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
+    """What hosts must agree on and no edit may move: lines of addresses.lock."""
+    shared = {network.name for network in networks if network.carrier.everywhere}
+    lock = {key: tuple(ip for ip, _ in ips) for key, ips in given.items() if key[0] in shared}
+    for network in networks:
+        name, per_host = network.name, network.per_host
+        lock |= {(name, key): values for key, values in network.carrier.locks.items()}
+        if name in shared:
+            lock[name, "@subnet"] = tuple(subnet.cidr for subnet in network.subnets)
+        elif per_host:
+            lock[name, "@subnet"] = per_host.whole
+            for one in per_host.parts:
+                lock[name, f"@{one.host}"] = (*lock.get((name, f"@{one.host}"), ()), one.cidr)
+    return lock
 
 
 def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:

@@ -25,8 +25,10 @@ class Carrier:
     external: bool = False  # it is somebody else's, and only the endpoints are ours
     isolated: bool = False  # it leads nowhere, whatever the manifest says
     own_macs: bool = True  # each container has a MAC of its own
-    filters: bool = True  # the bridge can keep VLANs apart, or does already
-    host: str = ""  # this one, on a network that counts the endpoints of every host
+    vlans: bool = False  # its endpoints may be in VLANs of the bridge, and
+    filters: bool = True  # it can keep them apart, or does already
+    host: str = ""  # this one, on a network that counts the endpoints of every host, and
+    hosts: tuple[tuple[str, str], ...] = ()  # (name, address) of them all: each has a gateway of its own
     addresses: tuple[str, ...] = ()  # of the host, where it is one more machine of a LAN
     uplink: str = ""  # the port of the bridge by which other hosts' frames come
     links: tuple[HostLink, ...] = ()
@@ -55,6 +57,11 @@ class Carrier:
     def elsewhere(self) -> tuple[tuple[str, str], ...]:
         """(MAC, host) of every endpoint of another host."""
         return ()
+
+    @property
+    def locks(self) -> Mapping[str, tuple[str, ...]]:
+        """What hosts must agree on beside addresses, as lines of addresses.lock; the names begin with `@`."""
+        return {}
 
     @property
     def details(self) -> Mapping[str, object]:

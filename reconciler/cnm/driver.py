@@ -15,12 +15,9 @@ from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
 from . import names
 from .carrier import Carrier
 from .endpoint import Addresses, Attachments
-from .ipam import Request
 from .topology import Network, PerHostSubnets
 
 API = 1  # of this contract: a driver of another number is refused
-
-Lock = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 class Wanted(NamedTuple):
@@ -35,6 +32,14 @@ class Wanted(NamedTuple):
     def bridge(self) -> str:
         """What a bridge of it would be called were it alone; see cnm/ownership.py."""
         return self.spec.bridge_name or names.bridges(self.project.name, self.spec.name, self.ident)[0]
+
+
+class Joined(NamedTuple):
+    """Who is on the networks."""
+
+    projects: Sequence[ProjectSpec]
+    attachments: Mapping[str, Attachments]  # by the network's full name
+    given: Addresses
 
 
 class Socket(NamedTuple):
@@ -68,45 +73,18 @@ class Driver:
         """How the subnets are divided between the hosts; None where every host has all of them."""
         return None
 
-    def requests(self, network: Network, facts: Facts) -> Sequence[Request]:
-        """Addresses that the driver itself needs; their names begin with `@`."""
-        return ()
-
-    def refuse(self, network: Network, attachments: Attachments, facts: Facts) -> None:
-        """Raise ManifestError for what an endpoint asks for and the network cannot give."""
-        for _, end in attachments:
-            if end.vlan or end.trunk:
-                raise ManifestError(
-                    f"network {network.name} has no VLANs of its own",
-                    "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`",
-                    end.where,
-                )
-
-    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
-        """The network with what follows from who is on it, and from the addresses that all were given."""
-        return network
-
-    def together(
-        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
-    ) -> Sequence[Network]:
-        """Its networks, with their endpoints, with what is one for several of them."""
+    def settle(self, networks: Sequence[Network], joined: Joined, facts: Facts) -> Sequence[Network]:
+        """Its networks, each with what follows from who is on it, or is one for several of them."""
         return networks
 
     def sockets(self, networks: Sequence[Network]) -> Iterable[Socket]:
         """Where its tunnels listen on the host: nobody may publish a port there."""
         return ()
 
-    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterable[ManifestError]:
-        """What its networks cannot share with others; `networks` are those of every driver."""
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterable[ManifestError | str]:
+        """What its networks cannot share with others, and as text what is no mistake and a person should know
+        of them; `networks` are those of every driver."""
         return ()
-
-    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterable[str]:
-        """What a person should know of its networks, though it is no mistake."""
-        return ()
-
-    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
-        """What hosts must agree on and no edit may move: lines of addresses.lock."""
-        return {}
 
     def lower(self, network: Network) -> Iterator[Resource]:
         """Everything that the network and its endpoints need of the kernel, in any order.

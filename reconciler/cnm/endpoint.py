@@ -80,6 +80,25 @@ def refuse_crowd(network: Network, attachments: Attachments) -> None:
         )
 
 
+def refuse_vlans(network: Network, attachments: Attachments, facts: Facts) -> None:
+    """Raise where an endpoint is in a VLAN and the network cannot keep any apart."""
+    for end in (end for _, end in attachments if end.vlan or end.trunk):
+        if not network.carrier.vlans:
+            hint = "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`"
+            raise ManifestError(f"network {network.name} has no VLANs of its own", hint, end.where)
+        facts.require("vlan filtering", end.where)
+        if not network.carrier.filters:
+            whose = f"{network.bridge} of network {network.name} is somebody else's"
+            hint = f"its owner can: ip link set {network.bridge} type bridge vlan_filtering 1"
+            raise ManifestError(f"{whose} and keeps no VLANs apart", hint, end.where)
+
+
+def vlans_of(network: Network, attachments: Attachments, facts: Facts) -> tuple[int, ...]:
+    """The VLANs that somebody is in: those of other projects stay apart too."""
+    here = {tag for _, end in attachments for tag in (end.vlan, *end.trunk) if tag}
+    return tuple(sorted(here | facts.vlans.get(network.bridge, frozenset())))
+
+
 def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[ManifestError]:
     """What single endpoints ask for and the network cannot give."""
     own = {BRIDGE_LINK_LOCAL: ("the bridge", network.spec.where)} if network.inner and network.ipv6 else {}
@@ -118,13 +137,14 @@ def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str,
 
 
 def addresses(
-    network: Network,
-    attachments: Attachments,
-    more: Sequence[Request],
-    facts: Facts,
-    errors: list[ManifestError],
+    network: Network, attachments: Attachments, facts: Facts, errors: list[ManifestError]
 ) -> Addresses:
-    """One address a family for each endpoint and for `more`, whichever project the sandboxes are of."""
+    """One address a family for each endpoint, whichever project the sandboxes are of, and for each host where
+    the network is on several: a shared gateway would send replies to whichever host is nearer."""
+    gateways = [
+        Request(f"@{host}", held=facts.locked.get((network.name, f"@{host}"), ()), where=network.spec.where)
+        for host, _ in network.carrier.hosts
+    ]
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
@@ -134,7 +154,7 @@ def addresses(
         ]
         if not ranges:
             continue
-        requests = [*more, *(request(network, one, end, facts, number) for one, end in attachments)]
+        requests = [*gateways, *(request(network, one, end, facts, number) for one, end in attachments)]
         refused: list[Request] = []
         for name, ip in assign(network.name, ranges, requests, refused).items():
             given[network.name, name].append((ip, prefix_of(ip, ranges)))

@@ -246,13 +246,16 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         SubnetSpec(subnet=str(ip_interface(cidr).network), gateway=str(ip_interface(cidr).ip))
         for cidr in standing.subnets
     )
+    carrier = Carrier(
+        mtu=facts.mtu, bridge=standing.bridge, external=True, vlans=True, filters=standing.filtering
+    )
     seen = NetworkSpec(name=spec.name, external=True, internal=standing.internal, where=spec.where)
     return Network(
         project=project.name,
         key=spec.name,
         name=name,
         id=ident,
-        carrier=Carrier(mtu=facts.mtu, bridge=standing.bridge, external=True, filters=standing.filtering),
+        carrier=carrier,
         mac="",
         ranges=ranges,
         subnets=subnets(seen, ranges),

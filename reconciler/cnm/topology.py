@@ -10,6 +10,8 @@ from ..inventory.facts import Tagged
 from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
 from .carrier import Carrier
 
+Lock = Mapping[tuple[str, str], tuple[str, ...]]  # (network, name) -> values
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subnet:
@@ -197,5 +199,5 @@ class Topology:
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
-    lock: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (network, name) -> values
+    lock: Lock = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

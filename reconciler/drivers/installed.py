@@ -3,7 +3,7 @@
 Their faults are told as their own, and what is not of their network is refused.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, wraps
 from importlib.metadata import entry_points
 from itertools import islice
@@ -11,15 +11,13 @@ from types import UnionType
 from typing import ParamSpec, TypeVar
 
 from ..cnm.carrier import Carrier
-from ..cnm.driver import API, Driver, Socket, Wanted
-from ..cnm.endpoint import Addresses, Attachments
-from ..cnm.ipam import Request
+from ..cnm.driver import API, Driver, Joined, Socket, Wanted
 from ..cnm.topology import Network, PerHostSubnets
 from ..core.resource import Resource
 from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
 from ..inventory.facts import Facts
 from ..manifest.options import Option
-from ..manifest.spec import NOWHERE, ProjectSpec
+from ..manifest.spec import NOWHERE
 from .bounds import stranger
 
 P = ParamSpec("P")
@@ -27,13 +25,8 @@ T = TypeVar("T")
 Kind = type | UnionType  # of an answer
 GROUP = "reconciler.drivers"
 BLAME = "tell whoever wrote it"
-ANSWERS: dict[str, Kind] = {
-    "is_shared": object,
-    "per_host": PerHostSubnets | None,
-    "refuse": object,
-    "locks": Mapping,
-}
-LISTS: dict[str, Kind] = {"requests": Request, "sockets": Socket, "conflicts": ManifestError, "warnings": str}
+ANSWERS: dict[str, Kind] = {"is_shared": object, "per_host": PerHostSubnets | None}
+LISTS: dict[str, Kind] = {"sockets": Socket, "findings": ManifestError | str}
 MOST = 1 << 18  # that one call may yield: one that never ends is a fault too
 
 
@@ -84,8 +77,7 @@ class Watched(Driver):
         for name, kind in LISTS.items():
             setattr(self, name, listing(inner.name, getattr(inner, name), kind))
         self.decide = answering(inner.name, inner.carrier, Carrier | None)
-        self.settle_one = answering(inner.name, inner.settle, Network)
-        self.settle_all = listing(inner.name, inner.together, Network)
+        self.settle_all = listing(inner.name, inner.settle, Network)
         self.lower_all = listing(inner.name, self.bounded(inner.lower), Resource)
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier | None:
@@ -96,16 +88,14 @@ class Watched(Driver):
             raise self.fault(f"the bridge {found.bridge}", wanted, f"it is project {owner}'s")
         return found
 
-    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
-        return self.same(network, self.settle_one(network, attachments, given, facts))
-
-    def together(
-        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
-    ) -> Sequence[Network]:
-        found = self.settle_all(projects, networks, facts)
+    def settle(self, networks: Sequence[Network], joined: Joined, facts: Facts) -> Sequence[Network]:
+        found = self.settle_all(networks, joined, facts)
         if len(found) != len(networks):
             raise self.fault(f"{len(found)} networks of {len(networks)}", networks[0], "each is one still")
-        return [self.same(*pair) for pair in zip(networks, found, strict=True)]
+        for before, after in zip(networks, found, strict=True):
+            if identity(before) != identity(after):
+                raise self.fault(f"network {after.name}", before, "it may not become another")
+        return found
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return iter(self.lower_all(network))
@@ -123,12 +113,6 @@ class Watched(Driver):
                 yield resource
 
         return own
-
-    def same(self, network: Network, found: Network) -> Network:
-        """What was found, if it is the same network still."""
-        if identity(found) != identity(network):
-            raise self.fault(f"network {found.name}", network, "it may not become another")
-        return found
 
     def fault(self, what: str, network: Network | Wanted, reason: str) -> DriverFault:
         message = f"driver `{self.name}` wants {what} for network {network.name}: {reason}"

@@ -1,11 +1,9 @@
 """bridge: containers behind a bridge of this host, on somebody's LAN, or routed from host to host."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from ...cnm.carrier import Carrier
-from ...cnm.driver import Driver, Lock, Wanted, mtu_of
-from ...cnm.endpoint import Addresses, Attachments
+from ...cnm.driver import Driver, Wanted, mtu_of
 from ...cnm.topology import Network, PerHostSubnets
 from ...core.resource import Resource
 from ...errors import ManifestError
@@ -15,7 +13,6 @@ from ...manifest.spec import SubnetSpec
 from ..stacked import parents
 from . import lan, slices
 from .lower import lower
-from .vlans import refuse_vlans, with_vlans
 
 
 class BridgeDriver(Driver):
@@ -52,7 +49,7 @@ class BridgeDriver(Driver):
     )
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
-        plain = Carrier(bridge=wanted.bridge, mtu=mtu_of(wanted.spec, facts))
+        plain = Carrier(bridge=wanted.bridge, mtu=mtu_of(wanted.spec, facts), vlans=True)
         return lan.lan(wanted.spec, wanted.bridge, facts) or plain
 
     def is_shared(self, wanted: Wanted, family: int) -> bool:
@@ -61,20 +58,9 @@ class BridgeDriver(Driver):
     def per_host(self, wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:
         return slices.per_host_subnets(wanted, ranges, facts)
 
-    def refuse(self, network: Network, attachments: Attachments, facts: Facts) -> None:
-        refuse_vlans(network, attachments, facts)
-
-    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
-        return with_vlans(network, attachments, facts)
-
-    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-        return chain(parents.conflicts(networks, facts, self.name), lan.conflicts(networks, facts))
-
-    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
-        return lan.warnings(networks, facts)
-
-    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
-        return slices.locks(networks)
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+        yield from parents.conflicts(networks, facts, self.name)
+        yield from lan.findings(networks, facts)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

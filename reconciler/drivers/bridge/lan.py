@@ -21,6 +21,8 @@ MODES = ("managed", "unmanaged")  # netavark's words
 class Lan(OnLink):
     """The link is a port of the bridge, or the bridge itself where that is somebody else's."""
 
+    vlans: bool = True
+
     def __str__(self) -> str:
         how = "unmanaged" if self.external else f"port {self.link}"
         return f"{self.bridge} {how}{self.host_text}"
@@ -103,26 +105,19 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
             )
 
 
-def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-    """What the host would lose with a link that becomes a port; one that is a port already has lost it."""
+def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+    """What the host would lose with a link that becomes a port (one that is a port has lost it already), and
+    which LANs are out of reach."""
     for network in networks:
-        found = network.carrier
-        if not isinstance(found, Lan) or found.external or found.mode != "port":
+        if not isinstance(network.carrier, Lan):
             continue
-        device = facts.links.get(found.link, Device())
-        if device.master != network.bridge:
-            for loss, hint in losses(found.link, device, facts):
-                yield ManifestError(
-                    f"network {network.name} cannot take {found.link}: {loss}", hint, network.spec.where
-                )
-
-
-def warnings(networks: Sequence[Network], facts: Facts) -> Iterator[str]:
-    for network in networks:
-        if isinstance(network.carrier, Lan):
-            link = network.carrier.link
-            if not facts.links.get(link, Device()).up:
-                yield f"{link} is down: network {network.name} reaches nobody beyond this host"
+        link, at = network.carrier.link, network.spec.where
+        device = facts.links.get(link, Device())
+        if network.carrier.mode == "port" and not network.external and device.master != network.bridge:
+            for loss, hint in losses(link, device, facts):
+                yield ManifestError(f"network {network.name} cannot take {link}: {loss}", hint, at)
+        if not device.up:
+            yield f"{link} is down: network {network.name} reaches nobody beyond this host"
 
 
 def losses(link: str, device: Device, facts: Facts) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
-from ...cnm.driver import Lock, Wanted
+from ...cnm.driver import Wanted
 from ...cnm.hosts import this_host
 from ...cnm.ipam import slot
 from ...cnm.names import number
@@ -130,17 +130,6 @@ def link_to(host: HostSpec, via: str, facts: Facts) -> str:
             host.where,
         )
     return facts.onlink[str(max(on, key=lambda p: p.prefixlen))] if on else ""
-
-
-def locks(networks: Sequence[Network]) -> Lock:
-    """A line for each host and one for the subnet, which may be from the pools."""
-    lock: dict[tuple[str, str], tuple[str, ...]] = {}
-    for network in networks:
-        if per_host := network.per_host:
-            lock[network.name, "@subnet"] = per_host.whole
-            for one in per_host.parts:
-                lock[network.name, f"@{one.host}"] = (*lock.get((network.name, f"@{one.host}"), ()), one.cidr)
-    return lock
 
 
 def routes_elsewhere(network: Network, origin: Origin) -> Iterator[Resource]:

@@ -1,19 +1,14 @@
 """overlay: one network over several hosts, by VXLAN; what is elsewhere the manifest tells, or FRR."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from ...cnm.carrier import Carrier
-from ...cnm.driver import Driver, Lock, Socket, Wanted, mtu_of
-from ...cnm.endpoint import Addresses, Attachments
-from ...cnm.ipam import Request
+from ...cnm.driver import Driver, Joined, Socket, Wanted, mtu_of
 from ...cnm.topology import Network
 from ...core.resource import Resource
 from ...errors import ManifestError
 from ...inventory.facts import Facts, Listener
 from ...manifest.options import COMMON, ICC, MASQUERADE, NETWORK, Option
-from ...manifest.spec import ProjectSpec
-from ..bridge.vlans import with_vlans
 from . import decide, evpn, wireguard
 from .lower import lower
 from .model import overlay_here
@@ -42,16 +37,9 @@ class OverlayDriver(Driver):
     def is_shared(self, wanted: Wanted, family: int) -> bool:
         return bool(wanted.project.hosts)
 
-    def requests(self, network: Network, facts: Facts) -> Sequence[Request]:
-        return decide.gateway_requests(network, facts)
-
-    def settle(self, network: Network, attachments: Attachments, given: Addresses, facts: Facts) -> Network:
-        return with_vlans(decide.on_this_host(network, attachments, given), attachments, facts)
-
-    def together(
-        self, projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
-    ) -> Sequence[Network]:
-        return evpn.with_speaker(projects, networks, facts)
+    def settle(self, networks: Sequence[Network], joined: Joined, facts: Facts) -> Sequence[Network]:
+        here = [decide.on_this_host(n, joined.attachments[n.name], joined.given) for n in networks]
+        return evpn.with_speaker(joined.projects, here, facts)
 
     def sockets(self, networks: Sequence[Network]) -> Iterator[Socket]:
         """VXLAN and WireGuard listen on every address."""
@@ -66,19 +54,12 @@ class OverlayDriver(Driver):
             listener = Listener("tcp", speaker.address, evpn.PORT, f"BGP of project {speaker.project}")
             yield Socket(listener, "BGP", evpn.PORT_HINT, speaker.where)
 
-    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-        return chain(
-            decide.conflicts(networks, facts),
-            wireguard.conflicts(networks, facts),
-            decide.listeners(networks, facts),
-        )
-
-    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+        yield from decide.conflicts(networks, facts)
+        yield from wireguard.conflicts(networks, facts)
+        yield from decide.listeners(networks, facts)
         for overlay in map(overlay_here, networks):
             yield from evpn.warnings(overlay.speaker) if overlay and overlay.speaker else ()
-
-    def locks(self, networks: Sequence[Network], given: Addresses) -> Lock:
-        return decide.locks(networks, given)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from ...cnm import names
 from ...cnm.carrier import HostLink
-from ...cnm.driver import Lock, Wanted
+from ...cnm.driver import Wanted
 from ...cnm.endpoint import Addresses, Attachments
 from ...cnm.hosts import this_host, underlay_mtu
-from ...cnm.ipam import Request
 from ...cnm.topology import Network
 from ...errors import ManifestError
 from ...family import family
@@ -114,16 +113,6 @@ def mtu_of(local: str, tunnel: Tunnel | None, spec: NetworkSpec, facts: Facts) -
     return room if spec.mtu == "auto" else int(spec.mtu)
 
 
-def gateway_requests(network: Network, facts: Facts) -> list[Request]:
-    """An address for each host: a shared one would send replies to whichever host is nearer."""
-    overlay = overlay_of(network)
-    names_ = (f"@{name}" for name, _ in (overlay.hosts if overlay else ()))
-    return [
-        Request(name, held=facts.locked.get((network.name, name), ()), where=network.spec.where)
-        for name in names_
-    ]
-
-
 def on_this_host(network: Network, attachments: Attachments, given: Addresses) -> Network:
     """The network as this host has it: with its own gateway, and with everything that stands elsewhere."""
     overlay = overlay_of(network)
@@ -172,17 +161,6 @@ def remotes(
             ips = tuple(ip for ip, _ in given.get((network.name, one.name), ()))
             mac = end.mac_address or names.mac(network.id, one.name)
             yield Remote(mac, ips, address_of[one.host])
-
-
-def locks(networks: Sequence[Network], given: Addresses) -> Lock:
-    """Every address, and what all hosts make of the network's name: a line of addresses.lock each."""
-    overlays = {network.name: overlay for network in networks if (overlay := overlay_of(network))}
-    lock = {key: tuple(ip for ip, _ in ips) for key, ips in given.items() if key[0] in overlays}
-    for network in networks:
-        if overlay := overlays.get(network.name):
-            lock[network.name, "@vni"] = (str(overlay.vni),)
-            lock[network.name, "@subnet"] = tuple(subnet.cidr for subnet in network.subnets)
-    return lock
 
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:

@@ -70,11 +70,11 @@ class EvpnSpeaker:
 
 @dataclass(frozen=True, kw_only=True)
 class Overlay(Carrier):
-    """A bridge on each host, and the tunnel between them; `uplink` is its link."""
+    """A bridge on each host, and the tunnel between them; `uplink` is its link, and of an encrypted one
+    `hosts` have their addresses in WireGuard's."""
 
     vni: int
     port: int
-    hosts: tuple[tuple[str, str], ...]  # (name, address) of all; of an encrypted one, in the tunnel
     tunnel: Tunnel | None = None
     flood: bool = False  # broadcast and multicast reach every host
     remotes: tuple[Remote, ...] = ()
@@ -98,6 +98,10 @@ class Overlay(Carrier):
     def elsewhere(self) -> tuple[tuple[str, str], ...]:
         names = {address: name for name, address in self.hosts}
         return tuple((remote.mac, names[remote.host]) for remote in self.remotes)
+
+    @property
+    def locks(self) -> Mapping[str, tuple[str, ...]]:
+        return {"@vni": (str(self.vni),)}
 
     @property
     def details(self) -> Mapping[str, object]:

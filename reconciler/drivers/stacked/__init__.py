@@ -18,7 +18,7 @@ class Stacked(Driver):
     def carrier(self, wanted: Wanted, facts: Facts) -> Parent:
         return parent_of(wanted, facts)
 
-    def conflicts(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
         return conflicts(networks, facts, self.name)
 
 
