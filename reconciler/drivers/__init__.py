@@ -15,11 +15,11 @@ from .firewall import elements, routing_policy
 # By name, as an entry point says it: a plan imports the rooms of those alone that its networks name.
 BUILT_IN = {
     "bridge": "bridge:BridgeDriver",
-    "macvlan": "stacked:MacvlanDriver",
-    "ipvlan": "stacked:IpvlanDriver",
+    "macvlan": "stacked.macvlan:MacvlanDriver",
+    "ipvlan": "stacked.ipvlan:IpvlanDriver",
     "overlay": "overlay:OverlayDriver",
-    "host": "host:HostNetwork",
-    "none": "none:NoNetwork",
+    "host": "unmade:HostNetwork",
+    "none": "unmade:NoNetwork",
 }
 
 

@@ -10,14 +10,13 @@ from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..family import family
 from ..kinds.link import Veth
-from ..kinds.nft import Chain
 from ..kinds.overlay import Neighbours
-from ..kinds.ownership import HOST, PAIR, TABLE_PREFIX
+from ..kinds.ownership import HOST, PAIR
 from .endpoint import DEFAULTS, LENGTHS, On, addressing
+from .firewall import chain_of
 from .firewall.routing_policy import NOWHERE, way_back
 
 NOBODY = "00:00:00:00:00:00"  # no link can have this MAC
-HOOK = "type filter hook prerouting priority -300; policy accept;"
 OWN = (f'iifname != "{PAIR}*" accept', "ip6 saddr :: accept", "fib saddr . iif oif missing drop")
 
 
@@ -25,8 +24,7 @@ def lower(network: Network, *, spoofing: bool = False) -> Iterator[Resource]:
     """All that a network of pairs needs; with `spoofing`, containers may send from any address."""
     if not spoofing:
         driver = network.spec.driver
-        table, origin = TABLE_PREFIX + network.project, Origin(network.spec.where, driver)
-        yield Chain(family="inet", table=table, name=driver, hook=HOOK, rules=OWN, origin=origin)
+        yield chain_of(network.project, driver, "prerouting", OWN, Origin(network.spec.where, driver))
     for endpoint in network.endpoints:
         yield from pair(network, endpoint, Origin(endpoint.where, network.spec.driver))
 

@@ -22,6 +22,7 @@ from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
 from ..endpoint import On
+from . import filtering
 
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
 # and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.
@@ -110,11 +111,7 @@ def admitted() -> Iterator[Resource]:
     """Nobody after the routing decision sees what it was told."""
     name, rules = f"{TABLE_PREFIX}host", (f"oifgroup {GROUP} {CLEAR}",)
     yield Table(family="inet", name=name)
-    yield Chain(family="inet", table=name, name="admitted", hook=hook("forward", FIRST + 1), rules=rules)
-
-
-def hook(name: str, priority: int) -> str:
-    return f"type filter hook {name} priority {priority}; policy accept;"
+    yield Chain(family="inet", table=name, name="admitted", hook=filtering("forward", FIRST + 1), rules=rules)
 
 
 def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
@@ -127,8 +124,8 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
         return
     name = f"{TABLE_PREFIX}host"
     yield Table(family="bridge", name=name)
-    yield Chain(family="bridge", table=name, name="bridged", hook=hook("forward", -1), rules=(SET,))
-    yield Chain(family="bridge", table=name, name="shown", hook=hook("forward", 1), rules=(CLEAR,))
+    yield Chain(family="bridge", table=name, name="bridged", hook=filtering("forward", -1), rules=(SET,))
+    yield Chain(family="bridge", table=name, name="shown", hook=filtering("forward", 1), rules=(CLEAR,))
     for number in families:
         yield Rule(family=INET[number], priority=MEMORY, action="nop")
         bridged = f"meta mark & {MARK:#x} == {MARK:#x} {CLEAR} accept"
@@ -137,6 +134,6 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
             family="inet",
             table=name,
             name=f"guard{number}",
-            hook=hook("forward", FIRST),
+            hook=filtering("forward", FIRST),
             rules=(f"meta nfproto != ipv{number} accept", bridged, *ours, "drop"),
         )

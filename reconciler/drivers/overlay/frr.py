@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from ...core.resource import Origin, Resource
 from ...kinds.evpn import Router
-from ...kinds.nft import Chain
-from ...kinds.ownership import TABLE_PREFIX
+from ..firewall import chain_of
 from .evpn import PORT
 from .model import EvpnSpeaker
 
@@ -22,14 +21,8 @@ def router(speaker: EvpnSpeaker) -> Iterator[Resource]:
         keys=tuple(sorted(f"{peer} {key}" for peer, key in speaker.keys)),
         origin=origin,
     )
-    yield Chain(
-        family="inet",
-        table=TABLE_PREFIX + speaker.project,
-        name="evpn",
-        hook="type filter hook input priority -300; policy accept;",
-        rules=(f"tcp dport {PORT} ip saddr != @peers4 drop", f"meta nfproto ipv6 tcp dport {PORT} drop"),
-        origin=origin,
-    )
+    rules = f"tcp dport {PORT} ip saddr != @peers4 drop", f"meta nfproto ipv6 tcp dport {PORT} drop"
+    yield chain_of(speaker.project, "evpn", "input", rules, origin)
 
 
 def config(speaker: EvpnSpeaker) -> str:

@@ -2,7 +2,6 @@
 the kernel beforehand."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
@@ -15,6 +14,7 @@ from ...kinds.route import Route
 from ...kinds.wireguard import Wireguard
 from ..bridge.lower import lower as bridge
 from ..endpoint import On
+from ..firewall import chain_of, filtering
 from ..firewall.apart import GROUP_BIT
 from ..firewall.routing_policy import known_neighbours
 from . import frr
@@ -30,16 +30,19 @@ def lower(network: Network) -> Iterator[Resource]:
     yield from bridge(network, STATIC_MAC if overlay and overlay.evpn else STICKY_MAC)
     if overlay is None or overlay.external:
         return
-    table, origin = TABLE_PREFIX + network.project, Origin(network.spec.where, "overlay")
+    origin = Origin(network.spec.where, "overlay")
     yield device(network, overlay, origin)
     yield from On(HOST, overlay.uplink, origin).ipv6_switches(on=False)
-    yield from (here if overlay.evpn else elsewhere)(network, overlay, origin)
-    yield from guard(table, overlay, origin)
+    if overlay.evpn:  # the MAC of every address on this host, as FRR looks for them
+        yield from known_neighbours(network, overlay.own, origin)
+    else:
+        yield from elsewhere(network, overlay, origin)
+    yield from guard(network.project, overlay, origin)
     if overlay.flood:
-        yield from brake(table, overlay, origin)
+        yield from brake(network.project, overlay, origin)
     if overlay.tunnel:
         yield from wireguard_link(overlay.tunnel)
-        yield from seal(table, overlay, overlay.tunnel, origin)
+        yield from seal(overlay, overlay.tunnel, origin)
     if overlay.speaker:
         yield from frr.router(overlay.speaker)
 
@@ -61,11 +64,6 @@ def device(network: Network, overlay: Overlay, origin: Origin) -> Vxlan:
     )
 
 
-def here(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
-    """The MAC of every address on this host, as FRR looks for them."""
-    yield from known_neighbours(network, overlay.own, origin)
-
-
 def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """Where every MAC of the other hosts is, and which MAC every address there has."""
     flood = [f"{NOBODY} {peer}" for peer in overlay.peers] if overlay.flood else []
@@ -76,44 +74,32 @@ def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Re
     yield from known_neighbours(network, known, origin)
 
 
-def guard(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
+def guard(project: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """A VXLAN socket takes frames from anybody, and sends them wherever an entry says, whoever wrote it: only
     those from and to the other hosts pass.
 
     None is forwarded: masquerading would give a container's the address of this host, which others believe.
     """
+    table, name, tunnel = TABLE_PREFIX + project, f"tunnel-{overlay.vni}", frames(overlay)
     for number, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
         yield Map(family="inet", table=table, name=f"peers{number}", type=kind, origin=origin)
     for peer in overlay.peers:
-        name = f"peers{family(peer)}"
-        yield Element(family="inet", table=table, map=name, item=peer, origin=origin)
-    tunnel, chain = frames(overlay), partial(Chain, family="inet", table=table, origin=origin)
-    yield chain(
-        name=f"tunnel-{overlay.vni}",
-        hook="type filter hook input priority -300; policy accept;",
-        rules=(f"{tunnel} ip saddr != @peers4 drop", f"{tunnel} ip6 saddr != @peers6 drop"),
-    )
-    yield chain(
-        name=f"tunnel-{overlay.vni}-output",
-        hook="type filter hook output priority -300; policy accept;",
-        rules=(f"{tunnel} ip daddr != @peers4 drop", f"{tunnel} ip6 daddr != @peers6 drop"),
-    )
-    yield chain(
-        name=f"tunnel-{overlay.vni}-forward",
-        hook="type filter hook forward priority -300; policy accept;",
-        rules=(f"{tunnel} drop",),
-    )
+        yield Element(family="inet", table=table, map=f"peers{family(peer)}", item=peer, origin=origin)
+    for suffix, hook, end in (("", "input", "saddr"), ("-output", "output", "daddr")):
+        rules = f"{tunnel} ip {end} != @peers4 drop", f"{tunnel} ip6 {end} != @peers6 drop"
+        yield chain_of(project, name + suffix, hook, rules, origin)
+    yield chain_of(project, f"{name}-forward", "forward", (f"{tunnel} drop",), origin)
 
 
-def brake(table: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
+def brake(project: str, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
     """What one container says to everybody goes out once for every host: so much of it a second, no more."""
-    limit = f"limit rate over {LOUD}/second burst {LOUD} packets"
+    table, limit = TABLE_PREFIX + project, f"limit rate over {LOUD}/second burst {LOUD} packets"
     yield Map(family="bridge", table=table, name="loud", type="ifname", flags="dynamic", origin=origin)
     yield Chain(
         family="bridge",
         table=table,
         name=f"flood-{overlay.vni}",
-        hook="type filter hook forward priority -300; policy accept;",
+        hook=filtering("forward"),
         rules=(f'oifname "{overlay.uplink}" {GROUP_BIT} update @loud {{ iifname {limit} }} drop',),
         origin=origin,
     )
@@ -143,31 +129,19 @@ def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
     yield on.address(tunnel.address, 64)
     # Without the link its prefix would have the default route, and without the firewall frames would take it.
     yield Route(ns=HOST, dst=tunnel.network, kind="unreachable", origin=origin)
-    yield Chain(
-        family="inet",
-        table=TABLE_PREFIX + tunnel.project,
-        name=f"{tunnel.link}-forward",
-        hook="type filter hook forward priority -300; policy accept;",
-        rules=(f'iifname "{tunnel.link}" drop', f'oifname "{tunnel.link}" drop'),
-        origin=origin,
-    )
+    rules = f'iifname "{tunnel.link}" drop', f'oifname "{tunnel.link}" drop'
+    yield chain_of(tunnel.project, f"{tunnel.link}-forward", "forward", rules, origin)
 
 
 def endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def seal(table: str, overlay: Overlay, tunnel: Tunnel, origin: Origin) -> Iterator[Resource]:
+def seal(overlay: Overlay, tunnel: Tunnel, origin: Origin) -> Iterator[Resource]:
     """No frame of an encrypted network comes in or goes out but by WireGuard (CVE-2023-28840 to 28842).
 
     VXLAN's socket takes frames from any link, and without WireGuard's the default route would lead them away.
     """
     for hook, link in (("input", "iifname"), ("output", "oifname")):
-        yield Chain(
-            family="inet",
-            table=table,
-            name=f"sealed-{overlay.vni}-{hook}",
-            hook=f"type filter hook {hook} priority -300; policy accept;",
-            rules=(f'{link} != "{tunnel.link}" {frames(overlay)} drop',),
-            origin=origin,
-        )
+        rules = (f'{link} != "{tunnel.link}" {frames(overlay)} drop',)
+        yield chain_of(tunnel.project, f"sealed-{overlay.vni}-{hook}", hook, rules, origin)

@@ -6,28 +6,34 @@ from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.ownership import HOST
-from ...kinds.stacked_link import Dummy, Macvlan
+from ...kinds.stacked_link import Macvlan
+from ...manifest.options import COMMON, PARENT, Option
 from ..endpoint import LENGTHS, On, addressing
-from .parents import Parent
+from .parents import Parent, Stacked, anchor
 
 
-def lower(network: Network) -> Iterator[Resource]:
-    parent, origin = network.carrier, Origin(network.spec.where, "macvlan")
-    assert isinstance(parent, Parent)
-    if parent.isolated and not parent.external:
-        yield anchor(network, parent, origin)
-    if parent.shim and not parent.external:
-        on = On(HOST, parent.shim, origin)
-        yield child(network, parent, on, network.mac)
-        yield from shim(network, parent, on)
-    for endpoint in network.endpoints:
-        on = On(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, "macvlan"))
-        yield child(network, parent, on, endpoint.mac)
-        yield from addressing(endpoint, on.origin, ipv6=network.ipv6)
-        # Its neighbours learn at once who has the address now: gratuitous ARP and unsolicited advertisements.
-        yield on.sysctl("net/ipv4/conf/IFNAME/arp_notify", "1")
-        if network.ipv6:
-            yield on.sysctl("net/ipv6/conf/IFNAME/ndisc_notify", "1")
+class MacvlanDriver(Stacked):
+    """Each container has a MAC of its own on the LAN."""
+
+    name = "macvlan"
+    options = (*COMMON, PARENT, Option("mode", "bridge, private, vepa or passthru", ("macvlan_mode",)))
+
+    def lower(self, network: Network) -> Iterator[Resource]:
+        parent, origin = network.carrier, Origin(network.spec.where, self.name)
+        assert isinstance(parent, Parent)
+        yield from anchor(network, parent, origin)
+        if parent.shim and not parent.external:
+            on = On(HOST, parent.shim, origin)
+            yield child(network, parent, on, network.mac)
+            yield from shim(network, parent, on)
+        for endpoint in network.endpoints:
+            on = On(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, self.name))
+            yield child(network, parent, on, endpoint.mac)
+            yield from addressing(endpoint, on.origin, ipv6=network.ipv6)
+            # Its neighbours learn at once who has the address: gratuitous ARP, unsolicited advertisements.
+            yield on.sysctl("net/ipv4/conf/IFNAME/arp_notify", "1")
+            if network.ipv6:
+                yield on.sysctl("net/ipv6/conf/IFNAME/ndisc_notify", "1")
 
 
 def child(network: Network, parent: Parent, on: On, mac: str) -> Macvlan:
@@ -41,17 +47,6 @@ def child(network: Network, parent: Parent, on: On, mac: str) -> Macvlan:
         mac=mac,
         mtu=network.mtu,
         origin=on.origin,
-    )
-
-
-def anchor(network: Network, parent: Parent, origin: Origin) -> Dummy:
-    return Dummy(
-        ns=HOST,
-        name=parent.link,
-        project=network.project,
-        network=network.name,
-        mtu=network.mtu,
-        origin=origin,
     )
 
 

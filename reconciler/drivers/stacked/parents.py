@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from ...cnm import names
 from ...cnm.carrier import Carrier, HostLink
-from ...cnm.driver import Wanted
+from ...cnm.driver import Driver, Wanted
 from ...cnm.topology import Network
+from ...core.resource import Origin
 from ...errors import ManifestError, Where
 from ...inventory.facts import Facts, StackedNetwork, Tagged
+from ...kinds.ownership import HOST
+from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
@@ -58,6 +61,16 @@ class Parent(OnLink):
         return f"{self.link} {self.mode}" + f" {self.flag}" * bool(self.flag) + self.host_text
 
 
+class Stacked(Driver):
+    """What macvlan and ipvlan have alike: the parent, and whom it is shared with."""
+
+    def carrier(self, wanted: Wanted, facts: Facts) -> Parent:
+        return parent_of(wanted, facts)
+
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+        return conflicts(networks, facts, self.name)
+
+
 def parent_of(wanted: Wanted, facts: Facts) -> Parent:
     """Decides the parent; raises what is wrong with the options, and what the kernel lacks."""
     _, spec, name, ident = wanted
@@ -87,13 +100,19 @@ def parent_of(wanted: Wanted, facts: Facts) -> Parent:
     )
 
 
+def anchor(network: Network, parent: Parent, origin: Origin) -> Iterator[Dummy]:
+    """The parent of a network that leads nowhere."""
+    if parent.isolated and not parent.external:
+        ns, name, mtu = HOST, parent.link, network.mtu
+        yield Dummy(ns=ns, name=name, project=network.project, network=network.name, mtu=mtu, origin=origin)
+
+
 def choice(spec: NetworkSpec, option: str, known: Sequence[str]) -> str:
     """An option that takes one of a few words; the first of them is the default."""
     value = spec.options.get(option) or known[0]
     if value not in known:
-        raise ManifestError(
-            f"{spec.driver} has no {option} {value}", f"known: {', '.join(known)}", spec.where
-        )
+        hint = f"known: {', '.join(known)}"
+        raise ManifestError(f"{spec.driver} has no {option} {value}", hint, spec.where)
     return value
 
 
@@ -106,23 +125,18 @@ def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, in
             raise ManifestError(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
         return written, tagged[1], int(tagged[2])
     if facts.links:
-        raise ManifestError(
-            f"the host has no link {written}",
-            f"links there are: {', '.join(sorted(set(facts.links) - {'lo'})) or 'none'}; "
-            "LINK.TAG makes an 802.1Q link on one of them",
-            where,
-        )
+        known = ", ".join(sorted(set(facts.links) - {"lo"})) or "none"
+        hint = f"links there are: {known}; LINK.TAG makes an 802.1Q link on one of them"
+        raise ManifestError(f"the host has no link {written}", hint, where)
     return written, "", 0
 
 
 def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     """`host_access: ADDRESS`, or one of each family with a comma between."""
     if spec.host_access == "all":
-        raise ManifestError(
-            "host_access: all is for networks behind the host; on a LAN it needs an address",
-            "write a free address of the subnet: `host_access: 192.168.1.250`",
-            spec.where,
-        )
+        message = "host_access: all is for networks behind the host; on a LAN it needs an address"
+        hint = "write a free address of the subnet: `host_access: 192.168.1.250`"
+        raise ManifestError(message, hint, spec.where)
     return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
 
 
@@ -130,11 +144,8 @@ def mtu_above(link: str, spec: NetworkSpec, facts: Facts) -> int:
     """What the network may send at once over this link of the host."""
     device = facts.links.get(link)
     if device and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
-        raise ManifestError(
-            f"mtu {spec.mtu} of network {spec.name} is more than its LAN's",
-            f"at most {device.mtu}, that of {link}",
-            spec.where,
-        )
+        message = f"mtu {spec.mtu} of network {spec.name} is more than its LAN's"
+        raise ManifestError(message, f"at most {device.mtu}, that of {link}", spec.where)
     if spec.mtu != "auto":
         return int(spec.mtu)
     return device.mtu if device else facts.mtu
@@ -155,17 +166,13 @@ def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterato
         )
         # Whose alias is lost is known by its bridge alone.
         others = [other for other in on[mine.parent] if other.network != network.bridge]
-        reasons = [*crowding(mine, network), *filter(None, (clash(mine, other) for other in others))]
-        reasons += occupants(mine, facts)
+        reasons = [*filter(None, (clash(mine, other) for other in others)), *occupants(mine, facts)]
+        if mine.mode == "passthru" and len(network.endpoints) > 1:
+            reasons.append(f"passthru takes one container, and {len(network.endpoints)} want it")
         for reason in reasons if mine.driver == driver else ():
             message = f"network {network.name} cannot use {mine.parent}: {reason}"
             yield ManifestError(message, "give it another parent", network.spec.where)
         on[mine.parent].append(mine)
-
-
-def crowding(mine: StackedNetwork, network: Network) -> Iterator[str]:
-    if mine.mode == "passthru" and len(network.endpoints) > 1:
-        yield f"passthru takes one container, and {len(network.endpoints)} want it"
 
 
 def clash(mine: StackedNetwork, other: StackedNetwork) -> str:
