@@ -104,11 +104,8 @@ def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[Manifes
     own = {BRIDGE_LINK_LOCAL: ("the bridge", network.spec.where)} if network.inner and network.ipv6 else {}
     for one, end in attachments:
         if end.mac_address and not network.carrier.own_macs:
-            yield ManifestError(
-                f"network {network.name} gives its containers the MAC of their parent",
-                "leave `mac_address` out, or use macvlan in another mode",
-                end.where,
-            )
+            message = f"network {network.name} gives its containers the MAC of their parent"
+            yield ManifestError(message, "leave `mac_address` out, or use macvlan in another mode", end.where)
         for path, ip, hint in unreachable(network, end):
             message = f"{ip} is no address of network {network.name}"
             yield ManifestError(message, hint, end.at(path))

@@ -26,18 +26,13 @@ def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
         return project.hosts[0]
     if host is None:
         known = ", ".join(host.name for host in project.hosts)
-        raise ManifestError(
-            f"project {project.name} knows no host {facts.name}",
-            f"--host NAME, one of: {known}",
-            project.where,
-        )
+        hint = f"--host NAME, one of: {known}"
+        raise ManifestError(f"project {project.name} knows no host {facts.name}", hint, project.where)
     for address in filter(None, (host.address, host.address6)):
         if facts.addresses and address not in facts.addresses:
-            raise ManifestError(
-                f"host {host.name} has the address {address}, and this machine has not",
-                "run it on that machine, or say which one this is: --host NAME",
-                host.where,
-            )
+            message = f"host {host.name} has the address {address}, and this machine has not"
+            hint = "run it on that machine, or say which one this is: --host NAME"
+            raise ManifestError(message, hint, host.where)
     return host
 
 

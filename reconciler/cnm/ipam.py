@@ -40,11 +40,8 @@ def choose_subnet(name: str, pools: Sequence[PoolSpec], taken: Sequence[Prefix],
             candidate = slot(base, pool.size, (start + step) % slots)
             if not any(overlap(candidate, other) for other in taken):
                 return candidate
-    raise ManifestError(
-        "every subnet of the pools overlaps a route of the host or another network",
-        "add a pool under `pools:` or write `ipam.config[0].subnet`",
-        where,
-    )
+    message = "every subnet of the pools overlaps a route of the host or another network"
+    raise ManifestError(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
 
 
 def slot(base: Prefix, size: int, index: int) -> Prefix:
@@ -68,11 +65,8 @@ def gateway_of(spec: SubnetSpec) -> str:
         return spec.gateway
     if found := first_free(spec):
         return found
-    raise ManifestError(
-        f"subnet {spec.subnet} has no address left for the gateway",
-        "set fewer of `aux_addresses` aside, or write `gateway`",
-        spec.where,
-    )
+    hint = "set fewer of `aux_addresses` aside, or write `gateway`"
+    raise ManifestError(f"subnet {spec.subnet} has no address left for the gateway", hint, spec.where)
 
 
 def value_of(ip: str) -> int:
@@ -183,8 +177,5 @@ def _probed(network: str, ranges: Sequence[Range], request: Request) -> str:
         found = r.probe(request.name)
         if found is not None:
             return str(ip_address(found))
-    raise ManifestError(
-        f"network {network} has no free address left for {request.name}",
-        "widen `subnet` or `ip_range`, or add a subnet",
-        request.where,
-    )
+    hint = "widen `subnet` or `ip_range`, or add a subnet"
+    raise ManifestError(f"network {network} has no free address left for {request.name}", hint, request.where)

@@ -239,9 +239,8 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         return None
     if standing is None:
         known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
-        raise ManifestError(
-            f"external network {name} does not exist", f"networks there are: {known}", spec.where
-        )
+        hint = f"networks there are: {known}"
+        raise ManifestError(f"external network {name} does not exist", hint, spec.where)
     ranges = tuple(
         SubnetSpec(subnet=str(ip_interface(cidr).network), gateway=str(ip_interface(cidr).ip))
         for cidr in standing.subnets

@@ -98,11 +98,9 @@ def conflicts(
     for network in networks:
         other = standing.get(network.name)
         if other and not network.external and other.project not in projects:
-            yield ManifestError(
-                f"network {network.name} is project {other.project}'s",
-                "set `external: true` to join it, or rename this one",
-                network.spec.where,
-            )
+            message = f"network {network.name} is project {other.project}'s"
+            hint = "set `external: true` to join it, or rename this one"
+            yield ManifestError(message, hint, network.spec.where)
     wanted = [use for network in networks for use in (*uses(network), *host_ends(network))]
     yield from meetings(wanted, of_others(facts, projects), facts.links)
 

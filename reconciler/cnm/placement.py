@@ -24,11 +24,8 @@ def homes_of(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[tuple[int, 
     if placement.everywhere:
         return [(number, host.name) for number, host in enumerate(hosts, 1) if host in able]
     if placement.most and spec.replicas > placement.most * len(able):
-        raise ManifestError(
-            f"{spec.replicas} replicas of {spec.name} do not fit on {len(able)} hosts",
-            f"`max_replicas_per_node` is {placement.most}",
-            placement.where,
-        )
+        message = f"{spec.replicas} replicas of {spec.name} do not fit on {len(able)} hosts"
+        raise ManifestError(message, f"`max_replicas_per_node` is {placement.most}", placement.where)
     homes = capped(turns(able, placement.spread), placement.most)
     return list(enumerate(islice(homes, spec.replicas), 1))
 
@@ -39,9 +36,8 @@ def eligible(spec: ContainerSpec, placement: PlacementSpec, hosts: list[HostSpec
         if not left:
             before = ", ".join(host.name for host in hosts)
             because = "its `host:`" if spec.host else "the hosts until here"
-            raise ManifestError(
-                f"`{constraint}` leaves no host for {spec.name}", f"{because}: {before}", constraint.where
-            )
+            hint = f"{because}: {before}"
+            raise ManifestError(f"`{constraint}` leaves no host for {spec.name}", hint, constraint.where)
         hosts = left
     return hosts
 

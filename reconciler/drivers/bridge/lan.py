@@ -78,9 +78,8 @@ def somebodys(spec: NetworkSpec, facts: Facts) -> str:
         raise ManifestError(f"{bridge} is unmanaged", hint, at)
     if facts.links and facts.links.get(bridge, Device()).kind != "bridge":
         known = ", ".join(sorted(name for name, device in facts.links.items() if device.kind == "bridge"))
-        raise ManifestError(
-            f"the host has no bridge {bridge} of its own", f"there are: {known or 'none'}", at
-        )
+        hint = f"there are: {known or 'none'}"
+        raise ManifestError(f"the host has no bridge {bridge} of its own", hint, at)
     return bridge
 
 
@@ -93,16 +92,13 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
     """Addresses of a LAN are not ours to invent."""
     for number, enabled in ((4, spec.enable_ipv4), (6, spec.enable_ipv6)):
         if enabled and not any(family(s.subnet) == number for s in spec.subnets):
-            raise ManifestError(
-                f"network {spec.name} stands on a LAN and has no IPv{number} subnet",
-                f"write the LAN's into `ipam`, or `enable_ipv{number}: false`",
-                spec.where,
-            )
+            message = f"network {spec.name} stands on a LAN and has no IPv{number} subnet"
+            hint = f"write the LAN's into `ipam`, or `enable_ipv{number}: false`"
+            raise ManifestError(message, hint, spec.where)
     for ip in found.addresses if found.mode == "port" else ():
         if not any(Range.within(s.subnet, ip) for s in spec.subnets):
-            raise ManifestError(
-                f"host_access {ip} is in no subnet of the network", "take one of it", spec.where
-            )
+            hint = "take one of it"
+            raise ManifestError(f"host_access {ip} is in no subnet of the network", hint, spec.where)
 
 
 def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:

@@ -45,11 +45,9 @@ def per_host_subnets(wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts)
 def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
     families = [family(r.subnet) for r in whole]
     if len(families) > len(set(families)) or any(r.gateway or r.ip_range for r in whole):
-        raise ManifestError(
-            f"network {spec.name} needs one subnet a family, without a gateway and an ip_range",
-            "on a routed network each host has a slice of its own, and a gateway address in it",
-            spec.where,
-        )
+        message = f"network {spec.name} needs one subnet a family, without a gateway and an ip_range"
+        hint = "on a routed network each host has a slice of its own, and a gateway address in it"
+        raise ManifestError(message, hint, spec.where)
 
 
 def slices(wanted: Wanted, written: SubnetSpec, facts: Facts) -> Iterator[HostSubnet]:
@@ -58,11 +56,9 @@ def slices(wanted: Wanted, written: SubnetSpec, facts: Facts) -> Iterator[HostSu
     length = length_of(spec, whole)
     count = 1 << (length - whole.prefixlen)
     if count < len(project.hosts):
-        raise ManifestError(
-            f"{whole} has {count} slices of /{length}, and there are {len(project.hosts)} hosts",
-            f"widen the subnet, or write a longer `{OPTIONS[whole.version]}` into its driver_opts",
-            written.where if written.where.line else spec.where,
-        )
+        message = f"{whole} has {count} slices of /{length}, and there are {len(project.hosts)} hosts"
+        hint = f"widen the subnet, or write a longer `{OPTIONS[whole.version]}` into its driver_opts"
+        raise ManifestError(message, hint, written.where if written.where.line else spec.where)
     kept = {
         host.name: locked_slice(whole, length, facts.locked.get((name, f"@{host.name}"), ()))
         for host in project.hosts
@@ -79,9 +75,8 @@ def length_of(spec: NetworkSpec, whole: Prefix) -> int:
     text = spec.options.get(option) or str(LENGTHS[whole.version])
     longest = LONGEST[whole.version]
     if not text.isdecimal() or len(text) > 3 or not whole.prefixlen <= int(text) <= longest:
-        raise ManifestError(
-            f"{text[:60]} is no {option} for {whole}", f"from {whole.prefixlen} to {longest}", spec.where
-        )
+        hint = f"from {whole.prefixlen} to {longest}"
+        raise ManifestError(f"{text[:60]} is no {option} for {whole}", hint, spec.where)
     return int(text)
 
 
@@ -112,11 +107,8 @@ def address_of(host: HostSpec, number: int) -> str:
         if address and family(address) == number:
             return address
     key = "address" if number == 4 else "address6"
-    raise ManifestError(
-        f"host {host.name} has no IPv{number} address",
-        f"a routed network needs it as the next hop: add `{key}:`",
-        host.where,
-    )
+    hint = f"a routed network needs it as the next hop: add `{key}:`"
+    raise ManifestError(f"host {host.name} has no IPv{number} address", hint, host.where)
 
 
 def link_to(host: HostSpec, via: str, facts: Facts) -> str:
@@ -124,11 +116,8 @@ def link_to(host: HostSpec, via: str, facts: Facts) -> str:
     ip = ip_address(via)
     on = [p for p in map(ip_network, facts.onlink) if p.version == ip.version and ip in p]
     if via in facts.addresses or not on and facts.addresses:
-        raise ManifestError(
-            f"host {host.name} at {via} is no neighbour of this one",
-            "a routed network goes from host to host without a router between; use an overlay",
-            host.where,
-        )
+        hint = "a routed network goes from host to host without a router between; use an overlay"
+        raise ManifestError(f"host {host.name} at {via} is no neighbour of this one", hint, host.where)
     return facts.onlink[str(max(on, key=lambda p: p.prefixlen))] if on else ""
 
 

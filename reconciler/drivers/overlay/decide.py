@@ -36,11 +36,8 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
     refuse_unequal(project, spec)
     encrypted = spec.options.get("encrypted") == "true"
     if encrypted and project.evpn:
-        raise ManifestError(
-            f"network {spec.name} is encrypted, and FRR knows only the hosts' own addresses",
-            "leave `encrypted` out, or `reachability: evpn`",
-            spec.where,
-        )
+        message = f"network {spec.name} is encrypted, and FRR knows only the hosts' own addresses"
+        raise ManifestError(message, "leave `encrypted` out, or `reachability: evpn`", spec.where)
     hosts = tuple((host.name, host.address) for host in project.hosts)
     hosts = wireguard.addresses(project) if encrypted else hosts
     tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
@@ -68,28 +65,22 @@ def links(uplink: str, name: str, tunnel: Tunnel | None) -> Iterator[HostLink]:
 def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
     for host in project.hosts:
         if not host.address:
-            raise ManifestError(
-                f"host {host.name} has no address", "an overlay needs `address:` on every host", host.where
-            )
+            hint = "an overlay needs `address:` on every host"
+            raise ManifestError(f"host {host.name} has no address", hint, host.where)
     if len({":" in host.address for host in project.hosts}) > 1:
-        raise ManifestError(
-            "some hosts have IPv4 addresses and some IPv6", "an overlay runs over one of them", spec.where
-        )
+        hint = "an overlay runs over one of them"
+        raise ManifestError("some hosts have IPv4 addresses and some IPv6", hint, spec.where)
     families = [":" in subnet.subnet for subnet in spec.subnets]
     if len(families) > len(set(families)) or any(subnet.gateway for subnet in spec.subnets):
-        raise ManifestError(
-            f"network {spec.name} needs one subnet a family, without a gateway",
-            "on an overlay each host has a gateway address of its own",
-            spec.where,
-        )
+        message = f"network {spec.name} needs one subnet a family, without a gateway"
+        raise ManifestError(message, "on an overlay each host has a gateway address of its own", spec.where)
 
 
 def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
     text = spec.options.get(option) or str(default)
     if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) not in known:
-        raise ManifestError(
-            f"{text[:60]} is no {option} of an overlay", f"from {known[0]} to {known[-1]}", spec.where
-        )
+        hint = f"from {known[0]} to {known[-1]}"
+        raise ManifestError(f"{text[:60]} is no {option} of an overlay", hint, spec.where)
     return int(text)
 
 
@@ -105,11 +96,8 @@ def mtu_of(local: str, tunnel: Tunnel | None, spec: NetworkSpec, facts: Facts) -
     below = tunnel.mtu if tunnel else underlay_mtu(local, facts)
     room = below - OVERHEAD[family(local)]
     if spec.mtu != "auto" and int(spec.mtu) > room:
-        raise ManifestError(
-            f"mtu {spec.mtu} of network {spec.name} does not fit into the underlay",
-            f"at most {room}, since VXLAN takes the rest of the link's",
-            spec.where,
-        )
+        message = f"mtu {spec.mtu} of network {spec.name} does not fit into the underlay"
+        raise ManifestError(message, f"at most {room}, since VXLAN takes the rest of the link's", spec.where)
     return room if spec.mtu == "auto" else int(spec.mtu)
 
 
@@ -152,11 +140,9 @@ def remotes(
             yield Remote(names.mac(network.id, "bridge", name), ips, address)
     for one, end in attachments:
         if not one.host:
-            raise ManifestError(
-                f"{one.name} is on the overlay {network.name} and says no host",
-                "add `host:`, or make it a service, whose replicas take the hosts in turn",
-                one.spec.where,
-            )
+            message = f"{one.name} is on the overlay {network.name} and says no host"
+            hint = "add `host:`, or make it a service, whose replicas take the hosts in turn"
+            raise ManifestError(message, hint, one.spec.where)
         if one.host != overlay.host:
             ips = tuple(ip for ip, _ in given.get((network.name, one.name), ()))
             mac = end.mac_address or names.mac(network.id, one.name)
@@ -179,11 +165,9 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
             mine, name = (overlay.port, overlay.vni), f"network {network.name} of project {network.project}"
             if holder := used.get(mine) or used.get((overlay.port, 0)) or used.get((ANY, overlay.vni)):
                 tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
-                yield ManifestError(
-                    f"network {network.name}: {tunnel} is taken: {holder} has it",
-                    "write another `vni` or `port` into its driver_opts",
-                    network.spec.where,
-                )
+                message = f"network {network.name}: {tunnel} is taken: {holder} has it"
+                hint = "write another `vni` or `port` into its driver_opts"
+                yield ManifestError(message, hint, network.spec.where)
             used |= dict.fromkeys([mine, (ANY, overlay.vni)] if by_vni else [mine], name)
 
 

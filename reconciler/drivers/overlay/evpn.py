@@ -118,30 +118,23 @@ def refuse_second(made: Sequence[tuple[str, EvpnSpec]], facts: Facts) -> None:
     holder = facts.router or made[0][0]
     for name, spec in made:
         if name != holder:
-            raise ManifestError(
-                f"project {name} wants EVPN, and on this host project {holder} has it",
-                "make them one project, or leave one of them `reachability: static`",
-                spec.where,
-            )
+            message = f"project {name} wants EVPN, and on this host project {holder} has it"
+            hint = "make them one project, or leave one of them `reachability: static`"
+            raise ManifestError(message, hint, spec.where)
 
 
 def refuse_lack(project: ProjectSpec, spec: EvpnSpec, facts: Facts) -> None:
     reflectors = [host for host in project.hosts if host.reflector]
     if six := next((host for host in project.hosts if family(host.address) == 6), None):
-        raise ManifestError(
-            f"host {six.name} has an IPv6 address", "FRR carries EVPN over IPv4 alone", six.where
-        )
+        hint = "FRR carries EVPN over IPv4 alone"
+        raise ManifestError(f"host {six.name} has an IPv6 address", hint, six.where)
     if len(reflectors) == 1:
-        raise ManifestError(
-            f"{reflectors[0].name} is the only reflector: without it no host would reach another",
-            "set `reflector: true` on a second host, or on none: then all speak with one another",
-            reflectors[0].where,
-        )
+        message = f"{reflectors[0].name} is the only reflector: without it no host would reach another"
+        hint = "set `reflector: true` on a second host, or on none: then all speak with one another"
+        raise ManifestError(message, hint, reflectors[0].where)
     if not reflectors and len(project.hosts) > MESH:
-        raise ManifestError(
-            f"{len(project.hosts)} hosts are too many to all speak with one another",
-            f"set `reflector: true` on two of them; up to {MESH} hosts need none",
-            spec.where,
-        )
+        message = f"{len(project.hosts)} hosts are too many to all speak with one another"
+        hint = f"set `reflector: true` on two of them; up to {MESH} hosts need none"
+        raise ManifestError(message, hint, spec.where)
     if lack := facts.missing.get("evpn"):
         raise Unsupported("`reachability: evpn` needs FRR", lack, spec.where)

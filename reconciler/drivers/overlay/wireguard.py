@@ -92,9 +92,6 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
     used |= {o.port: f"network {network.name}" for network in networks if (o := overlay_of(network))}
     for tunnel in tunnels(networks):
         if holder := used.get(tunnel.port):
-            yield ManifestError(
-                f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it",
-                PORT_HINT,
-                tunnel.where,
-            )
+            message = f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it"
+            yield ManifestError(message, PORT_HINT, tunnel.where)
         used[tunnel.port] = f"project {tunnel.project}"
