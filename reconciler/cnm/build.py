@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import macs, ownership, sockets
+from . import macs, ownership
 from .driver import Driver, Joined, by_driver
 from .endpoint import (
     Addresses,
@@ -28,7 +28,7 @@ from .hosts import is_local, sandboxes_of
 from .network import networks_of, titles
 from .pending import pending
 from .policy import blocker_warnings, policy
-from .ports import conflicts, publish, targets, unpublished_warnings
+from .ports import port_conflicts, publish, socket_conflicts, targets, unpublished_warnings, with_sockets
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
@@ -57,7 +57,8 @@ def topology_of(
     facts = ownership.with_lost_aliases(dict(titles(manifest.projects)), facts)
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
     here = [spec for spec in everywhere if is_local(spec, facts)]
-    refuse_taken_names(here, facts)
+    if taken := [*taken_names(here, facts)]:
+        raise ManifestErrors(taken)
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
     bare = networks_of(manifest.projects, used, facts, drivers, errors)
     attachments = join(bare, everywhere, here)
@@ -68,7 +69,7 @@ def topology_of(
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
-    heard = sockets.with_sockets(listening, facts)
+    heard = with_sockets(listening, facts)
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, heard))
     networks = with_published(networks, ports)
@@ -77,8 +78,8 @@ def topology_of(
         ownership.conflicts(networks, facts, projects),
         macs.conflicts(networks, facts),
         (one for one in findings if isinstance(one, ManifestError)),
-        sockets.conflicts(listening, facts),
-        conflicts(ports, heard),
+        socket_conflicts(listening, facts),
+        port_conflicts(ports, heard),
     )
     errors += chain(*clashes)
     told = (one for one in findings if isinstance(one, str))
@@ -102,42 +103,26 @@ def reserved_names(manifest: Manifest) -> Iterator[ManifestError]:
             yield ManifestError(f"no project may be called {project.name}", hint, project.where)
 
 
-def refuse_taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> None:
+def taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> Iterator[ManifestError]:
     """`foo` + `bar-baz` and `foo-bar` + `baz` make one name, and a namespace may stand that is not ours."""
-    errors: list[ManifestError] = []
     seen: dict[str, SandboxSpec] = {}
     for one in specs:
-        if one.name in seen:
-            label = (seen[one.name].spec.where, "the first of that name")
-            errors.append(
-                ManifestError(
-                    f"two containers would have the sandbox {one.name}",
-                    "rename one, or give it a `container_name`",
-                    one.spec.where,
-                    label,
-                )
+        name, at, rename = one.name, one.spec.where, "rename the container, or"
+        first = seen.setdefault(name, one)
+        if first is not one:
+            label, hint = (
+                (first.spec.where, "the first of that name"),
+                "rename one, or give it a `container_name`",
             )
-        if one.name in facts.namespaces:
-            errors.append(
-                ManifestError(
-                    f"the namespace {one.name} exists and is not ours",
-                    "rename the container, or remove the namespace",
-                    one.spec.where,
-                )
-            )
-        if owner := facts.sandboxes.get(one.name):
-            errors.append(
-                ManifestError(
-                    f"the sandbox {one.name} is project {owner}'s",
-                    "rename the container, or give it a `container_name`",
-                    one.spec.where,
-                )
-            )
-        if one.name in RESERVED:
-            errors.append(ManifestError(f"no sandbox may be called {one.name}", "rename it", one.spec.where))
-        seen.setdefault(one.name, one)
-    if errors:
-        raise ManifestErrors(errors)
+            yield ManifestError(f"two containers would have the sandbox {name}", hint, at, label)
+        if name in facts.namespaces:
+            message = f"the namespace {name} exists and is not ours"
+            yield ManifestError(message, f"{rename} remove the namespace", at)
+        if owner := facts.sandboxes.get(name):
+            message = f"the sandbox {name} is project {owner}'s"
+            yield ManifestError(message, f"{rename} give it a `container_name`", at)
+        if name in RESERVED:
+            yield ManifestError(f"no sandbox may be called {name}", "rename it", at)
 
 
 def addresses_of_all(

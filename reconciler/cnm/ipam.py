@@ -17,7 +17,7 @@ from .names import number
 POOLS4 = (PoolSpec(base="172.16.0.0/12", size=20), PoolSpec(base="192.168.0.0/16", size=24))
 POOLS6 = (
     PoolSpec(base="fd00::/8", size=64),
-)  # RFC 4193: eight bits, then 56 that the network's name decides
+)  # RFC 4193: the network's name decides 56 bits after the first 8
 SPREAD6 = 1 << 32  # hashed IPv6 addresses stay in the first 2^32 of their subnet, to be readable
 
 

@@ -4,7 +4,7 @@ worse than none."""
 from collections.abc import Container, Iterator
 
 from ..errors import ManifestError, Where
-from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
+from ..manifest.spec import Manifest, ProjectSpec
 
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 OF_CONTAINERS = ("attach", "rootfs")
@@ -26,15 +26,9 @@ def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
         if network.allow_networks:
             yield "allow_networks", network.where
     for container in project.containers:
-        yield from of_container(container)
-
-
-def of_container(container: ContainerSpec) -> Iterator[tuple[str, Where]]:
-    yield from ((name, container.where) for name in OF_CONTAINERS if getattr(container, name))
-    if container.runtime != "none":
-        yield "runtime", container.where
-    for port in container.ports:
-        yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))
-    for end in container.networks:
-        if any(end.bandwidth):
-            yield "bandwidth", end.where
+        yield from ((name, container.where) for name in OF_CONTAINERS if getattr(container, name))
+        if container.runtime != "none":
+            yield "runtime", container.where
+        for port in container.ports:
+            yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))
+        yield from (("bandwidth", end.where) for end in container.networks if any(end.bandwidth))

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import ManifestError
 from ..family import family
-from ..inventory.facts import Facts
+from ..inventory.facts import Claim, Facts, Listener
 from ..manifest.spec import ContainerSpec, PortSpec
+from .driver import Socket
 from .names import number
 from .topology import Endpoint, Network, Port
 
@@ -73,7 +75,7 @@ def publish(wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts) -> It
     for _, to, port in pairs:
         if not port.published or is_choice(port):
             for target in range(port.target[0], port.target[1] + 1):
-                single = with_target(port, target)
+                single = replace(port, target=(target, target))
                 yield from resolve(single, to, pick(single, to, facts, chosen) if to.behind else target, 1)
 
 
@@ -81,17 +83,6 @@ def is_choice(port: PortSpec) -> bool:
     """A range of host ports for one target: one of them is taken."""
     first, last = port.published or (0, 0)
     return last - first != port.target[1] - port.target[0]
-
-
-def with_target(port: PortSpec, target: int) -> PortSpec:
-    return PortSpec(
-        target=(target, target),
-        published=port.published,
-        host_ip=port.host_ip,
-        protocol=port.protocol,
-        mode=port.mode,
-        where=port.where,
-    )
 
 
 def pick(port: PortSpec, to: Targets, facts: Facts, chosen: set[tuple[str, int]]) -> int:
@@ -164,7 +155,7 @@ def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Ite
             yield f"{what} on {home.host_ip}: network {home.network.name} is routed"
 
 
-def conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
+def port_conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestError]:
     """Two that want one port of one address; a wildcard meets every address."""
     by_wire: dict[tuple[int, str], list[Holder]] = defaultdict(list)
     for port in ports:
@@ -223,3 +214,25 @@ def clash(protocol: str, mine: Holder, port: Port, other: Holder, hint: str) -> 
     ip = f"{mine.ip}:" if mine.ip else ""
     message = f"host port {ip}{number_}/{protocol} is taken: {other.label}"
     return ManifestError(message, hint, port.where, label)
+
+
+def with_sockets(found: Sequence[Socket], facts: Facts) -> Facts:
+    """The facts with these sockets of tunnels too, of which one tells for all that share a port.  DNAT would
+    hand every frame of every network to the container that publishes there, in clear."""
+    every = sorted({*facts.listeners, *(one.listener for one in found)}, reverse=True)
+    return replace(facts, listeners=frozenset({one[:3]: one for one in every}.values()))
+
+
+def socket_conflicts(found: Sequence[Socket], facts: Facts) -> Iterator[ManifestError]:
+    """What other projects publish there; who listens is looked at by the drivers."""
+    for one in found:
+        for publisher in sorted({publisher_of(one.listener, claim) for claim in facts.claims} - {""}):
+            what = f"{one.listener.protocol.upper()} port {one.listener.port}, which {one.wants} wants,"
+            yield ManifestError(f"{what} is taken: {publisher}", one.hint, one.where)
+
+
+def publisher_of(socket: Listener, claim: Claim) -> str:
+    """Who publishes the port; "" where this claim is none on it."""
+    meets = claim.ip in ANY or socket.ip in ANY or claim.ip == socket.ip
+    same = claim.protocol == socket.protocol and claim.first <= socket.port <= claim.last
+    return f"project {claim.project} publishes it" if same and meets else ""

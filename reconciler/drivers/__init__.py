@@ -1,12 +1,12 @@
 """Drivers turn a decided Topology into kernel values.  They are pure generators and never call the kernel."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
 from ..cnm.driver import Driver
 from ..cnm.topology import Topology
-from ..core.resource import Key, Resource, State
+from ..core.resource import Resource, State
 from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.sysctl import Sysctl
 from . import sandbox
@@ -61,12 +61,12 @@ def lower(topology: Topology) -> State:
     wanted = {resource.key: resource for resource in resources(topology)}
     links = [r for r in wanted.values() if isinstance(r, Link)]
     bare = {r.key for r in links if r.mtu < LEAST_IPV6 or not topology.ipv6}
-    return {key: r for key, r in wanted.items() if not bare or not of_ipv6(r, bare)}
 
+    def is_void(r: Resource) -> bool:
+        """Whether it is an IPv6 setting of a link that has no IPv6."""
+        return isinstance(r, Sysctl) and r.name.startswith("net/ipv6/") and not bare.isdisjoint(r.within)
 
-def of_ipv6(r: Resource, links: Set[Key]) -> bool:
-    """Whether it is an IPv6 setting of one of these links."""
-    return isinstance(r, Sysctl) and r.name.startswith("net/ipv6/") and not links.isdisjoint(r.within)
+    return {key: r for key, r in wanted.items() if not bare or not is_void(r)}
 
 
 def resources(topology: Topology) -> Iterator[Resource]:

@@ -6,7 +6,7 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 
 from collections.abc import Iterator
 
-from ...cnm.topology import Endpoint, Network, Port, Subnet, Topology
+from ...cnm.topology import Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
@@ -31,9 +31,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
             yield from inet_elements(name, [network for network in walled if network.inner], ports)
             yield from bridge_elements(name, [network for network in walled if network.bridge])
         elif used:
-            yield Table(
-                family="inet", name=name, root=topology.root
-            )  # the project's mark; it filters nothing
+            # The project's mark, which filters nothing.
+            yield Table(family="inet", name=name, root=topology.root)
 
 
 def skeleton(name: str, root: str = "") -> Iterator[Resource]:
@@ -61,14 +60,10 @@ def declared_items(networks: list[Network], ports: list[Port]) -> Iterator[tuple
             yield network_items(network), network.spec.where
         for endpoint in network.endpoints:
             if endpoint.host_access:
-                yield host_users(endpoint), endpoint.where
+                users = ((f"host_users{family(ip)}", ip, "") for ip, _ in endpoint.addresses)
+                yield users, endpoint.where
     for port in ports:
         yield port_items(port), port.where
-
-
-def host_users(endpoint: Endpoint) -> Iterator[Item]:
-    for ip, _ in endpoint.addresses:
-        yield f"host_users{family(ip)}", ip, ""
 
 
 def network_items(network: Network) -> Iterator[Item]:
@@ -76,7 +71,8 @@ def network_items(network: Network) -> Iterator[Item]:
         yield from interface_items(network, link)
     for subnet in network.subnets:
         yield from subnet_items(network, subnet)
-    yield from elsewhere_items(network)
+    for one in network.per_host.elsewhere if network.per_host else ():
+        yield f"remote{family(one.cidr)}", one.cidr, ""
 
 
 def interface_items(network: Network, link: str) -> Iterator[Item]:
@@ -114,12 +110,6 @@ def subnet_items(network: Network, subnet: Subnet) -> Iterator[Item]:
         yield f"snat{number}", subnet.cidr, snat
     elif spec.masquerade and not spec.internal and mode in ("nat", "nat-unprotected"):
         yield f"masquerade{number}", subnet.cidr, ""
-
-
-def elsewhere_items(network: Network) -> Iterator[Item]:
-    """What the network has on other hosts."""
-    for one in network.per_host.elsewhere if network.per_host else ():
-        yield f"remote{family(one.cidr)}", one.cidr, ""
 
 
 def port_items(port: Port) -> Iterator[Item]:

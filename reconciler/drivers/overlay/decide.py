@@ -15,7 +15,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
 from . import wireguard
-from .model import Overlay, Remote, Tunnel, overlay_here, overlay_of
+from .model import Overlay, Station, Tunnel, overlay_here, overlay_of
 
 PORT = 4789  # RFC 7348
 PORTS = range(1024, 49152)  # Docker's own limits of --data-path-port
@@ -41,10 +41,13 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
     hosts = tuple((host.name, host.address) for host in project.hosts)
     hosts = wireguard.addresses(project) if encrypted else hosts
     tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
+    uplink = f"vx-{ident[:12]}"
+    links = [HostLink(uplink, f"the tunnel of network {name}")]
+    links += [HostLink(tunnel.link, f"WireGuard's link of project {tunnel.project}")] if tunnel else []
     return Overlay(
         bridge=bridge,
-        uplink=f"vx-{ident[:12]}",
-        links=tuple(links(f"vx-{ident[:12]}", name, tunnel)),
+        uplink=uplink,
+        links=tuple(links),
         vni=vni_of(spec, name, facts),
         port=number(spec, "port", PORTS, PORT),
         host=here.name,
@@ -54,12 +57,6 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
         evpn=project.evpn is not None,
         mtu=mtu_of(dict(hosts)[here.name], tunnel, spec, facts),
     )
-
-
-def links(uplink: str, name: str, tunnel: Tunnel | None) -> Iterator[HostLink]:
-    yield HostLink(uplink, f"the tunnel of network {name}")
-    if tunnel:
-        yield HostLink(tunnel.link, f"WireGuard's link of project {tunnel.project}")
 
 
 def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
@@ -110,43 +107,34 @@ def on_this_host(network: Network, attachments: Attachments, given: Addresses) -
     subnets = tuple(
         replace(s, gateway=next((ip for ip in own if family(ip) == s.family), "")) for s in network.subnets
     )
+    everyone = list(stations(network, overlay, attachments, given))
     carrier = replace(
         overlay,
-        remotes=tuple(remotes(network, overlay, attachments, given)),
-        own=tuple(here(network, overlay, attachments, given)),
+        remotes=tuple(one for one in everyone if one.host != overlay.local),
+        own=tuple((ip, one.mac) for one in everyone if one.host == overlay.local for ip in one.ips),
     )
     mac = names.mac(network.id, "bridge", overlay.host)
     return replace(network, subnets=subnets, mac=mac, carrier=carrier)
 
 
-def here(
+def stations(
     network: Network, overlay: Overlay, attachments: Attachments, given: Addresses
-) -> Iterator[tuple[str, str]]:
-    """Address and MAC of every endpoint on this host."""
-    for one, end in attachments:
-        if one.host == overlay.host:
-            mac = end.mac_address or names.mac(network.id, one.name)
-            yield from ((ip, mac) for ip, _ in given.get((network.name, one.name), ()))
+) -> Iterator[Station]:
+    """The endpoints of every host, and the gateways of the others."""
 
+    def station(name: str, mac: str, host: str) -> Station:
+        return Station(mac, tuple(ip for ip, _ in given.get((network.name, name), ())), address_of[host])
 
-def remotes(
-    network: Network, overlay: Overlay, attachments: Attachments, given: Addresses
-) -> Iterator[Remote]:
-    """The gateways and endpoints of the other hosts."""
     address_of = dict(overlay.hosts)
-    for name, address in overlay.hosts:
-        if name != overlay.host:
-            ips = tuple(ip for ip, _ in given.get((network.name, f"@{name}"), ()))
-            yield Remote(names.mac(network.id, "bridge", name), ips, address)
+    for host in address_of:
+        if host != overlay.host:
+            yield station(f"@{host}", names.mac(network.id, "bridge", host), host)
     for one, end in attachments:
         if not one.host:
             message = f"{one.name} is on the overlay {network.name} and says no host"
             hint = "add `host:`, or make it a service, whose replicas take the hosts in turn"
             raise ManifestError(message, hint, one.spec.where)
-        if one.host != overlay.host:
-            ips = tuple(ip for ip, _ in given.get((network.name, one.name), ()))
-            mac = end.mac_address or names.mac(network.id, one.name)
-            yield Remote(mac, ips, address_of[one.host])
+        yield station(one.name, end.mac_address or names.mac(network.id, one.name), one.host)
 
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:

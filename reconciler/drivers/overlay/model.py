@@ -35,8 +35,8 @@ class Tunnel:
     where: Where = NOWHERE
 
 
-class Remote(NamedTuple):
-    """An endpoint of another host; `host` is the address by which that one is reached."""
+class Station(NamedTuple):
+    """An endpoint; `host` is the address by which its host is reached."""
 
     mac: str
     ips: tuple[str, ...]
@@ -77,7 +77,7 @@ class Overlay(Carrier):
     port: int
     tunnel: Tunnel | None = None
     flood: bool = False  # broadcast and multicast reach every host
-    remotes: tuple[Remote, ...] = ()
+    remotes: tuple[Station, ...] = ()  # of the other hosts
     evpn: bool = False  # FRR tells of them instead
     speaker: EvpnSpeaker | None = None  # for all of the project: the one with the least VNI has it
     own: tuple[tuple[str, str], ...] = ()  # (address, MAC) of every endpoint on this host
