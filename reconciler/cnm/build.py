@@ -24,8 +24,8 @@ from .endpoint import (
     vlans_of,
 )
 from .files import hosts, resolv
-from .hosts import is_local, sandboxes_of
-from .network import networks_of, titles
+from .hosts import sandboxes_of
+from .network import networks_of, with_implicit
 from .pending import pending
 from .policy import blocker_warnings, policy
 from .ports import port_conflicts, publish, socket_conflicts, targets, unpublished_warnings, with_sockets
@@ -54,9 +54,10 @@ def topology_of(
 ) -> Topology:
     """As far as it can be decided; `errors` takes what cannot be as it is written."""
     projects = [project.name for project in manifest.projects]
-    facts = ownership.with_lost_aliases(dict(titles(manifest.projects)), facts)
+    titles = {name: project.name for project in manifest.projects for _, name in with_implicit(project)}
+    facts = ownership.with_lost_aliases(titles, facts)
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
-    here = [spec for spec in everywhere if is_local(spec, facts)]
+    here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
     if taken := [*taken_names(here, facts)]:
         raise ManifestErrors(taken)
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}

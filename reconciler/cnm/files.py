@@ -25,14 +25,13 @@ def hosts(name: str, spec: ContainerSpec, attached: Attached) -> str:
 
 
 def host_gateways(attached: Attached) -> list[str]:
-    leading = [ip for network, endpoint in attached if endpoint.gateways for ip in own(network, endpoint)]
+    """The host's own addresses that the container can reach, the best first."""
+    leading: list[str] = []
+    for network, end in attached:
+        own = [gateway for gateway, _ in end.gateways] if network.inner else network.carrier.addresses
+        leading += own if end.gateways else ()
     bridges = (network for network, _ in attached if network.inner)
     return leading or [s.gateway for network in bridges for s in network.subnets if s.gateway][:1]
-
-
-def own(network: Network, endpoint: Endpoint) -> Sequence[str]:
-    """The host's own addresses that the endpoint can reach."""
-    return [gateway for gateway, _ in endpoint.gateways] if network.inner else network.carrier.addresses
 
 
 def resolv(spec: ContainerSpec, facts: Facts, attached: Attached) -> str:

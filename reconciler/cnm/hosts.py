@@ -64,7 +64,3 @@ def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
         return values[found[1]]
 
     return replace(spec, options={k: PLACEHOLDER.sub(value, text) for k, text in spec.options.items()})
-
-
-def is_local(sandbox: SandboxSpec, facts: Facts) -> bool:
-    return not sandbox.host or not facts.name or sandbox.host == facts.name

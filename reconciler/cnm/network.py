@@ -31,11 +31,13 @@ class Taken(NamedTuple):
     def all(self) -> list[Prefix]:
         return [*self.routes, *self.networks]
 
-    def against(self, prefix: Prefix) -> Prefix | None:
-        """What forbids a written subnet: it may lie inside a wider route of the host, as a VPN's, but not
+    def note(self, written: SubnetSpec, network: str) -> None:
+        """Note what forbids the subnet: it may lie inside a wider route of the host, as a VPN's, but not
         hide a narrower."""
+        prefix = ip_network(written.subnet)
         hidden = (r for r in self.routes if overlap(prefix, r) and r.prefixlen >= prefix.prefixlen)
-        return next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None)
+        if other := next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None):
+            self.overlaps.append(Overlap(network, written, other))
 
 
 def networks_of(
@@ -50,9 +52,9 @@ def networks_of(
     What was written comes first, so that pools go around it whatever the order of names.
     """
     wanted = [
-        wanted_of(project, spec, facts)
+        Wanted(project, spec, name, names.network_id(name, facts.machine if spec.scope == "local" else ""))
         for project in projects
-        for spec in with_implicit(project)
+        for spec, name in with_implicit(project)
         if spec in project.networks or (project.name, spec.name) in used
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
@@ -73,11 +75,6 @@ def networks_of(
     return [*bridged, *filter(None, outside)]
 
 
-def wanted_of(project: ProjectSpec, spec: NetworkSpec, facts: Facts) -> Wanted:
-    name = full_name(project, spec)
-    return Wanted(project, spec, name, names.network_id(name, facts.machine if spec.scope == "local" else ""))
-
-
 def order(wanted: Wanted, driver: Driver) -> tuple[bool, bool, str, str]:
     spec = wanted.spec
     shared = not spec.external and any(driver.is_shared(wanted, number) for number in (4, 6))
@@ -91,20 +88,17 @@ def same_name(network: Network, other: Network) -> ManifestError:
     return ManifestError(f"two networks are named {network.name}", hint, two, (one, "the other one"))
 
 
-def with_implicit(project: ProjectSpec) -> Iterator[NetworkSpec]:
-    """Compose's `default`, and `bridge`, which takes docker0's place for `network_mode: bridge`."""
-    yield from project.networks
-    written = {spec.name for spec in project.networks}
+def with_implicit(project: ProjectSpec) -> Iterator[tuple[NetworkSpec, str]]:
+    """Every network that may be wanted, with its full name: also Compose's `default`, and `bridge`, which
+    takes docker0's place for `network_mode: bridge`."""
+    specs, written = [*project.networks], {spec.name for spec in project.networks}
     if "default" not in written:
-        yield NetworkSpec(name="default", where=project.where)
+        specs.append(NetworkSpec(name="default", where=project.where))
     if not any(spec.default for spec in project.networks) and "bridge" not in written:
-        yield NetworkSpec(name="bridge", default=True, where=project.where)
-
-
-def titles(projects: Sequence[ProjectSpec]) -> Iterator[tuple[str, str]]:
-    """The full name of every network that may be wanted, with its project."""
-    for project in projects:
-        yield from ((full_name(project, spec), project.name) for spec in with_implicit(project))
+        specs.append(NetworkSpec(name="bridge", default=True, where=project.where))
+    for spec in specs:
+        derived = spec.name if spec.external else names.network(project.name, spec.name)
+        yield spec, spec.full_name or derived
 
 
 def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:
@@ -112,12 +106,6 @@ def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[s
     for standing in facts.networks.values():
         if standing.project not in ours:
             yield from standing.subnets
-
-
-def full_name(project: ProjectSpec, spec: NetworkSpec) -> str:
-    if spec.external:
-        return spec.full_name or spec.name
-    return spec.full_name or names.network(project.name, spec.name)
 
 
 def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Network | None:
@@ -130,9 +118,10 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
         return None
     if carrier.isolated:
         spec = replace(spec, internal=True)
+    # What stands on a link of the host shares the subnet of its LAN.
+    others = taken if carrier.inner else taken._replace(routes=())
     for written in spec.subnets:
-        # What stands on a link of the host shares the subnet of its LAN.
-        note_overlap(written, name, taken if carrier.inner else taken._replace(routes=()))
+        others.note(written, name)
     wanted = wanted._replace(spec=spec)
     ranges = tuple(subnet_specs(wanted, driver, facts, taken))
     per_host = driver.per_host(wanted, ranges, facts)
@@ -180,7 +169,7 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
         pools = [pool for pool in project.pools if family(pool.base) == number] or default
         if driver.is_shared(wanted, number):
             written = SubnetSpec(subnet=agreed_subnet(name, number, pools, facts, taken), where=spec.where)
-            note_overlap(written, name, taken)
+            taken.note(written, name)
             yield written
             continue
         held = standing_subnet(facts.networks.get(name), number, pools, taken)
@@ -201,20 +190,11 @@ def standing_subnet(
     """The subnet that the network has in the kernel, as long as it still comes from the pools."""
     for cidr in standing.subnets if standing else ():
         prefix = ip_interface(cidr).network
-        if (
-            family(cidr) == number
-            and not any(overlap(prefix, other) for other in taken.all)
-            and any(
-                prefix.prefixlen == pool.size and overlap(prefix, ip_network(pool.base)) for pool in pools
-            )
-        ):
+        homes = (ip_network(pool.base) for pool in pools if pool.size == prefix.prefixlen)
+        pooled = prefix.version == number and any(overlap(prefix, home) for home in homes)
+        if pooled and not any(overlap(prefix, other) for other in taken.all):
             return prefix
     return None
-
-
-def note_overlap(written: SubnetSpec, name: str, taken: Taken) -> None:
-    if other := taken.against(ip_network(written.subnet)):
-        taken.overlaps.append(Overlap(name, written, other))
 
 
 def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ...]:

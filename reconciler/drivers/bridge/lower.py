@@ -18,30 +18,25 @@ from .slices import routes_elsewhere
 def lower(network: Network, station: str = STICKY_MAC) -> Iterator[Resource]:
     """`station` is how the bridge has the MACs of its endpoints: see kinds/link.py."""
     if not network.external:
-        yield device(network)
-        yield from switch(network) if network.inner else machine(network)
+        on = On(HOST, network.bridge, Origin(network.spec.where, "bridge"))
+        yield Bridge(
+            ns=HOST,
+            name=network.bridge,
+            project=network.project,
+            network=network.name,
+            mac=network.mac,
+            mtu=network.mtu,
+            outer=not network.inner,
+            filtering=bool(network.vlans),
+            origin=on.origin,
+        )
+        yield from switch(network, on) if network.inner else machine(network, on)
     for endpoint in network.endpoints:
         yield from port(network, endpoint, station)
 
 
-def device(network: Network) -> Bridge:
-    return Bridge(
-        ns=HOST,
-        name=network.bridge,
-        project=network.project,
-        network=network.name,
-        mac=network.mac,
-        mtu=network.mtu,
-        outer=not network.inner,
-        filtering=bool(network.vlans),
-        origin=Origin(network.spec.where, "bridge"),
-    )
-
-
-def switch(network: Network) -> Iterator[Resource]:
+def switch(network: Network, on: On) -> Iterator[Resource]:
     """What makes the host the router of its containers: the bridge's own addresses are their gateways."""
-    origin = Origin(network.spec.where, "bridge")
-    on = On(HOST, network.bridge, origin)
     yield from on.ipv6_switches(on=network.ipv6)
     # rp_filter asks for the way back without the operator's mark, which may lead elsewhere.
     yield on.sysctl("net/ipv4/conf/IFNAME/src_valid_mark", "0")
@@ -55,14 +50,14 @@ def switch(network: Network) -> Iterator[Resource]:
     for subnet in network.subnets:
         if subnet.gateway:
             yield on.address(subnet.gateway, subnet.prefix)
-    yield from routes_elsewhere(network, origin)
-    yield from ways_back(network, origin)
+    yield from routes_elsewhere(network, on.origin)
+    yield from ways_back(network, on)
 
 
-def machine(network: Network) -> Iterator[Resource]:
+def machine(network: Network, on: On) -> Iterator[Resource]:
     """What makes the host one more machine of the LAN, if it has addresses there at all."""
     assert isinstance(network.carrier, Lan)
-    host, on = network.carrier.addresses, On(HOST, network.bridge, Origin(network.spec.where, "bridge"))
+    host = network.carrier.addresses
     tagged = tuple(tag for tag in network.vlans if tag > 1)
     yield from on.ipv6_switches(on=any(":" in ip for ip in host))
     yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(1, tagged), origin=on.origin)

@@ -4,7 +4,7 @@ elements of maps and sets.
 The shape was tried against 7 probes that must work, 14 attacks that must fail, and 12 kinds of spoofing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...cnm.topology import Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
@@ -28,8 +28,12 @@ def lower(topology: Topology) -> Iterator[Resource]:
         used = [network for network in networks if network.endpoints or not network.external]
         if walled := [network for network in used if network.bridge or network.inner]:
             yield from skeleton(name, topology.root)
-            yield from inet_elements(name, [network for network in walled if network.inner], ports)
-            yield from bridge_elements(name, [network for network in walled if network.bridge])
+            inner, bridged = [n for n in walled if n.inner], [n for n in walled if n.bridge]
+            for items, where in declared_items(inner, ports):
+                yield from elements("inet", name, items, where)
+            for endpoint, guarded in guard_items(bridged):
+                yield from elements("bridge", name, ((*item, "") for item in guarded), endpoint.where)
+            yield from apart.elements(name, bridged)
         elif used:
             # The project's mark, which filters nothing.
             yield Table(family="inet", name=name, root=topology.root)
@@ -46,11 +50,10 @@ def skeleton(name: str, root: str = "") -> Iterator[Resource]:
             yield Chain(family=hooked, table=name, name=chain, hook=hook, rules=tuple(rules))
 
 
-def inet_elements(table: str, networks: list[Network], ports: list[Port]) -> Iterator[Resource]:
-    for items, where in declared_items(networks, ports):
-        origin = Origin(where, "firewall")
-        for name, item, value in items:
-            yield Element(family="inet", table=table, map=name, item=item, value=value, origin=origin)
+def elements(hooked: str, table: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
+    origin = Origin(where, "firewall")
+    for name, item, value in items:
+        yield Element(family=hooked, table=table, map=name, item=item, value=value, origin=origin)
 
 
 def declared_items(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
@@ -126,11 +129,3 @@ def port_items(port: Port) -> Iterator[Item]:
         return
     for offset in range(port.count):
         yield name, f"{at}{wire} . {port.first + offset}", f"{port.ip} . {port.target + offset}"
-
-
-def bridge_elements(table: str, networks: list[Network]) -> Iterator[Resource]:
-    for endpoint, items in guard_items(networks):
-        origin = Origin(endpoint.where, "firewall")
-        for name, item in items:
-            yield Element(family="bridge", table=table, map=name, item=item, origin=origin)
-    yield from apart.elements(table, networks)

@@ -68,18 +68,17 @@ def rules(inet: str) -> Iterator[Resource]:
     yield Rule(family=inet, priority=str(PAST), action="nop")
 
 
-def ways_back(network: Network, origin: Origin) -> Iterator[Resource]:
+def ways_back(network: Network, on: On) -> Iterator[Resource]:
     """What rp_filter finds when it asks for the way back of what a container sends out.
 
     It asks as if the answer came in (fib_validate_source), and what has no way back may not leave.  So the
     halves of an IPv4 subnet, which win over its prohibition, do lead to the bridge, but to the bridge's own
     MAC, and what a bridge is given to send there it drops (br_dev_xmit).  IPv6 has no rp_filter.
     """
-    on = On(HOST, network.bridge, origin)
     for subnet in network.subnets:
         yield from (way_back(on, half, subnet.gateway) for half in halves(subnet))
     if not network.carrier.everywhere:  # else the driver knows of other neighbours too
-        yield from known_neighbours(network, (), origin)
+        yield from known_neighbours(network, (), on.origin)
 
 
 def way_back(on: On, dst: str, src: str) -> Route:

@@ -55,15 +55,17 @@ def speaker_of(
     assert here
     if facts.known and (mistake := wireguard.foreign_key(here, facts)):
         raise mistake
+    peers = peers_of(project, here)
     return EvpnSpeaker(
         project=project.name,
         asn=spec.asn,
         address=here.address,
         hosts=tuple(host.address for host in project.hosts if host.name != here.name),
-        peers=tuple(host.address for host in peers_of(project, here)),
-        clients=tuple(host.address for host in clients(project, here)),
+        peers=tuple(host.address for host in peers),
+        clients=tuple(host.address for host in project.hosts if here.reflector and not host.reflector),
         public_key=here.public_key,
-        keys=tuple(keys(project, here)),
+        # A secret is of two: of those that prove who they are, and know this one.
+        keys=tuple((host.address, host.public_key) for host in peers if here.public_key and host.public_key),
         vnis=carried,
         most=0 if facts.missing.get("prefix limit") else most(project, networks),
         where=spec.where,
@@ -92,13 +94,6 @@ def peers_of(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
     return [host for host in others if host.reflector]
 
 
-def keys(project: ProjectSpec, here: HostSpec) -> Iterator[tuple[str, str]]:
-    """(address, public key) of those that prove who they are, and know this one: a secret is of two."""
-    for host in peers_of(project, here):
-        if here.public_key and host.public_key:
-            yield host.address, host.public_key
-
-
 def warnings(speaker: EvpnSpeaker) -> Iterator[str]:
     """Whom it believes without proof."""
     if bare := sorted({*speaker.peers} - dict(speaker.keys).keys()):
@@ -107,10 +102,6 @@ def warnings(speaker: EvpnSpeaker) -> Iterator[str]:
             f"EVPN of project {speaker.project} believes whoever takes the address {some}: "
             "give all hosts a `public_key`, as `reconcile --key` prints it"
         )
-
-
-def clients(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
-    return [host for host in project.hosts if here.reflector and not host.reflector]
 
 
 def refuse_second(made: Sequence[tuple[str, EvpnSpec]], facts: Facts) -> None:

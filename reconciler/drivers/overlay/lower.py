@@ -31,24 +31,7 @@ def lower(network: Network) -> Iterator[Resource]:
     if overlay is None or overlay.external:
         return
     origin = Origin(network.spec.where, "overlay")
-    yield device(network, overlay, origin)
-    yield from On(HOST, overlay.uplink, origin).ipv6_switches(on=False)
-    if overlay.evpn:  # the MAC of every address on this host, as FRR looks for them
-        yield from known_neighbours(network, overlay.own, origin)
-    else:
-        yield from elsewhere(network, overlay, origin)
-    yield from guard(network.project, overlay, origin)
-    if overlay.flood:
-        yield from brake(network.project, overlay, origin)
-    if overlay.tunnel:
-        yield from wireguard_link(overlay.tunnel)
-        yield from seal(overlay, overlay.tunnel, origin)
-    if overlay.speaker:
-        yield from frr.router(overlay.speaker)
-
-
-def device(network: Network, overlay: Overlay, origin: Origin) -> Vxlan:
-    return Vxlan(
+    yield Vxlan(
         ns=HOST,
         name=overlay.uplink,
         project=network.project,
@@ -62,6 +45,19 @@ def device(network: Network, overlay: Overlay, origin: Origin) -> Vxlan:
         mtu=network.mtu,
         origin=origin,
     )
+    yield from On(HOST, overlay.uplink, origin).ipv6_switches(on=False)
+    if overlay.evpn:  # the MAC of every address on this host, as FRR looks for them
+        yield from known_neighbours(network, overlay.own, origin)
+    else:
+        yield from elsewhere(network, overlay, origin)
+    yield from guard(network.project, overlay, origin)
+    if overlay.flood:
+        yield from brake(network.project, overlay, origin)
+    if overlay.tunnel:
+        yield from wireguard_link(overlay.tunnel)
+        yield from seal(overlay, overlay.tunnel, origin)
+    if overlay.speaker:
+        yield from frr.router(overlay.speaker)
 
 
 def elsewhere(network: Network, overlay: Overlay, origin: Origin) -> Iterator[Resource]:
@@ -119,7 +115,7 @@ def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
         project=tunnel.project,
         port=tunnel.port,
         public_key=tunnel.public_key,
-        peers=tuple(sorted(f"{key} {ip} {endpoint(host, port)}" for key, ip, host, port in tunnel.peers)),
+        peers=tuple(sorted(map(str, tunnel.peers))),
         mtu=tunnel.mtu,
         secret=tunnel.secret,
         origin=origin,
@@ -131,10 +127,6 @@ def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
     yield Route(ns=HOST, dst=tunnel.network, kind="unreachable", origin=origin)
     rules = f'iifname "{tunnel.link}" drop', f'oifname "{tunnel.link}" drop'
     yield chain_of(tunnel.project, f"{tunnel.link}-forward", "forward", rules, origin)
-
-
-def endpoint(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def seal(overlay: Overlay, tunnel: Tunnel, origin: Origin) -> Iterator[Resource]:

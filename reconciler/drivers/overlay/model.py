@@ -18,6 +18,10 @@ class Peer(NamedTuple):
     host: str  # the address by which it is reached
     port: int
 
+    def __str__(self) -> str:
+        home = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.key} {self.address} {home}:{self.port}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tunnel:

@@ -30,14 +30,19 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
         raise ManifestError(f"host {here.name}: {short}", "raise the MTU of the underlay", here.where)
     if facts.known and (errors := list(mistakes(project, here, facts))):
         raise ManifestErrors(errors)
+    address_of = dict(addresses(project))
     return Tunnel(
         link=f"wg-{names.digest('wireguard', project.name).hex()[:12]}",
         project=project.name,
         network=str(wireguard_prefix(project.name)),
-        address=dict(addresses(project))[here.name],
+        address=address_of[here.name],
         port=here.wireguard_port,
         public_key=here.public_key,
-        peers=tuple(peers(project, here)),
+        peers=tuple(
+            Peer(host.public_key, address_of[host.name], host.address, host.wireguard_port)
+            for host in project.hosts
+            if host.public_key and host.name != here.name
+        ),
         mtu=mtu,
         secret=facts.secret,
         where=here.where,
@@ -49,13 +54,6 @@ def addresses(project: ProjectSpec) -> tuple[tuple[str, str], ...]:
     net = wireguard_prefix(project.name).network_address.packed[:8]
     ends = ((host.name, names.digest("wireguard", project.name, host.name)[:8]) for host in project.hosts)
     return tuple((name, str(IPv6Address(net + end))) for name, end in ends)
-
-
-def peers(project: ProjectSpec, here: HostSpec) -> Iterator[Peer]:
-    address_of = dict(addresses(project))
-    for host in project.hosts:
-        if host.public_key and host.name != here.name:
-            yield Peer(host.public_key, address_of[host.name], host.address, host.wireguard_port)
 
 
 def mistakes(project: ProjectSpec, here: HostSpec, facts: Facts) -> Iterator[ManifestError]:

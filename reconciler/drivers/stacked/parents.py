@@ -65,39 +65,34 @@ class Stacked(Driver):
     """What macvlan and ipvlan have alike: the parent, and whom it is shared with."""
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Parent:
-        return parent_of(wanted, facts)
+        _, spec, name, ident = wanted
+        facts.require(spec.driver, spec.where)
+        mode = choice(spec, "mode", MODES[spec.driver])
+        flag = choice(spec, "flag", FLAGS[spec.driver])
+        written = spec.options.get("parent", "")
+        link, base, tag = link_or_vlan(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
+        if not written or tag:
+            facts.require("vlan" if tag else "dummy", spec.where)
+        host = shim_addresses(spec)
+        shim = f"mv-{ident[:12]}" if host else ""
+        own = {link: "parent"} if not written else {}
+        own |= {shim: "host's own link"} if shim else {}
+        mtu = mtu_above(base or link, spec, facts)
+        return Parent(
+            link=link,
+            isolated=not written,
+            mode=mode,
+            flag=flag,
+            shim=shim,
+            addresses=host,
+            own_macs=spec.driver == "macvlan" and mode != "passthru",
+            links=tuple(HostLink(link, f"the {what} of network {name}") for link, what in own.items()),
+            tagged=Tagged(link, base, tag, mtu) if tag else None,
+            mtu=mtu,
+        )
 
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
         return conflicts(networks, facts, self.name)
-
-
-def parent_of(wanted: Wanted, facts: Facts) -> Parent:
-    """Decides the parent; raises what is wrong with the options, and what the kernel lacks."""
-    _, spec, name, ident = wanted
-    facts.require(spec.driver, spec.where)
-    mode = choice(spec, "mode", MODES[spec.driver])
-    flag = choice(spec, "flag", FLAGS[spec.driver])
-    written = spec.options.get("parent", "")
-    link, base, tag = link_or_vlan(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
-    if not written or tag:
-        facts.require("vlan" if tag else "dummy", spec.where)
-    host = shim_addresses(spec)
-    shim = f"mv-{ident[:12]}" if host else ""
-    own = {link: "parent"} if not written else {}
-    own |= {shim: "host's own link"} if shim else {}
-    mtu = mtu_above(base or link, spec, facts)
-    return Parent(
-        link=link,
-        isolated=not written,
-        mode=mode,
-        flag=flag,
-        shim=shim,
-        addresses=host,
-        own_macs=spec.driver == "macvlan" and mode != "passthru",
-        links=tuple(HostLink(link, f"the {what} of network {name}") for link, what in own.items()),
-        tagged=Tagged(link, base, tag, mtu) if tag else None,
-        mtu=mtu,
-    )
 
 
 def anchor(network: Network, parent: Parent, origin: Origin) -> Iterator[Dummy]:
