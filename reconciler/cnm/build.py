@@ -16,7 +16,7 @@ from .endpoint import (
     Attachments,
     SandboxSpec,
     addresses,
-    attach,
+    endpoints,
     join,
     refuse_crowd,
     refuse_vlans,
@@ -66,7 +66,8 @@ def topology_of(
     given = addresses_of_all(bare, attachments, facts, errors)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     bare = settled_networks(bare, Joined(manifest.projects, attachments, given), facts, drivers)
-    attached = attach(bare, here, given)
+    by_key = {(network.project, network.key): network for network in bare}
+    attached = {one.name: list(endpoints(one, by_key, given)) for one in here}
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]

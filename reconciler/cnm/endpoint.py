@@ -61,14 +61,6 @@ def join(
     return attachments
 
 
-def attach(
-    networks: Sequence[Network], here: Sequence[SandboxSpec], given: Addresses
-) -> dict[str, list[tuple[Network, Endpoint]]]:
-    """The endpoints of every sandbox, with their networks, in the order of their interfaces."""
-    by_key = {(network.project, network.key): network for network in networks}
-    return {one.name: list(endpoints(one, by_key, given)) for one in here}
-
-
 def refuse_crowd(network: Network, attachments: Attachments) -> None:
     here = network.carrier.host
     count = sum(not here or one.host == here for one, _ in attachments)
@@ -180,11 +172,9 @@ def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts,
 def endpoints(
     one: SandboxSpec, by_key: dict[tuple[str, str], Network], given: Addresses
 ) -> Iterator[tuple[Network, Endpoint]]:
-    attached = [
-        (by_key[one.project.name, end.network], end)
-        for end in one.endpoints
-        if (one.project.name, end.network) in by_key
-    ]
+    """The endpoints of a sandbox, with their networks, in the order of their interfaces."""
+    wanted = ((by_key.get((one.project.name, end.network)), end) for end in one.endpoints)
+    attached = [(network, end) for network, end in wanted if network]
     leading = {number: leader(number, attached) for number in (4, 6)}
     for (network, end), ifname in zip(attached, ifnames(attached), strict=True):
         mine = given.get((network.name, one.name), [])

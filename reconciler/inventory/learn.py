@@ -36,6 +36,8 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     owner = owners(live)
     others = tuple(children(live, owner, projects))
     routers = (r for r in live.values() if isinstance(r, Router))
+    vlan_links = (r for r in live.values() if isinstance(r, Vlan))
+    sandboxes = (r for r in live.values() if isinstance(r, Namespace))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
@@ -45,14 +47,15 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         leases=leases(live),
         networks=bridged[False],
         lans=bridged[True],
-        sandboxes={r.name: r.project for r in sandboxes(live) if r.project not in projects},
+        sandboxes={r.name: r.project for r in sandboxes if r.project not in projects},
         devices=devices(live, owner, projects),
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
-        claims=tuple(claims(elements, projects)),
+        claims=tuple(Claim(e.project, *e.flow) for e in elements if e.flow and e.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),
-        tagged=tuple(tagged(live, used)),
+        # Our 802.1Q links that somebody stands on who is not of this run.
+        tagged=tuple(Tagged(r.name, r.parent, r.tag, r.mtu) for r in vlan_links if r.name in used),
         tunnels={
             (r.port, r.vni): f"{r.network} of project {r.project}"
             for r in live.values()
@@ -62,10 +65,6 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         router=next((r.project for r in routers if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
-
-
-def sandboxes(live: State) -> Iterator[Namespace]:
-    return (r for r in live.values() if isinstance(r, Namespace))
 
 
 def devices(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, str]:
@@ -182,12 +181,6 @@ def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, froz
     return named
 
 
-def claims(elements: list[Element], projects: frozenset[str]) -> Iterator[Claim]:
-    for element in elements:
-        if element.project not in projects and element.flow:
-            yield Claim(element.project, *element.flow)
-
-
 def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[StackedNetwork]:
     """The networks of other projects that stand on parents."""
     seen = set()
@@ -209,10 +202,3 @@ def macs(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[HeldMa
         segment = r.bridge if isinstance(r, Veth) else r.parent
         if segment and owner(r) not in projects:
             yield HeldMac(segment, r.mac, r.ns, owner(r))
-
-
-def tagged(live: State, used: set[str]) -> Iterator[Tagged]:
-    """Our 802.1Q links that somebody stands on who is not of this run."""
-    for r in live.values():
-        if isinstance(r, Vlan) and r.name in used:
-            yield Tagged(r.name, r.parent, r.tag, r.mtu)

@@ -7,7 +7,6 @@ before br_netfilter sees it.
 """
 
 from collections.abc import Iterator
-from functools import partial
 
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
@@ -40,6 +39,6 @@ def elements(table: str, networks: list[Network]) -> Iterator[Resource]:
         ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
         ports += [(network.carrier.uplink, network.spec.where)] if network.carrier.uplink else []
         for link, where in ports:
-            element = partial(Element, family="bridge", table=table, origin=Origin(where, "firewall"))
-            yield element(map="apart", item=link)
-            yield element(map="gateway_of", item=f"{link} . {network.mac}")
+            origin = Origin(where, "firewall")
+            for name, item in (("apart", link), ("gateway_of", f"{link} . {network.mac}")):
+                yield Element(family="bridge", table=table, map=name, item=item, origin=origin)

@@ -1,5 +1,6 @@
 """EVPN: which hosts speak with which, so that each tells the others where its containers are (RFC 8365)."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
@@ -11,7 +12,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import EvpnSpec, HostSpec, ProjectSpec
 from . import wireguard
-from .model import EvpnSpeaker, overlay_here
+from .model import EvpnSpeaker, Overlay, overlay_here
 
 PORT = 10179  # not BGP's 179: the host may have a BGP daemon of its own
 PORT_HINT = "publish another port there, or use `reachability: static`"
@@ -41,15 +42,15 @@ def speaker_of(
     projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts
 ) -> EvpnSpeaker | None:
     """What FRR is to do on this host; None where no overlay asks for it."""
-    asking = [
-        (project, project.evpn, carried)
-        for project in projects
-        if project.evpn and (carried := vnis(project, networks))
-    ]
+    ours: dict[str, list[tuple[Network, Overlay]]] = defaultdict(list)
+    for network in networks:
+        if overlay := overlay_here(network):
+            ours[network.project].append((network, overlay))
+    asking = [(project, project.evpn) for project in projects if project.evpn and project.name in ours]
     if not asking:
         return None
-    project, spec, carried = asking[0]
-    refuse_second([(other.name, theirs) for other, theirs, _ in asking], facts)
+    project, spec = asking[0]
+    refuse_second([(other.name, theirs) for other, theirs in asking], facts)
     refuse_lack(project, spec, facts)
     here = this_host(project, facts)
     assert here
@@ -66,24 +67,15 @@ def speaker_of(
         public_key=here.public_key,
         # A secret is of two: of those that prove who they are, and know this one.
         keys=tuple((host.address, host.public_key) for host in peers if here.public_key and host.public_key),
-        vnis=carried,
-        most=0 if facts.missing.get("prefix limit") else most(project, networks),
+        vnis=tuple(sorted(overlay.vni for _, overlay in ours[project.name])),
+        most=0 if facts.missing.get("prefix limit") else sum(routes(n) for n, _ in ours[project.name]),
         where=spec.where,
     )
 
 
-def vnis(project: ProjectSpec, networks: Sequence[Network]) -> tuple[int, ...]:
-    return tuple(sorted(o.vni for n in networks if n.project == project.name and (o := overlay_here(n))))
-
-
-def most(project: ProjectSpec, networks: Sequence[Network]) -> int:
-    """Routes of a host that is as full as its bridges and subnets allow, whatever stands there now."""
-    ends = (
-        min([ENDS, *(ip_network(s.cidr).num_addresses for s in network.subnets)])
-        for network in networks
-        if network.project == project.name and overlay_here(network)
-    )
-    return sum(count * ROUTES for count in ends)
+def routes(network: Network) -> int:
+    """Of a host that is as full as its bridge and the subnets allow, whatever stands there now."""
+    return ROUTES * min([ENDS, *(ip_network(subnet.cidr).num_addresses for subnet in network.subnets)])
 
 
 def peers_of(project: ProjectSpec, here: HostSpec) -> list[HostSpec]:
