@@ -11,9 +11,9 @@ from typing import NamedTuple
 from ...errors import ManifestError, Where
 from ..options import Drivers
 from ..yaml.node import Mistakes
-from ..yaml.parse import MAX_BYTES
 
 STDIN = "-"
+MAX_BYTES = 32 << 20  # of one file
 SUFFIXES = (".yaml", ".yml")
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = tuple(

@@ -22,7 +22,6 @@ from yaml.events import (
 from ...errors import ManifestError
 from .node import Mistakes, Node, Place, where
 
-MAX_BYTES = 32 << 20
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000  # with every alias expanded
 MAX_DIGITS = 300  # of a number; Python refuses to convert more than 4300
