@@ -11,9 +11,7 @@ from ..errors import Where
 T = TypeVar("T")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
-Odd = Annotated[
-    T, "odd"
-]  # what nobody asks for and somebody may have brought about; told only where it is so
+Odd = Annotated[T, "odd"]  # asked for by nobody, but somebody may have brought it about; told only then
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str
