@@ -18,10 +18,11 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
             return known
         from .assemble import assemble  # with pydantic, which costs more than all the rest of a plan
 
+        names = cache.names(asked) if kept else {}
         inputs = Inputs(asked.environ, asked.drivers, stdin)
         manifest = assemble(asked.paths, inputs, asked.projects)
         if kept:
-            cache.remember(kept, asked, inputs.texts, manifest)
+            cache.remember(kept, asked, cache.Read(names, inputs.texts), manifest)
         return manifest
 
 

@@ -37,6 +37,16 @@ NOISE = {
 }
 
 
+Names = dict[str, list[str]]
+
+
+class Read(NamedTuple):
+    """What a manifest comes from: names as they were before it was read, and each text as it was."""
+
+    names: Names
+    texts: Mapping[str, str]
+
+
 class Asked(NamedTuple):
     """What a run wants loaded, and the environment it runs in."""
 
@@ -56,18 +66,20 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
         head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
         known = disk.parsed(head)
         seal = {"seal": sha256(body).hexdigest()}
-        if known == stamp(known["texts"], known["drivers"], asked) | seal:
+        texts = {file: read_regular(file) for file in known["texts"]}
+        if known == stamp(asked, texts, known["drivers"], names(asked)) | seal:
             return decode(Manifest, disk.parsed(body))
     return None
 
 
-def remember(folder: str, asked: Asked, texts: Iterable[str], manifest: Manifest) -> None:
-    """Keep it for next time, where that is possible; `texts` are the files that it came from."""
+def remember(folder: str, asked: Asked, read: Read, manifest: Manifest) -> None:
+    """Keep it for next time, where that is possible: what is saved meanwhile is not what it came from."""
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         body = encode(manifest)
         drivers = {network.driver for project in manifest.projects for network in project.networks}
-        head = json.dumps({**stamp(texts, drivers, asked), "seal": sha256(body).hexdigest()})
+        known = stamp(asked, read.texts, drivers, read.names)
+        head = json.dumps({**known, "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)
         prune(folder)
 
@@ -82,19 +94,16 @@ def prune(folder: str) -> None:
             os.unlink(path)
 
 
-def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[str, object]:
+def stamp(asked: Asked, texts: Mapping[str, str], drivers: Iterable[str], listed: Names) -> dict[str, object]:
     """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
     result.  So may another version of a driver that somebody installed."""
-    files = {file: sha256(read_regular(file).encode()).hexdigest() for file in texts}
-    folders = {os.path.dirname(os.path.abspath(file)) for file in files}
-    names = {folder: sorted(os.listdir(folder)) for folder in sorted(folders)}
-    names |= {path: names_below(path) for path in asked.paths if os.path.isdir(path)}
+    folders = {os.path.dirname(os.path.abspath(file)) for file in texts}
     variables = sorted(item for item in asked.environ.items() if item[0] not in NOISE)
     return {
         "version": __version__,
         "shape": shape(Manifest),
-        "texts": files,
-        "names": names,
+        "texts": {file: sha256(text.encode()).hexdigest() for file, text in texts.items()},
+        "names": {folder: sorted(os.listdir(folder)) for folder in sorted(folders)} | listed,
         "drivers": {name: described(asked.drivers[name]) for name in sorted(drivers)},
         "environment": sha256(json.dumps(variables).encode()).hexdigest(),
     }
@@ -103,6 +112,13 @@ def stamp(texts: Iterable[str], drivers: Iterable[str], asked: Asked) -> dict[st
 def described(driver: Described) -> str:
     """All that a manifest takes from it."""
     return repr((driver.scope, driver.options))
+
+
+def names(asked: Asked) -> Names:
+    """What is now below the PATHs that are folders, and beside those that are files."""
+    found = {path: names_below(path) for path in asked.paths if os.path.isdir(path)}
+    beside = {os.path.dirname(os.path.abspath(path)) for path in asked.paths if path not in found}
+    return found | {folder: sorted(os.listdir(folder)) for folder in beside}
 
 
 def names_below(folder: str) -> list[str]:

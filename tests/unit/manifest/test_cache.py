@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from reconciler.drivers import DRIVERS
+from reconciler.manifest import assemble
 from reconciler.manifest.spec import Manifest, ProjectSpec
 from reconciler.manifest.store.cache import KEPT, OLDEST, Asked, remembered
 from reconciler.manifest.store.codec import Unknown, decode, encode, shape
@@ -24,6 +25,9 @@ services:
     extra_hosts: ["x:host-gateway"]
     environment: {A: "${ANIMAL:-cat}"}
 """
+
+
+LATER = TEXT.replace("web:", "later:").replace("name: shop", "name: second")
 
 
 @pytest.fixture
@@ -100,6 +104,23 @@ def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
         case "shape":
             monkeypatch.setattr("reconciler.manifest.store.cache.shape", lambda kind: {})
     assert known(folder, environ) is None
+
+
+@pytest.mark.parametrize("new", ["compose.yaml", "another.yaml"])
+def test_what_is_saved_while_it_is_read_is_read_next_time(folder, new, monkeypatch):
+    """Else the last edit of several would never come to anything."""
+    read = assemble.assemble
+
+    def assembled(*asked):
+        found = read(*asked)
+        (folder / "in" / new).write_text(LATER)
+        return found
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(assemble, "assemble", assembled)
+        load([folder / "in"], folder=str(folder / "cache"))
+    found = load([folder / "in"], folder=str(folder / "cache"))
+    assert "later" in {spec.name for project in found.projects for spec in project.containers}
 
 
 def test_a_corrupt_entry_is_ignored(folder):
