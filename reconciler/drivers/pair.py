@@ -10,23 +10,34 @@ from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..family import family
 from ..kinds.link import Veth
+from ..kinds.nft import Element, Map
 from ..kinds.overlay import Neighbours
-from ..kinds.ownership import HOST, PAIR
+from ..kinds.ownership import HOST, TABLE_PREFIX
 from .endpoint import DEFAULTS, LENGTHS, On, addressing
 from .firewall import chain_of
 from .firewall.routing_policy import NOWHERE, way_back
 
 NOBODY = "00:00:00:00:00:00"  # no link can have this MAC
-OWN = (f'iifname != "{PAIR}*" accept', "ip6 saddr :: accept", "fib saddr . iif oif missing drop")
+GUARDED = "guarded_pairs"  # the host's ends of those that may send from addresses of their own alone
+OWN = ("ip6 saddr :: accept", f"iifname @{GUARDED} fib saddr . iif oif missing drop")
 
 
 def lower(network: Network, *, spoofing: bool = False) -> Iterator[Resource]:
     """All that a network of pairs needs; with `spoofing`, containers may send from any address."""
     if not spoofing:
-        driver = network.spec.driver
-        yield chain_of(network.project, driver, "prerouting", OWN, Origin(network.spec.where, driver))
+        yield from guard(network)
     for endpoint in network.endpoints:
         yield from pair(network, endpoint, Origin(endpoint.where, network.spec.driver))
+
+
+def guard(network: Network) -> Iterator[Resource]:
+    """What keeps the network's containers to their own addresses, and nobody else's."""
+    driver, table = network.spec.driver, TABLE_PREFIX + network.project
+    origin = Origin(network.spec.where, driver)
+    yield chain_of(network.project, driver, "prerouting", OWN, origin)
+    yield Map(family="inet", table=table, name=GUARDED, type="ifname", origin=origin)
+    for end in network.endpoints:
+        yield Element(family="inet", table=table, map=GUARDED, item=end.host_link, origin=origin)
 
 
 def pair(network: Network, end: Endpoint, origin: Origin) -> Iterator[Resource]:

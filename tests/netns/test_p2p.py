@@ -96,15 +96,27 @@ def test_what_is_not_declared_is_not_reachable(extended):
     extended.silent(*closed[:3])
 
 
+@pytest.mark.parametrize("others", ["", "project", "network"])
 @pytest.mark.parametrize(("sources", "passes"), [("own", False), ("any", True)])
-def test_a_container_sends_from_its_own_addresses_unless_it_may(extended, sources, passes):
-    extended.apply(manifest(f"driver_opts: {{sources: {sources}}}"))
+def test_a_container_sends_from_its_own_addresses_unless_it_may(extended, sources, passes, others):
+    """Whatever another network says, of this project or of another."""
+    other = f"driver_opts: {{sources: {'own' if passes else 'any'}}}"
+    text = manifest(f"driver_opts: {{sources: {sources}}}")
+    if others == "network":
+        text = text.replace(
+            "}, containers: {", f", m: {{driver: p2p, {other}}}}}, containers: {{c: {{networks: [m]}}, "
+        )
+    extended.apply(text)
+    if others == "project":
+        extended.write(manifest(other, "z", "enable_ipv6: false", 8081), "z.yaml")
+        extended.succeed(extended.reconcile("--apply", extended.files / "z.yaml"))
     extended.nft(
         "table ip look { chain f { type filter hook forward priority -500; ip saddr 203.0.113.9 counter; }; }"
     )
     extended.ip("addr add 203.0.113.9/32 dev eth0", "t-b")
     extended.run(f"ping -n -c 1 -W 0.2 -I 203.0.113.9 {REMOTE4}", "t-b", check=False)
     assert ("packets 1 " in extended.run("nft list table ip look").out) is passes
+    assert extended.planned(text) == []
 
 
 def test_the_laws_hold(extended):
