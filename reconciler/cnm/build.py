@@ -112,11 +112,9 @@ def taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> Iterator[Manifest
         name, at, rename = one.name, one.spec.where, "rename the container, or"
         first = seen.setdefault(name, one)
         if first is not one:
-            label, hint = (
-                (first.spec.where, "the first of that name"),
-                "rename one, or give it a `container_name`",
-            )
-            yield ManifestError(f"two containers would have the sandbox {name}", hint, at, label)
+            label, hint = "the first of that name", "rename one, or give it a `container_name`"
+            message = f"two containers would have the sandbox {name}"
+            yield ManifestError(message, hint, at, (first.spec.where, label))
         if name in facts.namespaces:
             message = f"the namespace {name} exists and is not ours"
             yield ManifestError(message, f"{rename} remove the namespace", at)

@@ -14,7 +14,7 @@ DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 LENGTHS = {4: 32, 6: 128}  # of an address as a prefix
 
 
-class On(NamedTuple):
+class PlacedLink(NamedTuple):
     """A link in its place, and why something is to stand on it."""
 
     ns: str
@@ -42,7 +42,7 @@ class On(NamedTuple):
 
 def addressing(endpoint: Endpoint, origin: Origin, *, ipv6: bool) -> Iterator[Resource]:
     """The addresses, routes and sysctls of an endpoint's link in its sandbox."""
-    on = On(endpoint.sandbox, endpoint.ifname, origin)
+    on = PlacedLink(endpoint.sandbox, endpoint.ifname, origin)
     yield from on.ipv6_switches(on=ipv6)
     for ip, prefix in endpoint.addresses:
         yield on.address(ip, prefix)

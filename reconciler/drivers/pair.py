@@ -13,7 +13,7 @@ from ..kinds.link import Veth
 from ..kinds.nft import Element, Map
 from ..kinds.overlay import Neighbours
 from ..kinds.ownership import HOST, TABLE_PREFIX
-from .endpoint import DEFAULTS, LENGTHS, On, addressing
+from .endpoint import DEFAULTS, LENGTHS, PlacedLink, addressing
 from .firewall import chain_of
 from .firewall.routing_policy import NOWHERE, way_back
 
@@ -41,7 +41,7 @@ def guard(network: Network) -> Iterator[Resource]:
 
 
 def pair(network: Network, end: Endpoint, origin: Origin) -> Iterator[Resource]:
-    here, there = On(HOST, end.host_link, origin), On(end.sandbox, end.ifname, origin)
+    here, there = PlacedLink(HOST, end.host_link, origin), PlacedLink(end.sandbox, end.ifname, origin)
     yield Veth(
         ns=end.sandbox,
         name=end.ifname,

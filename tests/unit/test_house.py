@@ -47,12 +47,7 @@ ROOMS = {
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
-OTHERS = {
-    "manifest": {"pydantic", "pydantic_core", "yaml"},
-    "drivers": {"pydantic"},
-    "kernel": {"pyroute2", "nftables", "pyroute2_minimal"},
-    "daemon": {"watchdog"},
-}
+OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
 PURE = {"core", "kinds", "cnm", "drivers", "inventory", "errors"}
 IMPURE = {
     "os",

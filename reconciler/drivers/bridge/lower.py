@@ -9,7 +9,7 @@ from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import STICKY_MAC, Bridge, Veth, Vlans
 from ...kinds.ownership import HOST
-from ..endpoint import On, addressing
+from ..endpoint import PlacedLink, addressing
 from ..firewall.routing_policy import ways_back
 from .lan import Lan
 from .slices import routes_elsewhere
@@ -18,7 +18,7 @@ from .slices import routes_elsewhere
 def lower(network: Network, station: str = STICKY_MAC) -> Iterator[Resource]:
     """`station` is how the bridge has the MACs of its endpoints: see kinds/link.py."""
     if not network.external:
-        on = On(HOST, network.bridge, Origin(network.spec.where, "bridge"))
+        on = PlacedLink(HOST, network.bridge, Origin(network.spec.where, "bridge"))
         yield Bridge(
             ns=HOST,
             name=network.bridge,
@@ -35,7 +35,7 @@ def lower(network: Network, station: str = STICKY_MAC) -> Iterator[Resource]:
         yield from port(network, endpoint, station)
 
 
-def switch(network: Network, on: On) -> Iterator[Resource]:
+def switch(network: Network, on: PlacedLink) -> Iterator[Resource]:
     """What makes the host the router of its containers: the bridge's own addresses are their gateways."""
     yield from on.ipv6_switches(on=network.ipv6)
     # rp_filter asks for the way back without the operator's mark, which may lead elsewhere.
@@ -54,7 +54,7 @@ def switch(network: Network, on: On) -> Iterator[Resource]:
     yield from ways_back(network, on)
 
 
-def machine(network: Network, on: On) -> Iterator[Resource]:
+def machine(network: Network, on: PlacedLink) -> Iterator[Resource]:
     """What makes the host one more machine of the LAN, if it has addresses there at all."""
     assert isinstance(network.carrier, Lan)
     host = network.carrier.addresses

@@ -21,7 +21,7 @@ from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
-from ..endpoint import On
+from ..endpoint import PlacedLink
 from . import filtering
 
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
@@ -68,7 +68,7 @@ def rules(inet: str) -> Iterator[Resource]:
     yield Rule(family=inet, priority=str(PAST), action="nop")
 
 
-def ways_back(network: Network, on: On) -> Iterator[Resource]:
+def ways_back(network: Network, on: PlacedLink) -> Iterator[Resource]:
     """What rp_filter finds when it asks for the way back of what a container sends out.
 
     It asks as if the answer came in (fib_validate_source), and what has no way back may not leave.  So the
@@ -81,7 +81,7 @@ def ways_back(network: Network, on: On) -> Iterator[Resource]:
         yield from known_neighbours(network, (), on.origin)
 
 
-def way_back(on: On, dst: str, src: str) -> Route:
+def way_back(on: PlacedLink, dst: str, src: str) -> Route:
     return replace(on.route(dst, NOWHERE, src, onlink=True), table=ROUTES)
 
 

@@ -13,7 +13,7 @@ from ...kinds.ownership import HOST, TABLE_PREFIX
 from ...kinds.route import Route
 from ...kinds.wireguard import Wireguard
 from ..bridge.lower import lower as bridge
-from ..endpoint import On
+from ..endpoint import PlacedLink
 from ..firewall import chain_of, filtering
 from ..firewall.apart import GROUP_BIT
 from ..firewall.routing_policy import known_neighbours
@@ -45,7 +45,7 @@ def lower(network: Network) -> Iterator[Resource]:
         mtu=network.mtu,
         origin=origin,
     )
-    yield from On(HOST, overlay.uplink, origin).ipv6_switches(on=False)
+    yield from PlacedLink(HOST, overlay.uplink, origin).ipv6_switches(on=False)
     if overlay.evpn:  # the MAC of every address on this host, as FRR looks for them
         yield from known_neighbours(network, overlay.own, origin)
     else:
@@ -120,7 +120,7 @@ def wireguard_link(tunnel: Tunnel) -> Iterator[Resource]:
         secret=tunnel.secret,
         origin=origin,
     )
-    on = On(HOST, tunnel.link, origin)
+    on = PlacedLink(HOST, tunnel.link, origin)
     yield from on.ipv6_switches(on=True)
     yield on.address(tunnel.address, 64)
     # Without the link its prefix would have the default route, and without the firewall frames would take it.

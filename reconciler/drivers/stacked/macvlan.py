@@ -8,7 +8,7 @@ from ...family import family
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Macvlan
 from ...manifest.options import COMMON, PARENT, Option
-from ..endpoint import LENGTHS, On, addressing
+from ..endpoint import LENGTHS, PlacedLink, addressing
 from .parents import Parent, Stacked, anchor
 
 
@@ -23,11 +23,11 @@ class MacvlanDriver(Stacked):
         assert isinstance(parent, Parent)
         yield from anchor(network, parent, origin)
         if parent.shim and not parent.external:
-            on = On(HOST, parent.shim, origin)
+            on = PlacedLink(HOST, parent.shim, origin)
             yield child(network, parent, on, network.mac)
             yield from shim(network, parent, on)
         for endpoint in network.endpoints:
-            on = On(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, self.name))
+            on = PlacedLink(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, self.name))
             yield child(network, parent, on, endpoint.mac)
             yield from addressing(endpoint, on.origin, ipv6=network.ipv6)
             # Its neighbours learn at once who has the address: gratuitous ARP, unsolicited advertisements.
@@ -36,7 +36,7 @@ class MacvlanDriver(Stacked):
                 yield on.sysctl("net/ipv6/conf/IFNAME/ndisc_notify", "1")
 
 
-def child(network: Network, parent: Parent, on: On, mac: str) -> Macvlan:
+def child(network: Network, parent: Parent, on: PlacedLink, mac: str) -> Macvlan:
     return Macvlan(
         ns=on.ns,
         name=on.link,
@@ -50,7 +50,7 @@ def child(network: Network, parent: Parent, on: On, mac: str) -> Macvlan:
     )
 
 
-def shim(network: Network, parent: Parent, on: On) -> Iterator[Resource]:
+def shim(network: Network, parent: Parent, on: PlacedLink) -> Iterator[Resource]:
     """A parent never talks to its own children: the host reaches each of them over a child of its own."""
     yield from on.ipv6_switches(on=any(family(ip) == 6 for ip in parent.addresses))
     for ip in parent.addresses:

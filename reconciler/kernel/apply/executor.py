@@ -41,7 +41,7 @@ def execute(steps: Sequence[Step], key_file: str = "") -> Refusals:
 
 def execute_in(place: str, batch: Batch, steps: list[Step]) -> None:
     """Everything of one place; a new namespace gets its name when all of it stands."""
-    removals = [step for step in steps if step.op == "-" and not goes_with_others(step, batch)]
+    removals = [step for step in steps if step.op == "-" and not left_to_batch(step, batch)]
     builds = [step for step in steps if step.op != "-"]
     if builds or any(step.resource.lasting for step in removals):
         batch.delete_links()
@@ -56,8 +56,8 @@ def execute_in(place: str, batch: Batch, steps: list[Step]) -> None:
         carry_out(outside, Requests(batch, batch.host, HOST))
 
 
-def goes_with_others(step: Step, batch: Batch) -> bool:
-    """Whether it removes a link by an end on the host, and is left to the batch."""
+def left_to_batch(step: Step, batch: Batch) -> bool:
+    """Leave it to the batch if it removes a link by an end on the host, and tell whether it does."""
     name = step.resource.host_end if isinstance(step.resource, Link) else ""
     if name:
         batch.delete(step, name)
@@ -84,8 +84,10 @@ def carry_out(steps: Iterable[Step], requests: Requests) -> None:
     for step in steps:
         kind = KINDS[type(step.resource)]
         try:
-            requests.flush() if kind.at_once else None
-            (kind.remove if step.op == "-" else kind.put)(requests, step, step.resource)
+            if kind.at_once:
+                requests.flush()
+            act = kind.remove if step.op == "-" else kind.put
+            act(requests, step, step.resource)
         except OSError as error:
             if not (step.op == "-" and error.errno in GONE):
                 raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
