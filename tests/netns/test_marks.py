@@ -49,7 +49,7 @@ def world(netfiltered: Lab) -> Lab:
         lab.run(f"ip -{family} rule add fwmark 0x64 lookup 100 pref 32000")
         lab.run(f"ip -{family} route add default via {other[family].split('/')[0]} table 100")
         for ns in ("R", "R2"):
-            lab.ip(f"addr add {ip} dev lo", ns)
+            lab.ip(f"addr add {ip} dev lo{' nodad' * (family == 6)}", ns)  # else it is no source yet
         lab.ip(f"route add {SECOND[family]} dev eth0 src {ip}", "R2")
         for container in (WEB, OTHER):
             lab.ip(f"route add {container[family]} via {OURS[family]}", "R")
