@@ -52,7 +52,8 @@ def reasons(r: Resource, network: Network) -> Iterator[str]:
         yield "nothing of that kind can be wanted"
     if r.place and not links:
         yield f"it has no endpoint in {r.place}"
-    if getattr(r, "project", network.project) != network.project:
+    whose = r.declared_by if isinstance(r, Element) else getattr(r, "project", network.project)
+    if whose != network.project:
         yield f"it is of project {network.project}"
     if getattr(r, "network", network.name) != network.name:
         yield "it bears another network's name"

@@ -42,7 +42,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         Facts.of(host),
-        routes=host.routes | {e.item for e in remote(live) if e.project not in projects},
+        routes=host.routes | {e.item for e in remote(live) if owner(e) not in projects},
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         networks=bridged[False],
@@ -50,7 +50,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         sandboxes={r.name: r.project for r in sandboxes if r.project not in projects},
         devices=devices(live, owner, projects),
         ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
-        claims=tuple(Claim(e.project, *e.flow) for e in elements if e.flow and e.project not in projects),
+        claims=tuple(Claim(owner(e), *e.flow) for e in elements if e.flow and owner(e) not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),

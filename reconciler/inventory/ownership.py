@@ -23,7 +23,7 @@ def ownership(live: State) -> Ownership:
     places = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     links = link_projects(live)
     encrypted = {str(wireguard_prefix(project)): project for project in {*places.values(), *links.values()}}
-    prefixes = {e.item: e.project for e in remote(live)} | encrypted
+    prefixes = {e.item: e.declared_by for e in remote(live)} | encrypted
     return Ownership(places, links, prefixes, frozenset(roots(live)), SHARED)
 
 
@@ -91,7 +91,7 @@ def by_firewall(live: State) -> dict[str, str]:
     told = {}
     for r in live.values():
         if isinstance(r, Element) and r.map == "bridges":
-            told[r.item] = r.project
+            told[r.item] = r.declared_by
         elif isinstance(r, Chain) and r.name.endswith(FORWARD):
             told[r.name.removesuffix(FORWARD)] = owner_by_table(r.table)
     return told

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
+from .comment import encoded
 from .ownership import TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
@@ -27,8 +28,8 @@ def path(resource: Resource) -> tuple[str, ...]:
 
 
 def owner_by_table(name: str) -> str:
-    """The project whose table has this name."""
-    return name.removeprefix(TABLE_PREFIX)
+    """The project whose own table has this name; "" for the table of all."""
+    return name.removeprefix(TABLE_PREFIX) if name.startswith(TABLE_PREFIX) else ""
 
 
 @kind
@@ -43,7 +44,7 @@ class Table(Resource):
     root: Fixed[str] = ""
 
     def owner(self, known: Ownership) -> str:
-        return owner_by_table(self.name)
+        return owner_by_table(self.name) or known.shared
 
     def commands(self, old: Resource | None) -> list[str]:
         return [f"nft add table {self.family} {self.name}"]
@@ -66,7 +67,7 @@ class InTable(Resource):
         return (Table.at(self.family, self.table),)
 
     def owner(self, known: Ownership) -> str:
-        return owner_by_table(self.table)
+        return owner_by_table(self.table) or known.shared
 
 
 @kind
@@ -105,21 +106,31 @@ class Map(InTable):
 
 @kind
 class Element(InTable):
-    """`item` and `value` as nft prints them: `tcp . 8080` and `10.1.0.2 . 80`."""
+    """`item` and `value` as nft prints them: `tcp . 8080` and `10.1.0.2 . 80`.
+
+    Which `project` it is of is its comment in the kernel; those of the set `projects` tell there the
+    directory (`root`) that the project was applied from too.
+    """
 
     noun, rank, loss = "element", 2, "flow"
 
     map: Identity[str]
     item: Identity[str]
     value: str = ""
+    project: str = ""
+    root: str = ""
 
     @property
     def within(self) -> tuple[Key, ...]:
         return (Map.at(*path(self)),)
 
     @property
-    def project(self) -> str:
-        return owner_by_table(self.table)
+    def declared_by(self) -> str:
+        """The project that it is of; "" where nothing tells."""
+        return owner_by_table(self.table) or self.project
+
+    def owner(self, known: Ownership) -> str:
+        return self.declared_by or known.shared
 
     @property
     def homes(self) -> tuple[Key, ...]:
@@ -127,7 +138,7 @@ class Element(InTable):
         return () if self.flow else (*super().within, *self.within)
 
     def cost(self, old: Resource | None) -> Disruption:
-        return "none" if old is None else "flow"
+        return "flow" if isinstance(old, Element) and old.value != self.value else "none"
 
     @property
     def flow(self) -> Flow | None:
@@ -150,7 +161,9 @@ class Element(InTable):
 
     def commands(self, old: Resource | None) -> list[str]:
         change = self.removal() if old else []
-        return [*change, f"nft 'add element {self.family} {self.table} {self.map} {{ {self.text} }}'"]
+        comment = f' comment "{said}"' if (said := encoded(self.project, self.root)) else ""
+        text = f"{self.item}{comment}{self.detail}"
+        return [*change, f"nft 'add element {self.family} {self.table} {self.map} {{ {text} }}'"]
 
     def removal(self) -> list[str]:
         return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]

@@ -23,7 +23,8 @@ MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no ro
 # How the names of host ends begin: ports of bridges, and those of pairs without one.
 PORT, PAIR = "ve", "vp"
 ALIAS = "reconciler"  # first word of every alias of ours
-TABLE_PREFIX = "reconciler-"  # of every nftables table of ours
+TABLE = "reconciler"  # the nftables table of all projects, one a family
+TABLE_PREFIX = "reconciler-"  # of the tables that versions before 0.3 made, one a project
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FILE_MARK = "# reconciler: generated, edits are undone"
 

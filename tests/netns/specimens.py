@@ -339,11 +339,13 @@ def firewall() -> Iterator[Specimen]:
             where: dict[str, Any] = {"family": one.family, "table": TABLE, "map": one.name}
             value, changed = (worded(one.data, pick) if one.data else "" for pick in (0, 1))
             for item in items(one):
-                element = Element(item=item, value=value, **where)
-                yield Specimen(element, (table, one), {"value": [changed]} if one.data else {})
+                element = Element(item=item, value=value, project="t", **where)
+                changes: dict[str, Any] = {"project": ["u", ""], "root": ["/srv/a b"]}
+                changes |= {"value": [changed]} if one.data else {}
+                yield Specimen(element, (table, one), changes)
         for chain in [r for r in inside if isinstance(r, Chain)]:
-            changes = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
-            yield Specimen(chain, (table, *maps, *beyond(chain, inside)), changes)
+            rules = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
+            yield Specimen(chain, (table, *maps, *beyond(chain, inside)), rules)
     yield Specimen(Table(family="inet", name=TABLE, root="/srv/a b/ü"))
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,43 @@ def test_projects_and_their_roots(shop: State) -> None:
     execute(plan({}, project("blog", "/srv/b log")))
     found = [r for r in nft.read(None) if isinstance(r, Table) and r.family == "inet"]
     assert {table.name: table.root for table in found} == {SHOP: "", "reconciler-blog": "/srv/b log"}
+
+
+WHOSE = [("", ""), ("shop", ""), ("b_2.x-y", ""), ("p" * 63, "/srv/a b/ü"), ("shop", "/etc/reconciler")]
+
+
+def test_elements_bear_their_project(lab: Lab) -> None:
+    """In the table of all projects; as many lengths of comments as words in one map."""
+    parts = list(skeleton("reconciler"))
+    filled = [
+        replace(element(*item, family=family, table="reconciler"), project=project, root=root)
+        for family in ITEMS
+        for item, (project, root) in zip(ITEMS[family], cycle(WHOSE), strict=False)
+    ]
+    many = [
+        Element(
+            family="inet", table="reconciler", map="reachable4", item=f"10.1.0.2 . udp . {n}", project=project
+        )
+        for n, (project, _) in zip(range(1, 500), cycle(WHOSE), strict=False)
+    ]
+    wanted = state(*parts, *filled, *many)
+    become(wanted)
+    assert live(wanted) == wanted
+    moved = {
+        key: replace(r, project="b", root="") if isinstance(r, Element) else r for key, r in wanted.items()
+    }
+    become(moved)
+    assert live(moved) == moved
+    become({})
+    assert live() == {}
+
+
+def test_comments_of_others_are_read_as_they_are(lab: Lab, shop: State) -> None:
+    for n, comment in enumerate(("so", "my own  note", "%41%", "é", "", "x" * 128)):
+        lab.nft(f'add element inet reconciler-shop bridges {{ "hand{n}" comment "{comment}" }}')
+    found = (live()[Element.at("inet", SHOP, "bridges", f"hand{n}")] for n in range(6))
+    told = [(r.project, r.root) for r in found if isinstance(r, Element)]
+    assert told == [("so", ""), ("my", "own"), ("A%", ""), ("é", ""), ("", ""), ("x" * 128, "")]
 
 
 # rules

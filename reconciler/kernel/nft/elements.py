@@ -1,102 +1,149 @@
 """The elements of a set or a map, out of a raw dump.
 
-Elements of one set mostly look alike to the byte, so one `struct` takes a whole message apart; what looks
-otherwise (comments, timeouts, the flags of plain intervals) is walked attribute by attribute.
+Elements of one length mostly look alike to the byte, so one `struct` takes all of them apart; what looks
+otherwise (timeouts, the flags of plain intervals) is walked attribute by attribute.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..netlink.socket import ATTR, attributes, items
+from ...kinds.comment import decoded
+from ..netlink.netfilter import word
+from ..netlink.socket import ATTR, attr, attributes, items
 from .datatypes import Type
+from .raw import userdata
 from .text import Shape
 
-KEY, DATA, FLAGS, KEY_END = 1, 2, 3, 10  # NFTA_SET_ELEM_*
+KEY, DATA, FLAGS, USERDATA, KEY_END = 1, 2, 3, 6, 10  # NFTA_SET_ELEM_*
 VALUE = 1  # NFTA_DATA_VALUE
 INTERVAL_END = 1
-Pair = tuple[str, str]  # item, value
+COMMENT = 0  # NFTNL_UDATA_SET_ELEM_COMMENT
+Said = tuple[str, str]  # what a comment tells: project and root
+NOTHING: Said = "", ""
+Told = tuple[str, str, Said]  # item, value, and what the comment says
 
 
-def listed(form: Shape, messages: Iterable[bytes]) -> list[Pair]:
-    """Items with their values; `messages` are the element lists of one dump."""
+def listed(form: Shape, messages: Iterable[bytes]) -> list[Told]:
+    """What each element holds; `messages` are the element lists of one dump."""
     if form.interval and len(form.key.parts) == 1:
         return list(intervals(form, [e for message in messages for _, e in items(message)]))
-    layout = Layout(form)
-    found: list[Pair] = []
-    for message in messages:
-        found += layout.alike(message) or [single(form, e) for _, e in items(message)]
+    found: list[Told] = []
+    for size, elements in by_length(messages).items():
+        alike = b"".join(elements)
+        found += Layout(form, size).alike(alike) or [single(form, e) for _, e in items(alike)]
+    return found
+
+
+def by_length(messages: Iterable[bytes]) -> dict[int, list[bytes]]:
+    """Elements, headers and all, by their length; those of a message whose first byte recurs where the next
+    ones should begin stay in one piece."""
+    found: defaultdict[int, list[bytes]] = defaultdict(list)
+    for message in filter(None, messages):
+        at, end = 0, len(message)
+        size = ATTR.unpack_from(message)[0]
+        if end % size == 0 and message[::size] == message[:1] * (end // size):
+            found[size].append(message)
+            continue
+        while at < end:
+            size = ATTR.unpack_from(message, at)[0]
+            found[size].append(message[at : at + size])
+            at += size
     return found
 
 
 class Layout:
-    """How an element of this shape lies on the wire when it has a key and a value and nothing else."""
+    """How an element of this shape and length lies on the wire when all it has is key, value and comment."""
 
-    def __init__(self, form: Shape):
-        self.form = form
+    def __init__(self, form: Shape, size: int):
+        self.form, self.size = form, size
         self.fields = [
             (KEY, form.key),
             *[(KEY_END, form.key)] * form.interval,
             *([(DATA, form.data)] if form.data else []),
         ]
-        body = "".join(f"8s{kind.code}{-kind.size % 4}x" for _, kind in self.fields)
-        self.row = struct.Struct(">4s" + body)
+        body = ">4s" + "".join(f"8s{kind.code}{-kind.size % 4}x" for _, kind in self.fields)
+        self.comment = size - struct.calcsize(body)
+        self.body = body + f"{self.comment}s" * (self.comment > 0)
 
-    def alike(self, message: bytes) -> list[Pair]:
+    def alike(self, elements: bytes) -> list[Told]:
         """Nothing where any element is not laid out like this."""
-        if not message or len(message) % self.row.size:
+        if self.comment < 0 or len(elements) % self.size:
             return []
-        columns = iter(zip(*self.row.iter_unpack(message), strict=True))
-        alike = set(next(columns)) == {ATTR.pack(self.row.size, 1)}
-        values: dict[int, list[tuple[Any, ...]]] = {}
+        columns = iter(zip(*struct.iter_unpack(self.body, elements), strict=True))
+        alike = set(next(columns)) == {ATTR.pack(self.size, 1)}
+        values: dict[int, Sequence[Any]] = {}
         for number, kind in self.fields:
             alike &= set(next(columns)) == {
                 ATTR.pack(kind.size + 8, number) + ATTR.pack(kind.size + 4, VALUE)
             }
             values[number] = [next(columns) for _ in kind.parts]
-        return list(pairs(self.form, values)) if alike else []
+        if self.comment:
+            values[USERDATA] = comments = next(columns)
+            alike &= {self.commented(comment) for comment in set(comments)} == {True}
+        return list(rows(self.form, values)) if alike else []
+
+    def commented(self, comment: bytes) -> bool:
+        """True where it is one attribute, and that of a comment."""
+        size, number = ATTR.unpack_from(comment)
+        return bool(number == USERDATA and 0 <= self.comment - size < 4)
 
 
-def pairs(form: Shape, values: dict[int, list[tuple[Any, ...]]]) -> Iterator[Pair]:
+def rows(form: Shape, values: dict[int, Sequence[Any]]) -> Iterator[Told]:
     items = form.key.show(values[KEY], values.get(KEY_END))
     shown = form.data.show(values[DATA]) if form.data else [""] * len(values[KEY][0])
-    return zip(items, shown, strict=True)
+    comments = values.get(USERDATA) or [b""] * len(values[KEY][0])
+    said = {comment: heard(comment) for comment in set(comments)}
+    return zip(items, shown, map(said.__getitem__, comments), strict=True)
 
 
-def single(form: Shape, element: bytes) -> Pair:
+def heard(comment: bytes) -> Said:
+    """Project and root, of an element's userdata; what is beyond them was written by somebody else."""
+    if not comment:
+        return NOTHING
+    size, _ = ATTR.unpack_from(comment)
+    words = decoded(word(dict(userdata(comment[ATTR.size : size])).get(COMMENT, b"")))
+    return words[0], "".join(words[1:2])
+
+
+def single(form: Shape, element: bytes) -> Told:
     found = attributes(element)
     if KEY not in found:
-        return "*", ""  # the catch-all, which nothing of ours uses
+        return "*", "", NOTHING  # the catch-all, which nothing of ours uses
     kinds = {KEY: form.key, KEY_END: form.key, DATA: form.data}
-    values = {
+    values: dict[int, Sequence[Any]] = {
         number: [(value,) for value in unpacked(kind, found[number])]
         for number, kind in kinds.items()
         if kind and number in found
     }
-    [pair] = pairs(form, values)
-    return pair
+    if USERDATA in found:
+        values[USERDATA] = [attr(USERDATA, found[USERDATA])]
+    [row] = rows(form, values)
+    return row
 
 
 def unpacked(kind: Type, field: bytes) -> tuple[Any, ...]:
     return struct.unpack(">" + kind.code, attributes(field)[VALUE])
 
 
-def intervals(form: Shape, elements: Iterable[bytes]) -> Iterator[Pair]:
+def intervals(form: Shape, elements: Iterable[bytes]) -> Iterator[Told]:
     """A plain interval is two elements: where it starts, and, flagged, the first that is beyond it."""
     (part,) = form.key.parts
-    ends: list[tuple[int, bool, str]] = []
+    ends: list[tuple[int, bool, str, Said]] = []
     for element in elements:
         found = attributes(element)
         start = not found.get(FLAGS, b"\0")[-1] & INTERVAL_END
         number = int.from_bytes(attributes(found[KEY])[VALUE], "big")
-        ends.append((number, start, single(form, element)[1] if start else ""))
+        _, value, said = single(form, element) if start else ("", "", NOTHING)
+        ends.append((number, start, value, said))
     ends.sort()
-    beyond = (1 << 8 * part.size, False, "")
-    for (first, start, value), (following, _, _) in pairwise([*ends, beyond]):
+    beyond = (1 << 8 * part.size, False, "", NOTHING)
+    for (first, start, value, said), (following, *_) in pairwise([*ends, beyond]):
         if start:
             low, high = (
                 struct.unpack(">" + part.code, n.to_bytes(part.size, "big"))[0]
                 for n in (first, following - 1)
             )
-            yield part.span(low, high), value
+            yield part.span(low, high), value, said

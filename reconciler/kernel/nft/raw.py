@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ...kinds.ownership import TABLE_PREFIX
+from ...kinds.ownership import TABLE, TABLE_PREFIX
 from ..netlink.netfilter import word
 from ..netlink.socket import attributes, text
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, RulesetReading
@@ -61,10 +61,10 @@ class Selection(NamedTuple):
 
 
 def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
-    """Whether a table is of these projects; of any of ours for None."""
+    """Whether a table is of these projects, as that of all is; whether it is of any of ours for None."""
     if projects is not None:
-        return {TABLE_PREFIX + project for project in projects}.__contains__
-    return lambda name: name.startswith(TABLE_PREFIX) and name != TABLE_PREFIX
+        return {TABLE, *(TABLE_PREFIX + project for project in projects)}.__contains__
+    return lambda name: name == TABLE or (name.startswith(TABLE_PREFIX) and name != TABLE_PREFIX)
 
 
 def tables(reading: RulesetReading, wanted: Selection) -> list[RawTable]:

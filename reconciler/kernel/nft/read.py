@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...core.resource import Key, Resource
+from ...kinds.comment import decoded, encoded
 from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table, path
 from . import raw
 from .canonical import Digests, canonical, digests
-from .comment import decoded, encoded
 from .datatypes import numbered
 from .elements import listed
 from .text import Place, Shape, opaque, shape
@@ -45,7 +45,7 @@ def head(table: raw.RawTable, named: Named) -> Table:
     wanted = named.get(Table.at(table.family, table.name))
     if isinstance(wanted, Table) and encoded(wanted.root) == table.comment:
         return replace(wanted, origin=None)
-    return Table(family=table.family, name=table.name, root=decoded(table.comment))
+    return Table(family=table.family, name=table.name, root=" ".join(decoded(table.comment)))
 
 
 def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map | Element]:
@@ -61,8 +61,16 @@ def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map
     else:
         key, data, flags = form.key.name, form.data.name if form.data else "", form.flags
         yield Map(family=table.family, table=table.name, name=one.name, type=key, data=data, flags=flags)
-    for item, value in listed(form, one.elements):
-        yield Element(family=table.family, table=table.name, map=one.name, item=item, value=value)
+    for item, value, (project, root) in listed(form, one.elements):
+        yield Element(
+            family=table.family,
+            table=table.name,
+            map=one.name,
+            item=item,
+            value=value,
+            project=project,
+            root=root,
+        )
 
 
 def formed(one: raw.RawSet) -> Shape | None:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ...core.plan import Step
 from ...core.resource import Resource
 from ...errors import KernelError
+from ...kinds.comment import encoded
 from ...kinds.nft import Chain, Element, Map, Table, path
-from ...kinds.ownership import TABLE_PREFIX
-from .comment import encoded
+from ...kinds.ownership import TABLE, TABLE_PREFIX
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -139,12 +139,14 @@ def element(resource: Element, form: Shape | None, verb: str) -> str:
         return f"{text},"
     if bool(resource.value) != bool(form.data):
         raise ValueError(resource.text)
+    if comment := encoded(resource.project, resource.root):
+        text += f' comment "{comment}"'
     return f"{text} : {form.data.text(resource.value)}," if form.data else f"{text},"
 
 
 def place(family: str, table: str, *name: str) -> str:
     """As nft writes it; only ever in tables of ours."""
-    if family not in ("inet", "bridge") or not table.startswith(TABLE_PREFIX):
+    if family not in ("inet", "bridge") or not (table == TABLE or table.startswith(TABLE_PREFIX)):
         raise ValueError(f"{family} {table}")
     return " ".join((family, *(checked(NAME, word) for word in (table, *name))))
 
