@@ -1,6 +1,7 @@
 """Tables, chains, maps and their elements.  Rules are constant text; what varies is elements."""
 
 import re
+from dataclasses import field
 from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
@@ -8,6 +9,7 @@ from .comment import encoded
 from .ownership import TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
+JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 
 
@@ -169,21 +171,42 @@ class Element(InTable):
         return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]
 
 
+class Code(NamedTuple):
+    """What a chain does, in the kernel's own bytes: expressions and comment of each rule; anonymous sets, by
+    name, with what declares them and lists of elements; and the names of maps and chains that it needs."""
+
+    rules: tuple[tuple[bytes, bytes], ...] = ()
+    sets: tuple[tuple[str, bytes, tuple[bytes, ...]], ...] = ()
+    maps: frozenset[str] = frozenset()
+    chains: frozenset[str] = frozenset()
+
+
 @kind
 class Chain(InTable):
-    """`hook` is "" for a chain that is only jumped to."""
+    """`hook` is "" for a chain that is only jumped to; `code` is what one does whose text nobody knows."""
 
     noun, rank = "chain", 3
 
     name: Identity[str]
     hook: Fixed[str] = ""  # "type filter hook forward priority 0; policy accept;"
     rules: tuple[str, ...] = ()
+    code: Code | None = field(default=None, compare=False)
+
+    @property
+    def looks_up(self) -> list[str]:
+        """The names of the maps that its rules ask."""
+        known = self.code.maps if self.code else ()
+        return sorted({*known, *(name for rule in self.rules for name in LOOKUP.findall(rule))})
+
+    @property
+    def jumps_to(self) -> list[str]:
+        known = self.code.chains if self.code else ()
+        return sorted({*known, *(name for rule in self.rules for name in JUMP.findall(rule))})
 
     @property
     def refers(self) -> tuple[Key, ...]:
         """The maps it looks up: nftables lets none go before the chain is flushed."""
-        names = sorted({name for rule in self.rules for name in LOOKUP.findall(rule)})
-        return tuple(Map.at(self.family, self.table, name) for name in names)
+        return tuple(Map.at(self.family, self.table, name) for name in self.looks_up)
 
     def commands(self, old: Resource | None) -> list[str]:
         where = f"{self.family} {self.table} {self.name}"

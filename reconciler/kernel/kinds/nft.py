@@ -1,15 +1,12 @@
 """Tables, chains, maps and elements: read as one ruleset, written as one transaction (kernel/nft)."""
 
-import re
 from collections.abc import Iterable, Set
 from errno import ENOENT
 
-from ...kinds.nft import Chain, Element, InTable, Map, Table, path
+from ...kinds.nft import JUMP, Chain, Element, InTable, Map, Table, path
 from ...kinds.ownership import HOST
 from .. import nft
 from .table import Held, Key, Kind, Live, Readings, Resource, register
-
-JUMP = r"\b(?:jump|goto) ([\w-]+)"
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
@@ -36,9 +33,8 @@ def cascade(old: Table | Map, live: Live) -> None:
 
 def needs(r: Chain | Element) -> list[Key]:
     """The maps that a chain looks up, and the chains that it or an element jumps to."""
-    maps, texts = ((), (r.value,)) if isinstance(r, Element) else (r.refers, r.rules)
-    jumps = (name for text in texts for name in re.findall(JUMP, text))
-    return [*maps, *(Chain.at(r.family, r.table, name) for name in jumps)]
+    jumps = JUMP.findall(r.value) if isinstance(r, Element) else r.jumps_to
+    return [*r.refers, *(Chain.at(r.family, r.table, name) for name in jumps)]
 
 
 register(Kind(of=Table, asked=asked, cascade=cascade))

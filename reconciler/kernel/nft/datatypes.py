@@ -1,6 +1,6 @@
 """What the keys and values of maps are made of: how each part looks on the wire and in a resource.
 
-Normal form, which `show` prints and `text` demands: parts joined by ` . `; addresses as inet_ntop prints
+Normal form, which `show` prints and `pack` demands: parts joined by ` . `; addresses as inet_ntop prints
 them; protocols by name; interface names bare; a range of addresses as a prefix where it is one, else
 `first-last`; ports in decimal.
 """
@@ -10,8 +10,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from ipaddress import IPv4Address, IPv6Address, ip_network
-from socket import AF_INET6, inet_ntoa, inet_ntop
+from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop, inet_pton
 from typing import Any, NamedTuple
 
 Columns = Sequence[Sequence[Any]]  # the values of each part, unpacked
@@ -32,15 +31,16 @@ BITS = 6  # a concatenation's number is those of its parts, six bits each (TYPE_
 
 
 class Datatype(NamedTuple):
-    """One part: `number` is nftables' own (enum datatypes), `code` how `struct` unpacks it,
-    `text` what nft is told."""
+    """One part: `number` is nftables' own (enum datatypes), `code` how `struct` unpacks it, `expression`
+    what a `typeof` may call it."""
 
     name: str
     number: int
     size: int
     code: str
     show: Callable[[Any], str]
-    text: Callable[[str], str]
+    pack: Callable[[str], bytes]
+    expression: str
     address: bool = False
     ranged: bool = False
 
@@ -54,42 +54,63 @@ class Datatype(NamedTuple):
                 return f"{self.show(first)}/{8 * self.size - size.bit_length() + 1}"
         return f"{self.show(first)}-{self.show(last)}"
 
+    def bounds(self, word: str) -> tuple[bytes, bytes]:
+        """The first and the last of a range; raises ValueError on what `span` says otherwise."""
+        low, dash, high = word.partition("-")
+        address, slash, length = low.partition("/")
+        first = self.pack(address)
+        if dash:
+            last = self.pack(high)
+        elif slash and self.address and port(length) <= 8 * self.size:
+            beyond = int.from_bytes(first, "big") | (1 << 8 * self.size - int(length)) - 1
+            last = beyond.to_bytes(self.size, "big")
+        else:
+            last = first
+        [low_value], [high_value] = (struct.unpack(">" + self.code, raw) for raw in (first, last))
+        if first > last or self.span(low_value, high_value) != word:
+            raise ValueError(word)
+        return first, last
 
-def known(names: dict[str, str]) -> Callable[[str], str]:
-    """Only these words, and what nft shall read instead: numbers need no /etc/protocols."""
 
-    def text(word: str) -> str:
+def known(names: dict[str, bytes]) -> Callable[[str], bytes]:
+    """Only these words."""
+
+    def pack(word: str) -> bytes:
         if word not in names:
             raise ValueError(word)
         return names[word]
 
-    return text
+    return pack
 
 
-def matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
-    def text(word: str) -> str:
+def matching(pattern: re.Pattern[str], packed: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    def pack(word: str) -> bytes:
         if not pattern.fullmatch(word):
             raise ValueError(word)
-        return form.format(word)
+        return packed(word)
 
-    return text
+    return pack
 
 
-def canonical(kind: Callable[[str], Any]) -> Callable[[str], str]:
-    """Only what `kind` prints as it was written."""
+def address(family: int) -> Callable[[str], bytes]:
+    """Only what inet_ntop prints as it was written."""
 
-    def text(word: str) -> str:
-        if str(kind(word)) != word:
+    def pack(word: str) -> bytes:
+        try:
+            raw = inet_pton(family, word)
+        except OSError:
+            raise ValueError(word) from None
+        if inet_ntop(family, raw) != word:
             raise ValueError(word)
-        return word
+        return raw
 
-    return text
+    return pack
 
 
 def port(word: str) -> int:
-    if not word.isascii() or not word.isdigit() or int(word) > 0xFFFF:
+    if not word.isascii() or not word.isdigit() or str(number := int(word)) != word or number > 0xFFFF:
         raise ValueError(word)
-    return int(word)
+    return number
 
 
 def link_name(raw: bytes) -> str:
@@ -100,40 +121,80 @@ def link_name(raw: bytes) -> str:
 def integer(size: int) -> Datatype:
     digits = re.compile(rf"0x[0-9a-f]{{{2 * size}}}")
     name = f"@th,0,{8 * size}"  # the kernel keeps its width alone; this is read back as the same
-    return Datatype(
-        name, 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", matching(digits, "{}"), ranged=True
-    )
+    pack = matching(digits, lambda word: bytes.fromhex(word[2:]))
+    return Datatype(name, 4, size, f"{size}s", lambda raw: f"0x{raw.hex()}", pack, name, ranged=True)
 
 
 DATATYPES = {
     datatype.name: datatype
     for datatype in (
-        Datatype("nf_proto", 2, 1, "B", FAMILIES.__getitem__, known({n: n for n in FAMILIES.values()})),
-        Datatype("ipv4_addr", 7, 4, "4s", inet_ntoa, canonical(IPv4Address), address=True, ranged=True),
+        Datatype(
+            "nf_proto",
+            2,
+            1,
+            "B",
+            FAMILIES.__getitem__,
+            known({name: bytes((number,)) for number, name in FAMILIES.items()}),
+            "meta nfproto",
+        ),
+        Datatype("ipv4_addr", 7, 4, "4s", inet_ntoa, address(AF_INET), "ip saddr", address=True, ranged=True),
         Datatype(
             "ipv6_addr",
             8,
             16,
             "16s",
             partial(inet_ntop, AF_INET6),
-            canonical(lambda word: inet_ntop(AF_INET6, IPv6Address(word).packed)),
+            address(AF_INET6),
+            "ip6 saddr",
             address=True,
             ranged=True,
         ),
-        Datatype("ether_addr", 9, 6, "6s", lambda raw: raw.hex(":"), matching(MAC, "{}")),
         Datatype(
-            "inet_proto", 12, 1, "B", PROTOCOLS.__getitem__, known({PROTOCOLS[n]: str(n) for n in range(256)})
+            "ether_addr",
+            9,
+            6,
+            "6s",
+            lambda raw: raw.hex(":"),
+            matching(MAC, lambda word: bytes.fromhex(word.replace(":", ""))),
+            "ether saddr",
         ),
-        Datatype("inet_service", 13, 2, "H", str, canonical(port), ranged=True),
+        Datatype(
+            "inet_proto",
+            12,
+            1,
+            "B",
+            PROTOCOLS.__getitem__,
+            known({PROTOCOLS[number]: bytes((number,)) for number in range(256)}),
+            "meta l4proto",
+        ),
+        Datatype(
+            "inet_service",
+            13,
+            2,
+            "H",
+            str,
+            lambda word: port(word).to_bytes(2, "big"),
+            "th dport",
+            ranged=True,
+        ),
         Datatype(
             "mark",
             19,
             4,
             "4s",
             lambda raw: f"0x{int.from_bytes(raw, sys.byteorder):08x}",
-            matching(re.compile(r"0x[0-9a-f]{8}"), "{}"),
+            matching(re.compile(r"0x[0-9a-f]{8}"), lambda word: int(word, 16).to_bytes(4, sys.byteorder)),
+            "meta mark",
         ),
-        Datatype("ifname", 41, 16, "16s", link_name, matching(LINK, '"{}"')),
+        Datatype(
+            "ifname",
+            41,
+            16,
+            "16s",
+            link_name,
+            matching(LINK, lambda word: word.encode().ljust(16, b"\0")),
+            "iifname",
+        ),
     )
 }
 BY_NUMBER = {datatype.number: datatype for datatype in DATATYPES.values()}
@@ -172,26 +233,39 @@ class Type(NamedTuple):
             shown = [map(part.span, a, b) for part, a, b in zip(self.parts, first, last, strict=True)]
         return map(" . ".join, zip(*shown, strict=True))
 
-    def text(self, item: str, *, interval: bool = False) -> str:
-        """The item as nft is told it; raises ValueError on all but the normal form."""
+    @property
+    def expressions(self) -> str:
+        """What a `typeof` calls it."""
+        return " . ".join(part.expression for part in self.parts)
+
+    def pack(self, item: str) -> bytes:
+        """The item on the wire; raises ValueError on all but the normal form."""
+        words = self.words(item)
+        if len(self.parts) == 1:
+            return self.parts[0].pack(item)
+        return b"".join([aligned(part.pack(word)) for part, word in zip(self.parts, words, strict=True)])
+
+    def bounds(self, item: str) -> tuple[bytes, bytes]:
+        """Where the item of an interval begins and ends."""
+        ends = [
+            part.bounds(word) if part.ranged else (part.pack(word),) * 2
+            for part, word in zip(self.parts, self.words(item), strict=True)
+        ]
+        if len(ends) == 1:
+            return ends[0]
+        first, last = (b"".join([aligned(end[n]) for end in ends]) for n in (0, 1))
+        return first, last
+
+    def words(self, item: str) -> list[str]:
         words = item.split(" . ")
         if len(words) != len(self.parts):
             raise ValueError(item)
-        return " . ".join(
-            [
-                bounds(part, word) if interval and part.ranged else part.text(word)
-                for part, word in zip(self.parts, words, strict=True)
-            ]
-        )
+        return words
 
 
-def bounds(part: Datatype, word: str) -> str:
-    if part.address and "/" in word:
-        if str(ip_network(word)) != word:
-            raise ValueError(word)
-        return word
-    first, dash, last = word.partition("-")
-    return f"{part.text(first)}-{part.text(last)}" if dash else part.text(word)
+def aligned(raw: bytes) -> bytes:
+    """In a concatenation each part fills whole 32-bit registers."""
+    return raw + b"\0" * (-len(raw) % 4)
 
 
 @cache

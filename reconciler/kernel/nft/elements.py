@@ -28,7 +28,7 @@ Told = tuple[str, str, Said]  # item, value, and what the comment says
 
 def listed(form: Shape, messages: Iterable[bytes]) -> list[Told]:
     """What each element holds; `messages` are the element lists of one dump."""
-    if form.interval and len(form.key.parts) == 1:
+    if form.is_plain_interval:
         return list(intervals(form, [e for message in messages for _, e in items(message)]))
     found: list[Told] = []
     for size, elements in by_length(messages).items():
@@ -76,9 +76,8 @@ class Layout:
         alike = set(next(columns)) == {ATTR.pack(self.size, 1)}
         values: dict[int, Sequence[Any]] = {}
         for number, kind in self.fields:
-            alike &= set(next(columns)) == {
-                ATTR.pack(kind.size + 8, number) + ATTR.pack(kind.size + 4, VALUE)
-            }
+            whole = kind.size + -kind.size % 4 + 8
+            alike &= set(next(columns)) == {ATTR.pack(whole, number) + ATTR.pack(kind.size + 4, VALUE)}
             values[number] = [next(columns) for _ in kind.parts]
         if self.comment:
             values[USERDATA] = comments = next(columns)

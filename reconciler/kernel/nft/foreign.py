@@ -12,7 +12,7 @@ from ...inventory.facts import Blocker
 from ..netlink.netfilter import word
 from ..netlink.socket import attributes
 from . import raw
-from .canonical import parts
+from .code import parts
 from .wire import GETCHAIN, RulesetReading, snapshot
 
 FAMILIES = ("inet", "ip", "ip6")

@@ -5,8 +5,10 @@ called only there; the child speaks through one pipe, and its exit status says w
 """
 
 import ctypes
+import errno
 import importlib.util
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -22,6 +24,8 @@ from ..lock import LOCK
 # Debian's module, which a virtual environment hides.
 DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
 LIBRARY = "libnftables.so.1"
+LOCATED = re.compile(r"[^:\s]*:(\d+):\d+-\d+: Error: (.*)")
+NUMBERS = {os.strerror(number): number for number in errno.errorcode}
 REFUSED = 100  # of the child; the library's own exits are 1 to 3
 
 
@@ -68,6 +72,13 @@ def version() -> str:
     return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
+def is_unchanged(told: str) -> bool:
+    """Whether the library that `version` told of is still what it was; it need not be loaded for that."""
+    path, size, changed = told.rsplit(" ", 2)
+    found = os.stat(path)
+    return f"{found.st_size} {found.st_mtime_ns}" == f"{size} {changed}"
+
+
 def run(text: str) -> tuple[bool, str]:
     """Run commands in this process, which may end here: whether they were accepted, and what was said.
 
@@ -90,6 +101,13 @@ def widen(fd: int) -> None:
     """
     with suppress(OSError), socket.socket(fileno=os.dup(fd)) as channel:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+
+
+def located(answer: Answer) -> tuple[int, int, str]:
+    """The line that was refused, from 0, or -1; the errno where one is told; and the words."""
+    found = LOCATED.search(answer.words)
+    words = found[2] if found else answer.complaint
+    return int(found[1]) - 1 if found else -1, NUMBERS.get(words.rpartition(": ")[2], 0), words
 
 
 def in_child(work: Callable[[], tuple[bool, str]]) -> Answer:

@@ -5,29 +5,27 @@ from typing import NamedTuple
 
 from ...kinds.ownership import TABLE, TABLE_PREFIX
 from ..netlink.netfilter import word
-from ..netlink.socket import attributes, text
+from ..netlink.socket import attr, attributes, text
+from .hooks import Hook
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, RulesetReading
 
 FAMILIES = ("inet", "bridge")
 ANONYMOUS, INTERVAL, MAP, DYNAMIC = 0x1, 0x4, 0x8, 0x20  # NFT_SET_*
+# NFTA_SET_FLAGS, key, data and their lengths, POLICY, DESC, TIMEOUT, GC_INTERVAL, USERDATA, EXPR, EXPRESSIONS
+DECLARED = (3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17, 18)
 FLAGS = {INTERVAL: "interval", DYNAMIC: "dynamic"}  # those that ours have
 
 
 class RawSet(NamedTuple):
-    """`key` and `data` are (type, length); `elements` are the element lists, one a message."""
+    """`key` and `data` are (type, length), `declaration` the attributes that make another like it; `elements`
+    are the element lists, one a message."""
 
     name: str
     flags: int
     key: tuple[int, int]
     data: tuple[int, int]
+    declaration: bytes
     elements: list[bytes]
-
-
-class Hook(NamedTuple):
-    kind: str
-    number: int
-    priority: int
-    policy: int
 
 
 class RawRule(NamedTuple):
@@ -97,7 +95,8 @@ def one(reading: RulesetReading, family: str, found: dict[int, bytes], wanted: S
     asked = wanted.elements and wanted.dynamic == bool(flags & DYNAMIC)
     answer = reading.ask(GETSETELEM, NUMBERS[family], where) if asked else []
     elements = [message.attributes[3] for message in answer if 3 in message.attributes]
-    return RawSet(word(found[2]), flags, (key, size), (data, width), elements)
+    declaration = b"".join(attr(kind, found[kind]) for kind in DECLARED if kind in found)
+    return RawSet(word(found[2]), flags, (key, size), (data, width), declaration, elements)
 
 
 def chains(reading: RulesetReading, family: str, table: str) -> list[RawChain]:

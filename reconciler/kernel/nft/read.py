@@ -4,21 +4,21 @@ Map types are numbers in the kernel and rules its own byte code, so what is `nam
 chains) is compared in the kernel's terms, and what is equal there reads back in the words it was named by.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import replace
 
 from ...core.resource import Key, Resource
 from ...kinds.comment import decoded, encoded
-from ...kinds.nft import PUBLISH, Chain, Element, Flow, Map, Table, path
-from . import raw
-from .canonical import Digests, canonical, digests
+from ...kinds.nft import PUBLISH, Chain, Element, Map, Table, path
+from . import hooks, raw
+from .code import anonymous, code, digests
+from .compiler import Compiled, compiled
 from .datatypes import numbered
 from .elements import listed
-from .text import Place, Shape, opaque, shape
-from .wire import snapshot
+from .text import Place, Shape, Unit, is_opaque, of_chain, opaque, shape
+from .wire import RulesetReading, snapshot
 
-HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # NF_INET_*, and NF_BR_* alike
-POLICIES = ("drop", "accept")
 Named = Mapping[Key, Resource]
 
 
@@ -82,63 +82,56 @@ def formed(one: raw.RawSet) -> Shape | None:
 
 
 def chains(table: raw.RawTable, named: Named) -> Iterator[Chain]:
-    held = digests(table)
-    known = skeleton(table, named)
-    for chain in table.chains:
-        wanted = named.get(Chain.at(table.family, table.name, chain.name))
-        rules = opaque(held[chain.name]) if chain.name in held else ()
-        if rules and isinstance(wanted, Chain) and held[chain.name] == known.get(chain.name):
-            rules = wanted.rules
-        yield Chain(
-            family=table.family, table=table.name, name=chain.name, hook=hook(chain.hook), rules=rules
-        )
+    held, unnamed = digests(table), anonymous(table)
+    known = wanted_digests(table, named)
+    for one in table.chains:
+        hook = hooks.said(one.hook)
+        found = Chain(family=table.family, table=table.name, name=one.name, hook=hook)
+        wanted = named.get(found.key)
+        if one.name not in held:
+            yield found
+        elif isinstance(wanted, Chain) and held[one.name] == known.get(wanted.key):
+            yield replace(found, rules=wanted.rules)
+        else:
+            yield replace(found, rules=opaque(held[one.name]), code=code(one.rules, unnamed))
 
 
-def skeleton(table: raw.RawTable, named: Named) -> Digests:
-    here = table.family, table.name
-    inside = [r for r in named.values() if isinstance(r, Map | Chain) and path(r)[:2] == here]
-    if not any(isinstance(r, Chain) for r in inside):
-        return {}
-    return canonical([Table(family=table.family, name=table.name), *inside])
+def wanted_digests(table: raw.RawTable, named: Named) -> dict[Key, str]:
+    """What the chains that are named in this table would come to.  A past that is to return may hold chains
+    and maps that somebody else made, of which nothing is known."""
+    here = [r for r in named.values() if isinstance(r, Map | Chain)]
+    here = [r for r in here if (r.family, r.table) == (table.family, table.name)]
+    forms = {one.name: form for one in table.sets if (form := formed(one))}
+    for r in here:
+        with suppress(ValueError):
+            forms |= {r.name: shape(r)} if isinstance(r, Map) else {}
+    units: dict[Key, Unit] = {}
+    for r in here:
+        with suppress(KeyError, ValueError):
+            if isinstance(r, Chain) and r.rules and not is_opaque(r):
+                units[r.key] = of_chain(r, forms)
+    found = compiled(units.values())
+    outcomes = ((key, found[unit.key]) for key, unit in units.items())
+    return {key: one.digest for key, one in outcomes if isinstance(one, Compiled)}
 
 
-def hook(found: raw.Hook | None) -> str:
-    if found is None:
-        return ""
-    return (
-        f"type {found.kind} hook {HOOKS[found.number]} priority {found.priority}; "
-        f"policy {POLICIES[found.policy]};"
-    )
-
-
-def shapes(places: Iterable[Place]) -> Mapping[Place, Shape]:
-    """What stands of these maps."""
-    wanted = set(places)
-    if not wanted:
-        return {}
-    tables, names = ({place[n] for place in wanted} for n in (1, 2))
-    parts = raw.Selection(tables.__contains__, names.__contains__, chains=False, elements=False)
-    found = snapshot(lambda reading: raw.tables(reading, parts))
+def shapes(reading: RulesetReading, tables: Set[Place]) -> dict[Place, Shape]:
+    """What stands of the maps of these tables."""
+    parts = raw.Selection({name for _, name in tables}.__contains__, chains=False, elements=False)
+    found = raw.tables(reading, parts) if tables else []
     pairs = (((t.family, t.name, one.name), formed(one)) for t in found for one in t.sets)
-    return {place: form for place, form in pairs if form}
+    return {place: form for place, form in pairs if form and place[:2] in tables}
 
 
-def published(places: Iterable[Place]) -> list[Flow]:
-    """The published ports that stand in these tables or maps."""
-    inside = tuple(places)
-    if not inside:
-        return []
-    tables = {place[1] for place in inside}
-    found = elements(raw.Selection(tables.__contains__, publishing, chains=False))
-    held = [element for element in found if path(element)[:2] in inside or path(element) in inside]
-    return [flow for element in held if (flow := element.flow)]
+def elements(reading: RulesetReading, places: Set[Place]) -> list[Element]:
+    """What stands in these maps, and in the maps of published ports of these tables."""
+    tables = {place[1] for place in places}
+    maps = {place[2] for place in places if len(place) > 2}
+    parts = raw.Selection(tables.__contains__, lambda name: name in maps or publishing(name), chains=False)
+    found = raw.tables(reading, parts) if places else []
+    every = (r for table in found for one in table.sets for r in contents(table, one, {}))
+    return [r for r in every if isinstance(r, Element) and {path(r), path(r)[:2]} & places]
 
 
 def publishing(name: str) -> bool:
     return name.startswith(PUBLISH)
-
-
-def elements(wanted: raw.Selection) -> list[Element]:
-    found = snapshot(lambda reading: raw.tables(reading, wanted))
-    every = (r for table in found for one in table.sets for r in contents(table, one, {}))
-    return [r for r in every if isinstance(r, Element)]

@@ -1,29 +1,19 @@
-"""From steps to the text of one transaction.  Nothing enters it that its own strict pattern does not know.
+"""From chains and maps to the text of which libnftables makes the kernel's code, each with what it needs.
 
-Chains that change or go are emptied first, so that nothing uses what goes; rules come last, so that chains
-may
-jump to one another.  Each line belongs to a step: libnftables names the line that it or the kernel refuses.
+Nothing enters it that its own strict pattern does not know.
 """
 
-import errno
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...core.plan import Step
 from ...core.resource import Resource
-from ...errors import KernelError
-from ...kinds.comment import encoded
-from ...kinds.nft import Chain, Element, Map, Table, path
-from ...kinds.ownership import TABLE, TABLE_PREFIX
+from ...kinds.nft import Chain, Map
+from . import hooks
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 # Compiled when something is first written.
-HOOK = (
-    r"type (?:filter|nat|route) hook (?:prerouting|input|forward|output|postrouting)"
-    r" priority -?[0-9]{1,10}; policy (?:accept|drop);"
-)
 RULE = r"""(?:[A-Za-z0-9 _.,:/@=!<>&|^+*{}()-]|"[A-Za-z0-9 _.,:/@=!+*()-]*")+"""
 
 
@@ -38,20 +28,18 @@ class Shape(NamedTuple):
     def interval(self) -> bool:
         return self.flags == "interval"
 
+    @property
+    def is_plain_interval(self) -> bool:
+        """Of one part: each element is two in the kernel, where it starts and what is beyond it."""
+        return self.interval and len(self.key.parts) == 1
 
-def opaque(digest: str) -> tuple[str, ...]:
-    """The rules of a chain that says something else than is wanted: equal to nothing, and never written."""
-    return (f"<differs: {digest[:12]}>",)
-
-
-def illegible(resource: Resource) -> bool:
-    """Rolling back cannot restore such a chain: it is left alone, and named by the reading that follows."""
-    return isinstance(resource, Chain) and "".join(resource.rules[:1]).startswith("<differs: ")
-
-
-class Line(NamedTuple):
-    text: str
-    step: Step
+    @property
+    def standin(self) -> Map:
+        """A map to which rules are the same."""
+        by_offset = any(part.name.startswith("@") for part in self.key.parts)
+        kinds = [self.key, self.data] if self.data else [self.key]
+        words = [kind.expressions if by_offset else kind.name for kind in kinds]
+        return Map(family="", table="", name="", type=words[0], data="".join(words[1:]), flags=self.flags)
 
 
 Place = tuple[str, ...]  # family, table, and what stands in it
@@ -62,96 +50,64 @@ def shape(wanted: Map) -> Shape:
     return Shape(named(wanted.type), named(wanted.data) if wanted.data else None, wanted.flags)
 
 
-def transaction(steps: Sequence[Step], live: Shapes) -> list[Line]:
-    """Raises KernelError for a step that holds anything unexpected; `live` are the maps that stand."""
-    steps = [s for s in steps if s.op == "-" or not illegible(s.resource)]
-    chains = [s for s in steps if isinstance(s.resource, Chain)]
-    elements = [s for s in steps if isinstance(s.resource, Element)]
-    others = [s for s in steps if not isinstance(s.resource, Element)]
-    made = [line(s, head, "add") for s in others if s.op == "+"]
-    new = (s.resource for s in others if s.op == "+")
-    shapes = {**live, **{path(r): shape(r) for r in new if isinstance(r, Map)}}
-    return [
-        *(line(s, head, "flush") for s in chains if s.op != "+"),
-        *grouped([s for s in elements if s.op != "+"], live, "delete"),
-        *(line(s, head, "delete") for s in others if s.op == "-"),
-        *made,
-        *grouped([s for s in elements if s.op != "-"], shapes, "add"),
-        *(line(s, rule, r) for s in chains if s.op != "-" for r in getattr(s.resource, "rules", ())),
-    ]
+class Unit(NamedTuple):
+    """Commands that make a chain or a map in a table of its own, with stand-ins for what that needs."""
+
+    noun: str  # "map" or "chain"
+    family: str
+    name: str
+    commands: tuple[tuple[str, str], ...]  # what is done, and to what of the table
+
+    def text(self, table: str) -> list[str]:
+        """A command a line."""
+        verbs = [f"{verb} {self.family} {table} {rest}" for verb, rest in self.commands]
+        return [f"add table {self.family} {table}", *verbs]
+
+    @property
+    def key(self) -> str:
+        return "\n".join((f"{self.noun} {self.name}", *self.text("t")))
 
 
-def line(step: Step, write: Callable[..., str], *arguments: object) -> Line:
-    try:
-        return Line(write(step.resource, *arguments), step)
-    except ValueError as error:
-        words = f"not in normal form: {error}"
-        raise KernelError(str(step), errno.EINVAL, words, step.resource.where) from None
+def of_map(wanted: Map) -> Unit:
+    """Raises ValueError for words that are not ours."""
+    shape(wanted)
+    return Unit(Map.noun, wanted.family, wanted.name, (declared(wanted.name, wanted),))
 
 
-def head(resource: Resource, verb: str) -> str:
-    """A table, map or chain: made, emptied or removed."""
-    body = stated(resource) if verb == "add" else ""
-    return f"{verb} {noun(resource)} {place(*path(resource))}" + f" {{ {body} }}" * bool(body)
+def of_chain(chain: Chain, shapes: Mapping[str, Shape]) -> Unit:
+    """`shapes` are the maps of its table, by name; raises KeyError for one that it looks up and that is not
+    there, ValueError for words that are not ours."""
+    name = checked(NAME, chain.name)
+    hook = f" {{ {checked(hooks.FORM, chain.hook)} }}" if chain.hook else ""
+    commands = (
+        *(declared(looked_up, shapes[looked_up].standin) for looked_up in chain.looks_up),
+        *(("add chain", checked(NAME, other)) for other in chain.jumps_to if other != name),
+        ("add chain", name + hook),
+        *(("add rule", f"{name} {checked(RULE, rule)}") for rule in chain.rules),
+    )
+    return Unit(Chain.noun, chain.family, name, commands)
 
 
-def stated(resource: Resource) -> str:
-    """What stands in the braces."""
-    match resource:
-        case Table(root=root) if root:
-            return f'comment "{encoded(root)}";'
-        case Map():
-            shape(resource)
-            return resource.declaration
-        case Chain(hook=hook) if hook:
-            return checked(HOOK, hook)
-    return ""
-
-
-def noun(resource: Resource) -> str:
-    return resource.word if isinstance(resource, Map) else resource.noun
-
-
-def rule(chain: Chain, text: str) -> str:
-    return f"add rule {place(*path(chain))} {checked(RULE, text)}"
-
-
-def grouped(steps: Iterable[Step], shapes: Shapes, verb: str) -> Iterator[Line]:
-    """One command for all elements of a map, one element a line."""
-    maps: dict[Place, list[Step]] = {}
-    for step in steps:
-        maps.setdefault(path(step.resource), []).append(step)
-    for where, group in maps.items():
-        yield line(group[0], opening, verb)
-        yield from (line(step, element, shapes.get(where), verb) for step in group)
-        yield Line("}", group[-1])
-
-
-def opening(resource: Element, verb: str) -> str:
-    return f"{verb} element {place(*path(resource))} {{"
-
-
-def element(resource: Element, form: Shape | None, verb: str) -> str:
-    if not form:
-        raise ValueError("no such map")
-    text = form.key.text(resource.item, interval=form.interval)
-    if verb == "delete":
-        return f"{text},"
-    if bool(resource.value) != bool(form.data):
-        raise ValueError(resource.text)
-    if comment := encoded(resource.project, resource.root):
-        text += f' comment "{comment}"'
-    return f"{text} : {form.data.text(resource.value)}," if form.data else f"{text},"
-
-
-def place(family: str, table: str, *name: str) -> str:
-    """As nft writes it; only ever in tables of ours."""
-    if family not in ("inet", "bridge") or not (table == TABLE or table.startswith(TABLE_PREFIX)):
-        raise ValueError(f"{family} {table}")
-    return " ".join((family, *(checked(NAME, word) for word in (table, *name))))
+def declared(name: str, wanted: Map) -> tuple[str, str]:
+    return f"add {wanted.word}", f"{checked(NAME, name)} {{ {wanted.declaration} }}"
 
 
 def checked(pattern: re.Pattern[str] | str, text: str) -> str:
     if not re.fullmatch(pattern, text):
         raise ValueError(repr(text))
     return text
+
+
+def opaque(digest: str) -> tuple[str, ...]:
+    """The rules of a chain that says something else than is wanted: equal to nothing, and never compiled."""
+    return (f"<differs: {digest[:12]}>",)
+
+
+def is_opaque(resource: Resource) -> bool:
+    """Whether the rules of this chain are no words, but a digest of its code."""
+    return isinstance(resource, Chain) and "".join(resource.rules[:1]).startswith("<differs: ")
+
+
+def illegible(resource: Resource) -> bool:
+    """Rolling back cannot restore such a chain: it is left alone, and named by the reading that follows."""
+    return is_opaque(resource) and getattr(resource, "code", None) is None

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 NFTABLES = 10  # NFNL_SUBSYS_NFTABLES
 GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN = 1, 4, 7, 10, 13, 16
+NEWTABLE, NEWCHAIN, NEWRULE, NEWSET, NEWSETELEM = 0, 3, 6, 9, 12
+DELTABLE, DELCHAIN, DELRULE, DELSET, DELSETELEM = 2, 5, 8, 11, 14
 FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 NUMBERS = {name: number for number, name in FAMILIES.items()}
 ATTEMPTS = 8  # the pauses between them grow from 2 to 256 ms, half a second in all
