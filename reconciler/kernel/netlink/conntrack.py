@@ -52,7 +52,7 @@ class Astray(Channel):
 
 def forget(changes: Iterable[tuple[Flow, str]]) -> None:
     """Each flow with where it leads now, as the map's value has it, "" for nowhere; later changes win."""
-    if not (wanted := targets(changes)):
+    if not tracked() or not (wanted := targets(changes)):
         return
     try:
         with Astray(wanted) as channel:

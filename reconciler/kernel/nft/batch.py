@@ -26,21 +26,27 @@ ROOM = 1 << 26  # bytes of a batch
 HEAD = HEADER.size + NFGEN.size  # what stands before a message's attributes
 
 
+EDGES = (
+    2 * HEAD + 8
+)  # bytes of a batch with nothing in it: its beginning, which tells a generation, and its end
+BEFORE, AT_ONCE, BEHIND = range(3)
+
+
 class BatchMessage(NamedTuple):
-    """`about` are steps, and where in the attributes what is of each begins; `early`: it is new, and may come
-    before all the rest."""
+    """`starts` tells where in its attributes what is of each step begins, `turn` when it may come where not
+    all fits into one batch."""
 
     kind: int
     flags: int
     family: int
     body: bytes
-    about: Sequence[tuple[int, Step]]
-    early: bool = False
+    steps: Sequence[Step]
+    starts: Sequence[int] = (0,)
+    turn: int = AT_ONCE
 
     def blamed(self, offset: int) -> Step:
         """The step that what stands at this offset of the message is of."""
-        starts = [start for start, _ in self.about]
-        return self.about[max(bisect(starts, offset - HEAD) - 1, 0)][1]
+        return self.steps[max(bisect(self.starts, offset - HEAD) - 1, 0)]
 
 
 class Outdated(Exception):
@@ -92,9 +98,8 @@ def framed(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
     return HEADER.pack(HEADER.size + len(body), kind, REQUEST | flags, sequence, 0) + body
 
 
-def total(messages: Sequence[BatchMessage]) -> int:
-    """The bytes of their batch."""
-    return sum(HEAD + len(one.body) for one in messages) + len(framed(BEGIN, 0, 0, bytes(12))) + HEAD
+def size(message: BatchMessage) -> int:
+    return HEAD + len(message.body)
 
 
 def complaints(channel: socket.socket) -> Iterator[Complaint]:

@@ -56,6 +56,8 @@ class Datatype(NamedTuple):
 
     def bounds(self, word: str) -> tuple[bytes, bytes]:
         """The first and the last of a range; raises ValueError on what `span` says otherwise."""
+        if not self.ranged:
+            return (self.pack(word),) * 2
         low, dash, high = word.partition("-")
         address, slash, length = low.partition("/")
         first = self.pack(address)
@@ -108,9 +110,13 @@ def address(family: int) -> Callable[[str], bytes]:
 
 
 def port(word: str) -> int:
-    if not word.isascii() or not word.isdigit() or str(number := int(word)) != word or number > 0xFFFF:
+    if not 0 <= (number := int(word)) <= 0xFFFF or str(number) != word:
         raise ValueError(word)
     return number
+
+
+def service(word: str) -> bytes:
+    return port(word).to_bytes(2, "big")
 
 
 def link_name(raw: bytes) -> str:
@@ -167,16 +173,7 @@ DATATYPES = {
             known({PROTOCOLS[number]: bytes((number,)) for number in range(256)}),
             "meta l4proto",
         ),
-        Datatype(
-            "inet_service",
-            13,
-            2,
-            "H",
-            str,
-            lambda word: port(word).to_bytes(2, "big"),
-            "th dport",
-            ranged=True,
-        ),
+        Datatype("inet_service", 13, 2, "H", str, service, "th dport", ranged=True),
         Datatype(
             "mark",
             19,
@@ -238,34 +235,27 @@ class Type(NamedTuple):
         """What a `typeof` calls it."""
         return " . ".join(part.expression for part in self.parts)
 
-    def pack(self, item: str) -> bytes:
-        """The item on the wire; raises ValueError on all but the normal form."""
-        words = self.words(item)
-        if len(self.parts) == 1:
-            return self.parts[0].pack(item)
-        return b"".join([aligned(part.pack(word)) for part, word in zip(self.parts, words, strict=True)])
+    def pack(self, items: Sequence[str]) -> list[Iterator[bytes]]:
+        """The items on the wire, each part a column; raises ValueError on all but the normal form."""
+        return self.columns([part.pack for part in self.parts], items)
 
-    def bounds(self, item: str) -> tuple[bytes, bytes]:
-        """Where the item of an interval begins and ends."""
-        ends = [
-            part.bounds(word) if part.ranged else (part.pack(word),) * 2
-            for part, word in zip(self.parts, self.words(item), strict=True)
-        ]
-        if len(ends) == 1:
-            return ends[0]
-        first, last = (b"".join([aligned(end[n]) for end in ends]) for n in (0, 1))
-        return first, last
+    def bounds(self, items: Sequence[str]) -> tuple[list[Iterator[bytes]], list[Iterator[bytes]]]:
+        """The same of where intervals begin, and of where they end."""
+        first = [lambda word, part=part: part.bounds(word)[0] for part in self.parts]
+        last = [lambda word, part=part: part.bounds(word)[1] for part in self.parts]
+        return self.columns(first, items), self.columns(last, items)
 
-    def words(self, item: str) -> list[str]:
-        words = item.split(" . ")
-        if len(words) != len(self.parts):
-            raise ValueError(item)
-        return words
-
-
-def aligned(raw: bytes) -> bytes:
-    """In a concatenation each part fills whole 32-bit registers."""
-    return raw + b"\0" * (-len(raw) % 4)
+    def columns(self, packs: Sequence[Callable[[str], bytes]], items: Sequence[str]) -> list[Iterator[bytes]]:
+        """Each word is packed once."""
+        rows = [item.split(" . ") for item in items]
+        if set(map(len, rows)) - {len(packs)}:
+            raise ValueError("a part too many, or too few")
+        pad = 4 if len(packs) > 1 else 1  # in a concatenation each part fills whole 32-bit registers
+        found: list[Iterator[bytes]] = []
+        for part, pack, words in zip(self.parts, packs, zip(*rows, strict=True), strict=True):
+            fill = b"\0" * (-part.size % pad)
+            found.append(map({word: pack(word) + fill for word in set(words)}.__getitem__, words))
+        return found
 
 
 @cache

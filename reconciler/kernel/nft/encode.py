@@ -1,11 +1,14 @@
 """Elements as the kernel takes them."""
 
 import struct
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import repeat
 
 from ...kinds.comment import encoded
 from ...kinds.nft import Element
 from ..netlink.socket import ATTR, attr
+from .datatypes import Type
 from .elements import COMMENT, DATA, FLAGS, INTERVAL_END, KEY, KEY_END, USERDATA, VALUE
 from .text import Shape
 
@@ -15,28 +18,37 @@ ELEMENT = 1 | NESTED  # NFTA_LIST_ELEM
 BEYOND = attr(FLAGS, INTERVAL_END.to_bytes(4, "big"))
 # NFTNL_UDATA_SET_ELEM_FLAGS, SEGTREE_INTERVAL_OPEN: so nft prints the end of an interval that has none.
 OPEN = struct.pack("=BBI", 1, 4, 1)
+Column = Iterable[bytes]
 
 
-def element(r: Element, form: Shape) -> bytes:
-    """One with its value and comment; raises ValueError for what is not in normal form."""
-    if bool(r.value) != bool(form.data):
-        raise ValueError(r.text)
-    value = field(DATA, form.data.pack(r.value)) if form.data else b""
-    return placed(r, form, value, userdata(r.project, r.root))
+def elements(wanted: Sequence[Element], form: Shape) -> list[bytes]:
+    """Each with its value and comment; raises ValueError for what is not in normal form."""
+    values = [r.value for r in wanted]
+    if not all(values) if form.data else any(values):
+        raise ValueError("a value too many, or none")
+    data = fields(DATA, form.data, form.data.pack(values)) if form.data else []
+    return placed(wanted, form, data, [userdata(r.project, r.root) for r in wanted])
 
 
-def key(r: Element, form: Shape) -> bytes:
-    """What tells which one is deleted."""
-    return placed(r, form, b"", b"")
+def keys(wanted: Sequence[Element], form: Shape) -> list[bytes]:
+    """What tells which ones are deleted."""
+    return placed(wanted, form, [], [b""] * len(wanted))
 
 
-def placed(r: Element, form: Shape, value: bytes, told: bytes) -> bytes:
+def placed(wanted: Sequence[Element], form: Shape, data: list[Column], told: Sequence[bytes]) -> list[bytes]:
+    items = [r.item for r in wanted]
+    firsts, lasts = form.key.bounds(items) if form.interval else (form.key.pack(items), [])
+    if form.is_plain_interval:
+        values = map(b"".join, zip(*data, strict=False)) if data else repeat(b"")
+        return list(map(plain, firsts[0], lasts[0], values, told))
+    columns = [*fields(KEY, form.key, firsts), *(fields(KEY_END, form.key, lasts) if lasts else []), *data]
+    rest = [b"".join(row) for row in zip(*columns, map(commented, told), strict=False)]
+    heads = {size: ATTR.pack(size + ATTR.size, ELEMENT) for size in set(map(len, rest))}
+    return [heads[len(one)] + one for one in rest]
+
+
+def plain(first: bytes, last: bytes, value: bytes, told: bytes) -> bytes:
     """A plain interval is two: where it starts and, flagged, what is beyond it, unless nothing is."""
-    if not form.interval:
-        return nested(field(KEY, form.key.pack(r.item)) + value + commented(told))
-    first, last = form.key.bounds(r.item)
-    if not form.is_plain_interval:
-        return nested(field(KEY, first) + field(KEY_END, last) + value + commented(told))
     if ends_nowhere(last):
         return nested(field(KEY, first) + value + commented(told + OPEN))
     beyond = (int.from_bytes(last, "big") + 1).to_bytes(len(last), "big")
@@ -48,20 +60,27 @@ def ends_nowhere(last: bytes) -> bool:
     return not last.strip(b"\xff")
 
 
+def fields(kind: int, form: Type, parts: list[Iterator[bytes]]) -> list[Column]:
+    """Values of one type as attributes, by columns."""
+    pad = -form.size % 4
+    head = FIELD.pack(form.size + pad + 8, kind | NESTED, form.size + 4, VALUE)
+    return [repeat(head), *parts, *([repeat(b"\0" * pad)] if pad else [])]
+
+
 def field(kind: int, raw: bytes) -> bytes:
-    pad = -len(raw) % 4
-    return FIELD.pack(len(raw) + pad + 8, kind | NESTED, len(raw) + 4, VALUE) + raw + b"\0" * pad
+    return attr(kind | NESTED, attr(VALUE, raw))
 
 
 def nested(content: bytes) -> bytes:
     return ATTR.pack(len(content) + 4, ELEMENT) + content
 
 
+@lru_cache
 def commented(told: bytes) -> bytes:
     return attr(USERDATA, told) if told else b""
 
 
-@cache
+@lru_cache
 def userdata(*words: str) -> bytes:
     comment = encoded(*words).encode()
     return bytes((COMMENT, len(comment) + 1)) + comment + b"\0" if comment else b""

@@ -5,9 +5,12 @@ may jump to one another.
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from itertools import accumulate, count
+from typing import Any, NamedTuple
 
 from ...core.plan import Step
 from ...core.resource import Key, Resource
@@ -16,9 +19,9 @@ from ...kinds.nft import Chain, Code, Element, Map, Table, path
 from ...kinds.ownership import TABLE, TABLE_PREFIX
 from ..netlink.socket import ATTR, CREATE, EXCL, attr, text
 from . import encode, hooks
-from .batch import BatchMessage
+from .batch import BEFORE, BEHIND, BatchMessage
 from .code import ANY_NAME, made_again
-from .text import NAME, Place, Shape, Shapes, checked
+from .text import NAME, Place, Shape, Shapes, checked, illegible
 from .wire import (
     DELCHAIN,
     DELRULE,
@@ -31,44 +34,73 @@ from .wire import (
     NEWSETELEM,
     NEWTABLE,
     NUMBERS,
-)  # fmt: skip
+)
 
 APPEND = 0x800  # NLM_F_APPEND
 OF_TABLE, OF_CHAIN, OF_SET = 1, 3, 2  # attributes that name where something stands; in a rule, 2 is its chain
-TABLE_USERDATA, SET_ID, ELEMENTS, ELEMENTS_OF_ID = (
-    6,
-    10,
-    3,
-    4,
-)  # NFTA_TABLE_*, NFTA_SET_*, NFTA_SET_ELEM_LIST_*
+TABLE_USERDATA, SET_ID = 6, 10  # NFTA_TABLE_USERDATA, NFTA_SET_ID
+ELEMENTS, ELEMENTS_OF_ID = 3, 4  # NFTA_SET_ELEM_LIST_*
 CHAIN, EXPRESSIONS, RULE_USERDATA = 2, 4, 7  # NFTA_RULE_*
 LONGEST = 0xFFFF - 4  # bytes of an attribute, whose length is a 16-bit number
 Codes = Mapping[Key, Code]
 
 
-def transaction(steps: Sequence[Step], shapes: Shapes, codes: Codes) -> list[BatchMessage]:
-    """`shapes` are the maps that stand or come, `codes` what chains and maps came to.  Raises KernelError
-    for a step that holds anything unexpected."""
-    chains = [s for s in steps if isinstance(s.resource, Chain)]
-    elements = [s for s in steps if isinstance(s.resource, Element)]
-    others = [s for s in steps if not isinstance(s.resource, Element)]
-    left = {path(s.resource) for s in steps if s.op != "+"}
-    ids = count(1)
+class FirewallSteps(NamedTuple):
+    """By what is done with them; elements by their map."""
+
+    others: list[Step]
+    elements: dict[Place, list[Step]]
+
+    @property
+    def chains(self) -> list[Step]:
+        return [s for s in self.others if isinstance(s.resource, Chain)]
+
+    @property
+    def maps(self) -> list[Step]:
+        return [s for s in self.others if isinstance(s.resource, Map)]
+
+    def by_map(self, operations: str) -> dict[Place, list[Step]]:
+        """Elements, of these operations alone."""
+        groups = ((place, [s for s in group if s.op in operations]) for place, group in self.elements.items())
+        return {place: group for place, group in groups if group}
+
+
+def sorted_out(steps: Sequence[Step]) -> FirewallSteps:
+    """Without chains that nobody can write."""
+    others: list[Step] = []
+    elements: dict[Place, list[Step]] = defaultdict(list)
+    for step in steps:
+        r = step.resource
+        if isinstance(r, Element):
+            elements[r.family, r.table, r.map].append(step)
+        elif step.op == "-" or not illegible(r):
+            others.append(step)
+    return FirewallSteps(others, elements)
+
+
+def transaction(steps: FirewallSteps, live: Shapes, shapes: Shapes, codes: Codes) -> list[BatchMessage]:
+    """`live` are the maps that stand, `shapes` those that will, `codes` what chains and maps came to.  Raises
+    KernelError for a step that holds anything unexpected."""
+    going, coming, ids = steps.by_map("~-"), steps.by_map("~+"), count(1)
+    gone = {path(s.resource) for s in steps.others if s.op == "-"}
+    leaving = (one for place in going for one in listed(going[place], live.get(place), DELSETELEM))
+    arriving = (one for place in coming for one in listed(coming[place], shapes.get(place), NEWSETELEM))
     return [
-        *(flushed(s) for s in chains if s.op != "+"),
-        *grouped([s for s in elements if s.op != "+"], shapes, DELSETELEM),
-        *(removed(s) for s in others if s.op == "-"),
-        *(early(made(s, codes, next(ids)), left) for s in others if s.op == "+"),
-        *(early(one, left) for one in grouped([s for s in elements if s.op != "-"], shapes, NEWSETELEM)),
-        *(one for s in chains if s.op != "-" for one in rules(s, codes[s.resource.key], ids)),
+        *(flushed(s) for s in steps.chains if s.op != "+"),
+        *(in_turn(one, BEHIND, coming.keys()) for one in leaving),
+        *(removed(s) for s in steps.others if s.op == "-"),
+        *(in_turn(made(s, codes, next(ids)), BEFORE, gone) for s in steps.others if s.op == "+"),
+        *(in_turn(one, BEFORE, gone | going.keys()) for one in arriving),
+        *(one for s in steps.chains if s.op != "-" for one in rules(s, codes[s.resource.key], ids)),
     ]
 
 
-def early(one: BatchMessage, left: set[Place]) -> BatchMessage:
-    """What is new may come before the rest, unless something goes from where it stands or it is a chain."""
-    resource = one.about[0][1].resource
-    free = not isinstance(resource, Chain) and not left & {path(resource)[:2], path(resource)}
-    return one._replace(early=free)
+def in_turn(one: BatchMessage, turn: int, others: Set[Place]) -> BatchMessage:
+    """What is new may come before the rest, and what goes behind it, unless its table or map is among the
+    `others`; a chain comes with all."""
+    resource = one.steps[0].resource
+    bound = isinstance(resource, Chain) or {path(resource)[:2], path(resource)} & others
+    return one if bound else one._replace(turn=turn)
 
 
 @contextmanager
@@ -82,7 +114,7 @@ def normal(step: Step) -> Iterator[None]:
 
 
 def message(step: Step, kind: int, flags: int, attributes: bytes) -> BatchMessage:
-    return BatchMessage(kind, flags, NUMBERS[path(step.resource)[0]], attributes, ((0, step),))
+    return BatchMessage(kind, flags, NUMBERS[path(step.resource)[0]], attributes, (step,))
 
 
 def placed(resource: Resource, noun: int = 0) -> bytes:
@@ -126,49 +158,43 @@ def made(step: Step, codes: Codes, number: int) -> BatchMessage:
     raise AssertionError(step)
 
 
-def grouped(steps: Iterable[Step], shapes: Shapes, kind: int) -> Iterator[BatchMessage]:
-    """The elements by map; `kind` is NEWSETELEM or DELSETELEM."""
-    maps: dict[Place, list[Step]] = {}
-    for step in steps:
-        maps.setdefault(path(step.resource), []).append(step)
-    for where, group in maps.items():
-        with normal(group[0]):
-            if not (form := shapes.get(where)):
-                raise ValueError("no such map")
-            yield from filled(group, form, kind)
-
-
-def filled(group: Sequence[Step], form: Shape, kind: int) -> Iterator[BatchMessage]:
-    """As many elements of one map as a message takes.
+def listed(group: Sequence[Step], form: Shape | None, kind: int) -> Iterator[BatchMessage]:
+    """As many elements of one map as a message takes; `kind` is NEWSETELEM or DELSETELEM.
 
     Without EXCL the kernel takes one end of a plain interval for that of another that is there (rbtree).
     """
     new = kind == NEWSETELEM
+    with normal(group[0]):
+        if form is None:
+            raise ValueError("no such map")
+        where = placed(group[0].resource, OF_SET)
     flags = CREATE | EXCL * form.is_plain_interval if new else 0
-    write = encode.element if new else encode.key
-    where = placed(group[0].resource, OF_SET)
-    for chunk in chunks([(written(step, write, form), step) for step in group]):
-        parts, steps = zip(*chunk, strict=True)
-        starts = accumulate(map(len, parts), initial=len(where) + ATTR.size)
-        body = where + attr(ELEMENTS, b"".join(parts))
-        yield message(steps[0], kind, flags, body)._replace(about=tuple(zip(starts, steps, strict=False)))
+    parts = packed(group, form, encode.elements if new else encode.keys)
+    for start, stop in chunks(parts):
+        body = where + attr(ELEMENTS, b"".join(parts[start:stop]))
+        starts = list(accumulate(map(len, parts[start : stop - 1]), initial=len(where) + ATTR.size))
+        yield message(group[start], kind, flags, body)._replace(steps=group[start:stop], starts=starts)
 
 
-def written(step: Step, write: Callable[[Element, Shape], bytes], form: Shape) -> bytes:
-    assert isinstance(step.resource, Element)
-    with normal(step):
-        return write(step.resource, form)
+def packed(group: Sequence[Step], form: Shape, write: Callable[[Any, Shape], list[bytes]]) -> list[bytes]:
+    """All at once; where that fails, one after another, so that it is told which."""
+    with suppress(ValueError):
+        return write([step.resource for step in group], form)
+    for step in group:
+        with normal(step):
+            write([step.resource], form)
+    raise AssertionError(form)
 
 
-def chunks(parts: Sequence[tuple[bytes, Step]]) -> Iterator[Sequence[tuple[bytes, Step]]]:
-    """As long as one attribute may be."""
-    start, size = 0, 0
-    for at, (part, _) in enumerate(parts):
-        if size + len(part) > LONGEST:
-            yield parts[start:at]
-            start, size = at, 0
-        size += len(part)
-    yield parts[start:]
+def chunks(parts: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """From where to where they are as long as one attribute may be."""
+    ends = list(accumulate(map(len, parts)))
+    start = 0
+    while start < len(parts):
+        before = ends[start - 1] if start else 0
+        stop = bisect_right(ends, before + LONGEST)
+        yield start, stop
+        start = stop
 
 
 def rules(step: Step, code: Code, ids: Iterator[int]) -> Iterator[BatchMessage]:

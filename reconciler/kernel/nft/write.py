@@ -3,7 +3,7 @@
 import errno
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -11,58 +11,59 @@ from ...core.plan import Step
 from ...core.resource import Key, Resource
 from ...errors import KernelError
 from ...kinds.nft import Chain, Code, Element, Flow, Map, Table, path
-from .batch import BatchMessage, Outdated, open_channel, send, total
+from .batch import AT_ONCE, BEFORE, BEHIND, EDGES, BatchMessage, Outdated, open_channel, send, size
 from .compiler import Rejected, compiled
-from .overlap import open_ended, refuse_overlaps
-from .read import elements, shapes
-from .text import Place, Shape, Unit, illegible, is_opaque, of_chain, of_map, shape
-from .transaction import normal, transaction
+from .overlap import refuse_overlaps, without_end
+from .read import elements, publishing, shapes
+from .text import Place, Shape, Shapes, Unit, is_opaque, of_chain, of_map, shape
+from .transaction import FirewallSteps, normal, sorted_out, transaction
 from .wire import ATTEMPTS, RulesetReading, generation, snapshot
 
 KEEPS_CHANGING = "others keep changing the ruleset"
-Flows = list[tuple[Flow, str]]  # with where the connections should go now
 
 
 class Standing(NamedTuple):
-    """What a transaction must know of one generation of the ruleset: the maps that stand or come, and what is
-    in those that go, or that get an interval without an end."""
+    """What a transaction must know of one generation of the ruleset: the maps that stand, these and those
+    that come, and what is in those that go, or that get an interval without an end."""
 
     generation: int
-    shapes: Mapping[Place, Shape]
+    live: Shapes
+    shapes: Shapes
     elements: Sequence[Element]
 
 
 def execute(steps: Sequence[Step]) -> None:
     """Raises KernelError, naming the step where it can be told; nothing of the transaction has happened then,
-    unless it was too long for one, and of that what is new (`parts`).
+    unless it is so long that it is several (`parts`).
 
     After the commit, connections through published ports that changed are forgotten, so that they go where
     the maps say now.
     """
     from ..netlink import conntrack  # half a millisecond that no plan need pay
 
-    steps = [s for s in steps if s.op == "-" or not illegible(s.resource)]
-    if not steps:
+    work = sorted_out(steps)
+    if not work.others and not work.elements:
         return
     for attempt in range(ATTEMPTS):
-        known = snapshot(lambda reading: standing(reading, steps))
-        refuse_overlaps(steps, known.shapes, known.elements)
+        known = snapshot(lambda reading: standing(reading, work))
+        refuse_overlaps(work.elements, known.shapes, known.elements)
+        messages = transaction(work, known.live, known.shapes, codes(work, known.shapes))
         try:
-            commit(transaction(steps, known.shapes, codes(steps, known.shapes)), known.generation)
+            commit(messages, known.generation)
         except Outdated:
             time.sleep(0.002 * 2**attempt)
         else:
-            conntrack.forget([*lost(steps, known), *redirected(steps)])
+            conntrack.forget(redirected(work, known))
             return
     raise KernelError("the firewall transaction", errno.EAGAIN, KEEPS_CHANGING)
 
 
-def standing(reading: RulesetReading, steps: Sequence[Step]) -> Standing:
-    new = [s for s in steps if s.op == "+" and isinstance(s.resource, Map)]
-    live = shapes(reading, {path(s.resource)[:2] for s in steps if not isinstance(s.resource, Table)})
-    forms = live | {path(s.resource): shaped(s) for s in new}
-    asked = torn(steps) | {path(r) for _, r in open_ended(steps, forms)}
-    return Standing(reading.generation or 0, forms, elements(reading, asked))
+def standing(reading: RulesetReading, work: FirewallSteps) -> Standing:
+    inside = {path(s.resource)[:2] for s in work.others if not isinstance(s.resource, Table)}
+    live = shapes(reading, inside | {place[:2] for place in work.elements})
+    forms = live | {path(s.resource): shaped(s) for s in work.maps if s.op == "+"}
+    asked = torn(work) | without_end(work.elements, forms).keys()
+    return Standing(reading.generation or 0, live, forms, elements(reading, asked))
 
 
 def shaped(step: Step) -> Shape:
@@ -71,25 +72,24 @@ def shaped(step: Step) -> Shape:
         return shape(step.resource)
 
 
-def torn(steps: Sequence[Step]) -> set[Place]:
+def torn(work: FirewallSteps) -> set[Place]:
     """Tables and maps that go with all that is in them."""
-    return {path(s.resource) for s in steps if s.op == "-" and isinstance(s.resource, Table | Map)}
+    return {path(s.resource) for s in work.others if s.op == "-" and isinstance(s.resource, Table | Map)}
 
 
-def lost(steps: Sequence[Step], known: Standing) -> Flows:
-    gone = torn(steps)
-    held = [e for e in known.elements if {path(e), path(e)[:2]} & gone]
-    return [(flow, "") for e in held if (flow := e.flow)]
+def redirected(work: FirewallSteps, known: Standing) -> Iterator[tuple[Flow, str]]:
+    """Published ports that went or changed, with where they lead now, "" for nowhere."""
+    gone = torn(work)
+    yield from ((flow, "") for e in known.elements if {path(e), path(e)[:2]} & gone and (flow := e.flow))
+    for place, group in work.elements.items():
+        for step in group if publishing(place[2]) else ():
+            if isinstance(r := step.resource, Element) and (flow := r.flow):
+                yield flow, "" if step.op == "-" else r.value
 
 
-def redirected(steps: Sequence[Step]) -> Flows:
-    changed = [(s.resource, s.op) for s in steps if isinstance(s.resource, Element)]
-    return [(flow, "" if op == "-" else e.value) for e, op in changed if (flow := e.flow)]
-
-
-def codes(steps: Sequence[Step], forms: Mapping[Place, Shape]) -> Mapping[Key, Code]:
+def codes(work: FirewallSteps, forms: Shapes) -> Mapping[Key, Code]:
     """What new or changed chains and maps come to; raises KernelError for what cannot be compiled."""
-    said = [s for s in steps if s.op != "-" and isinstance(s.resource, Chain | Map)]
+    said = [s for s in (*work.maps, *work.chains) if s.op != "-"]
     known = {s.resource.key: code for s in said if (code := code_of(s.resource)) is not None}
     units = [(s, unit(s, forms)) for s in said if s.resource.key not in known]
     outcomes = compiled([unit for _, unit in units])
@@ -108,7 +108,7 @@ def code_of(resource: Resource) -> Code | None:
     return Code() if isinstance(resource, Chain) and not resource.rules else None
 
 
-def unit(step: Step, forms: Mapping[Place, Shape]) -> Unit:
+def unit(step: Step, forms: Shapes) -> Unit:
     where = step.resource.where
     with normal(step):
         if isinstance(step.resource, Map):
@@ -143,13 +143,22 @@ def send_anyhow(channel: socket.socket, part: Sequence[BatchMessage]) -> None:
 
 
 def parts(messages: Sequence[BatchMessage], room: int) -> list[list[BatchMessage]]:
-    """All at once where there is room: in a user namespace, for twice net.core.wmem_max.  Else what is new
-    comes first, and one last transaction has all that changes or goes, and every chain."""
-    if total(messages) <= room:
+    """All at once where there is room: in a user namespace, for twice net.core.wmem_max.  Else one
+    transaction has all that changes, and every chain; what is new comes before, what goes behind it."""
+    if EDGES + sum(map(size, messages)) <= room:
         return [list(messages)]
-    found: list[list[BatchMessage]] = [[]]
-    for one in (one for one in messages if one.early):
-        if found[-1] and total([*found[-1], one]) > room:
-            found.append([])
-        found[-1].append(one)
-    return [*filter(None, found), [one for one in messages if not one.early]]
+    before, at_once, behind = ([m for m in messages if m.turn == turn] for turn in (BEFORE, AT_ONCE, BEHIND))
+    return [part for part in (*filled(before, room), at_once, *filled(behind, room)) if part]
+
+
+def filled(messages: Iterable[BatchMessage], room: int) -> Iterator[list[BatchMessage]]:
+    """As many at a time as there is room for."""
+    taken: list[BatchMessage] = []
+    used = EDGES
+    for one in messages:
+        if taken and used + size(one) > room:
+            yield taken
+            taken, used = [], EDGES
+        taken.append(one)
+        used += size(one)
+    yield taken
