@@ -11,7 +11,7 @@ manifests/*.yaml
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +22,10 @@ from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
-from .drivers.firewall import routing_policy
 from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ManifestErrors, ReconcileError
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
-from .kinds.ownership import TABLE_PREFIX
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 
@@ -129,7 +127,7 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks, Foreign where
     something that is not ours is in the way, NotPermitted or KernelError where the host cannot be read.
     """
-    ours = host.observe(skeletons(manifest))
+    ours = host.observe(skeleton())
     manifest = whole_truth(manifest, ours)
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
@@ -175,23 +173,12 @@ def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     return one != other
 
 
-def skeletons(manifest: Manifest) -> Iterator[Resource]:
-    """The chains that the kernel is asked about: it tells whether they stand word for word."""
-    yield from routing_policy.skeleton()
-    for project in manifest.projects:
-        yield from skeleton(TABLE_PREFIX + project.name, manifest.root)
-
-
 def whole_truth(manifest: Manifest, live: State) -> Manifest:
     """The manifest, with the projects last applied from its directory that have left it: empty."""
     if not manifest.root or manifest.partial:
         return manifest
     named = {project.name for project in manifest.projects}
-    left = [
-        name
-        for name, root in sorted(ownership.roots(live).items())
-        if root == manifest.root and name not in named
-    ]
+    left = sorted(ownership.applied_from(live, manifest.root) - named)
     return replace(manifest, projects=(*manifest.projects, *map(empty, left)))
 
 
@@ -203,7 +190,8 @@ def empty(project: str) -> ProjectSpec:
 def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
     """The manifest that wants nothing of these projects, or of those that `manifest` names."""
     wanted = names or {project.name for project in manifest.projects}
-    return Manifest(projects=tuple(empty(name) for name in sorted(wanted)), root=manifest.root)
+    projects = tuple(empty(name) for name in sorted(wanted))
+    return Manifest(projects=projects, root=manifest.root, partial=bool(names))
 
 
 @dataclass(frozen=True)

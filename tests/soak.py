@@ -17,8 +17,8 @@ from tests.netns.watching import Watcher, watching
 NETWORKS, CONTAINERS = ("front", "back", "side"), tuple(f"c{n}" for n in range(8))
 DRIFT = (
     "nft flush ruleset",
-    "nft delete table inet reconciler-{p}",
-    "nft flush map inet reconciler-{p} publish4",
+    "nft delete table inet reconciler",
+    "nft flush map inet reconciler publish4",
     "ip link del br-{p}-{n}",
     "ip link set br-{p}-{n} down",
     "ip link set br-{p}-{n} mtu 1300",

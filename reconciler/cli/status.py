@@ -15,7 +15,6 @@ from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
-from ..kinds.ownership import TABLE_PREFIX
 from ..paths import DEFAULT_PATH
 from ..safety.commit_confirm import state_in_words
 from ..safety.revisions import Revision, Revisions
@@ -65,9 +64,7 @@ def status(options: Options) -> int:
 
 def project_row(name: str, root: str, live: State) -> ProjectRow:
     mine = [r for r in live.values() if getattr(r, "project", "") == name]
-    ports = {
-        r.item for r in live.values() if isinstance(r, Element) and r.flow and r.table == TABLE_PREFIX + name
-    }
+    ports = {r.item for r in mine if isinstance(r, Element) and r.flow}
     networks = sum(isinstance(r, Bridge) for r in mine)
     return ProjectRow(name, root, networks, sum(isinstance(r, Namespace) for r in mine), len(ports))
 

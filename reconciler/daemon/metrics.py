@@ -13,7 +13,6 @@ from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
 from ..kinds.address import Address
 from ..kinds.nft import Element, Flow
-from ..kinds.ownership import TABLE_PREFIX
 from .repair import RepairLoop
 from .status import SUSPENDED, Status
 
@@ -93,7 +92,7 @@ def published_ports(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, 
     for r in live.values():
         if isinstance(r, Element) and (flow := r.flow):
             ip, _, port = r.value.partition(" . ")
-            found[r.table.removeprefix(TABLE_PREFIX), flow.protocol, ip].append((flow, port))
+            found[r.project, flow.protocol, ip].append((flow, port))
     return found
 
 

@@ -16,14 +16,17 @@ from ..kinds.address import Address
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map, Table
-from ..kinds.ownership import TABLE_PREFIX
+from ..kinds.ownership import TABLE
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 from ..manifest.reserved import is_link_local, is_part
+from . import BUILT_IN
 from .firewall.elements import skeleton
+from .pair import GUARD
 
 KINDS = Resource.__module__.partition(".")[0] + ".kinds."
-COMMON = {(r.family, r.name) for r in skeleton("") if isinstance(r, Chain | Map)}
+COMMON = {(r.family, r.name) for r in skeleton() if isinstance(r, Chain | Map)}
+OF_PAIRS = {*GUARD.maps, *GUARD.chains}
 
 
 def stranger(resource: Resource, network: Network) -> str:
@@ -72,21 +75,25 @@ def reasons(r: Resource, network: Network) -> Iterator[str]:
             yield "it leads elsewhere than to its subnets"
         case Sysctl(name=name, link=link) if link not in links or not is_of_link(name, link):
             yield "it is of no link of its own"
-        case Map(table=table) | Chain(table=table) | Element(table=table):
-            yield from of_firewall(r, table, network)
-        case Table() | Namespace():
+        case Map() | Chain() | Element():
+            yield from of_firewall(r, network)
+        case Table(name=name) if name != TABLE:
+            yield f"there is one table, {TABLE}"
+        case Namespace():
             yield "that is the project's to make"
-        case _ if not isinstance(r, Link | Address | Route | Sysctl):
+        case _ if not isinstance(r, Link | Address | Route | Sysctl | Table):
             if link_of(r) not in links and not hasattr(r, "project"):
                 yield "it is of no link of its own"
 
 
-def of_firewall(r: Map | Chain | Element, table: str, network: Network) -> Iterator[str]:
-    name = r.map if isinstance(r, Element) else r.name
-    if table != TABLE_PREFIX + network.project:
-        yield f"its project's table is {TABLE_PREFIX}{network.project}"
+def of_firewall(r: Map | Chain | Element, network: Network) -> Iterator[str]:
+    name, driver = r.map if isinstance(r, Element) else r.name, network.spec.driver
+    if r.table != TABLE:
+        yield f"there is one table, {TABLE}"
     if (r.family, name) in COMMON:
-        yield f"{name} is what all networks of the project have"
+        yield f"{name} is what all networks have"
+    elif not (driver in BUILT_IN or name in OF_PAIRS or name.startswith(driver)):
+        yield f"chains and maps of a driver begin with its name, {driver}"
 
 
 def links_of(network: Network, place: str) -> frozenset[str]:

@@ -10,16 +10,26 @@ from ..cnm.topology import Endpoint, Network
 from ..core.resource import Origin, Resource
 from ..family import family
 from ..kinds.link import Veth
-from ..kinds.nft import Element, Map
 from ..kinds.overlay import Neighbours
-from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.ownership import HOST
 from .endpoint import DEFAULTS, LENGTHS, PlacedLink, addressing
-from .firewall import chain_of
+from .firewall.part import MapType, Part, filtering
 from .firewall.routing_policy import NOWHERE, way_back
 
 NOBODY = "00:00:00:00:00:00"  # no link can have this MAC
-GUARDED = "guarded_pairs"  # the host's ends of those that may send from addresses of their own alone
-OWN = ("ip6 saddr :: accept", f"iifname @{GUARDED} fib saddr . iif oif missing drop")
+GUARD = Part(
+    "inet",
+    {
+        "guarded_pairs": MapType("ifname")
+    },  # the host's ends of those that may send from addresses of their own alone
+    {
+        "pairs": (
+            filtering("prerouting"),
+            "ip6 saddr :: accept",
+            "iifname @guarded_pairs fib saddr . iif oif missing drop",
+        )
+    },
+)
 
 
 def lower(network: Network, *, spoofing: bool = False) -> Iterator[Resource]:
@@ -32,12 +42,11 @@ def lower(network: Network, *, spoofing: bool = False) -> Iterator[Resource]:
 
 def guard(network: Network) -> Iterator[Resource]:
     """What keeps the network's containers to their own addresses, and nobody else's."""
-    driver, table = network.spec.driver, TABLE_PREFIX + network.project
-    origin = Origin(network.spec.where, driver)
-    yield chain_of(network.project, driver, "prerouting", OWN, origin)
-    yield Map(family="inet", table=table, name=GUARDED, type="ifname", origin=origin)
+    if network.endpoints:
+        yield from GUARD.skeleton()
     for end in network.endpoints:
-        yield Element(family="inet", table=table, map=GUARDED, item=end.host_link, origin=origin)
+        origin = Origin(end.where, network.spec.driver)
+        yield GUARD.element(network.project, origin, "guarded_pairs", end.host_link)
 
 
 def pair(network: Network, end: Endpoint, origin: Origin) -> Iterator[Resource]:

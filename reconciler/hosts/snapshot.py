@@ -18,12 +18,11 @@ from ..core.resource import Key, Resource, State, state
 from ..drivers.firewall import routing_policy
 from ..drivers.firewall.elements import skeleton
 from ..errors import Refused, UsageError
-from ..inventory import ownership
 from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux, refuse_foreign
 from ..kinds.link import Link
 from ..kinds.nft import Chain, Map, Table
-from ..kinds.ownership import HOST, TABLE_PREFIX
+from ..kinds.ownership import HOST
 from ..kinds.sysctl import Sysctl, usual
 from ..manifest.store.codec import Reader, encode, shape
 from ..version import __version__
@@ -58,9 +57,7 @@ def entries(part: State) -> list[tuple[str, Resource]]:
 
 def questions(live: State, facts: HostFacts) -> Iterator[Resource]:
     """What any manifest may ask about what stands."""
-    yield from routing_policy.skeleton()
-    for project, root in ownership.roots(live).items():
-        yield from skeleton(TABLE_PREFIX + project, root)
+    yield from skeleton()
     for r in live.values():
         if isinstance(r, Link):
             yield from usual(r)

@@ -12,9 +12,9 @@ from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, Link, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element
+from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE_PREFIX
+from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE
 from ..kinds.route import Route, within
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
@@ -25,8 +25,8 @@ from .ownership import Owner, owners, remote
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other
 # (drivers/firewall/routing_policy.py).
 MEMORIES = tuple(
-    {Rule.at(HOST, family, MEMORY, ""), Chain.at("inet", f"{TABLE_PREFIX}{SHARED}", guard)}
-    for family, guard in (("inet", "guard4"), ("inet6", "guard6"))
+    {Rule.at(HOST, family, MEMORY, ""), Element.at("inet", TABLE, "unrouted", protocol)}
+    for family, protocol in (("inet", "ipv4"), ("inet6", "ipv6"))
 )
 
 

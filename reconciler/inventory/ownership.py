@@ -4,16 +4,17 @@ other marks of ours name the project as well, these are believed."""
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from ..core.resource import Ownership, Resource, State
+from ..core.resource import Key, Ownership, Resource, State
+from ..kinds.comment import kept
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Chain, Element, Table, owner_by_table
+from ..kinds.nft import PROJECTS, Chain, Element, InTable, Table, owner_by_table, path
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 
-FORWARD = "-forward"  # after a WireGuard link's name, the chain that is about it
+OLD_HOST = TABLE_PREFIX + SHARED  # what all projects shared before 0.3
 
 Owner = Callable[[Resource], str]  # from a live resource to the project that it is of; "" where no mark tells
 
@@ -24,7 +25,8 @@ def ownership(live: State) -> Ownership:
     links = link_projects(live)
     encrypted = {str(wireguard_prefix(project)): project for project in {*places.values(), *links.values()}}
     prefixes = {e.item: e.declared_by for e in remote(live)} | encrypted
-    return Ownership(places, links, prefixes, frozenset(roots(live)), SHARED)
+    standing = frozenset({*roots(live), *places.values(), *links.values()} - {""})
+    return Ownership(places, links, prefixes, standing, SHARED)
 
 
 def owners(live: State) -> Owner:
@@ -50,11 +52,28 @@ def without_leftovers(live: State) -> State:
 def of_others(live: State, projects: frozenset[str]) -> State:
     """What belongs to projects that this run is not about: it stays as it is, and so does what is left over
     of them, and what no mark tells the owner of."""
-    owner = owners(live)
+    known = ownership(live)
     mine = projects | {SHARED}
-    if {owner(r) for r in live.values() if isinstance(r, Namespace | Link | Table)} <= mine | {""}:
+    told = {r.owner(known) for r in live.values() if isinstance(r, Namespace | Link)}
+    if known.projects | told <= mine | {""}:
         return {}
-    return {key: r for key, r in live.items() if owner(r) not in mine}
+    theirs = {key: r for key, r in live.items() if r.owner(known) not in mine}
+    return theirs | borne(live, theirs)
+
+
+def borne(live: State, theirs: State) -> dict[Key, Resource]:
+    """The parts of the firewall that elements of theirs are in: their maps, the chains that look these up,
+    those that jump there, and all that these need.  The host's tables of before 0.3 stay likewise."""
+    found = {up for r in theirs.values() if isinstance(r, Element) for up in r.within}
+    chains = {r.key: {*r.refers, *r.jumps} for r in live.values() if isinstance(r, Chain)}
+    while more := {key for key, ups in chains.items() if key not in found and not found.isdisjoint(ups)}:
+        found |= more
+    needs = {r.key: {*r.within, *chains.get(r.key, ())} for r in live.values() if isinstance(r, InTable)}
+    while more := {up for key in found for up in needs.get(key, ()) if up in live} - found:
+        found |= more
+    if any(isinstance(r, Table) and owner_by_table(r.name) for r in theirs.values()):
+        found |= {r.key for r in live.values() if isinstance(r, Table | InTable) and path(r)[1] == OLD_HOST}
+    return {key: live[key] for key in found if key in live}
 
 
 def remote(live: State) -> Iterator[Element]:
@@ -64,11 +83,16 @@ def remote(live: State) -> Iterator[Element]:
 
 def roots(live: State) -> dict[str, str]:
     """Every project that stands, with the directory that it was last applied from."""
-    return {
-        r.name.removeprefix(TABLE_PREFIX): r.root
-        for r in live.values()
-        if isinstance(r, Table) and r.family == "inet" and r.name != TABLE_PREFIX + SHARED
+    found = {r.project: r.root for r in live.values() if isinstance(r, Element) and r.map == PROJECTS}
+    olden = {
+        owner_by_table(r.name): r.root for r in live.values() if isinstance(r, Table) and r.family == "inet"
     }
+    return {name: root for name, root in olden.items() if name not in ("", SHARED)} | found
+
+
+def applied_from(live: State, directory: str) -> set[str]:
+    """The projects that stand and were last applied from this directory."""
+    return {name for name, root in roots(live).items() if root in (directory, kept(name, directory))}
 
 
 def link_projects(live: State) -> dict[str, str]:
@@ -87,14 +111,13 @@ def link_projects(live: State) -> dict[str, str]:
 
 
 def by_firewall(live: State) -> dict[str, str]:
-    """What the tables of projects say of bridges and of WireGuard links."""
-    told = {}
-    for r in live.values():
-        if isinstance(r, Element) and r.map == "bridges":
-            told[r.item] = r.declared_by
-        elif isinstance(r, Chain) and r.name.endswith(FORWARD):
-            told[r.name.removesuffix(FORWARD)] = owner_by_table(r.table)
-    return told
+    """What elements say of bridges and of WireGuard links."""
+    maps = ("bridges", "wireguard")
+    return {
+        r.item: r.declared_by
+        for r in live.values()
+        if isinstance(r, Element) and r.map in maps and r.declared_by
+    }
 
 
 def by_children(links: Iterable[Link], homes: dict[str, str]) -> dict[str, str]:

@@ -28,3 +28,8 @@ def decoded(comment: str) -> list[str]:
     words = comment.encode().split(b" ")
     plain = (ESCAPED.sub(lambda m: bytes([int(m[1], 16)]), word) for word in words)
     return [word.decode(errors="surrogateescape") for word in plain]
+
+
+def kept(project: str, root: str) -> str:
+    """A directory as the comment of a project's element keeps it: where it is too long, its digest."""
+    return "".join(decoded(encoded(project, root))[1:])

@@ -2,14 +2,16 @@
 
 import re
 from dataclasses import field
+from hashlib import sha256
 from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
 from .comment import encoded
-from .ownership import TABLE_PREFIX
+from .ownership import TABLE, TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
+PROJECTS = "projects"  # the set of the projects that stand
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 
 
@@ -27,6 +29,11 @@ class Flow(NamedTuple):
 def path(resource: Resource) -> tuple[str, ...]:
     """Where it stands: family, table and name; an element's is its map's."""
     return roles(type(resource)).identity(resource)[:3]
+
+
+def short(project: str) -> str:
+    """What stands for it in the set of projects, at most 15 characters, as names of links have."""
+    return project if len(project) <= 15 else f"p-{sha256(project.encode()).hexdigest()[:12]}"
 
 
 def owner_by_table(name: str) -> str:
@@ -132,12 +139,16 @@ class Element(InTable):
         return owner_by_table(self.table) or self.project
 
     def owner(self, known: Ownership) -> str:
-        return self.declared_by or known.shared
+        told = self.declared_by
+        return told if told in known.projects else known.shared  # what somebody added by hand
 
     @property
     def homes(self) -> tuple[Key, ...]:
-        """A published port speaks for itself; the rest is counted under its table."""
-        return () if self.flow else (*super().within, *self.within)
+        """Projects and published ports speak for themselves; the rest is counted under a project or table."""
+        if self.flow or self.map == PROJECTS:
+            return ()
+        above = [Element.at("inet", TABLE, PROJECTS, short(self.project))] if self.project else []
+        return (*above, *super().within, *self.within)
 
     def cost(self, old: Resource | None) -> Disruption:
         return "flow" if isinstance(old, Element) and old.value != self.value else "none"
@@ -207,6 +218,11 @@ class Chain(InTable):
     def refers(self) -> tuple[Key, ...]:
         """The maps it looks up: nftables lets none go before the chain is flushed."""
         return tuple(Map.at(self.family, self.table, name) for name in self.looks_up)
+
+    @property
+    def jumps(self) -> tuple[Key, ...]:
+        """The chains that it goes on in."""
+        return tuple(Chain.at(self.family, self.table, name) for name in self.jumps_to)
 
     def commands(self, old: Resource | None) -> list[str]:
         where = f"{self.family} {self.table} {self.name}"

@@ -23,8 +23,8 @@ MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no ro
 # How the names of host ends begin: ports of bridges, and those of pairs without one.
 PORT, PAIR = "ve", "vp"
 ALIAS = "reconciler"  # first word of every alias of ours
-TABLE = "reconciler"  # the nftables table of all projects, one a family
-TABLE_PREFIX = "reconciler-"  # of the tables that versions before 0.3 made, one a project
+TABLE = "reconciler"  # of both nftables tables of ours, inet and bridge
+TABLE_PREFIX = "reconciler-"  # of those of before 0.3, two for each project
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FILE_MARK = "# reconciler: generated, edits are undone"
 

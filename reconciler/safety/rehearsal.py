@@ -16,7 +16,6 @@ from ..core.reconcile import Refusals, apply, apply_and_verify
 from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotConverged, ReconcileError, Where
-from ..inventory import ownership
 from ..inventory.facts import HostFacts
 from ..kernel import scratch_host
 from ..kernel.fake.kernel import FakeKernel
@@ -25,7 +24,6 @@ from ..kernel.nft.text import illegible
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Veth
-from ..kinds.ownership import TABLE_PREFIX
 from ..kinds.route import Route
 from ..pipeline import Change, Host, compare
 
@@ -88,10 +86,8 @@ def rehearse(change: Change, host: Host) -> str:
 
 def in_full(change: Change, host: Host) -> Change:
     """The same change with other projects' chains and maps in words: it was made without asking for them."""
-    others = ownership.roots(change.live).items()
-    skeletons = {r.key: r for name, root in others for r in skeleton(TABLE_PREFIX + name, root)}
     kept = {key for key, r in change.desired.items() if r == change.live.get(key)}
-    named = {**change.desired, **{key: r for key, r in skeletons.items() if key in kept}}
+    named = {**change.desired, **{r.key: r for r in skeleton() if r.key in kept}}
     live = host.observe(named.values())
     desired = {key: live.get(key, r) if key in kept else r for key, r in change.desired.items()}
     return replace(change, live=live, desired=desired)

@@ -18,7 +18,7 @@ from reconciler.kernel import nft  # noqa: E402
 from reconciler.kernel.nft.write import execute  # noqa: E402
 from reconciler.kinds.nft import Element  # noqa: E402
 
-TABLE = "reconciler-bench"
+TABLE = "reconciler"
 
 
 def element(n: int, port: int = 80) -> Element:
@@ -47,7 +47,7 @@ def timed(what: str, work: Callable[[], object], times: int = 1) -> None:
 
 
 def main(count: int) -> None:
-    bare = list(skeleton(TABLE))
+    bare = list(skeleton())
     elements = [element(n) for n in range(1, count + 1)]
     wanted = state(*bare, *elements)
     timed("blockers, no foreign table", nft.blockers, 20)

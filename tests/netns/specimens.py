@@ -27,7 +27,7 @@ from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 
-TABLE = "reconciler-t"
+TABLE = "reconciler"
 UPLINK = "uplink"  # a link of the host that is not ours
 RELEASE = tuple(map(int, platform.release().split(".")[:2]))
 LIMITED = RELEASE >= (6, 7)  # a bridge can be told how much to learn
@@ -329,7 +329,7 @@ def beyond(chain: Chain, inside: list[Map | Chain]) -> list[Chain]:
 
 
 def firewall() -> Iterator[Specimen]:
-    parts = list(skeleton(TABLE))
+    parts = list(skeleton())
     for table in [r for r in parts if isinstance(r, Table)]:
         yield Specimen(table)
         inside = [r for r in parts if isinstance(r, Map | Chain) and r.family == table.family]

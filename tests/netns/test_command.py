@@ -48,7 +48,7 @@ def test_status_tells_whether_it_is_in_sync(lab):
     file = lab.files / "t.yaml"
     uncompared = lab.succeed(lab.reconcile("--status")).out
     assert lab.succeed(lab.reconcile("--status", file)).out == uncompared + "in sync\n"
-    lab.run("nft delete table inet reconciler-t")
+    lab.run("nft delete table inet reconciler")
     assert lab.reconcile("--status", file).rc == 2
 
 

@@ -76,8 +76,7 @@ def undisturbed(lab: Lab) -> Iterator[None]:
 
 def healing(lab: Lab):
     """An apply of both, which have something to heal."""
-    for name in ("t", "o"):
-        lab.run(f"nft delete table inet reconciler-{name}")
+    lab.run("nft delete table inet reconciler")
     lab.run("ip -n t-good link set eth0 down")
     result = both(lab, "--apply")
     assert "Traceback" not in result.err
@@ -408,7 +407,7 @@ def test_a_stray_is_nobody_else_s_business(lab: Lab, how):
     stand(lab)
     with how(lab, "o-web"):
         before = lab.snapshot()
-        lab.run("nft delete table inet reconciler-t")
+        lab.run("nft delete table inet reconciler")
         lab.succeed(lab.reconcile("--apply", lab.files / "both/t.yaml"))
         assert not any(differing(before, lab.snapshot()).values())
         lab.destroy("--project", "t")

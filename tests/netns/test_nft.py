@@ -15,8 +15,9 @@ import pytest
 
 from reconciler.core.plan import Step, plan
 from reconciler.core.resource import Resource, State, state
-from reconciler.drivers.firewall.elements import skeleton
+from reconciler.drivers.firewall.elements import mark, skeleton
 from reconciler.errors import KernelError, Unsupported
+from reconciler.inventory.ownership import roots
 from reconciler.kernel import nft
 from reconciler.kernel.netlink import netfilter
 from reconciler.kernel.nft import batch, library, wire
@@ -24,7 +25,7 @@ from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
 
-SHOP = "reconciler-shop"
+SHOP = "reconciler"
 RULES = Path("/run/reconciler/rules")  # what was compiled
 ITEMS = {
     "inet": [
@@ -73,13 +74,12 @@ def element(map_: str, item: str, value: str = "", family: str = "inet", table: 
 
 def project(name: str = "shop", root: str = "") -> State:
     """A project's whole firewall, with an element of every shape that a map of its can hold."""
-    table = f"reconciler-{name}"
-    filled = [element(*item, family=family, table=table) for family in ITEMS for item in ITEMS[family]]
-    return state(*skeleton(table, root), *filled)
+    filled = [element(*item, family=family) for family in ITEMS for item in ITEMS[family]]
+    return state(*skeleton(), *mark(name, root), *(replace(one, project=name) for one in filled))
 
 
-def live(named: State | None = None, projects: frozenset[str] | None = None) -> State:
-    return state(*nft.read(projects, (named or {}).values()))
+def live(named: State | None = None) -> State:
+    return state(*nft.read(None, (named or {}).values()))
 
 
 def become(wanted: State) -> None:
@@ -106,16 +106,8 @@ def test_what_is_written_reads_back(lab: Lab, root: str) -> None:
 def test_keys_without_a_skeleton_to_compare_read_alike_but_for_the_rules(shop: State) -> None:
     found = live()
     rules = {key for key in shop if found.get(key) != shop[key]}
-    by_offset = {f"map bridge/reconciler-shop/{name}" for name in ("own6", "links6", "trunks", "held6")}
+    by_offset = {f"map bridge/reconciler/{name}" for name in ("own6", "links6", "trunks", "held6")}
     assert rules == {key for key, r in shop.items() if isinstance(r, Chain)} | by_offset
-
-
-def test_each_project_reads_alone_and_none_reads_all(shop: State) -> None:
-    blog = project("blog")
-    execute(plan({}, blog))
-    assert live(blog, frozenset({"blog"})) == blog
-    assert live({**shop, **blog}) == {**shop, **blog}
-    assert live(shop, frozenset({"other"})) == {}
 
 
 def test_foreign_tables_are_not_read(lab: Lab) -> None:
@@ -129,9 +121,11 @@ def test_from_any_state_to_any_other(shop: State) -> None:
         if isinstance(r, Element) and key.endswith("publish4/tcp . 8080")
         else r
         for key, r in shop.items()
-        if "internal" not in key and not key.endswith(("routed/br-a . ipv6", "10.1.1.0/24"))
+        if "host_open" not in key and not key.endswith(("routed/br-a . ipv6", "10.1.1.0/24"))
     }
-    other = {key: r for key, r in other.items() if not (isinstance(r, Chain) and "@internal" in str(r.rules))}
+    other = {
+        key: r for key, r in other.items() if not (isinstance(r, Chain) and "@host_open" in str(r.rules))
+    }
     become(other)
     assert live(other) == other
     become(shop)
@@ -147,8 +141,6 @@ def test_replaced_in_one_transaction(shop: State) -> None:
             retyped[key] = replace(r, type="ipv4_addr")
         elif isinstance(r, Element) and r.map == "bridges":
             del retyped[key]
-        elif isinstance(r, Table) and r.family == "inet":
-            retyped[key] = replace(r, root="/elsewhere")
         elif isinstance(r, Chain) and "@bridges" in str(r.rules):
             retyped[key] = replace(r, rules=(), hook=r.hook and HOOK)
     wanted = {**retyped, **state(element("bridges", "10.0.0.1"))}
@@ -159,15 +151,14 @@ def test_replaced_in_one_transaction(shop: State) -> None:
 def test_thousands_of_elements(lab: Lab) -> None:
     """More than one message each way, and more than a user namespace lets libnftables send by default."""
     many = [element("publish4", f"tcp . {n}", f"10.1.{n >> 8}.{n & 255} . 80") for n in range(1, 12001)]
-    wanted = state(*skeleton(SHOP), *many)
+    wanted = state(*skeleton(), *many)
     execute(plan({}, wanted))
     assert live(wanted) == wanted
 
 
 def test_projects_and_their_roots(shop: State) -> None:
-    execute(plan({}, project("blog", "/srv/b log")))
-    found = [r for r in nft.read(None) if isinstance(r, Table) and r.family == "inet"]
-    assert {table.name: table.root for table in found} == {SHOP: "", "reconciler-blog": "/srv/b log"}
+    execute(plan(live(shop), {**shop, **state(*mark("blog", "/srv/b log"))}))
+    assert roots(live()) == {"shop": "", "blog": "/srv/b log"}
 
 
 WHOSE = [("", ""), ("shop", ""), ("b_2.x-y", ""), ("p" * 63, "/srv/a b/ü"), ("shop", "/etc/reconciler")]
@@ -175,7 +166,7 @@ WHOSE = [("", ""), ("shop", ""), ("b_2.x-y", ""), ("p" * 63, "/srv/a b/ü"), ("s
 
 def test_elements_bear_their_project(lab: Lab) -> None:
     """In the table of all projects; as many lengths of comments as words in one map."""
-    parts = list(skeleton("reconciler"))
+    parts = list(skeleton())
     filled = [
         replace(element(*item, family=family, table="reconciler"), project=project, root=root)
         for family in ITEMS
@@ -201,7 +192,7 @@ def test_elements_bear_their_project(lab: Lab) -> None:
 
 def test_comments_of_others_are_read_as_they_are(lab: Lab, shop: State) -> None:
     for n, comment in enumerate(("so", "my own  note", "%41%", "é", "", "x" * 128)):
-        lab.nft(f'add element inet reconciler-shop bridges {{ "hand{n}" comment "{comment}" }}')
+        lab.nft(f'add element inet reconciler bridges {{ "hand{n}" comment "{comment}" }}')
     found = (live()[Element.at("inet", SHOP, "bridges", f"hand{n}")] for n in range(6))
     told = [(r.project, r.root) for r in found if isinstance(r, Element)]
     assert told == [("so", ""), ("my", "own"), ("A%", ""), ("é", ""), ("", ""), ("x" * 128, "")]
@@ -222,37 +213,37 @@ def differing(wanted: State) -> set[str]:
 @pytest.mark.parametrize(
     "edit",
     [
-        "add rule inet reconciler-shop forward accept",
-        "insert rule inet reconciler-shop forward accept",
-        'add rule inet reconciler-shop forward iifname "x" drop comment "mine"',
-        "flush chain inet reconciler-shop forward",
-        "add chain inet reconciler-shop forward { policy drop; }",
+        "add rule inet reconciler forward accept",
+        "insert rule inet reconciler forward accept",
+        'add rule inet reconciler forward iifname "x" drop comment "mine"',
+        "flush chain inet reconciler forward",
+        "add chain inet reconciler forward { policy drop; }",
     ],
 )
 def test_a_chain_edited_by_hand_differs_and_heals(lab: Lab, shop: State, edit: str) -> None:
     lab.nft(edit)
-    assert differing(shop) == {"chain inet/reconciler-shop/forward"}
+    assert differing(shop) == {"chain inet/reconciler/forward"}
     become(shop)
     assert live(shop) == shop
 
 
 def test_a_deleted_rule_differs(lab: Lab, shop: State) -> None:
-    listing = lab.run("nft -a list chain inet reconciler-shop to_host").out
+    listing = lab.run("nft -a list chain inet reconciler to_host").out
     handle = next(line.split()[-1] for line in listing.splitlines() if line.strip().startswith("drop"))
-    lab.nft(f"delete rule inet reconciler-shop to_host handle {handle}")
-    assert differing(shop) == {"chain inet/reconciler-shop/to_host"}
+    lab.nft(f"delete rule inet reconciler to_host handle {handle}")
+    assert differing(shop) == {"chain inet/reconciler/to_host"}
 
 
 def test_what_was_added_by_hand_goes(lab: Lab, shop: State) -> None:
     lab.nft(
-        "add set inet reconciler-shop odd { type mark; elements = { 7 } }\n"
-        "add set inet reconciler-shop odder { type ct_state; elements = { new } }\n"
-        "add map inet reconciler-shop jumps { type ipv4_addr : verdict; elements = { 1.1.1.1 : drop } }\n"
-        "add chain inet reconciler-shop mine\n"
-        "add rule inet reconciler-shop mine ip saddr vmap @jumps\n"
-        'add element inet reconciler-shop bridges { "by-hand" comment "so" }\n'
+        "add set inet reconciler odd { type mark; elements = { 7 } }\n"
+        "add set inet reconciler odder { type ct_state; elements = { new } }\n"
+        "add map inet reconciler jumps { type ipv4_addr : verdict; elements = { 1.1.1.1 : drop } }\n"
+        "add chain inet reconciler mine\n"
+        "add rule inet reconciler mine ip saddr vmap @jumps\n"
+        'add element inet reconciler bridges { "by-hand" comment "so" }\n'
     )
-    names = {"map inet/reconciler-shop/odd", "element inet/reconciler-shop/bridges/by-hand"}
+    names = {"map inet/reconciler/odd", "element inet/reconciler/bridges/by-hand"}
     assert names < differing(shop)
     become(shop)
     assert live(shop) == shop
@@ -274,38 +265,36 @@ def test_counters_and_anonymous_sets_do_not_make_a_difference(lab: Lab) -> None:
         chain("b", "jump c"),
         chain("c"),
     )
-    lab.nft("table inet reconciler-shop { chain z { udp dport { 1, 2 } drop; }\n }")
-    lab.nft("add table inet reconciler-shop { }")
+    lab.nft("table inet reconciler { chain z { udp dport { 1, 2 } drop; }\n }")
+    lab.nft("add table inet reconciler { }")
     become(wanted)
     assert lab.ping("", "127.0.0.1")
     assert live(wanted) == wanted
-    lab.nft("flush chain inet reconciler-shop a")
-    lab.nft(f"add rule inet reconciler-shop a {rules[0].replace('443', '444')}")
-    lab.nft(f"add rule inet reconciler-shop a {rules[1]}\nadd rule inet reconciler-shop a counter")
-    assert differing(wanted) == {"chain inet/reconciler-shop/a"}
+    lab.nft("flush chain inet reconciler a")
+    lab.nft(f"add rule inet reconciler a {rules[0].replace('443', '444')}")
+    lab.nft(f"add rule inet reconciler a {rules[1]}\nadd rule inet reconciler a counter")
+    assert differing(wanted) == {"chain inet/reconciler/a"}
 
 
 def test_others_rules_in_a_table_of_ours_do_not_make_ours_differ(lab: Lab, shop: State) -> None:
-    lab.nft(
-        "add chain inet reconciler-shop mine\nadd rule inet reconciler-shop mine tcp dport { 1, 2 } accept"
-    )
-    assert differing(shop) == {"chain inet/reconciler-shop/mine"}
+    lab.nft("add chain inet reconciler mine\nadd rule inet reconciler mine tcp dport { 1, 2 } accept")
+    assert differing(shop) == {"chain inet/reconciler/mine"}
 
 
 def test_a_past_of_somebody_else_s_making_can_be_named(lab: Lab, shop: State) -> None:
     lab.nft(
-        "add set inet reconciler-shop odder { type ct_state; }\n"
-        "add chain inet reconciler-shop entry { type filter hook ingress device lo priority 0; }\n"
-        "add rule inet reconciler-shop publish accept\n"
-        "flush chain inet reconciler-shop local"
+        "add set inet reconciler odder { type ct_state; }\n"
+        "add chain inet reconciler entry { type filter hook ingress device lo priority 0; }\n"
+        "add rule inet reconciler publish accept\n"
+        "flush chain inet reconciler local"
     )
     past = live(shop)
-    assert past["chain inet/reconciler-shop/inbound"] == shop["chain inet/reconciler-shop/inbound"]
+    assert past["chain inet/reconciler/inbound"] == shop["chain inet/reconciler/inbound"]
     assert live({**shop, **past}) == past
 
 
 def test_rules_that_cannot_be_loaded_stand_nowhere(shop: State) -> None:
-    whole = shop["chain inet/reconciler-shop/local"]
+    whole = shop["chain inet/reconciler/local"]
     assert isinstance(whole, Chain)
     broken = replace(whole, rules=("no such words",))
     stands = live({**shop, broken.key: broken})[broken.key]
@@ -313,16 +302,16 @@ def test_rules_that_cannot_be_loaded_stand_nowhere(shop: State) -> None:
 
 
 BY_HAND = """
-add set inet reconciler-shop mine { type ipv4_addr; flags interval; }
-add chain inet reconciler-shop own { type filter hook input priority 7; policy accept; }
-add chain inet reconciler-shop beyond
-add rule inet reconciler-shop beyond tcp dport { 22, 80-90 } counter accept comment "so"
-add rule inet reconciler-shop own ip saddr @mine meta l4proto vmap { tcp : jump beyond, udp : drop }
-add rule inet reconciler-shop own limit rate 3/second burst 5 packets log prefix "x" counter
-add rule inet reconciler-shop own ip daddr . tcp dport { 127.0.0.1 . 1-3, 10.0.0.0/8 . 9 } goto beyond
-add rule inet reconciler-shop own update @sent4 { ip saddr . meta l4proto . th sport counter }
-add rule inet reconciler-shop forward meta mark set ip saddr map { 10.0.0.1 : 7, 10.0.0.2 : 9 }
-flush chain inet reconciler-shop local
+add set inet reconciler mine { type ipv4_addr; flags interval; }
+add chain inet reconciler own { type filter hook input priority 7; policy accept; }
+add chain inet reconciler beyond
+add rule inet reconciler beyond tcp dport { 22, 80-90 } counter accept comment "so"
+add rule inet reconciler own ip saddr @mine meta l4proto vmap { tcp : jump beyond, udp : drop }
+add rule inet reconciler own limit rate 3/second burst 5 packets log prefix "x" counter
+add rule inet reconciler own ip daddr . tcp dport { 127.0.0.1 . 1-3, 10.0.0.0/8 . 9 } goto beyond
+add rule inet reconciler own update @sent4 { ip saddr . meta l4proto . th sport counter }
+add rule inet reconciler forward meta mark set ip saddr map { 10.0.0.1 : 7, 10.0.0.2 : 9 }
+flush chain inet reconciler local
 """
 
 
@@ -336,7 +325,7 @@ def test_a_chain_whose_text_nobody_knows_is_written_back(lab: Lab, shop: State) 
     lab.nft(BY_HAND)
     assert lab.ping("", "127.0.0.1")
     past, said = live(shop), listed(lab)
-    own = past["chain inet/reconciler-shop/own"]
+    own = past["chain inet/reconciler/own"]
     assert isinstance(own, Chain)
     assert (own.looks_up, own.jumps_to) == (["mine", "sent4"], ["beyond"])
     become(shop)
@@ -348,20 +337,18 @@ def test_a_chain_whose_text_nobody_knows_is_written_back(lab: Lab, shop: State) 
 
 def test_a_chain_of_which_nothing_is_known_is_left_alone(lab: Lab, shop: State) -> None:
     """As one of a saved state is; the reading afterwards names it."""
-    lab.nft("add rule inet reconciler-shop forward accept")
+    lab.nft("add rule inet reconciler forward accept")
     past = {key: replace(r, code=None) if isinstance(r, Chain) else r for key, r in live(shop).items()}
     become(shop)
     execute(plan(live(shop), past))
     assert live(shop) == shop
 
 
-def test_one_skeleton_serves_all_projects(shop: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_skeleton_is_compiled_once(shop: State, monkeypatch: pytest.MonkeyPatch) -> None:
     live(shop)
     assert RULES.stat().st_mode & 0o777 == 0o600
-    blog = project("blog")
-    execute(plan({}, blog))
     monkeypatch.setattr(library, "in_child", lambda work: pytest.fail("loaded again"))
-    assert live(blog, frozenset({"blog"})) == blog
+    assert live(shop) == shop
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"forward": 7}', b"\xff\0"])
@@ -401,7 +388,7 @@ def test_one_bad_step_applies_nothing(shop: State, bad: Resource, number: int) -
 
 
 def test_a_deletion_of_what_is_gone_names_its_step(lab: Lab, shop: State) -> None:
-    lab.nft("delete element inet reconciler-shop publish4 { tcp . 8080 }")
+    lab.nft("delete element inet reconciler publish4 { tcp . 8080 }")
     gone = [Step("-", r) for r in shop.values() if isinstance(r, Element) and r.map == "publish4"]
     with pytest.raises(KernelError, match="No such file or directory") as caught:
         execute(gone)
@@ -651,7 +638,7 @@ table inet firewalld {
         (FIREWALLD.replace("ct status dnat accept", "accept"), set()),
         (FIREWALLD.replace("reject with icmpx admin-prohibited", "tcp dport 1 drop"), set()),
         ("table bridge t {\n chain f { type filter hook forward priority 0; policy drop;\n }\n}", set()),
-        (FIREWALLD.replace("firewalld", "reconciler-shop"), set()),
+        (FIREWALLD.replace("firewalld", "reconciler"), set()),
     ],
 )  # fmt: skip
 def test_blockers(lab: Lab, text: str, found: set[tuple[str, ...]]) -> None:

@@ -46,7 +46,7 @@ def test_a_rehearsal_starts_where_the_host_stands(lab, next_one):
 
 def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
     lab.apply(WEB)
-    lab.run("nft add rule inet reconciler-t forward drop")
+    lab.run("nft add rule inet reconciler forward drop")
     lab.run("ip link del br-t-n")
     assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(MORE))).out)
 

@@ -225,8 +225,8 @@ def test_a_guard_of_another_form_is_replaced_and_addresses_stay(lab: Lab, own6: 
     own4 = f"type ifname . ether_addr . inet_proto; elements = {{ {end} . 02:00:00:00:00:0a . tcp }}"
     formed = own6.format(end=end, ip6=before[1])
     lab.nft(
-        "delete table bridge reconciler-t\nadd table bridge reconciler-t\n"
-        f"add set bridge reconciler-t own4 {{ {own4}; }}\nadd set bridge reconciler-t own6 {{ {formed}; }}\n"
+        "delete table bridge reconciler\nadd table bridge reconciler\n"
+        f"add set bridge reconciler own4 {{ {own4}; }}\nadd set bridge reconciler own6 {{ {formed}; }}\n"
     )
     lab.apply(manifest)
     assert (lab.address("t-a"), lab.address("t-a", family=6)) == before

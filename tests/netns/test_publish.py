@@ -192,7 +192,7 @@ def test_the_default_host_address_of_a_network(lab):
 
 def chosen_port(lab: Lab) -> int:
     """The host port of the only mapping."""
-    return int(re.findall(r"tcp \. (\d{5}) : ", lab.rules("inet reconciler-t"))[0])
+    return int(re.findall(r"tcp \. (\d{5}) comment \"t\" : ", lab.rules("inet reconciler"))[0])
 
 
 @pytest.mark.parametrize("written", ["80", "127.0.0.1::80"])
@@ -208,7 +208,7 @@ def test_a_random_port_is_stable(lab, written):
 
 def test_a_large_range_is_one_element(lab):
     lab.apply(web("10000-20000:10000-20000", network=""))
-    assert lab.rules("inet reconciler-t").count("10000-20000") == 1
+    assert lab.rules("inet reconciler").count("10000-20000") == 1
     lab.serve("t-web", 10000, 14321, 20000)
     for port in (10000, 14321, 20000):
         assert lab.ask("R", HOST4, port) == f"t-web {REMOTE4}"
@@ -294,7 +294,7 @@ def test_what_passes_is_counted_and_no_drift(lab):
     asked += [("R", HOST6, 8080), ("R", HOST4, 9001), ("R", HOST4, 8080, "udp"), ("R", routed, 80)]
     asked += [("t-near", web, 80)]  # not through a published port
     assert None not in lab.ask_all([Probe(*one) for one in asked], patience=PATIENCE)
-    lab.run(["nft", f"add element inet reconciler-t sent4 {{ {web} . udp . 9 }}"])  # which counts nothing
+    lab.run(["nft", f"add element inet reconciler sent4 {{ {web} . udp . 9 }}"])  # which counts nothing
     time.sleep(0.1)  # the last packets of closing
     found = traffic()
     assert {(end.ip, end.protocol, end.port): counted.connections for end, counted in found.items()} == {

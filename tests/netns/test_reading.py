@@ -76,7 +76,7 @@ ip route flush table 1090                     route host/1090/10.99.0.0/16
 ip rule del pref 1090                         rule host/inet/1090/
 rm /etc/netns/box/hosts                       file /etc/netns/box/hosts
 sed -i s/127/126/ /etc/netns/box/hosts        file /etc/netns/box/hosts
-nft delete table inet reconciler-t            table inet/reconciler-t
+nft delete table inet reconciler            table inet/reconciler
 """
 ROWS = [tuple(part.strip() for part in row.split("  ", 1)) for row in DRIFT.strip("\n").splitlines()]
 

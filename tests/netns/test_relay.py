@@ -94,7 +94,7 @@ def crowd(lab, stack: ExitStack, count: int) -> None:
 
 def heals(lab, watcher: Watcher) -> None:
     lab.nft("flush ruleset")
-    watcher.until(lambda: "inet reconciler-t" in lab.run("nft list tables").out, 5)
+    watcher.until(lambda: "inet reconciler" in lab.run("nft list tables").out, 5)
     watcher.synced()
 
 

@@ -87,14 +87,14 @@ def test_the_plan_is_that_of_the_host_itself(cluster, kind):
     for words in (["--plan", "-o", "json"], ["--plan", "-o", "wide"], ["--plan", "-o", "shell"], ["--show"]):
         own, other = both(cluster, file, *words, folder)
         assert own == other and own
-    key = "table inet/reconciler-t"
+    key = "table inet/reconciler"
     assert len(set(both(cluster, file, "--explain", key, folder))) == 1
 
 
 def test_what_drifted_is_seen(cluster):
     folder = cluster.manifest(BRIDGE)
     cluster["h1"].succeed(cluster["h1"].reconcile("--apply", folder))
-    cluster["h1"].nft("flush chain inet reconciler-t forward; add rule inet reconciler-t direct accept")
+    cluster["h1"].nft("flush chain inet reconciler forward; add rule inet reconciler direct accept")
     cluster["h1"].run("ip link set br-t-back down")
     cluster["h1"].sysctl("net/ipv6/conf/br-t-front/accept_ra", value=1)
     own, other = both(cluster, picture(cluster), "--plan", folder, "-o", "json")

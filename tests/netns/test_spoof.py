@@ -236,9 +236,7 @@ def test_the_guard_does_not_grow_with_the_containers(lab):
                 "containers": {f"c{i}": {"networks": ["n"]} for i in range(count)},
             }
         )
-        return sum(
-            "drop" in line or "accept" in line for line in lab.rules("bridge reconciler-t").splitlines()
-        )
+        return sum("drop" in line or "accept" in line for line in lab.rules("bridge reconciler").splitlines())
 
     assert lines(2) == lines(12)
 
@@ -271,7 +269,7 @@ def test_a_guarded_container_still_reaches_neighbour_gateway_and_outside(world):
 
 def test_the_sniffers_would_see_it(world, arrived):
     """Without the guard's table every one of these frames does arrive somewhere."""
-    world.run("nft delete table bridge reconciler-t")
+    world.run("nft delete table bridge reconciler")
     unguarded = received(world)
     assert [name for name in SPOOFED if not unguarded[name]] == []
     world.apply(MANIFEST)

@@ -127,7 +127,7 @@ def world(netfiltered: Lab) -> Lab:
         "held4": f'"{port}" . 10.91.0.0/24',
         "held6": f'"{port}" . 0xfd910000000000000000000000000000-0xfd91000000000000ffffffffffffffff',
     }
-    netfiltered.nft("\n".join(f"add element bridge reconciler-t {m} {{ {e} }}" for m, e in elements.items()))
+    netfiltered.nft("\n".join(f"add element bridge reconciler {m} {{ {e} }}" for m, e in elements.items()))
     return netfiltered
 
 

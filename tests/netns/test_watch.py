@@ -224,10 +224,10 @@ def test_removing_much_waits_for_a_person(lab, directory):
 
 DRIFT = [
     "nft flush ruleset",
-    "nft delete table inet reconciler-t",
-    "nft delete table bridge reconciler-t",
-    "nft add rule inet reconciler-t forward drop",
-    "nft flush map inet reconciler-t publish4",
+    "nft delete table inet reconciler",
+    "nft delete table bridge reconciler",
+    "nft add rule inet reconciler forward drop",
+    "nft flush map inet reconciler publish4",
     "ip link del br-t-n",
     "ip link set br-t-n down",
     "ip link set br-t-n mtu 1300",
@@ -263,9 +263,9 @@ def test_drift_is_put_right_within_a_second(lab, directory, command):
 def test_the_log_says_what_differed_and_who_did_it(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled(1.5)
-        lab.run("nft delete table inet reconciler-t")
+        lab.run("nft delete table inet reconciler")
         watcher.until(lambda: "put right" in watcher.log)
-        assert "by nft[" in watcher.log and "table inet/reconciler-t" in watcher.log
+        assert "by nft[" in watcher.log and "table inet/reconciler" in watcher.log
         watcher.until(lambda: watcher.status["drift"]["last"][0]["by"].startswith("nft["))
 
 
@@ -292,7 +292,7 @@ def test_flows_elsewhere_go_on_while_drift_is_put_right(lab, directory):
         lab.serve("o-web", 80, proto="udp")
         lab.serve("o-web", 80)
         with lab.flow("R", "198.51.100.1", 8081, "tcp") as flow:
-            for command in ("ip link del br-t-n", "ip netns del t-web", "nft delete table inet reconciler-t"):
+            for command in ("ip link del br-t-n", "ip netns del t-web", "nft delete table inet reconciler"):
                 healed = watcher.status["drift"]["healed"]
                 lab.run(command)
                 watcher.until(lambda healed=healed: watcher.status["drift"]["healed"] > healed)

@@ -34,15 +34,14 @@ ROOMS = {
     "cnm": "errors family core kinds/ownership inventory/facts manifest",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
-    "pipeline": "errors core kinds/ownership inventory/facts manifest cnm drivers inventory",
-    "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers inventory"
-    " kernel",
+    "pipeline": "errors core inventory/facts manifest cnm drivers inventory",
+    "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline safety"
     " daemon/relay",
-    "cli": "errors paths disk version core kinds/ownership kinds inventory/facts manifest/yaml manifest cnm"
+    "cli": "errors paths disk version core kinds inventory/facts manifest/yaml manifest cnm"
     " drivers inventory kernel pipeline hosts safety daemon/relay daemon",
     "__init__": "version kernel pipeline",
     "__main__": "cli",

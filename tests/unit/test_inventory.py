@@ -9,6 +9,7 @@ from reconciler.cnm.topology import Endpoint
 from reconciler.core.plan import plan
 from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
+from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.learn import leases
@@ -17,7 +18,7 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
-from reconciler.kinds.nft import Element, Table
+from reconciler.kinds.nft import Element
 from reconciler.kinds.ownership import HOST
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
@@ -36,8 +37,8 @@ def guard(port: str, *ips: str) -> Iterator[Element]:
     end = Endpoint(
         sandbox="", ifname="", host_link=port, mac="02::1", addresses=tuple((ip, 24) for ip in ips)
     )
-    for name, item in items(end, []):
-        yield Element(family="bridge", table="reconciler-shop", map=name, item=item)
+    for name, item, _ in items(end, []):
+        yield Element(family="bridge", table="reconciler", map=name, item=item)
 
 
 def test_a_lease_is_what_the_guard_lets_out():
@@ -56,12 +57,9 @@ def test_without_a_guard_what_two_have_is_neither_s_lease():
 
 def test_what_is_left_over_of_another_project_is_not_touched():
     """Nor are the settings of its links restored, which come and go with these."""
-    mine = [
-        Table(family="inet", name="reconciler-p"),
-        Bridge(ns=HOST, name="br-p", project="p", network="n", mac=""),
-    ]
+    mine = [*mark("p", ""), Bridge(ns=HOST, name="br-p", project="p", network="n", mac="")]
     theirs = [
-        Table(family="inet", name="reconciler-q"),
+        *mark("q", ""),
         OrphanVeth(ns=HOST, name="vq", project="q"),
         Sysctl(ns=HOST, name="net/ipv4/conf/vq/arp_notify", value="0", link="vq"),
         Orphan(ns="q-a", path="/etc/netns/q-a/hosts", content=""),
@@ -69,10 +67,10 @@ def test_what_is_left_over_of_another_project_is_not_touched():
     live = state(*mine, *theirs)
     left = of_others(live, frozenset({"p"}))
     assert set(left.values()) == set(theirs)
-    assert [step.resource for step in plan(live, left)] == mine[::-1]
+    assert [step.resource for step in plan(live, left)] == [mine[3], mine[2]]
     assert not [setting for setting in settings_of_parting_links(live, {}) if setting.link == "vq"]
     own = of_others(live, frozenset({"q"}))
-    assert {step.resource for step in plan(live, own)} == {r for r in theirs if r.marked}
+    assert {step.resource for step in plan(live, own)} == {r for r in theirs[2:] if r.marked}
 
 
 @pytest.mark.parametrize(("mtu", "there"), [(1279, False), (1280, True)])

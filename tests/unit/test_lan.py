@@ -62,7 +62,7 @@ def test_the_bridge_has_the_link_for_a_port_and_neither_gateway_nor_firewall():
     assert (bridge.outer, bridge.filtering, bridge.mtu, veth.bridge) == (True, False, 9000, bridge.name)
     assert [r.via for r in of(Route, desired)] == ["192.0.2.254"]
     assert {r.ns for r in of(Address, desired)} == {"shop-web"}
-    assert not of(Rule, desired) and {r.map for r in of(Element, desired)} == {"ports", "own4"}
+    assert not of(Rule, desired) and {r.map for r in of(Element, desired)} == {"projects", "ports", "own4"}
 
 
 def test_the_host_may_have_addresses_on_the_bridge():

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.errors import ManifestError, Refused
 from reconciler.inventory.facts import Facts
+from reconciler.inventory.ownership import roots
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import compare, destruction, enact
@@ -30,7 +31,7 @@ def blog(*more, **rest) -> Manifest:
     return manifest(project("blog", container("web", ports=(port(80, 9000),)), *more, **rest))
 
 
-GUARDS = {f"chain inet/reconciler-host/guard{family}" for family in (4, 6)}
+GUARDS = {f"element inet/reconciler/unrouted/ipv{family}" for family in (4, 6)}
 
 
 def tables(host: FakeHost) -> set[str]:
@@ -65,9 +66,9 @@ def test_what_is_shared_goes_with_the_last_project():
     host = FakeHost()
     run(host, shop(1))
     run(host, blog())
-    assert "table inet/reconciler-host" in tables(host)
+    assert "table inet/reconciler" in tables(host)
     run(host, destruction(shop(1), frozenset()))
-    assert tables(host) == {"table inet/reconciler-host", "table inet/reconciler-blog"}
+    assert "table inet/reconciler" in tables(host)
     run(host, destruction(blog(), frozenset()))
     assert not tables(host)
 
@@ -76,17 +77,17 @@ def test_no_router_guard_where_the_host_forwarded_already():
     host = FakeHost()
     host.known = Facts(forwarding=(True, True))
     run(host, shop(1))
-    assert not {"table bridge/reconciler-host", *GUARDS} & host.observe().keys()
+    assert not {"chain bridge/reconciler/bridged", *GUARDS} & host.observe().keys()
 
 
 def test_the_router_guard_outlives_a_flush_of_nftables():
     host = FakeHost()
     run(host, shop(1))
     host.known = Facts(forwarding=(True, True))
-    for table in ("inet/reconciler-host", "inet/reconciler-shop", "bridge/reconciler-shop"):
+    for table in ("inet/reconciler", "bridge/reconciler"):
         host.lose(f"table {table}")
     run(host, shop(1))
-    assert "table inet/reconciler-host" in tables(host)
+    assert host.observe().keys() >= GUARDS - {"element inet/reconciler/unrouted/ipv6"}
 
 
 def test_two_projects_never_get_one_subnet_or_one_port():
@@ -104,7 +105,7 @@ def test_a_directory_prunes_the_projects_that_left_it():
     both = Manifest(projects=(*shop(1).projects, *blog().projects), root="/etc/reconciler")
     run(host, both)
     run(host, replace(shop(1), root="/etc/reconciler"))
-    assert "table inet/reconciler-blog" not in tables(host)
+    assert roots(host.observe()).keys() == {"shop"}
 
 
 def test_a_file_speaks_for_its_project_alone():

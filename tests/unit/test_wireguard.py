@@ -22,7 +22,7 @@ from reconciler.kernel import wireguard_key
 from reconciler.kernel.kinds import wireguard as codec
 from reconciler.kernel.netlink.socket import attributes
 from reconciler.kernel.x25519 import BASE, P, x25519
-from reconciler.kinds.nft import Chain, Table
+from reconciler.kinds.nft import Chain, Element, Table
 from reconciler.kinds.overlay import FdbEntries, Vxlan
 from reconciler.kinds.route import Route
 from reconciler.kinds.wireguard import Wireguard
@@ -58,6 +58,14 @@ def seen(host: str = "h1", of: Manifest | None = None, **facts):
     return decide(of or fleet(), Facts(name=host, **facts))
 
 
+def elements(state, name: str) -> set[str]:
+    return {r.item for r in state.values() if isinstance(r, Element) and r.map == name}
+
+
+def tunnel(port: int, vni: int) -> str:
+    return f"{port} . {vni << 8:#010x}"
+
+
 def only(kind, state):
     (found,) = [r for r in state.values() if isinstance(r, kind)]
     return found
@@ -81,16 +89,17 @@ def test_two_networks_share_a_link_and_a_clear_one_needs_none():
     assert only(Wireguard, state)
     vxlans = {r.network: r for r in state.values() if isinstance(r, Vxlan)}
     assert vxlans["t_n"].local == vxlans["t_m"].local != vxlans["t_c"].local == "192.0.2.1"
-    seals = {r.name.split("-")[1] for r in state.values() if isinstance(r, Chain) and "sealed" in r.name}
-    assert seals == {str(vxlans[name].vni) for name in ("t_n", "t_m")}
+    assert elements(state, "sealed") == {tunnel(4789, vxlans[name].vni) for name in ("t_n", "t_m")}
 
 
 def test_the_seal_is_of_the_networks_own_port_and_both_ways():
     state = seen(of=fleet(sealed(port="7777", vni="9")))[1]
     link = only(Wireguard, state).name
-    rules = [r.rules for r in state.values() if isinstance(r, Chain) and r.name.startswith("sealed-9-")]
-    match = "udp dport 7777 @th,96,24 9 drop"
-    assert sorted(rules) == [(f'iifname != "{link}" {match}',), (f'oifname != "{link}" {match}',)]
+    assert elements(state, "sealed") == {tunnel(7777, 9)}
+    assert elements(state, "sealed_by") == {f"{link} . {tunnel(7777, 9)}"}
+    for name, way in (("tunnel_from", "iifname"), ("tunnel_to", "oifname")):
+        [rule, *_] = only(Chain, {key: r for key, r in state.items() if key.endswith(f"/{name}")}).rules
+        assert rule.count("@sealed") == 2 and way in rule and rule.endswith("@sealed_by drop")
 
 
 def test_what_keeps_frames_in_is_there_before_the_links_and_its_projects_without_them():

@@ -112,7 +112,7 @@ def test_vlans_of_a_lan(wired: Lab):
         return [line for line in seen if any(end in line for end in ends)]
 
     assert not strays()
-    wired.nft("flush chain bridge reconciler-t guard")
+    wired.nft("flush chain bridge reconciler guard")
     seen = strays() or strays()  # emulated, a capture may begin late
     assert seen and all("vlan 30" in line and "vlan 20" in line for line in seen)  # t-a is not in 30
     wired.destroy()
@@ -170,7 +170,7 @@ def test_a_trunk_forges_nothing_in_any_vlan(lab: Lab):
     }
     found = {name: where for name, where in arrivals(lab, "t-d", frames, places).items() if where}
     assert found == {f"{name} in (20,)": ["twenty"] for name in HONEST}
-    lab.run("nft delete table bridge reconciler-t")
+    lab.run("nft delete table bridge reconciler")
     found = arrivals(lab, "t-d", frames, places)
     assert all(found[f"{name} in (20,)"] == ["twenty"] for name in FORGED)
     assert all(

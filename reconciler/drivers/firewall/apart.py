@@ -10,35 +10,32 @@ from collections.abc import Iterator
 
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
-from ...kinds.nft import Element
-from .rules import Maps, MapType
+from .part import MapType, Part, filtering
 
 GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"  # for several, or for all
 
-APART_MAPS: Maps = {"apart": MapType("ifname"), "gateway_of": MapType("ifname . ether_addr")}
-
-# name: (hook, rule, rule, ...)
-APART_CHAINS: dict[str, tuple[str, ...]] = {
-    "apart": (
-        "type filter hook prerouting priority -290; policy accept;",
-        "iifname != @apart accept",
-        "iifname . ether daddr @gateway_of accept",
-        f"{GROUP_BIT} accept",
-        "drop",
-    ),
-    "apart_all": (
-        "type filter hook forward priority -300; policy accept;",
-        f"iifname @apart oifname @apart {GROUP_BIT} drop",
-    ),
-}
+APART = Part(
+    "bridge",
+    {"apart": MapType("ifname"), "gateway_of": MapType("ifname . ether_addr")},
+    {
+        "apart": (
+            filtering("prerouting", -290),
+            "iifname != @apart accept",
+            "iifname . ether daddr @gateway_of accept",
+            f"{GROUP_BIT} accept",
+            "drop",
+        ),
+        "apart_all": (filtering("forward"), f"iifname @apart oifname @apart {GROUP_BIT} drop"),
+    },
+)
 
 
-def elements(table: str, networks: list[Network]) -> Iterator[Resource]:
+def lower(network: Network) -> Iterator[Resource]:
     """Every port of such a network, with the MAC of its bridge; what comes from other hosts is a port too."""
-    for network in (network for network in networks if not network.spec.icc):
-        ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
-        ports += [(network.carrier.uplink, network.spec.where)] if network.carrier.uplink else []
-        for link, where in ports:
-            origin = Origin(where, "firewall")
-            for name, item in (("apart", link), ("gateway_of", f"{link} . {network.mac}")):
-                yield Element(family="bridge", table=table, map=name, item=item, origin=origin)
+    ports = [(endpoint.host_link, endpoint.where) for endpoint in network.endpoints]
+    ports += [(network.carrier.uplink, network.spec.where)] if network.carrier.uplink else []
+    if ports:
+        yield from APART.skeleton()
+    for link, where in ports:
+        for name, item in (("apart", link), ("gateway_of", f"{link} . {network.mac}")):
+            yield APART.element(network.project, Origin(where, "firewall"), name, item)

@@ -1,5 +1,4 @@
-"""The firewall of a project: default deny.  Chains are constant; all that is declared is
-elements of maps and sets.
+"""The firewall of a host: default deny.  Chains are constant; what is declared is elements of maps and sets.
 
 The shape was tried against 7 probes that must work, 14 attacks that must fail, and 12 kinds of spoofing.
 """
@@ -10,71 +9,71 @@ from ...cnm.topology import Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
-from ...kinds.nft import Chain, Element, Map, Table
-from ...kinds.ownership import TABLE_PREFIX
+from ...kinds.comment import kept
+from ...kinds.nft import PROJECTS as MAP
+from ...kinds.nft import Element, short
+from ...kinds.ownership import TABLE
 from . import apart
-from .apart import APART_CHAINS, APART_MAPS
-from .guard import BRIDGE_CHAINS, BRIDGE_MAPS, guard_items
-from .rules import INET_CHAINS, INET_MAPS
-
-Item = tuple[str, str, str]  # map, item, value
+from .guard import GUARD, guard_items
+from .part import Item, Part
+from .routing_policy import BRIDGED
+from .rules import ELSEWHERE, INET, PROJECTS
 
 
 def lower(topology: Topology) -> Iterator[Resource]:
-    for project in topology.projects:
-        name = TABLE_PREFIX + project
-        networks = [network for network in topology.networks if network.project == project]
-        ports = [port for port in topology.ports if port.project == project]
-        used = [network for network in networks if network.endpoints or not network.external]
-        if walled := [network for network in used if network.bridge or network.inner]:
-            yield from skeleton(name, topology.root)
-            inner, bridged = [n for n in walled if n.inner], [n for n in walled if n.bridge]
-            for items, where in declared_items(inner, ports):
-                yield from elements("inet", name, items, where)
-            for endpoint, guarded in guard_items(bridged):
-                yield from elements("bridge", name, ((*item, "") for item in guarded), endpoint.where)
-            yield from apart.elements(name, bridged)
-        elif used:
-            # The project's mark, which filters nothing.
-            yield Table(family="inet", name=name, root=topology.root)
+    used = [network for network in topology.networks if network.endpoints or not network.external]
+    inner, bridged = [n for n in used if n.inner], [n for n in used if n.bridge]
+    for project in sorted({network.project for network in used}):
+        yield from mark(project, topology.root)
+    if inner or topology.policy.subnets:
+        yield from INET.skeleton()
+    if bridged:
+        yield from GUARD.skeleton()
+    for network in inner:
+        yield from declared(INET, network.project, network_items(network), network.spec.where)
+        yield from host_users(network)
+    if any(network.per_host and network.per_host.elsewhere for network in inner):
+        yield from ELSEWHERE.skeleton()
+    for port in topology.ports:
+        yield from declared(INET, port.project, port_items(port), port.where)
+    for network, endpoint, items in guard_items(bridged):
+        yield from declared(GUARD, network.project, items, endpoint.where)
+    for network in bridged:
+        if not network.spec.icc:
+            yield from apart.lower(network)
 
 
-def skeleton(name: str, root: str = "") -> Iterator[Resource]:
-    """Tables, maps and chains: the same for every project."""
-    bridge = BRIDGE_MAPS | APART_MAPS, BRIDGE_CHAINS | APART_CHAINS
-    for hooked, maps, chains in (("inet", INET_MAPS, INET_CHAINS), ("bridge", *bridge)):
-        yield Table(family=hooked, name=name, root=root if hooked == "inet" else "")
-        for map_name, (kind, data, flags) in maps.items():
-            yield Map(family=hooked, table=name, name=map_name, type=kind, data=data, flags=flags)
-        for chain, (hook, *rules) in chains.items():
-            yield Chain(family=hooked, table=name, name=chain, hook=hook, rules=tuple(rules))
+def skeleton() -> Iterator[Resource]:
+    """The tables, maps and chains that any project of any host may have."""
+    for part in (PROJECTS, INET, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+        yield from part.skeleton()
 
 
-def elements(hooked: str, table: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
+def mark(project: str, root: str) -> Iterator[Resource]:
+    """That a project stands, and the directory that it was applied from."""
+    yield from PROJECTS.skeleton()
+    yield Element(
+        family="inet", table=TABLE, map=MAP, item=short(project), project=project, root=kept(project, root)
+    )
+
+
+def declared(part: Part, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
     origin = Origin(where, "firewall")
-    for name, item, value in items:
-        yield Element(family=hooked, table=table, map=name, item=item, value=value, origin=origin)
+    return (part.element(project, origin, *item) for item in items)
 
 
-def declared_items(networks: list[Network], ports: list[Port]) -> Iterator[tuple[Iterator[Item], Where]]:
-    """What each declaration adds to the maps, and where it stands."""
-    for network in networks:
-        if not network.external:
-            yield network_items(network), network.spec.where
-        for endpoint in network.endpoints:
-            if endpoint.host_access:
-                users = ((f"host_users{family(ip)}", ip, "") for ip, _ in endpoint.addresses)
-                yield users, endpoint.where
-    for port in ports:
-        yield port_items(port), port.where
+def host_users(network: Network) -> Iterator[Element]:
+    for endpoint in (endpoint for endpoint in network.endpoints if endpoint.host_access):
+        users = ((f"host_users{family(ip)}", ip, "") for ip, _ in endpoint.addresses)
+        yield from declared(INET, network.project, users, endpoint.where)
 
 
 def network_items(network: Network) -> Iterator[Item]:
-    for link in network.interfaces:
+    for link in () if network.external else network.interfaces:
         yield from interface_items(network, link)
-    for subnet in network.subnets:
+    for subnet in () if network.external else network.subnets:
         yield from subnet_items(network, subnet)
-    for one in network.per_host.elsewhere if network.per_host else ():
+    for one in network.per_host.elsewhere if network.per_host and not network.external else ():
         yield f"remote{family(one.cidr)}", one.cidr, ""
 
 

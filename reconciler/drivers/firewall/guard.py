@@ -5,19 +5,21 @@ twice: whether it is the container's own to send (`own_...`, `tagged_...`), then
 A rule that accepts has read what it accepts: what is cut short or hidden falls through to the `drop`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 
 from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
-from .rules import Maps, MapType
+from ...kinds.ownership import GROUP
+from .part import Item, MapType, Part, filtering
 
 # By offset, as nft has words for the target of neighbour discovery from 1.0.8 on: its options and its target
 # behind the ICMPv6 header (RFC 4861, 4.3 and 4.4), and the source of an IPv6 packet as the same type.
 TARGET, SOURCE6 = "@th,64,128", "@nh,64,128"
 TAG = "@ll,112,32 & 0x0fff0000"  # the VLAN's number, without priority; what follows is the inner type
 
-BRIDGE_MAPS: Maps = {
+MAPS = {
     "ports": MapType("ifname"),
     "own4": MapType("ifname . ether_addr . ipv4_addr"),
     "own6": MapType(f"iifname . ether saddr . {SOURCE6}"),
@@ -40,6 +42,7 @@ PLAIN_ARP = f"{ARP} arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation
 # Nobody but the host serves DHCP; clients ask by the port that they listen on.  Sets, since nft 1.0.6 makes
 # one comparison of two whose fields are neighbours, which "!=" does not survive.
 UDP = "udp sport != { 67, 547 } udp dport != { 68, 546 } accept"
+HIGH = "udp sport > 547 udp dport > 546 accept"  # which most are, and without a lookup
 
 
 def own_links(*places: int) -> Iterator[str]:
@@ -52,17 +55,16 @@ def own_links(*places: int) -> Iterator[str]:
         yield f"@th,{bit},8 {{ 1, 2 }} {option} != @links6 drop"
 
 
-# name: (hook, rule, rule, ...)
-BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
+CHAINS = {
+    # Most frames are known by their first lookup; the group only chooses the quick way.
     "guard": (
-        "type filter hook prerouting priority -300; policy accept;",
+        filtering("prerouting"),
+        f"iifgroup {GROUP} ether type ip iifname . ether saddr . ip saddr @own4 goto said_ipv4",
+        f"iifgroup {GROUP} ether type ip6 iifname . ether saddr . {SOURCE6} @own6 goto said_ipv6",
         "iifname != @ports accept",
-        "ether type vmap"
-        " { ip : goto own_ipv4, ip6 : goto own_ipv6, arp : goto own_arp, 8021q : goto tagged }",
-        "drop",  # STP, other tags, unknown types
+        "ether type vmap { arp : goto own_arp, 8021q : goto tagged }",
+        "drop",  # STP, other tags, unknown types, and who is somebody else
     ),
-    "own_ipv4": ("", "iifname . ether saddr . ip saddr @own4 goto said_ipv4", "drop"),
-    "own_ipv6": ("", f"iifname . ether saddr . {SOURCE6} @own6 goto said_ipv6", "drop"),
     "own_arp": (
         "",
         f"{PLAIN_ARP} iifname . ether saddr . arp saddr ip @own4"
@@ -105,6 +107,8 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
     # the first is nothing without the first, which holds the 8 bytes that are looked at.
     "said_ipv4": (
         "",
+        "meta l4proto tcp accept",
+        HIGH,
         "meta l4proto != { icmp, igmp, udp } accept",
         UDP,
         "ip frag-off & 0x1fff != 0 accept",
@@ -131,7 +135,7 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
         "meta l4proto vmap { udp : goto said_udp, icmpv6 : goto said_icmpv6 }",
         "drop",
     ),
-    "said_udp": ("", UDP, "drop"),
+    "said_udp": ("", HIGH, UDP, "drop"),
     # No MLD queries (130), routers (134), redirects (137), renumbering (138) nor multicast routers (151).
     "said_icmpv6": (
         "",
@@ -156,28 +160,30 @@ BRIDGE_CHAINS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-Item = tuple[str, str]  # map, item
+GUARD = Part("bridge", MAPS, CHAINS)
 
 
-def guard_items(networks: list[Network]) -> Iterator[tuple[Endpoint, Iterator[Item]]]:
-    """What the maps hold of each endpoint on these networks, which may share bridges."""
+def guard_items(networks: list[Network]) -> Iterator[tuple[Network, Endpoint, Iterator[Item]]]:
+    """What the maps hold of each endpoint on these networks, of which a project's may share bridges."""
+    held: dict[tuple[str, str], list[str]] = defaultdict(list)
     for network in networks:
-        cidrs = [s.cidr for other in networks if other.bridge == network.bridge for s in other.subnets]
+        held[network.project, network.bridge] += (subnet.cidr for subnet in network.subnets)
+    for network in networks:
         for endpoint in network.endpoints:
-            yield endpoint, items(endpoint, cidrs)
+            yield network, endpoint, items(endpoint, held[network.project, network.bridge])
 
 
 def items(endpoint: Endpoint, held: list[str]) -> Iterator[Item]:
     """What may come out of a container's port: its MAC with each of its addresses; of a trunk, also tags."""
     link, mac = endpoint.host_link, endpoint.mac
-    yield "ports", link
+    yield "ports", link, ""
     for ip in endpoint.of_family(4):
-        yield "own4", f"{link} . {mac} . {ip}"
+        yield "own4", f"{link} . {mac} . {ip}", ""
     own6 = endpoint.of_family(6)
     for ip in own6:
-        yield "own6", f"{link} . {mac} . {number(ip)}"
+        yield "own6", f"{link} . {mac} . {number(ip)}", ""
     if own6 or endpoint.trunk:
-        yield "links6", f"{link} . 0x0001{mac.replace(':', '')}"
+        yield "links6", f"{link} . 0x0001{mac.replace(':', '')}", ""
     if endpoint.trunk:
         yield from trunk(endpoint, held)
 
@@ -186,14 +192,14 @@ def trunk(endpoint: Endpoint, held: list[str]) -> Iterator[Item]:
     """Links in tagged VLANs are the container's to make; they share its MAC, and the address made of that."""
     link, mac = endpoint.host_link, endpoint.mac
     for vlan in endpoint.trunk:
-        yield "trunks", f"{link} . {mac} . {vlan << 16:#010x}"
+        yield "trunks", f"{link} . {mac} . {vlan << 16:#010x}", ""
     if (own := link_local(mac)) not in endpoint.of_family(6):
-        yield "own6", f"{link} . {mac} . {number(own)}"
+        yield "own6", f"{link} . {mac} . {number(own)}", ""
     prefixes = [ip_network(cidr) for cidr in held]
     for four in collapse_addresses(p for p in prefixes if isinstance(p, IPv4Network)):
-        yield "held4", f"{link} . {four}"
+        yield "held4", f"{link} . {four}", ""
     for six in collapse_addresses(p for p in prefixes if isinstance(p, IPv6Network)):
-        yield "held6", f"{link} . {number(six[0])}-{number(six[-1])}"
+        yield "held6", f"{link} . {number(six[0])}-{number(six[-1])}", ""
 
 
 def number(ip: str | IPv6Address) -> str:

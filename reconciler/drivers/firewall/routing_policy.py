@@ -14,24 +14,19 @@ from ipaddress import ip_network
 from ...cnm.topology import HostPolicy, Network, Subnet
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.nft import Chain, Table
+from ...kinds.nft import Element
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import GROUP, HOST, INSIDE, MEMORY, PRIORITY, PROTOCOL, TABLE_PREFIX
+from ...kinds.ownership import GROUP, HOST, INSIDE, MEMORY, PRIORITY, PROTOCOL, TABLE
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
 from ..endpoint import PlacedLink
-from . import filtering
+from .part import Part, filtering
+from .rules import CLEAR, MARK, SET
 
-# Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward,
-# and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is ours.
-MARK = 1 << 24
 PAST = PRIORITY + 3  # what may be forwarded goes on here
 ROUTES = str(PROTOCOL)  # the table of prohibitions
-FIRST, LAST = -(1 << 31), (1 << 31) - 1  # priorities between which nobody sees the bit
-SET = f"meta mark set meta mark | {MARK:#x}"
-CLEAR = f"meta mark set meta mark & {MARK ^ 0xFFFFFFFF:#x}"
 FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 INET = {4: "inet", 6: "inet6"}
 NOWHERE = "192.0.0.8"  # no host's address, ever (RFC 7600)
@@ -49,8 +44,6 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
         )
     for subnet in policy.subnets:
         yield Route(ns=HOST, table=ROUTES, dst=subnet, kind="prohibit")
-    if policy.subnets:
-        yield from admitted()
     yield from router_guard(policy.guards)
     for name, parent, tag, mtu in policy.tagged:
         yield Vlan(ns=HOST, name=name, parent=parent, tag=tag, mtu=mtu)
@@ -100,39 +93,24 @@ def known_neighbours(
         yield Neighbours(link=network.bridge, entries=entries, addresses=own, origin=origin)
 
 
-def skeleton() -> Iterator[Resource]:
-    """The tables and chains that all projects may share."""
-    yield from admitted()
-    yield from router_guard((4, 6))
-
-
-def admitted() -> Iterator[Resource]:
-    """Nobody after the routing decision sees what it was told."""
-    name, rules = f"{TABLE_PREFIX}host", (f"oifgroup {GROUP} {CLEAR}",)
-    yield Table(family="inet", name=name)
-    yield Chain(family="inet", table=name, name="admitted", hook=filtering("forward", FIRST + 1), rules=rules)
+# Frames that a bridge forwards, anybody's, are no routing; br_netfilter, at 0, shows them all the same.
+BRIDGED = Part(
+    "bridge",
+    {},
+    {
+        "bridged": (filtering("forward", -1), f"iifgroup {GROUP} accept", SET),
+        "shown": (filtering("forward", 1), f"iifgroup {GROUP} accept", CLEAR),
+    },
+)
 
 
 def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
-    """Forwarding was off until we needed it: drop what would be forwarded and touches no link of ours.
+    """Forwarding was off until we needed it: what would be forwarded and touches no link of ours is dropped.
 
-    The last rule does nothing: it remembers that, for the day on which somebody flushes nftables.
-    Frames that a bridge forwards, anybody's, are no routing; br_netfilter, at 0, shows them all the same.
+    The rules do nothing: they remember that, for the day on which somebody flushes nftables.
     """
-    if not families:
-        return
-    name = f"{TABLE_PREFIX}host"
-    yield Table(family="bridge", name=name)
-    yield Chain(family="bridge", table=name, name="bridged", hook=filtering("forward", -1), rules=(SET,))
-    yield Chain(family="bridge", table=name, name="shown", hook=filtering("forward", 1), rules=(CLEAR,))
     for number in families:
         yield Rule(family=INET[number], priority=MEMORY, action="nop")
-        bridged = f"meta mark & {MARK:#x} == {MARK:#x} {CLEAR} accept"
-        ours = (f"iifgroup {GROUP} accept", f"oifgroup {GROUP} accept", "ct status dnat accept")
-        yield Chain(
-            family="inet",
-            table=name,
-            name=f"guard{number}",
-            hook=filtering("forward", FIRST),
-            rules=(f"meta nfproto != ipv{number} accept", bridged, *ours, "drop"),
-        )
+        yield Element(family="inet", table=TABLE, map="unrouted", item=f"ipv{number}")
+    if families:
+        yield from BRIDGED.skeleton()

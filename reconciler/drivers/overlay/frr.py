@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ...core.resource import Origin, Resource
 from ...kinds.evpn import Router
-from ..firewall import chain_of
+from . import firewall
 from .evpn import PORT
 from .model import EvpnSpeaker
 
@@ -21,8 +21,7 @@ def router(speaker: EvpnSpeaker) -> Iterator[Resource]:
         keys=tuple(sorted(f"{peer} {key}" for peer, key in speaker.keys)),
         origin=origin,
     )
-    rules = f"tcp dport {PORT} ip saddr != @peers4 drop", f"meta nfproto ipv6 tcp dport {PORT} drop"
-    yield chain_of(speaker.project, "evpn", "input", rules, origin)
+    yield from firewall.speaker(speaker, origin)
 
 
 def config(speaker: EvpnSpeaker) -> str:

@@ -33,8 +33,9 @@ def cascade(old: Table | Map, live: Live) -> None:
 
 def needs(r: Chain | Element) -> list[Key]:
     """The maps that a chain looks up, and the chains that it or an element jumps to."""
-    jumps = JUMP.findall(r.value) if isinstance(r, Element) else r.jumps_to
-    return [*r.refers, *(Chain.at(r.family, r.table, name) for name in jumps)]
+    if isinstance(r, Chain):
+        return [*r.refers, *r.jumps]
+    return [Chain.at(r.family, r.table, name) for name in JUMP.findall(r.value)]
 
 
 register(Kind(of=Table, asked=asked, cascade=cascade))

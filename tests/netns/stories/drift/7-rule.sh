@@ -1,1 +1,1 @@
-nft add rule inet reconciler-t forward drop
+nft add rule inet reconciler forward drop
