@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,13 @@ def watch(options: Options) -> int:
 
     told, triggers = orders(options), Triggers()
     fire = triggers.fire
-    with alone(), fallen_threads(options, fire), Events(fire) as events, RelayProcess() as relay:
+    with (
+        alone(),
+        counted(options),
+        fallen_threads(options, fire),
+        Events(fire) as events,
+        RelayProcess() as relay,
+    ):
         files = Files(triggers, [*told.paths, SUSPENDED])
         watcher = Watcher(told, machine(options), files, events, relay)
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
@@ -46,6 +52,19 @@ def watch(options: Options) -> int:
         notify(STOPPING=1)
         files.close()
     return 0
+
+
+@contextmanager
+def counted(options: Options) -> Iterator[None]:
+    """What passes through published ports is counted for the metrics, where that is possible."""
+    from ..kernel.nft.counters import counting
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(counting())
+        except (ReconcileError, OSError) as error:
+            note(options, f"warning: the metrics will not tell of ports: {foreseen(error).message}")
+        yield
 
 
 def orders(options: Options) -> "Orders":

@@ -12,6 +12,7 @@ from ..kernel.nft.counters import ContainerPort, Traffic, traffic
 from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
 from ..kinds.address import Address
+from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, Flow
 from .repair import RepairLoop
 from .status import SUSPENDED, Status
@@ -59,16 +60,17 @@ def head(name: str, kind: str, words: str) -> Iterator[str]:
 def of_ports(live: State, counts: Mapping[ContainerPort, Traffic]) -> Iterator[str]:
     """A port that somebody uses; it appears with its first connection."""
     published, homes = published_ports(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
+    projects = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
     for number, (name, words) in enumerate(OF_PORTS):
         yield from head(f"port_{name}_total", "counter", words)
         for end, counted in sorted(counts.items()):
             labels = {
-                "project": end.project,
+                "project": projects.get(homes.get(end.ip, ""), ""),
                 "sandbox": homes.get(end.ip, ""),
                 "address": end.ip,
                 "protocol": end.protocol,
                 "port": end.port,
-                "published": " ".join(ways_to(end, published[end.project, end.protocol, end.ip])),
+                "published": " ".join(ways_to(end, published[end.protocol, end.ip])),
             }
             text = ",".join(f'{label}="{value}"' for label, value in labels.items())
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
@@ -86,13 +88,13 @@ def of_peers(status: Status) -> Iterator[str]:
         yield f"reconciler_evpn_differences {len(discrepancies(change.topology, announced_routes))}\n"
 
 
-def published_ports(live: State) -> dict[tuple[str, str, str], list[tuple[Flow, str]]]:
+def published_ports(live: State) -> dict[tuple[str, str], list[tuple[Flow, str]]]:
     """The published ports by where they lead, each with the container's port, "" for that of the host."""
-    found: dict[tuple[str, str, str], list[tuple[Flow, str]]] = defaultdict(list)
+    found: dict[tuple[str, str], list[tuple[Flow, str]]] = defaultdict(list)
     for r in live.values():
         if isinstance(r, Element) and (flow := r.flow):
             ip, _, port = r.value.partition(" . ")
-            found[r.project, flow.protocol, ip].append((flow, port))
+            found[flow.protocol, ip].append((flow, port))
     return found
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reconciler.kernel.nft.counters import traffic
+from reconciler.kernel.nft.counters import counting, traffic
 from tests.netns.lab import HOST4, HOST6, PATIENCE, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.samples import web
 
@@ -285,6 +285,12 @@ containers:
 
 def test_what_passes_is_counted_and_no_drift(lab):
     lab.apply(COUNTED)
+    with counting():
+        passes_and_is_counted(lab)
+    assert traffic() == {} and "reconciler_traffic" not in lab.rules()
+
+
+def passes_and_is_counted(lab):
     lab.serve("t-web", 80, 9001)
     lab.serve("t-web", 80, proto="udp")
     lab.serve("t-routed", 80)
@@ -294,7 +300,6 @@ def test_what_passes_is_counted_and_no_drift(lab):
     asked += [("R", HOST6, 8080), ("R", HOST4, 9001), ("R", HOST4, 8080, "udp"), ("R", routed, 80)]
     asked += [("t-near", web, 80)]  # not through a published port
     assert None not in lab.ask_all([Probe(*one) for one in asked], patience=PATIENCE)
-    lab.run(["nft", f"add element inet reconciler sent4 {{ {web} . udp . 9 }}"])  # which counts nothing
     time.sleep(0.1)  # the last packets of closing
     found = traffic()
     assert {(end.ip, end.protocol, end.port): counted.connections for end, counted in found.items()} == {
@@ -305,7 +310,9 @@ def test_what_passes_is_counted_and_no_drift(lab):
         (routed, "tcp", 80): 1,
     }
     answer = len(f"t-web {REMOTE4}\n") + 28  # with the headers of IPv4 and UDP
-    assert found["t", web, "udp", 80] == (1, 29, pytest.approx(answer, abs=1))
-    streams = [counted for end, counted in found.items() if end[2] == "tcp"]
+    assert found[web, "udp", 80] == (1, 29, pytest.approx(answer, abs=1))
+    streams = [counted for end, counted in found.items() if end.protocol == "tcp"]
     assert all(counted.received > 100 and counted.sent > 100 for counted in streams)
     assert lab.planned(COUNTED) == []
+    lab.run("nft flush ruleset")  # which leaves alone what is somebody's
+    assert traffic() == found
