@@ -14,7 +14,7 @@ from ..kinds.link import Bridge, Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
-from ..kinds.ownership import HOST, INSIDE, MEMORY, SHARED, TABLE
+from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
 from ..kinds.route import Route, within
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
@@ -149,6 +149,7 @@ def networks(live: State, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
         if isinstance(r, Rule) and r.priority == INSIDE:
             inside[r.iif] += (r.dst,)
     internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
+    internal |= {r.iif for r in live.values() if isinstance(r, Rule) and r.priority == INTERNAL}
     found: dict[bool, dict[str, LiveNetwork]] = {False: {}, True: {}}
     for r in live.values():
         if isinstance(r, Bridge):

@@ -18,6 +18,7 @@ PROTOCOL = (
     109  # of our addresses, routes and rules; iproute2's rt_protos has 186 and above for routing daemons
 )
 PRIORITY = 1090  # of our first routing rule; before main (32766), after local (0)
+INTERNAL = str(PRIORITY - 1)  # from an internal network, to nowhere
 INSIDE = str(PRIORITY - 2)  # from a network to its own subnets by way of the host
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 # How the names of host ends begin: ports of bridges, and those of pairs without one.

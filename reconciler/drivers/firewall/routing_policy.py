@@ -16,7 +16,7 @@ from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.nft import Element
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import GROUP, HOST, INSIDE, MEMORY, PRIORITY, PROTOCOL, TABLE
+from ...kinds.ownership import GROUP, HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, TABLE
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
@@ -37,7 +37,7 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
     for number in families:
         yield from rules(INET[number])
         for link in policy.internal:
-            yield Rule(family=INET[number], priority=str(PRIORITY - 1), iif=link, action="prohibit")
+            yield Rule(family=INET[number], priority=INTERNAL, iif=link, action="prohibit")
     for link, subnet in policy.inside:
         yield Rule(
             family=INET[family(subnet)], priority=INSIDE, iif=link, dst=subnet, action="goto", target=PAST

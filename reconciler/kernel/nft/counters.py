@@ -35,8 +35,8 @@ class ContainerPort(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """Since the watcher began; bytes are those of IP packets, headers and all.  The fields are the sets of the
-    table, less the family behind."""
+    """Since the watcher began; bytes are those of IP packets, headers and all.  The fields are the sets of
+    the table, less the family behind."""
 
     connections: int = 0
     received: int = 0  # bytes, by the container
@@ -59,7 +59,7 @@ def counted(name: str, way: str, *conditions: str) -> Iterator[str]:
 
 
 def rules() -> Iterator[str]:
-    """The table.  Past the firewall only what it let through is to be seen: from outside, what is published."""
+    """The table.  Past the firewall only what it let through is seen: from outside, what is published."""
     inward = "ct status dnat", f"ct status & dnat != dnat iifgroup != {GROUP}"
     yield f"table inet {TABLE} {{ flags owner;"
     for name in (*Traffic._fields, "ends"):
@@ -79,7 +79,7 @@ def rules() -> Iterator[str]:
 
 @contextmanager
 def counting() -> Iterator[None]:
-    """Packets are counted as long as this lasts, or this process; raises KernelError where the kernel refuses."""
+    """Packets are counted as long as this lasts; raises KernelError where the kernel refuses."""
     text = "\n".join(rules())
     library.binding()
     (answer, said), (waiting, over) = os.pipe(), os.pipe()
