@@ -201,7 +201,7 @@ class Chain(InTable):
     name: Identity[str]
     hook: Fixed[str] = ""  # "type filter hook forward priority 0; policy accept;"
     rules: tuple[str, ...] = ()
-    code: Code | None = field(default=None, compare=False)
+    code: Code | None = field(default=None, compare=False, metadata={"secret": True})  # not for the disk
 
     @property
     def looks_up(self) -> list[str]:

@@ -199,6 +199,9 @@ EXPRESSIONS = {
     "iifname": "ifname",
     "oifname": "ifname",
     "ether saddr": "ether_addr",
+    "ip saddr": "ipv4_addr",
+    "ip6 saddr": "ipv6_addr",
+    "udp dport": "inet_service",
 }  # words of a `typeof` that are not datatypes
 PAYLOAD = re.compile(r"@(?:ll|nh|th),\d{1,4},(\d{1,3})")
 
