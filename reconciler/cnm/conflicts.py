@@ -10,7 +10,8 @@ from typing import NamedTuple
 from ..errors import ManifestError, Where
 from ..manifest.reserved import Address, Prefix, edges
 from ..manifest.spec import SubnetSpec
-from .ipam import Range, Request, overlap
+from .ipam import Range, Request, Space
+from .prefixes import Span, prefix_of, span
 from .topology import Network
 
 MOST_HINTS = 50  # a free value is looked for through all that are taken
@@ -23,21 +24,19 @@ class Overlap(NamedTuple):
 
     network: str
     wanted: SubnetSpec
-    used: Prefix
+    used: Span
 
 
-def overlaps(
-    found: Sequence[Overlap], networks: Iterable[Network], used: Sequence[Prefix]
-) -> Iterator[ManifestError]:
+def overlaps(found: Sequence[Overlap], networks: Iterable[Network], used: Space) -> Iterator[ManifestError]:
     """What is in use may be a subnet of this run, whose place is told, or the host's."""
     holders = {
-        ip_network(one.subnet): (one.where, one.subnet, network.name)
+        span(one.subnet): (one.where, one.subnet, network.name)
         for network in networks
         for one in network.ranges
     }
     for number, (name, wanted, other) in enumerate(found):
         if other not in holders:
-            message = f"subnet {wanted.subnet} of network {name} overlaps {other}, which is in use"
+            message = f"subnet {wanted.subnet} of network {name} overlaps {prefix_of(other)}, which is in use"
             hint = "a route of the host or another network has it; choose another"
             yield ManifestError(message, hint, wanted.where)
             continue
@@ -47,7 +46,7 @@ def overlaps(
         yield ManifestError(message, hint, two[0], (one[0], "the other one"))
 
 
-def free_subnet(prefix: Prefix, used: Sequence[Prefix]) -> str:
+def free_subnet(prefix: Prefix, used: Space) -> str:
     """A hint with the next subnet of the same length that nothing has."""
     size, start = prefix.num_addresses, int(prefix[0])
     for _ in range(256):
@@ -55,7 +54,7 @@ def free_subnet(prefix: Prefix, used: Sequence[Prefix]) -> str:
         if start + size > 1 << prefix.max_prefixlen:
             break
         candidate = ip_network((start, prefix.prefixlen))
-        if not any(overlap(candidate, other) for other in used):
+        if not used.meets(span(str(candidate))):
             return f"{candidate} is free"
     return OTHER
 

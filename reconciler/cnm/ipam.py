@@ -4,7 +4,7 @@ is hashed and probed.
 There is no lease file: the kernel is the store, and without history every host derives the same addresses.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -12,9 +12,17 @@ from ..errors import ManifestError, Where
 from ..manifest.reserved import Prefix, edges, first_free
 from ..manifest.spec import PoolSpec, SubnetSpec
 from .names import number
+from .prefixes import Prefixes, Span, span, value_of
 
-# A Linux bridge has at most 1023 ports (BR_MAX_PORTS), so that a /20 always suffices.
-POOLS4 = (PoolSpec(base="172.16.0.0/12", size=20), PoolSpec(base="192.168.0.0/16", size=24))
+# One is used when those before it are full, so that what is added at the end moves no network.
+POOLS4 = (
+    # A Linux bridge has at most 1023 ports (BR_MAX_PORTS), so that a /20 always suffices.
+    PoolSpec(base="172.16.0.0/12", size=20),
+    PoolSpec(base="192.168.0.0/16", size=24),
+    # Of 10.0.0.0/8 a part that few others have as their default: clouds and OpenVPN have what is below 10.16,
+    # Kubernetes 10.32 to 10.47 and from 10.96, Podman 10.88 to 10.95, DigitalOcean 10.104, Google 10.128 on.
+    PoolSpec(base="10.56.0.0/13", size=24),
+)
 POOLS6 = (
     PoolSpec(base="fd00::/8", size=64),
 )  # RFC 4193: the network's name decides 56 bits after the first 8
@@ -30,27 +38,68 @@ class Request(NamedTuple):
     where: Where | None = None
 
 
-def choose_subnet(name: str, pools: Sequence[PoolSpec], taken: Sequence[Prefix], where: Where) -> Prefix:
-    """The first free prefix of the pools, probed from where the network's name hashes to."""
-    for pool in pools:
-        base = ip_network(pool.base)
-        slots = 1 << (pool.size - base.prefixlen)
-        start = number("subnet", name) % slots
-        for step in range(min(slots, 1 << 16)):
-            candidate = slot(base, pool.size, (start + step) % slots)
-            if not any(overlap(candidate, other) for other in taken):
-                return candidate
-    message = "every subnet of the pools overlaps a route of the host or another network"
-    raise ManifestError(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
+class Probing:
+    """The free numbers of a range, found from any of them on in near constant time however full it is.
+    `past` tells where that ends which uses a number; a free one is its own answer."""
+
+    def __init__(self, low: int, high: int, past: Callable[[int], int]):
+        self.low, self.high, self.past = low, high, past
+        self.skip: dict[int, int] = {}  # a used number -> where probing from it goes on
+
+    def free(self, start: int) -> int | None:
+        found = self._free_from(start)
+        found = self._free_from(self.low) if found > self.high else found
+        return None if found > self.high else found
+
+    def _free_from(self, number: int) -> int:
+        trail = []
+        while number <= self.high and (after := self.skip.get(number) or self.past(number)) > number:
+            trail.append(number)
+            number = after
+        for passed in trail:
+            self.skip[passed] = number
+        return number
+
+
+class Space:
+    """What is in use, which only grows, and the subnets of pools that are still free."""
+
+    def __init__(self, *used: Prefixes):
+        self.used = used
+        self.slots: dict[tuple[str, int], Probing] = {}
+
+    def meets(self, one: Span) -> bool:
+        return self.past(one) > one[0]
+
+    def past(self, one: Span) -> int:
+        return max(used.past(one) for used in self.used)
+
+    def choose(self, name: str, pools: Sequence[PoolSpec], where: Where) -> Prefix:
+        """The first free prefix of the pools, probed from where the network's name hashes to."""
+        for pool in pools:
+            slots = self.slots_of(pool)
+            found = slots.free(number("subnet", name) % (slots.high + 1))
+            if found is not None:
+                return slot(ip_network(pool.base), pool.size, found)
+        message = "every subnet of the pools overlaps a route of the host or another network"
+        raise ManifestError(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
+
+    def slots_of(self, pool: PoolSpec) -> Probing:
+        base, length = pool.base, pool.size
+        if (base, length) not in self.slots:
+            first, whole = span(base)
+            _, size = span(f"{base.partition('/')[0]}/{length}")
+
+            def past(index: int) -> int:
+                return (self.past((first + index * size, size)) - first + size - 1) // size
+
+            self.slots[base, length] = Probing(0, whole // size - 1, past)
+        return self.slots[base, length]
 
 
 def slot(base: Prefix, size: int, index: int) -> Prefix:
     address = int(base.network_address) + (index << (base.max_prefixlen - size))
     return ip_network((address, size))
-
-
-def overlap(one: Prefix, other: Prefix) -> bool:
-    return one.version == other.version and one.overlaps(other)
 
 
 def usable(prefix: Prefix) -> tuple[int, int]:
@@ -69,20 +118,6 @@ def gateway_of(spec: SubnetSpec) -> str:
     raise ManifestError(f"subnet {spec.subnet} has no address left for the gateway", hint, spec.where)
 
 
-def value_of(ip: str) -> int:
-    """An address in canonical form as a number: a fifth of what ip_address costs; there may be 100,000."""
-    if ":" not in ip:
-        a, b, c, d = ip.split(".")
-        return int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
-    if "." in ip:  # an IPv4-mapped one
-        return int(ip_address(ip))
-    head, _, tail = ip.partition("::")
-    value, left, right = 0, head.split(":") if head else [], tail.split(":") if tail else []
-    for group in (*left, *["0"] * (8 - len(left) - len(right)), *right):
-        value = value << 16 | int(group, 16)
-    return value
-
-
 class Range:
     """The addresses of one subnet that are still free."""
 
@@ -96,7 +131,7 @@ class Range:
         self.low, self.high = low, min(high, low + SPREAD6 - 1)
         reserved = [*spec.aux_addresses.values(), *filter(None, [gateway])]
         self.used = {int(ip_address(address)) for address in reserved}
-        self.skip: dict[int, int] = {}  # a used address -> where probing from it goes on
+        self.probing = Probing(low, self.high, lambda address: address + (address in self.used))
         self.span = range(first, last + 1)
 
     def take(self, address: int) -> bool:
@@ -113,27 +148,12 @@ class Range:
         return ip_address(ip) in ip_network(cidr)
 
     def probe(self, name: str) -> int | None:
-        """The next free address from where the name hashes to; near constant time however full
-        the range is."""
+        """The next free address from where the name hashes to."""
         size = self.high - self.low + 1
-        if size <= 0:
-            return None
-        start = self.low + number("address", name) % size
-        found = self._free_from(start)
-        found = self._free_from(self.low) if found > self.high else found
-        if found > self.high:
+        if size <= 0 or (found := self.probing.free(self.low + number("address", name) % size)) is None:
             return None
         self.used.add(found)
         return found
-
-    def _free_from(self, address: int) -> int:
-        trail = []
-        while address in self.used and address <= self.high:
-            trail.append(address)
-            address = self.skip.get(address, address + 1)
-        for passed in trail:
-            self.skip[passed] = address
-        return address
 
 
 def assign(

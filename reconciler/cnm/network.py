@@ -1,8 +1,8 @@
 """One network, decided: its subnets, names and identifiers.  Endpoints come later."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 from typing import NamedTuple
 
 from ..errors import ManifestError
@@ -15,29 +15,37 @@ from .carrier import Carrier
 from .conflicts import Overlap, overlaps
 from .driver import Driver, Wanted
 from .hosts import this_host, with_host_values
-from .ipam import POOLS4, POOLS6, Range, choose_subnet, gateway_of, overlap
+from .ipam import POOLS4, POOLS6, Range, Space, gateway_of
+from .prefixes import Prefixes, prefix_of, span
 from .topology import Network, PerHostSubnets, Subnet
 
 
 class Taken(NamedTuple):
     """Prefixes that are in use: the host's own routes, and networks of ours."""
 
-    routes: tuple[Prefix, ...]
-    networks: list[Prefix]
-    shared: list[Prefix]  # those of this run that every host decides alike
+    routes: Prefixes
+    networks: Prefixes
+    shared: Prefixes  # those of this run that every host decides alike
+    here: Space  # routes and networks
+    everywhere: Space  # those that are shared
     overlaps: list[Overlap]  # what is written and in use
 
-    @property
-    def all(self) -> list[Prefix]:
-        return [*self.routes, *self.networks]
+    @classmethod
+    def of(cls, routes: Iterable[str], networks: Iterable[str]) -> "Taken":
+        host, ours, shared = Prefixes(routes), Prefixes(networks), Prefixes()
+        return cls(host, ours, shared, Space(host, ours), Space(shared), [])
 
     def note(self, written: SubnetSpec, network: str) -> None:
         """Note what forbids the subnet: it may lie inside a wider route of the host, as a VPN's, but not
         hide a narrower."""
-        prefix = ip_network(written.subnet)
-        hidden = (r for r in self.routes if overlap(prefix, r) and r.prefixlen >= prefix.prefixlen)
-        if other := next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None):
-            self.overlaps.append(Overlap(network, written, other))
+        one = span(written.subnet)
+        if found := self.networks.first_met(one) or next(self.routes.inside(one), None):
+            self.overlaps.append(Overlap(network, written, found))
+
+    def take(self, subnets: Iterable[str]) -> None:
+        for cidr in subnets:
+            self.networks.add(cidr)
+            self.shared.add(cidr)
 
 
 def networks_of(
@@ -58,17 +66,14 @@ def networks_of(
         if spec in project.networks or (project.name, spec.name) in used
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
-    routes = tuple(ip_network(route) for route in sorted(facts.routes))
-    taken = Taken(routes, [ip_interface(cidr).network for cidr in foreign_subnets(projects, facts)], [], [])
+    taken = Taken.of(facts.routes, foreign_subnets(projects, facts))
     done: dict[str, Network] = {}
     for one in wanted:
         if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
             if done.setdefault(network.name, network) is not network:
                 errors.append(same_name(network, done[network.name]))
-            subnets = [ip_network(cidr) for cidr in network.extent]
-            taken.networks.extend(subnets)
-            taken.shared.extend(subnets)
-    errors += overlaps(taken.overlaps, done.values(), taken.all)
+            taken.take(network.extent)
+    errors += overlaps(taken.overlaps, done.values(), taken.here)
     bridged = ownership.with_bridge_names(list(done.values()), facts, [project.name for project in projects])
     done = {network.name: network for network in bridged}
     outside = (external(one, done, facts) for one in wanted if one.spec.external)
@@ -119,7 +124,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     if carrier.isolated:
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
-    others = taken if carrier.inner else taken._replace(routes=())
+    others = taken if carrier.inner else taken._replace(routes=Prefixes())
     for written in spec.subnets:
         others.note(written, name)
     wanted = wanted._replace(spec=spec)
@@ -172,8 +177,8 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
             taken.note(written, name)
             yield written
             continue
-        held = standing_subnet(facts.networks.get(name), number, pools, taken)
-        subnet = held or choose_subnet(name, pools, taken.all, spec.where)
+        held = standing_subnet(facts.networks.get(name), pools, taken)
+        subnet = held or taken.here.choose(name, pools, spec.where)
         yield SubnetSpec(subnet=str(subnet), where=spec.where)
 
 
@@ -181,19 +186,16 @@ def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Fact
     """The subnet that every host comes to, whatever stands on it: the locked one, or the first free of the
     pools among what the manifests say."""
     locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if family(cidr) == number)
-    return next(locked, "") or str(choose_subnet(name, pools, taken.shared, NOWHERE))
+    return next(locked, "") or str(taken.everywhere.choose(name, pools, NOWHERE))
 
 
-def standing_subnet(
-    standing: LiveNetwork | None, number: int, pools: Sequence[PoolSpec], taken: Taken
-) -> Prefix | None:
+def standing_subnet(standing: LiveNetwork | None, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
     """The subnet that the network has in the kernel, as long as it still comes from the pools."""
     for cidr in standing.subnets if standing else ():
-        prefix = ip_interface(cidr).network
-        homes = (ip_network(pool.base) for pool in pools if pool.size == prefix.prefixlen)
-        pooled = prefix.version == number and any(overlap(prefix, home) for home in homes)
-        if pooled and not any(overlap(prefix, other) for other in taken.all):
-            return prefix
+        one, length = span(cidr), int(cidr.partition("/")[2])
+        homes = Prefixes(pool.base for pool in pools if pool.size == length)
+        if any(homes.around(one)) and not taken.here.meets(one):
+            return prefix_of(one)
     return None
 
 

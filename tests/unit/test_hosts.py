@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.cnm.hosts import sandboxes_of
-from reconciler.cnm.ipam import value_of
+from reconciler.cnm.prefixes import value_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Device, Facts
 from reconciler.kinds.link import Bridge

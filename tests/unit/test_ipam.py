@@ -1,13 +1,16 @@
 """IPAM, and the behaviours that libnetwork's, netavark's and CNI host-local's own suites check."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cnm import conflicts
-from reconciler.cnm.ipam import POOLS4, POOLS6, Range, Request, assign, choose_subnet, gateway_of, usable
+from reconciler.cnm.ipam import POOLS4, POOLS6, Range, Request, Space, assign, gateway_of, usable
+from reconciler.cnm.prefixes import Prefixes
 from reconciler.errors import ManifestError, ManifestErrors, Where
 from reconciler.manifest.spec import PoolSpec, SubnetSpec
 
@@ -124,17 +127,52 @@ def test_ipv6_addresses_stay_readable_and_inside():
 
 
 def test_pools_skip_what_the_host_routes():
-    free = choose_subnet("net", POOLS4, (), HERE)
+    routes = Prefixes(["10.0.0.0/8"])
+    space = Space(routes)
+    free = space.choose("net", POOLS4, HERE)
     assert free.subnet_of(ip_network("172.16.0.0/12"))
-    other = choose_subnet("net", POOLS4, [free], HERE)
-    assert not other.overlaps(free)
-    assert choose_subnet("net", POOLS6, [ip_network("10.0.0.0/8")], HERE).subnet_of(ip_network("fd00::/8"))
+    routes.add(str(free))
+    assert not space.choose("net", POOLS4, HERE).overlaps(free)
+    assert space.choose("net", POOLS6, HERE).subnet_of(ip_network("fd00::/8"))
 
 
 def test_pools_that_are_full_say_so():
     pool = [PoolSpec(base="10.0.0.0/24", size=25)]
     with pytest.raises(ManifestError, match="every subnet of the pools"):
-        choose_subnet("net", pool, [ip_network("10.0.0.0/24")], HERE)
+        Space(Prefixes(["10.0.0.0/24"])).choose("net", pool, HERE)
+
+
+def chosen(count: int, pools: Sequence[PoolSpec], *routes: str) -> list[str]:
+    """What so many networks get, one after the other."""
+    used = Prefixes(routes)
+    space, found = Space(used), []
+    for name in range(count):
+        found.append(str(space.choose(f"net{name}", pools, HERE)))
+        used.add(found[-1])
+    return found
+
+
+def test_a_host_has_subnets_for_two_thousand_networks():
+    """Also beside a VPN that has the smaller of the ranges whole."""
+    assert len(set(chosen(2500, POOLS4))) == 2500
+    assert len(set(chosen(2000, POOLS4, "172.16.0.0/12", "192.168.0.0/16"))) == 2000
+    assert len(set(chosen(2500, POOLS6))) == 2500
+
+
+def test_the_range_that_was_added_last_moves_no_network_that_had_a_subnet_before():
+    first, second, _ = POOLS4
+    before = chosen(512, (first, second))
+    assert chosen(513, POOLS4)[:512] == before
+    with pytest.raises(ManifestError):
+        chosen(513, (first, second))
+
+
+def test_the_default_ranges_are_apart_and_nobodys_but_the_operators():
+    bases = [ip_network(pool.base) for pool in (*POOLS4, *POOLS6)]
+    assert all(base.is_private for base in bases)
+    assert not any(
+        one.overlaps(other) for one, other in combinations(bases, 2) if one.version == other.version
+    )
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/31", "fd00::/127"])

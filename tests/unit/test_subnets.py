@@ -1,0 +1,207 @@
+"""Which subnet each network has: the prefix index against the plain search through all that is in use."""
+
+from ipaddress import ip_interface, ip_network
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.cnm.carrier import Carrier
+from reconciler.cnm.driver import Driver
+from reconciler.cnm.ipam import POOLS4, POOLS6, slot
+from reconciler.cnm.names import network as full_name
+from reconciler.cnm.names import number
+from reconciler.cnm.network import networks_of
+from reconciler.cnm.prefixes import Prefixes, prefix_of, span
+from reconciler.errors import ManifestError
+from reconciler.family import family
+from reconciler.inventory.facts import Facts, LiveNetwork
+from reconciler.manifest.spec import NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
+
+
+class Plain(Driver):
+    name, inner, shared = "plain", True, False
+
+    def carrier(self, wanted, facts):
+        return Carrier(mtu=1500, bridge=wanted.bridge, inner=self.inner)
+
+    def is_shared(self, wanted, family):
+        return self.shared
+
+
+class Lan(Plain):
+    name, inner = "lan", False
+
+
+class Mesh(Plain):
+    name, shared = "mesh", True
+
+
+DRIVERS = {one.name: one() for one in (Plain, Lan, Mesh)}
+
+
+def overlap(one, other):
+    return one.version == other.version and one.overlaps(other)
+
+
+class Search:
+    """Placement as it was before there was an index: each candidate is held against all that is in use."""
+
+    def __init__(self, projects, facts):
+        self.facts, self.found = facts, {}
+        ours = {project.name for project in projects}
+        theirs = [one for one in facts.networks.values() if one.project not in ours]
+        self.routes = sorted(map(ip_network, facts.routes), key=lambda r: (r.version, r))
+        self.networks = [ip_interface(cidr).network for one in theirs for cidr in one.subnets]
+        self.shared, self.clashes = [], []
+        wanted = [(project, spec) for project in projects for spec in project.networks]
+        wanted.sort(key=lambda w: (not w[1].subnets, w[1].driver != "mesh", w[0].name, w[1].name))
+        for project, spec in wanted:
+            routes = [] if spec.driver == "lan" else self.routes
+            for written in spec.subnets:
+                self.note(spec, ip_network(written.subnet), routes)
+            subnets = [ip_network(s.subnet) for s in spec.subnets] + list(self.pooled(project, spec))
+            self.found[full_name(project.name, spec.name)] = list(map(str, subnets))
+            self.networks += subnets
+            self.shared += subnets
+
+    def note(self, spec, prefix, routes):
+        hidden = (r for r in routes if overlap(prefix, r) and r.prefixlen >= prefix.prefixlen)
+        if other := next((n for n in self.networks if overlap(prefix, n)), None) or next(hidden, None):
+            self.clashes.append((spec.name, str(prefix), str(other)))
+
+    def pooled(self, project, spec):
+        for version, on, default in ((4, spec.enable_ipv4, POOLS4), (6, spec.enable_ipv6, POOLS6)):
+            if on and not any(family(s.subnet) == version for s in spec.subnets):
+                pools = [pool for pool in project.pools if family(pool.base) == version] or default
+                name = full_name(project.name, spec.name)
+                if spec.driver == "mesh":
+                    found = self.first(name, pools, self.shared)
+                    self.note(spec, found, self.routes)
+                else:
+                    used = [*self.routes, *self.networks]
+                    found = self.standing(name, pools, used) or self.first(name, pools, used)
+                yield found
+
+    def standing(self, name, pools, used):
+        one = self.facts.networks.get(name)
+        for prefix in [ip_interface(cidr).network for cidr in one.subnets] if one else []:
+            sizes = [ip_network(pool.base) for pool in pools if pool.size == prefix.prefixlen]
+            if any(overlap(prefix, home) for home in sizes) and not any(overlap(prefix, o) for o in used):
+                return prefix
+        return None
+
+    def first(self, name, pools, used):
+        for pool in pools:
+            base = ip_network(pool.base)
+            slots = 1 << (pool.size - base.prefixlen)
+            start = number("subnet", name) % slots
+            for step in range(slots):
+                candidate = slot(base, pool.size, (start + step) % slots)
+                if not any(overlap(candidate, other) for other in used):
+                    return candidate
+        raise ManifestError("the pools are full", "")
+
+
+def prefixes(*, least: int = 20) -> st.SearchStrategy[str]:
+    """Prefixes of two small corners of IPv4 and IPv6, so that they meet, and the halves of both."""
+    four = st.builds(lambda n, bits: str(ip_network((0x0A000000 + (n << 32 - bits) % 4096, bits))),
+                     st.integers(0, 4095), st.integers(least, 30))  # fmt: skip
+    six = st.builds(lambda n, bits: str(ip_network(((0xFD << 120) + ((n << 128 - bits) % (1 << 72)), bits))),
+                    st.integers(0, 255), st.integers(least + 36, 66))  # fmt: skip
+    return four | six
+
+
+def interfaces() -> st.SearchStrategy[str]:
+    return prefixes().map(lambda cidr: f"{ip_network(cidr)[1]}/{cidr.partition('/')[2]}")
+
+
+def pools() -> st.SearchStrategy[tuple[PoolSpec, ...]]:
+    four = st.builds(
+        lambda b, s: PoolSpec(base=f"10.0.0.0/{b}", size=s), st.integers(20, 24), st.integers(24, 28)
+    )
+    six = st.builds(
+        lambda b, s: PoolSpec(base=f"fd00::/{b}", size=s), st.integers(57, 60), st.integers(60, 64)
+    )
+    return st.lists(four | six, max_size=3).map(tuple)
+
+
+def networks() -> st.SearchStrategy[NetworkSpec]:
+    written = prefixes(least=24).map(lambda cidr: (SubnetSpec(subnet=cidr),))
+    return st.builds(
+        NetworkSpec,
+        name=st.sampled_from("abcdefgh"),
+        driver=st.sampled_from(["plain", "plain", "lan", "mesh"]),
+        subnets=st.just(()) | written,
+        enable_ipv6=st.booleans(),
+    )
+
+
+def projects() -> st.SearchStrategy[list[ProjectSpec]]:
+    some = st.lists(networks(), unique_by=lambda spec: spec.name, min_size=1, max_size=8).map(tuple)
+    one = st.builds(ProjectSpec, name=st.sampled_from("xyz"), networks=some, pools=st.just(()) | pools())
+    return st.lists(one, unique_by=lambda project: project.name, min_size=1, max_size=3)
+
+
+def standing() -> st.SearchStrategy[dict[str, LiveNetwork]]:
+    """Networks of the projects asked for, and of another; what they have may come from their pools."""
+    held = st.lists(st.integers(24, 28).flatmap(slots) | interfaces() | pooled(), max_size=2).map(tuple)
+    found = st.dictionaries(st.tuples(st.sampled_from("xyzo"), st.sampled_from("abcdefgh")), held)
+    return found.map(lambda d: {f"{p}_{n}": LiveNetwork(p, f"br-{p}-{n}", s) for (p, n), s in d.items()})
+
+
+def slots(size: int) -> st.SearchStrategy[str]:
+    base = ip_network("10.0.0.0/22")
+    return st.integers(0, (1 << size - 22) - 1).map(lambda n: str(slot(base, size, n)))
+
+
+def pooled() -> st.SearchStrategy[str]:
+    """What a network of the default pools has."""
+    defaults = st.tuples(st.sampled_from(POOLS4), st.integers(0, 255))
+    return defaults.map(lambda one: str(slot(ip_network(one[0].base), one[0].size, one[1])))
+
+
+def wide() -> st.SearchStrategy[str]:
+    return st.sampled_from(["172.16.0.0/13", "192.168.0.0/17", "10.0.0.0/21", "fd00::/58", "::/1"])
+
+
+@settings(max_examples=300)
+@given(projects(), st.frozensets(prefixes() | wide() | pooled(), max_size=12), standing())
+def test_the_index_places_networks_as_a_search_through_all_does(asked, routes, stands):
+    facts = Facts(routes=routes, networks=stands)
+    errors: list[ManifestError] = []
+    try:
+        search = Search(asked, facts)
+    except ManifestError:
+        search = None
+    try:
+        found = networks_of(asked, set(), facts, DRIVERS, errors)
+    except ManifestError as error:
+        assert search is None and "overlaps a route" in error.message
+        return
+    assert search is not None
+    assert {n.name: [r.subnet for r in n.ranges] for n in found} == search.found
+    clashes = [error.message for error in errors]
+    assert len(clashes) == len(search.clashes)
+    for message, (_, subnet, other) in zip(clashes, search.clashes, strict=True):
+        assert subnet in message and other in message
+
+
+def test_what_is_wide_and_in_use_is_stepped_over_at_once():
+    """IPv6's pool has 2^56 subnets, and half of them may be elsewhere."""
+    project = ProjectSpec(name="x", networks=(NetworkSpec(name="n", driver="plain", enable_ipv6=True),))
+    for half, other in (("fd00::/9", "fd80::/9"), ("fd80::/9", "fd00::/9")):
+        found = networks_of([project], set(), Facts(routes=frozenset({half})), DRIVERS, [])
+        assert ip_network(found[0].ranges[1].subnet).subnet_of(ip_network(other))
+
+
+@given(st.lists(prefixes() | wide(), max_size=20), prefixes())
+def test_which_prefixes_meet_one(cidrs, cidr):
+    known, one = Prefixes(cidrs[:10]), span(cidr)
+    for late in cidrs[10:]:
+        known.add(late)
+    met = [n for n in map(ip_network, dict.fromkeys(cidrs)) if overlap(n, ip_network(cidr))]
+    assert sorted(map(str, met)) == sorted(
+        {str(prefix_of(s)) for s in (*known.around(one), *known.inside(one))}
+    )
+    assert known.first_met(one) == (span(str(met[0])) if met else None)
+    assert (known.past(one) > one[0]) == bool(met)
