@@ -25,7 +25,7 @@ from .endpoint import (
 )
 from .files import hosts, resolv
 from .hosts import sandboxes_of
-from .network import networks_of, with_implicit
+from .network import full_names, networks_of
 from .pending import pending
 from .policy import blocker_warnings, policy
 from .ports import port_conflicts, publish, socket_conflicts, targets, unpublished_warnings, with_sockets
@@ -54,7 +54,7 @@ def topology_of(
 ) -> Topology:
     """As far as it can be decided; `errors` takes what cannot be as it is written."""
     projects = [project.name for project in manifest.projects]
-    titles = {name: project.name for project in manifest.projects for _, name in with_implicit(project)}
+    titles = {name: project.name for project in manifest.projects for name in full_names(project)}
     facts = ownership.with_lost_aliases(titles, facts)
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
     here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
@@ -77,7 +77,7 @@ def topology_of(
     networks = with_published(networks, ports)
     findings = [one for driver in used_by for one in driver.findings(networks, facts)]
     clashes = (
-        ownership.conflicts(networks, facts, projects),
+        ownership.conflicts(networks, facts, set(projects)),
         macs.conflicts(networks, facts),
         (one for one in findings if isinstance(one, ManifestError)),
         socket_conflicts(listening, facts),

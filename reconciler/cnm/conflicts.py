@@ -3,12 +3,13 @@
 Told when everything is decided, so that what is offered is free of all that was asked for.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..manifest.reserved import Address, Prefix, edges
+from ..manifest.reserved import Address, Prefix
 from ..manifest.spec import SubnetSpec
 from .ipam import Range, Request, Space
 from .prefixes import Span, prefix_of, span
@@ -63,15 +64,18 @@ def addresses(
     network: str, ranges: Sequence[Range], refused: Sequence[Request], asked: Sequence[Request]
 ) -> Iterator[ManifestError]:
     """Why some of what was asked for as an address of this network is not had."""
+    wishes: dict[str, list[Request]] = defaultdict(list)
+    for request in asked:
+        wishes[request.written].append(request)
     for number, request in enumerate(refused):
         ip = ip_address(request.written)
         home = next((r for r in ranges if ip in r.prefix), None)
         if home is None:
             yield outside(network, ranges, request)
-        elif ip in edges(home.prefix):
+        elif int(ip) not in home.span:
             yield ManifestError(f"{ip} is no host's address in {home.prefix}", "take another", request.where)
         else:
-            holder, there = holder_of(ip, home, request, asked)
+            holder, there = holder_of(ip, home, request, wishes[request.written])
             hint = free_address(ip, home) if number < MOST_HINTS else OTHER
             label = (there, holder) if there else None
             yield ManifestError(f"{ip} is taken: {holder}", hint, request.where, label)
@@ -88,11 +92,11 @@ def outside(network: str, ranges: Sequence[Range], request: Request) -> Manifest
 
 
 def holder_of(
-    ip: Address, home: Range, request: Request, asked: Sequence[Request]
+    ip: Address, home: Range, request: Request, alike: Sequence[Request]
 ) -> tuple[str, Where | None]:
-    """Who has the address, and where that is written."""
-    for other in asked:
-        if other is not request and other.written == request.written:
+    """Who has the address, and where that is written; `alike` are all that ask for it."""
+    for other in alike:
+        if other is not request:
             return f"{other.name} has it", other.where
     spec = home.spec
     if str(ip) == home.gateway:

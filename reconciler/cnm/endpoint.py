@@ -9,7 +9,7 @@ from itertools import count
 from ..errors import ManifestError
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.reserved import edges, is_link_local
+from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import conflicts, names
 from .ipam import Range, Request, assign
@@ -120,7 +120,7 @@ def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str,
     for index, (_, via) in enumerate(end.routes):
         homes = [ip_network(subnet.cidr) for subnet in network.subnets if Range.within(subnet.cidr, via)]
         ip_ = ip_address(via)
-        if not is_link_local(ip_) and not any(ip_ not in edges(home) for home in homes):
+        if not is_link_local(ip_) and not any(int(ip_) in assignable(home) for home in homes):
             known = ", ".join(subnet.cidr for subnet in network.subnets)
             yield f"routes[{index}]", via, f"a route leads by a neighbour, in {known or 'a subnet'}"
 

@@ -55,6 +55,8 @@ def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
 
 def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
     """The network with `{host.NAME}` in its driver's options replaced by this host's values."""
+    if not any("{host." in text for text in spec.options.values()):
+        return spec
     values = {"name": host.name, "address": host.address, **host.vars} if host else {}
 
     def value(found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
-from ..manifest.reserved import Prefix, edges, first_free
+from ..manifest.reserved import Prefix, assignable, first_free
 from ..manifest.spec import PoolSpec, SubnetSpec
 from .names import number
 from .prefixes import Prefixes, Span, span, value_of
@@ -102,14 +102,8 @@ def slot(base: Prefix, size: int, index: int) -> Prefix:
     return ip_network((address, size))
 
 
-def usable(prefix: Prefix) -> tuple[int, int]:
-    """First and last address of a subnet that a host may have."""
-    cut = edges(prefix)
-    return int(prefix[0]) + (prefix[0] in cut), int(prefix[-1]) - (prefix[-1] in cut)
-
-
 def gateway_of(spec: SubnetSpec) -> str:
-    """As written, else the first usable address that no auxiliary address has."""
+    """As written, else the first that a host can have and that no auxiliary address has."""
     if spec.gateway:
         return spec.gateway
     if found := first_free(spec):
@@ -124,15 +118,12 @@ class Range:
     def __init__(self, spec: SubnetSpec, gateway: str):
         self.spec, self.gateway = spec, gateway
         self.prefix = ip_network(spec.subnet)
-        first, last = usable(self.prefix)
+        self.span = assignable(self.prefix)
         inner = ip_network(spec.ip_range) if spec.ip_range else self.prefix
-        low = max(first, int(inner.network_address))
-        high = min(last, int(inner.broadcast_address))
-        self.low, self.high = low, min(high, low + SPREAD6 - 1)
-        reserved = [*spec.aux_addresses.values(), *filter(None, [gateway])]
-        self.used = {int(ip_address(address)) for address in reserved}
-        self.probing = Probing(low, self.high, lambda address: address + (address in self.used))
-        self.span = range(first, last + 1)
+        self.low = max(self.span[0], int(inner.network_address))
+        self.high = min(self.span[-1], int(inner.broadcast_address), self.low + SPREAD6 - 1)
+        self.used = {value_of(ip) for ip in (*spec.aux_addresses.values(), gateway) if ip}
+        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used))
 
     def take(self, address: int) -> bool:
         if address in self.used or address not in self.span:

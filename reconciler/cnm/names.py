@@ -1,6 +1,7 @@
 """Names, ids and MAC addresses: derived, never random, so that every host and every run agrees."""
 
 from base64 import b32encode
+from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import IPv6Address
 
@@ -38,17 +39,18 @@ def bridges(project: str, key: str, ident: str) -> tuple[str, ...]:
     return (*([readable] if len(readable) <= IFNAME else []), f"br-{ident[:12]}")
 
 
-def bridge_macs(name: str, machine: str, host: str) -> set[str]:
+def bridge_macs(name: str, machine: str, host: str) -> Iterator[str]:
     """What the bridge of this network may have, be it this host's alone or all hosts', of which on an overlay
     each has its own."""
-    idents = (network_id(name, machine), network_id(name))
-    return {mac(ident, "bridge", *more) for ident in idents for more in ((), (host,))}
+    for scope in (machine, ""):
+        ident = network_id(name, scope)
+        yield from (mac(ident, "bridge", *more) for more in ((), (host,)))
 
 
 def host_end(sandbox: str, ifname: str, *, bridged: bool = True) -> str:
     """Fixed width, so that the two ends of a pair are never taken for each other's prefix.  Its name tells
     whether it is a bridge's port: the firewall takes nothing from a port that has lost its bridge."""
-    letters = b32encode(digest("veth", sandbox, ifname)).decode().lower()
+    letters = b32encode(digest("veth", sandbox, ifname)[:10]).decode().lower()  # 16 of 5 bits
     return (PORT if bridged else PAIR) + letters[: IFNAME - 2]
 
 

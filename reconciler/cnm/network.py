@@ -62,8 +62,8 @@ def networks_of(
     wanted = [
         Wanted(project, spec, name, names.network_id(name, facts.machine if spec.scope == "local" else ""))
         for project in projects
-        for spec, name in with_implicit(project)
-        if spec in project.networks or (project.name, spec.name) in used
+        for spec in specs_of(project, used)
+        for name in [full_name(project, spec)]
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
     taken = Taken.of(facts.routes, foreign_subnets(projects, facts))
@@ -74,7 +74,7 @@ def networks_of(
                 errors.append(same_name(network, done[network.name]))
             taken.take(network.extent)
     errors += overlaps(taken.overlaps, done.values(), taken.here)
-    bridged = ownership.with_bridge_names(list(done.values()), facts, [project.name for project in projects])
+    bridged = ownership.with_bridge_names(list(done.values()), facts, {project.name for project in projects})
     done = {network.name: network for network in bridged}
     outside = (external(one, done, facts) for one in wanted if one.spec.external)
     return [*bridged, *filter(None, outside)]
@@ -93,17 +93,32 @@ def same_name(network: Network, other: Network) -> ManifestError:
     return ManifestError(f"two networks are named {network.name}", hint, two, (one, "the other one"))
 
 
-def with_implicit(project: ProjectSpec) -> Iterator[tuple[NetworkSpec, str]]:
-    """Every network that may be wanted, with its full name: also Compose's `default`, and `bridge`, which
-    takes docker0's place for `network_mode: bridge`."""
-    specs, written = [*project.networks], {spec.name for spec in project.networks}
+def specs_of(project: ProjectSpec, used: set[tuple[str, str]]) -> Iterator[NetworkSpec]:
+    """The networks that are written, and those implied ones that are used."""
+    yield from project.networks
+    for key in implied(project):
+        if (project.name, key) in used:
+            yield NetworkSpec(name=key, default=key == "bridge", where=project.where)
+
+
+def implied(project: ProjectSpec) -> Iterator[str]:
+    """The keys of networks that nobody need write: Compose's `default`, and `bridge`, which takes docker0's
+    place for `network_mode: bridge`."""
+    written = {spec.name for spec in project.networks}
     if "default" not in written:
-        specs.append(NetworkSpec(name="default", where=project.where))
-    if not any(spec.default for spec in project.networks) and "bridge" not in written:
-        specs.append(NetworkSpec(name="bridge", default=True, where=project.where))
-    for spec in specs:
-        derived = spec.name if spec.external else names.network(project.name, spec.name)
-        yield spec, spec.full_name or derived
+        yield "default"
+    if "bridge" not in written and not any(spec.default for spec in project.networks):
+        yield "bridge"
+
+
+def full_name(project: ProjectSpec, spec: NetworkSpec) -> str:
+    return spec.full_name or (spec.name if spec.external else names.network(project.name, spec.name))
+
+
+def full_names(project: ProjectSpec) -> Iterator[str]:
+    """Of every network that may be wanted."""
+    yield from (full_name(project, spec) for spec in project.networks)
+    yield from (names.network(project.name, key) for key in implied(project))
 
 
 def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Names have one owner.  What stands keeps its name, what is written is had or refused, what is derived steps
 aside; and what another project has is never taken."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,20 +24,21 @@ def with_lost_aliases(wanted: Mapping[str, str], facts: Facts) -> Facts:
     """The facts, in which networks whose alias is lost or another's are known by their bridge's MAC again: it
     comes from the name.  `wanted` has the project of every name."""
 
-    def macs(name: str) -> set[str]:
+    def macs(name: str) -> Iterator[str]:
         return names.bridge_macs(name, facts.machine, facts.name)
 
     def known(standing: Mapping[str, LiveNetwork]) -> Mapping[str, LiveNetwork]:
         odd = {one.mac: key for key, one in standing.items() if one.mac not in macs(key)}
-        found = {name: odd[mac] for name in wanted if odd for mac in macs(name) & odd.keys()}
-        rest = {key: one for key, one in standing.items() if key not in found.values()}
+        found = {name: odd[mac] for name in wanted if odd for mac in macs(name) if mac in odd}
+        known_again = set(found.values())
+        rest = {key: one for key, one in standing.items() if key not in known_again}
         ours = ((name, standing[key]) for name, key in found.items())
         return rest | {name: one._replace(project=one.project or wanted[name]) for name, one in ours}
 
     return replace(facts, networks=known(facts.networks), lans=known(facts.lans))
 
 
-def of_others(facts: Facts, projects: Collection[str]) -> dict[str, str]:
+def of_others(facts: Facts, projects: Set[str]) -> dict[str, str]:
     """The links that this run may not have, with what they are."""
     bridges = (*facts.networks.values(), *facts.lans.values())
     found = {one.bridge: one.project for one in bridges if one.project not in projects}
@@ -50,7 +51,7 @@ def vlan_link(parent: str, tag: int) -> str:
     return f"the 802.1Q link {tag} on {parent}"
 
 
-def with_bridge_names(networks: Sequence[Network], facts: Facts, projects: Collection[str]) -> list[Network]:
+def with_bridge_names(networks: Sequence[Network], facts: Facts, projects: Set[str]) -> list[Network]:
     """The networks with the names of their bridges."""
     derived = {n.name: names.bridges(n.project, n.key, n.id) for n in networks if is_derived(n)}
     standing = {name: one.bridge for name, one in {**facts.lans, **facts.networks}.items()}
@@ -90,9 +91,7 @@ def host_ends(network: Network) -> Iterator[Use]:
         yield Use(end.host_link, f"the host end of {end.ifname} of {end.sandbox}", end.where)
 
 
-def conflicts(
-    networks: Sequence[Network], facts: Facts, projects: Collection[str]
-) -> Iterator[ManifestError]:
+def conflicts(networks: Sequence[Network], facts: Facts, projects: Set[str]) -> Iterator[ManifestError]:
     """Names of networks and of links that others have, or two of this run."""
     standing = {**facts.lans, **facts.networks}
     for network in networks:

@@ -44,9 +44,7 @@ class Prefixes:
     """Prefixes, with the turn in which each came."""
 
     def __init__(self, cidrs: Iterable[str] = ()):
-        self.turns: dict[Span, int] = {}
-        for one in map(span, cidrs):
-            self.turns.setdefault(one, len(self.turns))
+        self.turns = {one: turn for turn, one in enumerate(dict.fromkeys(map(span, cidrs)))}
         self.firsts = sorted(first for first, _ in self.turns)
         self.sizes = sorted({size for _, size in self.turns}, reverse=True)
 

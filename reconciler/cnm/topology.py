@@ -128,10 +128,11 @@ class Network:
     @property
     def ways(self) -> tuple[tuple[str, str], ...]:
         """(prefix, gateway) of what a container does not see on its link."""
+        if not self.per_host:
+            return ()
         gateways = {s.family: s.gateway for s in self.subnets}
         seen = {s.cidr for s in self.subnets}
-        divided = self.per_host.whole if self.per_host else ()
-        return tuple((cidr, gateways[family(cidr)]) for cidr in divided if cidr not in seen)
+        return tuple((cidr, gateways[family(cidr)]) for cidr in self.per_host.whole if cidr not in seen)
 
     @property
     def home(self) -> str:

@@ -45,14 +45,16 @@ def within(prefix: Prefix) -> tuple[str, str]:
     return next(((str(range_), what) for range_, what in ranges if range_.overlaps(prefix)), ("", ""))
 
 
-def edges(prefix: Prefix) -> tuple[Address, ...]:
-    """Addresses that no host can have: the network's own and IPv4's broadcast; a /31 has none (RFC 3021)."""
-    if prefix.num_addresses <= 2:
-        return ()
-    return (prefix[0], prefix[-1]) if prefix.version == 4 else (prefix[0],)
+def assignable(prefix: Prefix) -> range:
+    """The addresses that a host can have, as numbers: neither the network's own nor IPv4's broadcast, which a
+    /31 has none of (RFC 3021)."""
+    first, size = int(prefix.network_address), prefix.num_addresses
+    edge = size > 2
+    return range(first + edge, first + size - (edge and prefix.version == 4))
 
 
 def first_free(subnet: SubnetSpec) -> str:
     """The address that a bridge takes when none is written: the first that is not set aside, if any."""
-    hosts, aside = ip_network(subnet.subnet).hosts(), set(subnet.aux_addresses.values())
-    return next((ip for ip in map(str, hosts) if ip not in aside), "")
+    prefix, aside = ip_network(subnet.subnet), set(subnet.aux_addresses.values())
+    hosts = map(str, map(type(prefix.network_address), assignable(prefix)))
+    return next((ip for ip in hosts if ip not in aside), "")

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cnm import conflicts
-from reconciler.cnm.ipam import POOLS4, POOLS6, Range, Request, Space, assign, gateway_of, usable
+from reconciler.cnm.ipam import POOLS4, POOLS6, Range, Request, Space, assign, gateway_of
 from reconciler.cnm.prefixes import Prefixes
 from reconciler.errors import ManifestError, ManifestErrors, Where
+from reconciler.manifest.reserved import assignable
 from reconciler.manifest.spec import PoolSpec, SubnetSpec
 
 HERE = Where("test.yaml", 1)
@@ -43,7 +44,7 @@ def given_to(cidr: str, *requests: Request, **more) -> dict[str, str]:
     ],
 )
 def test_usable_addresses_of_a_subnet(cidr, first, last):
-    assert usable(ip_network(cidr)) == (int(ip_address(first)), int(ip_address(last)))
+    assert assignable(ip_network(cidr)) == range(int(ip_address(first)), int(ip_address(last)) + 1)
 
 
 def test_the_gateway_is_the_first_usable_address_that_is_not_reserved():

@@ -107,11 +107,11 @@ def on_this_host(network: Network, attachments: Attachments, given: Addresses) -
     subnets = tuple(
         replace(s, gateway=next((ip for ip in own if family(ip) == s.family), "")) for s in network.subnets
     )
-    everyone = list(stations(network, overlay, attachments, given))
+    everyone, here = list(stations(network, overlay, attachments, given)), overlay.local
     carrier = replace(
         overlay,
-        remotes=tuple(one for one in everyone if one.host != overlay.local),
-        own=tuple((ip, one.mac) for one in everyone if one.host == overlay.local for ip in one.ips),
+        remotes=tuple(one for one in everyone if one.host != here),
+        own=tuple((ip, one.mac) for one in everyone if one.host == here for ip in one.ips),
     )
     mac = names.mac(network.id, "bridge", overlay.host)
     return replace(network, subnets=subnets, mac=mac, carrier=carrier)

@@ -13,7 +13,7 @@ from ..model.fields import message_and_hint
 from ..model.record import from_record, keys
 from ..model.top import IpamConfig, NetworkRecord
 from ..options import COMMON, Described, Option, accepted, usable
-from ..reserved import edges, is_part
+from ..reserved import assignable, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
 from ..yaml.node import Node, Place, dotted, locate, nearest, where
 from .options import option_hint, value_of
@@ -91,7 +91,8 @@ def refuse_edges(written: WrittenNetwork, spec: NetworkSpec) -> None:
     """The host on a LAN is one more machine of it."""
     prefixes = [ip_network(subnet.subnet) for subnet in spec.subnets]
     for ip in map(ip_address, filter(None, spec.host_access.split(",")) if spec.host_access != "all" else ()):
-        if home := next((prefix for prefix in prefixes if ip in prefix and ip in edges(prefix)), None):
+        homes = (prefix for prefix in prefixes if ip in prefix)
+        if home := next((home for home in homes if int(ip) not in assignable(home)), None):
             written.wrong(("host_access",), f"{ip} is no host's address in {home}", "take another")
 
 
@@ -183,5 +184,7 @@ def outside(written: WrittenNetwork, steps: tuple[str | int, ...], spec: SubnetS
         if not is_part(other, prefix):
             hint = f"take one of {prefix[0]} to {prefix[-1]}"
             written.wrong((*steps, *key), f"{key[-1]} {value} is outside {prefix}", hint)
-        elif key == ("gateway",) and prefix.version == 4 and value and other[0] in edges(prefix):
+        elif (
+            key == ("gateway",) and prefix.version == 4 and value and int(other[0]) not in assignable(prefix)
+        ):
             written.wrong((*steps, *key), f"{value} is no host's address in {prefix}", "take another")
