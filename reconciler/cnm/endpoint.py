@@ -202,8 +202,10 @@ def endpoints(
 def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
     """eth0, eth1 ... in Compose's order, around those that were chosen."""
     taken = {end.interface_name for _, end in attached}
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
     for network, end in attached:
-        numbered = (f"{network.spec.container_prefix}{number}" for number in count())
+        prefix = network.spec.container_prefix
+        numbered = (f"{prefix}{number}" for number in numbers[prefix])
         name = end.interface_name or next(name for name in numbered if name not in taken)
         taken.add(name)  # `eth` comes to eth10 by itself, and `eth1` too
         yield name

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import ManifestError
@@ -182,13 +183,20 @@ def port_conflicts(ports: Sequence[Port], facts: Facts) -> Iterator[ManifestErro
 
 
 def meetings(holders: Iterable[Holder]) -> Iterator[tuple[Holder, Port, Holder]]:
-    """Each of ours with the first that it meets; of two of ours the one that is written later."""
-    active: list[Holder] = []
+    """Each of ours with the first that it meets; of two of ours the one that is written later.  The holders
+    are sorted; those that another may still meet are kept by address, of which a host may have many."""
+    active: dict[str, list[Holder]] = {}
+    first = 0
     for holder in holders:
-        active = [other for other in active if other.last >= holder.first]
-        met = next((other for other in active if holder.meets(other)), None)
+        if holder.first > first:
+            first = holder.first
+            lasting = ((ip, [h for h in known if h.last >= first]) for ip, known in active.items())
+            active = {ip: known for ip, known in lasting if known}
+        near = (holder.ip, "") if holder.ip else active
+        known = filter(holder.meets, chain.from_iterable(active.get(ip, ()) for ip in near))
+        met = min(known, key=lambda other: other[:4], default=None)
         if met is None or not (met.port and holder.port):
-            active.append(holder)
+            active.setdefault(holder.ip, []).append(holder)
         if met:
             one, two = sorted((met, holder), key=lambda h: (h.port is not None, h.port and h.port.where))
             if two.port:

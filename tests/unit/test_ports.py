@@ -3,14 +3,29 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.cli.show import as_text
-from reconciler.errors import ManifestError
+from reconciler.cnm.ports import Holder, meetings
+from reconciler.cnm.topology import Port
+from reconciler.errors import ManifestError, Where
 from reconciler.inventory.facts import Claim, Facts, Listener
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, PortSpec, SubnetSpec
 from tests.unit.worlds import build, container, manifest, port, project, shop
 
 NOTHING = Facts()
+PORT = Port(
+    project="p",
+    sandbox="p-a",
+    protocol="tcp",
+    host_ip="",
+    first=1,
+    count=1,
+    ip="10.0.0.2",
+    target=1,
+    bridge="br",
+)
 DUAL = NetworkSpec(name="default", enable_ipv6=True)
 
 
@@ -157,3 +172,29 @@ def test_conflict_with_another_project():
 
 def test_ten_thousand_ports_are_checked_in_a_moment():
     assert len(build(shop(1000), Facts()).ports) == 2000
+
+
+def each_with_all(holders):
+    """What `meetings` tells, by holding each against all that were there before."""
+    active = []
+    for holder in holders:
+        met = next((other for other in active if other.last >= holder.first and holder.meets(other)), None)
+        if met is None or not (met.port and holder.port):
+            active.append(holder)
+        if met and (met.port or holder.port):
+            one, two = sorted((met, holder), key=lambda h: (h.port is not None, h.port and h.port.where))
+            yield two, two.port, one
+
+
+def holders():
+    ours = st.integers(1, 9).map(lambda line: replace(PORT, where=Where("m.yaml", line)))
+    ips = st.sampled_from(["", "", "127.0.0.1", "127.0.0.2"])
+    one = st.builds(
+        Holder, st.integers(1, 6), st.integers(1, 9), ips, st.sampled_from("ab"), st.none() | ours
+    )
+    return st.lists(one.filter(lambda h: h.first <= h.last), max_size=12)
+
+
+@given(holders().map(lambda found: sorted(found, key=lambda h: h[:4])))
+def test_who_meets_whom_is_what_each_held_against_all_others_would_tell(found):
+    assert list(meetings(found)) == list(each_with_all(found))
