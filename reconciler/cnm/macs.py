@@ -17,11 +17,13 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
         for segment, mac, sandbox, project in facts.macs
     }
     for network in networks:
-        held |= {(network.carrier.segment, mac): holder for mac, holder in beforehand(network, facts)}
+        segment = network.carrier.segment
+        held |= {(segment, mac): holder for mac, holder in beforehand(network, facts)}
     for network in networks:
+        segment = network.carrier.segment
         for endpoint in network.endpoints:
-            key = network.carrier.segment, endpoint.mac
-            if key[0] and key in held:
+            key = segment, endpoint.mac
+            if segment and key in held:
                 who, where = held[key]
                 yield ManifestError(
                     f"MAC {endpoint.mac} on network {network.name} is taken: {who} has it",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_interface
 from typing import NamedTuple
 
@@ -31,8 +32,8 @@ class Taken(NamedTuple):
     overlaps: list[Overlap]  # what is written and in use
 
     @classmethod
-    def of(cls, routes: Iterable[str], networks: Iterable[str]) -> "Taken":
-        host, ours, shared = Prefixes(routes), Prefixes(networks), Prefixes()
+    def of(cls, routes: frozenset[str], networks: Iterable[str]) -> "Taken":
+        host, ours, shared = routes_of(routes), Prefixes(networks), Prefixes()
         return cls(host, ours, shared, Space(host, ours), Space(shared), [])
 
     def note(self, written: SubnetSpec, network: str) -> None:
@@ -46,6 +47,12 @@ class Taken(NamedTuple):
         for cidr in subnets:
             self.networks.add(cidr)
             self.shared.add(cidr)
+
+
+@lru_cache(maxsize=1)
+def routes_of(routes: frozenset[str]) -> Prefixes:
+    """The host's routes, perhaps all of the Internet's: a watcher meets the same again and again."""
+    return Prefixes(routes)
 
 
 def networks_of(

@@ -1,5 +1,6 @@
 """Which subnet each network has: the prefix index against the plain search through all that is in use."""
 
+import time
 from ipaddress import ip_interface, ip_network
 
 from hypothesis import given, settings
@@ -192,6 +193,19 @@ def test_what_is_wide_and_in_use_is_stepped_over_at_once():
     for half, other in (("fd00::/9", "fd80::/9"), ("fd80::/9", "fd00::/9")):
         found = networks_of([project], set(), Facts(routes=frozenset({half})), DRIVERS, [])
         assert ip_network(found[0].ranges[1].subnet).subnet_of(ip_network(other))
+
+
+def test_time_grows_with_networks_and_routes_and_no_faster():
+    spent = []
+    for count in (250, 1000):
+        routes = frozenset(f"{20 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24" for n in range(40 * count))
+        project = ProjectSpec(
+            name="x", networks=tuple(NetworkSpec(name=f"n{n}", driver="plain") for n in range(count))
+        )
+        start = time.process_time()
+        assert len(networks_of([project], set(), Facts(routes=routes), DRIVERS, [])) == count
+        spent.append(time.process_time() - start)
+    assert spent[1] < 8 * spent[0] + 0.05
 
 
 @given(st.lists(prefixes() | wide(), max_size=20), prefixes())
