@@ -14,6 +14,7 @@ from ...errors import ReconcileError, foreseen
 from ...kinds.link import Bridge
 from ..netlink import links
 from ..netlink.socket import Message
+from ..procfs import Procfs
 from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
@@ -25,6 +26,7 @@ class Batch:
     def __init__(self, home: int, host: socket.socket, key_file: str, new: Mapping[str, str]):
         self.home, self.host, self.key_file = home, host, key_file
         self.new = new  # sandboxes that it makes, with their projects
+        self.procfs = Procfs()
         self.indexes: dict[str, int] = {}
         self.bridges: dict[str, Bridge] = {}  # made in this batch
         self.to_delete: list[StepMessage] = []
@@ -33,6 +35,9 @@ class Batch:
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
         self.refusals: dict[str, ReconcileError] = {}
+
+    def close(self) -> None:
+        self.procfs.close()
 
     def index(self, name: str) -> int:
         """Of a link of the host; the thread may be elsewhere, the socket is not."""

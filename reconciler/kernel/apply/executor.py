@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 
 from ...core.plan import Step
@@ -31,8 +32,7 @@ def execute(steps: Sequence[Step], key_file: str = "") -> Refusals:
     new = {r.name: r.project for r in made if isinstance(r, Namespace)}
     if new:
         netns.prepare()
-    with netns.kept() as home, open_socket() as host:
-        batch = Batch(home, host, key_file, new)
+    with netns.kept() as home, open_socket() as host, closing(Batch(home, host, key_file, new)) as batch:
         for place, group in groupby(steps, key=lambda step: step.resource.place):
             execute_in(place, batch, list(group))
         batch.finish()
