@@ -170,6 +170,19 @@ def test_sysctls_of_a_container_and_of_an_endpoint(lab):
     assert lab.sysctl("net/ipv4/conf/eth0/log_martians", "t-a") == "1"
 
 
+def test_what_a_container_sets_for_all_of_its_links_is_seen_though_those_before_it_set_nothing(lab):
+    own = "sysctls: {net.ipv6.conf.all.disable_ipv6: 1}"
+    lab.apply(
+        network(
+            "enable_ipv6: true", f"a: {{networks: [n]}}, b: {{networks: [n], {own}}}, c: {{networks: [n]}}"
+        )
+    )
+    for name in ("t-a", "t-b", "t-c"):
+        assert lab.sysctl("net/ipv6/conf/eth0/disable_ipv6", name) == "0"
+        assert lab.sysctl("net/ipv6/conf/eth0/accept_ra", name) == "0"
+        assert lab.addresses(name, family=6)
+
+
 def test_routes_of_an_endpoint(lab):
     lab.apply(network(SUBNET, "a: {networks: {n: {routes: [{to: 10.200.0.0/16, via: 10.91.0.9}]}}}"))
     assert any(line.startswith("10.200.0.0/16 via 10.91.0.9 dev eth0") for line in lab.routes("t-a"))

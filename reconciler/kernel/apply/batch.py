@@ -7,16 +7,17 @@ Host ends go up last, all at once: a bridge that is filled while it is down cost
 import errno
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
-from ...kinds.link import Bridge
+from ...kinds.link import Bridge, Veth
 from ..netlink import links
 from ..netlink.socket import Message
 from ..procfs import Procfs
 from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
+MANY = 64  # ends on the host, for which reading all of its links is cheaper than asking for each
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
 
 
@@ -27,6 +28,7 @@ class Batch:
         self.home, self.host, self.key_file = home, host, key_file
         self.new = new  # sandboxes that it makes, with their projects
         self.procfs = Procfs()
+        self.born: dict[int, links.Seen] = {}  # how pairs come in new sandboxes, by MTU
         self.indexes: dict[str, int] = {}
         self.bridges: dict[str, Bridge] = {}  # made in this batch
         self.to_delete: list[StepMessage] = []
@@ -72,6 +74,9 @@ class Batch:
         from .announce import tell  # which no plan need pay for
 
         self.delete_links()
+        if len(self.ends) > MANY:
+            with suppress(OSError):  # a host where links come and go: each is asked for
+                self.indexes |= links.indexes(self.host)
         ends = [request for step, messages in self.ends for request in self.host_end(step, messages)]
         for step, refusal in complaints(self.host, [*ends, *self.raised.values(), *self.last]):
             with self.confined(step.resource.place):
@@ -93,10 +98,12 @@ class Requests:
     def __init__(self, batch: Batch, channel: socket.socket, ns: str, *, new: bool = False):
         self.batch, self.channel, self.ns = batch, channel, ns
         self.next_index = 2 if new else 0  # 1 is lo; in a namespace of our making we know every index
+        self.untouched = new  # nothing was set that would show in all its links
         self.pending: list[StepMessage] = []
+        self.late: list[tuple[Step, Callable[[], None]]] = []  # what waits for all messages
         self.indexes: dict[str, int] = {}
         self.seen: dict[str, links.Seen] = {}
-        self.fresh: dict[str, str] = {}  # pairs made here, with their ends on the host
+        self.fresh: dict[str, Veth] = {}  # pairs made here
         self.quiet: set[str] = set()  # links whose neighbours need not be told, or are told otherwise
 
     def add(self, step: Step, *messages: Message) -> None:
@@ -106,6 +113,14 @@ class Requests:
         if self.pending:
             post(self.channel, self.pending)
             self.pending.clear()
+
+    def finish(self) -> None:
+        self.flush()
+        for step, work in self.late:
+            try:
+                work()
+            except OSError as error:
+                raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
 
     def send(self, step: Step, messages: Iterable[Message]) -> None:
         """At once, and without an envelope for each: there may be many."""
@@ -128,9 +143,15 @@ class Requests:
         return index
 
     def link(self, name: str) -> links.Seen:
-        """As it stood when it was first asked for: asking costs 20 us."""
+        """As it stood when first asked for; the first pair of a new sandbox tells what all come with."""
         if name not in self.seen:
-            self.seen[name] = links.link_called(self.channel, name)
+            pair = self.fresh.get(name) if self.untouched else None
+            found = self.batch.born.get(pair.mtu) if pair else None
+            if not found:
+                self.flush()
+                found = links.link_called(self.channel, name)
+            self.seen[name] = found
+            self.batch.born |= {pair.mtu: found} if pair else {}
         return self.seen[name]
 
 

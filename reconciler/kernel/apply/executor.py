@@ -91,4 +91,4 @@ def carry_out(steps: Iterable[Step], requests: Requests) -> None:
         except OSError as error:
             if not (step.op == "-" and error.errno in GONE):
                 raise refused(step, error.errno or errno.EIO, error.strerror or str(error)) from error
-    requests.flush()
+    requests.finish()

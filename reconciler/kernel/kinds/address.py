@@ -40,7 +40,8 @@ def put(requests: Requests, step: Step, address: Address) -> None:
         return
     requests.add(step, new)
     if step.op == "+" and requests.ns != HOST and address.link not in requests.quiet:
-        batch.moved.append(Moved(address, requests.fresh.get(address.link, "")))
+        pair = requests.fresh.get(address.link)
+        batch.moved.append(Moved(address, pair.host_name if pair else ""))
 
 
 def remove(requests: Requests, step: Step, address: Address) -> None:

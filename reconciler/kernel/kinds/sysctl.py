@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Set
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from ...kinds.ownership import HOST
@@ -19,10 +20,24 @@ from .table import Held, Kind, Readings, Requests, Step, View, register
 S = TypeVar("S", bound=Sysctl)
 
 
-def put(requests: Requests, _: Step, sysctl: Sysctl) -> None:
-    """Not where the link came with this value: asking it costs half of what writing does."""
-    if not sysctl.link or requests.link(sysctl.link).setting(sysctl.name) != sysctl.value:
-        write(requests.batch.procfs, sysctl)
+def put(requests: Requests, step: Step, sysctl: Sysctl) -> None:
+    """Not where the link came with this value."""
+    if sysctl.link and requests.link(sysctl.link).setting(sysctl.name) == sysctl.value:
+        return
+    writing = partial(write, requests.batch.procfs, sysctl)
+    if can_wait(sysctl):
+        requests.late.append((step, writing))
+    else:
+        requests.flush()
+        requests.untouched &= bool(sysctl.link)
+        writing()
+
+
+def can_wait(sysctl: Sysctl) -> bool:
+    """Whether all else in its place comes out the same without it: no router speaks to a link before the
+    host's end is up, and one that is to have no IPv6 has no address of it."""
+    off = sysctl.value == "1" and sysctl.name.endswith("/disable_ipv6")
+    return bool(sysctl.link) and (off or sysctl.name.endswith("/accept_ra"))
 
 
 def write(procfs: Procfs, sysctl: Sysctl) -> None:
@@ -76,6 +91,4 @@ def missing(sysctl: Sysctl, held: Held) -> int:
     return absent_place(sysctl.ns, held) or (errno.ENOENT if lost else 0)
 
 
-register(
-    Kind(of=Sysctl, put=put, at_once=True, asked=asked, missing=missing, unset=lambda r: with_value(r, "0"))
-)
+register(Kind(of=Sysctl, put=put, asked=asked, missing=missing, unset=lambda r: with_value(r, "0")))

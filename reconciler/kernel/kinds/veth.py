@@ -32,7 +32,7 @@ def put(requests: Requests, step: Step, veth: Veth) -> None:
     """The end inside; the other is the batch's."""
     batch, old = requests.batch, step.before
     if old is None:
-        requests.fresh[veth.name] = veth.host_name
+        requests.fresh[veth.name] = veth
         new = batch.bridges.get(veth.bridge)
         requests.quiet |= {veth.name} if new and not new.outer else set()  # nobody there knows anybody yet
         index, master = requests.made(veth.name, requests.next_index), batch.index(veth.bridge)

@@ -9,7 +9,7 @@ from ...core.resource import Resource
 from ...kinds.link import LEAST_IPV6, Link
 from ...kinds.ownership import GROUP, OUTER, TO_DELETE
 from . import socket as netlink
-from .socket import CREATE, EXCL, Message, attr, attributes, get, items, nest, printable, text, u8, u32
+from .socket import CREATE, EXCL, Message, attr, attributes, dump, get, items, nest, printable, text, u8, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 NEWADDR, DELADDR, GETADDR = 20, 21, 22
@@ -150,13 +150,20 @@ def index_of(channel: socket.socket, name: str) -> int:
     return int(IFINFO.unpack_from(get(channel, GETLINK, named(name)))[2])
 
 
+def indexes(channel: socket.socket) -> dict[str, int]:
+    """Of all links, by name: a tenth of what asking for each costs."""
+    found = dump(channel, GETLINK, ALL_LINKS)
+    heads = ((body, next(raw for kind, raw in items(body[16:]) if kind == IFLA_IFNAME)) for body in found)
+    return {printable(raw): IFINFO.unpack_from(body)[2] for body, raw in heads}
+
+
 # Settings of a link that its dump carries: the arrays of linux/ip.h (IPV4_DEVCONF_*, from 1) and
 # linux/ipv6.h (DEVCONF_*).
 # Opening a file below /proc/sys costs 30 us in a namespace that nobody looked into; these cost nothing.
 SETTINGS = {
     ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21, ("ipv4", "src_valid_mark"): 23,
     ("ipv4", "route_localnet"): 25,
-    ("ipv6", "accept_ra"): 3, ("ipv6", "disable_ipv6"): 26,
+    ("ipv6", "accept_ra"): 3, ("ipv6", "disable_ipv6"): 26, ("ipv6", "ndisc_notify"): 29,
 }  # fmt: skip
 
 
