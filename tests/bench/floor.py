@@ -1,8 +1,9 @@
 """The least that Linux needs for N attached containers: netlink packed by hand, and one nft transaction.
 
-    python tests/bench/floor.py N    in a throw-away namespace (.ci/setup: throwaway); prints one JSON line
+    python tests/bench/floor.py N [plain]    in a throw-away namespace (.ci/setup: throwaway); a line of JSON
 
-It decides, checks and remembers nothing, and shares no code with what it is held against.
+It decides, checks and remembers nothing, and shares no code with what it is held against.  `plain` is without
+two tricks: the bridge goes up with snooping off, which is then turned on, and down before its ports go.
 """
 
 import ctypes
@@ -122,10 +123,19 @@ def elements(which):
     return f"add element inet floor p4 {{{four}}}\nadd element inet floor p6 {{{six}}}\n"
 
 
+def lowered(index):
+    return message(NEWLINK, 0, struct.pack("=BBHiII", 0, 0, 0, index, 0, 1))
+
+
+def snooping(index, on):
+    return link(index=index, body=nest(18, attr(1, b"bridge\0"), nest(2, attr(23, bytes((on,))))))
+
+
 class Floor:
     """A bridge, and sandboxes on it."""
 
-    def __init__(self):
+    def __init__(self, plain):
+        self.plain = plain
         self.home = os.open(SELF, os.O_RDONLY)
         self.host = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         os.makedirs("/run/netns", exist_ok=True)
@@ -147,7 +157,8 @@ class Floor:
             call("mount", SELF.encode(), path.encode(), None, BIND, None)
         call("setns", self.home, NEWNET)
         talk(self.host, [m for end in ends for m in (link(0, end + quiet), link(0, end, up=1))])
-        talk(self.host, [link(index=self.bridge, up=1)])
+        up, deaf, hearing = link(index=self.bridge, up=1), *(snooping(self.bridge, on) for on in (0, 1))
+        talk(self.host, [up] if self.plain else [deaf, up, hearing])
 
     def wiring(self, i, end):
         peer = nest(1, struct.pack("=BBHiII", 0, 0, 0, 2, 0, 0), attr(3, b"eth0\0"), u32(31, 1), u32(32, 1))
@@ -171,16 +182,17 @@ class Floor:
 
     def destroy(self, count):
         nft("delete table inet floor\n")
-        talk(self.host, [link(body=u32(27, GROUP), kind=DELLINK), link(index=self.bridge, kind=DELLINK)])
+        ports, bridge = link(body=u32(27, GROUP), kind=DELLINK), link(index=self.bridge, kind=DELLINK)
+        talk(self.host, [ports, bridge] if self.plain else [lowered(self.bridge), ports, bridge])
         for i in range(count):
             path = f"/run/netns/floor{i}"
             call("umount2", path.encode(), DETACH)
             os.unlink(path)
 
 
-def main(count):
-    """Prints seconds by phase; `cpu` is the process's own and nft's, which neighbours do not stretch."""
-    floor, spans = Floor(), {}
+def main(count, plain=False):
+    """Prints seconds by phase: the wall's, and its own and nft's CPU, which neighbours do not stretch."""
+    floor, spans = Floor(plain), {}
     phases = {
         "wiring": lambda: floor.sandboxes(range(count)),
         "nft": lambda: nft(TABLE + elements(range(count))),
@@ -188,12 +200,13 @@ def main(count):
         "destroy": lambda: floor.destroy(count),
     }
     for name, work in phases.items():
-        start = time.monotonic()
+        start, cpu = time.monotonic(), sum(os.times()[:4])
         work()
-        spans[name] = time.monotonic() - start
-    spans |= {"build": spans["wiring"] + spans["nft"], "cpu": sum(os.times()[:4])}
+        spans |= {name: time.monotonic() - start, f"cpu_{name}": sum(os.times()[:4]) - cpu}
+    spans |= {f"{kind}build": spans[f"{kind}wiring"] + spans[f"{kind}nft"] for kind in ("", "cpu_")}
+    spans["cpu"] = sum(os.times()[:4])
     print(json.dumps({"n": count} | {name: round(value, 4) for name, value in spans.items()}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), "plain" in sys.argv)

@@ -40,6 +40,7 @@ def test_the_bridge_is_up_with_both_gateways_and_spanning_tree_off(pair):
     bridge = pair.link("br-t-front")
     assert "UP" in bridge["flags"]
     assert bridge["linkinfo"]["info_data"]["stp_state"] == 0
+    assert bridge["linkinfo"]["info_data"]["mcast_snooping"] == 1  # but for the moment in which it went up
     assert pair.addresses("", "br-t-front") == ["10.91.0.1/24"]
     assert pair.addresses("", "br-t-front", 6) == ["fd91::1/64"]
 

@@ -84,7 +84,7 @@ def test_a_pair_whose_sandbox_lost_its_name_is_a_stray(lab: Lab, wired: State):
 
 
 def test_links_that_a_killed_apply_had_regrouped_are_removed(lab: Lab, wired: State):
-    lab.ip(f"link set va0 group {TO_DELETE}\nlink set br-t-n group {TO_DELETE}")
+    lab.ip(f"link set va0 group {TO_DELETE}\nlink set br-t-n group {TO_DELETE} down")
     reconcile(wired, Linux())
     assert steps(wired) == []
     lab.ip(f"link set va0 group {TO_DELETE}\nlink set br-t-n group {TO_DELETE}")

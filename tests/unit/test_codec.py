@@ -17,6 +17,7 @@ from reconciler.kernel.kinds import KINDS, bridge_port, entries, namespace, vxla
 from reconciler.kernel.kinds.address import addresses_of
 from reconciler.kernel.kinds.address import message as address_message
 from reconciler.kernel.kinds.bridge import create as new_bridge
+from reconciler.kernel.kinds.bridge import raised as bridge_raised
 from reconciler.kernel.kinds.bridge import settings as bridge_settings
 from reconciler.kernel.kinds.link import create as new_link
 from reconciler.kernel.kinds.link import orphan_of
@@ -251,7 +252,12 @@ def test_a_bridge_as_they_read_it(bridge: Bridge):
     assert told(settings)["IFLA_IFALIAS"] == bridge.alias
     generated = quiet.get_nested("IFLA_AF_SPEC", "AF_INET6", "IFLA_INET6_ADDR_GEN_MODE")
     assert generated == (1 if bridge.mtu >= 1280 else None)  # below, there is no IPv6 to speak of
-    raised = theirs(ifinfmsg, rtnl.raised(bridge))
+    deaf, raised, hearing = (theirs(ifinfmsg, m) for m in bridge_raised(bridge))
+    turned = [
+        one.get_nested("IFLA_LINKINFO", "IFLA_INFO_DATA").get_attr("IFLA_BR_MCAST_SNOOPING")
+        for one in (deaf, hearing)
+    ]
+    assert turned == [0, 1] and deaf["change"] == hearing["change"] == 0
     assert (raised["flags"], raised["change"]) == (int(bridge.up), 1)
 
 
@@ -292,6 +298,12 @@ def test_marks_as_they_read_them(project: str, name: str):
     assert told(theirs(ifinfmsg, lo))["IFLA_IFALIAS"] == f"reconciler/{project}/{name}"
     assert theirs(ifinfmsg, lo)["index"] == theirs(ifinfmsg, lo)["flags"] == 1
     assert told(theirs(ifinfmsg, rtnl.regrouped(name))) == {"IFLA_IFNAME": name, "IFLA_GROUP": TO_DELETE}
+    lowered = theirs(ifinfmsg, rtnl.regrouped(name, lowered=True))
+    assert (theirs(ifinfmsg, rtnl.regrouped(name))["change"], lowered["change"], lowered["flags"]) == (
+        0,
+        1,
+        0,
+    )
     assert told(theirs(ifinfmsg, rtnl.group_deleted())) == {"IFLA_GROUP": TO_DELETE}
 
 

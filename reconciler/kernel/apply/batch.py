@@ -33,7 +33,7 @@ class Batch:
         self.bridges: dict[str, Bridge] = {}  # made in this batch
         self.to_delete: list[StepMessage] = []
         self.ends: list[tuple[Step, HostEnd]] = []
-        self.raised: dict[str, StepMessage] = {}  # bridges that go up, by name
+        self.raised: dict[str, list[StepMessage]] = {}  # bridges that go up, by name; each is one send
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
         self.refusals: dict[str, ReconcileError] = {}
@@ -50,7 +50,9 @@ class Batch:
         return self.indexes[name]
 
     def delete(self, step: Step, link: str) -> None:
-        self.to_delete.append(StepMessage(step, links.regrouped(link)))
+        """With the others; a bridge that is down lets go of its ports for three quarters of the price."""
+        lowered = isinstance(step.resource, Bridge)
+        self.to_delete.append(StepMessage(step, links.regrouped(link, lowered=lowered)))
 
     def delete_links(self) -> None:
         if self.to_delete:
@@ -78,9 +80,10 @@ class Batch:
             with suppress(OSError):  # a host where links come and go: each is asked for
                 self.indexes |= links.indexes(self.host)
         ends = [request for step, messages in self.ends for request in self.host_end(step, messages)]
-        for step, refusal in complaints(self.host, [*ends, *self.raised.values(), *self.last]):
-            with self.confined(step.resource.place):
-                raise refusal
+        for requests in (ends, *self.raised.values(), self.last):
+            for step, refusal in complaints(self.host, requests):
+                with self.confined(step.resource.place):
+                    raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
 
     def host_end(self, step: Step, messages: HostEnd) -> list[StepMessage]:

@@ -132,9 +132,9 @@ def learning(*, on: bool) -> bytes:
     return u8(IFLA_BRPORT_LEARNING, on) + u8(IFLA_BRPORT_UNICAST_FLOOD, on)
 
 
-def regrouped(name: str) -> Message:
-    """Into the group that is to be deleted."""
-    return change(named(name) + u32(IFLA_GROUP, TO_DELETE))
+def regrouped(link: str, *, lowered: bool = False) -> Message:
+    """Into the group that is to be deleted, and down if so wanted."""
+    return change(ifinfo(0, 0, UP * lowered) + name(link) + u32(IFLA_GROUP, TO_DELETE))
 
 
 def group_deleted() -> Message:
