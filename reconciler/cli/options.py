@@ -7,11 +7,12 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import NamedTuple, TypeVar
 
 from ..errors import UsageError
 from ..paths import DEFAULT_PATH, STATE
+from ..values import value
 
 LEVELS = ("none", "flow", "link", "recreate")
 TWIN = "RECONCILE_"
@@ -76,7 +77,7 @@ def option(default: T, syntax: Syntax) -> T:
     return field(default=default, metadata={"syntax": syntax})
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Options:
     """What a person asked for; every field that has a syntax is an option of its name."""
 

@@ -1,19 +1,20 @@
 """The Container Network Model as frozen values: sandboxes, endpoints, networks and what they publish."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from ..errors import Where
 from ..family import family
 from ..inventory.facts import Tagged
 from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
+from ..values import value
 from .carrier import Carrier
 
 Lock = Mapping[tuple[str, str], tuple[str, ...]]  # (network, name) -> values
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Subnet:
     cidr: str
     gateway: str = ""  # the bridge's own address in it; "" where it has none
@@ -27,7 +28,7 @@ class Subnet:
         return int(self.cidr.partition("/")[2])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Endpoint:
     """A sandbox's attachment to one network."""
 
@@ -59,7 +60,7 @@ class HostSubnet(NamedTuple):
     link: str = ""  # "" where nothing is known of this host
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class PerHostSubnets:
     """How a network is divided between hosts: each has a subnet of its own, as Kubernetes' nodes do."""
 
@@ -78,7 +79,7 @@ class PerHostSubnets:
         return {cidr: mine[family(cidr)] for cidr in self.whole}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Network:
     project: str
     key: str  # in the manifest's `networks:`
@@ -143,7 +144,7 @@ class Network:
         return self.spec.gateway_mode if family == 4 else self.spec.gateway_mode_ipv6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Sandbox:
     project: str
     name: str
@@ -153,7 +154,7 @@ class Sandbox:
     where: Where = NOWHERE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Port:
     """A published port or range, decided: host side and target.  Both ranges have `count` ports."""
 
@@ -178,7 +179,7 @@ class Port:
         return self.first + self.count - 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class HostPolicy:
     """What all projects of the host share: it goes with the last of them."""
 
@@ -191,7 +192,7 @@ class HostPolicy:
     advertised: tuple[str, ...] = ()  # links whose router advertisements must survive forwarding
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Topology:
     projects: tuple[str, ...] = ()
     root: str = ""

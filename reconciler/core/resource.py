@@ -1,12 +1,13 @@
-"""A resource is a frozen value with roles on its fields; everything else follows from the dataclass."""
+"""A resource is a frozen value with roles on its fields; everything else follows from them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from ..errors import Where
+from ..values import value
 
 T = TypeVar("T")
 Identity = Annotated[T, "identity"]  # part of the key
@@ -49,8 +50,8 @@ class Stage:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def kind(of: type[T]) -> type[T]:
-    """The class as a frozen dataclass; a `repr` for each would be a seventh of the time that it takes."""
-    return dataclass(frozen=True, kw_only=True, repr=False)(of)
+    """The class as one of resources."""
+    return value(of)
 
 
 @kind

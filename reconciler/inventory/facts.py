@@ -1,10 +1,11 @@
 """What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from ..errors import Unsupported, Where
+from ..values import value
 
 
 class Listener(NamedTuple):
@@ -91,7 +92,7 @@ class Claim(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class HostFacts:
     """What the kernel and the machine say of the host, without what is ours; unknown and empty for
     `--validate` and for the plan of another host."""
@@ -117,7 +118,7 @@ class HostFacts:
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Facts(HostFacts):
     """All that decisions depend on: the host, and what our own live state and addresses.lock tell."""
 

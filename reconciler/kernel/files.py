@@ -57,8 +57,10 @@ def read(path: str) -> str | None:
 
 
 def write(file: File) -> None:
-    netns.folder(FOLDER)
-    netns.folder(str(Path(file.path).parent))
+    home = os.path.dirname(file.path)
+    if not os.path.isdir(home):
+        netns.folder(FOLDER)
+        netns.folder(home)
     replaced(file.path, file.content)
 
 

@@ -6,10 +6,11 @@ never imports pydantic.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, NamedTuple
 
 from ..errors import Where
+from ..values import value
 
 NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
@@ -26,7 +27,7 @@ class Key(NamedTuple):
     also: str = ""  # text, list
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class PortSpec:
     """One entry of `ports:`.  Both ranges are inclusive; `published` is None for a random host port.
 
@@ -57,7 +58,7 @@ class PortSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class EndpointSpec:
     """A container's place on one network (`services.NAME.networks.NETWORK`)."""
 
@@ -88,7 +89,7 @@ class EndpointSpec:
         return self.places.get(path, self.where)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ConstraintSpec:
     """One of `constraints:`; what it speaks of is node.hostname, node.ip or node.labels.NAME."""
 
@@ -101,7 +102,7 @@ class ConstraintSpec:
         return f"{self.attribute} {'==' if self.equal else '!='} {self.value}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class PlacementSpec:
     """Where the replicas of a service may stand, in a project with `hosts:`."""
 
@@ -112,7 +113,7 @@ class PlacementSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ContainerSpec:
     """One entry of `services:` or `containers:`."""
 
@@ -153,7 +154,7 @@ class ContainerSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class SubnetSpec:
     """One entry of `ipam.config`."""
 
@@ -168,7 +169,7 @@ class SubnetSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class NetworkSpec:
     """One entry of `networks:`, Docker's `driver_opts` already translated to our own keys."""
 
@@ -221,7 +222,7 @@ class NetworkSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class HostSpec:
     """One entry of `hosts:`."""
 
@@ -250,7 +251,7 @@ class HostSpec:
     key_where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class EvpnSpec:
     """`reachability: evpn`, or its long form."""
 
@@ -258,7 +259,7 @@ class EvpnSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class PoolSpec:
     """One entry of `pools:`: networks without a subnet take the next free prefix of this size in `base`."""
 
@@ -267,7 +268,7 @@ class PoolSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ProjectSpec:
     name: str
     networks: tuple[NetworkSpec, ...] = ()
@@ -278,7 +279,7 @@ class ProjectSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Manifest:
     """All that was loaded.  `root` is the directory that is the whole truth of its projects, "" for files."""
 

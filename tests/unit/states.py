@@ -1,12 +1,11 @@
 """Random states that a Linux host could hold, drawn so that any two of them share most of their keys."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.core.resource import Fixed, Resource, State, state
+from reconciler.core.resource import Fixed, Resource, State, kind, state
 from reconciler.kinds.address import Address
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
@@ -36,7 +35,7 @@ FOREIGN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Tagged(Bridge):
     """A bridge with something that no bridge can change in place: it is replaced under its ports."""
 

@@ -1,12 +1,12 @@
 """Keys, order, replacement, cost, digest and counting, in small tables."""
 
-from dataclasses import dataclass, replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
 from reconciler.core.plan import Plan, Step, plan
 from reconciler.core.reconcile import apply, reconcile
-from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, state
+from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, kind, state
 from reconciler.errors import FailedInPart, NotConverged, Unforeseen, Where, trace
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.address import Address
@@ -160,7 +160,7 @@ def test_what_stands_in_a_lost_namespace_is_removed_step_by_step():
 
 
 def test_one_identity_field_makes_a_key():
-    @dataclass(frozen=True, kw_only=True)
+    @kind
     class Thing(Resource):
         noun = "thing"
         name: Identity[str]
@@ -168,6 +168,16 @@ def test_one_identity_field_makes_a_key():
 
     assert Thing(name="a", size=1).key == Thing.at("a") == "thing a"
     assert Thing(name="a", size=1).values() == {"name": "a", "size": 1}
+
+
+def test_a_resource_is_what_its_fields_are_and_stays_so():
+    one, other = replace(VETH), replace(VETH, origin=Origin(Where("shop.yaml", 1)))
+    assert one == other and hash(one) == hash(other) and one != replace(one, mtu=1400) and one != FILE
+    with pytest.raises(FrozenInstanceError):
+        one.mtu = 1400  # type: ignore[misc]
+    for wrong, word in (({"ns": "a"}, "name"), ({"ns": "a", "name": "b", "colour": "red"}, "colour")):
+        with pytest.raises(TypeError, match=word):
+            Link(**wrong)  # type: ignore[arg-type]
 
 
 def test_steps_of_one_stage_that_follow_one_another_are_one_batch():

@@ -23,15 +23,16 @@ ROOMS = {
     "paths": "",
     "disk": "",
     "version": "",
-    "core": "errors",
+    "values": "",
+    "core": "errors values",
     "kinds/ownership": "core",
     "kinds": "core kinds/ownership",
     "family": "",
-    "inventory/facts": "errors",
+    "inventory/facts": "errors values",
     "inventory": "core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors disk",
-    "manifest": "errors family disk version manifest/yaml",
-    "cnm": "errors family core kinds/ownership inventory/facts manifest",
+    "manifest": "errors family disk version values manifest/yaml",
+    "cnm": "errors family values core kinds/ownership inventory/facts manifest",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "pipeline": "errors core inventory/facts manifest cnm drivers inventory",
@@ -41,8 +42,8 @@ ROOMS = {
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline safety"
     " daemon/relay",
-    "cli": "errors paths disk version core kinds inventory/facts manifest/yaml manifest cnm"
-    " drivers inventory kernel pipeline hosts safety daemon/relay daemon",
+    "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
+    " manifest cnm drivers inventory kernel pipeline hosts safety daemon/relay daemon",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

@@ -4,7 +4,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from reconciler.cnm.driver import API, Driver, Joined, Wanted, mtu_of
 from reconciler.cnm.topology import Network
 from reconciler.core.plan import plan
 from reconciler.core.reconcile import reconcile
-from reconciler.core.resource import Resource, State
+from reconciler.core.resource import Resource, State, kind
 from reconciler.drivers import BUILT_IN, DRIVERS, built_in, installed
 from reconciler.drivers.bounds import stranger
 from reconciler.errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, RollbackFailed
@@ -187,7 +187,7 @@ class Given(Driver):
         return iter(self.resources)
 
 
-@dataclass(frozen=True, kw_only=True)
+@kind
 class Strange(Veth):
     """A kind that no kernel of ours knows."""
 

@@ -1,0 +1,66 @@
+"""Values are what frozen dataclasses are, though their methods are written late."""
+
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.values import value
+
+
+def thing() -> type[Any]:
+    class Thing:
+        name: str
+        size: int = 7
+        tags: tuple[str, ...] = field(default_factory=tuple)
+        place: str = field(default="", compare=False, repr=False)
+
+    return Thing
+
+
+Ours, Theirs = value(thing()), dataclass(frozen=True, kw_only=True)(thing())
+
+
+@value
+class Heir(Ours):  # type: ignore[misc, valid-type]
+    size: int = 8
+    colour: str = "red"
+
+
+some = st.fixed_dictionaries(
+    {"name": st.sampled_from("ab")},
+    optional={
+        "size": st.sampled_from([7, 8]),
+        "tags": st.just(("x",)),
+        "place": st.sampled_from(["", "here"]),
+    },
+)
+
+
+@given(some, some)
+def test_they_compare_hash_and_print_as_dataclasses_do(one: dict[str, Any], other: dict[str, Any]):
+    assert (Ours(**one) == Ours(**other)) == (Theirs(**one) == Theirs(**other))
+    assert hash(Ours(**one)) == hash(Theirs(**one))
+    assert repr(Ours(**one)) == repr(Theirs(**one))
+    assert replace(Ours(**one), **other) == Ours(**{**one, **other})
+    assert Ours(**one) != Heir(**one) and Heir(**one) == Heir(**{"size": 8, **one})
+
+
+def test_they_have_what_they_are_given_and_stay_so():
+    assert [one.name for one in fields(Heir)] == ["name", "size", "tags", "place", "colour"]
+    assert vars(Heir(name="a")) == {"name": "a", "size": 8, "tags": (), "place": "", "colour": "red"}
+    for wrong in ({}, {"name": "a", "shape": "round"}):
+        with pytest.raises(TypeError, match=r"missing 1 required keyword-only|unexpected keyword"):
+            Ours(**wrong)
+    for attempt in (lambda: setattr(Ours(name="a"), "name", "b"), lambda: delattr(Ours(name="a"), "name")):
+        with pytest.raises(FrozenInstanceError):
+            attempt()
+
+
+def test_an_heir_without_fields_of_its_own_is_another_class():
+    class Same(Ours):  # type: ignore[misc, valid-type]
+        """Nothing more."""
+
+    assert Same(name="a") == Same(name="a") != Ours(name="a")
