@@ -3,12 +3,13 @@ sends frames for a MAC, which the bridge never believes to be elsewhere (`sticky
 
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 from ...kinds.overlay import NOBODY, FdbEntries, Neighbours, OddFdbEntries
 from ...kinds.ownership import GROUP, HOST, PROTOCOL, owner
 from ..netlink import neighbours as ndm
 from ..netlink.links import IFLA_MASTER, INET, INET6, Seen, ip_of
-from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, mac, unpacked
+from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, mac
 from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket
 from .address import addresses_of
 from .link import absent_link
@@ -101,16 +102,17 @@ def fdb_entries_of(found: list[bytes], link: int, *, by_frr: bool) -> tuple[list
     hosts: dict[str, list[str]] = {}
     sticky: set[str] = set()
     odd: set[str] = set()
+    ip_at = cache(ip_of)  # many MACs are behind few hosts
     for body in found:
-        index, state, flags, there = unpacked(body)
-        address = there[ndm.NDA_LLADDR].hex(":") if index == link else ""
+        _, index, state, flags, _, kind, raw, size, then = ndm.FDB_ENTRY.unpack_from(body)
+        address = raw.hex(":") if index == link and kind == ndm.NDA_LLADDR else ""
         if not address or (by_frr and (flags & ndm.NTF_EXT_LEARNED or address == NOBODY)):
             continue
         if flags & ndm.NTF_EXT_LEARNED:
             odd.add(address)
-        elif raw := there.get(ndm.NDA_DST):
-            hosts.setdefault(address, []).append(ip_of(raw))
-        elif ndm.NDA_MASTER in there and state == ndm.NUD_NOARP and flags & ndm.NTF_STICKY:
+        elif then == ndm.NDA_DST:
+            hosts.setdefault(address, []).append(ip_at(body[28 : 24 + size]))
+        elif then == ndm.NDA_MASTER and state == ndm.NUD_NOARP and flags & ndm.NTF_STICKY:
             sticky.add(address)
     odd |= sticky ^ (hosts.keys() - {NOBODY})
     whole = [f"{mac} {ip}" for mac, ips in hosts.items() if mac not in odd for ip in ips]
@@ -145,9 +147,10 @@ def neighbours_of(found: list[bytes]) -> Iterator[tuple[int, str]]:
     for body in found:
         if MARK not in body:
             continue
-        index, state, _, there = unpacked(body)
+        form = ndm.NEIGHBOUR[16 if body[0] == INET6 else 4]
+        _, index, state, _, _, _, ip, _, _, address = form.unpack_from(body)
         if state & ndm.NUD_PERMANENT:
-            yield index, f"{ip_of(there[ndm.NDA_DST])} {there[ndm.NDA_LLADDR].hex(':')}"
+            yield index, f"{ip_of(ip)} {address.hex(':')}"
 
 
 register(Kind(of=FdbEntries, put=change, remove=change, decode=decode_fdb, missing=absent_link))
