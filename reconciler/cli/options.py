@@ -2,7 +2,6 @@
 its environment twin."""
 
 import argparse
-import difflib
 import math
 import os
 import re
@@ -187,5 +186,7 @@ def misnamed_twins(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
     """Variables that look like twins and are none, each with the one that was probably meant."""
     known = list(map(twin, SYNTAX))
     for name in sorted(n for n in environ if n.startswith(TWIN) and n not in known):
-        near = difflib.get_close_matches(name, known, 1, 0.8)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1, 0.8)
         yield f"{name} sets no option" + (f"; did you mean {near[0]}?" if near else "")

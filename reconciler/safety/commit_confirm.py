@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import syslog
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +105,8 @@ def enter_scope() -> None:
     """A scope of its own where systemd runs, which else kills what a unit or a session leaves behind."""
     if not os.path.isdir("/run/systemd/system"):
         return
+    import subprocess  # which nobody else need pay for
+
     unit = f"reconcile-confirm-{os.getpid()}.scope"
     words = ["ssa(sv)a(sa(sv))", unit, "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"]
     deadline = time.monotonic() + 1.0

@@ -5,7 +5,6 @@ Git is asked only about trees of our own user: its settings may name programs to
 
 import os
 import re
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +35,8 @@ def above(path: str) -> list[Path]:
 
 
 def ask(tree: Path, *words: str) -> str:
+    import subprocess  # which takes 3 ms, and most trees are none of git's
+
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(tree), *words]
     closed = subprocess.DEVNULL
     with suppress(OSError, subprocess.SubprocessError):

@@ -1,7 +1,6 @@
 """What the running kernel was built without, as its own configuration tells: found out at
 plan time, by reading."""
 
-import gzip
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -66,6 +65,8 @@ class Missing(Mapping[str, str]):
 
 
 def configuration() -> str:
+    import gzip  # which few manifests need
+
     try:
         return gzip.decompress(Path("/proc/config.gz").read_bytes()).decode()
     except OSError:
