@@ -1,43 +1,77 @@
 """Find, parse, assemble, check: every mistake of the run is told at once."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 from ..errors import ManifestErrors
 from .compose.files import STDIN, Inputs, find
-from .compose.groups import grouped, reading, wanted
+from .compose.groups import Group, grouped, reading, wanted
 from .compose.library import Library
 from .read.locked import value_mistakes
 from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
 from .spec import Manifest
 from .store import lockfile
+from .store.parts import NOTHING, Loaded, Part, Remarks, digest
 
 
-def assemble(paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[str] | None) -> Manifest:
-    """The manifest of the PATHs; `inputs` remembers what was read for it.  Raises ManifestErrors."""
-    library = Library(inputs)
+def assemble(
+    paths: Sequence[str | Path], inputs: Inputs, projects: frozenset[str] | None, known: Loaded = NOTHING
+) -> Loaded:
+    """The manifest of the PATHs, with what to remember of it; `inputs` has every text of the run, and what is
+    `known` of these is not read again.  Raises ManifestErrors."""
+    library = Library(inputs, gists=dict(known.gists))
     groups = grouped(find(paths, inputs.mistakes), library)
     if projects is not None:
         groups = wanted(groups, projects, inputs.mistakes)
-    readings = {name: reading(group, library) for name, group in sorted(groups.items())}
-    read = [(spec_of(name, at), at) for name, at in readings.items()]
-    inputs.mistakes.extend(semantic_mistakes(read))
+    before = {part.spec.name: part for part in known.parts}
+    parts = [
+        taken_over(group, before.get(name), inputs) or part(group, library)
+        for name, group in sorted(groups.items())
+    ]
     lock = locked(lockfile.beside(paths), inputs)
     if inputs.mistakes:
         raise ManifestErrors(inputs.mistakes)
-    return Manifest(
-        projects=tuple(spec for spec, _ in read),
+    texts = {file: text for file, text in inputs.shelf.items() if text is not None}
+    said = [remarks(library), *(one.remarks for one in parts)]
+    manifest = Manifest(
+        projects=tuple(one.spec for one in parts),
         root=root_of(paths),
         partial=projects is not None,
         lock=lock,
-        notes=tuple(notes(library, list(readings.values()))),
-        digest=digest(inputs, library),
-        files=tuple(sorted(os.path.abspath(file) for file in inputs.texts if file != STDIN)),
+        notes=tuple(notes(said)),
+        digest=digest_of(texts, said),
+        files=tuple(sorted(os.path.abspath(file) for file in texts if file != STDIN)),
     )
+    gists = {file: gist for file, gist in library.gists.items() if file in texts}
+    return Loaded(manifest, gists, tuple(parts))
+
+
+def taken_over(group: Group, known: Part | None, inputs: Inputs) -> Part | None:
+    """The project as it was read before, if nothing that it came from has changed."""
+    if not known or known.files != group.files or any(map(os.path.isfile, known.absent)):
+        return None
+    same = all(os.path.isfile(file) and digest(inputs.read(file)) == was for file, was in known.texts.items())
+    return known if same else None
+
+
+def part(group: Group, library: Library) -> Part:
+    """The project, read; what is wrong with it is among the mistakes."""
+    apart = library.apart()
+    at = reading(group, apart)
+    spec = spec_of(group.name, at)
+    at.mistakes.extend(semantic_mistakes(spec, at))
+    texts = {file: digest(text) for file, text in apart.inputs.texts.items()}
+    return Part(spec, group.files, texts, tuple(sorted(apart.inputs.absent)), remarks(apart, at))
+
+
+def remarks(library: Library, at: ProjectReading | None = None) -> Remarks:
+    blank = {name: f"{at.file}:{at.line}:{at.column}" for name, at in library.blank.items()}
+    unused, idle = (tuple(sorted(at.unused)), at.idle) if at else ((), {})
+    return Remarks(library.used, blank, tuple(library.inputs.notes), unused, idle)
 
 
 def locked(file: str, inputs: Inputs) -> str:
@@ -53,21 +87,23 @@ def root_of(paths: Sequence[str | Path]) -> str:
     return os.path.abspath(alone) if alone and alone != STDIN and os.path.isdir(alone) else ""
 
 
-def notes(library: Library, readings: Sequence[ProjectReading]) -> Iterator[str]:
+def notes(said: Sequence[Remarks]) -> Iterator[str]:
     """What users may want to know though it is no mistake."""
-    yield from dict.fromkeys(library.inputs.notes)
-    for name, place in sorted(library.blank.items()):
-        yield f"{place.file}:{place.line}:{place.column}: variable {name} is not set; blank is taken for it"
-    for key in sorted({key for at in readings for key in at.unused}):
+    yield from dict.fromkeys(note for one in said for note in one.notes)
+    blank: Mapping[str, str] = {name: place for one in reversed(said) for name, place in one.blank.items()}
+    for name, place in sorted(blank.items()):
+        yield f"{place}: variable {name} is not set; blank is taken for it"
+    for key in sorted({key for one in said for key in one.unused}):
         yield f"{key}: accepted, not used"
-    yield from sorted({f"{key} {why}" for at in readings for key, why in at.idle.items()})
+    yield from sorted({f"{key} {why}" for one in said for key, why in one.idle.items()})
 
 
-def digest(inputs: Inputs, library: Library) -> str:
+def digest_of(texts: Mapping[str, str], said: Sequence[Remarks]) -> str:
     """Of every text that was read and every variable that was asked for."""
     total = sha256()
-    for name, text in sorted(inputs.texts.items()):
+    for name, text in sorted(texts.items()):
         total.update(f"{name}\0{len(text)}\0{text}".encode(errors="surrogatepass"))
-    for name, value in sorted(library.used.items()):
+    used = {name: value for one in said for name, value in one.used.items()}
+    for name, value in sorted(used.items()):
         total.update(f"{name}\0{value}\0".encode(errors="surrogateescape"))
     return total.hexdigest()

@@ -8,6 +8,7 @@ from .compose.files import STDIN, Inputs
 from .spec import Manifest
 from .store import cache
 from .store.cache import Asked as Asked
+from .store.parts import NOTHING
 
 
 def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifest:
@@ -19,11 +20,13 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
         from .assemble import assemble  # with pydantic, which costs more than all the rest of a plan
 
         names = cache.names(asked) if kept else {}
-        inputs = Inputs(asked.environ, asked.drivers, stdin)
-        manifest = assemble(asked.paths, inputs, asked.projects)
+        inputs = Inputs(dict(asked.environ), asked.drivers, stdin)
+        before = cache.recalled(kept, asked) if kept else NOTHING
+        loaded = assemble(asked.paths, inputs, asked.projects, before)
         if kept:
-            cache.remember(kept, asked, cache.Read(names, inputs.texts), manifest)
-        return manifest
+            texts = {file: text for file, text in inputs.shelf.items() if text is not None}
+            cache.remember(kept, asked, cache.Read(names, texts), loaded)
+        return loaded.manifest
 
 
 @contextmanager

@@ -23,24 +23,43 @@ OVERRIDES = tuple(
 
 @dataclass
 class Inputs:
-    """Every text that a run reads, by the file's name as users see it."""
+    """Every text that is read, by the file's name as users see it."""
 
     environ: Mapping[str, str]
     drivers: Drivers
     stdin: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
-    mistakes: Mistakes = field(default_factory=Mistakes)
+    absent: set[str] = field(default_factory=set)  # files that need not be there and are not
     notes: list[str] = field(default_factory=list)
+    mistakes: Mistakes = field(default_factory=Mistakes)  # of the whole run, and
+    shelf: dict[str, str | None] = field(default_factory=dict)  # its texts; None cannot be had
+
+    def apart(self) -> "Inputs":
+        """Those of the same run, which remember what is read through them from now on."""
+        return Inputs(self.environ, self.drivers, self.stdin, mistakes=self.mistakes, shelf=self.shelf)
 
     def read(self, file: str) -> str | None:
         """The text of a file; None, and a mistake, where it cannot be had."""
-        if file not in self.texts:
-            try:
-                self.texts[file] = self.piped() if file == STDIN else read_regular(file)
-            except ManifestError as error:
-                self.mistakes.append(error)
-                return None
-        return self.texts[file]
+        if file not in self.shelf:
+            self.shelf[file] = self.fetched(file)
+        text = self.shelf[file]
+        if text is not None:
+            self.texts[file] = text
+        return text
+
+    def optional(self, file: str) -> str | None:
+        """The text of a file that need not be there."""
+        if os.path.isfile(file):
+            return self.read(file)
+        self.absent.add(file)
+        return None
+
+    def fetched(self, file: str) -> str | None:
+        try:
+            return self.piped() if file == STDIN else read_regular(file)
+        except ManifestError as error:
+            self.mistakes.append(error)
+            return None
 
     def piped(self) -> str:
         return standard_input() if self.stdin is None else self.stdin

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from ...errors import ManifestError
 from ..read.project import ProjectReading
+from ..store.parts import Gist, Stacks, digest
 from ..yaml.node import Mistakes, Node, Place, nearest
 from .files import Found
 from .interpolate import interpolated
 from .library import Context, Library, context
-from .project import assemble, borrowings
+from .project import assemble, lenders
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
 
@@ -23,11 +24,17 @@ class Group:
     name: str
     stacks: list[list[str]] = field(default_factory=list)
 
+    @property
+    def files(self) -> Stacks:
+        return tuple(map(tuple, self.stacks))
+
 
 def grouped(found: Sequence[Found], library: Library) -> dict[str, Group]:
     """The files by project; those that were named one by one go on top of one another."""
     for item in found:
-        borrowings(library, item.file)
+        library.gists[item.file] = one = gist(item.file, library)
+        folder = os.path.dirname(item.file)
+        library.borrowed.update(os.path.abspath(os.path.join(folder, file)) for file in one.lenders)
     found = [item for item in found if counts(item, library)]
     names = named(found, library)
     groups: dict[str, Group] = {}
@@ -43,26 +50,42 @@ def grouped(found: Sequence[Found], library: Library) -> dict[str, Group]:
     return groups
 
 
+def gist(file: str, library: Library) -> Gist:
+    """That of an earlier run, if it was of this text."""
+    found, known = digest(library.inputs.read(file)), library.gists.get(file)
+    return known if known and known.digest == found else gist_of(library.documents(file), found)
+
+
+def gist_of(documents: Sequence[Node], digest: str) -> Gist:
+    """A directory may hold other YAML too; what looks like a manifest with a misspelt key counts as one."""
+    names = (node.value for document in reversed(documents) if (node := document.get("name")))
+    name = next((value for value in names if value is not None), "")
+    plain = isinstance(name, str) and "$" not in name and (normalised(name) or not name)
+    keys = [key for document in documents for key, _ in document.items()]
+    return Gist(
+        digest,
+        normalised(name) if plain else None,
+        any(k in MANIFEST_KEYS or nearest(k, MANIFEST_KEYS).startswith("did you mean") for k in keys),
+        all(document.value is None for document in documents),
+        tuple(file for document in documents for file in lenders(document)),
+    )
+
+
 def counts(item: Found, library: Library) -> bool:
     """A file that was named must say something; one that was found counts if it is a manifest of its own."""
     if not item.explicit:
         return os.path.abspath(item.file) not in library.borrowed and is_manifest(item.file, library)
-    documents = library.documents(item.file)
-    if item.file in library.inputs.texts and not library.mistakes and all(d.value is None for d in documents):
+    if library.gists[item.file].is_empty and item.file in library.inputs.texts and not library.mistakes:
         place = Place(item.file, 1, 1)
         library.mistakes.at(place, "", "the file is empty", "`--destroy` removes what a project has")
-    return bool(documents)
+    return not library.gists[item.file].is_empty
 
 
 def is_manifest(file: str, library: Library) -> bool:
-    """A directory may hold other YAML too; what looks like a manifest with a misspelt key counts as one."""
-    documents = library.documents(file)
-    keys = [key for document in documents for key, _ in document.items()]
-    if any(k in MANIFEST_KEYS or nearest(k, MANIFEST_KEYS).startswith("did you mean") for k in keys):
-        return True
-    if documents:
+    one = library.gists[file]
+    if not (one.is_manifest or one.is_empty):
         library.inputs.notes.append(f"{file}: no manifest, not used")
-    return False
+    return one.is_manifest
 
 
 def named(found: Sequence[Found], library: Library) -> dict[str, str]:
@@ -79,6 +102,9 @@ def named(found: Sequence[Found], library: Library) -> dict[str, str]:
 
 
 def own_name(file: str, at: Context) -> str:
+    plain = at.library.gists[file].name
+    if plain is not None:
+        return plain
     for document in reversed(at.library.documents(file)):
         node = document.get("name")
         if node is None or node.value is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import ManifestError, Where
+from ..store.parts import Gist
 from ..yaml.node import Mistakes, Node, Place
 from ..yaml.parse import parse
 from . import dotenv
@@ -20,6 +21,7 @@ class Library:
 
     inputs: Inputs
     parsed: dict[str, list[Node]] = field(default_factory=dict)
+    gists: dict[str, Gist] = field(default_factory=dict)  # by file; at first those of an earlier run
     used: dict[str, str | None] = field(default_factory=dict)  # variables that were asked for
     blank: dict[str, Place] = field(default_factory=dict)  # those that have no value and no default
     borrowed: set[str] = field(default_factory=set)  # files that others include or extend from
@@ -28,9 +30,13 @@ class Library:
     def mistakes(self) -> Mistakes:
         return self.inputs.mistakes
 
+    def apart(self) -> "Library":
+        """That of the same run, which remembers what is asked of it from now on."""
+        return Library(self.inputs.apart(), self.parsed, self.gists)
+
     def documents(self, file: str) -> list[Node]:
+        text = self.inputs.read(file)
         if file not in self.parsed:
-            text = self.inputs.read(file)
             self.parsed[file] = parse(text, file, self.mistakes) if text is not None else []
         return self.parsed[file]
 
@@ -89,7 +95,7 @@ def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[s
     """`outside` and, behind it, what the files that exist say; a later file wins over an earlier."""
     values: dict[str, str] = {}
     for file in files:
-        if os.path.isfile(file) and (text := inputs.read(file)) is not None:
+        if (text := inputs.optional(file)) is not None:
             try:
                 values |= dotenv.parse(text, {**values, **outside})
             except dotenv.BadLine as error:

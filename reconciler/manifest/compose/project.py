@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..yaml.node import Node, Place, raw
 from .extends import extended, services_of
 from .interpolate import Variables
-from .library import Context, Library, context, with_env_files
+from .library import Context, with_env_files
 from .merge import NOTHING, merged, without, without_resets
 
 REMOTE = ("http://", "https://", "git@", "git://", "ssh://", "oci://", "github.com/")
@@ -99,13 +99,10 @@ class IncludeEntry(NamedTuple):
         return assemble(files, inner)
 
 
-def borrowings(library: Library, file: str) -> None:
-    """Note which files this one includes or extends from, so that a directory does not load them twice."""
-    at = context(library, file)
-    for document in library.documents(file):
-        named = [(service.get("extends") or NOTHING).get("file") for _, service in services_of(document)]
-        for item in (document.get("include") or NOTHING).elements():
-            paths = item.get("path") or item
-            named += paths.elements() or [paths]
-        texts = [node.value for node in named if node and isinstance(node.value, str)]
-        library.borrowed.update(os.path.abspath(at.path(text)) for text in texts)
+def lenders(document: Node) -> list[str]:
+    """The files that it includes or extends from, as written."""
+    named = [(service.get("extends") or NOTHING).get("file") for _, service in services_of(document)]
+    for item in (document.get("include") or NOTHING).elements():
+        paths = item.get("path") or item
+        named += paths.elements() or [paths]
+    return [node.value for node in named if node and isinstance(node.value, str)]

@@ -254,7 +254,7 @@ def environment(
         if entry.required and not os.path.exists(file):
             hint = "create it, or set `required: false`"
             written.wrong(("env_file", index), f"env file {file} does not exist", hint)
-        text = written.inputs.read(file) if os.path.isfile(file) else ""
+        text = written.inputs.optional(file)
         try:
             raw = entry.format == "raw"
             values |= (

@@ -19,11 +19,10 @@ OWN = {
 JOINS = ("service:", "container:")
 
 
-def semantic_mistakes(read: Iterable[tuple[ProjectSpec, ProjectReading]]) -> Iterator[ManifestError]:
-    """Everything that is wrong in and between projects whose single values are all in order."""
-    for project, reading in read:
-        yield from references(project, reading)
-        yield from address_mistakes(project)
+def semantic_mistakes(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
+    """Everything that is wrong in a project whose single values are all in order."""
+    yield from references(project, reading)
+    yield from address_mistakes(project)
 
 
 def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:

@@ -1,5 +1,5 @@
 """What was loaded before, if nothing that it came from has changed: texts, environment, and the folders'
-lists of names.
+lists of names.  Where some texts have, what did not come from them is known all the same.
 
 A cache alone: it may be deleted at any time, and stands where only root writes.
 """
@@ -9,9 +9,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ... import disk
 from ...errors import ManifestError
@@ -20,6 +21,7 @@ from ..compose.files import read_regular
 from ..options import Described, Drivers
 from ..spec import Manifest
 from .codec import decode, encode, shape
+from .parts import NOTHING, Loaded, digest
 
 KEPT = 32  # entries: one for each set of PATHs that somebody names
 OLDEST = 7 * 24 * 3600.0  # seconds
@@ -35,7 +37,7 @@ NOISE = {
     "JOURNAL_STREAM",
     "SYSTEMD_EXEC_PID",
 }
-
+UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError)  # an entry may be
 
 Names = dict[str, list[str]]
 
@@ -62,22 +64,44 @@ class Asked(NamedTuple):
 
 def remembered(folder: str, asked: Asked) -> Manifest | None:
     """The manifest as it was loaded last time; None where anything differs or nothing is known."""
-    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError):
-        head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
-        known = disk.parsed(head)
-        seal = {"seal": sha256(body).hexdigest()}
+    with suppress(*UNUSABLE):
+        known, body = entry(folder, asked)
         texts = {file: read_regular(file) for file in known["texts"]}
-        if known == stamp(asked, texts, known["drivers"], names(asked)) | seal:
-            return decode(Manifest, disk.parsed(body))
+        if known == stamp(asked, texts, known["drivers"], names(asked)):
+            return decoded(body).manifest
     return None
 
 
-def remember(folder: str, asked: Asked, read: Read, manifest: Manifest) -> None:
+def recalled(folder: str, asked: Asked) -> Loaded:
+    """What was loaded last time, of texts that may have changed since."""
+    with suppress(*UNUSABLE):
+        known, body = entry(folder, asked)
+        if terms(asked, known["drivers"]).items() <= known.items():
+            return decoded(body)
+    return NOTHING
+
+
+def entry(folder: str, asked: Asked) -> tuple[dict[str, Any], bytes]:
+    """The stamp and what it is about; raises ValueError where that is not as it was written."""
+    head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
+    known = dict(disk.parsed(head))
+    if known.pop("seal") != sha256(body).hexdigest():
+        raise ValueError("half an entry")
+    return known, body
+
+
+def decoded(body: bytes) -> Loaded:
+    found = decode(Loaded, disk.parsed(body))
+    projects = tuple(part.spec for part in found.parts)
+    return found._replace(manifest=replace(found.manifest, projects=projects))
+
+
+def remember(folder: str, asked: Asked, read: Read, loaded: Loaded) -> None:
     """Keep it for next time, where that is possible: what is saved meanwhile is not what it came from."""
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        body = encode(manifest)
-        drivers = {network.driver for project in manifest.projects for network in project.networks}
+        body = encode(loaded._replace(manifest=replace(loaded.manifest, projects=())))
+        drivers = {network.driver for part in loaded.parts for network in part.spec.networks}
         known = stamp(asked, read.texts, drivers, read.names)
         head = json.dumps({**known, "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)
@@ -98,12 +122,18 @@ def stamp(asked: Asked, texts: Mapping[str, str], drivers: Iterable[str], listed
     """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
     result.  So may another version of a driver that somebody installed."""
     folders = {os.path.dirname(os.path.abspath(file)) for file in texts}
+    return terms(asked, drivers) | {
+        "texts": {file: digest(text) for file, text in texts.items()},
+        "names": {folder: sorted(os.listdir(folder)) for folder in sorted(folders)} | listed,
+    }
+
+
+def terms(asked: Asked, drivers: Iterable[str]) -> dict[str, object]:
+    """What counts for every text."""
     variables = sorted(item for item in asked.environ.items() if item[0] not in NOISE)
     return {
         "version": __version__,
-        "shape": shape(Manifest),
-        "texts": {file: sha256(text.encode()).hexdigest() for file, text in texts.items()},
-        "names": {folder: sorted(os.listdir(folder)) for folder in sorted(folders)} | listed,
+        "shape": shape(Loaded),
         "drivers": {name: described(asked.drivers[name]) for name in sorted(drivers)},
         "environment": sha256(json.dumps(variables).encode()).hexdigest(),
     }

@@ -4,11 +4,15 @@ import json
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.drivers import DRIVERS
+from reconciler.errors import ManifestErrors
 from reconciler.manifest import assemble
 from reconciler.manifest.spec import Manifest, ProjectSpec
 from reconciler.manifest.store.cache import KEPT, OLDEST, Asked, remembered
@@ -121,6 +125,60 @@ def test_what_is_saved_while_it_is_read_is_read_next_time(folder, new, monkeypat
         load([folder / "in"], folder=str(folder / "cache"))
     found = load([folder / "in"], folder=str(folder / "cache"))
     assert "later" in {spec.name for project in found.projects for spec in project.containers}
+
+
+FILES = {
+    "a/compose.yaml": (
+        "name: a\nservices: {web: {}}",
+        "services: {web: {hostname: '${H:-x}'}}",
+        "name: ${N}",
+    ),
+    "a/compose.override.yaml": ("services: {web: {hostname: o}}", "name: b\nservices: {more: {}}", "a: 1"),
+    "a/.env": ("N=fromenv", "H=there", "", "COMPOSE_PROJECT_NAME=other"),
+    "b.yaml": (
+        "name: b\ninclude: [base.yaml]\ncontainers: {one: {}}",
+        "name: a\nservices: {two: {ulimits: {}}}",
+        "name: b\nservices: {three: {extends: {file: base.yaml, service: web}}}",
+        "name: b\nservices: {four: {env_file: [{path: some.env, required: false}], image: $BLANK}}",
+    ),
+    "base.yaml": (
+        "networks: {net: {}}\nservices: {web: {}}",
+        "name: c\nservices: {web: {}}",
+        "nothing: ours",
+    ),
+    "some.env": ("A=1", "A=2"),
+}
+EDITS = st.sampled_from([(file, text) for file, texts in FILES.items() for text in (*texts, None)])
+
+
+@given(st.lists(st.lists(EDITS, min_size=1, max_size=3), min_size=2, max_size=5))
+def test_what_is_taken_over_is_what_would_be_read(commits):
+    """A law: whatever was edited, added or removed, a load that knows the one before is equal to one that
+    knows nothing."""
+    with TemporaryDirectory() as name:
+        (home := Path(name, "in", "a")).mkdir(parents=True)
+        for edits in commits:
+            for file, text in edits:
+                at = home.parent / file
+                at.unlink(missing_ok=True) if text is None else at.write_text(text)
+            assert attempt(home.parent) == attempt(home.parent, folder=str(Path(name, "kept")))
+
+
+def attempt(path: Path, **more):
+    try:
+        return encode(load([path], environ={}, **more))
+    except ManifestErrors as error:
+        return str(error)
+
+
+def test_of_what_was_edited_no_more_is_read(folder, monkeypatch):
+    (folder / "in/more.yaml").write_text("name: blog\ncontainers: {web: {}}\n")
+    loaded(folder)
+    (folder / "in/more.yaml").write_text("name: blog\ncontainers: {later: {}}\n")
+    read, names = assemble.spec_of, []
+    monkeypatch.setattr(assemble, "spec_of", lambda name, at: names.append(name) or read(name, at))
+    assert [project.name for project in loaded(folder).projects] == ["blog", "shop"]
+    assert names == ["blog"]
 
 
 def test_a_corrupt_entry_is_ignored(folder):
