@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .cnm.build import build
+from .cnm.part import is_apart, joined
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
@@ -53,6 +54,7 @@ class Change:
     desired: State
     todo: Plan
     projects: frozenset[str]  # that it may change; others' things stay as they stand
+    prune: bool = True  # whether what is no longer declared goes
 
     @property
     def removed(self) -> list[str]:
@@ -136,7 +138,7 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
     desired = {**ownership.of_others(live, names), **wanted}
     if not prune:
         desired = {**ownership.without_leftovers(live), **desired}
-    return Change(manifest, topology, live, desired, plan(live, desired), names)
+    return Change(manifest, topology, live, desired, plan(live, desired), names, prune)
 
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:
@@ -165,6 +167,47 @@ def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> C
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
     todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
     return replace(known, live=live, todo=todo)
+
+
+def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | None:
+    """The comparison, where nothing has changed since `known`, which was in sync, but what some projects say:
+    these alone are decided, and the others are what stands.  None where that may concern others too."""
+    names = moved(known.manifest, manifest)
+    if names is None:
+        return None
+    said = {project.name: project for project in manifest.projects}
+    part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
+    try:
+        topology, wanted = decide(part, learn.know(host.facts(), known.live, names))
+    except ReconcileError:  # it is told of all
+        return None
+    theirs = ownership.of_others(known.live, names)
+    mine = {key: r for key, r in known.live.items() if key not in theirs}
+    places = frozenset(r.place for r in (*mine.values(), *wanted.values())) | {""}
+    wanted = {**ownership.settings_of_all(known.desired), **wanted}
+    parting = ownership.settings_of_parting_links(mine, wanted)
+    found = host.observe([*wanted.values(), *parting], places)
+    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
+    if not is_apart(known.topology, topology) or len(ownership.of_others(live, names)) != len(theirs):
+        return None
+    desired = {**theirs, **wanted}
+    if not known.prune:
+        desired = {**ownership.without_leftovers(live), **desired}
+    left = (empty(name) for name in sorted(names - said.keys()))
+    whole = replace(manifest, projects=(*manifest.projects, *left))
+    everybody = frozenset(project.name for project in whole.projects)
+    both = joined(known.topology, topology)
+    return Change(whole, both, live, desired, plan(live, desired), everybody, known.prune)
+
+
+def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
+    """The projects of which they say different things; None where they differ in more than that."""
+    if (before.root, before.partial, before.lock) != (now.root, now.partial, now.lock):
+        return None
+    old, new = ({project.name: project for project in one.projects} for one in (before, now))
+    if old.keys() - new.keys() and (not now.root or now.partial):
+        return None
+    return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def others_changed(before: State, now: State, names: frozenset[str]) -> bool:

@@ -12,6 +12,7 @@ from ..daemon.sd_notify import notify
 from ..daemon.status import SUSPENDED, WATCHING, watcher_runs
 from ..errors import Locked, NotPermitted, ReconcileError, UsageError, foreseen, trace
 from ..kernel.lock import RUN, lock
+from ..paths import CACHE
 from ..safety.limits import Limits
 from .options import Options
 from .session import machine, note, say
@@ -81,6 +82,7 @@ def orders(options: Options) -> "Orders":
         partial(note, options),
         prune=not options.no_prune,
         verbose=options.verbose,
+        cache=CACHE,
     )
 
 

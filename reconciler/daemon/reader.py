@@ -11,8 +11,10 @@ from .files import read_steadily, signature
 class ManifestReader:
     """The manifests, read again when a file has changed, and not while somebody is writing them."""
 
-    def __init__(self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions):
-        self.paths, self.projects, self.history = paths, projects, history
+    def __init__(
+        self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions, folder: str = ""
+    ):
+        self.paths, self.projects, self.history, self.folder = paths, projects, history, folder
         self.stale = True
         self.signature: object = None
         self.commit = ""
@@ -42,6 +44,6 @@ class ManifestReader:
 
     def attempt(self) -> Manifest | ReconcileError:
         try:
-            return load(self.paths, projects=self.projects)
+            return load(self.paths, projects=self.projects, folder=self.folder)
         except Exception as error:
             return foreseen(error)

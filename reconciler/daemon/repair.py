@@ -28,7 +28,7 @@ from ..errors import (
 from ..inventory import ownership
 from ..kinds.ownership import SHARED
 from ..manifest.spec import Manifest
-from ..pipeline import Change, LastingHost, change_outside, compare_again, enact
+from ..pipeline import Change, LastingHost, change_outside, compare_again, compare_moved, enact
 from .backoff import Backoff
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
@@ -160,6 +160,7 @@ class RepairLoop:
         drift = self.good is not None and manifest.digest == self.good.digest
         with self.pipeline.lock() as last:
             if last != before or self.failing.delays():
+                self.dirty = None
                 change = self.look(self.mixture(manifest))
             deferred = self.deferred_projects(change)
             change = self.due_part(without(change, deferred))
@@ -180,11 +181,13 @@ class RepairLoop:
 
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
-        known = self.known if self.known and self.known.manifest.digest == manifest.digest else None
         host = self.pipeline.host
-        if known and self.dirty:
+        if self.known and self.dirty:
             host.forget(self.dirty.places)
-            if change := compare_again(known, host, self.dirty.compared):
+            change = compare_again(self.known, host, self.dirty.compared)
+            if change and self.known.manifest.digest != manifest.digest:
+                change = None if change.todo or change.closed else compare_moved(change, manifest, host)
+            if change:
                 return change
         host.forget()
         return self.pipeline.compare(manifest)

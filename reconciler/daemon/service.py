@@ -45,6 +45,7 @@ class Orders:
     note: Callable[[str], None]  # takes lines of the log
     prune: bool = True
     verbose: bool = False
+    cache: str = ""  # the folder where validated manifests are kept
 
 
 class Watcher:
@@ -53,7 +54,7 @@ class Watcher:
     def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: RelayProcess):
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
         self.history, self.status = Revisions(orders.state_dir), Status()
-        self.reader = ManifestReader(orders.paths, orders.projects, self.history)
+        self.reader = ManifestReader(orders.paths, orders.projects, self.history, orders.cache)
         pipeline = Pipeline(
             host,
             self.reader,
@@ -96,9 +97,10 @@ class Watcher:
         who = ", ".join(sorted({r.words for r in fired if r.kind == EVENT and r.words}))
         if os.path.exists(SUSPENDED):
             self.complain("suspended: nothing is applied until --resume")
+            self.repair.known = None  # what moves meanwhile is not looked at
         else:
             self.reader.stale |= bool(kinds & READS) or polling
-            outcome = self.repair.turn(dirty_places(fired))
+            outcome = self.repair.turn(dirty_places(fired) if self.events.alive else None)
             if outcome is None:
                 return BUSY
             self.status.add(outcome, cause(fired), who)
@@ -217,11 +219,12 @@ class Watcher:
 
 
 def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
-    """What the kernel says; None where all is to be decided anew, since something else fired, or nothing."""
+    """What the kernel says; None where all is to be looked at anew, since something else fired, or nothing.
+    What files say is no matter of the kernel's."""
     fired = [trigger for trigger in fired if trigger.kind != "beat"]
-    if not fired or any(trigger.kind not in (EVENT, END) for trigger in fired):
+    if not fired or any(trigger.kind not in (EVENT, END, "file") for trigger in fired):
         return None
-    if any(trigger.place is None for trigger in fired):
+    if any(trigger.place is None and trigger.kind != "file" for trigger in fired):
         return Dirty(None)
     return Dirty(*(frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END)))
 

@@ -76,6 +76,12 @@ def borne(live: State, theirs: State) -> dict[Key, Resource]:
     return {key: live[key] for key in found if key in live}
 
 
+def settings_of_all(desired: State) -> State:
+    """What all projects share and nobody removes: it stays wanted, whoever is asked."""
+    owner = owners(desired)
+    return {key: r for key, r in desired.items() if not r.marked and owner(r) == SHARED}
+
+
 def remote(live: State) -> Iterator[Element]:
     """The slices that routed networks have on other hosts: the routes there bear no project's name."""
     return (r for r in live.values() if isinstance(r, Element) and r.map in ("remote4", "remote6"))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from reconciler import pipeline
+from reconciler.cnm.build import build
 from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop, blamed_projects, without
 from reconciler.daemon.service import dirty_places
 from reconciler.daemon.triggers import Trigger
@@ -428,11 +430,42 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
         ),
         ([Trigger("kernel", "a"), Trigger("end", None)], Dirty(None)),
         ([Trigger("kernel", "a"), Trigger("sweep")], None),
+        ([Trigger("kernel", "a"), Trigger("file")], Dirty({"a"})),
+        ([Trigger("file")], Dirty(frozenset())),
         ([Trigger("beat")], None),
     ],
 )
 def test_what_triggers_tell(fired, expected):
     assert dirty_places(fired) == expected
+
+
+def test_of_new_files_what_moved_alone_is_compared(monkeypatch):
+    world = World(replace(ONE, projects=(*ONE.projects, BLOG)))
+    world.turn()
+    world.files = replace(TWO, projects=(*TWO.projects, BLOG))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(pipeline, "build", built_of("shop"))
+        outcome = world.repair.turn(Dirty(frozenset()))
+    assert outcome.in_sync and outcome.change.todo and "shop-web2" in world.sandboxes
+    assert not world.turn("").change.todo and not world.turn().change.todo
+
+
+def built_of(*names: str):
+    def built(manifest, *more):
+        assert [project.name for project in manifest.projects] == [*names]
+        return build(manifest, *more)
+
+    return built
+
+
+def test_what_drifted_meanwhile_is_put_right_with_new_files():
+    world = World(ONE)
+    world.turn()
+    world.host.lose("namespace shop-web1")
+    world.files = TWO
+    assert world.repair.turn(Dirty(frozenset({""}), frozenset({"shop-web1"}))).in_sync
+    assert world.sandboxes == ["shop-web0", "shop-web1", "shop-web2"]
+    assert not world.turn().change.todo
 
 
 def test_what_another_project_changed_is_no_drift():
