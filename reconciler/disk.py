@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -41,14 +41,14 @@ def given(path: str, most: int = LARGE) -> bytes:
         return bounded(fd, most, found.st_size)
 
 
-def give(path: str, data: bytes) -> None:
+def give(path: str, parts: Iterable[bytes]) -> None:
     """Into a file that a person names: a device or a pipe that somebody reads is one too."""
     with opened(path, os.O_WRONLY | os.O_CREAT) as (fd, found):
         os.set_blocking(fd, True)
         if stat.S_ISREG(found.st_mode):
             os.ftruncate(fd, 0)
         with os.fdopen(fd, "wb", closefd=False) as file:
-            file.write(data)
+            file.writelines(parts)
 
 
 def bounded(fd: int, most: int, size: int) -> bytes:

@@ -1,7 +1,5 @@
 """What would change, and everything about one resource of it."""
 
-import json
-
 from ..core import render
 from ..errors import UsageError
 from .options import Options
@@ -11,7 +9,7 @@ from .session import comparison, machine, plan_json, print_plan, tell, write_out
 def plan(options: Options) -> int:
     change = comparison(options, machine(options))
     if options.out:
-        write_out(options.out, json.dumps(plan_json(change), indent=1).encode())
+        write_out(options.out, map(str.encode, plan_json(change)))
     print_plan(options, change)
     return 2 if options.exit_code and (change.todo or change.closed) else 0
 

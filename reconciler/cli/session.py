@@ -1,9 +1,10 @@
 """What the modes share: reading the manifests, comparing them with the host, and saying what came of it."""
 
 import errno
-import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from .. import disk
@@ -29,7 +30,12 @@ def say(options: Options, text: str) -> None:
 
 def tell(options: Options, text: str, end: str = "\n") -> None:
     """What was asked for, on standard output."""
-    streams.tell(text, end, f"--{options.mode} is done" if options.mode in CHANGING else "")
+    streams.tell_all((text, end), hint(options))
+
+
+def hint(options: Options) -> str:
+    """What a person should know where nothing can be told."""
+    return f"--{options.mode} is done" if options.mode in CHANGING else ""
 
 
 def note(options: Options, text: str) -> None:
@@ -37,10 +43,10 @@ def note(options: Options, text: str) -> None:
         streams.complain(text)
 
 
-def write_out(file: str, data: bytes) -> None:
+def write_out(file: str, parts: Iterable[bytes]) -> None:
     """Write what --out names."""
     try:
-        disk.give(file, data)
+        disk.give(file, parts)
     except OSError as error:
         hint = "nobody reads from it" if error.errno == errno.ENXIO else ""
         raise Unwritten(f"{file} cannot be written: {error.strerror}", hint) from None
@@ -95,7 +101,7 @@ def sizes(networks: int, sandboxes: int, ports: int) -> str:
     return f"{number(networks, 'network')}, {number(sandboxes, 'sandbox')}, {number(ports, 'published port')}"
 
 
-def plan_json(change: Change) -> dict[str, object]:
+def plan_json(change: Change) -> Iterator[str]:
     return render.as_json(
         change.todo,
         change.live,
@@ -110,7 +116,7 @@ def print_plan(options: Options, change: Change) -> None:
         return
     match options.output:
         case "json":
-            tell(options, json.dumps(plan_json(change), indent=1))
+            streams.tell_all(chain(plan_json(change), "\n"), hint(options))
         case "shell":
             say(options, render.shell(change.todo).rstrip())
         case layout:

@@ -37,7 +37,7 @@ def status(options: Options) -> int:
     watcher, live = watcher_status(), host.observe()
     change = comparison(options, host) if options.paths or os.path.exists(DEFAULT_PATH) else None
     if options.out:
-        write_out(options.out, save(machine(options), change.desired.values() if change else ()))
+        write_out(options.out, [save(machine(options), change.desired.values() if change else ())])
     in_sync = change is None or not (change.todo or change.closed)
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []

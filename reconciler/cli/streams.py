@@ -3,6 +3,7 @@ a reader who leaves."""
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from io import TextIOWrapper
 
@@ -25,10 +26,15 @@ def stand() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def tell(text: str, end: str = "\n", hint: str = "") -> None:
+def tell(text: str, end: str = "\n") -> None:
+    tell_all((text, end))
+
+
+def tell_all(parts: Iterable[str], hint: str = "") -> None:
     """Write what was asked for; raises Unwritten with `hint`."""
     try:
-        print(text, end=end, flush=True)
+        sys.stdout.writelines(parts)
+        sys.stdout.flush()
     except OSError as error:
         lost(error, hint)
 

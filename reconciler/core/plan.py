@@ -8,8 +8,10 @@ from operator import attrgetter
 
 from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
+FACTS = json.JSONEncoder(sort_keys=True, default=str)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One change: `+` create, `~` update in place, `-` delete."""
 
@@ -44,8 +46,13 @@ class Plan(tuple[Step, ...]):
 
     @property
     def digest(self) -> str:
-        text = json.dumps([step.facts for step in self], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Of all facts as one list in JSON, which nobody need hold at once."""
+        total, before = hashlib.sha256(), "["
+        for step in self:
+            total.update(f"{before}{FACTS.encode(step.facts)}".encode())
+            before = ", "
+        total.update(b"]" if self else b"[]")
+        return total.hexdigest()[:16]
 
     @property
     def disruption(self) -> Disruption:

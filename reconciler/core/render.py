@@ -1,7 +1,9 @@
 """A plan as text, JSON or shell commands.  Pure: what is printed is returned."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ..errors import Where
@@ -9,6 +11,7 @@ from .plan import Plan, Step, ordered
 from .resource import Key, Resource, State, roles
 
 SCHEMA_VERSION = 1
+PIECE = 4096  # words of JSON that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
@@ -95,17 +98,28 @@ def commands(step: Step) -> list[str]:
     return step.resource.commands(None if step.op == "+" else step.old)
 
 
-def as_json(todo: Plan, live: State, **more: Any) -> dict[str, Any]:
-    """The object that `-o json` prints; keys are only ever added, never renamed (see `schema_version`)."""
+def as_json(todo: Plan, live: State, **more: Any) -> Iterator[str]:
+    """The text that `-o json` prints, a step at a time: as a whole it is larger than all that it is about.
+    Keys are only ever added, never renamed (see `schema_version`)."""
     counts = todo.counts()
     untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
-    return {
+    told = {
         "schema_version": SCHEMA_VERSION,
         **more,
         "digest": todo.digest,
         "summary": {**counts, "unchanged": max(untouched, 0)},
-        "steps": [step_json(step) for step in todo],
+        "steps": StepList(todo),
     }
+    words = json.JSONEncoder(indent=1).iterencode(told)
+    while piece := "".join(islice(words, PIECE)):
+        yield piece
+
+
+class StepList(list[Step]):
+    """Which json writes step by step, each as what it tells."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(step_json, super().__iter__())
 
 
 def step_json(step: Step) -> dict[str, Any]:

@@ -61,12 +61,14 @@ def lower(topology: Topology) -> State:
     wanted = {resource.key: resource for resource in resources(topology)}
     links = [r for r in wanted.values() if isinstance(r, Link)]
     bare = {r.key for r in links if r.mtu < LEAST_IPV6 or not topology.ipv6}
+    if not bare:
+        return wanted
 
     def is_void(r: Resource) -> bool:
         """Whether it is an IPv6 setting of a link that has no IPv6."""
         return isinstance(r, Sysctl) and r.name.startswith("net/ipv6/") and not bare.isdisjoint(r.within)
 
-    return {key: r for key, r in wanted.items() if not bare or not is_void(r)}
+    return {key: r for key, r in wanted.items() if not is_void(r)}
 
 
 def resources(topology: Topology) -> Iterator[Resource]:

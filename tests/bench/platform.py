@@ -79,7 +79,9 @@ def write(folder: Path, number: int, sizes: list[tuple[int, int, int]], dice: ra
 def network(number: int, k: int) -> dict[str, object]:
     """Every third has a subnet of its own choice; some are internal, some dual stack."""
     written = (
-        {"ipam": {"config": [{"subnet": f"10.{64 + k}.{number % 250}.0/24"}]}} if k and k % 3 == 0 else {}
+        {"ipam": {"config": [{"subnet": f"10.{64 + 2 * k + number // 250}.{number % 250}.0/24"}]}}
+        if k and k % 3 == 0
+        else {}
     )
     return {"internal": k % 7 == 5, "enable_ipv6": number % 4 == 0, **written}
 

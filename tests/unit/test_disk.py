@@ -43,11 +43,11 @@ def test_a_file_that_a_person_names_may_be_a_pipe_with_somebody_at_its_other_end
     assert disk.given(f"/dev/fd/{reader}") == b"told"
     os.close(reader)
     reader, writer = os.pipe()
-    disk.give(f"/dev/fd/{writer}", b"told")
+    disk.give(f"/dev/fd/{writer}", [b"to", b"ld"])
     assert os.read(reader, 9) == b"told"
     assert disk.given(odd("pipe", tmp_path / "x")) == b""
     with pytest.raises(OSError):
-        disk.give(str(tmp_path / "x"), b"nobody reads it")
+        disk.give(str(tmp_path / "x"), [b"nobody reads it"])
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b"{", b"\xff", b"9" * 5000, b""])
