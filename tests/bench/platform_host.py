@@ -1,7 +1,7 @@
 """A platform's host, in CPU seconds and MiB: 300 projects in 500 files.  `./check` never runs this.
 
-    python tests/bench/platform.py [PART ...] [--projects N]        in a throw-away namespace (see .ci/setup)
-    python tests/bench/platform.py --write FOLDER [--projects N]    writes the repository alone, anywhere
+    python tests/bench/platform_host.py [PART ...] [--projects N]    in a throw-away namespace (.ci/setup)
+    python tests/bench/platform_host.py --write FOLDER [--projects N]  writes the repository alone, anywhere
 
 Each line is one command, or a stretch of the life of a watcher: processor time with that of children (walls
 mean nothing where others work), and the most memory that one process had.
