@@ -154,6 +154,8 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
 def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
     """The comparison made before, decided as it was, with only these places read again; None where
     other projects moved."""
+    if places is not None and not places:
+        return known
 
     def there(state: State) -> State:
         return state if places is None else {key: r for key, r in state.items() if r.place in places}
@@ -184,12 +186,13 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     theirs = ownership.of_others(known.live, names)
     mine = {key: r for key, r in known.live.items() if key not in theirs}
     places = frozenset(r.place for r in (*mine.values(), *wanted.values())) | {""}
-    wanted = {**ownership.settings_of_all(known.desired), **wanted}
+    wanted = {**ownership.settings_of_host(known.desired), **wanted}
     parting = ownership.settings_of_parting_links(mine, wanted)
     found = host.observe([*wanted.values(), *parting], places)
-    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
-    if not is_apart(known.topology, topology) or len(ownership.of_others(live, names)) != len(theirs):
+    strange = found.keys() - known.live.keys() - wanted.keys()  # what came meanwhile
+    if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
         return None
+    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
     desired = {**theirs, **wanted}
     if not known.prune:
         desired = {**ownership.without_leftovers(live), **desired}

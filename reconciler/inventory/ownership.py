@@ -76,10 +76,10 @@ def borne(live: State, theirs: State) -> dict[Key, Resource]:
     return {key: live[key] for key in found if key in live}
 
 
-def settings_of_all(desired: State) -> State:
-    """What all projects share and nobody removes: it stays wanted, whoever is asked."""
-    owner = owners(desired)
-    return {key: r for key, r in desired.items() if not r.marked and owner(r) == SHARED}
+def settings_of_host(desired: State) -> State:
+    """What is set of the host itself, and of links that are not ours: nobody resets it."""
+    own = (r for r in desired.values() if not (r.marked or r.place))
+    return {r.key: r for r in own if desired.keys().isdisjoint(r.within)}
 
 
 def remote(live: State) -> Iterator[Element]:

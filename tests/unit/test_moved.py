@@ -47,6 +47,21 @@ def manifests():
     return each.map(lambda found: replace(manifest(*found), root="/m"))
 
 
+@given(manifests(), st.sets(st.sampled_from("abc")))
+def test_what_stands_is_in_sync_with_some_of_its_projects(whole, names):
+    host = Host()
+    try:
+        enact(compare(whole, host), host)
+        todo = compare(replace(whole, projects=of(whole, names), partial=True), host).todo
+    except ReconcileError:
+        return
+    assert not todo, "\n".join(map(str, todo))
+
+
+def of(whole, names):
+    return tuple(one for one in whole.projects if one.name in names)
+
+
 @given(manifests(), manifests())
 def test_what_moved_alone_is_as_good_as_all(before, now):
     host = Host()
