@@ -73,7 +73,7 @@ class Host:
 Build = Callable[[Lab], Host]
 
 
-def by_hand(rules: str, lab: Lab) -> Host:
+def by_hand(rules: str, lab: Lab, policy: str = "") -> Host:
     """Two containers on a bridge; without rules the LAN asks for the container itself."""
     server, neighbour = fresh(), fresh()
     lab.ip(BRIDGE)
@@ -85,6 +85,7 @@ def by_hand(rules: str, lab: Lab) -> Host:
     lab.ip(f"route add {SUBNET} via {HOST4}", "R")
     if rules:
         lab.nft(rules)
+    lab.ip(policy)
     published = (HOST4, PORT) if rules else (SERVER, SERVED)
     return Host(lab.host, lab.outside["R"], server, neighbour, published, SERVER)
 
@@ -114,12 +115,15 @@ def ours(projects: int, lab: Lab, networks: int = 1, ports: int = 1, edit: str =
 ROWS: dict[str, Build] = {
     "nothing": partial(by_hand, ""),
     "map": partial(by_hand, MAP),
+    # With a rule, any, Linux looks up each packet's source as well (fib_validate_source).
+    "map+rule": partial(by_hand, MAP, policy="rule add pref 5 from 192.0.2.1 lookup main"),
     "1-project": partial(ours, 1),
     "10-projects": partial(ours, 10),
     "100-projects": partial(ours, 100),
     "1000-ports": partial(ours, 1, ports=1000),
     "25-networks": partial(ours, 1, networks=25),
 }
+HELD_AGAINST = ("nothing", "map", "map+rule")
 
 Way = tuple[str, int]  # published or neighbour, br_netfilter
 WAYS: tuple[Way, ...] = tuple((name, on) for name in ("published", "neighbour") for on in (0, 1))
@@ -207,7 +211,7 @@ def main() -> None:
     if "RECONCILER_THROWAWAY" not in os.environ:
         parser.error("this host would be changed: see .ci/setup for a throw-away one")
     edits = dict(edit.split("=", 1) for edit in given.edit)
-    builds = {row: ROWS[row] for row in ROWS if row in ("nothing", "map", *(given.rows or ROWS))}
+    builds = {row: ROWS[row] for row in ROWS if row in (*HELD_AGAINST, *(given.rows or ROWS))}
     builds |= {name: partial(ours, 1, edit=edit) for name, edit in edits.items()}
     forked.load()
     with tempfile.TemporaryDirectory() as folder:
