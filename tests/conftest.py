@@ -1,6 +1,13 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and whoever shares the processors with nobody."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
+from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +17,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return request.config.getoption("--update-golden")
+
+
+def alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that run alone come last, when the others have no more to do."""
+    items.sort(key=alone)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with among_workers(alone(item)):
+        yield
+
+
+@contextmanager
+def among_workers(alone: bool) -> Iterator[None]:
+    """Inside with others, or alone; who waits for that stands in the door, and nobody comes in meanwhile."""
+    with open(HERE / "README.md") as door, open(HERE / "conftest.py") as room:
+        flock(door, LOCK_EX)
+        flock(room, LOCK_EX if alone else LOCK_SH)
+        flock(door, LOCK_UN)
+        try:
+            yield
+        finally:
+            flock(room, LOCK_UN)  # closed it would not be while a child has it too

@@ -2,14 +2,14 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.netns.lab import ROOT, Lab, Result
-from tests.netns.namespaces import entered, throwaway_host
+from tests.netns import forked
+from tests.netns.lab import ENVIRONMENT, Lab, Result
+from tests.netns.namespaces import FS, NEWNS, NEWPID, current, entered, setns, throwaway_host, unshare
 from tests.netns.servers import Servers
 
 MACHINE = """
@@ -62,19 +62,38 @@ class Machine(Lab):
         at = f"root/run/netns/{ns}" if ns else "ns/net"
         return opened(f"/proc/{self.process.pid}/{at}")
 
-    def reconcile(self, *arguments: object, **options: Any) -> Result:
-        return self.command(sys.executable, "-m", "reconciler", "--host", self.name, *map(str, arguments))
+    def reconcile(self, *arguments: object, **_: Any) -> Result:
+        with self.inside(""), self.mounts():
+            return Result(*forked.run(["--host", self.name, *map(str, arguments)], ENVIRONMENT, 120))
+
+    @contextmanager
+    def mounts(self) -> Iterator[None]:
+        """This thread among the host's files, and its children among the host's processes."""
+        at, home = f"/proc/{self.process.pid}/ns", (current("mnt"), current("pid"))
+        away = [os.open(f"{at}/{name}", os.O_RDONLY) for name in ("mnt", "pid_for_children")]
+        try:
+            among(*away)
+            yield
+        finally:
+            among(*home)
+            for fd in (*home, *away):
+                os.close(fd)
 
     def command(self, *words: str) -> Result:
         """Any command, with this host's files too."""
-        init = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().strip()
-        enter = ["nsenter", "-t", init, "-m", "-n", "-p", f"--wd={os.getcwd()}"]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-        words = (*enter, *words)
-        done = subprocess.run(
-            words, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=60
-        )
+        with self.inside(""), self.mounts():
+            done = subprocess.run(
+                words, capture_output=True, text=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL, timeout=60
+            )
         return Result(done.returncode, done.stdout, done.stderr)
+
+
+def among(files: int, processes: int) -> None:
+    folder = os.getcwd()
+    unshare(FS)  # setns refuses a thread that shares its root
+    setns(files, NEWNS)
+    setns(processes, NEWPID)
+    os.chdir(folder)
 
 
 @contextmanager

@@ -12,19 +12,12 @@ from tests.netns import forked
 from tests.netns.lab import Lab
 from tests.netns.namespaces import become_root, throwaway_host
 
-# What says that something happens in time, or that a flow misses nothing, shares the processors with nobody.
-ALONE = {"changes", "confirm", "drift", "evpn", "evpn_trust", "odd_files", "operate", "overlay", "relay"}
-ALONE |= {"inotify", "relay_capacity", "stories", "watch"}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    assert all((here / f"test_{name}.py").exists() for name in ALONE)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.netns)
-            if item.path.stem.removeprefix("test_") in ALONE:
-                item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ HOST4, REMOTE4 = "198.51.100.1", "198.51.100.2"
 HOST6, REMOTE6 = "2001:db8:1::1", "2001:db8:1::2"
 OURS = {4: HOST4, 6: HOST6}
 THEIRS = {4: REMOTE4, 6: REMOTE6}
-PATIENCE, IMPATIENCE = 3.0, 0.4  # seconds: for what must answer, and for what must not
+PATIENCE, IMPATIENCE = 10.0, 0.4  # seconds: for what must answer, and for what must not
 
 HOST_SIDE = f"""
 link set lo up

@@ -33,6 +33,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_flow_notices_that(lab, change):
     """Three flows of container a: from outside through its published port, and from the host."""
@@ -52,6 +53,7 @@ def test_no_flow_notices_that(lab, change):
     assert lab.planned(CHANGES[change]) == []
 
 
+@pytest.mark.alone
 def test_neighbours_keep_talking_while_a_third_is_replaced(lab):
     third = BASE + "  c: {networks: {n: {mac_address: '02:00:00:00:00:0c'}}}\n"
     lab.apply(third)
@@ -62,6 +64,7 @@ def test_neighbours_keep_talking_while_a_third_is_replaced(lab):
     assert lab.link("eth0", "t-c")["address"] == "02:00:00:00:00:0d"
 
 
+@pytest.mark.alone
 def test_new_connections_never_fail_while_ports_change(lab):
     """Full replacement of the mappings around it is one transaction: not one new flow is lost."""
     from threading import Thread
@@ -101,6 +104,7 @@ def test_an_address_changes_in_place(lab):
     assert lab.ping("t-a", REMOTE4)
 
 
+@pytest.mark.alone
 def test_attach_and_detach_a_second_network_live(lab):
     """BEHAVIOURS 2: eth0 and its flow are untouched, and detaching leaves nothing."""
     second = CHANGES["a_container_joins_a_second_network"]
@@ -202,6 +206,7 @@ def test_an_open_udp_flow_follows_its_port_to_another_container(lab, who, addres
         assert client.recv(100).startswith(b"t-b")
 
 
+@pytest.mark.alone
 def test_flows_of_other_ports_keep_their_conntrack_entries(lab):
     lab.apply(BASE.replace("'fd91::3'}}}", "'fd91::3'}}, ports: ['7070:80/udp']}"))
     lab.serve("t-b", 80, proto="udp")

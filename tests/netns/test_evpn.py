@@ -15,7 +15,11 @@ from reconciler.kinds.evpn import Router
 from tests.netns.cluster import Cluster, Machine, clustered
 from tests.netns.frames import Sniffer, ethernet, ipv4, marker, send, udp
 
-pytestmark = [pytest.mark.frr, pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")]
+pytestmark = [
+    pytest.mark.frr,
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}"),
+]
 
 # FRR's own places are each host's own, and its users are root: a namespace of one user knows no other.
 PREPARE = r"""

@@ -15,7 +15,11 @@ from tests.netns.frames import Sniffer
 from tests.netns.speaker import BGP, Speaker
 from tests.netns.test_evpn import HOMES, PATIENCE, PREPARE, manifest, meeting, sessions, within
 
-pytestmark = [pytest.mark.frr, pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}")]
+pytestmark = [
+    pytest.mark.frr,
+    pytest.mark.alone,
+    pytest.mark.skipif(bool(frr.lack()), reason=f"no FRR here: {frr.lack()}"),
+]
 THERE, NOWHERE = "10.99.0.2", "10.99.0.77"  # the address of a host, and none of one
 INVENTED = "06:00:00:00:00:{:02x}"
 STATIC = """name: u

@@ -171,7 +171,7 @@ def test_suspended_nothing_is_applied_and_resumed_all_is(lab, directory):
         assert "br-t-n" not in lab.links()
         assert "SUSPENDED" in lab.reconcile("--status", directory).out
         lab.succeed(lab.reconcile("--resume"))
-        watcher.until(lambda: "br-t-n" in lab.links(), 3)
+        watcher.until(lambda: "br-t-n" in lab.links())
         watcher.until(lambda: watcher.status["health"] == "ok")
 
 

@@ -141,6 +141,7 @@ def test_a_container_leaves_by_its_own_host(meshed):
         servers.close()
 
 
+@pytest.mark.alone
 def test_a_moved_container_hardly_misses_a_packet(cluster):
     before = pair("  d: {host: h2, networks: [n]}\n")
     cluster.apply(before)
@@ -327,6 +328,7 @@ def test_frames_go_to_the_declared_hosts_alone(cluster, family):
     assert carried(heard.frames, stranger)
 
 
+@pytest.mark.alone
 def test_what_a_container_says_to_everybody_is_limited(cluster):
     """Each frame of it goes out once for every other host; nobody else is held up, and it goes on."""
     h1 = cluster["h1"]

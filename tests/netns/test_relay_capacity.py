@@ -153,7 +153,7 @@ def test_what_waited_is_delivered_whole(bench):
 
 @pytest.mark.parametrize("ip", [HOST4, HOST6])
 def test_clients_of_udp_are_few_and_forgotten(bench, ip):
-    desk = bench(ip, clients=3, idle_client=0.3)
+    desk = bench(ip, clients=3, idle_client=1.0)
     clients = [desk.client(socket.SOCK_DGRAM) for _ in range(5)]
     for number, client in enumerate(clients):
         client.send(b"%d" % number)

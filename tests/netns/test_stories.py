@@ -51,6 +51,6 @@ def test_told_to_a_watcher(lab, story):
             watcher.settled(0.3)
             applies = watcher.status["last_apply"]["count"]
             happen(lab, step)
-            watcher.until(lambda applies=applies: watcher.status["last_apply"]["count"] > applies, 30)
+            watcher.until(lambda applies=applies: watcher.status["last_apply"]["count"] > applies)
             watcher.synced()
             assert lab.reconcile("--plan", "--exit-code", lab.files / "m").rc == 0, step.name

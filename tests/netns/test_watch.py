@@ -130,7 +130,7 @@ def test_a_file_that_is_included_from_elsewhere_is_watched_too(lab):
         watcher.settled()
         assert "t-far" in lab.namespaces()
         lab.write("containers: {near: {networks: [n]}}\n", "elsewhere/more.yaml")
-        watcher.until(lambda: "t-near" in lab.namespaces(), 5)
+        watcher.until(lambda: "t-near" in lab.namespaces())
 
 
 def test_what_says_nothing_new_changes_nothing(lab, directory):
@@ -245,6 +245,7 @@ DRIFT = [
 ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", DRIFT)
 def test_drift_is_put_right_within_a_second(lab, directory, command):
     with watching(lab, directory) as watcher:
@@ -273,7 +274,7 @@ def test_a_sandbox_without_networks_is_heard_too(lab):
     file = lab.write("name: t\ncontainers: {a: {network_mode: none}}\n")
     with watching(lab, file) as watcher:
         lab.run("ip -n t-a link set lo down")
-        watcher.until(lambda: watcher.status["drift"]["healed"], 5)
+        watcher.until(lambda: watcher.status["drift"]["healed"])
 
 
 def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
@@ -281,11 +282,12 @@ def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
         watcher.settled()
         lab.run("rm -r /etc/netns/t-web")
         lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
-        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3, 30)
+        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3)
         assert lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web") == "0"
         assert Path("/etc/netns/t-web/hosts").exists()
 
 
+@pytest.mark.alone
 def test_flows_elsewhere_go_on_while_drift_is_put_right(lab, directory):
     (directory / "o.yaml").write_text(OTHER)
     with watching(lab, directory) as watcher:
@@ -299,6 +301,7 @@ def test_flows_elsewhere_go_on_while_drift_is_put_right(lab, directory):
         assert flow.lost == 0
 
 
+@pytest.mark.alone
 def test_a_fight_is_recognised_slowed_down_and_told(lab, directory):
     with watching(lab, directory) as watcher:
         lab.write(OTHER, "m/o.yaml")
@@ -320,6 +323,7 @@ def test_a_fight_is_recognised_slowed_down_and_told(lab, directory):
 # the watcher itself
 
 
+@pytest.mark.alone
 def test_it_does_nothing_while_nothing_happens(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled(1.5)
@@ -370,6 +374,7 @@ def test_killed_and_started_again_it_changes_nothing(lab, directory):
         assert watcher.quiet(0.3) == 0 and lab.snapshot() == before
 
 
+@pytest.mark.alone
 def test_somebody_elses_apply_is_not_kept_waiting_by_looks(lab, directory):
     other = lab.write(OTHER, "o.yaml")
     with watching(lab, directory) as watcher:

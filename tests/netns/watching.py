@@ -13,7 +13,7 @@ from typing import Any
 from tests.netns.lab import ENVIRONMENT, Lab, command
 
 STATUS = Path("/run/reconciler/status.json")
-PATIENCE = 15.0  # seconds, for a machine that does other things too
+PATIENCE = 60.0  # seconds, for a machine that does other things too
 
 
 class Watcher:

@@ -5,8 +5,9 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -67,10 +68,17 @@ VAGUE = {"told", "spared", "settled", "left", "due", "held"}
 FORBIDDEN = re.compile(r"Manager|Handler|Helper|Utils|^process_|^do_|^_?(utils?|helpers?)$")
 
 
-class Module(NamedTuple):
+@dataclass(frozen=True)
+class Module:
     path: Path
-    text: str
-    tree: ast.Module
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text()
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
 
     @property
     def name(self) -> str:
@@ -86,11 +94,7 @@ class Module(NamedTuple):
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)} {words}"
 
 
-def read(path: Path) -> Module:
-    return Module(path, path.read_text(), ast.parse(path.read_text()))
-
-
-MODULES = [read(path) for path in sorted((ROOT / "reconciler").rglob("*.py"))]
+MODULES = [Module(path) for path in sorted((ROOT / "reconciler").rglob("*.py"))]
 NAMES = {f"reconciler/{module.name}".replace("/", ".") for module in MODULES}
 
 

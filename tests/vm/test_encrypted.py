@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 from reconciler.kernel.observe.capabilities import Missing
-from tests.netns import forked
 from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
 from tests.netns.frames import BROADCAST, Sniffer, arp, ethernet, marker
-from tests.netns.lab import ENVIRONMENT, IMPATIENCE, Result
-from tests.netns.namespaces import FS, NEWNS, NEWPID, current, setns, unshare
+from tests.netns.lab import IMPATIENCE
 
 pytestmark = pytest.mark.skipif("wireguard" in Missing(), reason="this kernel lacks wireguard")
 NAMES = ("h1", "h2", "h3")
@@ -27,33 +25,8 @@ ROOM = {4: 1500 - 60 - 70, 6: 1500 - 80 - 70}
 KEY = "/var/lib/reconciler/wireguard.key"
 
 
-def among(files: int, processes: int) -> None:
-    folder = os.getcwd()
-    unshare(FS)  # setns refuses a thread that shares its root
-    setns(files, NEWNS)
-    setns(processes, NEWPID)
-    os.chdir(folder)
-
-
-class Forked(Machine):
-    """A host whose `reconcile` is a fork of this process: a fresh one takes half a minute, emulated."""
-
-    def reconcile(self, *arguments: object, **_: Any) -> Result:
-        with self.inside(""), self.mounts():
-            return Result(*forked.run(["--host", self.name, *map(str, arguments)], ENVIRONMENT, 120))
-
-    @contextmanager
-    def mounts(self) -> Iterator[None]:
-        """This thread among the host's files, and its children among the host's processes."""
-        at, home = f"/proc/{self.process.pid}/ns", (current("mnt"), current("pid"))
-        away = [os.open(f"{at}/{name}", os.O_RDONLY) for name in ("mnt", "pid_for_children")]
-        try:
-            among(*away)
-            yield
-        finally:
-            among(*home)
-            for fd in (*home, *away):
-                os.close(fd)
+class Keyed(Machine):
+    """A host with a key of its own."""
 
     @property
     def key(self) -> str:
@@ -100,7 +73,7 @@ def vault(keys: dict[str, str], family: int = 4) -> str:
 @pytest.fixture(scope="module")
 def sealed(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
     """One for all, since it takes half a minute: who changes it puts it right."""
-    with clustered(tmp_path_factory.mktemp("sealed"), machine=Forked) as made:
+    with clustered(tmp_path_factory.mktemp("sealed"), machine=Keyed) as made:
         made.family = getattr(request, "param", 4)
         made.keys = {host.name: host.key for host in made.hosts}
         made.folder = made.apply(vault(made.keys, made.family))

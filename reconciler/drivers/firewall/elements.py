@@ -27,7 +27,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from mark(project, topology.root)
     if inner or topology.policy.subnets:
         yield from INET.skeleton()
-    if bridged:
+    if any(network.endpoints for network in bridged):
         yield from GUARD.skeleton()
     for network in inner:
         yield from declared(INET, network.project, network_items(network), network.spec.where)
