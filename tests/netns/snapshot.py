@@ -16,10 +16,12 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own: timers, late carriers, addresses being checked for duplicates, what a bridge takes
-# over from its ports, an anycast address for each subnet that the host is a router in.
+# What moves on its own: timers, late carriers (and what a link has or forwards only then), addresses being
+# checked for duplicates, what a bridge takes over from its ports, an anycast address for each subnet that the
+# host is a router in.
 MOVING = re.compile(
-    r"anycast .*\n|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs) \d+"
+    r"anycast .*\n|multicast ff00::/8 .*\n|bridge_slave state [a-z]+ "
+    r"|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")

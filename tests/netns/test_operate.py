@@ -10,6 +10,7 @@ import pytest
 
 from tests.netns.lab import ENVIRONMENT, HOST4, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
+from tests.netns.snapshot import differing
 from tests.netns.watching import STATUS, watching
 
 REVISIONS = Path("/var/lib/reconciler/revisions")
@@ -41,7 +42,7 @@ def test_a_rehearsal_starts_where_the_host_stands(lab, next_one):
     lab.apply(OTHER)
     before = lab.snapshot()
     assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(next_one))).out)
-    assert lab.snapshot() == before
+    assert differing(before, lab.snapshot()) == {}
 
 
 def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
@@ -55,7 +56,7 @@ def test_the_kernels_own_error_at_the_manifests_line(lab):
     before = lab.snapshot()
     result = lab.reconcile("--rehearse", lab.write(BROKEN))
     assert result.rc == 1 and "t.yaml:8" in result.err and "Invalid argument" in result.err, result
-    assert lab.snapshot() == before
+    assert differing(before, lab.snapshot()) == {}
 
 
 def test_apply_rehearses_first(lab):
@@ -63,7 +64,7 @@ def test_apply_rehearses_first(lab):
     assert lab.planned(WEB) == []
     before = lab.snapshot()
     assert lab.try_apply(BROKEN, "--rehearse").rc == 1
-    assert lab.snapshot() == before
+    assert differing(before, lab.snapshot()) == {}
 
 
 def test_a_rehearsal_without_privileges(lab):
