@@ -13,11 +13,11 @@ from ..kinds.link import Veth
 from ..kinds.overlay import Neighbours
 from ..kinds.ownership import HOST
 from .endpoint import DEFAULTS, LENGTHS, PlacedLink, addressing
-from .firewall.part import MapType, Part, filtering
 from .firewall.routing_policy import NOWHERE, way_back
+from .firewall.ruleset import MapType, Ruleset, filtering
 
 NOBODY = "00:00:00:00:00:00"  # no link can have this MAC
-GUARD = Part(
+GUARD = Ruleset(
     "inet",
     {
         "guarded_pairs": MapType("ifname")

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from ...cnm.topology import Network
 from ...core.resource import Origin, Resource
-from .part import MapType, Part, filtering
+from .ruleset import MapType, Ruleset, filtering
 
 GROUP_BIT = "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00"  # for several, or for all
 
-APART = Part(
+APART = Ruleset(
     "bridge",
     {"apart": MapType("ifname"), "gateway_of": MapType("ifname . ether_addr")},
     {

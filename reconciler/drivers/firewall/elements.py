@@ -15,9 +15,9 @@ from ...kinds.nft import Element, short
 from ...kinds.ownership import TABLE
 from . import apart
 from .guard import GUARD, guard_items
-from .part import Item, Part
 from .routing_policy import BRIDGED
 from .rules import ELSEWHERE, INET, PROJECTS
+from .ruleset import Item, Ruleset
 
 
 def lower(topology: Topology) -> Iterator[Resource]:
@@ -45,8 +45,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for part in (PROJECTS, INET, ELSEWHERE, GUARD, apart.APART, BRIDGED):
-        yield from part.skeleton()
+    for ruleset in (PROJECTS, INET, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+        yield from ruleset.skeleton()
 
 
 def mark(project: str, root: str) -> Iterator[Resource]:
@@ -57,7 +57,7 @@ def mark(project: str, root: str) -> Iterator[Resource]:
     )
 
 
-def declared(part: Part, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
+def declared(part: Ruleset, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
     origin = Origin(where, "firewall")
     return (part.element(project, origin, *item) for item in items)
 

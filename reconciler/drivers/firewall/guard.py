@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses,
 from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
 from ...kinds.ownership import GROUP
-from .part import Item, MapType, Part, filtering
+from .ruleset import Item, MapType, Ruleset, filtering
 
 # By offset, as nft has words for the target of neighbour discovery from 1.0.8 on: its options and its target
 # behind the ICMPv6 header (RFC 4861, 4.3 and 4.4), and the source of an IPv6 packet as the same type.
@@ -160,7 +160,7 @@ CHAINS = {
     ),
 }
 
-GUARD = Part("bridge", MAPS, CHAINS)
+GUARD = Ruleset("bridge", MAPS, CHAINS)
 
 
 def guard_items(networks: list[Network]) -> Iterator[tuple[Network, Endpoint, Iterator[Item]]]:

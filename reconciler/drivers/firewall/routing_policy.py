@@ -22,8 +22,8 @@ from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
 from ..endpoint import PlacedLink
-from .part import Part, filtering
 from .rules import CLEAR, MARK, SET
+from .ruleset import Ruleset, filtering
 
 PAST = PRIORITY + 3  # what may be forwarded goes on here
 ROUTES = str(PROTOCOL)  # the table of prohibitions
@@ -94,7 +94,7 @@ def known_neighbours(
 
 
 # Frames that a bridge forwards, anybody's, are no routing; br_netfilter, at 0, shows them all the same.
-BRIDGED = Part(
+BRIDGED = Ruleset(
     "bridge",
     {},
     {

@@ -5,7 +5,7 @@ either `forward` or `to_host`.
 """
 
 from ...kinds.ownership import GROUP, PAIR
-from .part import FIRST, LAST, Maps, MapType, Part, filtering
+from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
 WIRE = "inet_proto . inet_service"
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward
@@ -36,9 +36,9 @@ def of_family(family: int, ip: str) -> Maps:
 
 
 # The projects that stand, each with the directory that it was applied from.
-PROJECTS = Part("inet", {"projects": MapType("ifname")})
+PROJECTS = Ruleset("inet", {"projects": MapType("ifname")})
 
-INET = Part(
+INET = Ruleset(
     "inet",
     {
         "bridges": MapType("ifname"),  # of every project
@@ -223,7 +223,7 @@ INET = Part(
 )
 
 # What says that it is of another host comes by the link that leads there, if at all.
-ELSEWHERE = Part(
+ELSEWHERE = Ruleset(
     "inet",
     {name: kind for name, kind in INET.maps.items() if name in ("remote4", "remote6")},
     {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...core.resource import Origin, Resource
 from ...family import family
 from ..firewall.apart import GROUP_BIT
-from ..firewall.part import FIRST_LOOK, MapType, Part, filtering
+from ..firewall.ruleset import FIRST_LOOK, MapType, Ruleset, filtering
 from .evpn import PORT
 from .model import EvpnSpeaker, Overlay, Tunnel
 
@@ -20,7 +20,7 @@ TUNNEL = f"udp dport . {VNI} & 0xffffff00"
 # route would lead them away. None is forwarded: masquerading would give a container's the address of this
 # host, which others believe.  Nor is anything by WireGuard's link, which carries what hosts say to each
 # other.
-TUNNELS = Part(
+TUNNELS = Ruleset(
     "inet",
     {
         "tunnels": MapType(f"udp dport . {VNI}"),
@@ -57,7 +57,7 @@ TUNNELS = Part(
 )
 
 # What one container says to everybody goes out once for every host: so much of it a second, no more.
-FLOOD = Part(
+FLOOD = Ruleset(
     "bridge",
     {"flooded": MapType("ifname"), "loud": MapType("ifname", flags="dynamic")},
     {
@@ -69,7 +69,7 @@ FLOOD = Part(
     },
 )
 
-SPEAKER = Part(
+SPEAKER = Ruleset(
     "inet",
     {"bgp_peers": MapType("ipv4_addr")},
     {

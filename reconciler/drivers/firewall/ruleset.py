@@ -1,4 +1,4 @@
-"""The tables of a host, `inet reconciler` and `bridge reconciler`, hold parts: chains, and the maps that
+"""The tables of a host, `inet reconciler` and `bridge reconciler`, hold rulesets: chains, and the maps that
 they look up.
 
 Chains and maps are constant text, whoever wants them, and stay as long as an element of any project is in
@@ -37,7 +37,7 @@ def filtering(hook: str, priority: int = FIRST_LOOK) -> str:
     return f"type filter hook {hook} priority {priority}; policy accept;"
 
 
-class Part(NamedTuple):
+class Ruleset(NamedTuple):
     """`family` is inet or bridge."""
 
     family: str
@@ -53,7 +53,7 @@ class Part(NamedTuple):
             yield Chain(family=self.family, table=TABLE, name=name, hook=hook, rules=tuple(rules))
 
     def element(self, project: str, origin: Origin, name: str, item: str, value: str = "") -> Element:
-        """One of a project's, in a map of this part; of the project that all share where it is ""."""
+        """One of a project's, in one of its maps; of the project that all share where it is ""."""
         return Element(
             family=self.family, table=TABLE, map=name, item=item, value=value, project=project, origin=origin
         )
