@@ -9,8 +9,8 @@ that was no router from becoming one.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
 
+from ...cnm.prefixes import prefix_of, span
 from ...cnm.topology import HostPolicy, Network, Subnet
 from ...core.resource import Origin, Resource
 from ...family import family
@@ -79,15 +79,20 @@ def way_back(on: PlacedLink, dst: str, src: str) -> Route:
 
 
 def halves(subnet: Subnet) -> Iterator[str]:
-    if subnet.gateway and subnet.family == 4 and subnet.prefix < 32:
-        yield from map(str, ip_network(subnet.cidr).subnets())
+    if is_halved(subnet):
+        first, size = span(subnet.cidr)
+        yield from (str(prefix_of((start, size // 2))) for start in (first, first + size // 2))
+
+
+def is_halved(subnet: Subnet) -> bool:
+    return bool(subnet.gateway) and subnet.family == 4 and subnet.prefix < 32
 
 
 def known_neighbours(
     network: Network, known: Iterable[tuple[str, str]], origin: Origin
 ) -> Iterator[Resource]:
     """What is known of the bridge's neighbours, (address, MAC), and the one that is the bridge itself."""
-    own = tuple(subnet.gateway for subnet in network.subnets if any(halves(subnet)))
+    own = tuple(subnet.gateway for subnet in network.subnets if is_halved(subnet))
     pairs = [*known, *([(NOWHERE, network.mac)] if own else [])]
     if entries := tuple(sorted(f"{ip} {mac}" for ip, mac in pairs)):
         yield Neighbours(link=network.bridge, entries=entries, addresses=own, origin=origin)
