@@ -83,7 +83,7 @@ def trial(program: Program, nth: int, action: int, *, sticky: bool = False) -> T
     return done
 
 
-def run(program: Program, fault: Fault | None, seconds: float = 30) -> Trial:
+def run(program: Program, fault: Fault | None, seconds: float = 120) -> Trial:
     shared, done = mmap.mmap(-1, 8), Trial()
     with tempfile.TemporaryFile() as said:
         pid = os.fork()

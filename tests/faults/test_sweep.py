@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from itertools import cycle, product
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ PRELOADED = cli, apply, status, linux, load
 ACTIONS = (KILL, errno.ENOBUFS, errno.EPERM, errno.ENOMEM, errno.EINTR)
 ALL = os.environ.get("RECONCILER_SWEEP") == "all"
 EACH = 3  # in the suite: places where each call of a scenario meets a fault
+SHARES = 4  # of a scenario's faults, for several workers
 
 SHOP = """
 name: shop
@@ -132,13 +133,14 @@ def faults(calls: Sequence[str]) -> Iterator[Fault]:
     yield from map(Fault, chosen, cycle(ACTIONS))
 
 
-def test_sweep(scenario):
+@pytest.mark.parametrize("share", range(SHARES))
+def test_sweep(scenario, share):
     with throwaway_host():
         scenario.set_up()
         scenario.digest()  # as before each trial, since it warms caches
         calls = count(scenario.disturbed()).calls
     assert len(calls) > 10
-    for fault in faults(calls):
+    for fault in islice(faults(calls), share, None, SHARES):
         with throwaway_host():
             scenario.set_up()
             survives(scenario, fault)

@@ -98,7 +98,7 @@ class Lab:
     # the command
 
     def reconcile(self, *arguments: object) -> Result:
-        return Result(*forked.run([str(word) for word in arguments], ENVIRONMENT, 60))
+        return Result(*forked.run([str(word) for word in arguments], ENVIRONMENT, 120))
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """The command, running in the background."""
