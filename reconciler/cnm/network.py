@@ -72,7 +72,7 @@ def networks_of(
         for spec in specs_of(project, used)
         for name in [full_name(project, spec)]
     ]
-    wanted.sort(key=lambda one: order(one, drivers[one.spec.driver]))
+    wanted.sort(key=lambda one: order(one, drivers[one.spec.driver], facts))
     taken = Taken.of(facts.routes, foreign_subnets(projects, facts))
     done: dict[str, Network] = {}
     for one in wanted:
@@ -87,10 +87,10 @@ def networks_of(
     return [*bridged, *filter(None, outside)]
 
 
-def order(wanted: Wanted, driver: Driver) -> tuple[bool, bool, str, str]:
+def order(wanted: Wanted, driver: Driver, facts: Facts) -> tuple[bool, bool, bool, str, str]:
     spec = wanted.spec
     shared = not spec.external and any(driver.is_shared(wanted, number) for number in (4, 6))
-    return not spec.subnets, not shared, wanted.project.name, spec.name
+    return not spec.subnets, not shared, wanted.name not in facts.networks, wanted.project.name, spec.name
 
 
 def same_name(network: Network, other: Network) -> ManifestError:

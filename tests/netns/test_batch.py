@@ -23,8 +23,8 @@ from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
 
-NAME = "reconciler-t"
-MAPS = [r for r in skeleton(NAME) if isinstance(r, Map) and r.flags != "dynamic"]
+NAME = "reconciler"
+MAPS = [r for r in skeleton() if isinstance(r, Map) and r.flags != "dynamic"]
 SENTINEL = b"\x08\0\x03\0\0\0\0\1"  # NFTA_SET_ELEM_FLAGS: the end of an interval
 SAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -152,7 +152,7 @@ def fresh(lab: Lab) -> None:
 
 
 def test_a_whole_firewall_is_the_same(lab: Lab) -> None:
-    parts = list(skeleton(NAME))
+    parts = list(skeleton())
     assert by_us(*parts)
     ours, listing = dumped(), lab.run("nft list ruleset").out
     fresh(lab)
@@ -222,7 +222,7 @@ def stands(wanted: State) -> bool:
 
 
 def test_a_batch_that_is_too_long_goes_in_turns(lab: Lab, sent: list[int]) -> None:
-    bare = state(*skeleton("reconciler"))
+    bare = state(*skeleton())
     wanted = {**bare, **state(*many("reconciler", 9000))}
     execute(plan({}, wanted))
     assert len(sent) > 3 and stands(wanted)
@@ -241,7 +241,7 @@ def test_a_batch_that_is_too_long_goes_in_turns(lab: Lab, sent: list[int]) -> No
 
 def test_what_goes_wrong_in_the_end_is_named(lab: Lab, sent: list[int]) -> None:
     """What was new and came first stands until the run that failed puts it back."""
-    wanted = state(*skeleton("reconciler"), *many("reconciler", 6000))
+    wanted = state(*skeleton(), *many("reconciler", 6000))
     extra = Chain(family="inet", table="reconciler", name="extra", rules=("jump nowhere",))
     with pytest.raises(KernelError, match="No such file") as caught:
         execute([*plan({}, wanted), Step("+", extra)])
@@ -255,7 +255,7 @@ def test_what_goes_wrong_in_the_end_is_named(lab: Lab, sent: list[int]) -> None:
 def test_no_room_for_what_goes_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "ROOM", 1 << 10)
     with pytest.raises(KernelError, match="Message too long"):
-        execute([Step("+", r) for r in skeleton("reconciler")])
+        execute([Step("+", r) for r in skeleton()])
 
 
 @pytest.mark.parametrize("changes", [1, 3, 1000])
@@ -270,7 +270,7 @@ def test_somebody_else_changes_the_ruleset(lab: Lab, monkeypatch: pytest.MonkeyP
         true(*arguments)
 
     monkeypatch.setattr(write, "commit", commit)
-    parts = list(skeleton(NAME))
+    parts = list(skeleton())
     if changes < 1000:
         assert by_us(*parts) and stands(state(*parts))
     else:
