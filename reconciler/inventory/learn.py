@@ -1,10 +1,10 @@
 """What our own live state tells to decisions: which addresses, ports, networks and names are held."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from ..core.resource import State
 from ..kinds.address import Address
@@ -15,7 +15,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
-from ..kinds.route import Route, within
+from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
@@ -166,11 +166,20 @@ def networks(live: State, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
 def pairs(live: State) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:
     """The host ends of pairs without a bridge, with the subnets that the routing policy keeps for them."""
     ends = {(r.ns, r.name): r for r in live.values() if isinstance(r, Veth) and not r.bridge}
-    held = [r for r in live.values() if isinstance(r, Address) and (r.ns, r.link) in ends]
-    kept = [r.dst for r in live.values() if isinstance(r, Route) and r.kind == "prohibit"] if ends else []
+    kept = {r.dst for r in live.values() if isinstance(r, Route) and r.kind == "prohibit"} if ends else set()
+    lengths = {int(cidr.partition("/")[2]) for cidr in kept}
+    subnets: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for r in live.values():
+        if isinstance(r, Address) and (r.ns, r.link) in ends:
+            subnets[r.ns, r.link] |= kept.intersection(around(r.ip, lengths))
     for end, r in ends.items():
-        ips = [f"{one.ip}/{128 if ':' in one.ip else 32}" for one in held if (one.ns, one.link) == end]
-        yield r.host_name, r, tuple(cidr for cidr in sorted(kept) if any(within(ip, cidr) for ip in ips))
+        yield r.host_name, r, tuple(sorted(subnets[end]))
+
+
+def around(ip: str, lengths: Set[int]) -> Iterator[str]:
+    """The prefixes of these lengths that an address lies in."""
+    most = 128 if ":" in ip else 32
+    return (str(ip_network(f"{ip}/{length}", strict=False)) for length in lengths if length <= most)
 
 
 def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:
