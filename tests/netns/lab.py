@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -201,6 +203,12 @@ class Lab:
 
     def rules(self, table: str = "") -> str:
         return canonical(self.run(f"nft list table {table}" if table else "nft list ruleset").out)
+
+    def declared(self, project: str) -> Counter[str]:
+        """The elements of a project in our tables."""
+        lines = "".join(self.run(f"nft list table {family} reconciler").out for family in ("inet", "bridge"))
+        told = rf'[^{{}},]* comment "{project}["\s][^,}}]*'
+        return Counter(" ".join(found.split()) for found in re.findall(told, lines))
 
     def snapshot(self) -> dict[str, str]:
         """Everything that a host shows of its network, by command; what time alone changes is left out."""

@@ -41,8 +41,9 @@ def snapshot(run: Callable[[str], str]) -> dict[str, str]:
 
 def canonical(ruleset: str) -> str:
     """Tables by name and elements one a line, since nft lists both in the order that they were made in; what
-    packets have put into sets is left out."""
+    packets have put into sets is left out, and the table of a watcher, which goes with it."""
     tables = re.split(r"^(?=table )", ruleset, flags=re.M)
+    tables = [table for table in tables if not table.startswith("table inet reconciler_traffic ")]
     return "".join(re.sub(r"(?s)\s*elements = \{(.*?)\}", by_name, table) for table in sorted(tables))
 
 

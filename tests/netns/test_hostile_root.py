@@ -62,7 +62,7 @@ def others(lab: Lab) -> dict[str, str]:
     shown = {f"{ns}: {command}": lab.run(command, ns).out for ns in ("o-web", "o-db") for command in words}
     shown["bridge"] = lab.run("ip -d addr show dev br-o-n").out
     shown = {name: MOVING.sub("", text) for name, text in shown.items()}
-    shown |= {family: lab.rules(f"{family} reconciler-o") for family in ("inet", "bridge")}
+    shown["firewall"] = str(sorted(lab.declared("o").elements()))
     return shown | {"files": "".join(map(Path.read_text, sorted(Path("/etc/netns").glob("o-*/*"))))}
 
 
@@ -407,7 +407,7 @@ def test_a_stray_is_nobody_else_s_business(lab: Lab, how):
     stand(lab)
     with how(lab, "o-web"):
         before = lab.snapshot()
-        lab.run("nft delete table inet reconciler")
+        lab.run("nft delete element inet reconciler bridges { br-t-n }")
         lab.succeed(lab.reconcile("--apply", lab.files / "both/t.yaml"))
         assert not any(differing(before, lab.snapshot()).values())
         lab.destroy("--project", "t")

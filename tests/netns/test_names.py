@@ -51,7 +51,7 @@ def own(lab: Lab, project: str) -> dict[str, str]:
         (f"ip -d addr show dev {bridge}", ""),
     }
     found = {f"{command} {ns}": MOVING.sub("", lab.run(command, ns).out) for command, ns in looks}
-    return found | {family: lab.rules(f"{family} reconciler-{project}") for family in ("inet", "bridge")}
+    return found | {"firewall": str(sorted(lab.declared(project).elements()))}
 
 
 @pytest.mark.parametrize("order", [*permutations(TEXTS), ("both",)], ids="-then-".join)

@@ -131,7 +131,7 @@ def test_the_laws_hold(extended):
         f"ip route flush dev {end}",
         f"ip addr flush dev {end}",
         f"ip link del {end}",
-        "nft delete chain inet reconciler p2p",
+        "nft delete chain inet reconciler pairs",
         "ip -n t-a addr flush dev eth0",
     ):
         extended.run(damage)
@@ -157,7 +157,7 @@ def test_an_option_of_its_own(extended):
     extended.refused(manifest("driver_opts: {sources: some}"), "`sources` is own or any", "t.yaml:1:")
     extended.refused(manifest("driver_opts: {source: any}"), "driver p2p has no option `source`")
     extended.apply(manifest("driver_opts: {sources: any}"))
-    assert "chain p2p" not in extended.rules("inet reconciler")
+    assert "chain pairs" not in extended.rules("inet reconciler")
 
 
 def test_an_internal_network_is_its_containers_alone(extended):

@@ -1,9 +1,7 @@
 """One `inet reconciler` and one `bridge reconciler` for all projects: each changes its own in them, and they
 take the place of the tables that 0.2.0 made, two a project."""
 
-import re
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,25 +27,18 @@ def tables(lab: Lab) -> list[str]:
     return sorted(lab.run("nft list tables").out.splitlines())
 
 
-def elements(lab: Lab, project: str) -> Counter[str]:
-    """What our tables hold of a project."""
-    told = rf'[^{{}},]* comment "{project}["\s][^,}}]*'
-    lines = "".join(lab.run(f"nft list table {family} reconciler").out for family in ("inet", "bridge"))
-    return Counter(" ".join(found.split()) for found in re.findall(told, lines))
-
-
 def test_a_project_changes_its_own_alone_and_the_tables_go_with_the_last(lab: Lab, folder: Path) -> None:
     for name in ("shop", "blog"):
         lab.succeed(lab.reconcile("--apply", "-q", folder / f"{name}.yaml"))
     assert tables(lab) == OURS
-    before = elements(lab, "shop")
-    assert before.total() > 15 and elements(lab, "blog").total() > 5
+    before = lab.declared("shop")
+    assert before.total() > 15 and lab.declared("blog").total() > 5
     lab.run("nft delete element inet reconciler internal { br-shop-back }")
     assert lab.succeed(lab.reconcile("--plan", "--exit-code", folder / "blog.yaml")).rc == 0
     lab.succeed(lab.reconcile("--destroy", "-q", folder / "blog.yaml"))
-    assert not elements(lab, "blog") and (before - elements(lab, "shop")).total() == 1
+    assert not lab.declared("blog") and (before - lab.declared("shop")).total() == 1
     lab.succeed(lab.reconcile("--apply", "-q", folder / "shop.yaml"))
-    assert elements(lab, "shop") == before
+    assert lab.declared("shop") == before
     lab.succeed(lab.reconcile("--destroy", "-q", "--project", "shop"))
     assert tables(lab) == []
 
@@ -55,7 +46,7 @@ def test_a_project_changes_its_own_alone_and_the_tables_go_with_the_last(lab: La
 def test_one_project_of_a_folder_is_destroyed_alone(lab: Lab, folder: Path) -> None:
     lab.succeed(lab.reconcile("--apply", "-q", folder))
     lab.succeed(lab.reconcile("--destroy", "-q", "--project", "blog", folder))
-    assert lab.namespaces() == ["shop-db", "shop-web"] and not elements(lab, "blog")
+    assert lab.namespaces() == ["shop-db", "shop-web"] and not lab.declared("blog")
     (folder / "blog.yaml").unlink()
     assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder)).out
 

@@ -55,7 +55,15 @@ class Search:
         self.networks = [ip_interface(cidr).network for one in theirs for cidr in one.subnets]
         self.shared, self.clashes = [], []
         wanted = [(project, spec) for project in projects for spec in project.networks]
-        wanted.sort(key=lambda w: (not w[1].subnets, w[1].driver != "mesh", w[0].name, w[1].name))
+        wanted.sort(
+            key=lambda w: (
+                not w[1].subnets,
+                w[1].driver != "mesh",
+                full_name(w[0].name, w[1].name) not in facts.networks,
+                w[0].name,
+                w[1].name,
+            )
+        )
         for project, spec in wanted:
             routes = [] if spec.driver == "lan" else self.routes
             for written in spec.subnets:
