@@ -108,6 +108,23 @@ def test_replies_of_published_ports_are_routed_by_the_mark_of_their_connection(f
     assert filtered.ask("R", OURS[family], 8080) == f"t-web-1 {THEIRS[family]}"
 
 
+def test_what_somebody_else_redirects_is_routed_by_its_mark(world):
+    """A connection that is translated, and not to a container, never bears the bit."""
+    world.nft(f"""
+        table ip vip {{
+          chain marked {{ type filter hook prerouting priority -150; tcp dport 7000 meta mark set 0x64; }}
+          chain inward {{
+            type nat hook prerouting priority -110
+            ip daddr {OURS[4]} tcp dport 7000 dnat to {WIDE[4]}:80
+          }}
+          chain outward {{ type nat hook postrouting priority 90; ct status dnat oifname "lan2" masquerade; }}
+        }}""")
+    try:
+        assert str(world.ask("R", OURS[4], 7000)).startswith("R2 ")
+    finally:
+        world.nft("delete table ip vip")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_source_is_chosen_by_the_mark(world, operator, family):
     where = f"meta mark 7 snat {'ip6' if family == 6 else 'ip'} to {EXTRA[family]}"

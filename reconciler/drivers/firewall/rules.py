@@ -100,8 +100,7 @@ INET = Ruleset(
         # looked at theirs; see routing_policy.py.  Whatever else bears it loses it in `forward` or `to_host`.
         "admit": (
             filtering("prerouting", LAST),
-            f"iifgroup != {GROUP} ct status dnat {SET} accept",
-            f"iifgroup {GROUP} ct direction reply ct status & (snat | dnat) == dnat accept",
+            f"iifgroup {GROUP} ct direction reply ct status & (snat | dnat) == dnat accept",  # goes outside
             "ip daddr @subnets4 goto known",
             "ip6 daddr @subnets6 goto known",
         ),
