@@ -76,7 +76,8 @@ def host_end(batch: Batch, step: Step) -> list[Message]:
     tags = port_vlans(batch, step, veth.host_name)
     settings, port = outer_settings(veth, batch.index(veth.bridge), tags), batch.index(veth.host_name)
     stale = [forgotten_at_port(port, old.mac)] if isinstance(old, Veth) and old.mac != veth.mac else []
-    return [*sized, *settings, *stale, *entered(port, veth.mac, veth.station)]
+    here = entered(port, veth.mac, veth.station, new=veth.bridge in batch.bridges)
+    return [*sized, *settings, *stale, *here]
 
 
 def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:

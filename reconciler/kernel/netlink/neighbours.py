@@ -34,12 +34,15 @@ def dst(ip: str) -> bytes:
     return struct.pack("=HH", len(raw) + 4, NDA_DST) + raw
 
 
-def entered(port: int, address: str, how: str) -> list[Message]:
+def entered(port: int, address: str, how: str, *, new: bool) -> list[Message]:
     """A bridge has a MAC behind this port, in all VLANs of it, without the mark of whoever had entered it
-    elsewhere, as FRR; or has it no more, where `how` is ""."""
+    elsewhere, as FRR; or has it no more, where `how` is "".  Of a `new` bridge nobody but FRR can know, and
+    then it is not to be sticky; each entry costs a look at all ports (fdb_add_hw_addr)."""
     head = NDMSG.pack(PF_BRIDGE, port, NUD_STATIC, NTF_MASTER | HOW.get(how, 0), 0)
     here = Message(NEWNEIGH, CREATE | REPLACE, head + mac(address))
     gone = forgotten_at_port(port, address)
+    if new and how == STICKY_MAC:
+        return [here]
     return [here, gone, here] if how else [gone]
 
 
