@@ -25,7 +25,7 @@ def put(requests: Requests, step: Step, sysctl: Sysctl) -> None:
     if sysctl.link and requests.link(sysctl.link).setting(sysctl.name) == sysctl.value:
         return
     writing = partial(write, requests.batch.procfs, sysctl)
-    if can_wait(sysctl):
+    if sysctl.link in requests.fresh and can_wait(sysctl):
         requests.late.append((step, writing))
     else:
         requests.flush()
@@ -34,10 +34,10 @@ def put(requests: Requests, step: Step, sysctl: Sysctl) -> None:
 
 
 def can_wait(sysctl: Sysctl) -> bool:
-    """Whether all else in its place comes out the same without it: no router speaks to a link before the
-    host's end is up, and one that is to have no IPv6 has no address of it."""
+    """Whether all else of a new pair comes out the same without it: no router is heard before the host's end
+    is up, and one that is to have no IPv6 has no address of it."""
     off = sysctl.value == "1" and sysctl.name.endswith("/disable_ipv6")
-    return bool(sysctl.link) and (off or sysctl.name.endswith("/accept_ra"))
+    return off or sysctl.name.endswith("/accept_ra")
 
 
 def write(procfs: Procfs, sysctl: Sysctl) -> None:
