@@ -15,7 +15,7 @@ from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
 from .spec import Manifest
 from .store import lockfile
-from .store.parts import NOTHING, Loaded, Part, Remarks, digest
+from .store.known import NOTHING, KnownProject, Loaded, Remarks, digest
 
 
 def assemble(
@@ -27,18 +27,18 @@ def assemble(
     groups = grouped(find(paths, inputs.mistakes), library)
     if projects is not None:
         groups = wanted(groups, projects, inputs.mistakes)
-    before = {part.spec.name: part for part in known.parts}
-    parts = [
-        taken_over(group, before.get(name), inputs) or part(group, library)
+    before = {one.spec.name: one for one in known.projects}
+    done = [
+        taken_over(group, before.get(name), inputs) or read_project(group, library)
         for name, group in sorted(groups.items())
     ]
     lock = locked(lockfile.beside(paths), inputs)
     if inputs.mistakes:
         raise ManifestErrors(inputs.mistakes)
     texts = {file: text for file, text in inputs.shelf.items() if text is not None}
-    said = [remarks(library), *(one.remarks for one in parts)]
+    said = [remarks(library), *(one.remarks for one in done)]
     manifest = Manifest(
-        projects=tuple(one.spec for one in parts),
+        projects=tuple(one.spec for one in done),
         root=root_of(paths),
         partial=projects is not None,
         lock=lock,
@@ -47,10 +47,10 @@ def assemble(
         files=tuple(sorted(os.path.abspath(file) for file in texts if file != STDIN)),
     )
     gists = {file: gist for file, gist in library.gists.items() if file in texts}
-    return Loaded(manifest, gists, tuple(parts))
+    return Loaded(manifest, gists, tuple(done))
 
 
-def taken_over(group: Group, known: Part | None, inputs: Inputs) -> Part | None:
+def taken_over(group: Group, known: KnownProject | None, inputs: Inputs) -> KnownProject | None:
     """The project as it was read before, if nothing that it came from has changed."""
     if not known or known.files != group.files or any(map(os.path.isfile, known.absent)):
         return None
@@ -58,14 +58,14 @@ def taken_over(group: Group, known: Part | None, inputs: Inputs) -> Part | None:
     return known if same else None
 
 
-def part(group: Group, library: Library) -> Part:
+def read_project(group: Group, library: Library) -> KnownProject:
     """The project, read; what is wrong with it is among the mistakes."""
     apart = library.apart()
     at = reading(group, apart)
     spec = spec_of(group.name, at)
     at.mistakes.extend(semantic_mistakes(spec, at))
     texts = {file: digest(text) for file, text in apart.inputs.texts.items()}
-    return Part(spec, group.files, texts, tuple(sorted(apart.inputs.absent)), remarks(apart, at))
+    return KnownProject(spec, group.files, texts, tuple(sorted(apart.inputs.absent)), remarks(apart, at))
 
 
 def remarks(library: Library, at: ProjectReading | None = None) -> Remarks:

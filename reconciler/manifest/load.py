@@ -8,7 +8,7 @@ from .compose.files import STDIN, Inputs
 from .spec import Manifest
 from .store import cache
 from .store.cache import Asked as Asked
-from .store.parts import NOTHING
+from .store.known import NOTHING
 
 
 def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifest:

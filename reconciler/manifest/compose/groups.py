@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ...errors import ManifestError
 from ..read.project import ProjectReading
-from ..store.parts import Gist, Stacks, digest
+from ..store.known import Gist, Stacks, digest
 from ..yaml.node import Mistakes, Node, Place, nearest
 from .files import Found
 from .interpolate import interpolated

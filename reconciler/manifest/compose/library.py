@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import ManifestError, Where
-from ..store.parts import Gist
+from ..store.known import Gist
 from ..yaml.node import Mistakes, Node, Place
 from ..yaml.parse import parse
 from . import dotenv

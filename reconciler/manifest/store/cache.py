@@ -21,7 +21,7 @@ from ..compose.files import read_regular
 from ..options import Described, Drivers
 from ..spec import Manifest
 from .codec import decode, encode, shape
-from .parts import NOTHING, Loaded, digest
+from .known import NOTHING, Loaded, digest
 
 KEPT = 32  # entries: one for each set of PATHs that somebody names
 OLDEST = 7 * 24 * 3600.0  # seconds
@@ -92,7 +92,7 @@ def entry(folder: str, asked: Asked) -> tuple[dict[str, Any], bytes]:
 
 def decoded(body: bytes) -> Loaded:
     found = decode(Loaded, disk.parsed(body))
-    projects = tuple(part.spec for part in found.parts)
+    projects = tuple(one.spec for one in found.projects)
     return found._replace(manifest=replace(found.manifest, projects=projects))
 
 
@@ -101,7 +101,7 @@ def remember(folder: str, asked: Asked, read: Read, loaded: Loaded) -> None:
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         body = encode(loaded._replace(manifest=replace(loaded.manifest, projects=())))
-        drivers = {network.driver for part in loaded.parts for network in part.spec.networks}
+        drivers = {network.driver for one in loaded.projects for network in one.spec.networks}
         known = stamp(asked, read.texts, drivers, read.names)
         head = json.dumps({**known, "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)

@@ -1,4 +1,4 @@
-"""What a run has read, in parts that a later one may take over: the gist of each file, and each project."""
+"""What a run has read, in pieces that a later one may take over: each file's gist, and each project."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -29,7 +29,7 @@ class Remarks(NamedTuple):
     idle: Mapping[str, str]  # services without a container, and why
 
 
-class Part(NamedTuple):
+class KnownProject(NamedTuple):
     """A project without a mistake, and all that it came from."""
 
     spec: ProjectSpec
@@ -44,7 +44,7 @@ class Loaded(NamedTuple):
 
     manifest: Manifest
     gists: Mapping[str, Gist]  # by file
-    parts: tuple[Part, ...]
+    projects: tuple[KnownProject, ...]
 
 
 NOTHING = Loaded(Manifest(), {}, ())
