@@ -29,7 +29,7 @@ OVERRIDDEN, EXTENDING, INCLUDING = 0.4, 50 / 300, 0.1  # of the projects: 500 fi
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 STATUS = Path("/run/reconciler/status.json")
 TICK = os.sysconf("SC_CLK_TCK")
-PARTS = ("command", "watcher", "json")
+PARTS = ("json", "command", "watcher")
 Row = dict[str, float]
 
 
@@ -205,17 +205,14 @@ def watching(folder: Path, files: list[Path], seconds: float) -> Iterator[tuple[
 def rows(parts: list[str], projects: int, seconds: float) -> Iterator[tuple[str, Row]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if "json" in parts:  # while nothing stands
+            repository(folder / "b", 500)
+            yield "json, 500 projects", command("--plan", "-o", "json", str(folder / "b"))
         files = repository(folder / "a", projects)
         if "command" in parts:
             yield from one_shot(folder / "a", files)
         if "watcher" in parts:
             yield from watching(folder / "a", files, seconds)
-        if "json" in parts:
-            repository(folder / "b", 500)
-            yield (
-                "json, 500 projects",
-                command("--plan", "-o", "json", "--host", "elsewhere", str(folder / "b")),
-            )
 
 
 def main() -> None:
