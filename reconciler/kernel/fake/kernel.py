@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
 
 from ...core.plan import Step
@@ -27,7 +26,6 @@ class FakeKernel:
     def __init__(self, ours: Iterable[Resource] = (), foreign: Iterable[Resource] = ()):
         self.live: dict[Key, Resource] = {r.key: r for r in ours}
         self.foreign: dict[Key, Resource] = {r.key: r for r in foreign}
-        self.held = ChainMap(self.live, self.foreign)
         self.journal: list[tuple[Step, ...]] = []
         self._refused = self._lifetime = -1  # index of an effect to come; -1 is never
 
@@ -114,7 +112,7 @@ class FakeKernel:
 
     def _create(self, step: Step) -> None:
         new = step.resource
-        if new.marked and new.key in self.held:
+        if new.marked and (new.key in self.live or new.key in self.foreign):
             raise refusal(step, errno.EEXIST)
         if new.leftover:
             raise refusal(step, errno.EOPNOTSUPP, "it cannot be made alone")
@@ -135,7 +133,7 @@ class FakeKernel:
         self.live[step.resource.key] = step.resource
 
     def _missing(self, new: Resource) -> int:
-        return KINDS[type(new)].missing(new, self.held)
+        return KINDS[type(new)].missing(new, {**self.foreign, **self.live})
 
     def _delete(self, step: Step, batch: tuple[Step, ...]) -> None:
         key = step.resource.key
@@ -154,6 +152,8 @@ class FakeKernel:
 
     def _user(self, key: Key, batch: Sequence[Step]) -> Key | None:
         """Who keeps nftables from deleting it; the chains and maps of a batch are flushed before anything."""
+        if self.live[key].stage != Stage.FIREWALL:
+            return None
         flushed = {step.resource.key for step in batch}
         users = (r for r in self.live.values() if key in needs(r))
         return next((r.key for r in users if flushed.isdisjoint((r.key, *r.within))), None)
