@@ -7,7 +7,7 @@ host of its own, all stand at once, and every round visits each in turn.  A figu
 of the first decile in microseconds; a ratio is that of the ratios within each round: of the map, and of no
 rules.  Ways: from a LAN through a published port, and from one container to its neighbour on a bridge, both
 with br_netfilter (bridge-nf-call-iptables) off and on.  --edit NAME=COMMAND: one more row, of one project
-after what a shell did there, as `raw=nft delete chain inet reconciler-p0 outside`.
+after what a shell did there, as `bare=nft flush ruleset`.
 """
 
 import argparse
