@@ -1,7 +1,7 @@
 """What chains do, as the kernel's byte code: taken out of a dump, compared, made again elsewhere."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ...kinds.nft import Code
 from ..netlink.netfilter import word
@@ -13,7 +13,6 @@ SETS = {"lookup": (1, 4), "dynset": (1, 2), "objref": (4, 5)}  # attributes: the
 LOADED = 2  # NFTA_IMMEDIATE_DATA, and NFTA_SET_ELEM_DATA alike
 VERDICT, VERDICT_CHAIN = 2, 2  # NFTA_DATA_VERDICT, NFTA_VERDICT_CHAIN
 ANY_NAME = b"__set%d\0"  # the kernel puts a number there
-CHANGING = (b"counter\0", b"dynset\0", b"\0__")  # what cannot be made again as it was told
 TIMEOUT = 6  # NFTA_DYNSET_TIMEOUT
 NOTHING_COUNTED = attr(1, bytes(8)) + attr(2, bytes(8))  # NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS
 Sets = Mapping[str, raw.RawSet]
@@ -32,7 +31,7 @@ def code(rules: Iterable[raw.RawRule], unnamed: Sets) -> Code:
     elements = [element for one in sets for message in one.elements for _, element in items(message)]
     loaded = [*elements, *(data for name, data in found if name == "immediate")]
     return Code(
-        tuple(rules),
+        tuple((fit_to_send(rule.expressions), rule.comment) for rule in rules),
         tuple((one.name, one.declaration, tuple(one.elements)) for one in sets),
         frozenset(asked - unnamed.keys()),
         frozenset(filter(None, map(target, loaded))),
@@ -57,33 +56,38 @@ def target(data: bytes) -> str:
     return word(attributes(verdict).get(VERDICT_CHAIN, b""))
 
 
-def made_again(expressions: bytes, ids: Mapping[str, int]) -> bytes:
-    """The same, counting from nothing; anonymous sets are named by these ids of a transaction."""
-    if not any(mark in expressions for mark in CHANGING):
+def fit_to_send(expressions: bytes) -> bytes:
+    """As the kernel takes them again, counting from nothing."""
+    if b"counter\0" not in expressions and b"dynset\0" not in expressions:
         return expressions
-    return b"".join(
-        nest(LIST_ELEM, text(NAME, name), nest(DATA, changed(name, data, ids)))
-        for name, data in parts(expressions)
-    )
+    return rebuilt(expressions, lambda name, data: NOTHING_COUNTED if name == "counter" else data)
 
 
-def changed(name: str, data: bytes, ids: Mapping[str, int]) -> bytes:
-    if name == "counter":
-        return NOTHING_COUNTED
-    by_name, by_id = SETS.get(name, (0, 0))
-    said = [(kind, value) for kind, value in items(data) if not (name == "dynset" and untold(kind, value))]
-    if (asked := word(dict(said).get(by_name, b""))) in ids:
-        said = [
-            (by_name, ANY_NAME),
-            (by_id, ids[asked].to_bytes(4, "big")),
-            *(s for s in said if s[0] != by_name),
-        ]
-    return b"".join(attr(kind, value) for kind, value in said)
+def renumbered(expressions: bytes, ids: Mapping[str, int]) -> bytes:
+    """Anonymous sets are named by these ids of a transaction."""
+    if b"\0__" not in expressions:
+        return expressions
+
+    def changed(name: str, data: bytes) -> bytes:
+        by_name, by_id = SETS.get(name, (0, 0))
+        asked = word(attributes(data).get(by_name, b""))
+        if asked not in ids:
+            return data
+        rest = (attr(kind, value) for kind, value in items(data) if kind != by_name)
+        return b"".join([attr(by_name, ANY_NAME), attr(by_id, ids[asked].to_bytes(4, "big")), *rest])
+
+    return rebuilt(expressions, changed)
 
 
-def untold(kind: int, value: bytes) -> bool:
-    """Whether it is a timeout of none, which the kernel tells and does not take (nft_dynset_dump)."""
-    return kind == TIMEOUT and not any(value)
+def rebuilt(expressions: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """Less a timeout of none, which the kernel tells and does not take (nft_dynset_dump)."""
+    found: list[bytes] = []
+    for name, data in parts(expressions):
+        if name == "dynset":
+            told = ((kind, value) for kind, value in items(data) if kind != TIMEOUT or any(value))
+            data = b"".join(attr(kind, value) for kind, value in told)
+        found.append(nest(LIST_ELEM, text(NAME, name), nest(DATA, change(name, data))))
+    return b"".join(found)
 
 
 def digests(table: raw.RawTable) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ...kinds.ownership import TABLE, TABLE_PREFIX
 from ..netlink.socket import ATTR, CREATE, EXCL, attr, text
 from . import encode, hooks
 from .batch import BEFORE, BEHIND, BatchMessage
-from .code import ANY_NAME, made_again
+from .code import ANY_NAME, renumbered
 from .text import NAME, Place, Shape, Shapes, checked, illegible
 from .wire import (
     DELCHAIN,
@@ -209,7 +209,8 @@ def rules(step: Step, code: Code, ids: Iterator[int]) -> Iterator[BatchMessage]:
         for listed in lists:
             body = head + attr(ELEMENTS, listed) + attr(ELEMENTS_OF_ID, number)
             yield message(step, NEWSETELEM, CREATE, body)
+    where = placed(chain, CHAIN)
     for expressions, comment in code.rules:
-        body = placed(chain, CHAIN) + attr(EXPRESSIONS, made_again(expressions, numbers))
+        body = where + attr(EXPRESSIONS, renumbered(expressions, numbers))
         told = attr(RULE_USERDATA, comment) if comment else b""
         yield message(step, NEWRULE, CREATE | APPEND, body + told)
