@@ -1,4 +1,4 @@
-"""nftables: written as text by libnftables, in one transaction; read from the kernel's own bytes."""
+"""nftables, in the kernel's own bytes: read, compiled by libnftables, and written in one transaction."""
 
 from .foreign import blockers
 from .read import read

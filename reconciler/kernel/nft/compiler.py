@@ -25,6 +25,7 @@ from .wire import snapshot
 
 FILE = f"{RUN}/rules"
 FORMAT = 1  # of what is kept
+AT_A_TIME = 200  # units: some 3 KB each, in one transaction of libnftables
 SPARE = 200  # as many entries that nobody asked for are kept: of another project's chains, of other manifests
 
 
@@ -50,8 +51,10 @@ def compiled(units: Iterable[Unit]) -> Mapping[str, Outcome]:
     wanted = {unit.key: unit for unit in units}
     kept = stored() if wanted else {}
     found: dict[str, Outcome] = {key: thawed(kept[key]) for key in wanted if key in kept}
-    if missing := [unit for key, unit in wanted.items() if key not in found]:
-        found |= loaded(missing)
+    missing = [unit for key, unit in wanted.items() if key not in found]
+    for start in range(0, len(missing), AT_A_TIME):
+        found |= loaded(missing[start : start + AT_A_TIME])
+    if missing:
         store(found, kept)
     return found
 

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from ...errors import Unsupported
 from ..descriptors import keep_only
-from ..lock import LOCK
 
 # Debian's module, which a virtual environment hides.
 DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
@@ -111,7 +110,7 @@ def located(answer: Answer) -> tuple[int, int, str]:
 
 
 def in_child(work: Callable[[], tuple[bool, str]]) -> Answer:
-    """`work` in a fork, which the parent's death does not end: a transaction under way comes to its end."""
+    """`work` in a fork: what becomes of it, and of what it holds, is nothing to the parent."""
     binding()
     reader, writer = os.pipe()
     child = os.fork()
@@ -130,9 +129,7 @@ def enact(work: Callable[[], tuple[bool, str]], writer: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.dup2(writer, 2)
-        # The library waits in select(), which ends at descriptor 1024.  The lock is held until the
-        # transaction is over, whatever becomes of the parent.
-        keep_only({0, 1, 2}, LOCK)
+        keep_only({0, 1, 2})  # the library waits in select(), which ends at descriptor 1024
         accepted, words = work()
         with os.fdopen(2, "wb") as pipe:
             pipe.write(words.encode())
