@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET6, inet_ntop
 from typing import Any
 
 import pytest
@@ -93,7 +94,9 @@ PORTS = st.integers(0, 0xFFFF)
 PLAIN: dict[str, st.SearchStrategy[str]] = {
     "nf_proto": st.sampled_from(["ipv4", "ipv6"]),
     "ipv4_addr": st.one_of(st.ip_addresses(v=4), st.integers(0, 5).map(IPv4Address)).map(str),
-    "ipv6_addr": st.one_of(st.ip_addresses(v=6), st.integers(0, 5).map(IPv6Address)).map(str),
+    "ipv6_addr": st.one_of(st.ip_addresses(v=6), st.integers(0, 5).map(IPv6Address)).map(
+        lambda ip: inet_ntop(AF_INET6, ip.packed)  # Python writes ::ffff:0.0.0.0 in another way
+    ),
     "ether_addr": st.binary(min_size=6, max_size=6).map(lambda raw: raw.hex(":")),
     "inet_proto": st.integers(0, 255).map(PROTOCOLS.__getitem__),
     "inet_service": PORTS.map(str),
