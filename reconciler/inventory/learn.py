@@ -19,6 +19,7 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
+from .bykind import ByKind, by_kind
 from .facts import Claim, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote
 
@@ -32,12 +33,10 @@ MEMORIES = tuple(
 
 def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     """The host's facts, completed by what stands of ours."""
-    elements = [r for r in live.values() if isinstance(r, Element) and r.flow]
+    live = by_kind(live)
+    elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
     others = tuple(children(live, owner, projects))
-    routers = (r for r in live.values() if isinstance(r, Router))
-    vlan_links = (r for r in live.values() if isinstance(r, Vlan))
-    sandboxes = (r for r in live.values() if isinstance(r, Namespace))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
@@ -47,37 +46,38 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         leases=leases(live),
         networks=bridged[False],
         lans=bridged[True],
-        sandboxes={r.name: r.project for r in sandboxes if r.project not in projects},
+        sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
         devices=devices(live, owner, projects),
-        ports={(e.flow.protocol, e.value): e.flow.first for e in elements if e.flow and " . " in e.value},
-        claims=tuple(Claim(owner(e), *e.flow) for e in elements if e.flow and owner(e) not in projects),
+        ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
+        claims=tuple(Claim(owner(e), *flow) for e, flow in elements if owner(e) not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),
         # Our 802.1Q links that somebody stands on who is not of this run.
-        tagged=tuple(Tagged(r.name, r.parent, r.tag, r.mtu) for r in vlan_links if r.name in used),
+        tagged=tuple(Tagged(r.name, r.parent, r.tag, r.mtu) for r in live.of(Vlan) if r.name in used),
         tunnels={
             (r.port, r.vni): f"{r.network} of project {r.project}"
-            for r in live.values()
-            if isinstance(r, Vxlan) and owner(r) not in projects | {""}
+            for r in live.of(Vxlan)
+            if owner(r) not in projects | {""}
         },
-        wireguard={r.port: owner(r) for r in live.values() if isinstance(r, Wireguard) and owner(r)},
-        router=next((r.project for r in routers if r.project not in projects), ""),
+        wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
+        router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
 
 
-def devices(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, str]:
+def devices(live: ByKind, owner: Owner, projects: frozenset[str]) -> dict[str, str]:
     """The links of the host that other projects have, with these; 802.1Q links are everybody's."""
-    ends = {r.host_name: owner(r) for r in live.values() if isinstance(r, Veth)}
-    found = ends | {r.name: owner(r) for r in live.values() if isinstance(r, Link) and r.ns == HOST}
+    ends = {r.host_name: owner(r) for r in live.of(Veth)}
+    found = ends | {r.name: owner(r) for r in live.of(Link) if r.ns == HOST}
     return {name: project for name, project in found.items() if project not in projects | {SHARED, ""}}
 
 
-def listeners(host: HostFacts, live: State, owner: Owner, projects: frozenset[str]) -> frozenset[Listener]:
+def listeners(host: HostFacts, live: ByKind, owner: Owner, projects: frozenset[str]) -> frozenset[Listener]:
     """The host's sockets.  Those of other projects' tunnels are told by name, and this run's are left out:
     they are yet to be decided."""
-    tunnels = {socket(r): owner(r) for r in live.values() if isinstance(r, Vxlan | Wireguard | Router)}
+    ends: list[Vxlan | Wireguard | Router] = [*live.of(Vxlan), *live.of(Wireguard), *live.of(Router)]
+    tunnels = {socket(r): owner(r) for r in ends}
     ours = {(one.protocol, one.port) for one in tunnels}
     theirs = {one for one, project in tunnels.items() if project not in projects | {""}}
     theirs |= {
@@ -97,14 +97,14 @@ def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
     return Listener("tcp", tunnel.address, tunnel.port, f"BGP of project {tunnel.project}")
 
 
-def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
+def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """What each sandbox has of each network.  Who is root in there can give it any address: the guard of its
     port says which are its own, and where there is none, what two of them have is neither's."""
-    homes = {(r.ns, r.name): r.bridge for r in live.values() if isinstance(r, Veth)}
-    homes |= {(r.ns, r.name): r.network for r in live.values() if isinstance(r, Macvlan | Ipvlan)}
+    homes = {(r.ns, r.name): r.bridge for r in live.of(Veth)}
+    homes |= {(r.ns, r.name): r.network for r in (*live.of(Macvlan), *live.of(Ipvlan))}
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for r in live.values():
-        if isinstance(r, Address) and r.ns != HOST:
+    for r in live.of(Address):
+        if r.ns != HOST:
             found[r.ns, homes.get((r.ns, r.link), "")].append(r.ip)
     guarded = dict(guards(live))
     claimed = Counter((home, ip) for (_, home), ips in found.items() for ip in set(ips))
@@ -117,17 +117,17 @@ def leases(live: State) -> dict[tuple[str, str], tuple[str, ...]]:
     return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
 
 
-def guards(live: State) -> Iterator[tuple[tuple[str, str], list[str]]]:
+def guards(live: ByKind) -> Iterator[tuple[tuple[str, str], list[str]]]:
     """The addresses that may come out of each port, by sandbox and bridge."""
     said: dict[str, list[str]] = defaultdict(list)
-    for r in live.values():
-        if isinstance(r, Element) and r.family == "bridge" and r.map in ("own4", "own6"):
+    for r in live.of(Element):
+        if r.map in ("own4", "own6") and r.family == "bridge":
             with suppress(ValueError):  # somebody made the map anew, of another type
                 port, _, ip = r.item.split(" . ")
                 said[port].append(address_of_item(r.map, ip))
-    for r in live.values():
-        if isinstance(r, Veth) and r.host_name in said:
-            yield (r.ns, r.bridge), said[r.host_name]
+    for end in live.of(Veth):
+        if end.host_name in said:
+            yield (end.ns, end.bridge), said[end.host_name]
 
 
 def address_of_item(name: str, ip: str) -> str:
@@ -137,41 +137,40 @@ def address_of_item(name: str, ip: str) -> str:
     return str(IPv6Address(int(ip, 16) if ip.startswith("0x") else ip))
 
 
-def networks(live: State, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
+def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
     """The networks that stand, and those of them that stand on a LAN, whose subnets are not ours; of pairs
     without a bridge each is one."""
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
-    for r in live.values():
-        if isinstance(r, Address) and r.ns == HOST and not r.ip.startswith("fe80:"):
-            addresses[r.link] += (f"{r.ip}/{r.prefix}",)
+    for one in live.of(Address):
+        if one.ns == HOST and not one.ip.startswith("fe80:"):
+            addresses[one.link] += (f"{one.ip}/{one.prefix}",)
     inside: dict[str, tuple[str, ...]] = defaultdict(tuple)
-    for r in live.values():
-        if isinstance(r, Rule) and r.priority == INSIDE:
-            inside[r.iif] += (r.dst,)
-    internal = {r.item for r in live.values() if isinstance(r, Element) and r.map == "internal"}
-    internal |= {r.iif for r in live.values() if isinstance(r, Rule) and r.priority == INTERNAL}
+    for rule in live.of(Rule):
+        if rule.priority == INSIDE:
+            inside[rule.iif] += (rule.dst,)
+    internal = {r.item for r in live.of(Element) if r.map == "internal"}
+    internal |= {r.iif for r in live.of(Rule) if r.priority == INTERNAL}
     found: dict[bool, dict[str, LiveNetwork]] = {False: {}, True: {}}
-    for r in live.values():
-        if isinstance(r, Bridge):
-            project, known = owner(r), found[r.outer]
-            told = r.project == project and r.network and r.network not in known
-            known[r.network if told else f"@{r.name}"] = LiveNetwork(
-                project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
-            )
-    for name, r, subnets in pairs(live):
-        found[False][f"@{name}"] = LiveNetwork(owner(r), name, subnets, name in internal, inside[name])
+    for r in live.of(Bridge):
+        project, known = owner(r), found[r.outer]
+        told = r.project == project and r.network and r.network not in known
+        known[r.network if told else f"@{r.name}"] = LiveNetwork(
+            project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
+        )
+    for name, end, subnets in pairs(live):
+        found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])
     return found
 
 
-def pairs(live: State) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:
+def pairs(live: ByKind) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:
     """The host ends of pairs without a bridge, with the subnets that the routing policy keeps for them."""
-    ends = {(r.ns, r.name): r for r in live.values() if isinstance(r, Veth) and not r.bridge}
-    kept = {r.dst for r in live.values() if isinstance(r, Route) and r.kind == "prohibit"} if ends else set()
+    ends = {(r.ns, r.name): r for r in live.of(Veth) if not r.bridge}
+    kept = {r.dst for r in live.of(Route) if r.kind == "prohibit"} if ends else set()
     lengths = {int(cidr.partition("/")[2]) for cidr in kept}
     subnets: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for r in live.values():
-        if isinstance(r, Address) and (r.ns, r.link) in ends:
-            subnets[r.ns, r.link] |= kept.intersection(around(r.ip, lengths))
+    for one in live.of(Address) if ends else ():
+        if (one.ns, one.link) in ends:
+            subnets[one.ns, one.link] |= kept.intersection(around(one.ip, lengths))
     for end, r in ends.items():
         yield r.host_name, r, tuple(sorted(subnets[end]))
 
@@ -182,32 +181,34 @@ def around(ip: str, lengths: Set[int]) -> Iterator[str]:
     return (str(ip_network(f"{ip}/{length}", strict=False)) for length in lengths if length <= most)
 
 
-def vlans(live: State, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:
+def vlans(live: ByKind, owner: Owner, projects: frozenset[str]) -> dict[str, frozenset[int]]:
     """What endpoints of other projects name: a bridge that ceases to filter would let them meet."""
     named: dict[str, frozenset[int]] = defaultdict(frozenset)
-    for r in live.values():
-        if isinstance(r, Veth) and r.vlans and owner(r) not in projects:
+    for r in live.of(Veth):
+        if r.vlans and owner(r) not in projects:
             named[r.bridge] |= {int(vlan.split()[0]) for vlan in r.vlans}
     return named
 
 
-def children(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[StackedNetwork]:
+def children(live: ByKind, owner: Owner, projects: frozenset[str]) -> Iterator[StackedNetwork]:
     """The networks of other projects that stand on parents."""
     seen = set()
-    for r in live.values():
-        if isinstance(r, Macvlan | Ipvlan) and owner(r) not in projects:
+    stacked: list[Macvlan | Ipvlan] = [*live.of(Macvlan), *live.of(Ipvlan)]
+    for r in stacked:
+        if owner(r) not in projects:
             driver, flag = ("ipvlan", r.flag) if isinstance(r, Ipvlan) else ("macvlan", "")
             seen.add(StackedNetwork(r.project, r.network, r.parent, driver, r.mode, flag))
-        bridge = live.get(Link.at(HOST, r.bridge)) if isinstance(r, BridgePort) else None
-        if isinstance(r, BridgePort) and isinstance(bridge, Bridge) and owner(bridge) not in projects:
+    for port in live.of(BridgePort):
+        bridge = live.get(Link.at(HOST, port.bridge))
+        if isinstance(bridge, Bridge) and owner(bridge) not in projects:
             name = bridge.network if owner(bridge) else bridge.name
-            seen.add(StackedNetwork(owner(bridge), name, r.link, "bridge", "port"))
+            seen.add(StackedNetwork(owner(bridge), name, port.link, "bridge", "port"))
     yield from sorted(seen)
 
 
-def macs(live: State, owner: Owner, projects: frozenset[str]) -> Iterator[HeldMac]:
+def macs(live: ByKind, owner: Owner, projects: frozenset[str]) -> Iterator[HeldMac]:
     """Those of other projects on bridges, and with macvlan on parents."""
-    ends = (r for r in live.values() if isinstance(r, Veth | Macvlan))
+    ends: list[Veth | Macvlan] = [*live.of(Veth), *live.of(Macvlan)]
     for r in ends:
         segment = r.bridge if isinstance(r, Veth) else r.parent
         if segment and owner(r) not in projects:

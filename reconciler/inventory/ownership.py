@@ -13,6 +13,7 @@ from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
+from .bykind import ByKind, by_kind
 
 OLD_HOST = TABLE_PREFIX + SHARED  # what all projects shared before 0.3
 
@@ -21,7 +22,8 @@ Owner = Callable[[Resource], str]  # from a live resource to the project that it
 
 def ownership(live: State) -> Ownership:
     """What all marks of this state tell together; each kind knows what to ask it."""
-    places = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
+    live = by_kind(live)
+    places = {r.name: r.project for r in live.of(Namespace)}
     links = link_projects(live)
     encrypted = {str(wireguard_prefix(project)): project for project in {*places.values(), *links.values()}}
     prefixes = {e.item: e.declared_by for e in remote(live)} | encrypted
@@ -52,27 +54,28 @@ def without_leftovers(live: State) -> State:
 def of_others(live: State, projects: frozenset[str]) -> State:
     """What belongs to projects that this run is not about: it stays as it is, and so does what is left over
     of them, and what no mark tells the owner of."""
+    live = by_kind(live)
     known = ownership(live)
     mine = projects | {SHARED}
-    told = {r.owner(known) for r in live.values() if isinstance(r, Namespace | Link)}
+    told = {r.owner(known) for r in (*live.of(Namespace), *live.of(Link))}
     if known.projects | told <= mine | {""}:
         return {}
     theirs = {key: r for key, r in live.items() if r.owner(known) not in mine}
     return theirs | borne(live, theirs)
 
 
-def borne(live: State, theirs: State) -> dict[Key, Resource]:
+def borne(live: ByKind, theirs: State) -> dict[Key, Resource]:
     """The parts of the firewall that elements of theirs are in: their maps, the chains that look these up,
     those that jump there, and all that these need.  The host's tables of before 0.3 stay likewise."""
     found = {up for r in theirs.values() if isinstance(r, Element) for up in r.within}
-    chains = {r.key: {*r.refers, *r.jumps} for r in live.values() if isinstance(r, Chain)}
+    chains = {r.key: {*r.refers, *r.jumps} for r in live.of(Chain)}
     while more := {key for key, ups in chains.items() if key not in found and not found.isdisjoint(ups)}:
         found |= more
-    needs = {r.key: {*r.within, *chains.get(r.key, ())} for r in live.values() if isinstance(r, InTable)}
+    needs = {r.key: {*r.within, *chains.get(r.key, ())} for r in live.of(InTable)}
     while more := {up for key in found for up in needs.get(key, ()) if up in live} - found:
         found |= more
     if any(isinstance(r, Table) and owner_by_table(r.name) for r in theirs.values()):
-        found |= {r.key for r in live.values() if isinstance(r, Table | InTable) and path(r)[1] == OLD_HOST}
+        found |= {r.key for r in (*live.of(Table), *live.of(InTable)) if path(r)[1] == OLD_HOST}
     return {key: live[key] for key in found if key in live}
 
 
@@ -84,15 +87,14 @@ def settings_of_host(desired: State) -> State:
 
 def remote(live: State) -> Iterator[Element]:
     """The slices that routed networks have on other hosts: the routes there bear no project's name."""
-    return (r for r in live.values() if isinstance(r, Element) and r.map in ("remote4", "remote6"))
+    return (r for r in by_kind(live).of(Element) if r.map in ("remote4", "remote6"))
 
 
 def roots(live: State) -> dict[str, str]:
     """Every project that stands, with the directory that it was last applied from."""
-    found = {r.project: r.root for r in live.values() if isinstance(r, Element) and r.map == PROJECTS}
-    olden = {
-        owner_by_table(r.name): r.root for r in live.values() if isinstance(r, Table) and r.family == "inet"
-    }
+    live = by_kind(live)
+    found = {r.project: r.root for r in live.of(Element) if r.map == PROJECTS}
+    olden = {owner_by_table(r.name): r.root for r in live.of(Table) if r.family == "inet"}
     return {name: root for name, root in olden.items() if name not in ("", SHARED)} | found
 
 
@@ -101,10 +103,10 @@ def applied_from(live: State, directory: str) -> set[str]:
     return {name for name, root in roots(live).items() if root in (directory, kept(name, directory))}
 
 
-def link_projects(live: State) -> dict[str, str]:
+def link_projects(live: ByKind) -> dict[str, str]:
     """The project of every link of ours on the host, by its name; "" where no mark tells."""
-    homes = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
-    links = [r for r in live.values() if isinstance(r, Link)]
+    homes = {r.name: r.project for r in live.of(Namespace)}
+    links = list(live.of(Link))
     told, above = by_firewall(live), by_children(links, homes)
     found: dict[str, str] = {}
     for r in links:
@@ -116,14 +118,10 @@ def link_projects(live: State) -> dict[str, str]:
     return ends | found | tunnels | {r.name: SHARED for r in links if isinstance(r, Vlan)}
 
 
-def by_firewall(live: State) -> dict[str, str]:
+def by_firewall(live: ByKind) -> dict[str, str]:
     """What elements say of bridges and of WireGuard links."""
     maps = ("bridges", "wireguard")
-    return {
-        r.item: r.declared_by
-        for r in live.values()
-        if isinstance(r, Element) and r.map in maps and r.declared_by
-    }
+    return {r.item: r.declared_by for r in live.of(Element) if r.map in maps and r.declared_by}
 
 
 def by_children(links: Iterable[Link], homes: dict[str, str]) -> dict[str, str]:

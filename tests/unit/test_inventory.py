@@ -11,6 +11,7 @@ from reconciler.core.resource import Resource, state
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
+from reconciler.inventory.bykind import by_kind
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.learn import leases
 from reconciler.inventory.ownership import of_others, settings_of_parting_links
@@ -44,7 +45,7 @@ def guard(port: str, *ips: str) -> Iterator[Element]:
 def test_a_lease_is_what_the_guard_lets_out():
     boxes = *at("a", "va", "10.1.0.3", "10.1.0.77", "fd01::3"), *at("b", "vb", "10.1.0.3")
     live = state(*boxes, *guard("va", "10.1.0.2", "fd01::2"), *guard("vb", "10.1.0.3", "fd01::3"))
-    assert leases(live) == {
+    assert leases(by_kind(live)) == {
         ("a", "br"): ("10.1.0.2", "fd01::2", "10.1.0.77"),
         ("b", "br"): ("10.1.0.3", "fd01::3"),
     }
@@ -52,7 +53,7 @@ def test_a_lease_is_what_the_guard_lets_out():
 
 def test_without_a_guard_what_two_have_is_neither_s_lease():
     live = state(*at("a", "va", "10.1.0.3", "10.1.0.2"), *at("b", "vb", "10.1.0.3"))
-    assert leases(live) == {("a", "br"): ("10.1.0.2",), ("b", "br"): ()}
+    assert leases(by_kind(live)) == {("a", "br"): ("10.1.0.2",), ("b", "br"): ()}
 
 
 def test_what_is_left_over_of_another_project_is_not_touched():
