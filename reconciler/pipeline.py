@@ -38,10 +38,22 @@ class Host(Kernel, Protocol):
 
 
 class LastingHost(Host, Protocol):
-    """One that keeps what it has read."""
+    """One that keeps what it has read, and can tell whether it is still so."""
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
+
+    def transcribe(self) -> None:
+        """From now on, remember where something is read and what it says."""
+
+    def places_read(self) -> list[str]:
+        """Where something was read since then; none where nothing can be told."""
+
+    def moved(self, places: Collection[str]) -> frozenset[str] | None:
+        """In which of these places something is no longer as it was read; None where that concerns all."""
+
+    def facts_stand(self) -> bool:
+        """Whether the facts are what they were when they were last asked for."""
 
 
 @dataclass(frozen=True)

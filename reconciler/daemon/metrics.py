@@ -1,21 +1,19 @@
 """What a watcher has counted, in the text format of Prometheus: a file for the node exporter."""
 
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import disk
-from ..core.resource import State
 from ..drivers.overlay.hearsay import discrepancies
 from ..kernel.lock import RUN
 from ..kernel.nft.counters import ContainerPort, Traffic, traffic
 from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
-from ..kinds.address import Address
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, Flow
 from .repair import RepairLoop
-from .status import SUSPENDED, Status
+from .status import SUSPENDED, Status, Tally
 
 FILE = f"{RUN}/metrics.prom"
 OF_PORTS = (
@@ -27,7 +25,7 @@ OF_PORTS = (
 
 def publish(status: Status, repair: RepairLoop) -> None:
     """Whole or not at all."""
-    text = "".join([*lines(status, repair), *of_ports(status.live, traffic()), *of_peers(status)])
+    text = "".join([*lines(status, repair), *of_ports(status.standing, traffic()), *of_peers(status)])
     disk.write(FILE, text.encode(), 0o644)
 
 
@@ -48,7 +46,7 @@ def lines(status: Status, repair: RepairLoop) -> Iterator[str]:
         yield from head(name, kind, words)
         yield f"reconciler_{name} {float(value):g}\n" if value < 1e6 else f"reconciler_{name} {value:.3f}\n"
     yield from head("objects", "gauge", "what is ours in the kernel")
-    for noun, count in sorted(Counter(r.noun for r in status.live.values()).items()):
+    for noun, count in sorted(status.standing.owned.items()):
         yield f'reconciler_objects{{kind="{noun}"}} {count}\n'
 
 
@@ -57,10 +55,11 @@ def head(name: str, kind: str, words: str) -> Iterator[str]:
     yield f"# TYPE reconciler_{name} {kind}\n"
 
 
-def of_ports(live: State, counts: Mapping[ContainerPort, Traffic]) -> Iterator[str]:
+def of_ports(standing: Tally, counts: Mapping[ContainerPort, Traffic]) -> Iterator[str]:
     """A port that somebody uses; it appears with its first connection."""
-    published, homes = published_ports(live), {r.ip: r.ns for r in live.values() if isinstance(r, Address)}
-    projects = {r.name: r.project for r in live.values() if isinstance(r, Namespace)}
+    published = published_ports(standing.elements) if counts else {}
+    homes, live = standing.homes, standing.live.values() if counts else ()
+    projects = {r.name: r.project for r in live if isinstance(r, Namespace)}
     for number, (name, words) in enumerate(OF_PORTS):
         yield from head(f"port_{name}_total", "counter", words)
         for end, counted in sorted(counts.items()):
@@ -70,7 +69,7 @@ def of_ports(live: State, counts: Mapping[ContainerPort, Traffic]) -> Iterator[s
                 "address": end.ip,
                 "protocol": end.protocol,
                 "port": end.port,
-                "published": " ".join(ways_to(end, published[end.protocol, end.ip])),
+                "published": " ".join(ways_to(end, published.get((end.protocol, end.ip), ()))),
             }
             text = ",".join(f'{label}="{value}"' for label, value in labels.items())
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
@@ -78,7 +77,9 @@ def of_ports(live: State, counts: Mapping[ContainerPort, Traffic]) -> Iterator[s
 
 def of_peers(status: Status) -> Iterator[str]:
     """Other hosts, by WireGuard and by BGP, and whether they tell what is declared."""
-    known = [(f'{{project="{p.project}",by="{p.by}",peer="{p.peer}"}}', p) for p in peers(status.live)]
+    known = [
+        (f'{{project="{p.project}",by="{p.by}",peer="{p.peer}"}}', p) for p in peers(status.standing.hearing)
+    ]
     yield from head("peer_up", "gauge", "1 while there is a session with another host")
     yield from (f"reconciler_peer_up{labels} {int(peer.up)}\n" for labels, peer in known)
     yield from head("peer_seen_time_seconds", "gauge", "the last handshake, or since when the session stands")
@@ -88,11 +89,11 @@ def of_peers(status: Status) -> Iterator[str]:
         yield f"reconciler_evpn_differences {len(discrepancies(change.topology, announced_routes))}\n"
 
 
-def published_ports(live: State) -> dict[tuple[str, str], list[tuple[Flow, str]]]:
+def published_ports(elements: Iterable[Element]) -> dict[tuple[str, str], list[tuple[Flow, str]]]:
     """The published ports by where they lead, each with the container's port, "" for that of the host."""
     found: dict[tuple[str, str], list[tuple[Flow, str]]] = defaultdict(list)
-    for r in live.values():
-        if isinstance(r, Element) and (flow := r.flow):
+    for r in elements:
+        if flow := r.flow:
             ip, _, port = r.value.partition(" . ")
             found[flow.protocol, ip].append((flow, port))
     return found

@@ -6,30 +6,27 @@ needs no permission: a person's own apply is never undone.  Where the newest can
 good one is kept healed."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..core.plan import Plan, plan
+from ..core.plan import Plan
 from ..core.resource import Key
 from ..errors import (
     FailedInPart,
     Foreign,
-    KernelError,
     Locked,
     ManifestError,
-    NotConverged,
     ReconcileError,
     Refused,
     Unsupported,
     foreseen,
 )
-from ..inventory import ownership
-from ..kinds.ownership import SHARED
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, compare_again, compare_moved, enact
 from .backoff import Backoff
+from .parts import blamed_projects, owners, place, without
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
@@ -63,14 +60,28 @@ class Outcome:
 
 
 class Dirty(NamedTuple):
-    """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs."""
+    """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs.
+    What a sweep has found may be about the host's facts too."""
 
     places: frozenset[str] | None
     ends: frozenset[str] = frozenset()
+    swept: bool = False
+
+    @property
+    def about_host(self) -> bool:
+        return self.places is not None and "" in self.places
 
     @property
     def compared(self) -> frozenset[str] | None:
         return None if self.places is None else self.places | self.ends
+
+
+class Grounds(NamedTuple):
+    """What a turn goes by, but for the host."""
+
+    newest: str  # the digests of revisions
+    good: str
+    broken: str
 
 
 class RepairLoop:
@@ -92,11 +103,31 @@ class RepairLoop:
         self.refusals: dict[str, ReconcileError] = {}
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.dirty: Dirty | None = None
+        self.rest: Grounds | None = None  # of the last turn, if the next will be the same
 
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
         self.dirty = None if self.delays() else dirty
+        if self.dirty is None or self.dirty.places is None:
+            self.pipeline.host.transcribe()
+        outcome = self.attempt()
+        done = outcome and (outcome.error is None or isinstance(outcome.error, HARMLESS))
+        self.rest = self.grounds if done else None
+        return outcome
+
+    @property
+    def grounds(self) -> Grounds:
+        newest, good = (manifest.digest if manifest else "" for manifest in (self.newest, self.good))
+        return Grounds(newest, good, str(self.broken))
+
+    def at_rest(self) -> bool:
+        """Whether another turn would be the last one again, as long as nothing on the host has moved."""
+        self.read()
+        return self.rest == self.grounds and not self.delays()
+
+    def attempt(self) -> Outcome | None:
+        """The newest revision, or where it cannot be had the last good one."""
         error = self.broken
         for manifest in filter(None, (self.newest, self.good)):
             if manifest.digest in self.faulty.delays():
@@ -184,7 +215,8 @@ class RepairLoop:
         host = self.pipeline.host
         if self.known and self.dirty:
             host.forget(self.dirty.places)
-            change = compare_again(self.known, host, self.dirty.compared)
+            decided = not (self.dirty.swept and self.dirty.about_host) or host.facts_stand()
+            change = compare_again(self.known, host, self.dirty.compared) if decided else None
             if change and self.known.manifest.digest != manifest.digest:
                 change = None if change.todo or change.closed else compare_moved(change, manifest, host)
             if change:
@@ -241,51 +273,3 @@ class RepairLoop:
         owner = owners(change)
         for step in change.todo:
             self.fights.increase((owner(step.resource.key), step.resource.key))
-
-
-def owners(change: Change) -> Callable[[Key], str]:
-    """A function from a key to the project that it is of."""
-    old, new = ownership.owners(change.live), ownership.owners(change.desired)
-
-    def owner(key: Key) -> str:
-        if key in change.desired:
-            return new(change.desired[key])
-        return old(change.live[key]) if key in change.live else ""
-
-    return owner
-
-
-def place(change: Change, key: Key) -> str:
-    """The sandbox that a key is in; "" for the host, and for what is no more."""
-    resource = change.desired.get(key) or change.live.get(key)
-    return resource.place if resource else ""
-
-
-def without(change: Change, deferred: frozenset[str]) -> Change:
-    """The same change, but these projects are wanted as they stand, and with them what all share."""
-    if not deferred:
-        return change
-    owner = owners(change)
-    desired = {key: r for key, r in change.desired.items() if owner(key) not in deferred}
-    kept = {key: r for key, r in change.live.items() if owner(key) in deferred}
-    shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
-    desired = {**shared, **desired, **kept}
-    return replace(
-        change, desired=desired, todo=plan(change.live, desired), projects=change.projects - deferred
-    )
-
-
-def blamed_projects(error: ReconcileError, change: Change) -> frozenset[str]:
-    """The projects whose keys the error names; all that the plan touches where it names none."""
-    owner = owners(change)
-    named = frozenset(filter(None, map(owner, keys(error))))
-    return named or frozenset(owner(step.resource.key) for step in change.todo)
-
-
-def keys(error: ReconcileError) -> Iterator[Key] | Iterable[Key]:
-    match error:
-        case KernelError(step=step):
-            return [step[2:].split("   #")[0]]
-        case NotConverged(left=left):
-            return left
-    return keys(error.cause) if hasattr(error, "cause") else ()

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..core import render
+from ..core.resource import State
 from ..kernel import frr
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import END, EVENT, Events
 from ..kinds.evpn import Router
+from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare
@@ -31,6 +33,7 @@ FALLEN = "threads"  # fires when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 LISTED = 20  # lines of a plan in the log, the rest is counted
+PART = 50  # places that a sweep looks at in one go: some 5 ms
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
 
@@ -69,6 +72,9 @@ class Watcher:
         self.contained = self.troubles.contained
         self.repair = RepairLoop(pipeline)
         self.fallen = ""  # why a thread is to be replaced
+        self.unswept: list[str] = []  # places that a sweep has yet to look at
+        self.restless = False  # the host itself was not as it was read when the last sweep came by
+        self.relayed: State | None = None  # whose ports the relay was told
         self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
 
     def last_good(self) -> Manifest | None:
@@ -89,37 +95,75 @@ class Watcher:
     def look(self, fired: Sequence[Trigger]) -> float:
         kinds = {trigger.kind for trigger in fired}
         polling = bool(self.files.polling or self.fallen or not self.events.alive)
-        if kinds == {"beat"} and not polling and self.status.outcome.in_sync:
+        if suspended := os.path.exists(SUSPENDED):
+            self.unswept = []
+        if kinds <= {"beat"} and self.unswept:
+            return self.sweep()
+        if kinds == {"beat"} and not polling and (self.status.outcome.in_sync or self.repair.rest):
             return self.patience
         if kinds & READS or polling:
             self.arm(fired)
         change: Change | None = None
         who = ", ".join(sorted({r.words for r in fired if r.kind == EVENT and r.words}))
-        if os.path.exists(SUSPENDED):
+        if suspended:
             self.complain("suspended: nothing is applied until --resume")
             self.repair.known = None  # what moves meanwhile is not looked at
         else:
             self.reader.stale |= bool(kinds & READS) or polling
-            outcome = self.repair.turn(dirty_places(fired) if self.events.alive else None)
-            if outcome is None:
-                return BUSY
-            self.status.add(outcome, cause(fired), who)
-            self.answer(outcome, who)
-            change = outcome.change
+            if not (kinds <= {"beat", "sweep"} and self.begin_sweep()):
+                dirty = dirty_places(fired) if self.events.alive else None
+                if (outcome := self.take_turn(dirty, cause(fired), who)) is None:
+                    return BUSY
+                change = outcome.change
         with self.contained("the relay"):
             self.update_relay(change)
         if kinds & READS:
             with self.contained("metrics"):
                 metrics.publish(self.status, self.repair)
+        return self.tell()
+
+    def take_turn(self, dirty: Dirty | None, why: str, who: str = "") -> Outcome | None:
+        """What came of it; None while somebody else applies."""
+        outcome = self.repair.turn(dirty)
+        if dirty is None or not self.repair.rest:
+            self.unswept = []
+        if outcome:
+            self.status.add(outcome, why, who)
+            self.answer(outcome, who)
+        return outcome
+
+    def begin_sweep(self) -> bool:
+        """Whether it is enough to hear, part by part, that nothing has moved since the last turn."""
+        self.unswept = self.repair.pipeline.host.places_read() if self.repair.at_rest() else []
+        return bool(self.unswept)
+
+    def sweep(self) -> float:
+        """One part of it, so that an event waits for no more."""
+        part, self.unswept = self.unswept[:PART], self.unswept[PART:]
+        moved = self.repair.pipeline.host.moved(part)
+        if "" in part:  # what goes on to be otherwise than it was read is to be decided anew
+            again, self.restless = self.restless, moved is None or "" in moved
+            moved = None if again and self.restless else moved
+        if moved != frozenset():
+            if self.take_turn(None if moved is None else Dirty(moved, swept=True), "sweep") is None:
+                return BUSY
+            return self.tell()
+        return self.patience
+
+    def tell(self) -> float:
+        """To who asks and to who started us; returns seconds until another look."""
         with self.contained("status"):
             self.publish()
         state = "in sync" if self.status.outcome.in_sync else self.complained.partition("\n")[0]
         notify(READY=1, STATUS=f"{state}; {self.status.healed} put right")
-        return self.patience if self.status.outcome.in_sync else min(self.patience, ERRONEOUS)
+        at_rest = self.status.outcome.in_sync or self.repair.rest
+        return self.patience if at_rest else min(self.patience, ERRONEOUS)
 
     @property
     def patience(self) -> float:
         """Seconds until another look, if nothing fires."""
+        if self.unswept:
+            return 0.0
         delays = self.troubles.backoff.delays()
         return min([self.repair.patience, self.relay.patience, *delays.values()])
 
@@ -163,14 +207,21 @@ class Watcher:
 
     def hear(self, change: Change) -> None:
         """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is FRR's end."""
-        if change.todo or not self.repair.dirty or self.repair.dirty.places is None:
-            self.events.listen(sorted({r.place for r in change.desired.values() if r.place}))
+        whole = not self.repair.dirty or self.repair.dirty.places is None
+        made = {step.resource.place for step in change.todo if isinstance(step.resource, Namespace)}
+        if whole or made:
+            places = {r.place for r in change.desired.values() if r.place}
+            self.events.listen(places, places if whole else made)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
             self.events.follow(pid)
 
     def update_relay(self, change: Change | None) -> None:
         """After all that heals; the end of the relay's process fires."""
-        if words := self.relay.serve(relayed_ports(change.desired) if change else None):
+        if change and change.desired is not self.relayed:
+            self.relayed, ports = change.desired, relayed_ports(change.desired)
+        else:
+            ports = None
+        if words := self.relay.serve(ports):
             self.note(words)
         if pid := self.relay.pid:
             self.events.follow(pid)
@@ -226,7 +277,8 @@ def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
         return None
     if any(trigger.place is None and trigger.kind != "file" for trigger in fired):
         return Dirty(None)
-    return Dirty(*(frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END)))
+    places, ends = (frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END))
+    return Dirty(places, ends)
 
 
 def cause(fired: Sequence[Trigger]) -> str:

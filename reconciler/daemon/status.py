@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -15,12 +16,46 @@ from ..core.resource import State
 from ..errors import ManifestErrors, ReconcileError
 from ..inventory import ownership
 from ..kernel.lock import RUN, is_held
+from ..kinds.address import Address
+from ..kinds.evpn import Router
+from ..kinds.nft import Element
+from ..kinds.wireguard import Wireguard
 from .repair import Outcome, RepairLoop
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
 WATCHED = "watched"  # as files are, unless they are polled
 REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
+
+
+class Tally:
+    """What stands, and what there is to tell of it: gone through once, since mostly it stays as it is."""
+
+    def __init__(self, live: State) -> None:
+        self.live = live
+
+    @cached_property
+    def owned(self) -> Counter[str]:
+        return Counter(r.noun for r in self.live.values())
+
+    @cached_property
+    def roots(self) -> dict[str, str]:
+        return ownership.roots(self.live)
+
+    @cached_property
+    def homes(self) -> dict[str, str]:
+        """The sandbox of each address; "host" for the host's."""
+        return {r.ip: r.ns for r in self.live.values() if isinstance(r, Address)}
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Of published ports."""
+        return [r for r in self.live.values() if isinstance(r, Element) and r.flow]
+
+    @cached_property
+    def hearing(self) -> State:
+        """What tells of other hosts."""
+        return {key: r for key, r in self.live.items() if isinstance(r, Wireguard | Router)}
 
 
 @dataclass
@@ -38,14 +73,15 @@ class Status:
     trigger: str = ""
     at: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
-    live: State = field(default_factory=dict)  # what stands after the last turn that could tell
+    standing: Tally = field(default_factory=lambda: Tally({}))  # after the last turn that could tell
     commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
     healings: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def add(self, outcome: Outcome, trigger: str, who: str) -> None:
         self.turns += 1
         self.outcome, self.trigger, self.at = outcome, trigger, time.time()
-        self.live = outcome.change.desired if outcome.change else self.live
+        if outcome.change and outcome.change.desired is not self.standing.live:
+            self.standing = Tally(outcome.change.desired)
         self.failures += outcome.error is not None
         if outcome.seconds is not None and outcome.change and outcome.change.todo:
             self.applies += 1
@@ -84,8 +120,8 @@ def as_json(status: Status, repair: RepairLoop, **more: object) -> dict[str, obj
             {"project": project, "key": key, "repairs": hits}
             for (project, key), hits in repair.fights.repeated().items()
         ],
-        "owned": dict(Counter(r.noun for r in status.live.values())),
-        "projects": ownership.roots(status.live),
+        "owned": dict(status.standing.owned),
+        "projects": status.standing.roots,
         **more,
     }
 

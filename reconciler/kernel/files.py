@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
@@ -11,47 +10,37 @@ from .. import disk
 from ..errors import Foreign
 from ..kinds.file import File, Orphan
 from ..kinds.ownership import FILE_MARK
-from . import netns
+from . import looking, netns
+from .transcript import EVERYWHERE
 
 FOLDER = "/etc/netns"
-MOST = 64 << 20  # bytes: no manifest is as large, so what is was not written by us
 
 
 def of(ns: str) -> Iterator[File]:
     """Those of ours in the sandbox's folder."""
-    try:
-        entries = sorted(os.listdir(f"{FOLDER}/{ns}"))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
+    for entry in looking.listing(f"{FOLDER}/{ns}", ns):
         path = f"{FOLDER}/{ns}/{entry}"
-        content = read(path)
+        content = read(path, ns)
         if content and content.startswith(FILE_MARK):
             yield File(ns=ns, path=path, content=content)
 
 
 def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orphan]:
     """Those of ours in the folders of sandboxes that are no more, of all or of these."""
-    homes = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
-    for ns in sorted({*homes} - {*sandboxes}):
+    for ns in sorted({*looking.listing(FOLDER, EVERYWHERE)}.difference(sandboxes)):
         if places is None or ns in places:
             with suppress(PermissionError):  # other people's
                 yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
 
 
-def read(path: str) -> str | None:
-    """None where nothing stands, "" for what is no file: a link, a directory, a pipe.
-
-    os.open, since open() costs ten times as much and there are two files a sandbox.
-    """
+def read(path: str, place: str = "") -> str | None:
+    """None where nothing stands, "" for what is no file: a link, a directory, a pipe."""
     try:
-        with disk.opened(path, os.O_RDONLY | os.O_NOFOLLOW) as (fd, found):
-            size = min(found.st_size, MOST) if stat.S_ISREG(found.st_mode) else 0
-            return os.read(fd, size + 1).decode(errors="replace") if size else ""
+        return looking.content(path, place, follow=False).decode(errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EINVAL):  # a link, a socket, a directory or a pipe
             return ""
         raise
 
@@ -69,7 +58,7 @@ def replaced(name: str, content: str, mode: int = 0o644) -> None:
 
 
 def refuse_foreign(file: File) -> None:
-    content = read(file.path)
+    content = read(file.path, file.ns)
     if content is not None and not content.startswith(FILE_MARK):
         raise Foreign(f"{file.path} exists and is not ours", "move it away", file.where)
 

@@ -19,7 +19,8 @@ from .. import disk
 from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
 from ..kinds.ownership import FILE_MARK
-from . import files, netns, wireguard_key
+from . import files, looking, netns, wireguard_key
+from .transcript import EVERYWHERE, doubt
 
 INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files
 TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/loaded"
@@ -42,7 +43,7 @@ END = b"\0\0\0"  # of an answer, before its status (lib/vty.c)
 def lack() -> str:
     """The packages that the host has not."""
     needed = {"frr": f"{FRR}/frrinit.sh", "frr-pythontools": f"{FRR}/frr-reload.py"}
-    absent = [package for package, file in needed.items() if not os.path.exists(file)]
+    absent = [package for package, file in needed.items() if not looking.exists(file)]
     return f"apt install {' '.join(absent)}" if absent else ""
 
 
@@ -50,6 +51,7 @@ def boundless() -> str:
     """Why there can be no limit on what a peer tells: FRR 8.4 has none for EVPN, 10.3 has."""
     if lack():
         return ""
+    doubt(EVERYWHERE)
     try:
         run(["vtysh", "-C", "-f", "/dev/stdin"], LIMITED)
     except OSError:
@@ -62,6 +64,7 @@ def read() -> Iterator[Router]:
     with suppress(PermissionError):
         text, options = files.read(TEXT) or "", files.read(OPTIONS) or ""
         if (found := parsed(text)) and (listening := re.search(LISTENING, options)):
+            doubt("")  # its daemons are asked as well
             yield Router(
                 **found._asdict(),
                 address=listening[1],
@@ -129,6 +132,7 @@ def refuse_broken(router: Router) -> None:
     with suppress(PermissionError):
         if not re.match(HEAD, files.read(TEXT) or f"{FILE_MARK}\n! project -\n"):
             raise Foreign(f"{TEXT} exists and is not ours", "move it away", router.where)
+    doubt(EVERYWHERE)
     try:
         run(["vtysh", "-N", INSTANCE, "-C", "-f", "/dev/stdin"], router.config)
     except OSError as error:

@@ -2,10 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from ..core.plan import Step
 from ..core.reconcile import Refusals
@@ -18,10 +19,15 @@ from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
 from . import frr, wireguard_key
+from .again import Asker
 from .apply import requests
 from .kinds import KINDS
 from .observe import facts as host
 from .observe.snapshot import Snapshot
+from .transcript import EVERYWHERE, RULESET, Transcript, noting
+
+# What of the facts is asked for later, if at all: what it says is in the transcript.
+UNTOLD: dict[str, Any] = {"missing": {}, "secret": "", "public_key": str}
 
 
 @contextmanager
@@ -41,7 +47,8 @@ class Linux:
     def __init__(self, name: str = "", state_dir: str = STATE) -> None:
         self.name = name  # of this host, where it is not its hostname
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
-        self.snapshot = Snapshot(self.routers)
+        self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
+        self.last_facts: HostFacts | None = None
 
     def routers(self) -> Iterable[Router]:
         return frr.read()
@@ -49,15 +56,18 @@ class Linux:
     @mapped("looking at the host")
     def facts(self) -> HostFacts:
         snapshot = self.snapshot
-        strangers = [name for name in snapshot.names if not snapshot.project(name)]
-        seen = host.facts(snapshot.view(HOST), strangers)
+        with noting(self.transcript):
+            strangers = [name for name in snapshot.names if not snapshot.project(name)]
+            seen = host.facts(snapshot.view(HOST), strangers)
+        self.last_facts = replace(seen, name=self.name or seen.name, **UNTOLD)
         return replace(
-            seen, name=self.name or seen.name, secret=self.key_file, public_key=cache(self.public_key)
+            self.last_facts, missing=seen.missing, secret=self.key_file, public_key=cache(self.public_key)
         )
 
     @mapped("reading the key")
     def public_key(self) -> str:
-        return wireguard_key.public_key(self.key_file)
+        with noting(self.transcript):
+            return wireguard_key.public_key(self.key_file)
 
     @mapped("making a key")
     def make_key(self) -> str:
@@ -66,12 +76,13 @@ class Linux:
     @mapped("looking at what stands")
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)
-        links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
-        refuse_foreign(named, links, self.snapshot.strangers(named))
-        found = {r.key: r for r in self.snapshot.resources(named, places)}
-        for r in named:
-            if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key):
-                refuse(r)
+        with noting(self.transcript):
+            links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
+            refuse_foreign(named, links, self.snapshot.strangers(named))
+            found = {r.key: r for r in self.snapshot.resources(named, places)}
+            for r in named:
+                if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key):
+                    refuse(r)
         return found
 
     @mapped("applying")
@@ -80,14 +91,16 @@ class Linux:
         from .nft import write
 
         before = self.snapshot
-        self.forget()
+        self.snapshot = Snapshot(self.routers)
+        self.transcript.forget({step.resource.place for step in batch} - {""})
         if batch[0].resource.stage == Stage.FIREWALL:
             write.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
         refusals = executor.execute(batch, self.key_file)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-            self.snapshot = before.without(frozenset(executor.entered(batch)), ends=True)
+            ends = any(isinstance(step.resource, Link | Namespace) for step in batch)
+            self.snapshot = before.without(frozenset(executor.entered(batch)), ends=ends)
         return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:
@@ -96,6 +109,26 @@ class Linux:
             self.snapshot = Snapshot(self.routers)
         else:
             self.snapshot = self.snapshot.without(places, ends="" in places)
+            self.transcript.forget(places - {""})  # of the host, parts are read on their own
+
+    def transcribe(self) -> None:
+        self.transcript = Transcript()
+
+    def places_read(self) -> list[str]:
+        return self.transcript.places
+
+    @mapped("looking at what moved")
+    def moved(self, places: Collection[str]) -> frozenset[str] | None:
+        with Asker() as asker:
+            found = frozenset(asker.moved(self.transcript, places))
+        return (
+            None if EVERYWHERE in found else frozenset("" if place == RULESET else place for place in found)
+        )
+
+    def facts_stand(self) -> bool:
+        before = self.last_facts
+        self.facts()
+        return before == self.last_facts
 
 
 def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:

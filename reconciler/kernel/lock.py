@@ -19,7 +19,7 @@ UNTOLD = -1  # no time that a file has
 def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
     """Hold the host's lock; raise Locked when another has it for longer than `wait` seconds.
 
-    Yields what `latest` returned until now: it changes with every holder.
+    Yields what `latest` returned until now: it changes when a holder comes, and when it goes.
     """
     deadline = time.monotonic() + wait
     while (fd := attempt(run)) is None:
@@ -29,6 +29,7 @@ def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
     try:
         yield taken(fd)
     finally:
+        taken(fd)
         os.close(fd)
 
 
@@ -71,7 +72,7 @@ def is_held(run: str) -> bool:
 
 
 def latest(run: str = RUN) -> int:
-    """When somebody last took the lock, in a clock of its own; 0 for never."""
+    """When somebody last took or left the lock, in a clock of its own; 0 for never."""
     try:
         return os.stat(f"{run}/lock").st_mtime_ns
     except OSError:

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from .transcript import EVERYWHERE, HERE, note
+
 RUN = "/run/netns"
 OWN = "/proc/thread-self/ns/net"
 NEWNET = 0x40000000
@@ -47,6 +49,7 @@ def back(home: int) -> None:
     """Home, or nowhere: whoever went on from here would configure a sandbox as if it were the host."""
     if libc.setns(home, NEWNET) < 0 and not stands_in(home) and libc.setns(home, NEWNET) < 0:
         raise SystemExit("error: cannot return to the host's network namespace; run the same command again")
+    HERE.set("")
 
 
 def stands_in(namespace: int) -> bool:
@@ -63,6 +66,7 @@ def enter(name: str) -> None:
     fd = opened(name)
     try:
         checked(libc.setns(fd, NEWNET))
+        HERE.set(name)
     finally:
         os.close(fd)
 
@@ -121,19 +125,21 @@ def remove(name: str) -> None:
 
 def names() -> list[str]:
     """Those that are namespaces; an empty file is what a crash left."""
-    try:
+    found: list[str] = []
+    with suppress(FileNotFoundError):
         kind = os.stat(OWN).st_dev
-        return sorted(name for name in os.listdir(RUN) if exists(name, kind))
-    except FileNotFoundError:
-        return []
+        found = sorted(name for name in os.listdir(RUN) if exists(name, kind))
+    note("names", (), [os.fsencode("/".join(found))], EVERYWHERE)
+    return found
 
 
 def occupied(name: str) -> bool:
     """Whether something stands there that is no file, and so never was a name of a namespace."""
-    try:
-        return not stat.S_ISREG(os.lstat(path(name)).st_mode)
-    except OSError:
-        return False
+    found = False
+    with suppress(OSError):
+        found = not stat.S_ISREG(os.lstat(path(name)).st_mode)
+    note("occupied", (name,), [b"%d" % found], EVERYWHERE)
+    return found
 
 
 def exists(name: str, kind: int = 0) -> bool:

@@ -4,21 +4,23 @@ Nobody sees that file while the mount stands, least of all who is root in the sa
 and no name can be without it.
 """
 
+import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 
 from ..kinds.ownership import alias, owner
 from . import netns
-
-AT_FDCWD, CLONE = -100, 1  # linux/fcntl.h, OPEN_TREE_CLONE
-READ, WRITE = os.O_RDONLY | os.O_NONBLOCK, os.O_WRONLY | os.O_TRUNC
-MOST = 512  # bytes; a record is a line
+from .covered import WRITE, answer, covered, opened
+from .transcript import note
 
 
 def record(name: str, project: str, namespace: str) -> str:
     """Names the namespace as well, by the path that leads to it: another may come to be mounted there."""
-    return f"{alias(project, name)} {os.stat(namespace).st_ino}\n"
+    return line(name, project, os.stat(namespace).st_ino)
+
+
+def line(name: str, project: str, inode: int) -> str:
+    return f"{alias(project, name)} {inode}\n"
 
 
 def publish(name: str, project: str) -> None:
@@ -39,29 +41,11 @@ def read(names: Iterable[str]) -> dict[str, str]:
 
 
 def project(name: str, beneath: int) -> str:
-    with suppress(OSError):  # gone since it was listed, or no file at all
-        with opened(name, READ, beneath) as fd:
-            text = os.read(fd, MOST).decode(errors="replace")
-        found = owner(text)
-        return found if found and text == record(name, found, netns.path(name)) else ""
-    return ""
-
-
-@contextmanager
-def opened(name: str, flags: int, beneath: int) -> Iterator[int]:
-    fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=beneath)
     try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def covered() -> Iterator[int]:
-    """A descriptor of /run/netns without what is mounted in it."""
-    fd: int = netns.libc.open_tree(AT_FDCWD, netns.RUN.encode(), CLONE | os.O_CLOEXEC)
-    netns.checked(fd)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+        text, inode = found = answer(name, beneath)
+    except OSError as error:  # gone since it was listed, or no file at all
+        note("record", (name,), error.errno or errno.EIO, name)
+        return ""
+    note("record", (name,), found, name)
+    said = text.decode(errors="replace")
+    return of if (of := owner(said)) and said == line(name, of, int(inode)) else ""

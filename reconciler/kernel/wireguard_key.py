@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import disk
 from ..errors import ReconcileError
+from . import looking
 from .x25519 import BASE, SIZE, clamped, x25519
 
 NAME = "wireguard.key"  # in the state directory
@@ -40,6 +41,7 @@ def public_key(path: str) -> str:
 
 
 def raw(path: str) -> bytes:
+    looking.stamp(path)
     with disk.opened(path, os.O_RDONLY) as (fd, found):
         refuse_seen(path, found)
         with suppress(Error):

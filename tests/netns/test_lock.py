@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from reconciler.kernel.lock import latest, lock
 from tests.netns.samples import MORE, WEB
 
 
@@ -55,3 +56,11 @@ def test_several_applies_at_once_without_waiting(lab):
     codes = [process.communicate(timeout=60) and process.returncode for process in running]
     assert set(codes) <= {0, 75} and 0 in codes
     assert lab.planned(MORE) == []
+
+
+def test_who_looks_while_somebody_applies_learns_of_it(tmp_path):
+    with lock(0, str(tmp_path)):
+        seen = latest(str(tmp_path))
+        time.sleep(0.02)  # the clock of a file system
+    with lock(0, str(tmp_path)) as last:
+        assert last != seen

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler import pipeline
 from reconciler.cnm.build import build
-from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop, blamed_projects, without
+from reconciler.daemon.parts import blamed_projects, without
+from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop
 from reconciler.daemon.service import dirty_places
 from reconciler.daemon.triggers import Trigger
 from reconciler.errors import (
@@ -41,6 +42,12 @@ class Host(FakeKernel):
     def forget(self, places=None) -> None:
         pass
 
+    def transcribe(self) -> None:
+        pass
+
+    def facts_stand(self) -> bool:
+        return True
+
     def execute(self, batch):
         for step in batch:
             if self.stubborn and step.op == "+" and step.resource.key == f"namespace {self.stubborn}":
@@ -65,18 +72,22 @@ class World:
     """`files` is what reading them gives: a manifest, or an error."""
 
     def __init__(self, files, removals="50%"):
-        self.host, self.files, self.clock = Host(), files, Clock()
+        self.host, self.files, self.clock, self.compared = Host(), files, Clock(), 0
         self.lock, self.remembered = nullcontext(0), None
         pipeline = Pipeline(
             self.host,
             self.read,
-            lambda m: compare(m, self.host),
+            self.compare,
             lambda change: refuse(change, Limits(removals=removals)),
             lambda: self.locked(),
             lambda: 0,
             lambda: self.remembered,
         )
         self.repair = RepairLoop(pipeline, self.clock)
+
+    def compare(self, m: Manifest):
+        self.compared += 1
+        return compare(m, self.host)
 
     def read(self) -> Manifest:
         if isinstance(self.files, Exception):
@@ -490,3 +501,45 @@ def test_the_project_of_the_refused_step_is_to_blame():
     change = compare(manifest(*ONE.projects, BLOG), Host())
     assert blamed_projects(KernelError("+ namespace blog-a", 22, "no"), change) == {"blog"}
     assert blamed_projects(KernelError("the firewall transaction", 22, "no"), change) >= {"blog", "shop"}
+
+
+def test_it_is_at_rest_until_a_revision_comes():
+    world = World(ONE)
+    assert not world.repair.at_rest()
+    world.turn()
+    assert world.repair.at_rest()
+    world.files = TWO
+    assert not world.repair.at_rest()
+    world.turn()
+    assert world.repair.at_rest()
+
+
+def test_a_revision_that_is_held_back_is_no_unrest():
+    world = World(ONE, removals="0")
+    world.turn()
+    world.files = revision(shop(1), "3")
+    assert isinstance(world.turn().error, Refused)
+    assert world.repair.at_rest()
+    world.files = BROKEN
+    assert not world.repair.at_rest()
+    world.turn()
+    assert world.repair.at_rest()
+
+
+def test_what_failed_is_no_rest():
+    world = World(ONE)
+    world.lock = Locked("somebody applies")
+    world.turn()
+    assert not world.repair.at_rest()
+    world.lock, world.host.stubborn = nullcontext(0), "shop-web1"
+    world.turn()
+    assert not world.repair.at_rest()
+
+
+@pytest.mark.parametrize("stand", [True, False])
+def test_what_a_sweep_finds_of_the_host_is_decided_anew_where_its_facts_are_others(stand):
+    world = World(ONE)
+    world.turn()
+    world.host.facts_stand, world.compared = lambda: stand, 0
+    world.repair.turn(Dirty(frozenset({""}), swept=True))
+    assert world.compared == (not stand)

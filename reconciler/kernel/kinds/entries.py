@@ -131,7 +131,8 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     found: dict[int, list[str]] = {}
     with open_socket() as channel:
         for family in families() if asking else ():
-            for index, entry in neighbours_of(dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0))):
+            marked = dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0), holding=MARK)
+            for index, entry in neighbours_of(marked):
                 found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}
     for address in addresses_of(view) if found else ():
@@ -143,10 +144,8 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
 
 
 def neighbours_of(found: list[bytes]) -> Iterator[tuple[int, str]]:
-    """Those of ours, with their links."""
+    """With their links."""
     for body in found:
-        if MARK not in body:
-            continue
         form = ndm.NEIGHBOUR[16 if body[0] == INET6 else 4]
         _, index, state, _, _, _, ip, _, _, address = form.unpack_from(body)
         if state & ndm.NUD_PERMANENT:

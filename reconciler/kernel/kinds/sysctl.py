@@ -12,7 +12,8 @@ from typing import TypeVar
 from ...kinds.ownership import HOST
 from ...kinds.sysctl import Sysctl
 from .. import netns
-from ..procfs import Procfs
+from ..procfs import PROC, Procfs
+from ..transcript import note
 from .link import link_with_end
 from .namespace import absent_place
 from .table import Held, Kind, Readings, Requests, Step, View, register
@@ -72,14 +73,18 @@ def from_link_dump(view: View, sysctl: Sysctl) -> Sysctl | None:
 
 def read(procfs: Procfs, sysctl: Sysctl) -> Sysctl | None:
     """None where there is none."""
+    path = f"{PROC}/sys/{sysctl.name}"
     try:
         fd = procfs.open(sysctl.ns, sysctl.name, os.O_RDONLY)
-    except OSError:
+    except OSError as error:
+        note("content", (path,), error.errno or errno.EIO)
         return None
     try:
-        return with_value(sysctl, os.read(fd, 4096).decode().strip().replace("\t", " "))
+        found = os.read(fd, 4096)
     finally:
         os.close(fd)
+    note("content", (path,), [found])
+    return with_value(sysctl, found.decode().strip().replace("\t", " "))
 
 
 def with_value(sysctl: S, value: str) -> S:

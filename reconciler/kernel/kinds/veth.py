@@ -106,7 +106,7 @@ def decode(readings: Readings, ns: str) -> Iterator[Veth]:
         of = vlans(readings, HOST).get(outer.index, ())
         master = view.links.get(outer.number(rtnl.IFLA_MASTER))
         tags = numbers(of) if master and master.filtering else [0]
-        station = how_entered(readings.host, outer.index, inner.mac, tags) if master else ""
+        station = how_entered(readings.host, outer.index, inner.mac, tags, ns) if master else ""
         yield veth_of(ns, (inner, outer), view.names, of, station=station)
 
 

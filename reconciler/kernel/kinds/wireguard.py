@@ -25,6 +25,7 @@ from ..netlink.socket import (
     u16,
     u32,
 )
+from ..transcript import doubt
 from . import link
 from .link import LinkKind
 from .table import Readings, Requests, Resource, Seen, Step, register
@@ -143,8 +144,10 @@ def entry(found: dict[int, bytes], known: dict[str, str]) -> str:
     addresses need not send from that which is declared."""
     key = b64encode(found[KEY]).decode()
     end = endpoint_of(found[ENDPOINT]) if ENDPOINT in found else NOWHERE
-    if key in known and time.time() - handshake(found) < LASTING:
-        end = known[key].rpartition(" ")[2]
+    said = known.get(key, "").rpartition(" ")[2]
+    if said and said != end:
+        doubt()  # the clock decides
+        end = said if time.time() - handshake(found) < LASTING else end
     odd = " preshared" * (found.get(PRESHARED_KEY, NO_KEY) != NO_KEY)
     allowed = ",".join(sorted(map(allowed_of, elements(found.get(ALLOWED, b"")))))
     return f"{key} {allowed} {end}{odd}"

@@ -8,7 +8,7 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
@@ -170,9 +170,10 @@ class Events:
                 self.processes[fd] = pid, name
                 self.poll.register(fd, select.EPOLLIN)
 
-    def listen(self, names: list[str]) -> None:
-        """Hear these sandboxes, and know them by name."""
-        self.places = dict(numbered(names))
+    def listen(self, names: Set[str], anew: Set[str]) -> None:
+        """Hear these sandboxes, and know them by name; some were made anew since they were last named."""
+        known = {number: name for number, name in self.places.items() if name in names - anew}
+        self.places = known | dict(numbered(sorted(names - {*known.values()})))
 
 
 class Heard(NamedTuple):
@@ -226,7 +227,7 @@ def who(port: int) -> str:
         return ""
 
 
-def numbered(names: list[str]) -> Iterator[tuple[int, str]]:
+def numbered(names: Iterable[str]) -> Iterator[tuple[int, str]]:
     """The number that each sandbox has here; those without a link to the host get one."""
     with open_socket() as channel:
         for name in names:

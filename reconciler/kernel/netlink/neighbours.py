@@ -50,17 +50,18 @@ def forgotten_at_port(port: int, address: str) -> Message:
     return Message(DELNEIGH, 0, NDMSG.pack(PF_BRIDGE, port, NUD_STATIC, NTF_MASTER, 0) + mac(address))
 
 
-def how_entered(channel: socket.socket, port: int, address: str, vlans: Iterable[int]) -> str:
-    """How the bridge has the MAC at this port, in each of the VLANs (0 is none); "" where not as we enter."""
+def how_entered(channel: socket.socket, port: int, address: str, vlans: Iterable[int], place: str) -> str:
+    """How the bridge has the MAC of this sandbox at its port, in each of the VLANs (0 is none); "" where not
+    as we enter."""
     ask = NDMSG.pack(PF_BRIDGE, port, 0, NTF_MASTER, 0) + mac(address)
-    found = {entry(channel, ask + u16(NDA_VLAN, tag) * bool(tag)) for tag in vlans}
+    found = {entry(channel, ask + u16(NDA_VLAN, tag) * bool(tag), place) for tag in vlans}
     return next((how for how, flag in HOW.items() if found == {(port, NUD_NOARP, flag)}), "")
 
 
-def entry(channel: socket.socket, ask: bytes) -> tuple[int, int, int]:
+def entry(channel: socket.socket, ask: bytes, place: str) -> tuple[int, int, int]:
     """Port, state and marks of the entry that is asked for; zeros where there is none, or no port."""
     try:
-        _, index, state, flags, *_ = NDMSG.unpack_from(get(channel, GETNEIGH, ask))
+        _, index, state, flags, *_ = NDMSG.unpack_from(get(channel, GETNEIGH, ask, place))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENODEV):
             return 0, 0, 0

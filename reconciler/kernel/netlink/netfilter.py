@@ -5,6 +5,7 @@ import socket
 import struct
 from typing import Any, Self
 
+from ..transcript import RULESET, note
 from .socket import BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
 
 NETFILTER = 12  # NETLINK_NETFILTER
@@ -24,6 +25,7 @@ class Channel:
 
     def __init__(self, subsystem: int):
         self.subsystem, self.sequence = subsystem, 0
+        self.said: list[bytes] = []  # in answer to what was asked last
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER)
 
     def __enter__(self) -> Self:
@@ -39,8 +41,11 @@ class Channel:
         head = HEADER.pack(size, self.subsystem << 8 | kind, REQUEST | flags, self.sequence, 0)
         self.socket.send(head + NFGEN.pack(family, 0, 0) + body)
         answer: list[Any] = []
+        self.said = []
         while not self.more(answer) and flags:
             pass
+        if flags:
+            note("nft", (self.subsystem << 8 | kind, family, body, flags), self.said, RULESET)
         return answer
 
     def more(self, answer: list[Any]) -> bool:
@@ -54,6 +59,7 @@ class Channel:
                 raise Torn
             if kind not in (ERROR, DONE):
                 answer.append(self.message(body))
+                self.said.append(body)
             elif number := -struct.unpack_from("=i", body)[0]:
                 raise OSError(number, os.strerror(number))
             ended |= kind in (ERROR, DONE)

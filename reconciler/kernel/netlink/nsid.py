@@ -2,7 +2,8 @@
 
 import socket
 
-from .socket import attributes, get, u32
+from ..transcript import note
+from .socket import attributes, get_unnoted, u32
 
 GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3  # linux/net_namespace.h
@@ -10,5 +11,7 @@ NETNSA_NSID, NETNSA_FD = 1, 3  # linux/net_namespace.h
 
 def number_of(namespace: int, channel: socket.socket) -> int:
     """The number that the namespace behind a descriptor has in the one that the socket is in; -1 for none."""
-    answer = get(channel, GETNSID, bytes(4) + u32(NETNSA_FD, namespace))
-    return int.from_bytes(attributes(answer, 4)[NETNSA_NSID], "little", signed=True)
+    answer = get_unnoted(channel, GETNSID, bytes(4) + u32(NETNSA_FD, namespace))
+    number = int.from_bytes(attributes(answer, 4)[NETNSA_NSID], "little", signed=True)
+    note("number_of_host", (), [b"%d" % number])
+    return number

@@ -11,6 +11,9 @@ from functools import cache
 from math import inf
 from typing import NamedTuple
 
+from .. import looking
+from ..transcript import note
+
 ROUTE = 0  # NETLINK_ROUTE
 REQUEST, ACK, ROOT_MATCH, CREATE, EXCL, REPLACE = 0x1, 0x4, 0x300, 0x400, 0x200, 0x100
 DUMP_INTR = 0x10
@@ -164,18 +167,41 @@ def words(number: int, flags: int, body: bytes) -> str:
 @cache
 def families() -> tuple[int, ...]:
     """Those that the kernel has: what names IPv6 is refused where ipv6.disable=1 is set."""
-    return (socket.AF_INET, socket.AF_INET6) if os.path.exists(IPV6) else (socket.AF_INET,)
+    return (socket.AF_INET, socket.AF_INET6) if looking.exists(IPV6) else (socket.AF_INET,)
 
 
-def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf) -> list[bytes]:
-    """Every object; read again while it changes underneath, and raise rather than return a part
-    or more than `most`."""
+def dump(
+    channel: socket.socket, kind: int, body: bytes, most: float = inf, holding: bytes = b""
+) -> list[bytes]:
+    """Every object, or those that hold these bytes; raise rather than return a part or more than `most`."""
+    said: list[bytes] = []
+    try:
+        found = dump_whole(channel, kind, body, most, said)
+    except OSError as error:
+        about = channel.proto, kind, body, holding, 0 if most == inf else int(most)
+        note("objects", about, error.errno or errno.EIO)
+        raise
+    if channel.proto == ROUTE and not holding:
+        note("dump", (kind, body), said)
+        return found
+    found = [one for one in found if holding in one]
+    note("objects", (channel.proto, kind, body, holding, 0), found)
+    return found
+
+
+def dump_whole(channel: socket.socket, kind: int, body: bytes, most: float, said: list[bytes]) -> list[bytes]:
+    """Read again while it changes underneath; the datagrams of the last reading are left in `said`."""
     for attempt in range(ATTEMPTS):
-        found = dump_once(channel, kind, body, attempt, most)
+        said.clear()
+        found = dump_once(channel, dump_request(kind, body, attempt + 1), most, said)
         if found is not None:
             return found
         time.sleep(0.001 * attempt)
     raise OSError(errno.EAGAIN, "the kernel's tables keep changing")
+
+
+def dump_request(kind: int, body: bytes, sequence: int = 1) -> bytes:
+    return HEADER.pack(len(body) + 16, kind, REQUEST | ROOT_MATCH, sequence, 0) + body
 
 
 def dump_within(channel: socket.socket, kind: int, asked: Sequence[bytes], most: float) -> list[bytes]:
@@ -191,14 +217,11 @@ def dump_within(channel: socket.socket, kind: int, asked: Sequence[bytes], most:
     return [body for part in parts for body in dump(channel, kind, part, most)]
 
 
-def dump_once(
-    channel: socket.socket, kind: int, body: bytes, sequence: int, most: float
-) -> list[bytes] | None:
-    head = HEADER.pack(len(body) + 16, kind, REQUEST | ROOT_MATCH, sequence + 1, 0)
-    channel.send(head + body)
+def dump_once(channel: socket.socket, request: bytes, most: float, said: list[bytes]) -> list[bytes] | None:
+    channel.send(request)
     found: list[bytes] = []
     whole = True
-    for answer, flags, data in answers(channel, sequence + 1):
+    for answer, flags, data in answers(channel, HEADER.unpack_from(request)[3], said):
         whole &= not flags & DUMP_INTR
         if answer not in (DONE, ERROR):
             found.append(data)
@@ -209,18 +232,30 @@ def dump_once(
     return found if whole else None
 
 
-def answers(channel: socket.socket, sequence: int) -> Iterator[tuple[int, int, bytes]]:
+def answers(channel: socket.socket, sequence: int, said: list[bytes]) -> Iterator[tuple[int, int, bytes]]:
     """(type, flags, body) of each to this request, up to the one that ends them."""
     answer = 0
     while answer not in (DONE, ERROR):
-        for kind, flags, number, _, data in frames(channel.recv(BUFFER)):
+        said.append(channel.recv(BUFFER))
+        for kind, flags, number, _, data in frames(said[-1]):
             if number == sequence:
                 answer = kind
                 yield kind, flags, data
 
 
-def get(channel: socket.socket, kind: int, body: bytes) -> bytes:
-    """One object, asked for by what the body says."""
+def get(channel: socket.socket, kind: int, body: bytes, place: str | None = None) -> bytes:
+    """One object, asked for by what the body says; of the host's it may be about another `place`."""
+    how, about = ("get", (channel.proto, kind, body)) if place is None else ("get_on_host", (kind, body))
+    try:
+        found = get_unnoted(channel, kind, body)
+    except OSError as error:
+        note(how, about, error.errno or errno.EIO, place)
+        raise
+    note(how, about, [found], place)
+    return found
+
+
+def get_unnoted(channel: socket.socket, kind: int, body: bytes) -> bytes:
     channel.send(HEADER.pack(len(body) + 16, kind, REQUEST, 0, 0) + body)
     for answer, _, _, _, data in frames(channel.recv(BUFFER)):
         if answer == ERROR:

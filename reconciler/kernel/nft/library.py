@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...errors import Unsupported
+from .. import looking
 from ..descriptors import keep_only
 
 # Debian's module, which a virtual environment hides.
@@ -67,15 +68,19 @@ def version() -> str:
     binding()
     with open("/proc/self/maps") as maps:
         path = next(line.split()[-1] for line in maps if "/libnftables.so" in line)
+    return f"{path} {build(path)}"
+
+
+def build(path: str) -> str:
+    looking.stamp(path)
     found = os.stat(path)
-    return f"{path} {found.st_size} {found.st_mtime_ns}"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def is_unchanged(told: str) -> bool:
     """Whether the library that `version` told of is still what it was; it need not be loaded for that."""
     path, size, changed = told.rsplit(" ", 2)
-    found = os.stat(path)
-    return f"{found.st_size} {found.st_mtime_ns}" == f"{size} {changed}"
+    return build(path) == f"{size} {changed}"
 
 
 def run(text: str) -> tuple[bool, str]:

@@ -7,11 +7,12 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...errors import KernelError, NotPermitted, Unsupported
 from ..netlink.netfilter import NFGEN, Channel, Torn
 from ..netlink.socket import attributes
+from ..transcript import note_generation
 
 T = TypeVar("T")
 
@@ -43,6 +44,11 @@ class RulesetReading(Channel):
         [message] = self.ask(GETGEN, flags=0)
         return int.from_bytes(message.attributes[1], "big")
 
+    def bodies(self, kind: Any, *about: Any) -> list[bytes]:
+        """What is answered, as it is said; `kind` is that of a whole message."""
+        self.ask(kind & 0xFF, *about)
+        return self.said
+
     def message(self, body: bytes) -> NftMessage:
         family, _, stamp = NFGEN.unpack_from(body)
         if self.generation is not None and stamp != self.generation & 0xFFFF:
@@ -55,6 +61,7 @@ def once(read: Callable[[RulesetReading], T]) -> T:
         result = read(reading)
         if reading.current() != reading.generation:
             raise Torn
+        note_generation(reading.generation)
         return result
 
 

@@ -5,10 +5,10 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 
-from .. import frr
+from .. import frr, looking
 from ..netlink.socket import families
+from ..transcript import EVERYWHERE, NOTED, Transcript, noting
 
 # feature: (the option that brings it, the module that holds it)
 FEATURES = {
@@ -33,6 +33,9 @@ ASKED = {"evpn": frr.lack, "prefix limit": frr.boundless, "IPv6": no_ipv6}
 class Missing(Mapping[str, str]):
     """Facts.missing: read when something is first asked for, since most manifests ask for nothing."""
 
+    def __init__(self) -> None:
+        self.transcript = NOTED.get() or Transcript()
+
     @cached_property
     def options(self) -> dict[str, str]:
         """CONFIG_ options that are y or m; empty where the kernel's configuration is nowhere to be read."""
@@ -40,6 +43,11 @@ class Missing(Mapping[str, str]):
         return {name: value for name, _, value in rows if value in ("y", "m")}
 
     def lack(self, feature: str) -> str:
+        with noting(self.transcript):
+            return self.looked_up(feature)
+
+    def looked_up(self, feature: str) -> str:
+        """Why the kernel has it not; "" where it has."""
         if feature in ASKED:
             return ASKED[feature]()
         option, module = FEATURES[feature]
@@ -68,22 +76,21 @@ def configuration() -> str:
     import gzip  # which few manifests need
 
     try:
-        return gzip.decompress(Path("/proc/config.gz").read_bytes()).decode()
+        return gzip.decompress(looking.content("/proc/config.gz", EVERYWHERE)).decode()
     except OSError:
         pass
     try:
-        return Path(f"/boot/config-{os.uname().release}").read_text(encoding="utf-8")
+        return looking.content(f"/boot/config-{os.uname().release}", EVERYWHERE).decode()
     except OSError:
         return ""
 
 
 def loadable(module: str) -> bool:
     """Loaded, or listed where modprobe looks; without a list nothing is said."""
-    if os.path.exists(f"/sys/module/{module.replace('-', '_')}"):
+    if looking.exists(f"/sys/module/{module.replace('-', '_')}"):
         return True
     try:
-        return f"/{module}.ko" in Path(f"/lib/modules/{os.uname().release}/modules.dep").read_text(
-            encoding="utf-8"
-        )
+        listed = looking.content(f"/lib/modules/{os.uname().release}/modules.dep", EVERYWHERE)
+        return f"/{module}.ko".encode() in listed
     except OSError:
         return True

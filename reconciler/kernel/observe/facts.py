@@ -3,18 +3,18 @@
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from ...inventory.facts import Device, HostFacts
 from ...kinds.address import Address
 from ...kinds.ownership import PROTOCOL
 from ...kinds.route import Route
-from .. import nft
+from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to
 from ..kinds.vxlan import PORT, VNI
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
+from ..transcript import note
 from . import listening
 from .capabilities import Missing
 from .readings import View
@@ -30,7 +30,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     routes = [route for route in foreign_routes(view.dumps[Route]) if route[1] not in ours]
     uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
     return HostFacts(
-        name=socket.gethostname(),
+        name=hostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
         onlink=dict(onlink(view.dumps[Route], links)),
@@ -63,9 +63,15 @@ def device(seen: Seen, links: dict[int, Seen]) -> Device:
     )  # fmt: skip
 
 
+def hostname() -> str:
+    name = socket.gethostname()
+    note("hostname", (), [name.encode()], "")
+    return name
+
+
 def text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return looking.content(path, "").decode(errors="replace")
     except OSError:
         return ""
 

@@ -12,7 +12,9 @@ from itertools import product
 from pathlib import Path
 
 from ...inventory.facts import Listener
+from .. import looking
 from ..netlink.socket import dump, open_socket
+from ..transcript import doubt
 
 SOCK_DIAG, BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
 REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: any address and port
@@ -41,8 +43,11 @@ def diagnosed(protocol: str, number: int, state: int, family: socket.AddressFami
 
 def tabled(protocol: str, state: int, family: socket.AddressFamily) -> Iterator[Listener]:
     """From /proc/net; SCTP has no table there of this form."""
-    path = Path(f"/proc/net/{protocol}{FAMILIES[family][1]}")
-    for line in path.read_text(encoding="ascii").splitlines()[1:] if path.exists() else ():
+    path = f"/proc/net/{protocol}{FAMILIES[family][1]}"
+    if not looking.exists(path):
+        return
+    doubt()  # it tells of every connection
+    for line in Path(path).read_text(encoding="ascii").splitlines()[1:]:
         words = line.split()
         if int(words[3], 16) == state:
             raw, _, port = words[1].partition(":")

@@ -12,6 +12,7 @@ from ...kinds.evpn import Router
 from ...kinds.ownership import HOST, alias, owner
 from .. import files, netns, records
 from ..netlink.links import IFLA_LINK_NETNSID, Seen
+from ..transcript import doubt
 
 R = TypeVar("R", bound=Resource)
 S = TypeVar("S", bound="Readings")
@@ -95,9 +96,12 @@ class Readings:
         reading = "view", ns, ns == HOST
         if reading not in self.kept:
             with netns.kept() as home:
-                if ns != HOST:
-                    netns.enter(ns)
-                self.kept[reading] = self.look(ns, home)
+                try:
+                    netns.enter(ns) if ns != HOST else None
+                    self.kept[reading] = self.look(ns, home)
+                except Exception:
+                    doubt(ns)
+                    raise
         view: View = self.kept[reading]
         return view
 
