@@ -1,3 +1,3 @@
-from .cli.arguments import main
+from .cli.command import main
 
 raise SystemExit(main())

@@ -128,7 +128,8 @@ def parse(argv: Sequence[str]) -> Options:
     if "" in paths:
         raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
     given["project"] = tuple(given.get("project", ()))
-    options = Options(**{"mode": implied(given), **given, "paths": paths, "stdin": stdin})
+    given |= {"paths": paths, "stdin": stdin, "words": tuple(argv)}
+    options = Options(**{"mode": implied(given), **given})
     if options.rehearse and options.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
     if options.against and options.mode not in ("plan", "show", "explain"):

@@ -81,6 +81,7 @@ class Options:
     """What a person asked for; every field that has a syntax is an option of its name."""
 
     mode: str = "plan"
+    words: tuple[str, ...] = ()  # as they were typed
     paths: tuple[str, ...] = ()
     stdin: str = ""  # what it held, since a mistake is shown with its line
     rollback: int = -1  # a revision's number
@@ -90,6 +91,7 @@ class Options:
     host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))
     check: bool = option(False, Syntax("--lock: only tell whether the file is as it should be"))
     exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
+    no_memo: bool = option(False, Syntax("--plan: ask and decide anew, whatever was said before"))
     out: str = option(
         "", Syntax("--plan: write the plan, --status: all that stands, as JSON to FILE too", word, "FILE")
     )

@@ -2,15 +2,20 @@
 
 from ..core import render
 from ..errors import UsageError
+from . import memo, streams
 from .options import Options
 from .session import comparison, machine, plan_json, print_plan, tell, write_out
 
 
 def plan(options: Options) -> int:
-    change = comparison(options, machine(options))
-    if options.out:
-        write_out(options.out, map(str.encode, plan_json(change)))
-    print_plan(options, change)
+    host, origin = machine(options), memo.origin(options)
+    with streams.copied() as said:
+        change = comparison(options, host)
+        if options.out:
+            write_out(options.out, map(str.encode, plan_json(change)))
+        print_plan(options, change)
+    if not (change.todo or change.closed) and origin == memo.origin(options):
+        memo.keep(options, host.transcript, origin, said)
     return 2 if options.exit_code and (change.todo or change.closed) else 0
 
 

@@ -3,11 +3,13 @@ a reader who leaves."""
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from ..errors import Unwritten
+
+COPIES: list[list[tuple[bool, str]]] = []
 
 
 def stand() -> None:
@@ -26,6 +28,27 @@ def stand() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+@contextmanager
+def copied() -> Iterator[list[tuple[bool, str]]]:
+    """Yields what is written meanwhile: whether on standard error, and what."""
+    COPIES.append(copy := list[tuple[bool, str]]())
+    try:
+        yield copy
+    finally:
+        COPIES.remove(copy)
+
+
+def say_again(said: Sequence[tuple[bool, str]]) -> int:
+    """What was copied; returns the exit code."""
+    try:
+        for on_error, text in said:
+            complain(text) if on_error else tell(text, end="")
+    except Unwritten as error:
+        complain(f"error: {error}")
+        return error.exit_code
+    return 0
+
+
 def tell(text: str, end: str = "\n") -> None:
     tell_all((text, end))
 
@@ -33,7 +56,10 @@ def tell(text: str, end: str = "\n") -> None:
 def tell_all(parts: Iterable[str], hint: str = "") -> None:
     """Write what was asked for; raises Unwritten with `hint`."""
     try:
-        sys.stdout.writelines(parts)
+        for part in parts:
+            sys.stdout.write(part)
+            for copy in COPIES:
+                copy.append((False, part))
         sys.stdout.flush()
     except OSError as error:
         lost(error, hint)
@@ -52,5 +78,7 @@ def lost(error: OSError, hint: str) -> None:
 
 def complain(text: str) -> None:
     """On standard error, where that can be written: a log that is lost stops nothing."""
+    for copy in COPIES:
+        copy.append((True, text))
     with suppress(OSError):
         print(text, file=sys.stderr)

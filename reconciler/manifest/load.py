@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from .compose.files import STDIN, Inputs
 from .spec import Manifest
-from .store import cache
+from .store import cache, stamp
 from .store.cache import Asked as Asked
 from .store.known import NOTHING
 
@@ -19,7 +19,7 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
             return known
         from .assemble import assemble  # with pydantic, which costs more than all the rest of a plan
 
-        names = cache.names(asked) if kept else {}
+        names = stamp.names(asked.paths) if kept else {}
         inputs = Inputs(dict(asked.environ), asked.drivers, stdin)
         before = cache.recalled(kept, asked) if kept else NOTHING
         loaded = assemble(asked.paths, inputs, asked.projects, before)

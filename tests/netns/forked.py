@@ -44,7 +44,7 @@ def become(arguments: Sequence[str], environment: dict[str, str], out: IO[str], 
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
         os.environ.clear()
         os.environ.update(environment)
-        rc = importlib.import_module("reconciler.cli.arguments").main(list(arguments))
+        rc = importlib.import_module("reconciler.cli.command").main(list(arguments))
     except BaseException:
         traceback.print_exc()
     finally:

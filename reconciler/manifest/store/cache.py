@@ -22,24 +22,11 @@ from ..options import Described, Drivers
 from ..spec import Manifest
 from .codec import decode, encode, shape
 from .known import NOTHING, Loaded, digest
+from .stamp import Names, environment, folders, names
 
 KEPT = 32  # entries: one for each set of PATHs that somebody names
 OLDEST = 7 * 24 * 3600.0  # seconds
-# Variables that differ from shell to shell and from run to run of a service, and that no manifest names.
-NOISE = {
-    "_",
-    "PWD",
-    "OLDPWD",
-    "SHLVL",
-    "COLUMNS",
-    "LINES",
-    "INVOCATION_ID",
-    "JOURNAL_STREAM",
-    "SYSTEMD_EXEC_PID",
-}
 UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError)  # an entry may be
-
-Names = dict[str, list[str]]
 
 
 class Read(NamedTuple):
@@ -67,7 +54,7 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
     with suppress(*UNUSABLE):
         known, body = entry(folder, asked)
         texts = {file: read_regular(file) for file in known["texts"]}
-        if known == stamp(asked, texts, known["drivers"], names(asked)):
+        if known == stamp(asked, texts, known["drivers"], names(asked.paths)):
             return decoded(body).manifest
     return None
 
@@ -79,6 +66,13 @@ def recalled(folder: str, asked: Asked) -> Loaded:
         if terms(asked, known["drivers"]).items() <= known.items():
             return decoded(body)
     return NOTHING
+
+
+def origin(folder: str, asked: Asked) -> dict[str, Any]:
+    """What the entry says of where its manifest came from; nothing where there is none."""
+    with suppress(*UNUSABLE):
+        return entry(folder, asked)[0]
+    return {}
 
 
 def entry(folder: str, asked: Asked) -> tuple[dict[str, Any], bytes]:
@@ -121,35 +115,22 @@ def prune(folder: str) -> None:
 def stamp(asked: Asked, texts: Mapping[str, str], drivers: Iterable[str], listed: Names) -> dict[str, object]:
     """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
     result.  So may another version of a driver that somebody installed."""
-    folders = {os.path.dirname(os.path.abspath(file)) for file in texts}
     return terms(asked, drivers) | {
         "texts": {file: digest(text) for file, text in texts.items()},
-        "names": {folder: sorted(os.listdir(folder)) for folder in sorted(folders)} | listed,
+        "names": folders(texts) | listed,
     }
 
 
 def terms(asked: Asked, drivers: Iterable[str]) -> dict[str, object]:
     """What counts for every text."""
-    variables = sorted(item for item in asked.environ.items() if item[0] not in NOISE)
     return {
         "version": __version__,
         "shape": shape(Loaded),
         "drivers": {name: described(asked.drivers[name]) for name in sorted(drivers)},
-        "environment": sha256(json.dumps(variables).encode()).hexdigest(),
+        "environment": environment(asked.environ),
     }
 
 
 def described(driver: Described) -> str:
     """All that a manifest takes from it."""
     return repr((driver.scope, driver.options))
-
-
-def names(asked: Asked) -> Names:
-    """What is now below the PATHs that are folders, and beside those that are files."""
-    found = {path: names_below(path) for path in asked.paths if os.path.isdir(path)}
-    beside = {os.path.dirname(os.path.abspath(path)) for path in asked.paths if path not in found}
-    return found | {folder: sorted(os.listdir(folder)) for folder in beside}
-
-
-def names_below(folder: str) -> list[str]:
-    return sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)

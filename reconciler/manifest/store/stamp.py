@@ -1,0 +1,58 @@
+"""What a manifest was made from, besides the texts of its files: told without reading what is in them."""
+
+import json
+import os
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from ... import disk
+
+# Variables that differ from shell to shell and from run to run of a service, and that no manifest names.
+NOISE = {
+    "_",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "COLUMNS",
+    "LINES",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "SYSTEMD_EXEC_PID",
+}
+
+Names = dict[str, list[str]]
+
+
+def digest(file: str) -> str:
+    """Of the text of a file; raises OSError where there is none."""
+    return sha256(disk.read(file, disk.LARGE).removeprefix(BOM_UTF8)).hexdigest()
+
+
+def stands(origin: Mapping[str, Mapping[str, object]], paths: Iterable[str]) -> bool:
+    """Whether these texts and names are what they were."""
+    texts = origin["texts"]
+    if any(digest(file) != known for file, known in texts.items()):
+        return False
+    return origin["names"] == folders(texts) | names(paths)
+
+
+def environment(environ: Mapping[str, str]) -> str:
+    variables = sorted(item for item in environ.items() if item[0] not in NOISE)
+    return sha256(json.dumps(variables).encode()).hexdigest()
+
+
+def folders(files: Iterable[str]) -> Names:
+    """What is beside these files: a new `.env` or override counts too."""
+    found = {os.path.dirname(os.path.abspath(file)) for file in files}
+    return {folder: sorted(os.listdir(folder)) for folder in sorted(found)}
+
+
+def names(paths: Iterable[str]) -> Names:
+    """What is now below the PATHs that are folders, and beside those that are files."""
+    below = {path: names_below(path) for path in paths if os.path.isdir(path)}
+    return below | folders(path for path in paths if path not in below)
+
+
+def names_below(folder: str) -> list[str]:
+    return sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
