@@ -44,7 +44,13 @@ def canonical(ruleset: str) -> str:
     packets have put into sets is left out, and the table of a watcher, which goes with it."""
     tables = re.split(r"^(?=table )", ruleset, flags=re.M)
     tables = [table for table in tables if not table.startswith("table inet reconciler_traffic ")]
-    return "".join(re.sub(r"(?s)\s*elements = \{(.*?)\}", by_name, table) for table in sorted(tables))
+    return "".join(re.sub(r"(?s)\s*elements = \{(.*?)\}", by_name, parted(table)) for table in sorted(tables))
+
+
+def parted(table: str) -> str:
+    """With its sets and chains by name."""
+    head, *parts = re.split(r"^(?=\t(?:set|map|chain) )", table.removesuffix("}\n"), flags=re.M)
+    return "".join((head, *sorted(f"{part.rstrip()}\n" for part in parts), "}\n" if parts else ""))
 
 
 def by_name(elements: re.Match[str]) -> str:

@@ -408,7 +408,7 @@ def test_a_stray_is_nobody_else_s_business(lab: Lab, how):
     with how(lab, "o-web"):
         before = lab.snapshot()
         lab.run("nft delete element inet reconciler bridges { br-t-n }")
-        lab.succeed(lab.reconcile("--apply", lab.files / "both/t.yaml"))
+        lab.succeed(lab.reconcile("--apply", "--project", "t", lab.files / "both"))
         assert not any(differing(before, lab.snapshot()).values())
         lab.destroy("--project", "t")
         strays = [link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-o-n"]

@@ -91,6 +91,7 @@ def attacked(lab: Lab) -> Iterator[list[str]]:
         thread.join()
 
 
+@pytest.mark.alone
 def test_the_tables_of_before_are_replaced_in_one_transaction(lab: Lab, folder: Path) -> None:
     """Nothing that flows is disturbed, and nothing is open meanwhile."""
     as_of_before(lab, folder)

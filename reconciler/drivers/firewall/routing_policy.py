@@ -16,7 +16,7 @@ from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.nft import Element
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import GROUP, HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, TABLE
+from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, TABLE
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
@@ -100,12 +100,7 @@ def known_neighbours(
 
 # Frames that a bridge forwards, anybody's, are no routing; br_netfilter, at 0, shows them all the same.
 BRIDGED = Ruleset(
-    "bridge",
-    {},
-    {
-        "bridged": (filtering("forward", -1), f"iifgroup {GROUP} accept", SET),
-        "shown": (filtering("forward", 1), f"iifgroup {GROUP} accept", CLEAR),
-    },
+    "bridge", {}, {"bridged": (filtering("forward", -1), SET), "shown": (filtering("forward", 1), CLEAR)}
 )
 
 
