@@ -157,8 +157,8 @@ def test_a_broken_manifest_changes_nothing_and_the_last_good_one_is_kept_healed(
         lab.run("ip link del br-t-n")
         watcher.until(lambda: "br-t-n" in lab.links())
         (directory / "t.yaml").write_text(MORE)
+        watcher.until(lambda: "t-cache" in lab.namespaces())
         watcher.synced()
-        assert "t-cache" in lab.namespaces()
 
 
 def test_a_manifest_that_is_broken_from_the_start_is_held_by_history(lab, directory):
@@ -202,8 +202,8 @@ def test_what_one_project_cannot_have_does_not_stop_the_others(lab, directory):
         lab.run("ip netns del t-db")
         watcher.until(lambda: "t-db" in lab.namespaces())
         (directory / "t.yaml").write_text(MORE)
+        watcher.until(lambda: "t-cache" in lab.namespaces())
         watcher.synced()
-        assert "t-cache" in lab.namespaces()
 
 
 def test_removing_much_waits_for_a_person(lab, directory):

@@ -44,10 +44,13 @@ class Watcher:
         return self.until(lambda: self.status["in_sync"])
 
     def settled(self, pause: float = 0.4) -> None:
-        """Wait until it has nothing more to answer.  Linux tells of a link's carrier up to a second late."""
+        """Wait until it has nothing more to answer: longer where others let it run seldom.
+
+        Linux tells of a link's carrier up to a second late.
+        """
         turns = -1
         while turns != (turns := self.status["last_run"]["turns"]):
-            time.sleep(pause)
+            time.sleep(pause * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
     def quiet(self, seconds: float = 1.0) -> int:
         """How many applies it makes while nothing happens."""
