@@ -95,8 +95,8 @@ def attacked(lab: Lab) -> Iterator[list[str]]:
 def test_the_tables_of_before_are_replaced_in_one_transaction(lab: Lab, folder: Path) -> None:
     """Nothing that flows is disturbed, and nothing is open meanwhile.
 
-    A packet that is in a chain at that moment may be lost: it meets rules of one generation and elements of the
-    next, where those of a set that goes are gone already (nft_set_elem_active).
+    A packet that is in a chain at that moment may be lost: it meets rules of one generation and elements of
+    the next, where those of a set that goes are gone already (nft_set_elem_active).
     """
     as_of_before(lab, folder)
     lab.serve("shop-web", 80, 8101)
