@@ -47,7 +47,7 @@ def timed(what: str, work: Callable[[], object], times: int = 1) -> None:
 
 
 def main(count: int) -> None:
-    bare = list(skeleton())
+    bare = list(state(*skeleton()).values())  # several rulesets share tables
     elements = [element(n) for n in range(1, count + 1)]
     wanted = state(*bare, *elements)
     timed("blockers, no foreign table", nft.blockers, 20)
