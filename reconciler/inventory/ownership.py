@@ -111,11 +111,17 @@ def link_projects(live: ByKind) -> dict[str, str]:
     found: dict[str, str] = {}
     for r in links:
         if r.ns == HOST:
-            said = told.get(r.name) or getattr(r, "project", "")
-            found[r.name] = said or above.get(r.name) or above.get(getattr(r, "parent", ""), "")
+            stands_on = above.get(r.name) or above.get(getattr(r, "parent", ""), "")
+            found[r.name] = agreed(told.get(r.name, ""), getattr(r, "project", ""), stands_on)
     tunnels = {r.name: r.project or found.get(r.bridge, "") for r in links if isinstance(r, Vxlan)}
     ends = {r.host_name: homes.get(r.ns, "") for r in links if isinstance(r, Veth)}
     return ends | found | tunnels | {r.name: SHARED for r in links if isinstance(r, Vlan)}
+
+
+def agreed(*told: str) -> str:
+    """What most marks tell, and of two that differ the first: anybody may have edited one of them."""
+    known = [project for project in told if project]
+    return max(known, key=known.count, default="")
 
 
 def by_firewall(live: ByKind) -> dict[str, str]:

@@ -140,7 +140,7 @@ class Element(InTable):
 
     def owner(self, known: Ownership) -> str:
         told = self.declared_by
-        return told if told in known.projects else known.shared  # what somebody added by hand
+        return told if told in known.projects | {known.shared} else ""  # as what somebody added by hand
 
     @property
     def homes(self) -> tuple[Key, ...]:

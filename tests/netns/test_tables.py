@@ -43,6 +43,23 @@ def test_a_project_changes_its_own_alone_and_the_tables_go_with_the_last(lab: La
     assert tables(lab) == []
 
 
+@pytest.mark.parametrize("comment", ["", 'comment "blog"', 'comment "ghost"'])
+def test_a_comment_that_somebody_edited_gives_nothing_away(lab: Lab, folder: Path, comment: str) -> None:
+    """What else is known of a bridge is believed, and what tells no name is left to whoever wants it."""
+    lab.succeed(lab.reconcile("--apply", "-q", folder))
+    before = lab.declared("shop")
+    lab.nft(f"""
+        delete element inet reconciler bridges {{ "br-shop-back" }}
+        add element inet reconciler bridges {{ "br-shop-back" {comment} }}
+        delete element inet reconciler internal {{ "br-shop-back" }}
+        add element inet reconciler internal {{ "br-shop-back" }}""")
+    lab.succeed(lab.reconcile("--apply", "-q", folder / "blog.yaml"))
+    assert "br-shop-back" in lab.links() and "br-shop-back" in lab.rules("inet reconciler")
+    lab.succeed(lab.reconcile("--apply", "-q", folder / "shop.yaml"))
+    assert lab.declared("shop") == before
+    assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder)).out
+
+
 def test_one_project_of_a_folder_is_destroyed_alone(lab: Lab, folder: Path) -> None:
     lab.succeed(lab.reconcile("--apply", "-q", folder))
     lab.succeed(lab.reconcile("--destroy", "-q", "--project", "blog", folder))

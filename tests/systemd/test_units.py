@@ -132,7 +132,7 @@ within 5 ip link show br-shop-front
 # restarting, killing and stopping the watcher leaves what stands alone
 within 5 synced
 standing() {{
-    ip -o link show br-shop-front | cut -d: -f1; ip -n shop-web -o link show eth0 | cut -d: -f1; nft list ruleset | md5sum
+    ip -o link show br-shop-front | cut -d: -f1; ip -n shop-web -o link show eth0 | cut -d: -f1; nft list table inet reconciler | md5sum; nft list table bridge reconciler | md5sum
 }}
 before=$(standing)
 systemctl restart reconciler.service

@@ -16,7 +16,7 @@ from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.nft import Element
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, TABLE
+from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, SHARED, TABLE
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
@@ -111,6 +111,6 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     """
     for number in families:
         yield Rule(family=INET[number], priority=MEMORY, action="nop")
-        yield Element(family="inet", table=TABLE, map="unrouted", item=f"ipv{number}")
+        yield Element(family="inet", table=TABLE, map="unrouted", item=f"ipv{number}", project=SHARED)
     if families:
         yield from BRIDGED.skeleton()
