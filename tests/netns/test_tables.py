@@ -47,6 +47,7 @@ def test_a_project_changes_its_own_alone_and_the_tables_go_with_the_last(lab: La
 def test_a_comment_that_somebody_edited_gives_nothing_away(lab: Lab, folder: Path, comment: str) -> None:
     """What else is known of a bridge is believed, and what tells no name is left to whoever wants it."""
     lab.succeed(lab.reconcile("--apply", "-q", folder))
+    lab.succeed(lab.reconcile("--apply", "-q", folder / "shop.yaml"))
     before = lab.declared("shop")
     lab.nft(f"""
         delete element inet reconciler bridges {{ "br-shop-back" }}
@@ -57,7 +58,7 @@ def test_a_comment_that_somebody_edited_gives_nothing_away(lab: Lab, folder: Pat
     assert "br-shop-back" in lab.links() and "br-shop-back" in lab.rules("inet reconciler")
     lab.succeed(lab.reconcile("--apply", "-q", folder / "shop.yaml"))
     assert lab.declared("shop") == before
-    assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder)).out
+    assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder / "blog.yaml")).out
 
 
 def test_one_project_of_a_folder_is_destroyed_alone(lab: Lab, folder: Path) -> None:
