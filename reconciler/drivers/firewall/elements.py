@@ -4,19 +4,18 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ...cnm.topology import Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import PROJECTS as MAP
-from ...kinds.nft import Element, short
-from ...kinds.ownership import TABLE
+from ...kinds.nft import PROJECTS, Element, short
 from . import apart
 from .guard import GUARD, guard_items
 from .routing_policy import BRIDGED
-from .rules import ELSEWHERE, INET, PROJECTS
+from .rules import CORE, ELSEWHERE, MARKS
 from .ruleset import Item, Ruleset
 
 
@@ -26,16 +25,16 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for project in sorted({network.project for network in used}):
         yield from mark(project, topology.root)
     if inner or topology.policy.subnets:
-        yield from INET.skeleton()
+        yield from CORE.skeleton()
     if any(network.endpoints for network in bridged):
         yield from GUARD.skeleton()
     for network in inner:
-        yield from declared(INET, network.project, network_items(network), network.spec.where)
+        yield from declared(CORE, network.project, network_items(network), network.spec.where)
         yield from host_users(network)
     if any(network.per_host and network.per_host.elsewhere for network in inner):
         yield from ELSEWHERE.skeleton()
     for port in topology.ports:
-        yield from declared(INET, port.project, port_items(port), port.where)
+        yield from declared(CORE, port.project, port_items(port), port.where)
     for network, endpoint, items in guard_items(bridged):
         yield from declared(GUARD, network.project, items, endpoint.where)
     for network in bridged:
@@ -45,27 +44,25 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (PROJECTS, INET, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    for ruleset in (MARKS, CORE, ELSEWHERE, GUARD, apart.APART, BRIDGED):
         yield from ruleset.skeleton()
 
 
 def mark(project: str, root: str) -> Iterator[Resource]:
     """That a project stands, and the directory that it was applied from."""
-    yield from PROJECTS.skeleton()
-    yield Element(
-        family="inet", table=TABLE, map=MAP, item=short(project), project=project, root=kept(project, root)
-    )
+    yield from MARKS.skeleton()
+    yield replace(MARKS.element(project, None, PROJECTS, short(project)), root=kept(project, root))
 
 
-def declared(part: Ruleset, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
+def declared(ruleset: Ruleset, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:
     origin = Origin(where, "firewall")
-    return (part.element(project, origin, *item) for item in items)
+    return (ruleset.element(project, origin, *item) for item in items)
 
 
 def host_users(network: Network) -> Iterator[Element]:
     for endpoint in (endpoint for endpoint in network.endpoints if endpoint.host_access):
         users = ((f"host_users{family(ip)}", ip, "") for ip, _ in endpoint.addresses)
-        yield from declared(INET, network.project, users, endpoint.where)
+        yield from declared(CORE, network.project, users, endpoint.where)
 
 
 def network_items(network: Network) -> Iterator[Item]:

@@ -14,15 +14,14 @@ from ...cnm.prefixes import prefix_of, span
 from ...cnm.topology import HostPolicy, Network, Subnet
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.nft import Element
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, SHARED, TABLE
+from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, SHARED
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
 from ...kinds.sysctl import Forwarding, Sysctl
 from ..endpoint import PlacedLink
-from .rules import CLEAR, MARK, SET
+from .rules import CLEAR, CORE, MARK, SET
 from .ruleset import Ruleset, filtering
 
 PAST = PRIORITY + 3  # what may be forwarded goes on here
@@ -111,6 +110,6 @@ def router_guard(families: tuple[int, ...]) -> Iterator[Resource]:
     """
     for number in families:
         yield Rule(family=INET[number], priority=MEMORY, action="nop")
-        yield Element(family="inet", table=TABLE, map="unrouted", item=f"ipv{number}", project=SHARED)
+        yield CORE.element(SHARED, None, "unrouted", f"ipv{number}")
     if families:
         yield from BRIDGED.skeleton()

@@ -4,6 +4,7 @@ An established packet passes three of these chains, and few of their rules: `out
 either `forward` or `to_host`.
 """
 
+from ...kinds.nft import PROJECTS
 from ...kinds.ownership import GROUP, PAIR
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
@@ -36,9 +37,9 @@ def of_family(family: int, ip: str) -> Maps:
 
 
 # The projects that stand, each with the directory that it was applied from.
-PROJECTS = Ruleset("inet", {"projects": MapType("ifname")})
+MARKS = Ruleset("inet", {PROJECTS: MapType("ifname")})
 
-INET = Ruleset(
+CORE = Ruleset(
     "inet",
     {
         "bridges": MapType("ifname"),  # of every project
@@ -224,7 +225,7 @@ INET = Ruleset(
 # What says that it is of another host comes by the link that leads there, if at all.
 ELSEWHERE = Ruleset(
     "inet",
-    {name: kind for name, kind in INET.maps.items() if name in ("remote4", "remote6")},
+    {name: CORE.maps[name] for name in ("remote4", "remote6")},
     {
         "elsewhere": (
             filtering("prerouting"),

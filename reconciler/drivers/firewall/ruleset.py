@@ -52,8 +52,8 @@ class Ruleset(NamedTuple):
         for name, (hook, *rules) in self.chains.items():
             yield Chain(family=self.family, table=TABLE, name=name, hook=hook, rules=tuple(rules))
 
-    def element(self, project: str, origin: Origin, name: str, item: str, value: str = "") -> Element:
-        """One of a project's, in one of its maps; of the project that all share where it is ""."""
+    def element(self, project: str, origin: Origin | None, name: str, item: str, value: str = "") -> Element:
+        """One of a project's, in a map of this name."""
         return Element(
             family=self.family, table=TABLE, map=name, item=item, value=value, project=project, origin=origin
         )
