@@ -1,11 +1,15 @@
 """Published ports: who reaches them from where, in which syntax, and what stands in their way."""
 
+import os
 import re
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from reconciler.errors import KernelError
+from reconciler.kernel.nft import library
 from reconciler.kernel.nft.counters import counting, traffic
 from tests.netns.lab import HOST4, HOST6, PATIENCE, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.samples import web
@@ -281,6 +285,15 @@ containers:
   near: {networks: [n]}
   routed: {networks: [r], ports: ["80"]}
 """
+
+
+@pytest.mark.parametrize("end", [lambda text: os.abort(), lambda text: (1, "", "no such word")])
+def test_what_cannot_be_counted_is_told(lab, monkeypatch, end):
+    """Also where the library dies of it."""
+    binding = SimpleNamespace(Nftables=lambda: SimpleNamespace(cmd=end))
+    monkeypatch.setattr(library, "binding", lambda: binding)
+    with pytest.raises(KernelError, match=r"libnftables died|no such word"), counting():
+        pytest.fail("nothing counts")
 
 
 def test_what_passes_is_counted_and_no_drift(lab):

@@ -23,6 +23,7 @@ TABLE = "reconciler_traffic"
 EXPRESSION, DATA = 7, 2  # NFTA_SET_ELEM_EXPR, NFTA_EXPR_DATA
 BYTES, PACKETS = 1, 2  # NFTA_COUNTER_*
 WIRE = {4: "ipv4_addr . inet_proto . inet_service", 6: "ipv6_addr . inet_proto . inet_service"}
+COUNTING = b"counting"  # what the child says
 STREAMS = "meta l4proto { tcp, udp, sctp }"
 
 
@@ -90,8 +91,9 @@ def counting() -> Iterator[None]:
     os.close(waiting)
     try:
         with os.fdopen(answer, "rb") as pipe:
-            if words := pipe.read().decode(errors="replace"):
-                raise KernelError("count what passes through published ports", 0, " ".join(words.split()))
+            if (words := pipe.read()) != COUNTING:
+                told = " ".join(words.decode(errors="replace").split()) or "libnftables died"
+                raise KernelError("count what passes through published ports", 0, told)
         yield
     finally:
         os.close(over)
@@ -102,11 +104,10 @@ def hold(text: str, said: int, waiting: int) -> None:
     """The child's whole life: it has the table until the other end of `waiting` is closed."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        keep_only({0, 1, 2, said, waiting}, "")
+        keep_only({0, 1, 2, said, waiting})
         nft = library.binding().Nftables()
         number, _, words = nft.cmd(text)
-        if number:
-            os.write(said, (words or "refused").encode())
+        os.write(said, (words or "refused").encode() if number else COUNTING)
         os.close(said)
         os.read(waiting, 1)
     finally:
