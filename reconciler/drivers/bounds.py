@@ -1,8 +1,9 @@
-"""What is a network's own: its links, what is on them, its subnets, and chains and maps of its project.
+"""What is a network's own: its links, what is on them, its subnets, and chains and maps of its driver.
 
 Drivers that somebody installed are held to it when they run, and those that are built in by a test.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from ipaddress import ip_network
@@ -92,8 +93,8 @@ def of_firewall(r: Map | Chain | Element, network: Network) -> Iterator[str]:
         yield f"there is one table, {TABLE}"
     if (r.family, name) in COMMON:
         yield f"{name} is what all networks have"
-    elif not (driver in BUILT_IN or name in OF_PAIRS or name.startswith(driver)):
-        yield f"chains and maps of a driver begin with its name, {driver}"
+    elif not (driver in BUILT_IN or name in OF_PAIRS or re.fullmatch(rf"{re.escape(driver)}([_-].+)?", name)):
+        yield f"chains and maps of a driver are called {driver}, or {driver}_ and more"
 
 
 def links_of(network: Network, place: str) -> frozenset[str]:

@@ -250,6 +250,7 @@ LINK, SUBNET = END.host_link, NETWORK.subnets[0]
         Table(family="inet", name="reconciler-t"),
         Chain(family="inet", table="reconciler-t", name="given", hook="", rules=()),
         Chain(family="inet", table="reconciler", name="x", hook="", rules=()),
+        Chain(family="inet", table="reconciler", name="givens", hook="", rules=()),
         Chain(family="inet", table="reconciler", name="forward", hook="", rules=()),
         Element(family="inet", table="reconciler", map="direct4", item="0.0.0.0/0"),
     ],
