@@ -52,11 +52,11 @@ def main(count: int) -> None:
     wanted = state(*bare, *elements)
     timed("blockers, no foreign table", nft.blockers, 20)
     timed("skeleton, one transaction", lambda: execute([Step("+", r) for r in bare]))
-    timed("read, rules unknown", lambda: nft.read(None, bare))
-    timed("read the skeleton, rules cached", lambda: nft.read(None, bare), 10)
+    timed("read, rules unknown", lambda: nft.read(bare))
+    timed("read the skeleton, rules cached", lambda: nft.read(bare), 10)
     timed(f"add {count}, one transaction", lambda: execute([Step("+", e) for e in elements]))
-    timed(f"read {count}", lambda: nft.read(None, bare), 10)
-    timed("read and plan, nothing to do", lambda: plan(state(*nft.read(None, bare)), wanted), 5)
+    timed(f"read {count}", lambda: nft.read(bare), 10)
+    timed("read and plan, nothing to do", lambda: plan(state(*nft.read(bare)), wanted), 5)
     timed("change one", lambda: execute([Step("~", element(7, 81), element(7))]))
     timed(
         f"delete {count}, one transaction",

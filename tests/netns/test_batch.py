@@ -174,7 +174,7 @@ def test_elements_are_the_same(lab: Lab, wanted: tuple[Map, list[Element]], cut:
     begun = by_us(*parts)
     ended = begun and by_us(*rest)
     ours, listing = dumped(), lab.run("nft list ruleset").out
-    read = {r.key: r for r in nft.read(None, [one]) if isinstance(r, Element)}
+    read = {r.key: r for r in nft.read([one]) if isinstance(r, Element)}
     assert read == {e.key: e for e in (elements if ended else elements[:cut] if begun else [])}
     fresh(lab)
     assert by_libnftables(lab, parts) == begun
@@ -193,9 +193,9 @@ def test_elements_go_as_they_came(lab: Lab, wanted: tuple[Map, list[Element]], d
         going = data.draw(st.lists(st.sampled_from(elements), unique_by=lambda e: e.key))
         execute([Step("-", e) for e in going])
         left = {e.key: e for e in elements if e not in going}
-        assert {r.key: r for r in nft.read(None, [one]) if isinstance(r, Element)} == left
+        assert {r.key: r for r in nft.read([one]) if isinstance(r, Element)} == left
         execute([Step("+", e) for e in going])
-        assert {r.key for r in nft.read(None, [one]) if isinstance(r, Element)} == {e.key for e in elements}
+        assert {r.key for r in nft.read([one]) if isinstance(r, Element)} == {e.key for e in elements}
 
 
 # when it is too long, or somebody else is at it
@@ -221,7 +221,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def stands(wanted: State) -> bool:
-    return state(*nft.read(None, wanted.values())) == wanted
+    return state(*nft.read(wanted.values())) == wanted
 
 
 def test_a_batch_that_is_too_long_goes_in_turns(lab: Lab, sent: list[int]) -> None:
@@ -249,7 +249,7 @@ def test_what_goes_wrong_in_the_end_is_named(lab: Lab, sent: list[int]) -> None:
     with pytest.raises(KernelError, match="No such file") as caught:
         execute([*plan({}, wanted), Step("+", extra)])
     assert extra.key in caught.value.step and len(sent) > 2
-    past = state(*nft.read(None, wanted.values()))
+    past = state(*nft.read(wanted.values()))
     assert len(past) > 6000 and not any(isinstance(r, Chain) for r in past.values())
     execute(plan(past, {}))
     assert stands({})

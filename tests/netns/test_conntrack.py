@@ -55,7 +55,7 @@ def published(**maps: dict[str, str]) -> State:
 
 
 def become(wanted: State) -> None:
-    execute(plan(state(*nft.read(None, SKELETON.values())), wanted))
+    execute(plan(state(*nft.read(SKELETON.values())), wanted))
 
 
 @pytest.fixture

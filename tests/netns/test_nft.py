@@ -79,7 +79,7 @@ def project(name: str = "shop", root: str = "") -> State:
 
 
 def live(named: State | None = None) -> State:
-    return state(*nft.read(None, (named or {}).values()))
+    return state(*nft.read((named or {}).values()))
 
 
 def become(wanted: State) -> None:

@@ -15,7 +15,7 @@ def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
         return ()
     wanted = frozenset(r for kind in (Table, Map, Chain) for r in readings.wanted(kind))
     if readings.ruleset is None or not wanted <= readings.ruleset[0]:
-        readings.ruleset = wanted, nft.read(None, wanted)
+        readings.ruleset = wanted, nft.read(wanted)
     return readings.ruleset[1]
 
 

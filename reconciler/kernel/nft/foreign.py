@@ -42,12 +42,11 @@ def blockers() -> tuple[Blocker, ...]:
 
 
 def found(reading: RulesetReading) -> Iterator[Blocker]:
-    ours = raw.ours(None)
     tables: dict[tuple[str, str], Chains] = {}
     for family, chain in reading.ask(GETCHAIN):
         place = family, word(chain[1])
         where = raw.hook(chain)
-        mine = family == "inet" and ours(place[1])
+        mine = family == "inet" and raw.is_ours(place[1])
         if mine or family not in FAMILIES or not where or where.kind != "filter" or where.number not in HOOKS:
             continue
         if place not in tables:

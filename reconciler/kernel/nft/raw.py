@@ -58,11 +58,9 @@ class Selection(NamedTuple):
     dynamic: bool = False
 
 
-def ours(projects: frozenset[str] | None) -> Callable[[str], bool]:
-    """Whether a table is of these projects, as that of all is; whether it is of any of ours for None."""
-    if projects is not None:
-        return {TABLE, *(TABLE_PREFIX + project for project in projects)}.__contains__
-    return lambda name: name == TABLE or (name.startswith(TABLE_PREFIX) and name != TABLE_PREFIX)
+def is_ours(table: str) -> bool:
+    """Also those that versions before 0.3 made."""
+    return table == TABLE or (table.startswith(TABLE_PREFIX) and table != TABLE_PREFIX)
 
 
 def tables(reading: RulesetReading, wanted: Selection) -> list[RawTable]:

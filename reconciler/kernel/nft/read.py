@@ -22,14 +22,14 @@ from .wire import RulesetReading, snapshot
 Named = Mapping[Key, Resource]
 
 
-def read(projects: frozenset[str] | None = None, named: Iterable[Resource] = ()) -> list[Resource]:
-    """Everything of these projects (of all for None), of one generation of the ruleset, or an error.
+def read(named: Iterable[Resource] = ()) -> list[Resource]:
+    """Everything of ours, of one generation of the ruleset, or an error.
 
     `named` holds the desired tables, maps and chains.  A chain that does what its namesake there says has its
     rules; any other has a digest for its rules, which equals nothing.
     """
     wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
-    found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.ours(projects))))
+    found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.is_ours)))
     return [resource for table in found for resource in resources(table, wanted)]
 
 
