@@ -26,7 +26,7 @@ from ..errors import (
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, compare_again, compare_moved, enact
 from .backoff import Backoff
-from .parts import blamed_projects, owners, place, without
+from .blame import blamed_projects, owners, place, without
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler import pipeline
 from reconciler.cnm.build import build
-from reconciler.daemon.parts import blamed_projects, without
+from reconciler.daemon.blame import blamed_projects, without
 from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop
 from reconciler.daemon.service import dirty_places
 from reconciler.daemon.triggers import Trigger
