@@ -43,6 +43,20 @@ def test_a_project_changes_its_own_alone_and_the_tables_go_with_the_last(lab: La
     assert tables(lab) == []
 
 
+def test_what_names_nobody_goes_with_a_run_about_everybody(lab: Lab, folder: Path) -> None:
+    lab.succeed(lab.reconcile("--apply", "-q", folder))
+    lab.nft("""
+        add element inet reconciler internal { "eth9" }
+        add element inet reconciler internal { "eth8" comment "nobody" }
+        add chain inet reconciler stray { type filter hook forward priority 5; }
+        add rule inet reconciler stray iifname @bridges drop""")
+    lab.succeed(lab.reconcile("--apply", "-q", "--project", "blog", folder))
+    assert all(word in lab.rules("inet reconciler") for word in ("eth8", "eth9", "chain stray"))
+    lab.succeed(lab.reconcile("--apply", "-q", folder))
+    assert not any(word in lab.rules("inet reconciler") for word in ("eth8", "eth9", "chain stray"))
+    assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder)).out
+
+
 @pytest.mark.parametrize("comment", ["", 'comment "blog"', 'comment "ghost"'])
 def test_a_comment_that_somebody_edited_gives_nothing_away(lab: Lab, folder: Path, comment: str) -> None:
     """What else is known of a bridge is believed, and what tells no name is left to whoever wants it."""

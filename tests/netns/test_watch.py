@@ -277,12 +277,13 @@ def test_a_sandbox_without_networks_is_heard_too(lab):
         watcher.until(lambda: watcher.status["drift"]["healed"])
 
 
+@pytest.mark.alone
 def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled()
         lab.run("rm -r /etc/netns/t-web")
         lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
-        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3)
+        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3, 30)
         assert lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web") == "0"
         assert Path("/etc/netns/t-web/hosts").exists()
 
