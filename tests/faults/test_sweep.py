@@ -17,7 +17,7 @@ from reconciler.cli import apply, status
 from reconciler.cli import arguments as cli
 from reconciler.kernel import linux
 from reconciler.manifest import load
-from tests.faults.syscalls import KILL, Fault, Trial, count, trial
+from tests.faults.syscalls import KILL, Fault, Missed, Trial, count, trial
 from tests.netns.namespaces import become_root, throwaway_host
 
 pytestmark = pytest.mark.faults
@@ -140,10 +140,17 @@ def test_sweep(scenario, share):
         scenario.digest()  # as before each trial, since it warms caches
         calls = count(scenario.disturbed()).calls
     assert len(calls) > 10
+    missed = 0
     for fault in islice(faults(calls), share, None, SHARES):
         with throwaway_host():
             scenario.set_up()
-            survives(scenario, fault)
+            try:
+                survives(scenario, fault)
+            except (
+                Missed
+            ):  # the very last calls: how many there are varies by a few with what the kernel says
+                missed += 1
+    assert missed <= 1
 
 
 def survives(scenario: Scenario, fault: Fault) -> None:
