@@ -89,13 +89,20 @@ def put_back(places: frozenset[str], past: State, desired: State, kernel: Kernel
         apply(plan(kernel.observe(named, places), past), kernel)
 
 
+def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:
+    """What to name when `past` is to stand again: nothing in a sandbox that never stood, where what is half
+    made shall be found as a leftover, and what is named would count as wanted."""
+    stood = {r.place for r in past.values() if r.lasting} | {""}
+    return [r for r in {**desired, **past}.values() if r.place in stood]
+
+
 def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError) -> None:
-    named = {**desired, **past}
+    named = asked_on_the_way_back(past, desired)
     past = {key: r for key, r in past.items() if not r.leftover}
     try:
-        now = kernel.observe(named.values())
+        now = kernel.observe(named)
         apply(plan(now, past), kernel)
-        left = sorted(diff(kernel.observe(named.values()), past))
+        left = sorted(diff(kernel.observe(named), past))
     except Exception as error:
         left = [str(foreseen(error))]
     if left:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .. import disk
 from ..core.plan import plan
+from ..core.reconcile import asked_on_the_way_back
 from ..core.resource import State
 from ..errors import Locked, ReconcileError, Refused, foreseen
 from ..inventory import ownership
@@ -171,7 +172,7 @@ def undo(change: Change, host: LastingHost) -> None:
     """Back to what stood, in the projects that the apply was about; what others did meanwhile stays."""
     with lock(PATIENCE):
         host.forget()
-        now = host.observe([*change.desired.values(), *change.live.values()])
+        now = host.observe(asked_on_the_way_back(change.live, change.desired))
         past = goal(change, now)
         enact(replace(change, live=now, desired=past, todo=plan(now, past)), host)
 

@@ -104,6 +104,15 @@ def test_it_is_undone_when_session_and_applier_die(lab):
     assert lab.planned(WEB) == []
 
 
+def test_what_the_applier_left_half_made_is_undone_too(lab):
+    """The files of a sandbox stand before its name does."""
+    lab.apply(WEB)
+    lab.apply(MORE, "--confirm-within", 2)
+    lab.run("umount /run/netns/t-cache")
+    until(lambda: state() == "undone")
+    assert lab.planned(WEB) == [] and not Path("/etc/netns/t-cache").exists()
+
+
 def test_one_that_fails_is_rolled_back_at_once_and_nothing_waits(lab):
     lab.apply(WEB)
     assert lab.try_apply(BROKEN, "--confirm-within", 30).rc == 1
