@@ -66,6 +66,9 @@ class ManifestErrors(ManifestError):
         super().__init__("\n".join(map(str, self.errors)))
 
 
+Finding = ManifestError | str  # what cannot be as it is written, or what is told
+
+
 class Unsupported(ReconcileError):
     """The kernel or the host lacks something that the manifest needs."""
 

@@ -2,11 +2,11 @@
 and nowhere later."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from ..errors import ManifestError, ManifestErrors
+from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from . import macs, ownership
@@ -28,7 +28,8 @@ from .hosts import sandboxes_of
 from .network import full_names, networks_of
 from .pending import pending
 from .policy import blocker_warnings, policy
-from .ports import port_conflicts, publish, socket_conflicts, targets, unpublished_warnings, with_sockets
+from .port_conflicts import port_conflicts, socket_conflicts
+from .ports import publish, targets, unpublished_warnings
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
@@ -38,21 +39,26 @@ def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> To
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
     if errors := [*pending(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
+    found: list[Finding] = []
     try:
-        topology = topology_of(manifest, facts, drivers, errors)
+        topology = topology_of(manifest, facts, drivers, found)
     except ManifestError as error:
-        if not errors:
+        if not any(mistakes(found)):
             raise
-        errors.append(error)
-    if errors:
+        found.append(error)
+    if errors := [*mistakes(found)]:
         raise ManifestErrors(errors)
     return topology
 
 
+def mistakes(found: Iterable[Finding]) -> Iterator[ManifestError]:
+    return (one for one in found if isinstance(one, ManifestError))
+
+
 def topology_of(
-    manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], errors: list[ManifestError]
+    manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], found: list[Finding]
 ) -> Topology:
-    """As far as it can be decided; `errors` takes what cannot be as it is written."""
+    """As far as it can be decided; `found` takes what cannot be as it is written, and what is to be told."""
     projects = [project.name for project in manifest.projects]
     titles = {name: project.name for project in manifest.projects for name in full_names(project)}
     facts = ownership.with_lost_aliases(titles, facts)
@@ -61,9 +67,9 @@ def topology_of(
     if taken := [*taken_names(here, facts)]:
         raise ManifestErrors(taken)
     used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
-    bare = networks_of(manifest.projects, used, facts, drivers, errors)
+    bare = networks_of(manifest.projects, used, facts, drivers, found)
     attachments = join(bare, everywhere, here)
-    given = addresses_of_all(bare, attachments, facts, errors)
+    given = addresses_of_all(bare, attachments, facts, found)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     bare = settled_networks(bare, Joined(manifest.projects, attachments, given), facts, drivers)
     by_key = {(network.project, network.key): network for network in bare}
@@ -71,20 +77,18 @@ def topology_of(
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
-    heard = with_sockets(listening, facts)
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
-    ports = tuple(publish(wanted, heard))
+    ports = tuple(publish(wanted, facts, listening))
     networks = with_published(networks, ports)
-    findings = [one for driver in used_by for one in driver.findings(networks, facts)]
-    clashes = (
+    for findings in (
         ownership.conflicts(networks, facts, set(projects)),
         macs.conflicts(networks, facts),
-        (one for one in findings if isinstance(one, ManifestError)),
+        *(driver.findings(networks, facts) for driver in used_by),
         socket_conflicts(listening, facts),
-        port_conflicts(ports, heard),
-    )
-    errors += chain(*clashes)
-    told = (one for one in findings if isinstance(one, str))
+        port_conflicts(ports, facts, listening),
+    ):
+        found += findings
+    told = dict.fromkeys(one for one in found if isinstance(one, str))
     return Topology(
         projects=tuple(projects),
         root=manifest.root,
@@ -126,10 +130,7 @@ def taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> Iterator[Manifest
 
 
 def addresses_of_all(
-    networks: Sequence[Network],
-    attachments: Mapping[str, Attachments],
-    facts: Facts,
-    errors: list[ManifestError],
+    networks: Sequence[Network], attachments: Mapping[str, Attachments], facts: Facts, found: list[Finding]
 ) -> Addresses:
     """The addresses of everybody on every network, by (network, sandbox)."""
     given: Addresses = {}
@@ -139,9 +140,9 @@ def addresses_of_all(
             refuse_crowd(network, wishes)
             refuse_vlans(network, wishes, facts)
         except ManifestError as error:
-            errors.append(error)
-        errors += unmet_wishes(network, wishes)
-        given |= addresses(network, wishes, facts, errors)
+            found.append(error)
+        found += unmet_wishes(network, wishes)
+        given |= addresses(network, wishes, facts, found)
     return given
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from ..errors import ManifestError, Where
+from ..errors import Finding, ManifestError, Where
+from ..inventory.facts import Facts
 from ..manifest.reserved import Address, Prefix
 from ..manifest.spec import SubnetSpec
 from .ipam import Range, Request, Space
@@ -28,8 +29,11 @@ class Overlap(NamedTuple):
     used: Span
 
 
-def overlaps(found: Sequence[Overlap], networks: Iterable[Network], used: Space) -> Iterator[ManifestError]:
-    """What is in use may be a subnet of this run, whose place is told, or the host's."""
+def overlaps(
+    found: Sequence[Overlap], networks: Iterable[Network], used: Space, facts: Facts
+) -> Iterator[Finding]:
+    """What is in use may be a subnet of this run, whose place is told, or the host's, which is no mistake
+    where the network stands already."""
     holders = {
         span(one.subnet): (one.where, one.subnet, network.name)
         for network in networks
@@ -37,14 +41,33 @@ def overlaps(found: Sequence[Overlap], networks: Iterable[Network], used: Space)
     }
     for number, (name, wanted, other) in enumerate(found):
         if other not in holders:
-            message = f"subnet {wanted.subnet} of network {name} overlaps {prefix_of(other)}, which is in use"
+            message = f"subnet {wanted.subnet} of network {name} {holds(other, facts)}"
             hint = "a route of the host or another network has it; choose another"
-            yield ManifestError(message, hint, wanted.where)
+            stays = stands(name, span(wanted.subnet), facts)
+            yield message if stays else ManifestError(message, hint, wanted.where)
             continue
         one, two = sorted([holders[other], (wanted.where, wanted.subnet, name)])
         message = f"subnet {two[1]} of network {two[2]} overlaps {one[1]} of {one[2]}"
         hint = free_subnet(ip_network(two[1]), used) if number < MOST_HINTS else OTHER
         yield ManifestError(message, hint, two[0], (one[0], "the other one"))
+
+
+def holds(used: Span, facts: Facts) -> str:
+    """What of the host's a subnet would take."""
+    prefix = prefix_of(used)
+    ip, link = str(prefix[0]), facts.onlink.get(str(prefix), "")
+    if prefix.num_addresses > 1 or ip not in {*facts.addresses, *facts.hops}:
+        return f"overlaps {prefix}, which is in use" + f" on {link}" * bool(link)
+    what = "the host's address" if ip in facts.addresses else "the next hop of a route,"
+    return f"takes {what} {ip} on {facts.addresses.get(ip) or facts.hops[ip]}"
+
+
+def stands(network: str, subnet: Span, facts: Facts) -> bool:
+    """Whether a network has this subnet already: its bridge tells, or the firewall where that is lost."""
+    known = facts.networks.get(network)
+    if known and subnet in map(span, known.subnets):
+        return True
+    return any(span(cidr) == subnet for _, cidr in facts.subnets)
 
 
 def free_subnet(prefix: Prefix, used: Space) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.resource import Resource
-from ..errors import ManifestError, Where
+from ..errors import Finding, Where
 from ..inventory.facts import Facts, Listener
 from ..manifest.options import COMMON, Option
 from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
@@ -81,7 +81,7 @@ class Driver:
         """Where its tunnels listen on the host: nobody may publish a port there."""
         return ()
 
-    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterable[ManifestError | str]:
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterable[Finding]:
         """What its networks cannot share with others, and as text what is no mistake and a person should know
         of them; `networks` are those of every driver."""
         return ()

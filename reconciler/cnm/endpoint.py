@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from itertools import count
 
-from ..errors import ManifestError
+from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.reserved import assignable, is_link_local
@@ -125,9 +125,7 @@ def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str,
             yield f"routes[{index}]", via, f"a route leads by a neighbour, in {known or 'a subnet'}"
 
 
-def addresses(
-    network: Network, attachments: Attachments, facts: Facts, errors: list[ManifestError]
-) -> Addresses:
+def addresses(network: Network, attachments: Attachments, facts: Facts, found: list[Finding]) -> Addresses:
     """One address a family for each endpoint, whichever project the sandboxes are of, and for each host where
     the network is on several: a shared gateway would send replies to whichever host is nearer."""
     gateways = [
@@ -147,7 +145,7 @@ def addresses(
         refused: list[Request] = []
         for name, ip in assign(network.name, ranges, requests, refused).items():
             given[network.name, name].append((ip, prefix_of(ip, ranges)))
-        errors += conflicts.addresses(network.name, ranges, refused, requests)
+        found += conflicts.addresses(network.name, ranges, refused, requests)
     return given
 
 

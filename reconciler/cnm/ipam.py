@@ -6,6 +6,7 @@ There is no lease file: the kernel is the store, and without history every host 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from itertools import product
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
@@ -62,39 +63,43 @@ class Probing:
 
 
 class Space:
-    """What is in use, which only grows, and the subnets of pools that are still free."""
+    """What is in use, which only grows, and the subnets of pools that are still free.  A subnet goes around
+    all routes of the host as long as it can; else a wider one, as half a VPN's default route, says nothing.
+    """
 
-    def __init__(self, *used: Prefixes):
-        self.used = used
-        self.slots: dict[tuple[str, int], Probing] = {}
+    def __init__(self, *used: Prefixes, routes: Prefixes):
+        self.used, self.routes = used, routes
+        self.slots: dict[tuple[str, int, bool], Probing] = {}
 
     def meets(self, one: Span) -> bool:
         return self.past(one) > one[0]
 
-    def past(self, one: Span) -> int:
-        return max(used.past(one) for used in self.used)
+    def past(self, one: Span, *, around: bool = True) -> int:
+        """Where that ends which is in use; with `around`, also what is wider."""
+        by_routes = self.routes.past(one) if around else self.routes.past_inside(one)
+        return max(by_routes, *(used.past(one) for used in self.used))
 
     def choose(self, name: str, pools: Sequence[PoolSpec], where: Where) -> Prefix:
         """The first free prefix of the pools, probed from where the network's name hashes to."""
-        for pool in pools:
-            slots = self.slots_of(pool)
+        for around, pool in product((True, False), pools):
+            slots = self.slots_of(pool, around=around)
             found = slots.free(number("subnet", name) % (slots.high + 1))
             if found is not None:
                 return slot(ip_network(pool.base), pool.size, found)
         message = "every subnet of the pools overlaps a route of the host or another network"
         raise ManifestError(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
 
-    def slots_of(self, pool: PoolSpec) -> Probing:
+    def slots_of(self, pool: PoolSpec, *, around: bool) -> Probing:
         base, length = pool.base, pool.size
-        if (base, length) not in self.slots:
+        if (base, length, around) not in self.slots:
             first, whole = span(base)
             _, size = span(f"{base.partition('/')[0]}/{length}")
 
             def past(index: int) -> int:
-                return (self.past((first + index * size, size)) - first + size - 1) // size
+                return (self.past((first + index * size, size), around=around) - first + size - 1) // size
 
-            self.slots[base, length] = Probing(0, whole // size - 1, past)
-        return self.slots[base, length]
+            self.slots[base, length, around] = Probing(0, whole // size - 1, past)
+        return self.slots[base, length, around]
 
 
 def slot(base: Prefix, size: int, index: int) -> Prefix:

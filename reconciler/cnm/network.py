@@ -1,12 +1,14 @@
 """One network, decided: its subnets, names and identifiers.  Endpoints come later."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_interface
+from itertools import chain
 from typing import NamedTuple
 
-from ..errors import ManifestError
+from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts, LiveNetwork
 from ..manifest.reserved import Prefix
@@ -17,30 +19,35 @@ from .conflicts import Overlap, overlaps
 from .driver import Driver, Wanted
 from .hosts import this_host, with_host_values
 from .ipam import POOLS4, POOLS6, Range, Space, gateway_of
-from .prefixes import Prefixes, prefix_of, span
+from .prefixes import Prefixes, alone, prefix_of, span
 from .topology import Network, PerHostSubnets, Subnet
 
 
 class Taken(NamedTuple):
-    """Prefixes that are in use: the host's own routes, and networks of ours."""
+    """Prefixes that are in use: the host's own routes, its addresses and next hops, and networks of ours."""
 
     routes: Prefixes
+    own: Prefixes
     networks: Prefixes
     shared: Prefixes  # those of this run that every host decides alike
     here: Space  # routes and networks
+    among: Space  # networks alone
     everywhere: Space  # those that are shared
     overlaps: list[Overlap]  # what is written and in use
 
     @classmethod
-    def of(cls, routes: frozenset[str], networks: Iterable[str]) -> "Taken":
-        host, ours, shared = routes_of(routes), Prefixes(networks), Prefixes()
-        return cls(host, ours, shared, Space(host, ours), Space(shared), [])
+    def of(cls, facts: Facts, networks: Iterable[str]) -> "Taken":
+        host, ours, shared = routes_of(facts.routes), Prefixes(networks), Prefixes()
+        own = Prefixes(map(alone, (*facts.addresses, *facts.hops)))
+        here, everywhere = Space(own, ours, routes=host), Space(shared, routes=Prefixes())
+        return cls(host, own, ours, shared, here, Space(ours, routes=Prefixes()), everywhere, [])
 
     def note(self, written: SubnetSpec, network: str) -> None:
         """Note what forbids the subnet: it may lie inside a wider route of the host, as a VPN's, but not
-        hide a narrower."""
+        hide a narrower, nor an address or a next hop of the host."""
         one = span(written.subnet)
-        if found := self.networks.first_met(one) or next(self.routes.inside(one), None):
+        inside = chain(self.own.inside(one), self.routes.inside(one))
+        if found := self.networks.first_met(one) or next(inside, None):
             self.overlaps.append(Overlap(network, written, found))
 
     def take(self, subnets: Iterable[str]) -> None:
@@ -60,7 +67,7 @@ def networks_of(
     used: set[tuple[str, str]],
     facts: Facts,
     drivers: Mapping[str, Driver],
-    errors: list[ManifestError],
+    findings: list[Finding],
 ) -> list[Network]:
     """Every network that is declared, or implied and used; `used` holds (project, network key).
 
@@ -73,14 +80,14 @@ def networks_of(
         for name in [full_name(project, spec)]
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver], facts))
-    taken = Taken.of(facts.routes, foreign_subnets(projects, facts))
+    taken = Taken.of(facts, foreign_subnets(projects, facts))
     done: dict[str, Network] = {}
     for one in wanted:
         if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
             if done.setdefault(network.name, network) is not network:
-                errors.append(same_name(network, done[network.name]))
+                findings.append(same_name(network, done[network.name]))
             taken.take(network.extent)
-    errors += overlaps(taken.overlaps, done.values(), taken.here)
+    findings += overlaps(taken.overlaps, done.values(), taken.here, facts)
     bridged = ownership.with_bridge_names(list(done.values()), facts, {project.name for project in projects})
     done = {network.name: network for network in bridged}
     outside = (external(one, done, facts) for one in wanted if one.spec.external)
@@ -146,7 +153,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     if carrier.isolated:
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
-    others = taken if carrier.inner else taken._replace(routes=Prefixes())
+    others = taken if carrier.inner else taken._replace(routes=Prefixes(), own=Prefixes())
     for written in spec.subnets:
         others.note(written, name)
     wanted = wanted._replace(spec=spec)
@@ -200,8 +207,12 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
             yield written
             continue
         held = standing_subnet(facts.networks.get(name), pools, taken)
-        subnet = held or taken.here.choose(name, pools, spec.where)
-        yield SubnetSpec(subnet=str(subnet), where=spec.where)
+        subnet = (
+            held or lost_subnet(wanted, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
+        )
+        chosen = SubnetSpec(subnet=str(subnet), where=spec.where)
+        taken.note(chosen, name)
+        yield chosen
 
 
 def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
@@ -212,12 +223,23 @@ def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Fact
 
 
 def standing_subnet(standing: LiveNetwork | None, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
-    """The subnet that the network has in the kernel, as long as it still comes from the pools."""
+    """The subnet that the network has in the kernel, as long as it still comes from the pools and is no other
+    network's; a route that came later is told, and moves nobody."""
     for cidr in standing.subnets if standing else ():
         one, length = span(cidr), int(cidr.partition("/")[2])
         homes = Prefixes(pool.base for pool in pools if pool.size == length)
-        if any(homes.around(one)) and not taken.here.meets(one):
+        if any(homes.around(one)) and not taken.networks.first_met(one):
             return prefix_of(one)
+    return None
+
+
+def lost_subnet(wanted: Wanted, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> Prefix | None:
+    """The subnet of a network whose bridge somebody deleted, as far as it is where the name leads to."""
+    if not any(project == wanted.project.name for project, _ in facts.subnets):
+        return None
+    with suppress(ManifestError):
+        first = taken.among.choose(wanted.name, pools, wanted.spec.where)
+        return first if (wanted.project.name, str(first)) in facts.subnets else None
     return None
 
 

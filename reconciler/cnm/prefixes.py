@@ -19,6 +19,11 @@ def span(cidr: str) -> Span:
     return base + value_of(ip) & -size, size
 
 
+def alone(ip: str) -> str:
+    """An address as a prefix."""
+    return f"{ip}/{128 if ':' in ip else 32}"
+
+
 def prefix_of(one: Span) -> Prefix:
     first, size = one
     if first < IPV6:
@@ -73,6 +78,10 @@ class Prefixes:
         """The first to come of those that it meets."""
         met = chain(self.around(one), self.inside(one))
         return min(met, key=self.turns.__getitem__, default=None)
+
+    def past_inside(self, one: Span) -> int:
+        """Its own end where anything lies within it; its first number where nothing does."""
+        return sum(one) if any(self.inside(one)) else one[0]
 
     def past(self, one: Span) -> int:
         """Where that ends which uses any of it; its own first number where nothing does."""

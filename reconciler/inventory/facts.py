@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ..errors import Unsupported, Where
 from ..values import value
 
+PROCESS = "a process of the host"
+
 
 class Listener(NamedTuple):
     """A socket of the host that listens; `ip` is 0.0.0.0 or :: for any."""
@@ -14,7 +16,7 @@ class Listener(NamedTuple):
     protocol: str  # tcp, udp or sctp
     ip: str
     port: int
-    holder: str = "a process of the host"  # or a tunnel
+    holder: str = PROCESS  # or a tunnel
 
 
 class Blocker(NamedTuple):
@@ -101,11 +103,13 @@ class HostFacts:
     name: str = ""
     machine: str = ""  # /etc/machine-id
     routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours
+    hops: Mapping[str, str] = field(default_factory=dict)  # next hops of its routes -> their link
     addresses: Mapping[str, str] = field(default_factory=dict)  # the host's own, without ours -> their link
     onlink: Mapping[str, str] = field(default_factory=dict)  # prefixes of neighbours -> their link
     links: Mapping[str, Device] = field(default_factory=dict)  # that are not ours, by name
     namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
     listeners: frozenset[Listener] = frozenset()
+    heard: Callable[[], tuple[Listener, ...]] = tuple  # the same with their processes, asked when it matters
     ephemeral: tuple[int, int] = (32768, 60999)  # net.ipv4.ip_local_port_range
     forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
     nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
@@ -126,10 +130,17 @@ class Facts(HostFacts):
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
+    subnets: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # (project, subnet) that the firewall knows, bridge or none
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
     sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
+    published: frozenset[Claim] = frozenset()  # what projects of this run publish already
+    bare: frozenset[str] = (
+        frozenset()
+    )  # those whose sandboxes stand without any firewall: somebody flushed it
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[StackedNetwork, ...] = ()  # likewise
     macs: tuple[HeldMac, ...] = ()  # likewise

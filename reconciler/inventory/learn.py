@@ -21,7 +21,7 @@ from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .bykind import ByKind, by_kind
 from .facts import Claim, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
-from .ownership import Owner, owners, remote
+from .ownership import Owner, owners, remote, roots
 
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other
 # (drivers/firewall/routing_policy.py).
@@ -36,6 +36,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
+    claims = [Claim(owner(e), *flow) for e, flow in elements]
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
@@ -45,11 +46,14 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         networks=bridged[False],
+        subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
         lans=bridged[True],
         sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
-        claims=tuple(Claim(owner(e), *flow) for e, flow in elements if owner(e) not in projects),
+        published=frozenset(claim for claim in claims if claim.project in projects),
+        bare=projects.intersection(r.project for r in live.of(Namespace)) - roots(live).keys(),
+        claims=tuple(claim for claim in claims if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),

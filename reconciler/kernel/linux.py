@@ -27,7 +27,7 @@ from .observe.snapshot import Snapshot
 from .transcript import EVERYWHERE, RULESET, Transcript, noting
 
 # What of the facts is asked for later, if at all: what it says is in the transcript.
-UNTOLD: dict[str, Any] = {"missing": {}, "secret": "", "public_key": str}
+UNTOLD: dict[str, Any] = {"missing": {}, "secret": "", "public_key": str, "heard": tuple}
 
 
 @contextmanager
@@ -61,7 +61,11 @@ class Linux:
             seen = host.facts(snapshot.view(HOST), strangers)
         self.last_facts = replace(seen, name=self.name or seen.name, **UNTOLD)
         return replace(
-            self.last_facts, missing=seen.missing, secret=self.key_file, public_key=cache(self.public_key)
+            self.last_facts,
+            missing=seen.missing,
+            secret=self.key_file,
+            public_key=cache(self.public_key),
+            heard=cache(seen.heard),
         )
 
     @mapped("reading the key")

@@ -129,7 +129,7 @@ def test_ipv6_addresses_stay_readable_and_inside():
 
 def test_pools_skip_what_the_host_routes():
     routes = Prefixes(["10.0.0.0/8"])
-    space = Space(routes)
+    space = Space(Prefixes(), routes=routes)
     free = space.choose("net", POOLS4, HERE)
     assert free.subnet_of(ip_network("172.16.0.0/12"))
     routes.add(str(free))
@@ -140,13 +140,13 @@ def test_pools_skip_what_the_host_routes():
 def test_pools_that_are_full_say_so():
     pool = [PoolSpec(base="10.0.0.0/24", size=25)]
     with pytest.raises(ManifestError, match="every subnet of the pools"):
-        Space(Prefixes(["10.0.0.0/24"])).choose("net", pool, HERE)
+        Space(Prefixes(["10.0.0.0/24"]), routes=Prefixes()).choose("net", pool, HERE)
 
 
 def chosen(count: int, pools: Sequence[PoolSpec], *routes: str) -> list[str]:
     """What so many networks get, one after the other."""
     used = Prefixes(routes)
-    space, found = Space(used), []
+    space, found = Space(used, routes=Prefixes()), []
     for name in range(count):
         found.append(str(space.choose(f"net{name}", pools, HERE)))
         used.add(found[-1])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cli.show import as_text
-from reconciler.cnm.ports import Holder, meetings
+from reconciler.cnm.port_conflicts import Holder, meetings
 from reconciler.cnm.topology import Port
 from reconciler.errors import ManifestError, Where
 from reconciler.inventory.facts import Claim, Facts, Listener
@@ -162,6 +162,49 @@ def test_conflict_with_a_socket_that_listens(ip):
     facts = Facts(listeners=frozenset({Listener("tcp", ip, 8080)}))
     with pytest.raises(ManifestError, match="a process of the host listens on it"):
         published(port(80, 8080), facts=facts)
+
+
+STANDING = frozenset(Claim("p", version, "", "tcp", 8080, 8080) for version in (4, 6))
+
+
+@pytest.mark.parametrize("ip", ["0.0.0.0", "::", "127.0.0.1", "192.0.2.1"])
+@pytest.mark.parametrize("known", [{"published": STANDING}, {"bare": frozenset({"p"})}])
+def test_who_listens_on_a_port_that_is_published_already_is_told_and_holds_up_nobody(ip, known):
+    one, named = Listener("tcp", ip, 8080), Listener("tcp", ip, 8080, "nc (pid 7)")
+    facts = Facts(listeners=frozenset({one}), heard=lambda: (named,), **known)
+    network = project("p", DUAL, container("a", ports=[port(80, 8080)]))
+    topology = build(manifest(network), facts)
+    [warning] = topology.warnings
+    assert "8080/tcp, which p-a publishes, is listened on by nc (pid 7) too" in warning
+    assert {p.first for p in topology.ports} == {8080}
+    with pytest.raises(ManifestError, match=r"nc \(pid 7\) listens on it"):
+        build(manifest(network), replace(facts, published=frozenset(), bare=frozenset()))
+
+
+def test_a_port_beside_one_that_stands_is_new():
+    facts = Facts(listeners=frozenset({Listener("tcp", "0.0.0.0", 8081)}), published=STANDING)
+    with pytest.raises(ManifestError, match="8081/tcp is taken"):
+        published(port(80, 8080), port(81, 8081), facts=facts)
+
+
+def test_a_passing_socket_of_any_process_forbids_no_range():
+    passing, server = Listener("udp", "0.0.0.0", 41000), Listener("udp", "0.0.0.0", 41000, "network x")
+    asked = PortSpec(target=(40000, 45000), published=(40000, 45000), protocol="udp")
+    assert published(asked, facts=Facts(listeners=frozenset({passing})))
+    elsewhere = Facts(listeners=frozenset({passing}), ephemeral=(50000, 60000))
+    for facts in (Facts(listeners=frozenset({server})), elsewhere):
+        with pytest.raises(ManifestError, match="41000/udp is taken"):
+            published(asked, facts=facts)
+
+
+def test_a_random_port_that_stands_stays_whoever_listens_there_since():
+    first = published(port(80))[0].first
+    held = {("tcp", f"{p.ip} . 80"): p.first for p in published(port(80))}
+    taken = Facts(listeners=frozenset({Listener("tcp", "0.0.0.0", first)}))
+    standing = frozenset(Claim("p", version, "", "tcp", first, first) for version in (4, 6))
+    assert published(port(80), facts=taken)[0].first != first
+    assert published(port(80), facts=replace(taken, ports=held, published=standing))[0].first == first
+    assert published(port(80), facts=replace(taken, bare=frozenset({"p"})))[0].first == first
 
 
 def test_conflict_with_another_project():

@@ -2,7 +2,9 @@
 
 import time
 from ipaddress import ip_interface, ip_network
+from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from reconciler.cnm.names import network as full_name
 from reconciler.cnm.names import number
 from reconciler.cnm.network import networks_of
 from reconciler.cnm.prefixes import Prefixes, prefix_of, span
-from reconciler.errors import ManifestError
+from reconciler.errors import Finding, ManifestError
 from reconciler.family import family
 from reconciler.inventory.facts import Facts, LiveNetwork
 from reconciler.manifest.spec import NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
@@ -87,8 +89,10 @@ class Search:
                     found = self.first(name, pools, self.shared)
                     self.note(spec, found, self.routes)
                 else:
-                    used = [*self.routes, *self.networks]
-                    found = self.standing(name, pools, used) or self.first(name, pools, used)
+                    found = self.standing(name, pools, self.networks) or self.first(
+                        name, pools, self.networks, self.routes
+                    )
+                    self.note(spec, found, self.routes)
                 yield found
 
     def standing(self, name, pools, used):
@@ -99,8 +103,9 @@ class Search:
                 return prefix
         return None
 
-    def first(self, name, pools, used):
-        for pool in pools:
+    def first(self, name, pools, networks, routes=()):
+        for narrow, pool in product((False, True), pools):
+            used = [*networks, *(r for r in routes if not narrow or r.prefixlen >= pool.size)]
             base = ip_network(pool.base)
             slots = 1 << (pool.size - base.prefixlen)
             start = number("subnet", name) % slots
@@ -177,19 +182,19 @@ def wide() -> st.SearchStrategy[str]:
 @given(projects(), st.frozensets(prefixes() | wide() | pooled(), max_size=12), standing())
 def test_the_index_places_networks_as_a_search_through_all_does(asked, routes, stands):
     facts = Facts(routes=routes, networks=stands)
-    errors: list[ManifestError] = []
+    found_out: list[Finding] = []
     try:
         search = Search(asked, facts)
     except ManifestError:
         search = None
     try:
-        found = networks_of(asked, set(), facts, DRIVERS, errors)
+        found = networks_of(asked, set(), facts, DRIVERS, found_out)
     except ManifestError as error:
         assert search is None and "overlaps a route" in error.message
         return
     assert search is not None
     assert {n.name: [r.subnet for r in n.ranges] for n in found} == search.found
-    clashes = [error.message for error in errors]
+    clashes = [one if isinstance(one, str) else one.message for one in found_out]
     assert len(clashes) == len(search.clashes)
     for message, (_, subnet, other) in zip(clashes, search.clashes, strict=True):
         assert subnet in message and other in message
@@ -227,3 +232,49 @@ def test_which_prefixes_meet_one(cidrs, cidr):
     )
     assert known.first_met(one) == (span(str(met[0])) if met else None)
     assert (known.past(one) > one[0]) == bool(met)
+
+
+WRITTEN = NetworkSpec(name="n", driver="plain", subnets=(SubnetSpec(subnet="10.20.0.0/16"),))
+LATE = ProjectSpec(name="x", networks=(WRITTEN,))
+ROUTE, VPN = {"routes": frozenset({"10.20.5.0/24"})}, {"onlink": {"10.20.5.0/24": "tun0"}}
+ADDRESS, HOP = {"addresses": {"10.20.0.1": "up0"}}, {"hops": {"10.20.0.2": "up0"}}
+FOUND = [
+    (ROUTE | VPN, "overlaps 10.20.5.0/24, which is in use on tun0"),
+    (ADDRESS, "takes the host's address 10.20.0.1 on up0"),
+    (HOP, "takes the next hop of a route, 10.20.0.2 on up0"),
+]
+
+
+@pytest.mark.parametrize(("host", "words"), FOUND)
+def test_what_a_subnet_would_take_of_the_host_is_refused_and_only_told_where_it_stands(host, words):
+    standing = {"networks": {"x_n": LiveNetwork("x", "br-x-n", ("10.20.0.1/16",))}}
+    bridge_lost = {"subnets": frozenset({("x", "10.20.0.0/16")})}
+    for known, kind in (({}, ManifestError), (standing, str), (bridge_lost, str)):
+        found: list[Finding] = []
+        networks_of([LATE], set(), Facts(**host, **known), DRIVERS, found)
+        [one] = found
+        assert isinstance(one, kind) and words in str(one)
+
+
+@pytest.mark.parametrize("routes", [("10.0.0.0/8",), ("0.0.0.0/1", "128.0.0.0/1"), ("10.20.0.0/15",)])
+def test_a_wider_route_says_nothing_of_a_subnet(routes):
+    found: list[Finding] = []
+    networks_of([LATE], set(), Facts(routes=frozenset(routes)), DRIVERS, found)
+    assert found == []
+
+
+def test_pools_go_around_routes_as_long_as_they_can_and_what_stands_stays():
+    auto = [ProjectSpec(name="x", networks=(NetworkSpec(name="n", driver="plain", enable_ipv6=True),))]
+
+    def placed(**facts):
+        [network] = networks_of(auto, set(), Facts(**facts), DRIVERS, [])
+        return [r.subnet for r in network.ranges]
+
+    four, six = placed()
+    halves = frozenset({"0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"})
+    assert placed(routes=halves) == [four, six]
+    assert placed(routes=frozenset({"172.16.0.0/12"}))[0].startswith("192.168.")
+    own = (f"{ip_network(one)[1]}/{ip_network(one).prefixlen}" for one in (four, six))
+    stands = LiveNetwork("x", "br-x-n", tuple(own))
+    for taken in ("172.16.0.0/12", four, str(next(ip_network(four).subnets(2)))):
+        assert placed(routes=frozenset({taken}), networks={"x_n": stands}) == [four, six]

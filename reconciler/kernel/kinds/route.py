@@ -19,7 +19,9 @@ from .table import Held, Kind, Readings, Requests, Resource, Step, View, registe
 
 # linux/rtnetlink.h
 RTMSG = struct.Struct("=BBBBBBBBI")
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 5, 6, 7, 15
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 6, 7, 9, 15
+RTA_VIA = 18  # struct rtvia: a family of two bytes, and an address of it
+NEXTHOP = struct.Struct("=HBBi")  # struct rtnexthop: its length with what follows, flags, hops, link
 TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
 MAIN, LOCAL = 254, 255  # RT_TABLE_*
@@ -112,6 +114,19 @@ def destination(family: int, length: int, found: dict[int, bytes]) -> str:
 def leads_to(found: dict[int, bytes]) -> int:
     """The index of the link that a route leads over."""
     return int.from_bytes(found.get(RTA_OIF, b""), "little")
+
+
+def next_hops(found: dict[int, bytes]) -> Iterator[tuple[bytes, int]]:
+    """The neighbours that a route leads by, each with the index of the link there."""
+    via = found.get(RTA_GATEWAY) or found.get(RTA_VIA, b"")[2:]
+    if via:
+        yield via, leads_to(found)
+    rest = found.get(RTA_MULTIPATH, b"")
+    while len(rest) >= NEXTHOP.size:
+        length, _, _, index = NEXTHOP.unpack_from(rest)
+        for hop, _ in next_hops(attributes(rest[:length], NEXTHOP.size)):
+            yield hop, index
+        rest = rest[max(length, NEXTHOP.size) :]
 
 
 def connected(dump: list[bytes], names: dict[int, str]) -> Iterator[Prefix]:

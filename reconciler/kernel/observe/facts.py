@@ -10,7 +10,7 @@ from ...kinds.ownership import PROTOCOL
 from ...kinds.route import Route
 from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
-from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to
+from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to, next_hops
 from ..kinds.vxlan import PORT, VNI
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
@@ -27,12 +27,15 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
-    routes = [route for route in foreign_routes(view.dumps[Route]) if route[1] not in ours]
+    ways: set[tuple[bytes, int]] = set()
+    routes = [route for route in foreign_routes(view.dumps[Route], ways) if route[1] not in ours]
+    hops = {ip_of(via): links[index].name for via, index in ways if index in links and index not in ours}
     uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
     return HostFacts(
         name=hostname(),
         machine=text("/etc/machine-id").strip(),
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
+        hops=hops,
         onlink=dict(onlink(view.dumps[Route], links)),
         addresses={
             ip: links[index].name for ip, index in own_addresses(view.dumps[Address]) if index in links
@@ -41,6 +44,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         missing=Missing(),
         links={seen.name: device(seen, links) for seen in links.values() if not seen.ours},
         listeners=frozenset(listening.listeners()),
+        heard=listening.heard,
         ephemeral=ephemeral(),
         forwarding=forwarding(),
         nameservers=nameservers(),
@@ -76,15 +80,16 @@ def text(path: str) -> str:
         return ""
 
 
-def foreign_routes(dump: list[bytes]) -> Iterator[tuple[str, int, int]]:
+def foreign_routes(dump: list[bytes], ways: set[tuple[bytes, int]]) -> Iterator[tuple[str, int, int]]:
     """(prefix, link index, protocol) of routes that are not ours; the kernel's local and
-    multicast ones left out."""
+    multicast ones left out.  `ways` takes their next hops, each with its link: few for very many routes."""
     for body in dump:
         family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
         if protocol == PROTOCOL or kind not in TYPE_NAMES or table == LOCAL:
             continue
         found = attributes(body, RTMSG.size)
         prefix = destination(family, length, found)
+        ways.update(next_hops(found))
         if not prefix.startswith(("fe80:", "ff00:")):
             yield prefix, leads_to(found), protocol
 

@@ -5,9 +5,12 @@ if the kernel has no sock_diag, so that not being told is never taken for silenc
 """
 
 import errno
+import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from ..transcript import doubt
 
 SOCK_DIAG, BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
 REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: any address and port
+INODE, INODE_AT = struct.Struct("=I"), 68  # idiag_inode, the last of struct inet_diag_msg
 LISTEN, UNCONNECTED = 10, 7  # TCP_LISTEN and TCP_CLOSE of net/tcp_states.h
 PROTOCOLS = {"tcp": (6, LISTEN), "udp": (17, UNCONNECTED), "sctp": (132, LISTEN)}
 FAMILIES = {socket.AF_INET: (4, ""), socket.AF_INET6: (16, "6")}  # bytes of an address, suffix in /proc/net
@@ -35,10 +39,39 @@ def listeners() -> Iterator[Listener]:
 
 
 def diagnosed(protocol: str, number: int, state: int, family: socket.AddressFamily) -> Iterator[Listener]:
+    for body in asked(number, state, family):
+        yield listener_of(protocol, family, body)
+
+
+def asked(number: int, state: int, family: socket.AddressFamily) -> list[bytes]:
+    """Each socket as a struct inet_diag_msg."""
     with open_socket(SOCK_DIAG) as channel:
-        for body in dump(channel, BY_FAMILY, REQUEST.pack(family, number, 0, 1 << state)):
-            [port] = struct.unpack_from("!H", body, 4)
-            yield Listener(protocol, socket.inet_ntop(family, body[8 : 8 + FAMILIES[family][0]]), port)
+        return dump(channel, BY_FAMILY, REQUEST.pack(family, number, 0, 1 << state))
+
+
+def listener_of(protocol: str, family: socket.AddressFamily, body: bytes) -> Listener:
+    [port] = struct.unpack_from("!H", body, 4)
+    return Listener(protocol, socket.inet_ntop(family, body[8 : 8 + FAMILIES[family][0]]), port)
+
+
+def heard() -> tuple[Listener, ...]:
+    """Those of the host with their processes, as `sshd (pid 812)`, as far as we may look into these."""
+    found: dict[str, list[Listener]] = defaultdict(list)
+    with suppress(OSError):
+        for protocol, family in product(PROTOCOLS, FAMILIES):
+            for body in asked(*PROTOCOLS[protocol], family):
+                [inode] = INODE.unpack_from(body, INODE_AT)
+                found[f"socket:[{inode}]"].append(listener_of(protocol, family, body))
+    return tuple(one._replace(holder=name) for link, name in open_files(found) for one in found.pop(link, ()))
+
+
+def open_files(links: Container[str]) -> Iterator[tuple[str, str]]:
+    """Which of these each process has open, with its name."""
+    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+        with suppress(OSError):
+            name = "".join(filter(str.isprintable, (process / "comm").read_text(errors="replace")))
+            opened = (os.readlink(entry.path) for entry in os.scandir(process / "fd"))
+            yield from ((link, f"{name} (pid {process.name})") for link in opened if link in links)
 
 
 def tabled(protocol: str, state: int, family: socket.AddressFamily) -> Iterator[Listener]:

@@ -106,7 +106,7 @@ class Reader:
             return sequence(self.turn(arguments[0])) if arguments[-1] is ... else tuple
         if origin is Mapping:
             return values(self.turn(arguments[1]))
-        return answer if origin is Callable else None
+        return answer(self.turn(arguments[1])) if origin is Callable else None
 
     def record(self, kind: Any) -> Turn:
         written = list(self.written[kind.__name__])
@@ -127,8 +127,14 @@ class Reader:
         return read
 
 
-def answer(value: Any) -> Callable[[], Any]:
-    return lambda: value
+def answer(item: Turn | None) -> Turn:
+    """Of what is asked for: it was asked when it was written."""
+
+    def read(value: Any) -> Callable[[], Any]:
+        found = item(value) if item else value
+        return lambda: found
+
+    return read
 
 
 def values(item: Turn | None) -> Turn | None:

@@ -1,0 +1,107 @@
+"""What others of the host do after an apply is told, and holds up nothing that stands."""
+
+import socket
+from contextlib import contextmanager
+
+import pytest
+
+WEB = """
+name: t
+networks: {auto: {enable_ipv6: true}}
+services:
+  web: {networks: [auto], ports: ["8080:80"]}
+  other: {networks: [auto], ports: ["8081:81", "82"]}
+"""
+TURN = """
+name: t
+services:
+  turn: {ports: ["40000-45000:40000-45000/udp"]}
+  other: {ports: ["8081:81"]}
+"""
+FIXED = """
+name: t
+networks: {fixed: {ipam: {config: [{subnet: 10.20.0.0/16}]}}, auto: {}}
+services:
+  web: {networks: [fixed], ports: ["8080:80"]}
+  other: {networks: [auto], ports: ["8081:81"]}
+"""
+HALVES = [("", half) for half in ("0.0.0.0/1", "128.0.0.0/1")] + [
+    ("-6", half) for half in ("::/1", "8000::/1")
+]
+WAYS = [("via 198.51.100.2", "via 2001:db8:1::2"), ("dev uplink", "dev uplink"), ("dev uplink table 77",) * 2]
+
+
+@contextmanager
+def opened(kind: int, ip: str, port: int):
+    """A socket of this process, whose network is the host's."""
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, kind) as one:
+        one.bind((ip, port))
+        if kind == socket.SOCK_STREAM:
+            one.listen()
+        yield
+
+
+def shown(lab):
+    return lab.rules(), lab.reconcile("--show", lab.files / "t.yaml").out
+
+
+def stays(lab, manifest, *words):
+    """Nothing is to be done, what is lost is put right, and all of it tells who came."""
+    result = lab.plan(manifest)
+    assert result.rc == 0 and "Nothing to do" in result.out, result
+    assert all(word in result.err for word in words) and bool(words) == ("warning" in result.err), result
+    status = lab.reconcile("--status", lab.files / "t.yaml")
+    assert status.rc == 0 and all(word in status.err for word in words), status
+    before = shown(lab)
+    for loss in ("nft flush ruleset", "ip link del {}"):
+        lab.run(loss.format(next(link for link in lab.links() if link.startswith("br-t-"))))
+        lab.apply(manifest)
+        assert lab.planned(manifest) == []
+        assert shown(lab) == before
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_process_that_binds_a_published_port_is_named(lab, ip):
+    lab.apply(WEB)
+    with opened(socket.SOCK_STREAM, ip, 8080):
+        stays(lab, WEB, "8080/tcp", "t-web-1", "pid")
+        lab.refused(WEB.replace("8081:", "8080:"), "8080/tcp is taken")
+        lab.succeed(lab.destroy(lab.files / "t.yaml"))
+        lab.refused(WEB, "8080/tcp is taken", "pid")
+
+
+def test_a_socket_that_happens_to_lie_in_a_published_range_is_no_reason_for_anything(lab):
+    with opened(socket.SOCK_DGRAM, "0.0.0.0", 41000):
+        lab.apply(TURN)
+        stays(lab, TURN, "41000/udp", "pid")
+
+
+def test_a_random_port_stays_where_it_is(lab):
+    lab.apply(WEB)
+    ports = lab.reconcile("--show", lab.files / "t.yaml", "-o", "json").json["ports"]
+    [port] = {one["first"] for one in ports if one["target"] == 82}
+    with opened(socket.SOCK_STREAM, "0.0.0.0", port):
+        stays(lab, WEB, f"{port}/tcp")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_vpn_in_two_halves_says_nothing(lab, way):
+    lab.apply(WEB)
+    for family, half in HALVES:
+        lab.run(f"ip {family} route add {half} {way[bool(family)]}")
+    stays(lab, WEB)
+    lab.apply(WEB.replace("name: t", "name: u").replace("80", "90"))
+
+
+@pytest.mark.parametrize("manifest", [FIXED, WEB])
+def test_a_route_inside_a_subnet_that_stands_is_told(lab, manifest):
+    lab.apply(manifest)
+    inside = "10.20.5.0/24" if manifest == FIXED else f"{lab.address('t-web-1').rpartition('.')[0]}.128/25"
+    lab.run(f"ip route add {inside} dev uplink")
+    stays(lab, manifest, inside, "uplink")
+
+
+@pytest.mark.parametrize("subnet", ["198.51.100.0/25", "2001:db8:1::/96"])
+def test_a_subnet_that_would_take_the_hosts_address_or_next_hop_is_refused(lab, subnet):
+    ipam = f"enable_ipv6: true, ipam: {{config: [{{subnet: '{subnet}'}}]}}"
+    lab.refused(WEB.replace("enable_ipv6: true", ipam), "takes the", "uplink", "t.yaml:3")
