@@ -176,19 +176,33 @@ def foreseen(error: BaseException) -> ReconcileError:
 def trace(error: ReconcileError) -> str:
     """The traceback of what nobody foresaw, where that is what it is about; "" of what we know."""
     if isinstance(error, FailedInPart):
-        return "\n".join(filter(None, map(trace, error.refusals.values())))
+        return "\n".join(filter(None, map(trace, (*error.refusals.values(), *error.waiting.values()))))
     known = error if isinstance(error, Unforeseen) else error.__cause__
     return known.traceback if isinstance(known, Unforeseen) else ""
 
 
 class FailedInPart(ReconcileError):
-    """All is done but in these places, which are as they were."""
+    """All is done but in these sandboxes, which are as they were, and for these projects, which wait."""
 
     exit_code = 3
 
-    def __init__(self, refusals: Mapping[str, ReconcileError]):
-        first = next(iter(refusals.values()))
+    def __init__(
+        self,
+        refusals: Mapping[str, ReconcileError],
+        waiting: Mapping[str, ReconcileError],
+        hint: str = "everything else is done",
+    ):
         told = [f"sandbox {place} is left as it is: {error.message}" for place, error in refusals.items()]
         rest = [f"and {len(told) - LISTED} more sandboxes"] * (len(told) > LISTED)
-        super().__init__("\n".join([*told[:LISTED], *rest]), "everything else is done", where=first.where)
-        self.refusals = refusals
+        waits = [f"project {name} waits: {error}" for name, error in waiting.items()]
+        first = next(iter(refusals.values()), None)
+        where = first.where if first else None
+        super().__init__("\n".join([*told[:LISTED], *rest, *waits]), hint, where=where)
+        self.refusals, self.waiting = refusals, waiting
+
+
+def failed_in_part(
+    refusals: Mapping[str, ReconcileError], waiting: Mapping[str, ReconcileError]
+) -> FailedInPart | None:
+    """None where nothing has failed."""
+    return FailedInPart(refusals, waiting) if refusals or waiting else None

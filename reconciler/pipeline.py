@@ -12,12 +12,11 @@ manifests/*.yaml
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from .cnm.build import build
-from .cnm.part import is_apart, joined
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
@@ -29,6 +28,7 @@ from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
+from .manifest.waiting import ABOUT_HOST, Waiting, troubled, without
 
 
 class Host(Kernel, Protocol):
@@ -67,6 +67,7 @@ class Change:
     todo: Plan
     projects: frozenset[str]  # that it may change; others' things stay as they stand
     prune: bool = True  # whether what is no longer declared goes
+    waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
 
     @property
     def removed(self) -> list[str]:
@@ -135,14 +136,40 @@ def host_names(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
-def compare(manifest: Manifest, host: Host, *, prune: bool = True) -> Change:
+def compare(manifest: Manifest, host: Host, *, prune: bool = True, strict: bool = False) -> Change:
     """The change that would bring the manifest about, up to its plan; reads the host and changes nothing.
 
-    Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks, Foreign where
-    something that is not ours is in the way, NotPermitted or KernelError where the host cannot be read.
+    Projects that this host has no way for wait, and are left as they stand, while others are decided without
+    them; with `strict`, or where none is left, that is raised: ManifestErrors for what cannot be decided,
+    Unsupported for what the kernel lacks, Foreign where something that is not ours is in the way.  So are
+    mistakes of the manifests alone, and NotPermitted or KernelError where the host cannot be read.
     """
     ours = host.observe(skeleton())
-    manifest = whole_truth(manifest, ours)
+    whole = able = whole_truth(manifest, ours)
+    waiting: Waiting = {}
+    while True:
+        try:
+            change = compare_all(able, ours, host, prune=prune)
+        except ABOUT_HOST as error:
+            more = {} if strict or is_mistaken(able, host) else troubled(error, able)
+            if not more:
+                raise
+            waiting, able = {**waiting, **more}, without(able, more)
+            continue
+        return replace(change, manifest=whole, waiting=waiting)
+
+
+def is_mistaken(manifest: Manifest, host: Host) -> bool:
+    """Whether the manifests cannot be decided wherever it is."""
+    try:
+        decide(manifest, Facts(known=False, name=host.facts().name))
+    except ReconcileError:
+        return True
+    return False
+
+
+def compare_all(manifest: Manifest, ours: State, host: Host, *, prune: bool) -> Change:
+    """The change that brings all of these projects about."""
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
     refuse_stale(manifest, topology)
@@ -161,74 +188,6 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
             f"{lockfile.NAME} is stale: {len(left)} of {len(topology.lock)} lines, first {min(left)}",
             "run `reconcile --lock` with the same PATHs, and commit the file",
         )
-
-
-def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
-    """The comparison made before, decided as it was, with only these places read again; None where
-    other projects moved."""
-    if places is not None and not places:
-        return known
-
-    def there(state: State) -> State:
-        return state if places is None else {key: r for key, r in state.items() if r.place in places}
-
-    wanted, before = there(known.desired), there(known.live)
-    part = host.observe(wanted.values(), places)
-    names = frozenset(project.name for project in known.manifest.projects)
-    if others_changed(before, part, names):
-        return None
-    live = {**{key: r for key, r in known.live.items() if key not in before}, **part}
-    # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
-    todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
-    return replace(known, live=live, todo=todo)
-
-
-def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | None:
-    """The comparison, where nothing has changed since `known`, which was in sync, but what some projects say:
-    these alone are decided, and the others are what stands.  None where that may concern others too."""
-    names = moved(known.manifest, manifest)
-    if names is None:
-        return None
-    said = {project.name: project for project in manifest.projects}
-    part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
-    try:
-        topology, wanted = decide(part, learn.know(host.facts(), known.live, names))
-    except ReconcileError:  # it is told of all
-        return None
-    theirs = ownership.of_others(known.live, names)
-    mine = {key: r for key, r in known.live.items() if key not in theirs}
-    places = frozenset(r.place for r in (*mine.values(), *wanted.values())) | {""}
-    wanted = {**ownership.settings_of_host(known.desired), **wanted}
-    parting = ownership.settings_of_parting_links(mine, wanted)
-    found = host.observe([*wanted.values(), *parting], places)
-    strange = found.keys() - known.live.keys() - wanted.keys()  # what came meanwhile
-    if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
-        return None
-    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
-    desired = {**theirs, **wanted}
-    if not known.prune:
-        desired = {**ownership.without_leftovers(live), **desired}
-    left = (empty(name) for name in sorted(names - said.keys()))
-    whole = replace(manifest, projects=(*manifest.projects, *left))
-    everybody = frozenset(project.name for project in whole.projects)
-    both = joined(known.topology, topology)
-    return Change(whole, both, live, desired, plan(live, desired), everybody, known.prune)
-
-
-def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
-    """The projects of which they say different things; None where they differ in more than that."""
-    if (before.root, before.partial, before.lock) != (now.root, now.partial, now.lock):
-        return None
-    old, new = ({project.name: project for project in one.projects} for one in (before, now))
-    if old.keys() - new.keys() and (not now.root or now.partial):
-        return None
-    return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-
-
-def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
-    """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
-    one, other = (ownership.without_leftovers(ownership.of_others(state, names)) for state in (before, now))
-    return one != other
 
 
 def whole_truth(manifest: Manifest, live: State) -> Manifest:

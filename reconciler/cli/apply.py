@@ -1,12 +1,20 @@
 """The modes that change a host: all of it, or as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 from ..core import render
 from ..drivers.firewall.routing_policy import FORWARD
-from ..errors import FailedInPart, NotPermitted, ReconcileError, RollbackFailed, UsageError, foreseen
+from ..errors import (
+    FailedInPart,
+    NotPermitted,
+    ReconcileError,
+    RollbackFailed,
+    UsageError,
+    failed_in_part,
+    foreseen,
+)
 from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
 from ..manifest.spec import Manifest
@@ -16,7 +24,7 @@ from ..safety.git import commit
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from .options import Options
-from .session import comparison, machine, note, print_plan, read, say
+from .session import comparison, machine, note, print_plan, read, say, tell_who_waits
 
 
 def apply(options: Options) -> int:
@@ -58,7 +66,7 @@ def rollback(options: Options) -> int:
     past.pardon(wanted.digest)
     host = machine(options)
     with lock(options.wait):
-        change = compare(manifest, host, prune=not options.no_prune)
+        change = compare(manifest, host, prune=not options.no_prune, strict=True)
         failed = carry_out(options, change, host)
     with recording(options):
         past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
@@ -78,6 +86,7 @@ def rehearse(options: Options) -> int:
         host = rehearsal.EmptyHost()
         change = comparison(options, host)
     say(options, rehearsal.rehearse(change, host))
+    tell_who_waits(change)
     return 0
 
 
@@ -88,7 +97,7 @@ def confirm(options: Options) -> int:
 
 
 def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPart | None:
-    """What sandboxes have refused, to be told when all else that was done is told and kept.
+    """What sandboxes have refused and projects wait for, to be told when all else is told and kept.
 
     Raises Refused for a change that is beyond the limits, and whatever else `enact` raises.
     """
@@ -98,14 +107,15 @@ def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPa
         from ..safety.rehearsal import rehearse
 
         note(options, rehearse(change, host))
+    refusals: Mapping[str, ReconcileError] = {}
     try:
         if options.confirm_within:
             enact_until_confirmed(options, change, host)
         else:
             enact(change, host)
     except FailedInPart as error:
-        return error
-    return None
+        refusals = error.refusals
+    return failed_in_part(refusals, change.waiting)
 
 
 def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:

@@ -100,6 +100,7 @@ class Options:
     )
     only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
     rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
+    strict: bool = option(False, Syntax("all or nothing: no project waits while others are applied"))
     no_prune: bool = option(False, Syntax("leave what is no longer declared"))
     max_removals: str = option(
         "", Syntax("remove no more networks and sandboxes than this", removals, "N|P%")

@@ -4,7 +4,7 @@ from ..core import render
 from ..errors import UsageError
 from . import memo, streams
 from .options import Options
-from .session import comparison, machine, plan_json, print_plan, tell, write_out
+from .session import comparison, machine, plan_json, print_plan, tell, tell_who_waits, write_out
 
 
 def plan(options: Options) -> int:
@@ -14,8 +14,9 @@ def plan(options: Options) -> int:
         if options.out:
             write_out(options.out, map(str.encode, plan_json(change)))
         print_plan(options, change)
-    if not (change.todo or change.closed) and origin == memo.origin(options):
+    if not (change.todo or change.closed or change.waiting) and origin == memo.origin(options):
         memo.keep(options, host.transcript, origin, said)
+    tell_who_waits(change)
     return 2 if options.exit_code and (change.todo or change.closed) else 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import disk
 from ..core import render
-from ..errors import Unwritten, trace
+from ..errors import FailedInPart, Unwritten, trace
 from ..manifest.spec import Manifest
 from ..paths import CACHE
 from ..pipeline import Change, Host, compare
@@ -80,7 +80,7 @@ def comparison(options: Options, host: Host) -> Change:
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    change = compare(manifest, host, prune=not options.no_prune)
+    change = compare(manifest, host, prune=not options.no_prune, strict=options.strict)
     for warning in change.topology.warnings:
         note(options, f"warning: {warning}")
     for name, why in change.closed.items():
@@ -96,6 +96,12 @@ def is_elsewhere(name: str, manifest: Manifest, host: Host) -> bool:
     return any(other.address and other.address not in host.facts().addresses for other in known)
 
 
+def tell_who_waits(change: Change) -> None:
+    """Raise FailedInPart for projects that the host has no way for: what was told is without them."""
+    if change.waiting:
+        raise FailedInPart({}, change.waiting, "what is told is without that")
+
+
 def sizes(networks: int, sandboxes: int, ports: int) -> str:
     number = render.number
     return f"{number(networks, 'network')}, {number(sandboxes, 'sandbox')}, {number(ports, 'published port')}"
@@ -108,6 +114,7 @@ def plan_json(change: Change) -> Iterator[str]:
         projects=list(change.topology.projects),
         revision=change.manifest.digest,
         warnings=list(change.topology.warnings),
+        waiting={name: str(why) for name, why in sorted(change.waiting.items())},
     )
 
 

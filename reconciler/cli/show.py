@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
 from .options import Options
-from .session import comparison, machine, tell
+from .session import comparison, machine, tell, tell_who_waits
 
 
 def show(options: Options) -> int:
-    topology = comparison(options, machine(options)).topology
+    change = comparison(options, machine(options))
+    topology = change.topology
     text = json.dumps(as_json(topology), indent=1) if options.output == "json" else as_text(topology)
     tell(options, text, end="")
+    tell_who_waits(change)
     return 0
 
 

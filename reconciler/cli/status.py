@@ -38,12 +38,14 @@ def status(options: Options) -> int:
     change = comparison(options, host) if options.paths or os.path.exists(DEFAULT_PATH) else None
     if options.out:
         write_out(options.out, [save(machine(options), change.desired.values() if change else ())])
-    in_sync = change is None or not (change.todo or change.closed)
+    in_sync = change is None or not (change.todo or change.closed or change.waiting)
+    waiting = change.waiting if change else {}
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {"watcher": watcher, "peers": [peer._asdict() for peer in others], "differences": wrong}
+        told |= {"waiting": {name: str(why) for name, why in waiting.items()}}
         tell(options, json.dumps(told, indent=1))
         return 0 if in_sync else 2
     for row in rows:
@@ -51,6 +53,8 @@ def status(options: Options) -> int:
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
     for line in peers.in_words(others):
         say(options, line)
+    for name, why in waiting.items():
+        note(options, f"warning: project {name} waits: {why}")
     for line in listed(wrong):
         note(options, f"warning: {line}")
     say(options, state_in_words())

@@ -86,6 +86,7 @@ def orders(options: Options) -> "Orders":
         options.state_dir,
         partial(note, options),
         prune=not options.no_prune,
+        strict=options.strict,
         verbose=options.verbose,
         cache=CACHE,
     )

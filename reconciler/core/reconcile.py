@@ -54,7 +54,7 @@ def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) ->
         raise cause from cause.__cause__
     if refused:
         put_back(frozenset(refused), live, desired, kernel)
-        raise FailedInPart(refused)
+        raise FailedInPart(refused, {})
 
 
 def unread(r: Resource) -> ReconcileError:

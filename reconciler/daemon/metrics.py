@@ -40,6 +40,8 @@ def lines(status: Status, repair: RepairLoop) -> Iterator[str]:
         ("apply_seconds_total", "counter", "time spent in applies", status.seconds),
         ("last_apply_seconds", "gauge", "duration of the last apply", status.last_seconds),
         ("last_apply_time_seconds", "gauge", "when that was", status.last_apply or 0),
+        ("warnings", "gauge", "what is told of the host and holds up nothing", len(status.warnings)),
+        ("waiting_projects", "gauge", "projects that the host has no way for now", len(status.waiting)),
         ("fights", "gauge", "things that another program keeps changing back", len(repair.fights.repeated())),
     )
     for name, kind, words, value in rows:

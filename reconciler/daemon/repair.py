@@ -6,7 +6,7 @@ needs no permission: a person's own apply is never undone.  Where the newest can
 good one is kept healed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -21,10 +21,13 @@ from ..errors import (
     ReconcileError,
     Refused,
     Unsupported,
+    failed_in_part,
     foreseen,
 )
+from ..kinds.link import Link
 from ..manifest.spec import Manifest
-from ..pipeline import Change, LastingHost, change_outside, compare_again, compare_moved, enact
+from ..pipeline import Change, LastingHost, change_outside, enact
+from ..remembered import compare_again, compare_moved
 from .backoff import Backoff
 from .blame import blamed_projects, owners, place, without
 
@@ -69,7 +72,7 @@ class Dirty(NamedTuple):
 
     @property
     def about_host(self) -> bool:
-        return self.places is not None and "" in self.places
+        return self.places is None or "" in self.places
 
     @property
     def compared(self) -> frozenset[str] | None:
@@ -185,7 +188,7 @@ class RepairLoop:
         before = self.pipeline.latest()
         change = self.look(manifest)
         if not self.due_part(change).todo:
-            self.accept(manifest)
+            self.accept(manifest, change.waiting)
             self.known = change
             return Outcome(self.due_part(change), error=self.part_failure(change))
         drift = self.good is not None and manifest.digest == self.good.digest
@@ -206,7 +209,7 @@ class RepairLoop:
         if drift:
             self.count_fights(change)
         if not (self.failing.delays() or self.stuck.delays()):
-            self.accept(manifest)
+            self.accept(manifest, change.waiting)
         seconds, error = time.monotonic() - began, self.refused or self.part_failure(change)
         return Outcome(change, drift and bool(change.todo), seconds, error)
 
@@ -215,26 +218,46 @@ class RepairLoop:
         host = self.pipeline.host
         if self.known and self.dirty:
             host.forget(self.dirty.places)
-            decided = not (self.dirty.swept and self.dirty.about_host) or host.facts_stand()
-            change = compare_again(self.known, host, self.dirty.compared) if decided else None
+            change = compare_again(self.known, host, self.dirty.compared)
+            if change and self.depends_on_facts(change) and not host.facts_stand():
+                change = None
             if change and self.known.manifest.digest != manifest.digest:
                 change = None if change.todo or change.closed else compare_moved(change, manifest, host)
             if change:
                 return change
         host.forget()
-        return self.pipeline.compare(manifest)
+        change = self.pipeline.compare(manifest)
+        if (older := self.older(manifest, change.waiting)) == manifest:
+            return change
+        host.forget()
+        standing = self.pipeline.compare(older)
+        return replace(standing, manifest=change.manifest, waiting={**standing.waiting, **change.waiting})
 
-    def accept(self, manifest: Manifest) -> None:
-        self.good, self.refused = manifest, None
+    def older(self, manifest: Manifest, names: Collection[str]) -> Manifest:
+        """Of these projects the last good revision, which is kept healed, as far as there is one."""
+        old = {project.name: project for project in self.good.projects} if self.good and names else {}
+        projects = tuple(old.get(p.name, p) if p.name in names else p for p in manifest.projects)
+        return replace(manifest, projects=projects) if old else manifest
+
+    def depends_on_facts(self, change: Change) -> bool:
+        """Whether what the host is otherwise may have decided it differently, before anything is done on the
+        host or to a link, or as soon as what somebody waits for may have come."""
+        assert self.dirty
+        if self.dirty.about_host and (self.dirty.swept or change.waiting):
+            return True
+        acts = any(not step.resource.place or isinstance(step.resource, Link) for step in change.todo)
+        if acts and not self.dirty.about_host:
+            self.pipeline.host.forget(frozenset({""}))
+        return acts
+
+    def accept(self, manifest: Manifest, waiting: Collection[str]) -> None:
+        self.good, self.refused = self.older(manifest, waiting), None
         self.failing.reset()
         self.stuck.reset()
 
     def mixture(self, manifest: Manifest) -> Manifest:
         """Of each project the newest revision, but the last good one where the newest has just failed."""
-        failing = self.failing.delays()
-        old = {project.name: project for project in self.good.projects} if self.good else {}
-        projects = tuple(old.get(p.name, p) if p.name in failing else p for p in manifest.projects)
-        return replace(manifest, projects=projects)
+        return self.older(manifest, self.failing.delays())
 
     def deferred_projects(self, change: Change) -> frozenset[str]:
         """Those that are left as they stand for now."""
@@ -251,8 +274,7 @@ class RepairLoop:
         """Why some sandboxes are not as they should be."""
         refusing = self.refusing.delays()
         self.refusals = {name: error for name, error in self.refusals.items() if name in refusing}
-        refusals = change.closed | self.refusals
-        return FailedInPart(refusals) if refusals else None
+        return failed_in_part(change.closed | self.refusals, change.waiting)
 
     def enact(self, change: Change) -> None:
         """Raises what the pipeline's `enact` raises, but for sandboxes that refuse."""

@@ -47,6 +47,7 @@ class Orders:
     state_dir: str
     note: Callable[[str], None]  # takes lines of the log
     prune: bool = True
+    strict: bool = False  # what one project waits for holds up all
     verbose: bool = False
     cache: str = ""  # the folder where validated manifests are kept
 
@@ -61,13 +62,14 @@ class Watcher:
         pipeline = Pipeline(
             host,
             self.reader,
-            partial(compare, host=host, prune=orders.prune),
+            partial(compare, host=host, prune=orders.prune, strict=orders.strict),
             partial(refuse, limits=orders.limits),
             lock,
             latest,
             self.last_good,
         )
         self.complained = self.remembered = ""
+        self.warned: tuple[str, ...] = ()  # as they were told last
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.contained = self.troubles.contained
         self.repair = RepairLoop(pipeline)
@@ -237,6 +239,10 @@ class Watcher:
             rows = list(render.summarised(change.todo))
             for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
                 self.note(f"  {row}")
+        if change and change.topology.warnings != self.warned:
+            self.warned = change.topology.warnings
+            for warning in self.warned:
+                self.note(f"warning: {warning}")
         if self.complain(str(outcome.error) if outcome.error else ""):
             self.troubles.trace(outcome.error)
         for (project, key), repairs in self.repair.fights.repeated().items():

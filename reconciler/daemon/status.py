@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +74,10 @@ class Status:
     trigger: str = ""
     at: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
+    warnings: tuple[str, ...] = ()  # of the last decision
+    waiting: Mapping[str, ReconcileError] = field(
+        default_factory=dict
+    )  # projects that this host lacks something for
     standing: Tally = field(default_factory=lambda: Tally({}))  # after the last turn that could tell
     commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
     healings: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
@@ -80,6 +85,8 @@ class Status:
     def add(self, outcome: Outcome, trigger: str, who: str) -> None:
         self.turns += 1
         self.outcome, self.trigger, self.at = outcome, trigger, time.time()
+        if outcome.change:
+            self.warnings, self.waiting = outcome.change.topology.warnings, outcome.change.waiting
         if outcome.change and outcome.change.desired is not self.standing.live:
             self.standing = Tally(outcome.change.desired)
         self.failures += outcome.error is not None
@@ -113,6 +120,8 @@ def as_json(status: Status, repair: RepairLoop, **more: object) -> dict[str, obj
         "health": health(status, repair),
         "revision": revision,
         "error": error_row(status.outcome.error),
+        "warnings": list(status.warnings),
+        "waiting": {name: str(why) for name, why in sorted(status.waiting.items())},
         "last_run": {"at": status.at, "trigger": status.trigger, "turns": status.turns},
         "last_apply": {"at": status.last_apply, "seconds": status.last_seconds, "count": status.applies},
         "drift": {"healed": status.healed, "last": list(status.healings)},

@@ -130,9 +130,8 @@ class Facts(HostFacts):
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
-    subnets: frozenset[tuple[str, str]] = (
-        frozenset()
-    )  # (project, subnet) that the firewall knows, bridge or none
+    # (project, subnet) that the firewall knows, with a bridge or without
+    subnets: frozenset[tuple[str, str]] = frozenset()
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
     sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project

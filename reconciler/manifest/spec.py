@@ -278,6 +278,11 @@ class ProjectSpec:
     pools: tuple[PoolSpec, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is wanted of it."""
+        return not (self.networks or self.containers)
+
 
 @value
 class Manifest:

@@ -179,7 +179,7 @@ def undo(change: Change, host: LastingHost) -> None:
 
 def goal(change: Change, now: State) -> State:
     """What stood of these projects, and what stands of others now, with what they share."""
-    names = frozenset(project.name for project in change.manifest.projects)
+    names = change.projects
     # What no mark told the owner of may have been put right by the change.
     owner, owned = ownership.owners({**change.live, **change.desired}), ownership.owners(now)
     past = {key: r for key, r in change.live.items() if owner(r) in names | {SHARED} and not r.leftover}

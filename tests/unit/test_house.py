@@ -37,12 +37,13 @@ ROOMS = {
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "pipeline": "errors core inventory/facts manifest cnm drivers inventory",
+    "remembered": "errors core manifest cnm inventory pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel pipeline",
     "daemon/relay": "core kinds",
-    "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline safety"
-    " daemon/relay",
+    "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline remembered"
+    " safety daemon/relay",
     "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
     " manifest cnm drivers inventory kernel pipeline hosts safety daemon/relay daemon",
     "__init__": "version kernel pipeline",

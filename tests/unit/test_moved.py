@@ -9,7 +9,8 @@ from reconciler.errors import ReconcileError
 from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
-from reconciler.pipeline import compare, compare_moved, enact
+from reconciler.pipeline import compare, enact
+from reconciler.remembered import compare_moved
 from tests.unit.worlds import container, manifest, port, project
 
 NETWORKS = [

@@ -1,0 +1,61 @@
+"""A project's trouble is its own: whose it is what this host, and not the manifests, says no to."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from ..errors import DriverFault, Foreign, ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
+from .spec import Manifest
+
+Waiting = Mapping[str, ReconcileError]  # by project
+ABOUT_HOST = (ManifestError, Unsupported, Foreign, DriverFault)  # what a decision or a look at a host raises
+
+
+def troubled(error: ReconcileError, manifest: Manifest) -> Waiting:
+    """The projects whose trouble an error is, each with its own; none where some of it is nobody's, or where
+    nothing would be left to do."""
+    homes = homes_of(manifest)
+    found: dict[str, list[ReconcileError]] = defaultdict(list)
+    for one in error.errors if isinstance(error, ManifestErrors) else [error]:
+        names = homes.get(one.where, ()) if one.where else ()
+        if not names:
+            return {}
+        for name in names:
+            found[name].append(one)
+    left = any(not project.is_empty for project in manifest.projects if project.name not in found)
+    return {name: merged(errors) for name, errors in found.items()} if left else {}
+
+
+def merged(errors: list[ReconcileError]) -> ReconcileError:
+    mistakes = [one for one in errors if isinstance(one, ManifestError)]
+    return ManifestErrors(mistakes) if len(mistakes) > 1 else errors[0]
+
+
+def without(manifest: Manifest, names: Waiting) -> Manifest:
+    return Manifest(
+        **vars(manifest) | {"projects": tuple(p for p in manifest.projects if p.name not in names)}
+    )
+
+
+def homes_of(manifest: Manifest) -> dict[Where, set[str]]:
+    """The projects that say something at each place; what several include is theirs together."""
+    homes: dict[Where, set[str]] = defaultdict(set)
+    for project in manifest.projects:
+        for where in places_in(project):
+            homes[where].add(project.name)
+    return homes
+
+
+def places_in(value: object) -> Iterator[Where]:
+    """Every place that a part of a manifest remembers."""
+    if isinstance(value, Where):
+        yield value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from places_in(getattr(value, field.name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from places_in(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from places_in(item)

@@ -1,0 +1,79 @@
+"""A comparison that was made before, made again with as little asking and deciding as will do."""
+
+from dataclasses import replace
+
+from .cnm.part import is_apart, joined
+from .core.plan import plan
+from .core.resource import State
+from .errors import ReconcileError
+from .inventory import learn, ownership
+from .manifest.spec import Manifest
+from .pipeline import Change, Host, decide, empty
+
+
+def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
+    """The comparison made before, decided as it was, with only these places read again; None where
+    other projects moved."""
+    if places is not None and not places:
+        return known
+
+    def there(state: State) -> State:
+        return state if places is None else {key: r for key, r in state.items() if r.place in places}
+
+    wanted, before = there(known.desired), there(known.live)
+    part = host.observe(wanted.values(), places)
+    if others_changed(before, part, known.projects):
+        return None
+    live = {**{key: r for key, r in known.live.items() if key not in before}, **part}
+    # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
+    todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
+    return replace(known, live=live, todo=todo)
+
+
+def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | None:
+    """The comparison, where nothing has changed since `known`, which was in sync, but what some projects say:
+    these alone are decided, and the others are what stands.  None where that may concern others too."""
+    names = moved(known.manifest, manifest)
+    if names is None or not names.isdisjoint(known.waiting):
+        return None
+    said = {project.name: project for project in manifest.projects}
+    part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
+    try:
+        topology, wanted = decide(part, learn.know(host.facts(), known.live, names))
+    except ReconcileError:  # it is told of all
+        return None
+    theirs = ownership.of_others(known.live, names)
+    mine = {key: r for key, r in known.live.items() if key not in theirs}
+    places = frozenset(r.place for r in (*mine.values(), *wanted.values())) | {""}
+    wanted = {**ownership.settings_of_host(known.desired), **wanted}
+    parting = ownership.settings_of_parting_links(mine, wanted)
+    found = host.observe([*wanted.values(), *parting], places)
+    strange = found.keys() - known.live.keys() - wanted.keys()  # what came meanwhile
+    if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
+        return None
+    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
+    desired = {**theirs, **wanted}
+    if not known.prune:
+        desired = {**ownership.without_leftovers(live), **desired}
+    left = (empty(name) for name in sorted(names - said.keys()))
+    whole = replace(manifest, projects=(*manifest.projects, *left))
+    everybody = frozenset(project.name for project in whole.projects) - known.waiting.keys()
+    both = joined(known.topology, topology)
+    todo = plan(live, desired)
+    return Change(whole, both, live, desired, todo, everybody, known.prune, known.waiting)
+
+
+def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
+    """The projects of which they say different things; None where they differ in more than that."""
+    if (before.root, before.partial, before.lock) != (now.root, now.partial, now.lock):
+        return None
+    old, new = ({project.name: project for project in one.projects} for one in (before, now))
+    if old.keys() - new.keys() and (not now.root or now.partial):
+        return None
+    return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
+    """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
+    one, other = (ownership.without_leftovers(ownership.of_others(state, names)) for state in (before, now))
+    return one != other

@@ -1,0 +1,132 @@
+"""A project's trouble is its own: what this host has no way for waits, and everything else goes on."""
+
+import signal
+import socket
+
+import pytest
+
+from tests.netns.test_late import opened
+from tests.netns.watching import watching
+
+LAN = """
+name: p
+networks: {lan: {driver: macvlan, parent: nic, ipam: {config: [{subnet: 10.1.0.0/24}]}}}
+containers: {a: {networks: {lan: {ipv4_address: 10.1.0.10}}}}
+"""
+PORT = """
+name: p
+containers: {a: {ports: ["8080:80"]}}
+"""
+UNMANAGED = """
+name: p
+networks: {lan: {driver_opts: {mode: unmanaged, bridge_name: br0}, ipam: {config: [{subnet: 10.50.0.0/24}]}}}
+containers: {a: {networks: [lan]}}
+"""
+OTHER = """
+name: q
+containers: {web: {ports: ["8090:80"]}}
+"""
+NIC = "link add nic type veth peer name far\nlink set nic up\nlink set far up"
+# What is missing, how it comes, and how it goes.
+CAUSES = {
+    "no NIC": (LAN, "nic", NIC, "link del nic"),
+    "no bridge": (UNMANAGED, "br0", "link add br0 type bridge\nlink set br0 up", "link del br0"),
+}
+
+
+def both(lab, manifest, other=OTHER):
+    lab.write(manifest, "p.yaml")
+    lab.write(other, "q.yaml")
+    return lab.files
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_can_be_done_is_done_and_the_rest_follows(lab, cause):
+    manifest, words, come, go = CAUSES[cause]
+    folder = both(lab, manifest)
+    for mode, rc in (("--plan", 3), ("--apply", 3), ("--status", 2), ("--show", 3)):
+        result = lab.reconcile(mode, folder)
+        assert result.rc == rc and "project p waits" in result.err and words in result.err, (mode, result)
+        assert "p.yaml:" in result.err
+    assert lab.namespaces() == ["q-web"]
+    assert lab.reconcile("--plan", folder, "-o", "json").json["steps"] == []
+    assert lab.reconcile("--plan", folder, "-o", "json").json["waiting"].keys() == {"p"}
+    assert lab.reconcile("--apply", folder, "--strict").rc != 3
+    alone = lab.reconcile("--apply", folder / "p.yaml")
+    assert alone.rc != 3 and words in alone.err
+    lab.ip(come)
+    lab.succeed(lab.reconcile("--apply", folder))
+    assert lab.namespaces() == ["p-a", "q-web"] and lab.reconcile("--plan", folder).rc == 0
+    lab.ip(go)
+    lab.write(OTHER.replace("8090", "8091"), "q.yaml")
+    lab.run("nft flush ruleset")
+    assert lab.reconcile("--apply", folder).rc == 3
+    assert lab.namespaces() == ["p-a", "q-web"] and "8091" in lab.rules()
+
+
+def test_a_mistake_of_the_manifests_is_still_everybodys(lab):
+    folder = both(lab, PORT, OTHER.replace("8090", "8080"))
+    result = lab.reconcile("--apply", folder)
+    assert result.rc == 65 and "waits" not in result.err and lab.namespaces() == []
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_watcher_boots_heals_and_follows(lab, cause):
+    manifest, words, come, go = CAUSES[cause]
+    folder = both(lab, manifest)
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.until(lambda: "q-web" in lab.namespaces())
+        watcher.until(lambda: words in str(watcher.status))
+        assert watcher.log.count("project p waits") == 1
+        lab.ip(come)
+        assert watcher.until(lambda: "p-a" in lab.namespaces()) < 10
+        watcher.synced()
+        lab.ip(go)
+        watcher.until(lambda: "project p waits" in str(watcher.status))
+        lab.run("nft flush ruleset")
+        watcher.until(lambda: "8090" in lab.rules())
+        lab.write(OTHER.replace("8090", "8091"), "q.yaml")
+        watcher.until(lambda: "8091" in lab.rules())
+        lab.ip(come)
+        watcher.synced()
+
+
+def test_a_port_that_somebody_has_at_boot(lab):
+    folder = both(lab, PORT)
+    with opened(socket.SOCK_STREAM, "0.0.0.0", 8080), watching(lab, folder, sync=False) as watcher:
+        watcher.until(lambda: "q-web" in lab.namespaces())
+        assert "p-a" not in lab.namespaces()
+        watcher.until(lambda: "8080/tcp is taken" in str(watcher.status))
+
+
+def test_the_watcher_does_what_a_fresh_plan_does(lab):
+    """The owner of a NIC takes it out of our bridge and gives it an address that the host answers at."""
+    lab.ip(NIC)
+    bridged = LAN.replace("driver: macvlan, ", "").replace("0/24}", "0/24, gateway: 10.1.0.254}")
+    folder = both(lab, bridged)
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.synced()
+        assert lab.link("nic")["master"]
+        watcher.process.send_signal(signal.SIGSTOP)  # who looks between the two sees no address
+        lab.ip("link set nic nomaster\naddr add 10.1.0.200/24 dev nic")
+        watcher.process.send_signal(signal.SIGCONT)
+        watcher.until(lambda: "project p waits" in str(watcher.status))
+        fresh = lab.reconcile("--plan", folder)
+        assert fresh.rc == 3 and "10.1.0.200" in fresh.err
+        watcher.settled()
+        assert "master" not in lab.link("nic")
+
+
+def test_a_parent_that_is_renamed_takes_no_running_container_along(lab):
+    lab.ip(NIC)
+    folder = both(lab, LAN)
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.synced()
+        before = lab.link("eth0", "p-a")["ifindex"]
+        lab.ip("link set nic down\nlink set nic name other\nlink set other up")
+        watcher.until(lambda: "project p waits" in str(watcher.status))
+        watcher.settled()
+        assert lab.link("eth0", "p-a")["ifindex"] == before, watcher.log
+        lab.ip("link set other down\nlink set other name nic\nlink set nic up")
+        watcher.synced()
+        assert lab.link("eth0", "p-a")["ifindex"] == before
