@@ -59,13 +59,21 @@ def publish(
             first, last = port.published
             chosen |= {(port.protocol, p) for p in range(first, last + 1) if to.behind}
             yield from resolve(port, to, first, last - first + 1)
-    for _, to, port in pairs:
-        if not port.published or is_choice(port):
-            for target in range(port.target[0], port.target[1] + 1):
-                single = replace(port, target=(target, target))
-                around = set() if to.project in facts.bare else heard
-                first = pick(single, to, facts, chosen, around) if to.behind else target
-                yield from resolve(single, to, first, 1)
+    singles = [(to, one) for _, to, port in pairs for one in singled(port)]
+    held = [0] * len(singles)
+    for at, (to, port) in enumerate(singles):  # whoever comes takes none of these
+        held[at] = held_port(port, to, facts, chosen) if to.behind else port.target[0]
+        chosen |= {(port.protocol, held[at])} if to.behind else set()
+    for first, (to, port) in zip(held, singles, strict=True):
+        around = set() if to.project in facts.bare else heard
+        yield from resolve(port, to, first or pick(port, to, facts, chosen, around), 1)
+
+
+def singled(port: PortSpec) -> Iterator[PortSpec]:
+    """Each target of a port that is to be had on any host port, or on one of some."""
+    if not port.published or is_choice(port):
+        for target in range(port.target[0], port.target[1] + 1):
+            yield replace(port, target=(target, target))
 
 
 def is_choice(port: PortSpec) -> bool:
@@ -77,15 +85,14 @@ def is_choice(port: PortSpec) -> bool:
 def pick(
     port: PortSpec, to: Targets, facts: Facts, chosen: set[tuple[str, int]], heard: Set[tuple[str, int]]
 ) -> int:
-    """What stands is kept, whoever listens there since; else the first free one from where the sandbox and
-    the target hash to, in which nobody is `heard`: where a firewall was flushed, that is where it was."""
+    """The first free host port from where the sandbox and the target hash to: where a firewall was flushed,
+    that is where it was, whoever is `heard` there since."""
     low, high = port.published or facts.ephemeral
     size = high - low + 1
     start = number("port", to.sandbox, port.protocol, str(port.target[0])) % size
     probed = ((port.protocol, low + (start + step) % size) for step in range(size))
     free = (n for protocol, n in probed if (protocol, n) not in chosen and (protocol, n) not in heard)
-    found = held_port(port, to, facts, chosen) or next(free, 0)
-    if not found:
+    if not (found := next(free, 0)):
         raise ManifestError(f"no host port is free between {low} and {high}", "widen the range", port.where)
     chosen.add((port.protocol, found))
     return found
