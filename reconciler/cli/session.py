@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -62,11 +62,11 @@ def read(options: Options) -> Manifest:
     return manifest
 
 
-def machine(options: Options) -> "Linux":
-    """This one."""
+def machine(options: Options, progress: Callable[[], None] | None = None) -> "Linux":
+    """This one; `progress` is called with each piece of work."""
     from ..kernel.linux import Linux
 
-    return Linux(options.host, options.state_dir)
+    return Linux(options.host, options.state_dir, progress)
 
 
 def comparison(options: Options, host: Host) -> Change:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..daemon.sd_notify import notify
+from ..daemon.sd_notify import Progress, notify
 from ..daemon.status import SUSPENDED, WATCHING, watcher_runs
 from ..errors import Locked, NotPermitted, ReconcileError, UsageError, foreseen, trace
 from ..kernel.lock import RUN, lock
@@ -50,7 +50,7 @@ def watch(options: Options) -> int:
         RelayProcess() as relay,
     ):
         files = Files(triggers, [*told.paths, SUSPENDED])
-        watcher = Watcher(told, machine(options), files, events, relay)
+        watcher = Watcher(told, machine(options, Progress()), files, events, relay)
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: fire(kind))
         fire("start")

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -44,8 +44,11 @@ def mapped(work: str) -> Iterator[None]:
 class Linux:
     """core.reconcile.Kernel on this machine.  What it has read is kept until it changes that place."""
 
-    def __init__(self, name: str = "", state_dir: str = STATE) -> None:
+    def __init__(
+        self, name: str = "", state_dir: str = STATE, progress: Callable[[], None] | None = None
+    ) -> None:
         self.name = name  # of this host, where it is not its hostname
+        self.progress = progress or (lambda: None)  # called with each piece of work
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
         self.last_facts: HostFacts | None = None
@@ -83,11 +86,16 @@ class Linux:
         with noting(self.transcript):
             links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
             refuse_foreign(named, links, self.snapshot.strangers(named))
-            found = {r.key: r for r in self.snapshot.resources(named, places)}
+            found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             for r in named:
                 if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key):
                     refuse(r)
         return found
+
+    def in_progress(self, found: Iterable[Resource]) -> Iterator[Resource]:
+        for r in found:
+            self.progress()
+            yield r
 
     @mapped("applying")
     def execute(self, batch: Sequence[Step]) -> Refusals:
@@ -101,7 +109,7 @@ class Linux:
             write.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
-        refusals = executor.execute(batch, self.key_file)
+        refusals = executor.execute(batch, self.key_file, self.progress)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
             ends = any(isinstance(step.resource, Link | Namespace) for step in batch)
             self.snapshot = before.without(frozenset(executor.entered(batch)), ends=ends)

@@ -1,7 +1,7 @@
 """Steps on all but the firewall, carried out place by place, each as its kind says."""
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 
@@ -26,14 +26,18 @@ def entered(steps: Iterable[Step]) -> Iterator[str]:
     return (step.resource.place for step in steps if enters(step))
 
 
-def execute(steps: Sequence[Step], key_file: str = "") -> Refusals:
-    """What sandboxes refused that stood before; `key_file` holds WireGuard's private key."""
+def execute(
+    steps: Sequence[Step], key_file: str = "", progress: Callable[[], None] = lambda: None
+) -> Refusals:
+    """What sandboxes refused that stood before; `key_file` holds WireGuard's private key, and `progress` is
+    called with each place."""
     made = (step.resource for step in steps if step.op == "+")
     new = {r.name: r.project for r in made if isinstance(r, Namespace)}
     if new:
         netns.prepare()
     with netns.kept() as home, open_socket() as host, closing(Batch(home, host, key_file, new)) as batch:
         for place, group in groupby(steps, key=lambda step: step.resource.place):
+            progress()
             execute_in(place, batch, list(group))
         batch.finish()
     return batch.refusals
