@@ -9,6 +9,7 @@ from ..core import render
 from ..core.resource import State
 from ..daemon.status import in_words, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
+from ..errors import ReconcileError
 from ..hosts.snapshot import save
 from ..inventory.ownership import roots
 from ..kernel.observe import evpn, peers
@@ -16,6 +17,7 @@ from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..paths import DEFAULT_PATH
+from ..pipeline import Change, LastingHost
 from ..safety.commit_confirm import state_in_words
 from ..safety.revisions import Revision, Revisions
 from .options import Options
@@ -35,10 +37,10 @@ class ProjectRow(NamedTuple):
 def status(options: Options) -> int:
     host = machine(options)
     watcher, live = watcher_status(), host.observe()
-    change = comparison(options, host) if options.paths or os.path.exists(DEFAULT_PATH) else None
+    change, trouble = compared(options, host)
     if options.out:
         write_out(options.out, [save(machine(options), change.desired.values() if change else ())])
-    in_sync = change is None or not (change.todo or change.closed or change.waiting)
+    in_sync = not trouble and (change is None or not (change.todo or change.closed or change.waiting))
     waiting = change.waiting if change else {}
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
@@ -47,7 +49,7 @@ def status(options: Options) -> int:
         told |= {"watcher": watcher, "peers": [peer._asdict() for peer in others], "differences": wrong}
         told |= {"waiting": {name: str(why) for name, why in waiting.items()}}
         tell(options, json.dumps(told, indent=1))
-        return 0 if in_sync else 2
+        return exit_code(trouble, in_sync=in_sync)
     for row in rows:
         root = f", from {row.root}" if row.root else ""
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
@@ -63,6 +65,23 @@ def status(options: Options) -> int:
         say(options, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
     elif not rows:
         say(options, "nothing stands")
+    return exit_code(trouble, in_sync=in_sync)
+
+
+def compared(options: Options, host: LastingHost) -> tuple[Change | None, ReconcileError | None]:
+    """The manifests with the host, as far as there are any; or why that cannot be said."""
+    if not options.paths and not os.path.exists(DEFAULT_PATH):
+        return None, None
+    try:
+        return comparison(options, host), None
+    except ReconcileError as error:
+        return None, error
+
+
+def exit_code(trouble: ReconcileError | None, *, in_sync: bool) -> int:
+    """0 or 2; raises what is to be told last."""
+    if trouble:
+        raise trouble
     return 0 if in_sync else 2
 
 

@@ -130,3 +130,17 @@ def test_a_parent_that_is_renamed_takes_no_running_container_along(lab):
         lab.ip("link set other down\nlink set other name nic\nlink set nic up")
         watcher.synced()
         assert lab.link("eth0", "p-a")["ifindex"] == before
+
+
+def test_status_tells_what_stands_beside_what_is_wrong(lab):
+    folder = both(lab, PORT)
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.synced()
+        lab.write("name: p\ncontainers: {a: {prots: []}}\n", "p.yaml")
+        watcher.until(lambda: "prots" in str(watcher.status))
+        told = lab.reconcile("--status", folder)
+        assert told.rc == 65 and "p.yaml:2" in told.err and "prots" in told.err
+        assert "p: 1 network, 1 sandbox" in told.out and "watching" in told.out
+        told = lab.reconcile("--status", folder, "-o", "json")
+        assert told.rc == 65 and not told.json["in_sync"]
+        assert {row["project"] for row in told.json["projects"]} >= {"p", "q"}
