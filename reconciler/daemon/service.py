@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..core import render
-from ..core.resource import State
+from ..core.resource import Key, State
 from ..kernel import frr
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import END, EVENT, Events
@@ -70,6 +70,7 @@ class Watcher:
         )
         self.complained = self.remembered = ""
         self.warned: tuple[str, ...] = ()  # as they were told last
+        self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.contained = self.troubles.contained
         self.repair = RepairLoop(pipeline)
@@ -230,7 +231,7 @@ class Watcher:
         self.relay_status = self.relay.status()
 
     def log(self, outcome: Outcome, who: str) -> None:
-        """The log: each step as in a plan, and each error once."""
+        """The log: each step as in a plan, each error once, and each fight once while it lasts."""
         change = outcome.change
         if change and change.todo:
             word = "put right" if outcome.drift else "applied"
@@ -245,8 +246,11 @@ class Watcher:
                 self.note(f"warning: {warning}")
         if self.complain(str(outcome.error) if outcome.error else ""):
             self.troubles.trace(outcome.error)
-        for (project, key), repairs in self.repair.fights.repeated().items():
-            self.complain(f"project {project}: another program keeps changing {key} back ({repairs} times)")
+        fights = self.repair.fights.repeated()
+        for (project, key), repairs in fights.items():
+            if (project, key) not in self.fought:
+                self.note(f"project {project}: another program keeps changing {key} back ({repairs} times)")
+        self.fought = set(fights)
 
     def remember(self, outcome: Outcome) -> None:
         good = self.repair.good
