@@ -73,7 +73,7 @@ def topology_of(
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     bare = settled_networks(bare, Joined(manifest.projects, attachments, given), facts, drivers)
     by_key = {(network.project, network.key): network for network in bare}
-    attached = {one.name: list(endpoints(one, by_key, given)) for one in here}
+    attached = {one.name: list(endpoints(one, by_key, given, facts)) for one in here}
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]

@@ -30,6 +30,8 @@ class Carrier:
     host: str = ""  # this one, on a network that counts the endpoints of every host, and
     hosts: tuple[tuple[str, str], ...] = ()  # (name, address) of them all: each has a gateway of its own
     addresses: tuple[str, ...] = ()  # of the host, where it is one more machine of a LAN
+    # There its router is the gateway: those that the host itself has there.  None: none is to be found.
+    routers: tuple[str, ...] | None = None
     uplink: str = ""  # the port of the bridge by which other hosts' frames come
     links: tuple[HostLink, ...] = ()
     tagged: Tagged | None = None  # the 802.1Q link that it needs

@@ -1,19 +1,19 @@
 """Endpoints, decided: addresses, interface names and which network leads out, family by family."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from itertools import count
+from itertools import count, islice
 
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.reserved import assignable, is_link_local
-from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
+from ..manifest.reserved import assignable, first_free, is_link_local
+from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec, SubnetSpec
 from . import conflicts, names
 from .ipam import Range, Request, assign
-from .topology import Endpoint, Network
+from .topology import Endpoint, Network, Subnet
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
-            Range(spec, subnet.gateway)
+            Range(spec, subnet.gateway, shunned(network, spec, subnet, facts))
             for spec, subnet in zip(network.ranges, network.subnets, strict=True)
             if subnet.family == number
         ]
@@ -147,6 +147,14 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
             given[network.name, name].append((ip, prefix_of(ip, ranges)))
         found += conflicts.addresses(network.name, ranges, refused, requests)
     return given
+
+
+def shunned(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts) -> list[str]:
+    """What nobody is given unasked: on a LAN the host's own, and what its router has if nobody says which."""
+    if network.carrier.routers is None:
+        return []
+    likely = [first_free(spec)] if not subnet.gateway else []
+    return likely + [ip for ip, link in facts.addresses.items() if link == network.carrier.segment]
 
 
 def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
@@ -168,12 +176,13 @@ def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts,
 
 
 def endpoints(
-    one: SandboxSpec, by_key: dict[tuple[str, str], Network], given: Addresses
+    one: SandboxSpec, by_key: dict[tuple[str, str], Network], given: Addresses, facts: Facts
 ) -> Iterator[tuple[Network, Endpoint]]:
     """The endpoints of a sandbox, with their networks, in the order of their interfaces."""
     wanted = ((by_key.get((one.project.name, end.network)), end) for end in one.endpoints)
     attached = [(network, end) for network, end in wanted if network]
-    leading = {number: leader(number, attached) for number in (4, 6)}
+    ways = {network.name: ways_out(network, one.name, facts) for network, _ in attached}
+    leading = {number: leader(number, attached, ways) for number in (4, 6)}
     for (network, end), ifname in zip(attached, ifnames(attached), strict=True):
         mine = given.get((network.name, one.name), [])
         extra = [(ip, 64 if family(ip) == 6 else 16) for ip in end.link_local_ips]
@@ -185,7 +194,7 @@ def endpoints(
                 host_link=names.host_end(one.name, ifname, bridged=not network.carrier.paired),
                 mac=end.mac_address or (names.mac(network.id, one.name) if network.carrier.own_macs else ""),
                 addresses=(*mine, *extra),
-                gateways=tuple(gateways(network, end, mine, leading)),
+                gateways=tuple(gateways(network, ways[network.name], mine, leading, end)),
                 routes=(*end.routes, *network.ways),
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 vlan=end.vlan or 1,
@@ -209,13 +218,27 @@ def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
         yield name
 
 
-def leader(number: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> EndpointSpec | None:
+def ways_out(network: Network, sandbox: str, facts: Facts) -> list[Subnet]:
+    """The subnets in which it has a gateway.  On a LAN where none is written, nor known of the host's own
+    routes, what stands keeps the one it has, unless that is the host."""
+    found = [subnet for subnet in network.subnets if subnet.gateway]
+    if network.carrier.routers is None:
+        return found
+    kept = [via for via in facts.ways.get((sandbox, network.home), ()) if via not in facts.addresses]
+    bare = [s for s in network.subnets if s.family not in {subnet.family for subnet in found}]
+    near = ((s, via) for s in bare for via in kept if Range.within(s.cidr, via))
+    return found + [Subnet(cidr=s.cidr, gateway=via) for s, via in near]
+
+
+def leader(
+    number: int, attached: Sequence[tuple[Network, EndpointSpec]], ways: Mapping[str, Sequence[Subnet]]
+) -> EndpointSpec | None:
     """Who holds the default route: the highest gw_priority, then the first by name, as in Docker."""
     able = [
         (network, end)
         for network, end in attached
         if not network.spec.internal
-        and any(s.family == number and s.gateway for s in network.subnets)
+        and any(s.family == number for s in ways[network.name])
         # A bridge of ours that is the gateway is so in the first VLAN alone.
         and (end.vlan <= 1 or not network.inner)
     ]
@@ -224,17 +247,15 @@ def leader(number: int, attached: Sequence[tuple[Network, EndpointSpec]]) -> End
 
 def gateways(
     network: Network,
-    end: EndpointSpec,
+    ways: Sequence[Subnet],
     mine: Sequence[tuple[str, int]],
     leading: dict[int, EndpointSpec | None],
+    end: EndpointSpec,
 ) -> Iterator[tuple[str, str]]:
     for ip, _ in mine:
-        number = family(ip)
-        if leading[number] is end:
-            yield (
-                next(s.gateway for s in network.subnets if s.family == number and holds(s.cidr, ip, network)),
-                ip,
-            )
+        if leading[family(ip)] is end:
+            near = (s for s in ways if s.family == family(ip) and holds(s.cidr, ip, network))
+            yield from ((subnet.gateway, ip) for subnet in islice(near, 1))
 
 
 def holds(cidr: str, ip: str, network: Network) -> bool:

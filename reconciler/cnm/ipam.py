@@ -118,9 +118,9 @@ def gateway_of(spec: SubnetSpec) -> str:
 
 
 class Range:
-    """The addresses of one subnet that are still free."""
+    """The addresses of one subnet that are still free; those to be shunned are had by who asks for them."""
 
-    def __init__(self, spec: SubnetSpec, gateway: str):
+    def __init__(self, spec: SubnetSpec, gateway: str, shunned: Iterable[str] = ()):
         self.spec, self.gateway = spec, gateway
         self.prefix = ip_network(spec.subnet)
         self.span = assignable(self.prefix)
@@ -128,7 +128,8 @@ class Range:
         self.low = max(self.span[0], int(inner.network_address))
         self.high = min(self.span[-1], int(inner.broadcast_address), self.low + SPREAD6 - 1)
         self.used = {value_of(ip) for ip in (*spec.aux_addresses.values(), gateway) if ip}
-        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used))
+        self.shunned = {value_of(ip) for ip in shunned if ip}
+        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used or ip in self.shunned))
 
     def take(self, address: int) -> bool:
         if address in self.used or address not in self.span:

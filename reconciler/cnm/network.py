@@ -169,8 +169,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
         per_host=per_host,
         mac=names.mac(ident, "bridge"),
         ranges=ranges,
-        # Where endpoints of every host count, each has a gateway of its own, which the driver asks for.
-        subnets=tuple(Subnet(cidr=r.subnet) for r in ranges) if carrier.everywhere else subnets(spec, ranges),
+        subnets=subnets(spec, ranges, carrier),
         spec=spec,
     )
 
@@ -243,11 +242,25 @@ def lost_subnet(wanted: Wanted, pools: Sequence[PoolSpec], facts: Facts, taken: 
     return None
 
 
-def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec]) -> tuple[Subnet, ...]:
+def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec], carrier: Carrier) -> tuple[Subnet, ...]:
+    """With their gateways, of which none is guessed on a LAN.  Where endpoints of every host count, each host
+    has one of its own, which the driver asks for."""
     isolated = {4: spec.gateway_mode == "isolated", 6: spec.gateway_mode_ipv6 == "isolated"}
-    return tuple(
-        Subnet(cidr=r.subnet, gateway="" if isolated[family(r.subnet)] else gateway_of(r)) for r in ranges
-    )
+
+    def gateway(r: SubnetSpec) -> str:
+        if carrier.everywhere or isolated[family(r.subnet)]:
+            return ""
+        if carrier.routers is None:
+            return gateway_of(r)
+        return r.gateway or router_of(r.subnet, carrier.routers)
+
+    return tuple(Subnet(cidr=r.subnet, gateway=gateway(r)) for r in ranges)
+
+
+def router_of(cidr: str, routers: Sequence[str]) -> str:
+    """The router in the subnet; of IPv6 also one that advertises itself, by its link-local address."""
+    near = "fe80::/10" if family(cidr) == 6 else cidr
+    return next((ip for home in (cidr, near) for ip in routers if Range.within(home, ip)), "")
 
 
 def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network | None:
@@ -283,6 +296,6 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         carrier=carrier,
         mac="",
         ranges=ranges,
-        subnets=subnets(seen, ranges),
+        subnets=subnets(seen, ranges, carrier),
         spec=seen,
     )

@@ -106,6 +106,8 @@ class HostFacts:
     hops: Mapping[str, str] = field(default_factory=dict)  # next hops of its routes -> their link
     addresses: Mapping[str, str] = field(default_factory=dict)  # the host's own, without ours -> their link
     onlink: Mapping[str, str] = field(default_factory=dict)  # prefixes of neighbours -> their link
+    # Links that default routes leave by, ours among them -> via which neighbours
+    gateways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: Mapping[str, Device] = field(default_factory=dict)  # that are not ours, by name
     namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
     listeners: frozenset[Listener] = frozenset()
@@ -128,6 +130,8 @@ class Facts(HostFacts):
 
     # (sandbox, bridge) -> addresses
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    # Likewise -> via which neighbours its default routes lead
+    ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
     # (project, subnet) that the firewall knows, with a bridge or without

@@ -45,6 +45,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         routes=host.routes | {e.item for e in remote(live) if owner(e) not in projects},
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
+        ways=ways(live),
         networks=bridged[False],
         subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
         lans=bridged[True],
@@ -104,8 +105,7 @@ def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
 def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """What each sandbox has of each network.  Who is root in there can give it any address: the guard of its
     port says which are its own, and where there is none, what two of them have is neither's."""
-    homes = {(r.ns, r.name): r.bridge for r in live.of(Veth)}
-    homes |= {(r.ns, r.name): r.network for r in (*live.of(Macvlan), *live.of(Ipvlan))}
+    homes = homes_of(live)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for r in live.of(Address):
         if r.ns != HOST:
@@ -119,6 +119,21 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
         yield from (ip for ip in found[ns, home] if (home, ip) not in given and claimed[home, ip] == 1)
 
     return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
+
+
+def homes_of(live: ByKind) -> dict[tuple[str, str], str]:
+    """The bridge, or the network on a parent, that each link of a sandbox leads to."""
+    homes = {(r.ns, r.name): r.bridge for r in live.of(Veth)}
+    return homes | {(r.ns, r.name): r.network for r in (*live.of(Macvlan), *live.of(Ipvlan))}
+
+
+def ways(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The gateways that each sandbox has on each network."""
+    homes, found = homes_of(live), defaultdict[tuple[str, str], tuple[str, ...]](tuple)
+    for r in live.of(Route):
+        if r.ns != HOST and r.via and r.dst.endswith("/0"):
+            found[r.ns, homes.get((r.ns, r.link), "")] += (r.via,)
+    return found
 
 
 def guards(live: ByKind) -> Iterator[tuple[tuple[str, str], list[str]]]:

@@ -103,6 +103,23 @@ def test_a_mac_is_the_same_after_a_new_start(lab):
     assert lab.link("eth0", "t-b")["address"] == before
 
 
+def test_the_router_is_the_parents_and_no_guess(lab):
+    """The first of the subnet would be the host, which no child of its link can reach."""
+    unsaid = lan().replace(", gateway: 198.51.100.2", "").replace(", gateway: '2001:db8:1::2'", "")
+    ways = [f"default via {REMOTE4} dev eth0", f"default via {REMOTE6} dev eth0"]
+
+    def leads(ns: str) -> list[bool]:
+        return [any(r.startswith(way) for f in (4, 6) for r in lab.routes(ns, f)) for way in ways]
+
+    lab.apply(unsaid)
+    assert leads("t-a") == [True, True]
+    lab.ip("route del default\nroute del default via 2001:db8:1::2 dev uplink")
+    assert lab.planned(unsaid) == []  # a route of the host that goes takes nobody's along
+    later = unsaid.replace("containers: {", "containers: {c: {networks: [lan]}, ")
+    assert "no IPv4 default route for t-c" in lab.apply(later).err
+    assert leads("t-a") == [True, True] and leads("t-c") == [False, False]
+
+
 @pytest.mark.parametrize(("mode", "meet"), [("bridge", True), ("private", False), ("vepa", False)])
 def test_what_each_mode_lets_neighbours_do(lab, mode, meet):
     lab.apply(lan(f"driver_opts: {{macvlan_mode: {mode}}}"))

@@ -153,6 +153,62 @@ def test_routed_ipvlan_has_a_default_route_without_a_gateway(mode):
     assert of(Ipvlan, desired)[0].mode == mode
 
 
+def ways_out(facts: Facts, *networks: NetworkSpec) -> tuple[list[str], tuple[str, ...]]:
+    """Via whom the container's default routes lead, and the warnings."""
+    names = (network.name for network in networks)
+    topology, desired = decide(manifest(project("shop", *networks, web(*names))), facts)
+    return [r.via for r in of(Route, desired) if r.ns == "shop-web"], topology.warnings
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({}, []),
+        ({"eth0": ("192.0.2.254", "198.51.100.9")}, ["192.0.2.254"]),
+        ({"eth0": ("198.51.100.9",)}, []),  # of another subnet of that LAN
+        ({"eth9": ("192.0.2.254",)}, []),
+    ],
+)
+@pytest.mark.parametrize("driver", ["macvlan", "ipvlan"])
+def test_the_router_of_a_lan_is_not_guessed(driver, known, told):
+    facts = replace(HOST_FACTS, gateways=known)
+    found, warnings = ways_out(facts, lan(driver=driver, parent="eth0"))
+    assert found == told
+    assert bool(warnings) == (not told)
+    assert all("no IPv4 default route for shop-web: no `gateway`" in words for words in warnings)
+
+
+def test_a_router_may_advertise_itself():
+    six = NetworkSpec(
+        name="lan", driver="macvlan", enable_ipv4=False, enable_ipv6=True,
+        subnets=(SubnetSpec(subnet="2001:db8::/64"),), options={"parent": "eth0"},
+    )  # fmt: skip
+    assert ways_out(replace(HOST_FACTS, gateways={"eth0": ("fe80::7",)}), six)[0] == ["fe80::7"]
+
+
+def test_whoever_has_another_way_out_needs_none_on_the_lan():
+    assert ways_out(HOST_FACTS, lan(parent="eth0"), NetworkSpec(name="n"))[1] == ()
+
+
+@pytest.mark.parametrize(("own", "told"), [({}, ["192.0.2.254"]), ({"192.0.2.254": "eth0"}, [])])
+def test_what_stands_keeps_its_gateway_unless_that_is_the_host(own, told):
+    network = lan(parent="eth0")
+    live = state(network, web("lan"), facts=replace(HOST_FACTS, gateways={"eth0": ("192.0.2.254",)}))
+    facts = know(replace(HOST_FACTS, addresses=own), live, frozenset({"shop"}))
+    assert ways_out(facts, network)[0] == told
+    newer = decide(manifest(project("shop", network, web("lan"), container("new", "lan"))), facts)[1]
+    assert not [r for r in of(Route, newer) if r.ns == "shop-new"]
+
+
+def test_nobody_is_given_what_a_router_or_the_host_likely_has():
+    network = lan(subnet="192.0.2.0/29", parent="eth0")
+    facts = replace(HOST_FACTS, addresses={"192.0.2.2": "eth0"})
+    desired = state(network, *(container(name, "lan") for name in "abcd"), facts=facts)
+    assert sorted(r.ip for r in of(Address, desired)) == [f"192.0.2.{last}" for last in (3, 4, 5, 6)]
+    with pytest.raises(ManifestError, match="no free address"):
+        state(network, *(container(name, "lan") for name in "abcde"), facts=facts)
+
+
 def test_no_mac_can_be_chosen_where_the_parents_is_used():
     end = EndpointSpec(network="lan", mac_address="02:00:00:00:00:01")
     with pytest.raises(ManifestError, match="MAC of their parent"):

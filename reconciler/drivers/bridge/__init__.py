@@ -61,6 +61,7 @@ class BridgeDriver(Driver):
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
         yield from parents.conflicts(networks, facts, self.name)
         yield from lan.findings(networks, facts)
+        yield from parents.without_way_out(networks, self.name)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

@@ -49,6 +49,7 @@ def unmanaged(spec: NetworkSpec, facts: Facts) -> Lan:
         mode="unmanaged",
         external=True,
         addresses=tuple(sorted(addresses(link, facts))),
+        routers=facts.gateways.get(link, ()),
         filters=device is None or device.filtering,
         mtu=mtu_above(link, spec, facts),
     )
@@ -64,6 +65,7 @@ def managed(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan:
         link=link,
         mode="port",
         addresses=shim_addresses(spec),
+        routers=facts.gateways.get(bridge, ()),
         tagged=Tagged(link, base, tag, mtu) if tag else None,
         mtu=mtu,
     )

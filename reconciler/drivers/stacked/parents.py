@@ -11,6 +11,7 @@ from ...cnm.driver import Driver, Wanted
 from ...cnm.topology import Network
 from ...core.resource import Origin
 from ...errors import ManifestError, Where
+from ...family import family
 from ...inventory.facts import Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
@@ -86,13 +87,16 @@ class Stacked(Driver):
             shim=shim,
             addresses=host,
             own_macs=spec.driver == "macvlan" and mode != "passthru",
+            # In l3 and l3s the host is the router, and nobody's address is asked for.
+            routers=facts.gateways.get(link, ()) if written and mode not in ("l3", "l3s") else None,
             links=tuple(HostLink(link, f"the {what} of network {name}") for link, what in own.items()),
             tagged=Tagged(link, base, tag, mtu) if tag else None,
             mtu=mtu,
         )
 
-    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-        return conflicts(networks, facts, self.name)
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+        yield from conflicts(networks, facts, self.name)
+        yield from without_way_out(networks, self.name)
 
 
 def anchor(network: Network, parent: Parent, origin: Origin) -> Iterator[Dummy]:
@@ -168,6 +172,18 @@ def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterato
             message = f"network {network.name} cannot use {mine.parent}: {reason}"
             yield ManifestError(message, "give it another parent", network.spec.where)
         on[mine.parent].append(mine)
+
+
+def without_way_out(networks: Sequence[Network], driver: str) -> Iterator[str]:
+    """The networks on a LAN whose router nobody knows, if there is a container without any other way."""
+    led = {(e.sandbox, family(ip)) for n in networks for e in n.endpoints for _, ip in e.gateways}
+    mine = (n for n in networks if n.spec.driver == driver and not n.spec.internal)
+    for network in (n for n in mine if n.carrier.routers is not None):
+        for number in sorted({subnet.family for subnet in network.subnets}):
+            if left := [e.sandbox for e in network.endpoints if (e.sandbox, number) not in led]:
+                who = left[0] + f" and {len(left) - 1} more" * (len(left) > 1)
+                why = f"no `gateway` is written for network {network.name}, nor does the host know one there"
+                yield f"no IPv{number} default route for {who}: {why}"
 
 
 def clash(mine: StackedNetwork, other: StackedNetwork) -> str:

@@ -37,6 +37,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
         hops=hops,
         onlink=dict(onlink(view.dumps[Route], links)),
+        gateways=gateways(view.dumps[Route], links),
         addresses={
             ip: links[index].name for ip, index in own_addresses(view.dumps[Address]) if index in links
         },
@@ -103,6 +104,18 @@ def onlink(dump: list[bytes], links: dict[int, Seen]) -> Iterator[tuple[str, str
         plain = table == MAIN and kind == TYPES["unicast"] and RTA_GATEWAY not in found
         if link and not link.ours and plain:
             yield destination(family, length, found), link.name
+
+
+def gateways(dump: list[bytes], links: dict[int, Seen]) -> dict[str, tuple[str, ...]]:
+    """The neighbours by which somebody else's default routes leave, by link."""
+    found: dict[str, set[str]] = {}
+    for body in dump:
+        _, length, _, _, table, protocol, *_ = RTMSG.unpack_from(body)
+        if length == 0 and table == MAIN and protocol != PROTOCOL:
+            route = attributes(body, RTMSG.size)
+            if RTA_GATEWAY in route and (link := links.get(leads_to(route))):
+                found.setdefault(link.name, set()).add(ip_of(route[RTA_GATEWAY]))
+    return {link: tuple(sorted(ips)) for link, ips in found.items()}
 
 
 def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
