@@ -12,6 +12,9 @@ from .ownership import TABLE, TABLE_PREFIX
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 PROJECTS = "projects"  # the set of the projects that stand
+# What maps are for that tell how containers' packets leave: by these their sources are changed, within these
+# kept, and into these others may come unasked; each name ends in a family.
+OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 
 

@@ -11,11 +11,13 @@ from reconciler.core.resource import State, state
 from reconciler.errors import Unsupported
 from reconciler.kernel import nft
 from reconciler.kernel.netlink import conntrack
+from reconciler.kernel.netlink.leaving import leaving
 from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import HOST4, HOST6, KINDS, REMOTE6, Lab
 
 TABLE = "reconciler-shop"
+NOBODY = leaving({}, (), ())
 WIRE = "inet_proto . inet_service"
 NAT = "type nat hook prerouting priority -100; policy accept;"
 MAPS = (
@@ -225,10 +227,10 @@ def test_a_kernel_without_conntrack_messages(lab: Lab, monkeypatch: pytest.Monke
         if isinstance(element, Element)
     ]
     monkeypatch.setattr(conntrack, "COUNT", "/nowhere")
-    conntrack.forget(change)
+    conntrack.forget(change, NOBODY)
     monkeypatch.setattr(conntrack, "COUNT", "/run/count")
     with open("/run/count", "w") as file:
         file.write("7\n")
     with pytest.raises(Unsupported, match="nf_conntrack_netlink"):
-        conntrack.forget(change)
-    conntrack.forget([])
+        conntrack.forget(change, NOBODY)
+    conntrack.forget([], NOBODY)

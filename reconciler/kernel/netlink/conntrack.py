@@ -1,6 +1,8 @@
-"""Connections remember where they were sent: what is published elsewhere now must be forgotten.
+"""Connections remember where they were sent, and with which source: what is published elsewhere now must be
+forgotten, and what leaves otherwise.
 
-Only entries towards a port that changed, and only those that do not already go where the maps say.
+Only entries towards a port or out of a subnet that changed, and of these only such as do not go yet where the
+maps say, or leave otherwise.
 """
 
 import errno
@@ -12,13 +14,14 @@ from typing import NamedTuple
 
 from ...errors import KernelError, Unsupported
 from ...kinds.nft import Flow
+from .leaving import ORIGINAL, REPLY, Leaving, local
 from .links import ip_of
 from .netfilter import Channel, Torn
 from .socket import ACK, attr, attributes, items
 
 CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*
-ORIGINAL, REPLY, ID, ZONE = 1, 2, 12, 18  # CTA_*
+ID, ZONE = 12, 18  # CTA_*
 NESTED = 0x8000
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
@@ -41,26 +44,29 @@ class FlowEnd(NamedTuple):
 class Astray(Channel):
     """Keeps of what is listed only the connections that go elsewhere than they should: there may be many."""
 
-    def __init__(self, wanted: Targets):
+    def __init__(self, wanted: Targets, leaving: Leaving):
         super().__init__(CONNTRACK)
-        self.wanted = wanted
+        self.wanted, self.leaving = wanted, leaving
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
         family, found = super().message(body)
-        return (family, found) if astray(family, found, self.wanted) else None
+        strays = astray(family, found, self.wanted) or self.leaving.astray(found)
+        return (family, found) if strays else None
 
 
-def forget(changes: Iterable[tuple[Flow, str]]) -> None:
+def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving) -> None:
     """Each flow with where it leads now, as the map's value has it, "" for nowhere; later changes win."""
-    if not tracked() or not (wanted := targets(changes)):
+    if not tracked():
         return
+    wanted = targets(changes)
+    families = {f for f, _, _ in wanted} | leaving.families
     try:
-        with Astray(wanted) as channel:
-            for family, body in [m for f in {f for f, _, _ in wanted} for m in dump(channel, f) if m]:
+        with Astray(wanted, leaving) as channel:
+            for family, body in [m for f in families for m in dump(channel, f) if m]:
                 delete(channel, family, body)
     except OSError as error:
         if tracked():
-            words = f"cannot forget the connections of ports that changed: {error.strerror}"
+            words = f"cannot forget the connections that changed: {error.strerror}"
             raise Unsupported(words, "load the module nf_conntrack_netlink") from None
 
 
@@ -96,7 +102,7 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
     if not towards or not (leads := wanted.get((family, towards.protocol, towards.destination[1]))):
         return False
     ip = towards.destination[0]
-    if ip not in leads and not ("" in leads and local(family, ip)):
+    if ip not in leads and not ("" in leads and local(ip)):
         return False
     target = leads.get(ip, NOWHERE)
     target = leads.get("", NOWHERE) if target == NOWHERE else target
@@ -113,14 +119,6 @@ def end(tuple_: bytes) -> FlowEnd | None:
         return None
     one, two = (int.from_bytes(ports[kind], "big") for kind in (2, 3))
     return FlowEnd(ports[1][0], (source, one), (destination, two))
-
-
-def local(family: int, ip: str) -> bool:
-    """Whether it is an address of this host: to others, the same port is somebody else's."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.bind((ip, 0))
-        return True
-    return False
 
 
 def delete(channel: Channel, family: int, body: bytes) -> None:

@@ -3,18 +3,18 @@
 import errno
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
 
 from ...core.plan import Step
 from ...core.resource import Key, Resource
 from ...errors import KernelError
-from ...kinds.nft import Chain, Code, Element, Flow, Map, Table, path
+from ...kinds.nft import Chain, Code, Element, Map, Table, path
 from .batch import AT_ONCE, BEFORE, BEHIND, EDGES, BatchMessage, Outdated, open_channel, send, size
 from .compiler import Rejected, compiled
 from .overlap import refuse_overlaps, without_end
-from .read import elements, publishing, shapes
+from .read import elements, shapes
 from .text import Place, Shape, Shapes, Unit, is_opaque, of_chain, of_map, shape
 from .transaction import FirewallSteps, normal, sorted_out, transaction
 from .wire import ATTEMPTS, RulesetReading, generation, snapshot
@@ -24,7 +24,7 @@ KEEPS_CHANGING = "others keep changing the ruleset"
 
 class Standing(NamedTuple):
     """What a transaction must know of one generation of the ruleset: the maps that stand, these and those
-    that come, and what is in those that go, or that get an interval without an end."""
+    that come, and what is in those that go, that get an interval without an end, or that were asked for."""
 
     generation: int
     live: Shapes
@@ -37,15 +37,16 @@ def execute(steps: Sequence[Step]) -> None:
     unless it is so long that it is several (`parts`).
 
     After the commit, connections through published ports that changed are forgotten, so that they go where
-    the maps say now.
+    the maps say now, and those of subnets that leave otherwise.
     """
-    from ..netlink import conntrack  # half a millisecond that no plan need pay
+    from . import forgotten  # a millisecond that no plan need pay
 
     work = sorted_out(steps)
     if not work.others and not work.elements:
         return
+    asked = torn(work) | forgotten.concerned(work)
     for attempt in range(ATTEMPTS):
-        known = snapshot(lambda reading: standing(reading, work))
+        known = snapshot(lambda reading: standing(reading, work, asked))
         refuse_overlaps(work.elements, known.shapes, known.elements)
         messages = transaction(work, known.live, known.shapes, codes(work, known.shapes))
         try:
@@ -53,16 +54,16 @@ def execute(steps: Sequence[Step]) -> None:
         except Outdated:
             time.sleep(0.002 * 2**attempt)
         else:
-            conntrack.forget(redirected(work, known))
+            forgotten.forget(work, known.elements, torn(work))
             return
     raise KernelError("the firewall transaction", errno.EAGAIN, KEEPS_CHANGING)
 
 
-def standing(reading: RulesetReading, work: FirewallSteps) -> Standing:
+def standing(reading: RulesetReading, work: FirewallSteps, asked: Set[Place]) -> Standing:
     inside = {path(s.resource)[:2] for s in work.others if not isinstance(s.resource, Table)}
     live = shapes(reading, inside | {place[:2] for place in work.elements})
     forms = live | {path(s.resource): shaped(s) for s in work.maps if s.op == "+"}
-    asked = torn(work) | without_end(work.elements, forms).keys()
+    asked = asked | without_end(work.elements, forms).keys()
     return Standing(reading.generation or 0, live, forms, elements(reading, asked))
 
 
@@ -75,16 +76,6 @@ def shaped(step: Step) -> Shape:
 def torn(work: FirewallSteps) -> set[Place]:
     """Tables and maps that go with all that is in them."""
     return {path(s.resource) for s in work.others if s.op == "-" and isinstance(s.resource, Table | Map)}
-
-
-def redirected(work: FirewallSteps, known: Standing) -> Iterator[tuple[Flow, str]]:
-    """Published ports that went or changed, with where they lead now, "" for nowhere."""
-    gone = torn(work)
-    yield from ((flow, "") for e in known.elements if {path(e), path(e)[:2]} & gone and (flow := e.flow))
-    for place, group in work.elements.items():
-        for step in group if publishing(place[2]) else ():
-            if isinstance(r := step.resource, Element) and (flow := r.flow):
-                yield flow, "" if step.op == "-" else r.value
 
 
 def codes(work: FirewallSteps, forms: Shapes) -> Mapping[Key, Code]:

@@ -1,0 +1,70 @@
+"""Which connections a transaction concerns: what conntrack remembers of them is to be forgotten."""
+
+from collections.abc import Iterator, Sequence, Set
+from itertools import chain
+
+from ...kinds.nft import INSIDE, OPEN, OUT, Chain, Element, Flow, path
+from ...kinds.ownership import TABLE
+from ..netlink import conntrack
+from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
+from .read import publishing
+from .text import Place
+from .transaction import FirewallSteps
+
+
+def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
+    """`gone` are tables and maps that go; `live` is what stood in these, and in those that are concerned."""
+    conntrack.forget(redirected(work, live, gone), readdressed(work, live))
+
+
+def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> Iterator[tuple[Flow, str]]:
+    """Published ports that went or changed, with where they lead now, "" for nowhere."""
+    afresh = renewed(work)
+    yield from ((flow, e.value) for e in live if path(e) in afresh and (flow := e.flow))
+    yield from ((flow, "") for e in live if {path(e), path(e)[:2]} & gone and (flow := e.flow))
+    for place, group in work.elements.items():
+        for step in group if publishing(place[2]) else ():
+            if isinstance(r := step.resource, Element) and (flow := r.flow):
+                yield flow, "" if step.op == "-" else r.value
+
+
+def readdressed(work: FirewallSteps, live: Sequence[Element]) -> Leaving:
+    """The subnets that leave otherwise from now on, or are open no more."""
+    afresh, inside, closed = renewed(work), set(), set()
+    ways: dict[str, Way] = {}
+    for e in live:
+        if role(e) in INSIDE:
+            inside.add(e.item)
+        elif role(e) in OUT and path(e) in afresh:
+            ways[e.item] = Way(e.value or MASQUERADE)
+    parts = (group for place, group in work.elements.items() if place[2][:-1] in (*OUT, *INSIDE, OPEN))
+    for step in sorted(chain.from_iterable(parts), key=lambda step: step.op != "-"):
+        assert isinstance(r := step.resource, Element)
+        if role(r) in OUT:
+            old = getattr(step.old, "value", "")
+            past = ways.get(r.item, Way("")).past | ({old} if old else set())
+            ways[r.item] = Way("" if step.op == "-" else r.value or MASQUERADE, past)
+        elif role(r) in INSIDE and step.op != "-":
+            inside.add(r.item)
+        elif role(r) == OPEN and step.op == "-":
+            closed.add(r.item)
+    return leaving(ways, inside, closed)
+
+
+def role(r: Element) -> str:
+    """What its map is for, whichever the family; "" in another's table."""
+    return r.map[:-1] if (r.family, r.table) == ("inet", TABLE) else ""
+
+
+def renewed(work: FirewallSteps) -> set[Place]:
+    """The maps that chains ask which come or change: what began without them is yet to be asked about."""
+    chains = (s.resource for s in work.chains if s.op != "-")
+    return {(r.family, r.table, name) for r in chains if isinstance(r, Chain) for name in r.looks_up}
+
+
+def concerned(work: FirewallSteps) -> set[Place]:
+    """The maps that tell which connections are to be forgotten, beside those that change."""
+    afresh = renewed(work)
+    outward = any(place[2][:-1] in (*OUT, OPEN) for place in {*afresh, *work.elements})
+    names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
+    return {place for place in afresh if publishing(place[2])} | {("inet", TABLE, name) for name in names}
