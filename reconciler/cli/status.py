@@ -11,6 +11,7 @@ from ..daemon.status import in_words, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
 from ..errors import ReconcileError
 from ..hosts.snapshot import save
+from ..inventory.learn import MEMORIES
 from ..inventory.ownership import roots
 from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
@@ -46,8 +47,13 @@ def status(options: Options) -> int:
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
-        told |= {"watcher": watcher, "peers": [peer._asdict() for peer in others], "differences": wrong}
-        told |= {"waiting": {name: str(why) for name, why in waiting.items()}}
+        told |= {
+            "waiting": {name: str(why) for name, why in waiting.items()},
+            "router_guard": guards(live),
+            "watcher": watcher,
+            "peers": [peer._asdict() for peer in others],
+            "differences": wrong,
+        }
         tell(options, json.dumps(told, indent=1))
         return exit_code(trouble, in_sync=in_sync)
     for row in rows:
@@ -55,6 +61,10 @@ def status(options: Options) -> int:
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
     for line in peers.in_words(others):
         say(options, line)
+    if guarded := guards(live):
+        say(
+            options, f"router guard: no {guarded} packets between links that are not ours; see `router: true`"
+        )
     for name, why in waiting.items():
         note(options, f"warning: project {name} waits: {why}")
     for line in listed(wrong):
@@ -83,6 +93,13 @@ def exit_code(trouble: ReconcileError | None, *, in_sync: bool) -> int:
     if trouble:
         raise trouble
     return 0 if in_sync else 2
+
+
+def guards(live: State) -> str:
+    """The families in which the host was no router before us."""
+    return " and ".join(
+        name for name, memory in zip(("IPv4", "IPv6"), MEMORIES, strict=True) if live.keys() & memory
+    )
 
 
 def project_row(name: str, root: str, live: State) -> ProjectRow:

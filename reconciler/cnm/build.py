@@ -27,7 +27,7 @@ from .files import hosts, resolv
 from .hosts import sandboxes_of
 from .network import full_names, networks_of
 from .pending import pending
-from .policy import blocker_warnings, policy
+from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
@@ -89,16 +89,17 @@ def topology_of(
     ):
         found += findings
     told = dict.fromkeys(one for one in found if isinstance(one, str))
+    shared = policy(manifest.projects, networks, facts)
     return Topology(
         projects=tuple(projects),
         root=manifest.root,
         networks=tuple(networks),
         sandboxes=tuple(sandbox(spec, attached[spec.name], facts) for spec in here),
         ports=ports,
-        policy=policy(manifest.projects, networks, facts),
+        policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, given),
-        warnings=(*blocker_warnings(networks, ports, facts), *told, *unpublished_warnings(wanted)),
+        warnings=(*warnings(networks, ports, shared, facts), *told, *unpublished_warnings(wanted)),
     )
 
 

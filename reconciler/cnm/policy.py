@@ -2,10 +2,11 @@
 firewalls will say."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from ..inventory.facts import Blocker, Facts
 from ..manifest.spec import ProjectSpec
+from .hosts import this_host
 from .topology import HostPolicy, Network, Port
 
 
@@ -27,15 +28,22 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
         for f, on, kept in zip((4, 6), facts.forwarding, facts.guarded, strict=True)
         if kept or (not on and f in families)
     )
+    routing = any(is_router(project, facts) for project in projects)
     return HostPolicy(
         subnets=tuple(sorted(subnets)),
         internal=tuple(sorted(internal)),
         inside=tuple(sorted(inside)),
         forwarding=families,
-        guards=guards if subnets else (),
+        guards=guards if subnets and not routing else (),
         tagged=tuple(sorted({*facts.tagged, *(n.carrier.tagged for n in networks if n.carrier.tagged)})),
         advertised=facts.router_advertisements if 6 in families else (),
     )
+
+
+def is_router(project: ProjectSpec, facts: Facts) -> bool:
+    """Whether this host may forward what is no business of ours, as the project has it."""
+    here = this_host(project, facts)
+    return project.router or bool(here and here.router)
 
 
 def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
@@ -45,10 +53,18 @@ def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
         yield from ((link, cidr) for cidr in (network.extent if network.carrier.paired else divided))
 
 
-def blocker_warnings(networks: Sequence[Network], ports: Sequence[Port], facts: Facts) -> Iterator[str]:
-    """A warning of each chain of others that will drop what is declared."""
+def warnings(
+    networks: Sequence[Network], ports: Sequence[Port], policy: HostPolicy, facts: Facts
+) -> Iterator[str]:
+    """Each chain of others that will drop what is declared; and the router guard, where there are several
+    links that packets could be forwarded between."""
     if any(network.inner and is_forwarded(network) for network in networks):
         yield from (blocker_warning(one, ports) for one in facts.blockers if one.hook == "forward")
+    links = {link for ip, link in facts.addresses.items() if not ip_address(ip).is_link_local} - {"lo"}
+    if policy.guards and len(links) > 1:
+        families = " and ".join(f"IPv{number}" for number in policy.guards)
+        what = f"{families} packets between links that are not ours ({', '.join(sorted(links))}) are dropped"
+        yield f"router guard: {what}, since this host was no router; if it is one, write `router: true`"
 
 
 def is_forwarded(network: Network) -> bool:

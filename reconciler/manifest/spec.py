@@ -240,6 +240,9 @@ class HostSpec:
     labels: Annotated[
         Mapping[str, str], Key("What `node.labels.NAME` in a service's placement means.", "Scalar", "list")
     ] = field(default_factory=dict)
+    router: Annotated[
+        bool, Key("It forwards packets between links of its own too: there is no router guard on it.")
+    ] = False
     reflector: Annotated[
         bool, Key("With `reachability: evpn`: it passes on to every host what it hears from one.")
     ] = False
@@ -276,6 +279,7 @@ class ProjectSpec:
     hosts: tuple[HostSpec, ...] = ()
     evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
+    router: bool = False  # likewise every host of it
     where: Where = field(default=NOWHERE, compare=False)
 
     @property

@@ -8,7 +8,7 @@ from reconciler.errors import ManifestError, Refused
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.ownership import roots
 from reconciler.kernel.fake.kernel import FakeKernel
-from reconciler.manifest.spec import Manifest, NetworkSpec
+from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import compare, destruction, enact
 from reconciler.safety.limits import Limits, refuse
 from tests.unit.worlds import container, manifest, port, project, shop
@@ -78,6 +78,36 @@ def test_no_router_guard_where_the_host_forwarded_already():
     host.known = Facts(forwarding=(True, True))
     run(host, shop(1))
     assert not {"chain bridge/reconciler/bridged", *GUARDS} & host.observe().keys()
+
+
+@pytest.mark.parametrize(
+    ("router", "here", "guarded"),
+    [
+        ({"router": True}, "h", False),
+        ({"hosts": (HostSpec(name="h", router=True), HostSpec(name="g"))}, "h", False),
+        ({"hosts": (HostSpec(name="h", router=True), HostSpec(name="g"))}, "g", True),
+    ],
+)
+def test_no_router_guard_where_the_host_is_said_to_be_a_router(router, here, guarded):
+    host = FakeHost()
+    host.known = replace(host.known, name=here)
+    run(host, shop(1))
+    assert GUARDS & host.observe().keys()
+    run(host, manifest(*(replace(one, **router) for one in shop(1).projects)))
+    assert bool(GUARDS & host.observe().keys()) == guarded
+
+
+def test_the_router_guard_is_told_where_it_could_matter():
+    host = FakeHost()
+    assert not compare(shop(1), host).topology.warnings
+    addresses = {"192.0.2.1": "eth0", "fe80::2": "eth1", "127.0.0.1": "lo"}
+    host.known = replace(host.known, addresses=addresses)
+    assert not compare(shop(1), host).topology.warnings
+    host.known = replace(host.known, addresses=addresses | {"203.0.113.1": "wg0"})
+    [words] = compare(shop(1), host).topology.warnings
+    assert (
+        "router guard: IPv4 and IPv6 packets between links that are not ours (eth0, wg0) are dropped" in words
+    )
 
 
 def test_the_router_guard_outlives_a_flush_of_nftables():

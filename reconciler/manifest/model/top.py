@@ -99,6 +99,10 @@ class Top(Record):
         "Who tells the hosts of each other's containers: `static`, the manifest; `evpn`, FRR.", default=None
     )
     pools: list[Pool] = Is("Prefixes that networks without a subnet take theirs from.", default_factory=list)
+    router: bool = Is(
+        "The host forwards packets between links of its own too: there is no router guard on it.",
+        default=False,
+    )
     policies: Any = Is(
         "Rules between containers; this version does not enforce any yet and refuses them.", default=None
     )

@@ -82,6 +82,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         hosts=tuple(host_specs(reading)),
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
+        router=is_router(reading),
         where=where(place),
     )
 
@@ -151,6 +152,15 @@ def runtime(reading: ProjectReading) -> str:
         )
         return "none"
     return str(node.value)
+
+
+def is_router(reading: ProjectReading) -> bool:
+    node = reading.tree.get("router") or NOTHING
+    said = str(node.value).lower()
+    if node.value is not None and said not in ("true", "false"):
+        hint = "write `router: true` or `router: false`"
+        reading.mistakes.at(node.place, "router", f"`router` cannot be {node.value!r}", hint)
+    return said == "true"
 
 
 def host_specs(reading: ProjectReading) -> Iterator[HostSpec]:

@@ -219,6 +219,7 @@ def test_refused(desk, body, message, hint):
     ("text", "message"),
     [
         ("pools: {base: x}", "`pools` must be a list"),
+        ("router: maybe", "`router` cannot be 'maybe'"),
         ("pools: [{base: 10.0.0.0/8}]", "`size` is missing"),
         ("pools: [{base: 10.0.0.0/16, size: 8}]", "/8 is larger than 10.0.0.0/16"),
         ("networks: [a]", "`networks` must be a mapping of names"),
