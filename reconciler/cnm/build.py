@@ -86,6 +86,8 @@ def topology_of(
         *(driver.findings(networks, facts) for driver in used_by),
         socket_conflicts(listening, facts),
         port_conflicts(ports, facts, listening),
+        unpublished_warnings(wanted),
+        macs.kept(networks, facts),
     ):
         found += findings
     told = dict.fromkeys(one for one in found if isinstance(one, str))
@@ -99,7 +101,7 @@ def topology_of(
         policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, given),
-        warnings=(*warnings(networks, ports, shared, facts), *told, *unpublished_warnings(wanted)),
+        warnings=(*warnings(networks, ports, shared, facts), *told),
     )
 
 

@@ -41,6 +41,11 @@ class Carrier:
         return bool(self.host)
 
     @property
+    def on_lan(self) -> bool:
+        """Whether its containers are machines of a LAN among others."""
+        return self.routers is not None
+
+    @property
     def segment(self) -> str:
         """The link on which all that hear one another stand."""
         return self.bridge

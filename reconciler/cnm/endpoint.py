@@ -11,7 +11,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.reserved import assignable, first_free, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec, SubnetSpec
-from . import conflicts, names
+from . import conflicts, macs, names
 from .ipam import Range, Request, assign
 from .topology import Endpoint, Network, Subnet
 
@@ -151,7 +151,7 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
 
 def shunned(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts) -> list[str]:
     """What nobody is given unasked: on a LAN the host's own, and what its router has if nobody says which."""
-    if network.carrier.routers is None:
+    if not network.carrier.on_lan:
         return []
     likely = [first_free(spec)] if not subnet.gateway else []
     return likely + [ip for ip, link in facts.addresses.items() if link == network.carrier.segment]
@@ -192,7 +192,7 @@ def endpoints(
                 sandbox=one.name,
                 ifname=ifname,
                 host_link=names.host_end(one.name, ifname, bridged=not network.carrier.paired),
-                mac=end.mac_address or (names.mac(network.id, one.name) if network.carrier.own_macs else ""),
+                mac=end.mac_address or mac_of(network, one.name, ifname, mine, facts),
                 addresses=(*mine, *extra),
                 gateways=tuple(gateways(network, ways[network.name], mine, leading, end)),
                 routes=(*end.routes, *network.ways),
@@ -204,6 +204,18 @@ def endpoints(
                 where=end.where,
             ),
         )
+
+
+def mac_of(network: Network, sandbox: str, ifname: str, mine: Sequence[tuple[str, int]], facts: Facts) -> str:
+    """What it has where none is written; "" where all have their parent's."""
+    if not network.carrier.own_macs:
+        return ""
+    if not network.carrier.on_lan:
+        return names.mac(network.id, sandbox)
+    address = next((ip for ip, _ in mine), "")
+    return macs.on_lan(
+        network.name, sandbox, address, facts.stations.get((sandbox, ifname), ""), facts.machine
+    )
 
 
 def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
@@ -222,7 +234,7 @@ def ways_out(network: Network, sandbox: str, facts: Facts) -> list[Subnet]:
     """The subnets in which it has a gateway.  On a LAN where none is written, nor known of the host's own
     routes, what stands keeps the one it has, unless that is the host."""
     found = [subnet for subnet in network.subnets if subnet.gateway]
-    if network.carrier.routers is None:
+    if not network.carrier.on_lan:
         return found
     kept = [via for via in facts.ways.get((sandbox, network.home), ()) if via not in facts.addresses]
     bare = [s for s in network.subnets if s.family not in {subnet.family for subnet in found}]

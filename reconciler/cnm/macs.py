@@ -5,9 +5,33 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import ManifestError, Where
 from ..inventory.facts import Facts
+from . import names
 from .topology import Network
 
+OWN = "bridge"  # who it is, where a link is the host's
 Holder = tuple[str, Where | None]  # who has it, and the place in the manifests
+
+
+def on_lan(network: str, who: str, address: str, standing: str, machine: str) -> str:
+    """Another machine of a LAN may have the same manifest, a clone even the same id, but none its address:
+    the MAC follows from all three.  What stands keeps its own, whatever its address has become, and what an
+    earlier version made, but none that somebody else gave it."""
+    ident = names.network_id(network, machine)
+    if names.is_mac_on_lan(standing, ident, who) or standing in names.early_macs(network, machine, who):
+        return standing
+    return names.mac_on_lan(ident, who, address)
+
+
+def kept(networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+    """Of each network on a LAN, who has a MAC of an earlier version, which knew of no other machine."""
+    for network in (network for network in networks if network.carrier.on_lan):
+        ends = [(OWN, "the host", network.mac)] if network.carrier.own_link and not network.external else []
+        ends += [(end.sandbox, end.sandbox, end.mac) for end in network.endpoints]
+        early = [who for seed, who, mac in ends if mac in names.early_macs(network.name, facts.machine, seed)]
+        if early:
+            who = early[0] + f" and {len(early) - 1} more" * (len(early) > 1)
+            why = "which another machine with this manifest may have as well"
+            yield f"{who} on network {network.name}: a MAC of an earlier version, until made anew, {why}"
 
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:

@@ -39,6 +39,24 @@ def bridges(project: str, key: str, ident: str) -> tuple[str, ...]:
     return (*([readable] if len(readable) <= IFNAME else []), f"br-{ident[:12]}")
 
 
+def mac_on_lan(ident: str, who: str, address: str) -> str:
+    """One that tells by itself whose it is, whatever address it came from: half follows from the rest."""
+    return half_checked(ident, who, digest("mac", ident, who, address)[:3])
+
+
+def is_mac_on_lan(mac: str, ident: str, who: str) -> bool:
+    return bool(mac) and mac == half_checked(ident, who, bytes.fromhex(mac.replace(":", ""))[1:4])
+
+
+def half_checked(ident: str, who: str, salt: bytes) -> str:
+    return (b"\x02" + salt + digest("mac", ident, who, salt.hex())[:2]).hex(":")
+
+
+def early_macs(network: str, machine: str, who: str) -> tuple[str, ...]:
+    """What it had until version 0.2."""
+    return tuple(mac(network_id(network, scope), who) for scope in (machine, ""))
+
+
 def bridge_macs(name: str, machine: str, host: str) -> Iterator[str]:
     """What the bridge of this network may have, be it this host's alone or all hosts', of which on an overlay
     each has its own."""

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts, LiveNetwork
+from ..kinds.ownership import HOST
 from ..manifest.reserved import Prefix
 from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
-from . import names, ownership
+from . import macs, names, ownership
 from .carrier import Carrier
 from .conflicts import Overlap, overlaps
 from .driver import Driver, Wanted
@@ -167,11 +168,21 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
         id=ident,
         carrier=carrier,
         per_host=per_host,
-        mac=names.mac(ident, "bridge"),
+        mac=mac_of_host(wanted, carrier, facts),
         ranges=ranges,
         subnets=subnets(spec, ranges, carrier),
         spec=spec,
     )
+
+
+def mac_of_host(wanted: Wanted, carrier: Carrier, facts: Facts) -> str:
+    """Of the host's own link there."""
+    if not carrier.on_lan:
+        return names.mac(wanted.ident, macs.OWN)
+    held = [facts.stations.get((HOST, link.name), "") for link in carrier.links]
+    held += [facts.lans[wanted.name].mac] if wanted.name in facts.lans else []
+    address = next(iter(carrier.addresses), "")
+    return macs.on_lan(wanted.name, macs.OWN, address, next(filter(None, held), ""), facts.machine)
 
 
 def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iterator[SubnetSpec]:

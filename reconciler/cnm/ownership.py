@@ -24,12 +24,14 @@ def with_lost_aliases(wanted: Mapping[str, str], facts: Facts) -> Facts:
     """The facts, in which networks whose alias is lost or another's are known by their bridge's MAC again: it
     comes from the name.  `wanted` has the project of every name."""
 
-    def macs(name: str) -> Iterator[str]:
-        return names.bridge_macs(name, facts.machine, facts.name)
+    def tells(name: str, mac: str) -> bool:
+        ident = names.network_id(name, facts.machine)
+        own = names.bridge_macs(name, facts.machine, facts.name)
+        return mac in own or names.is_mac_on_lan(mac, ident, "bridge")
 
     def known(standing: Mapping[str, LiveNetwork]) -> Mapping[str, LiveNetwork]:
-        odd = {one.mac: key for key, one in standing.items() if one.mac not in macs(key)}
-        found = {name: odd[mac] for name in wanted if odd for mac in macs(name) if mac in odd}
+        odd = {one.mac: key for key, one in standing.items() if not tells(key, one.mac)}
+        found = {name: key for name in wanted for mac, key in odd.items() if tells(name, mac)}
         known_again = set(found.values())
         rest = {key: one for key, one in standing.items() if key not in known_again}
         ours = ((name, standing[key]) for name, key in found.items())

@@ -130,7 +130,9 @@ class Facts(HostFacts):
 
     # (sandbox, bridge) -> addresses
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    # Likewise -> via which neighbours its default routes lead
+    # The MACs that our links have, by place and name
+    stations: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # (sandbox, bridge) -> via which neighbours its default routes lead
     ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)

@@ -46,6 +46,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         ways=ways(live),
+        stations=stations(live),
         networks=bridged[False],
         subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
         lans=bridged[True],
@@ -119,6 +120,11 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
         yield from (ip for ip in found[ns, home] if (home, ip) not in given and claimed[home, ip] == 1)
 
     return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
+
+
+def stations(live: ByKind) -> dict[tuple[str, str], str]:
+    ends: list[Veth | Macvlan] = [*live.of(Veth), *live.of(Macvlan)]
+    return {(r.ns, r.name): r.mac for r in ends}
 
 
 def homes_of(live: ByKind) -> dict[tuple[str, str], str]:

@@ -1,7 +1,11 @@
 """macvlan: containers on the LAN of `uplink`, as the machine R sees them from outside."""
 
+from pathlib import Path
+
 import pytest
 
+from reconciler.cnm.names import mac as mac_of_name
+from reconciler.cnm.names import network_id
 from reconciler.kernel.observe.capabilities import Missing
 from tests.netns.frames import Sniffer, ip, mac
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, REMOTE6, Lab
@@ -118,6 +122,25 @@ def test_the_router_is_the_parents_and_no_guess(lab):
     later = unsaid.replace("containers: {", "containers: {c: {networks: [lan]}, ")
     assert "no IPv4 default route for t-c" in lab.apply(later).err
     assert leads("t-a") == [True, True] and leads("t-c") == [False, False]
+
+
+def test_what_stands_keeps_its_mac(lab):
+    """It is made of machine, name and address; another address in place is no reason for another MAC."""
+    lab.apply(lan())
+    before = lab.link("eth0", "t-b")["address"]
+    moved = lan().replace(B4, "198.51.100.12")
+    assert [step for step in lab.planned(moved) if "link" in step] == []
+    lab.apply(moved)
+    assert lab.link("eth0", "t-b")["address"] == before and lab.planned(moved) == []
+    early = mac_of_name(network_id("t_lan", Path("/etc/machine-id").read_text().strip()), "t-b")
+    for strange, kept in (("02:11:22:33:44:55", False), (early, True)):
+        lab.ip(f"link set eth0 address {strange}", "t-b")
+        told = lab.plan(moved, "-o", "json")
+        assert ([step["key"] for step in told.json["steps"]] == []) == kept
+        assert ("a MAC of an earlier version" in told.err) == kept
+    lab.destroy()
+    lab.apply(moved)
+    assert lab.link("eth0", "t-b")["address"] not in (before, early)
 
 
 @pytest.mark.parametrize(("mode", "meet"), [("bridge", True), ("private", False), ("vepa", False)])

@@ -68,3 +68,79 @@ def test_replicas_on_two_hosts_do_not_share_one_on_an_overlay(here):
     hosts = tuple(HostSpec(name=f"h{n}", address=f"192.0.2.{n}") for n in (1, 2))
     words = refusal(project("t", mesh, both, hosts=hosts), facts=Facts(name=here))
     assert f"MAC {TAKEN} on network t_lan is taken: an endpoint of host h{3 - int(here[1])} has it" in words
+
+
+# on a LAN
+
+
+WITH_HOST = NetworkSpec(
+    name="lan", driver="macvlan", options={"parent": "eth0"}, host_access="192.0.2.250",
+    subnets=(SubnetSpec(subnet="192.0.2.0/24", gateway="192.0.2.1"),),
+)  # fmt: skip
+
+
+def found(address: str = "192.0.2.9", facts: Facts = Facts(machine="m"), **more) -> tuple[str, str, str]:  # noqa: B008
+    """The MAC of the container, that of the host's own link, and the warnings."""
+    network = replace(WITH_HOST, **more)
+    one = container("a", EndpointSpec(network="lan", ipv4_address=address))
+    topology = build(manifest(project("shop", network, one)), facts)
+    [net] = topology.networks
+    return net.endpoints[0].mac, net.mac, " ".join(topology.warnings)
+
+
+KINDS = {
+    "macvlan": {},
+    "lan bridge": {"driver": "bridge"},
+    "swarm": {"scope": "swarm"},
+    "unmanaged": {
+        "driver": "bridge", "options": {"mode": "unmanaged"}, "bridge_name": "br0", "host_access": "",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_machines_of_a_lan_have_different_macs(kind):
+    facts = [Facts(machine=machine) for machine in ("m", "n", "")]
+    ends = [found(facts=one, **KINDS[kind])[:2] for one in facts]
+    assert len({mac for mac, _ in ends}) == 3 and len({own for _, own in ends}) == 3
+    assert found(facts=facts[0], **KINDS[kind])[:2] == ends[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_have_clones_as_their_addresses_differ(kind):
+    assert found("192.0.2.9", **KINDS[kind])[0] != found("192.0.2.10", **KINDS[kind])[0]
+    if kind != "unmanaged":
+        assert found(**KINDS[kind])[1] != found(host_access="192.0.2.251", **KINDS[kind])[1]
+
+
+def standing(mac: str, own: str = "") -> Facts:
+    """The host, with these MACs of the container's link and of its own."""
+    shim = f"mv-{names.network_id('shop_lan', 'm')[:12]}"
+    return Facts(machine="m", stations={("shop-a", "eth0"): mac, ("host", shim): own})
+
+
+@pytest.mark.parametrize("machine", ["m", ""])
+def test_what_an_earlier_version_made_keeps_its_mac_and_the_plan_says_so(machine):
+    ident = names.network_id("shop_lan", machine)
+    early = names.mac(ident, "shop-a"), names.mac(ident, "bridge")
+    mac, own, words = found(facts=standing(*early))
+    assert (mac, own) == early
+    assert "the host and 1 more on network shop_lan: a MAC of an earlier version, until made anew" in words
+
+
+def test_what_stands_keeps_its_mac_when_its_address_changes():
+    mac, own, words = found("192.0.2.9")
+    again = found("192.0.2.10", standing(mac, own), host_access="192.0.2.251")
+    assert again == (mac, own, words) and not words
+
+
+@pytest.mark.parametrize("strange", ["02:11:22:33:44:55", found("192.0.2.9", Facts(machine="n"))[0]])
+def test_but_none_that_somebody_else_gave_it(strange):
+    assert found(facts=standing(strange, strange))[:2] == found()[:2]
+
+
+def test_a_lan_bridge_is_known_by_its_mac_when_its_alias_is_lost():
+    _, own, _ = found(driver="bridge")
+    live = LiveNetwork("", "br-shop-lan", (), mac=own)
+    facts = Facts(machine="m", lans={"@br-shop-lan": live})
+    assert found(facts=facts, driver="bridge", host_access="192.0.2.251")[1] == own

@@ -178,7 +178,7 @@ def without_way_out(networks: Sequence[Network], driver: str) -> Iterator[str]:
     """The networks on a LAN whose router nobody knows, if there is a container without any other way."""
     led = {(e.sandbox, family(ip)) for n in networks for e in n.endpoints for _, ip in e.gateways}
     mine = (n for n in networks if n.spec.driver == driver and not n.spec.internal)
-    for network in (n for n in mine if n.carrier.routers is not None):
+    for network in (n for n in mine if n.carrier.on_lan):
         for number in sorted({subnet.family for subnet in network.subnets}):
             if left := [e.sandbox for e in network.endpoints if (e.sandbox, number) not in led]:
                 who = left[0] + f" and {len(left) - 1} more" * (len(left) > 1)
