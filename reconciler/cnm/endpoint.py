@@ -1,5 +1,6 @@
 """Endpoints, decided: addresses, interface names and which network leads out, family by family."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ def endpoints(
     attached = [(network, end) for network, end in wanted if network]
     ways = {network.name: ways_out(network, one.name, facts) for network, _ in attached}
     leading = {number: leader(number, attached, ways) for number in (4, 6)}
-    for (network, end), ifname in zip(attached, ifnames(attached), strict=True):
+    for (network, end), ifname in zip(attached, ifnames(one.name, attached, facts), strict=True):
         mine = given.get((network.name, one.name), [])
         extra = [(ip, 64 if family(ip) == 6 else 16) for ip in end.link_local_ips]
         yield (
@@ -218,16 +219,30 @@ def mac_of(network: Network, sandbox: str, ifname: str, mine: Sequence[tuple[str
     )
 
 
-def ifnames(attached: Sequence[tuple[Network, EndpointSpec]]) -> Iterator[str]:
-    """eth0, eth1 ... in Compose's order, around those that were chosen."""
+def ifnames(sandbox: str, attached: Sequence[tuple[Network, EndpointSpec]], facts: Facts) -> Iterator[str]:
+    """eth0, eth1 ... in Compose's order, around those that were chosen; and what stands keeps its name."""
     taken = {end.interface_name for _, end in attached}
-    numbers: dict[str, Iterator[int]] = defaultdict(count)
+    given = []
     for network, end in attached:
+        given.append(end.interface_name or kept_name(sandbox, network, taken, facts))
+        taken.add(given[-1])
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
+    for (network, _), known in zip(attached, given, strict=True):
         prefix = network.spec.container_prefix
         numbered = (f"{prefix}{number}" for number in numbers[prefix])
-        name = end.interface_name or next(name for name in numbered if name not in taken)
+        name = known or next(name for name in numbered if name not in taken)
         taken.add(name)  # `eth` comes to eth10 by itself, and `eth1` too
         yield name
+
+
+def kept_name(sandbox: str, network: Network, taken: set[str], facts: Facts) -> str:
+    """What its link to this network is called already, if it has one there; "" also where root in the sandbox
+    has renamed it, as the other end of a pair tells."""
+    for name, host_end in facts.ifnames.get((sandbox, network.home), ()) if network.home else ():
+        numbered = re.fullmatch(re.escape(network.spec.container_prefix) + r"\d+", name)
+        if numbered and name not in taken and host_end in ("", names.host_end(sandbox, name)):
+            return name
+    return ""
 
 
 def ways_out(network: Network, sandbox: str, facts: Facts) -> list[Subnet]:

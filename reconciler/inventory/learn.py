@@ -46,6 +46,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         listeners=listeners(host, live, owner, projects),
         leases=leases(live),
         ways=ways(live),
+        ifnames=ifnames(live),
         stations=stations(live),
         networks=bridged[False],
         subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
@@ -120,6 +121,14 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
         yield from (ip for ip in found[ns, home] if (home, ip) not in given and claimed[home, ip] == 1)
 
     return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
+
+
+def ifnames(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    ends = {(r.ns, r.name): r.host_name for r in live.of(Veth)}
+    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = defaultdict(tuple)
+    for (ns, name), home in sorted(homes_of(live).items()):
+        found[ns, home] += ((name, ends.get((ns, name), "")),)
+    return found
 
 
 def stations(live: ByKind) -> dict[tuple[str, str], str]:

@@ -122,6 +122,26 @@ def test_attach_and_detach_a_second_network_live(lab):
     assert differing(before, lab.snapshot()) == {}
 
 
+@pytest.mark.alone
+def test_what_stands_keeps_its_name_whatever_comes_before_it_or_goes(lab):
+    """A network that sorts first takes no other's name, and one that goes leaves the others theirs."""
+    text = "{name: t, networks: {a: {}, m: {}, n: {ipam: {config: [{subnet: 10.91.0.0/24}]}}, z: {}},"
+    text += "containers: {x: {networks: [%s]}, y: {networks: {n: {ipv4_address: 10.91.0.9}}}}}"
+    lab.apply(text % "m, n")
+    lab.serve("t-x", 80)
+    links = {name: lab.link(name, "t-x")["ifindex"] for name in ("eth0", "eth1")}
+    with lab.flow("t-y", lab.address("t-x", "eth1"), 80, "tcp") as flow:
+        lab.apply(text % "a, m, n, z")
+        assert lab.links("t-x") == ["lo", "eth0", "eth1", "eth2", "eth3"]
+        assert {name: lab.link(name, "t-x")["ifindex"] for name in links} == links
+        lab.apply(text % "n")
+        assert lab.links("t-x") == ["lo", "eth1"] and lab.planned(text % "n") == []
+    assert not flow.error and not flow.lost, flow
+    lab.destroy()
+    lab.apply(text % "n")
+    assert lab.links("t-x") == ["lo", "eth0"]
+
+
 def test_the_subnet_of_a_network_changes(lab):
     plain = """{name: t, networks: {n: {ipam: {config: [{subnet: 10.%d.0.0/24}]}}},
         containers: {a: {networks: [n]}, b: {networks: [n]}}}"""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.cnm.names import host_end
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Device, Facts, LiveNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
@@ -83,6 +84,32 @@ def test_interfaces_are_numbered_in_composes_order_around_chosen_names():
         "a": "eth0",
         "c": "eth2",
     }
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [
+        ({"b": [("eth0", True)]}, {"a": "eth1", "b": "eth0"}),
+        ({"b": [("eth7", True)]}, {"a": "eth0", "b": "eth7"}),
+        ({"b": [("eth7", False)]}, {"a": "eth0", "b": "eth1"}),  # root inside has renamed it
+        ({"b": [("wan0", True)]}, {"a": "eth0", "b": "eth1"}),  # another prefix was written then
+        ({"b": [("x", True), ("eth0", True)], "a": [("eth2", True)]}, {"a": "eth2", "b": "eth0"}),
+    ],
+)
+def test_what_stands_keeps_its_name(known, given):
+    ifnames = {
+        ("shop-x", f"br-shop-{key}"): tuple((n, host_end("shop-x", n if own else "old")) for n, own in names)
+        for key, names in known.items()
+    }
+    topology = built(net("a"), net("b"), container("x", "a", "b"), facts=Facts(ifnames=ifnames))
+    assert {k: e.ifname for k, e in ends(topology, "shop-x").items()} == given
+
+
+def test_links_of_a_parent_keep_their_names_too():
+    lan = [NetworkSpec(name=n, driver="macvlan", options={"parent": "eth0"}) for n in ("a", "b")]
+    facts = Facts(ifnames={("shop-x", "shop_b"): (("eth0", ""),)})
+    topology = built(*lan, container("x", "a", "b"), facts=facts)
+    assert {k: e.ifname for k, e in ends(topology, "shop-x").items()} == {"a": "eth1", "b": "eth0"}
 
 
 def test_the_default_route_goes_to_the_highest_gw_priority_then_the_first_name():
