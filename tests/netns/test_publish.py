@@ -13,6 +13,7 @@ from reconciler.kernel.nft import library
 from reconciler.kernel.nft.counters import counting, traffic
 from tests.netns.lab import HOST4, HOST6, PATIENCE, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.samples import web
+from tests.netns.servers import KINDS
 
 EVERYWHERE = """
 name: t
@@ -99,6 +100,26 @@ def test_ipv6_loopback_refuses_at_once_so_that_clients_fall_back(published, port
         sock.settimeout(1)
         with pytest.raises(ConnectionRefusedError):
             sock.connect(("::1", port))
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+@pytest.mark.parametrize(("who", "link"), [("R", "eth0"), ("", "uplink")])
+def test_a_link_local_address_refuses_at_once(published, who, link, kind):
+    """Who asks there has a link-local address too, and with that source nothing is forwarded."""
+    for ns, name, own in (("", "uplink", "fe80::a"), ("R", "eth0", "fe80::b")):
+        published.ip(f"addr replace {own}/64 dev {name} nodad", ns)
+
+    def ask(port: int) -> str:
+        with published.inside(who), socket.socket(socket.AF_INET6, KINDS[kind]) as sock:
+            sock.settimeout(1)
+            sock.connect(("fe80::a", port, 0, socket.if_nametoindex(link)))
+            sock.send(b"?")
+            return sock.recv(200).decode()
+
+    with pytest.raises(ConnectionRefusedError):
+        ask(8080)
+    published.serve("", 8090 + (kind == "udp"), proto=kind, name="host")  # its own services answer there
+    assert ask(8090 + (kind == "udp")).startswith("host fe80::")
 
 
 def test_localhost_by_name_works_with_a_client_that_falls_back(published):

@@ -85,16 +85,18 @@ CORE = Ruleset(
             f'iifname != "{PAIR}*" meta iifkind {{ "veth", "vxlan" }} drop',
             "meta pkttype { broadcast, multicast } fib daddr type != { broadcast, multicast } drop",
         ),
-        # DNAT requires a local destination (CVE-2025-67499).
+        # DNAT requires a local destination (CVE-2025-67499).  Nothing with a link-local source is forwarded
+        # (ip6_forward): left alone it is refused at once.
         "inbound": (
             "type nat hook prerouting priority -100; policy accept;",
+            f"iifgroup != {GROUP} ip6 saddr fe80::/10 accept",
             "fib daddr type local jump publish",
         ),
         # [::1] cannot be DNATed: the kernel drops the replies.  Left alone it is refused, and clients fall
-        # back to v4.
+        # back to v4.  What is sent to a link-local address of one's own comes from there.
         "local": (
             "type nat hook output priority -100; policy accept;",
-            "ip6 daddr ::1 accept",
+            "ip6 daddr { ::1, fe80::/10 } accept",
             "fib daddr type local jump publish",
         ),
         # What may go to a container bears the mark that the routing policy asks for, when all others have
