@@ -1,14 +1,55 @@
 """A comparison that was made before, made again with as little asking and deciding as will do."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from .cnm.part import is_apart, joined
 from .core.plan import plan
 from .core.resource import State
 from .errors import ReconcileError
 from .inventory import learn, ownership
+from .kinds.link import Link
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, decide, empty
+from .pipeline import Change, Host, LastingHost, decide, empty
+
+
+class Dirty(NamedTuple):
+    """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs.
+    What a sweep has found may be about the host's facts too."""
+
+    places: frozenset[str] | None
+    ends: frozenset[str] = frozenset()
+    swept: bool = False
+
+    @property
+    def about_host(self) -> bool:
+        return self.places is None or "" in self.places
+
+    @property
+    def compared(self) -> frozenset[str] | None:
+        return None if self.places is None else self.places | self.ends
+
+
+def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHost) -> Change | None:
+    """The comparison, with only what is dirty read again; None where that will not do."""
+    host.forget(dirty.places)
+    change = compare_again(known, host, dirty.compared)
+    if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
+        return None
+    if known.manifest.digest == manifest.digest:
+        return change
+    return None if change.todo or change.closed else compare_moved(change, manifest, host)
+
+
+def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:
+    """Whether what the host is otherwise may have decided it differently: before anything is done on the host
+    or to a link, and as soon as what somebody waits for may have come."""
+    if dirty.about_host and (dirty.swept or change.waiting):
+        return True
+    acts = any(not step.resource.place or isinstance(step.resource, Link) for step in change.todo)
+    if acts and not dirty.about_host:
+        host.forget(frozenset({""}))
+    return acts
 
 
 def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:

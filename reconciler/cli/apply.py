@@ -20,7 +20,7 @@ from ..kernel.lock import lock
 from ..manifest.spec import Manifest
 from ..pipeline import Change, Host, LastingHost, change_outside, compare, destruction, enact
 from ..safety import commit_confirm
-from ..safety.git import commit
+from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from .options import Options
@@ -28,9 +28,11 @@ from .session import comparison, machine, note, print_plan, read, say, tell_who_
 
 
 def apply(options: Options) -> int:
-    host = machine(options)
+    host, paths = machine(options), options.absolute_paths
+    let_finish(paths)
     with lock(options.wait):
         change = comparison(options, host)
+        let_finish(paths, 0)  # it may have begun since
         failed = carry_out(options, change, host)
     if not options.confirm_within:
         remember(options, change)

@@ -1,66 +1,23 @@
 """One network, decided: its subnets, names and identifiers.  Endpoints come later."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from ipaddress import ip_interface
-from itertools import chain
-from typing import NamedTuple
 
 from ..errors import Finding, ManifestError
 from ..family import family
-from ..inventory.facts import Facts, LiveNetwork
+from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
-from ..manifest.reserved import Prefix
-from ..manifest.spec import NOWHERE, NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
+from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
 from . import macs, names, ownership
 from .carrier import Carrier
-from .conflicts import Overlap, overlaps
+from .conflicts import overlaps
 from .driver import Driver, Wanted
 from .hosts import this_host, with_host_values
-from .ipam import POOLS4, POOLS6, Range, Space, gateway_of
-from .prefixes import Prefixes, alone, prefix_of, span
+from .ipam import Range, gateway_of
+from .prefixes import Prefixes
+from .subnets import Taken, foreign_subnets, subnet_specs
 from .topology import Network, PerHostSubnets, Subnet
-
-
-class Taken(NamedTuple):
-    """Prefixes that are in use: the host's own routes, its addresses and next hops, and networks of ours."""
-
-    routes: Prefixes
-    own: Prefixes
-    networks: Prefixes
-    shared: Prefixes  # those of this run that every host decides alike
-    here: Space  # routes and networks
-    among: Space  # networks alone
-    everywhere: Space  # those that are shared
-    overlaps: list[Overlap]  # what is written and in use
-
-    @classmethod
-    def of(cls, facts: Facts, networks: Iterable[str]) -> "Taken":
-        host, ours, shared = routes_of(facts.routes), Prefixes(networks), Prefixes()
-        own = Prefixes(map(alone, (*facts.addresses, *facts.hops)))
-        here, everywhere = Space(own, ours, routes=host), Space(shared, routes=Prefixes())
-        return cls(host, own, ours, shared, here, Space(ours, routes=Prefixes()), everywhere, [])
-
-    def note(self, written: SubnetSpec, network: str) -> None:
-        """Note what forbids the subnet: it may lie inside a wider route of the host, as a VPN's, but not
-        hide a narrower, nor an address or a next hop of the host."""
-        one = span(written.subnet)
-        inside = chain(self.own.inside(one), self.routes.inside(one))
-        if found := self.networks.first_met(one) or next(inside, None):
-            self.overlaps.append(Overlap(network, written, found))
-
-    def take(self, subnets: Iterable[str]) -> None:
-        for cidr in subnets:
-            self.networks.add(cidr)
-            self.shared.add(cidr)
-
-
-@lru_cache(maxsize=1)
-def routes_of(routes: frozenset[str]) -> Prefixes:
-    """The host's routes, perhaps all of the Internet's: a watcher meets the same again and again."""
-    return Prefixes(routes)
 
 
 def networks_of(
@@ -136,13 +93,6 @@ def full_names(project: ProjectSpec) -> Iterator[str]:
     yield from (names.network(project.name, key) for key in implied(project))
 
 
-def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:
-    ours = {project.name for project in projects}
-    for standing in facts.networks.values():
-        if standing.project not in ours:
-            yield from standing.subnets
-
-
 def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Network | None:
     """The network before anybody is on it; None where its driver makes none."""
     project, spec, name, ident = wanted
@@ -200,57 +150,6 @@ def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
     """The subnet, with those of the addresses that lie in it reserved."""
     inside = {f"host {ip}": ip for ip in addresses if Range.within(written.subnet, ip)}
     return replace(written, aux_addresses={**written.aux_addresses, **inside}) if inside else written
-
-
-def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Iterator[SubnetSpec]:
-    """The written subnets, and one from the pools for each family that is on and has none."""
-    project, spec, name, _ = wanted
-    yield from spec.subnets
-    families = {4: (spec.enable_ipv4, POOLS4), 6: (spec.enable_ipv6, POOLS6)}
-    for number, (enabled, default) in families.items():
-        if not enabled or any(family(s.subnet) == number for s in spec.subnets):
-            continue
-        pools = [pool for pool in project.pools if family(pool.base) == number] or default
-        if driver.is_shared(wanted, number):
-            written = SubnetSpec(subnet=agreed_subnet(name, number, pools, facts, taken), where=spec.where)
-            taken.note(written, name)
-            yield written
-            continue
-        held = standing_subnet(facts.networks.get(name), pools, taken)
-        subnet = (
-            held or lost_subnet(wanted, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
-        )
-        chosen = SubnetSpec(subnet=str(subnet), where=spec.where)
-        taken.note(chosen, name)
-        yield chosen
-
-
-def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:
-    """The subnet that every host comes to, whatever stands on it: the locked one, or the first free of the
-    pools among what the manifests say."""
-    locked = (cidr for cidr in facts.locked.get((name, "@subnet"), ()) if family(cidr) == number)
-    return next(locked, "") or str(taken.everywhere.choose(name, pools, NOWHERE))
-
-
-def standing_subnet(standing: LiveNetwork | None, pools: Sequence[PoolSpec], taken: Taken) -> Prefix | None:
-    """The subnet that the network has in the kernel, as long as it still comes from the pools and is no other
-    network's; a route that came later is told, and moves nobody."""
-    for cidr in standing.subnets if standing else ():
-        one, length = span(cidr), int(cidr.partition("/")[2])
-        homes = Prefixes(pool.base for pool in pools if pool.size == length)
-        if any(homes.around(one)) and not taken.networks.first_met(one):
-            return prefix_of(one)
-    return None
-
-
-def lost_subnet(wanted: Wanted, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> Prefix | None:
-    """The subnet of a network whose bridge somebody deleted, as far as it is where the name leads to."""
-    if not any(project == wanted.project.name for project, _ in facts.subnets):
-        return None
-    with suppress(ManifestError):
-        first = taken.among.choose(wanted.name, pools, wanted.spec.where)
-        return first if (wanted.project.name, str(first)) in facts.subnets else None
-    return None
 
 
 def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec], carrier: Carrier) -> tuple[Subnet, ...]:

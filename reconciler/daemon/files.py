@@ -20,6 +20,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from ..safety.git import writing
 from .triggers import Triggers
 
 CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading fires nothing
@@ -27,7 +28,7 @@ MOVES = {"created", "deleted", "moved"}
 IGNORED = ".git"  # where `git status` writes; what it means for the work tree fires there
 LINKS = 40  # MAXSYMLINKS of Linux
 RETRY = 60.0  # seconds until what could not be watched is tried again
-PATIENCE = 10.0  # seconds: a lock that git left behind after a crash must not stop everything
+PATIENCE = 10.0  # seconds: who writes on and on must not stop everything
 
 T = TypeVar("T")
 
@@ -112,13 +113,6 @@ def stamp(file: str) -> tuple[object, ...]:
     return file, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
 
 
-def busy(paths: Iterable[str]) -> bool:
-    """Whether git is writing to a work tree that one of these is in: half a checkout is no revision."""
-    here = (Path(os.path.realpath(path)) for path in paths)
-    folders = (folder for path in here for folder in (path, *path.parents))
-    return any(os.path.exists(folder / ".git/index.lock") for folder in folders)
-
-
 class Entries(FileSystemEventHandler):
     """Fires for some entries of one directory; for "" of it, for everything below."""
 
@@ -130,8 +124,10 @@ class Entries(FileSystemEventHandler):
             return
         for path in filter(None, (event.src_path, getattr(event, "dest_path", ""))):
             first, *rest = os.path.relpath(os.fsdecode(path), self.directory).split("/")
-            gits = IGNORED in (first, *rest)
-            if first in self.names or ("" in self.names and not gits):
+            below = "" in self.names and IGNORED not in (first, *rest)
+            # A folder of git's alone may be on the way to where it logs what it checks out.
+            itself = first != IGNORED or (not rest and event.event_type in MOVES)
+            if below or (first in self.names and itself):
                 self.fire(os.fsdecode(path), event.is_directory and event.event_type in MOVES)
                 return
 
@@ -223,14 +219,15 @@ def watched_inodes() -> int:
     return count
 
 
-def read_steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T]:
+def read_steadily(paths: Callable[[], Iterable[str]], read: Callable[[], T]) -> tuple[object, T] | None:
     """What `read` returns of files that did not move meanwhile, with their signature; after
-    ten seconds, anyhow."""
+    ten seconds, anyhow.  None while git is writing them."""
     deadline = time.monotonic() + PATIENCE
-    while True:
+    while not writing(paths()):
         before = signature(paths())
         result = read()
-        steady = signature(paths()) == before and not busy(paths())
+        steady = signature(paths()) == before and not writing(paths())
         if steady or time.monotonic() > deadline:
             return before, result
         time.sleep(0.05)
+    return None

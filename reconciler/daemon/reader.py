@@ -3,31 +3,52 @@
 from ..errors import ReconcileError, Refused, foreseen
 from ..manifest.spec import Manifest
 from ..pipeline import load
-from ..safety.git import commit
+from ..safety.git import checked_out, commit, log, trees, writing
 from ..safety.revisions import Revisions
 from .files import read_steadily, signature
 
 
 class ManifestReader:
-    """The manifests, read again when a file has changed, and not while somebody is writing them."""
+    """The manifests, read again when a file has changed, and not while git is writing them."""
 
     def __init__(
         self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions, folder: str = ""
     ):
         self.paths, self.projects, self.history, self.folder = paths, projects, history, folder
         self.stale = True
+        self.writer = ""  # the lock of a git that is writing the manifests
         self.signature: object = None
-        self.commit = ""
+        self.moved = False  # since the commit was asked for
+        self.tip = self.commit = ""
         self.files: tuple[str, ...] = ()
         self.known: Manifest | ReconcileError | None = None
 
     def __call__(self) -> Manifest:
         """Raises what is wrong with them, and Refused for a revision that a person went back behind."""
-        stale, self.stale = self.stale, False
-        if self.known is None or (stale and signature(self.watched) != self.signature):
-            read = read_steadily(lambda: self.watched, self.attempt)
+        if self.known is None or (self.stale and signature(self.watched) != self.signature):
+            if not (read := read_steadily(lambda: self.watched, self.attempt)):
+                return self.meanwhile()
             self.signature, self.known = read
-            self.commit = commit(self.paths)
+            self.moved = True
+        if self.stale:
+            self.follow()
+        self.stale, self.writer = False, ""
+        return self.wanted()
+
+    def follow(self) -> None:
+        """Another commit may say the same."""
+        tip = next(map(checked_out, trees(self.paths[:1])), "")
+        if self.moved or tip != self.tip:
+            self.moved, self.tip, self.commit = False, tip, commit(self.paths)
+
+    def meanwhile(self) -> Manifest:
+        """While git is writing, what was read before holds; it is to be read again."""
+        self.stale, self.writer = True, writing(self.watched)
+        return self.wanted()
+
+    def wanted(self) -> Manifest:
+        if self.known is None:
+            raise Refused(f"git is writing to the manifests: {self.writer}", "they are read when it is done")
         if not isinstance(self.known, Manifest):
             raise self.known
         if why := self.history.rejections.get(self.known.digest):
@@ -41,6 +62,11 @@ class ManifestReader:
         if isinstance(self.known, Manifest):
             self.files = self.known.files
         return (*self.paths, *self.files)
+
+    @property
+    def heeded(self) -> tuple[str, ...]:
+        """All that may tell of something new."""
+        return (*self.watched, *filter(None, [log(self.paths)]))
 
     def attempt(self) -> Manifest | ReconcileError:
         try:

@@ -24,14 +24,15 @@ from ..errors import (
     failed_in_part,
     foreseen,
 )
-from ..kinds.link import Link
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
-from ..remembered import compare_again, compare_moved
+from ..remembered import Dirty, look_again
 from .backoff import Backoff
 from .blame import blamed_projects, owners, place, without
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
+TAKEN = ("namespace", "link")
+SETTLING = 3.0  # seconds that new files must say the same before any of these goes
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
 
 
@@ -62,21 +63,8 @@ class Outcome:
         return self.error is None and self.change is not None
 
 
-class Dirty(NamedTuple):
-    """What may have changed, as the kernel tells: these places, or all; and the host ends of these pairs.
-    What a sweep has found may be about the host's facts too."""
-
-    places: frozenset[str] | None
-    ends: frozenset[str] = frozenset()
-    swept: bool = False
-
-    @property
-    def about_host(self) -> bool:
-        return self.places is None or "" in self.places
-
-    @property
-    def compared(self) -> frozenset[str] | None:
-        return None if self.places is None else self.places | self.ends
+class Unsettled(Exception):
+    """What is to be done waits until the files have been left alone for a while."""
 
 
 class Grounds(NamedTuple):
@@ -91,8 +79,10 @@ class RepairLoop:
     """Takes the turns, and leaves alone for a while what fails or comes undone."""
 
     def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
-        self.pipeline, self.good = pipeline, pipeline.last()
+        self.pipeline, self.good, self.clock = pipeline, pipeline.last(), clock
         self.newest: Manifest | None = None
+        self.settled = 0.0  # when the newest will have said the same for long enough
+        self.settling = False  # something waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
@@ -112,6 +102,7 @@ class RepairLoop:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
         self.dirty = None if self.delays() else dirty
+        self.settling = False
         if self.dirty is None or self.dirty.places is None:
             self.pipeline.host.transcribe()
         outcome = self.attempt()
@@ -139,6 +130,8 @@ class RepairLoop:
             try:
                 outcome = self.run(manifest)
                 return replace(outcome, error=error or outcome.error)
+            except Unsettled:
+                self.settling = True
             except HARMLESS as refused:
                 error = error or refused
                 if self.known and self.known.manifest.digest == manifest.digest:
@@ -162,7 +155,8 @@ class RepairLoop:
     def delays(self) -> list[float]:
         """The seconds for which each thing is still left alone."""
         backoffs = self.failing, self.stuck, self.fights, self.refusing, self.faulty
-        return [seconds for backoff in backoffs for seconds in backoff.delays().values()]
+        settling = [max(self.settled - self.clock(), 0.0)] if self.settling else []
+        return [seconds for backoff in backoffs for seconds in backoff.delays().values()] + settling
 
     @property
     def patience(self) -> float:
@@ -181,6 +175,7 @@ class RepairLoop:
             return
         if not self.newest or newest.digest != self.newest.digest:
             self.failing.reset()
+            self.settled = self.clock() + SETTLING
         self.newest, self.broken = newest, None
 
     def run(self, manifest: Manifest) -> Outcome:
@@ -198,6 +193,8 @@ class RepairLoop:
                 change = self.look(self.mixture(manifest))
             deferred = self.deferred_projects(change)
             change = self.due_part(without(change, deferred))
+            if not drift:
+                self.let_settle(manifest, change)
             self.pipeline.refuse(change)
             began = time.monotonic()
             self.known = None
@@ -216,15 +213,8 @@ class RepairLoop:
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
         host = self.pipeline.host
-        if self.known and self.dirty:
-            host.forget(self.dirty.places)
-            change = compare_again(self.known, host, self.dirty.compared)
-            if change and self.depends_on_facts(change) and not host.facts_stand():
-                change = None
-            if change and self.known.manifest.digest != manifest.digest:
-                change = None if change.todo or change.closed else compare_moved(change, manifest, host)
-            if change:
-                return change
+        if self.known and self.dirty and (change := look_again(self.known, self.dirty, manifest, host)):
+            return change
         host.forget()
         change = self.pipeline.compare(manifest)
         if (older := self.older(manifest, change.waiting)) == manifest:
@@ -239,16 +229,13 @@ class RepairLoop:
         projects = tuple(old.get(p.name, p) if p.name in names else p for p in manifest.projects)
         return replace(manifest, projects=projects) if old else manifest
 
-    def depends_on_facts(self, change: Change) -> bool:
-        """Whether what the host is otherwise may have decided it differently, before anything is done on the
-        host or to a link, or as soon as what somebody waits for may have come."""
-        assert self.dirty
-        if self.dirty.about_host and (self.dirty.swept or change.waiting):
-            return True
-        acts = any(not step.resource.place or isinstance(step.resource, Link) for step in change.todo)
-        if acts and not self.dirty.about_host:
-            self.pipeline.host.forget(frozenset({""}))
-        return acts
+    def let_settle(self, manifest: Manifest, change: Change) -> None:
+        """Raise Unsettled where files that are new would take something away: of a checkout, or of a copy,
+        half may be still to come, and what is not there yet is no removal."""
+        gone = (step.resource for step in change.todo if step.op == "-")
+        new = manifest is self.newest and self.clock() < self.settled
+        if new and any(r.noun in TAKEN and not r.leftover for r in gone):
+            raise Unsettled
 
     def accept(self, manifest: Manifest, waiting: Collection[str]) -> None:
         self.good, self.refused = self.older(manifest, waiting), None

@@ -16,13 +16,14 @@ from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare
+from ..remembered import Dirty
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .files import Files
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
-from .repair import Dirty, Outcome, Pipeline, RepairLoop
+from .repair import Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Status, publish
 from .triggers import Trigger
@@ -118,6 +119,8 @@ class Watcher:
                 if (outcome := self.take_turn(dirty, cause(fired), who)) is None:
                     return BUSY
                 change = outcome.change
+            if self.reader.writer:  # what it does last may fire nothing
+                self.files.triggers.fire("file", words=self.reader.writer)
         with self.contained("the relay"):
             self.update_relay(change)
         if kinds & READS:
@@ -202,8 +205,8 @@ class Watcher:
                 self.hear(outcome.change)
 
     def follow(self) -> None:
-        """Watch what the manifests include, wherever that is."""
-        paths = [*self.reader.watched, SUSPENDED]
+        """Watch what the manifests include, and git's log of them, wherever that is."""
+        paths = [*self.reader.heeded, SUSPENDED]
         if paths != self.files.paths:
             self.files.paths = paths
             self.files.arm()
@@ -253,9 +256,10 @@ class Watcher:
         self.fought = set(fights)
 
     def remember(self, outcome: Outcome) -> None:
-        good = self.repair.good
+        good, newest = self.repair.good, self.repair.newest
+        if newest:
+            self.status.commits[newest.digest] = self.reader.commit
         if outcome.in_sync and outcome.change and good and good.digest != self.remembered:
-            self.status.commits[good.digest] = self.reader.commit
             summary = render.summary(outcome.change.todo)
             self.history.record(good, self.orders.paths, self.reader.commit, summary)
             self.remembered = good.digest
@@ -274,8 +278,9 @@ class Watcher:
 
     def publish(self) -> None:
         files = f"polled, since {self.files.polling}" if self.files.polling else WATCHED
+        files = f"being written by git: {self.reader.writer}" if self.reader.writer else files
         more = {"files": files, "paths": self.orders.paths, "troubles": self.troubles.words}
-        more["relay"] = self.relay_status
+        more |= {"checked_out": self.reader.commit, "relay": self.relay_status}
         publish(self.status, self.repair, **more)
 
 

@@ -186,8 +186,9 @@ def in_words(watcher: dict[str, Any] | None) -> str:
 
 
 def status_lines(watcher: dict[str, Any]) -> list[str]:
-    commit = (watcher["revision"]["applied"] or {}).get("commit")
-    lines = [f"watching {' '.join(watcher['paths'])}{f' at {commit}' if commit else ''}: {watcher['health']}"]
+    applied, commit = (watcher["revision"]["applied"] or {}).get("commit"), watcher["checked_out"]
+    at = f" at {commit}" * bool(commit) + f", applied is {applied}" * bool(applied and applied != commit)
+    lines = [f"watching {' '.join(watcher['paths'])}{at}: {watcher['health']}"]
     lines += ["SUSPENDED: nothing is applied until --resume"] if watcher["health"] == "suspended" else []
     lines += [f"{watcher['drift']['healed']} things put right"] if watcher["drift"]["healed"] else []
     lines += [

@@ -282,11 +282,6 @@ class ProjectSpec:
     router: bool = False  # likewise every host of it
     where: Where = field(default=NOWHERE, compare=False)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is wanted of it."""
-        return not (self.networks or self.containers)
-
 
 @value
 class Manifest:

@@ -22,7 +22,7 @@ def troubled(error: ReconcileError, manifest: Manifest) -> Waiting:
             return {}
         for name in names:
             found[name].append(one)
-    left = any(not project.is_empty for project in manifest.projects if project.name not in found)
+    left = any(p.networks or p.containers for p in manifest.projects if p.name not in found)
     return {name: merged(errors) for name, errors in found.items()} if left else {}
 
 

@@ -1,32 +1,42 @@
-"""Which commit the manifests are of.
+"""Which commit the manifests are of, and whether git is writing them.
 
-Git is asked only about trees of our own user: its settings may name programs to run.  Of others HEAD is read.
+In a tree of another user git goes by nobody's settings: these may name programs to run.
 """
 
+import fcntl
 import os
 import re
-from contextlib import suppress
+import signal
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import disk
+from ..errors import Locked
 
 PATIENCE = 5.0  # seconds
 PACKED = 64 << 20  # bytes of packed-refs: a million branches
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+POINTER = "gitdir: "
+LEFT_BEHIND = 10.0  # seconds: a lock that nobody has open by then is of a git that died
 
 
-def commit(paths: tuple[str, ...]) -> str:
-    """`3f2a91c04d11` or `3f2a91c04d11+dirty`; "" where the first path is in no work tree."""
-    folders = (folder for path in paths[:1] for folder in above(path))
-    tree = next((folder for folder in folders if os.path.exists(folder / ".git")), None)
-    if tree is None:
-        return ""
-    with suppress(OSError):
-        if tree.stat().st_uid != os.geteuid():
-            return head(tree / ".git")[:12]
-    found = ask(tree, "rev-parse", "HEAD")[:12]
-    dirty = found and ask(tree, "status", "--porcelain", "--", os.path.realpath(paths[0]))
-    return found + "+dirty" * bool(dirty)
+class Tree(NamedTuple):
+    """A work tree, and where git keeps what belongs to it: of a linked one, its own part of it."""
+
+    folder: Path
+    git: Path
+
+
+def trees(paths: Iterable[str]) -> Iterator[Tree]:
+    """Every work tree that these are in, and those that it is in itself; the nearest first."""
+    folders = (folder for path in paths for folder in above(path))
+    for folder in dict.fromkeys(folders):
+        if found := git_folder(folder / ".git"):
+            yield Tree(folder, found)
 
 
 def above(path: str) -> list[Path]:
@@ -34,13 +44,111 @@ def above(path: str) -> list[Path]:
     return [here, *here.parents]
 
 
-def ask(tree: Path, *words: str) -> str:
+def git_folder(entry: Path) -> Path | None:
+    """A folder, or what a file names that stands in its place: in a linked work tree, in a submodule, and of
+    `git init --separate-git-dir` (gitrepository-layout(5))."""
+    with suppress(OSError, ValueError):
+        if entry.is_dir():
+            return entry
+        if (named := text(entry)).startswith(POINTER):
+            return Path(os.path.realpath(entry.parent / named.removeprefix(POINTER)))
+    return None
+
+
+def writing(paths: Iterable[str]) -> str:
+    """The lock of a git that is writing to a work tree that one of these is in: half a checkout is no
+    revision.  "" where none is."""
+    locks = (os.path.join(tree.git, "index.lock") for tree in trees(paths))
+    return next((lock for lock in locks if is_held(lock)), "")
+
+
+def is_held(lock: str) -> bool:
+    """Git keeps its lock open for as long as a checkout takes; a lock alone counts while it is young."""
+    with suppress(OSError, ValueError), disk.opened(lock, os.O_RDONLY | os.O_NOFOLLOW) as (fd, found):
+        young = 0 <= time.time() - found.st_ctime < LEFT_BEHIND
+        return stat.S_ISREG(found.st_mode) and (young or is_written(fd))
+    return False
+
+
+def is_written(fd: int) -> bool:
+    """Whether somebody has this file open for writing: Linux grants no lease on it then (fcntl(2))."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # who opens it now signals us, and this ends nobody
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without leases, or not ours to ask
+        return False
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def let_finish(paths: tuple[str, ...], patience: float = LEFT_BEHIND) -> None:
+    """Wait until git has written; raises Locked where that takes longer."""
+    deadline = time.monotonic() + patience
+    while lock := writing(paths):
+        if time.monotonic() >= deadline:
+            raise Locked(f"git is writing to the manifests: {lock}", "run it again when git is done")
+        time.sleep(0.05)
+
+
+def log(paths: tuple[str, ...]) -> str:
+    """The file that git writes to whenever another commit is checked out; "" where there is no git."""
+    return next((os.path.join(tree.git, "logs/HEAD") for tree in trees(paths[:1])), "")
+
+
+def commit(paths: tuple[str, ...]) -> str:
+    """`3f2a91c04d11` or `3f2a91c04d11+dirty`; "" where the first path is in no work tree."""
+    tree = next(trees(paths[:1]), None)
+    if not tree or not (found := checked_out(tree)):
+        return ""
+    inside = [path for path in map(os.path.realpath, paths) if Path(path).is_relative_to(tree.folder)]
+    return found[:12] + "+dirty" * bool(changes(tree, found, inside))
+
+
+def changes(tree: Tree, found: str, paths: list[str]) -> str:
+    """What differs there from the commit; "" where git cannot tell."""
+    words = ("status", "--porcelain", "--ignore-submodules=all", "--", *paths)
+    with suppress(OSError):
+        if tree.folder.stat().st_uid == os.geteuid():
+            return ask(tree.folder, *words)
+        with apart(tree, found) as environ:
+            return ask(tree.folder, *words, environ=environ)
+    return ""
+
+
+@contextmanager
+def apart(tree: Tree, found: str) -> Iterator[dict[str, str]]:
+    """What makes git look at somebody's tree by a repository of our own, around their objects and a copy of
+    their index: settings, filters and hooks of theirs, which name programs to run, are not in it."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as name:
+        folder, form = Path(name), "sha256" if len(found) == 64 else "sha1"
+        for part in ("objects", "refs"):
+            (folder / part).mkdir()
+        (folder / "HEAD").write_text(f"{found}\n")
+        (folder / "config").write_text(
+            f"[core]\nrepositoryformatversion=1\n[extensions]\nobjectFormat={form}\n"
+        )
+        (folder / "index").write_bytes(disk.read(tree.git / "index", disk.LARGE))
+        where = {"DIR": folder, "WORK_TREE": tree.folder, "OBJECT_DIRECTORY": shared(tree.git) / "objects"}
+        nobodys = {"CONFIG_GLOBAL": os.devnull, "CONFIG_SYSTEM": os.devnull, "ATTR_NOSYSTEM": "1"}
+        yield {f"GIT_{key}": str(value) for key, value in (where | nobodys).items()}
+
+
+def checked_out(tree: Tree) -> str:
+    """The commit; git itself knows where a repository of another form has its branches."""
+    return head(tree.git) or ask(tree.folder, "rev-parse", "HEAD")
+
+
+def ask(tree: Path, *words: str, environ: Mapping[str, str] = {}) -> str:
     import subprocess  # which takes 3 ms, and most trees are none of git's
 
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(tree), *words]
-    closed = subprocess.DEVNULL
-    with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, stdin=closed)
+    closed, environ = subprocess.DEVNULL, {**os.environ, **environ}
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, stdin=closed, env=environ)
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
     return ""
 
@@ -50,16 +158,28 @@ def head(folder: Path) -> str:
 
     Whoever owns the tree wrote these files, and we may read more than they.
     """
-    with suppress(OSError, StopIteration):
+    with suppress(OSError, ValueError, StopIteration):
         named = text(folder / "HEAD")
         if branch := branch_of(named):
-            try:
-                named = text(folder / branch)
-            except FileNotFoundError:
-                packed = text(folder / "packed-refs", PACKED).splitlines()
-                named = next(row[0] for row in map(str.split, packed) if row[1:] == [branch])
+            named = branch_tip(branch, folder)
         return named if HASH.fullmatch(named) else ""
     return ""
+
+
+def branch_tip(branch: str, folder: Path) -> str:
+    """What a branch stands at; a linked work tree has few of its own."""
+    for place in dict.fromkeys((folder, shared(folder))):
+        with suppress(FileNotFoundError):
+            return text(place / branch)
+    packed = text(shared(folder) / "packed-refs", PACKED).splitlines()
+    return next(row[0] for row in map(str.split, packed) if row[1:] == [branch])
+
+
+def shared(folder: Path) -> Path:
+    """Where git keeps what all linked work trees of a repository share."""
+    with suppress(FileNotFoundError):
+        return folder / text(folder / "commondir")
+    return folder
 
 
 def branch_of(named: str) -> str:

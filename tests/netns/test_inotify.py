@@ -11,7 +11,7 @@ import pytest
 from reconciler.cli.options import Options
 from reconciler.cli.watch import fallen_threads
 from reconciler.daemon import files as watched_files
-from reconciler.daemon.files import Files, busy, signature, way
+from reconciler.daemon.files import Files, signature, way
 from reconciler.daemon.service import FALLEN
 from reconciler.daemon.triggers import Triggers
 from reconciler.kernel.netlink import events
@@ -212,13 +212,6 @@ def test_descriptors_and_threads_do_not_grow(root):
             shutil.rmtree(root.parent / "old")
             watched.fired(0.5)
         assert len(os.listdir("/proc/self/fd")) <= before
-
-
-def test_a_checkout_in_progress_is_seen(root):
-    (root.parent / ".git").mkdir()
-    assert not busy([str(root)])
-    (root.parent / ".git/index.lock").touch()
-    assert busy([str(root)])
 
 
 def test_the_signature_tells_what_changed(root):

@@ -37,7 +37,7 @@ ROOMS = {
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "pipeline": "errors core inventory/facts manifest cnm drivers inventory",
-    "remembered": "errors core manifest cnm inventory pipeline",
+    "remembered": "errors core kinds manifest cnm inventory pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel pipeline",

@@ -10,7 +10,7 @@ import pytest
 from reconciler import pipeline
 from reconciler.cnm.build import build
 from reconciler.daemon.blame import blamed_projects, without
-from reconciler.daemon.repair import Dirty, Pipeline, RepairLoop
+from reconciler.daemon.repair import SETTLING, Pipeline, RepairLoop
 from reconciler.daemon.service import dirty_places
 from reconciler.daemon.triggers import Trigger
 from reconciler.errors import (
@@ -28,6 +28,7 @@ from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import compare, enact
+from reconciler.remembered import Dirty
 from reconciler.safety.limits import Limits, refuse
 from tests.unit.worlds import container, manifest, port, project, shop
 
@@ -102,6 +103,10 @@ class World:
     def turn(self, *places: str):
         return self.repair.turn(Dirty(frozenset(places)) if places else None)
 
+    def settle(self) -> None:
+        self.turn()
+        self.clock.now += SETTLING
+
     @property
     def sandboxes(self) -> list[str]:
         return sorted(key.split()[1] for key in self.host.observe() if key.startswith("namespace "))
@@ -162,10 +167,39 @@ def test_removing_much_is_refused_until_a_person_applies_it():
     world = World(revision(shop(4), "4"))
     world.turn()
     world.files = ONE = revision(shop(1), "1")
+    world.settle()
     assert isinstance(world.turn().error, Refused) and len(world.sandboxes) == 4
     change = compare(ONE, world.host)
     enact(change, world.host)
     assert world.turn().in_sync and world.sandboxes == ["shop-web0"]
+
+
+def test_what_new_files_take_away_waits_until_they_have_settled():
+    """Of a checkout or a copy half may be still to come; what stands is kept healed."""
+    world = World(ONE)
+    world.turn()
+    world.files = revision(shop(1), "half")
+    world.host.lose("link host/br-shop-front")
+    outcome = world.turn()
+    assert outcome.error is None and outcome.drift and world.sandboxes == ["shop-web0", "shop-web1"]
+    assert not world.repair.at_rest() and 0 < world.repair.patience <= SETTLING
+    world.clock.now += SETTLING - 1
+    world.files = revision(manifest(*shop(1).projects, BLOG), "more")
+    assert world.turn().in_sync and len(world.sandboxes) == 2
+    world.clock.now += SETTLING - 1
+    assert world.turn().in_sync and len(world.sandboxes) == 2
+    world.files = TWO
+    assert world.turn().in_sync and len(world.sandboxes) == 3 and world.repair.at_rest()
+    world.files = revision(manifest(*shop(1).projects, BLOG), "more")
+    world.settle()
+    assert world.turn().in_sync and world.sandboxes == ["blog-a", "shop-web0"]
+
+
+def test_what_is_new_and_takes_nothing_away_does_not_wait():
+    world = World(ONE)
+    world.turn()
+    world.files = TWO
+    assert len(world.turn().change.todo) and len(world.sandboxes) == 3
 
 
 def test_what_a_person_went_back_behind_is_left_and_the_one_before_is_held():
@@ -518,6 +552,7 @@ def test_a_revision_that_is_held_back_is_no_unrest():
     world = World(ONE, removals="0")
     world.turn()
     world.files = revision(shop(1), "3")
+    world.settle()
     assert isinstance(world.turn().error, Refused)
     assert world.repair.at_rest()
     world.files = BROKEN

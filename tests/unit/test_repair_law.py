@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.daemon.repair import Dirty
 from reconciler.errors import ReconcileError
 from reconciler.inventory.facts import HostFacts, Listener
 from reconciler.manifest.spec import Manifest, NetworkSpec, SubnetSpec
 from reconciler.pipeline import compare
+from reconciler.remembered import Dirty
 from tests.unit.test_repair import World
 from tests.unit.worlds import container, manifest, port, project
 
