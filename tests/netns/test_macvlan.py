@@ -197,6 +197,15 @@ def test_a_port_of_a_bridge_can_be_no_parent(lab):
     lab.refused(lan(), "port of other")
 
 
+def test_a_parent_that_is_down_is_told(lab):
+    lab.ip("link set uplink down")
+    assert "uplink is down: network t_lan carries nothing" in lab.apply(lan()).err
+    lab.ip("link set uplink up")
+    assert "uplink is down" not in lab.plan(lan()).err
+    assert lab.planned(lan()) == []
+    assert lab.ping("R", A4)
+
+
 def test_another_projects_passthru_excludes_ours(lab):
     alone = lan("driver_opts: {mode: passthru}", "a: {networks: [lan]}").replace("name: t,", "name: first,")
     lab.succeed(lab.reconcile("--apply", lab.write(alone, "first.yaml")))

@@ -62,6 +62,7 @@ class BridgeDriver(Driver):
         yield from parents.conflicts(networks, facts, self.name)
         yield from lan.findings(networks, facts)
         yield from parents.without_way_out(networks, self.name)
+        yield from parents.out_of_reach(networks, facts, self.name)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

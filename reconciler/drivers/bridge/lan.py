@@ -103,9 +103,8 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
             raise ManifestError(f"host_access {ip} is in no subnet of the network", hint, spec.where)
 
 
-def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
-    """What the host would lose with a link that becomes a port (one that is a port has lost it already), and
-    which LANs are out of reach."""
+def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    """What the host would lose with a link that becomes a port; one that is a port has lost it already."""
     for network in networks:
         if not isinstance(network.carrier, Lan):
             continue
@@ -114,8 +113,6 @@ def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErro
         if network.carrier.mode == "port" and not network.external and device.master != network.bridge:
             for loss, hint in losses(link, device, facts):
                 yield ManifestError(f"network {network.name} cannot take {link}: {loss}", hint, at)
-        if not device.up:
-            yield f"{link} is down: network {network.name} reaches nobody beyond this host"
 
 
 def losses(link: str, device: Device, facts: Facts) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,9 @@ from ...cnm.carrier import Carrier, HostLink
 from ...cnm.driver import Driver, Wanted
 from ...cnm.topology import Network
 from ...core.resource import Origin
-from ...errors import ManifestError, Where
+from ...errors import Finding, ManifestError, Where
 from ...family import family
-from ...inventory.facts import Facts, StackedNetwork, Tagged
+from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
@@ -94,9 +94,10 @@ class Stacked(Driver):
             mtu=mtu,
         )
 
-    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
         yield from conflicts(networks, facts, self.name)
         yield from without_way_out(networks, self.name)
+        yield from out_of_reach(networks, facts, self.name)
 
 
 def anchor(network: Network, parent: Parent, origin: Origin) -> Iterator[Dummy]:
@@ -184,6 +185,19 @@ def without_way_out(networks: Sequence[Network], driver: str) -> Iterator[str]:
                 who = left[0] + f" and {len(left) - 1} more" * (len(left) > 1)
                 why = f"no `gateway` is written for network {network.name}, nor does the host know one there"
                 yield f"no IPv{number} default route for {who}: {why}"
+
+
+def out_of_reach(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[str]:
+    """A link that is down carries nothing; what stands on it are its children, which go down with it, or
+    ports of a bridge, which still speak to one another."""
+    for network in networks:
+        below = network.carrier
+        if network.spec.driver != driver or not isinstance(below, OnLink):
+            continue
+        link = below.tagged.parent if below.tagged else below.link
+        if not facts.links.get(link, Device()).up:
+            who = "reaches nobody beyond this host" if below.bridge else "carries nothing"
+            yield f"{link} is down: network {network.name} {who}"
 
 
 def clash(mine: StackedNetwork, other: StackedNetwork) -> str:

@@ -1,6 +1,6 @@
 """Fixed addresses and routes: what their text alone tells.  Whether an address is to be had, cnm decides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from ipaddress import ip_address
 
 from ...errors import ManifestError, Where
@@ -9,16 +9,16 @@ from ..reserved import is_link_local
 from ..spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec
 
 
-def address_mistakes(project: ProjectSpec) -> Iterator[ManifestError]:
-    """Every mistake in the fixed addresses of a project's containers, and in their routes."""
-    networks = {network.name: network for network in project.networks}
+def address_mistakes(project: ProjectSpec, known: Set[str]) -> Iterator[ManifestError]:
+    """Every mistake in the fixed addresses of a project's containers, and in their routes; `known` are the
+    networks of which something can be said."""
+    networks = {name: NetworkSpec(name=name) for name in known}
+    networks |= {network.name: network for network in project.networks if network.name in known}
     for spec in project.containers:
-        joined = {
-            end.network: networks.get(end.network, NetworkSpec(name=end.network)) for end in spec.networks
-        }
-        for end in spec.networks:
-            yield from fixed_mistakes(spec, end, joined[end.network])
-        yield from route_mistakes(spec, joined)
+        ends = [end for end in spec.networks if end.network in networks]
+        for end in ends:
+            yield from fixed_mistakes(spec, end, networks[end.network])
+        yield from route_mistakes(ends, networks)
 
 
 def fixed_mistakes(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec) -> Iterator[ManifestError]:
@@ -47,17 +47,17 @@ def subnet_mistakes(text: str, network: NetworkSpec) -> Iterator[tuple[str, str]
         yield f"{ip} needs a written subnet, and network {name} has none", hint
 
 
-def route_mistakes(spec: ContainerSpec, joined: Mapping[str, NetworkSpec]) -> Iterator[ManifestError]:
+def route_mistakes(
+    ends: Iterable[EndpointSpec], networks: Mapping[str, NetworkSpec]
+) -> Iterator[ManifestError]:
     """Each leads by a neighbour, somewhere else, and there once."""
     first: dict[str, Where] = {}
-    routes = [
-        (end, end.at(f"routes[{i}]"), *route) for end in spec.networks for i, route in enumerate(end.routes)
-    ]
+    routes = [(end, end.at(f"routes[{i}]"), *route) for end in ends for i, route in enumerate(end.routes)]
     for end, at, to, via in routes:
         if (where := first.setdefault(to, at)) is not at:
             yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
-        if not joined[end.network].external:
-            mistakes = gateway_mistakes(to, via, end, joined[end.network])
+        if not networks[end.network].external:
+            mistakes = gateway_mistakes(to, via, end, networks[end.network])
             yield from (ManifestError(message, hint, at) for message, hint in mistakes)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ...errors import ManifestError, Where
 from ..model.fields import name_mistake
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
-from ..yaml.node import nearest
+from ..yaml.node import dotted, nearest
 from .addresses import address_mistakes
 from .project import ProjectReading
 
@@ -22,7 +22,14 @@ JOINS = ("service:", "container:")
 def semantic_mistakes(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     """Everything that is wrong in a project whose single values are all in order."""
     yield from references(project, reading)
-    yield from address_mistakes(project)
+    yield from address_mistakes(project, {*reading.names("networks"), *IMPLICIT} - flawed_networks(reading))
+
+
+def flawed_networks(reading: ProjectReading) -> set[str]:
+    """Those with mistakes of their own: nothing can be said of what is on them."""
+    paths = [mistake.where.path for mistake in reading.mistakes if mistake.where]
+    heads = {key: dotted(("networks", key)) for key in reading.names("networks")}
+    return {key for key, head in heads.items() if any(p == head or p.startswith(f"{head}.") for p in paths)}
 
 
 def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:

@@ -217,3 +217,24 @@ def test_mistakes_of_every_host_are_told_at_once(desk):
         f"  {n}: {{host: {n[0]}, networks: {{n: {{ipv4_address: 10.1.0.1}}}}}}\n" for n in ("x1", "y1")
     )
     assert [error.where.line for error in desk.mistakes(text)] == [4, 5]
+
+
+LAN = "networks: {{n: {{driver: macvlan, {}, ipam: {{config: [{}]}}}}}}\n"
+ON_LAN = "containers: {a: {networks: {n: {ipv4_address: 10.1.0.10}}}}"
+
+
+@pytest.mark.parametrize(
+    ("key", "config", "message"),
+    [
+        ("parent: enp81s0f0np0.4000", "{subnet: 10.1.0.0/24}", "'enp81s0f0np0.4000' is no interface name"),
+        ("mtu: 12", "{subnet: 10.1.0.0/24}", "12 is no MTU"),
+        ("parent: eth0", "{subnet: 10.1.0.0/33}", "10.1.0.0/33"),
+        ("parent: eth0", "{gateway: 10.1.0.1}", "`subnet` is missing"),
+    ],
+)
+def test_a_mistake_in_a_network_is_told_once_and_not_of_who_is_on_it(desk, key, config, message):
+    assert message in desk.only(LAN.format(key, config) + ON_LAN).message
+
+
+def test_an_unknown_network_is_told_once(desk):
+    assert "unknown network" in desk.only(f"networks: {{m: }}\n{ON_LAN}").message
