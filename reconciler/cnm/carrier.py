@@ -19,6 +19,7 @@ class Carrier:
     """A bridge of this host, if nothing else is said; a driver that decides more has a class of its own."""
 
     mtu: int
+    room: int = 0  # what lies below lets through at once, where that is less than the network has to have
     bridge: str = ""  # "" where the network has none: then nothing of its names one
     paired: bool = False  # without a bridge: the host has an end of each endpoint's pair, and routes to it
     inner: bool = True  # it lies behind the host, which is its router and its firewall

@@ -9,7 +9,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
 from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
-from . import macs, names, ownership
+from . import macs, mtu, names, ownership
 from .carrier import Carrier
 from .conflicts import overlaps
 from .driver import Driver, Wanted
@@ -42,6 +42,7 @@ def networks_of(
     done: dict[str, Network] = {}
     for one in wanted:
         if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
+            findings += mtu.warnings(network)
             if done.setdefault(network.name, network) is not network:
                 findings.append(same_name(network, done[network.name]))
             taken.take(network.extent)
@@ -99,8 +100,9 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     spec = with_host_values(spec, this_host(project, facts))
     if spec.enable_ipv6:
         facts.require("IPv6", spec.where)
-    if (carrier := driver.carrier(wanted._replace(spec=spec), facts)) is None:
+    if (carrier := driver.carrier(wanted._replace(spec=spec), facts.with_mtu_of(name))) is None:
         return None
+    carrier = mtu.with_room_for_ipv6(carrier, wanted, facts)
     if carrier.isolated:
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
@@ -195,7 +197,11 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         for cidr in standing.subnets
     )
     carrier = Carrier(
-        mtu=facts.mtu, bridge=standing.bridge, external=True, vlans=True, filters=standing.filtering
+        mtu=facts.with_mtu_of(name).mtu,
+        bridge=standing.bridge,
+        external=True,
+        vlans=True,
+        filters=standing.filtering,
     )
     seen = NetworkSpec(name=spec.name, external=True, internal=standing.internal, where=spec.where)
     return Network(

@@ -7,7 +7,9 @@ from importlib import import_module
 from ..cnm.driver import Driver
 from ..cnm.topology import Topology
 from ..core.resource import Resource, State
+from ..kinds.address import Address
 from ..kinds.link import LEAST_IPV6, Link
+from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 from . import sandbox
 from .firewall import elements, routing_policy
@@ -65,10 +67,19 @@ def lower(topology: Topology) -> State:
         return wanted
 
     def is_void(r: Resource) -> bool:
-        """Whether it is an IPv6 setting of a link that has no IPv6."""
-        return isinstance(r, Sysctl) and r.name.startswith("net/ipv6/") and not bare.isdisjoint(r.within)
+        """Whether it is IPv6 of a link that has none."""
+        return is_ipv6(r) and not bare.isdisjoint(r.within)
 
     return {key: r for key, r in wanted.items() if not is_void(r)}
+
+
+def is_ipv6(r: Resource) -> bool:
+    match r:
+        case Sysctl(name=what):
+            return what.startswith("net/ipv6/")
+        case Address(ip=what) | Route(dst=what):
+            return ":" in what
+    return False
 
 
 def resources(topology: Topology) -> Iterator[Resource]:

@@ -1,13 +1,14 @@
 """What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import NamedTuple
 
 from ..errors import Unsupported, Where
 from ..values import value
 
 PROCESS = "a process of the host"
+USUAL_MTU = 1500  # Ethernet's
 
 
 class Listener(NamedTuple):
@@ -52,6 +53,7 @@ class Device(NamedTuple):
     port: int = 0  # its UDP port
     up: bool = True
     filtering: bool = False  # a bridge that keeps VLANs apart
+    vlan: str = ""  # that an 802.1Q link is in, as `802.1Q 50`
 
 
 class StackedNetwork(NamedTuple):
@@ -72,6 +74,7 @@ class Tagged(NamedTuple):
     parent: str
     tag: int
     mtu: int
+    up: bool = True  # its parent is: Linux raises none on one that is down (vlan_dev_open)
 
 
 class HeldMac(NamedTuple):
@@ -116,7 +119,7 @@ class HostFacts:
     forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
     nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
     blockers: tuple[Blocker, ...] = ()
-    mtu: int = 1500  # of the link that the default route leaves by
+    mtu: int = USUAL_MTU  # of the link that the default route leaves by; 0 where there is none
     uplinks: frozenset[str] = frozenset()  # every link that a default route leaves by
     router_advertisements: tuple[str, ...] = ()  # links that take RAs now and would cease to when forwarding
     secret: str = ""  # the file with WireGuard's private key of this host, and
@@ -140,6 +143,7 @@ class Facts(HostFacts):
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
     # (project, subnet) that the firewall knows, with a bridge or without
     subnets: frozenset[tuple[str, str]] = frozenset()
+    mtus: Mapping[str, int] = field(default_factory=dict)  # of those that stand; 0 where their links differ
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
     sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
@@ -164,6 +168,10 @@ class Facts(HostFacts):
     def of(cls, host: HostFacts) -> "Facts":
         """The host's, as if nothing of ours stood."""
         return cls(**vars(host))
+
+    def with_mtu_of(self, network: str) -> "Facts":
+        """As they are to a network: with the MTU that it has, where there is no default route to tell one."""
+        return self if self.mtu else replace(self, mtu=self.mtus.get(network) or USUAL_MTU)
 
     def require(self, feature: str, where: Where) -> None:
         """Raise Unsupported where the kernel lacks it."""

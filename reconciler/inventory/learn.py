@@ -10,7 +10,7 @@ from ..core.resource import State
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
-from ..kinds.link import Bridge, Link, Veth
+from ..kinds.link import Bridge, Link, NetworkLink, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
@@ -20,7 +20,7 @@ from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .bykind import ByKind, by_kind
-from .facts import Claim, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
+from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote, roots
 
 # That the host was no router, for IPv4 and IPv6: each survives a flush of the other
@@ -50,6 +50,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         stations=stations(live),
         networks=bridged[False],
         subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
+        mtus=mtus(live),
         lans=bridged[True],
         sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
         devices=devices(live, owner, projects),
@@ -61,7 +62,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         macs=tuple(macs(live, owner, projects)),
         vlans=vlans(live, owner, projects),
         # Our 802.1Q links that somebody stands on who is not of this run.
-        tagged=tuple(Tagged(r.name, r.parent, r.tag, r.mtu) for r in live.of(Vlan) if r.name in used),
+        tagged=tuple(tagged_link(r, host) for r in live.of(Vlan) if r.name in used),
         tunnels={
             (r.port, r.vni): f"{r.network} of project {r.project}"
             for r in live.of(Vxlan)
@@ -194,6 +195,21 @@ def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
     for name, end, subnets in pairs(live):
         found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])
     return found
+
+
+def mtus(live: ByKind) -> dict[str, int]:
+    """Of the links of each network, by its full name; 0 where they are not of one MTU."""
+    ports: dict[str, set[int]] = defaultdict(set)
+    for end in live.of(Veth):
+        ports[end.bridge].add(0 if end.mtus_differ else end.mtu)
+    found: dict[str, set[int]] = defaultdict(set)
+    for r in live.of(NetworkLink):
+        found[r.network] |= {r.mtu, *(ports[r.name] if isinstance(r, Bridge) else ())}
+    return {name: min(sizes) if len(sizes) == 1 else 0 for name, sizes in found.items()}
+
+
+def tagged_link(r: Vlan, host: HostFacts) -> Tagged:
+    return Tagged(r.name, r.parent, r.tag, r.mtu, host.links.get(r.parent, Device()).up)
 
 
 def pairs(live: ByKind) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:

@@ -13,6 +13,7 @@ class Vlan(Link):
 
     parent: Fixed[str]
     tag: Fixed[int]
+    protocol: Fixed[str] = "802.1Q"
 
     @property
     def alias(self) -> str:
@@ -23,7 +24,9 @@ class Vlan(Link):
         return OUTER
 
     def commands(self, old: Resource | None) -> list[str]:
-        return made(self, f"link {self.parent} name {self.name} type vlan id {self.tag}", old)
+        return made(
+            self, f"link {self.parent} name {self.name} type vlan proto {self.protocol} id {self.tag}", old
+        )
 
 
 @kind

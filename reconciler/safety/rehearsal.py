@@ -16,7 +16,7 @@ from ..core.reconcile import Refusals, apply, apply_and_verify
 from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotConverged, ReconcileError, Where
-from ..inventory.facts import HostFacts
+from ..inventory.facts import USUAL_MTU, HostFacts
 from ..kernel import scratch_host
 from ..kernel.fake.kernel import FakeKernel
 from ..kernel.linux import Linux
@@ -117,7 +117,7 @@ def rehearse_here(change: Change, facts: HostFacts) -> str:
     began = time.monotonic()
     scratch_host.enter()
     stood_on = [*change.live.values(), *change.desired.values()]
-    scratch_host.stand_in(stand_ins(stood_on), facts.mtu)
+    scratch_host.stand_in(stand_ins(stood_on), facts.mtu or USUAL_MTU)
     scratch_host.neighbours(gateways(stood_on))
     stage = RehearsalHost(facts)
     start = replay(change, stage)

@@ -165,6 +165,7 @@ def stacked() -> Iterator[Specimen]:
     yield Specimen(shim, (), {**CHANGES, **WHOSE}, "ipvlan")
     for tag in (1, 4094):
         yield Specimen(Vlan(ns=HOST, name="up.1", parent=UPLINK, tag=tag), (), CHANGES, "vlan")
+    yield Specimen(Vlan(ns=HOST, name="up.2", parent=UPLINK, tag=2, protocol="802.1ad"), (), CHANGES, "vlan")
     dummy = Dummy(ns=HOST, name="dm-1", project="t", network="n")
     yield Specimen(dummy, (), {**CHANGES, **WHOSE}, "dummy")
 

@@ -324,6 +324,7 @@ def test_stacked_links_as_they_read_them(link: Link):
             # pyroute2 0.9.7 has no name for IFLA_IPVLAN_FLAGS: test_readback asks the kernel
         case Vlan():
             assert data.get_attr("IFLA_VLAN_ID") == link.tag
+            assert data.get_attr("IFLA_VLAN_PROTOCOL") == 0x8100
 
 
 @few

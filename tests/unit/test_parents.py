@@ -54,8 +54,40 @@ def test_the_subnet_may_be_that_of_the_lan_but_not_of_another_network():
 def test_an_8021q_link_is_made_where_none_stands():
     (vlan,) = of(Vlan, state(lan(parent="eth0.50"), web("lan")))
     assert (vlan.name, vlan.parent, vlan.tag, vlan.mtu) == ("eth0.50", "eth0", 50, 9000)
-    standing = Facts(links={**LINKS, "eth0.50": Device("vlan", parent="eth0")})
+    standing = Facts(links={**LINKS, "eth0.50": Device("vlan", parent="eth0", vlan="802.1Q 50")})
     assert not of(Vlan, state(lan(parent="eth0.50"), web("lan"), facts=standing))
+
+
+@pytest.mark.parametrize(
+    ("device", "found"),
+    [
+        (Device("vlan", parent="eth0", vlan="802.1Q 60"), "802.1Q 60 on eth0"),
+        (Device("vlan", parent="eth0", vlan="802.1ad 50"), "802.1ad 50 on eth0"),
+        (Device("vlan", parent="eth1", vlan="802.1Q 50"), "802.1Q 50 on eth1"),
+        (Device("macvlan", parent="eth0"), "no 802.1Q link"),
+    ],
+)
+@pytest.mark.parametrize("driver", ["macvlan", "bridge"])
+def test_a_name_that_says_another_vlan_than_the_link_is_in(device, found, driver):
+    network = lan(driver=driver, parent="eth0.50")
+    facts = replace(HOST_FACTS, links={**LINKS, "eth0.50": device})
+    with pytest.raises(ManifestError, match=f"eth0.50 of network shop_lan is {found}"):
+        state(network, web("lan"), facts=facts)
+    standing = replace(facts, mtus={"shop_lan": 1500})
+    topology, _ = decide(manifest(project("shop", network, web("lan"))), standing)
+    assert any(found in one for one in topology.warnings)
+
+
+def test_a_name_with_a_dot_may_say_anything_where_there_is_no_link_of_the_first_half():
+    links = {**LINKS, "lan.50": Device("vlan", parent="eth0", vlan="802.1Q 7")}
+    state(lan(parent="lan.50"), web("lan"), facts=replace(HOST_FACTS, links=links))
+
+
+def test_an_8021q_link_is_up_as_far_as_its_parent_is():
+    facts = replace(HOST_FACTS, links={**LINKS, "eth0": Device(up=False)})
+    (vlan,) = of(Vlan, state(lan(parent="eth0.50"), web("lan"), facts=facts))
+    assert not vlan.up
+    assert of(Vlan, state(lan(parent="eth0.50"), web("lan")))[0].up
 
 
 def test_an_8021q_link_that_others_use_stays():

@@ -6,7 +6,7 @@ from ...cnm.carrier import Carrier
 from ...cnm.driver import Driver, Wanted, mtu_of
 from ...cnm.topology import Network, PerHostSubnets
 from ...core.resource import Resource
-from ...errors import ManifestError
+from ...errors import Finding
 from ...inventory.facts import Facts
 from ...manifest.options import BRIDGE, COMMON, ICC, MASQUERADE, NETWORK, Option
 from ...manifest.spec import SubnetSpec
@@ -50,7 +50,7 @@ class BridgeDriver(Driver):
 
     def carrier(self, wanted: Wanted, facts: Facts) -> Carrier:
         plain = Carrier(bridge=wanted.bridge, mtu=mtu_of(wanted.spec, facts), vlans=True)
-        return lan.lan(wanted.spec, wanted.bridge, facts) or plain
+        return lan.lan(wanted, facts) or plain
 
     def is_shared(self, wanted: Wanted, family: int) -> bool:
         return slices.is_divided(wanted, family)
@@ -58,11 +58,9 @@ class BridgeDriver(Driver):
     def per_host(self, wanted: Wanted, ranges: Sequence[SubnetSpec], facts: Facts) -> PerHostSubnets | None:
         return slices.per_host_subnets(wanted, ranges, facts)
 
-    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
-        yield from parents.conflicts(networks, facts, self.name)
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
+        yield from parents.findings(networks, facts, self.name)
         yield from lan.findings(networks, facts)
-        yield from parents.without_way_out(networks, self.name)
-        yield from parents.out_of_reach(networks, facts, self.name)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

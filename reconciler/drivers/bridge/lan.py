@@ -6,13 +6,14 @@ Their containers are machines of that LAN: its router is their gateway, and none
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...cnm.driver import Wanted
 from ...cnm.ipam import Range
 from ...cnm.topology import Network
 from ...errors import ManifestError
 from ...family import family
-from ...inventory.facts import Device, Facts, Tagged
+from ...inventory.facts import Device, Facts
 from ...manifest.spec import NetworkSpec
-from ..stacked.parents import OnLink, choice, link_or_vlan, mtu_above, shim_addresses
+from ..stacked.parents import OnLink, choice, link_or_vlan, mtu_above, shim_addresses, tagged_link
 
 MODES = ("managed", "unmanaged")  # netavark's words
 
@@ -28,20 +29,21 @@ class Lan(OnLink):
         return f"{self.bridge} {how}{self.host_text}"
 
 
-def lan(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan | None:
+def lan(wanted: Wanted, facts: Facts) -> Lan | None:
     """What the network stands on; None where it lies behind the host, as most do."""
+    spec = wanted.spec
     if choice(spec, "mode", MODES) == "unmanaged":
-        found = unmanaged(spec, facts)
+        found = unmanaged(wanted, facts)
     elif spec.options.get("parent"):
-        found = managed(spec, bridge, facts)
+        found = managed(wanted, facts)
     else:
         return None
     refuse_unwritten(spec, found)
     return found
 
 
-def unmanaged(spec: NetworkSpec, facts: Facts) -> Lan:
-    link = somebodys(spec, facts)
+def unmanaged(wanted: Wanted, facts: Facts) -> Lan:
+    link = somebodys(wanted.spec, facts)
     device = facts.links.get(link)
     return Lan(
         bridge=link,
@@ -51,22 +53,23 @@ def unmanaged(spec: NetworkSpec, facts: Facts) -> Lan:
         addresses=tuple(sorted(addresses(link, facts))),
         routers=facts.gateways.get(link, ()),
         filters=device is None or device.filtering,
-        mtu=mtu_above(link, spec, facts),
+        mtu=mtu_above(link, wanted, facts),
     )
 
 
-def managed(spec: NetworkSpec, bridge: str, facts: Facts) -> Lan:
+def managed(wanted: Wanted, facts: Facts) -> Lan:
+    spec = wanted.spec
     link, base, tag = link_or_vlan(spec.options["parent"], spec.where, facts)
     if tag:
         facts.require("vlan", spec.where)
-    mtu = mtu_above(base or link, spec, facts)
+    mtu = mtu_above(base or link, wanted, facts)
     return Lan(
-        bridge=bridge,
+        bridge=wanted.bridge,
         link=link,
         mode="port",
         addresses=shim_addresses(spec),
-        routers=facts.gateways.get(bridge, ()),
-        tagged=Tagged(link, base, tag, mtu) if tag else None,
+        routers=facts.gateways.get(wanted.bridge, ()),
+        tagged=tagged_link((link, base, tag), mtu, facts),
         mtu=mtu,
     )
 

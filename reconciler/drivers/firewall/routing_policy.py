@@ -44,8 +44,8 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
     for subnet in policy.subnets:
         yield Route(ns=HOST, table=ROUTES, dst=subnet, kind="prohibit")
     yield from router_guard(policy.guards)
-    for name, parent, tag, mtu in policy.tagged:
-        yield Vlan(ns=HOST, name=name, parent=parent, tag=tag, mtu=mtu)
+    for name, parent, tag, mtu, up in policy.tagged:
+        yield Vlan(ns=HOST, name=name, parent=parent, tag=tag, mtu=mtu, up=up)
     for link in policy.advertised:
         # A host that forwards ignores router advertisements unless told to take them all the same.
         yield Sysctl(ns=HOST, name=f"net/ipv6/conf/{link}/accept_ra", value="2")

@@ -6,7 +6,7 @@ from ...cnm.carrier import Carrier
 from ...cnm.driver import Driver, Joined, Socket, Wanted, mtu_of
 from ...cnm.topology import Network
 from ...core.resource import Resource
-from ...errors import ManifestError
+from ...errors import Finding
 from ...inventory.facts import Facts, Listener
 from ...manifest.options import COMMON, ICC, MASQUERADE, NETWORK, Option
 from . import decide, evpn, wireguard
@@ -54,7 +54,7 @@ class OverlayDriver(Driver):
             listener = Listener("tcp", speaker.address, evpn.PORT, f"BGP of project {speaker.project}")
             yield Socket(listener, "BGP", evpn.PORT_HINT, speaker.where)
 
-    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError | str]:
+    def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
         yield from decide.conflicts(networks, facts)
         yield from wireguard.conflicts(networks, facts)
         yield from decide.listeners(networks, facts)

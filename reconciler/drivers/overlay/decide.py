@@ -9,6 +9,7 @@ from ...cnm.carrier import HostLink
 from ...cnm.driver import Wanted
 from ...cnm.endpoint import Addresses, Attachments
 from ...cnm.hosts import this_host, underlay_mtu
+from ...cnm.mtu import fitted
 from ...cnm.topology import Network
 from ...errors import ManifestError
 from ...family import family
@@ -55,7 +56,7 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
         tunnel=tunnel,
         flood=spec.options.get("multicast") == "true",
         evpn=project.evpn is not None,
-        mtu=mtu_of(dict(hosts)[here.name], tunnel, spec, facts),
+        mtu=mtu_of(dict(hosts)[here.name], tunnel, wanted, facts),
     )
 
 
@@ -88,14 +89,12 @@ def vni_of(spec: NetworkSpec, name: str, facts: Facts) -> int:
     return number(spec, "vni", VNIS, int(locked[0]) if locked else hashed)
 
 
-def mtu_of(local: str, tunnel: Tunnel | None, spec: NetworkSpec, facts: Facts) -> int:
+def mtu_of(local: str, tunnel: Tunnel | None, wanted: Wanted, facts: Facts) -> int:
     """What the underlay leaves, unless less is written."""
     below = tunnel.mtu if tunnel else underlay_mtu(local, facts)
     room = below - OVERHEAD[family(local)]
-    if spec.mtu != "auto" and int(spec.mtu) > room:
-        message = f"mtu {spec.mtu} of network {spec.name} does not fit into the underlay"
-        raise ManifestError(message, f"at most {room}, since VXLAN takes the rest of the link's", spec.where)
-    return room if spec.mtu == "auto" else int(spec.mtu)
+    message = f"mtu {wanted.spec.mtu} of network {wanted.spec.name} does not fit into the underlay"
+    return fitted(wanted, room, facts, message, f"at most {room}, since VXLAN takes the rest of the link's")
 
 
 def on_this_host(network: Network, attachments: Attachments, given: Addresses) -> Network:

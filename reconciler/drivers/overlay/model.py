@@ -36,6 +36,7 @@ class Tunnel:
     peers: tuple[Peer, ...]
     mtu: int
     secret: str  # the file of the private key
+    room: int = 0  # what the underlay leaves for it, where that is less than IPv6 needs
     where: Where = NOWHERE
 
 

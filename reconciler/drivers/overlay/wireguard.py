@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from ...cnm import names
 from ...cnm.hosts import underlay_mtu
 from ...cnm.topology import Network
-from ...errors import ManifestError, ManifestErrors, Where
+from ...errors import Finding, ManifestError, ManifestErrors, Where
 from ...family import family
 from ...inventory.facts import Facts
 from ...kinds.ownership import wireguard_prefix
@@ -24,10 +24,10 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     """The link as this host has it; without facts nobody's key need be there."""
     facts.require("wireguard", where)
     facts.require("IPv6", where)
-    mtu = underlay_mtu(here.address, facts) - OVERHEAD[family(here.address)]
-    if mtu < LEAST_IPV6_MTU:
-        short = f"WireGuard leaves {mtu} bytes of the underlay's MTU, and IPv6 needs {LEAST_IPV6_MTU}"
-        raise ManifestError(f"host {here.name}: {short}", "raise the MTU of the underlay", here.where)
+    room = underlay_mtu(here.address, facts) - OVERHEAD[family(here.address)]
+    narrow = room < LEAST_IPV6_MTU
+    if narrow and project.name not in facts.wireguard.values():
+        raise ManifestError(f"host {here.name}: {short(room)}", "raise the MTU of the underlay", here.where)
     if facts.known and (errors := list(mistakes(project, here, facts))):
         raise ManifestErrors(errors)
     address_of = dict(addresses(project))
@@ -43,10 +43,15 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
             for host in project.hosts
             if host.public_key and host.name != here.name
         ),
-        mtu=mtu,
+        mtu=max(room, LEAST_IPV6_MTU),
+        room=room if narrow else 0,
         secret=facts.secret,
         where=here.where,
     )
+
+
+def short(room: int) -> str:
+    return f"WireGuard leaves {room} bytes of the underlay's MTU, and IPv6 needs {LEAST_IPV6_MTU}"
 
 
 def addresses(project: ProjectSpec) -> tuple[tuple[str, str], ...]:
@@ -81,8 +86,8 @@ def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
     return list({tunnel.project: tunnel for tunnel in found if tunnel}.values())
 
 
-def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
-    """A UDP port of the host has one holder."""
+def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
+    """A UDP port of the host has one holder; and a tunnel that stands stays when its underlay shrinks."""
     ours = {tunnel.project for tunnel in tunnels(networks)}
     used = {one.port: one.holder for one in facts.listeners if one.protocol == "udp"}
     used |= {port: f"project {name}" for port, name in facts.wireguard.items()}
@@ -93,3 +98,5 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
             message = f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it"
             yield ManifestError(message, PORT_HINT, tunnel.where)
         used[tunnel.port] = f"project {tunnel.project}"
+        if tunnel.room:
+            yield f"{short(tunnel.room)}: what project {tunnel.project} encrypts goes in fragments"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...cnm import names
 from ...cnm.carrier import Carrier, HostLink
-from ...cnm.driver import Driver, Wanted
+from ...cnm.driver import Driver, Wanted, mtu_of
+from ...cnm.mtu import fitted
 from ...cnm.topology import Network
 from ...core.resource import Origin
 from ...errors import Finding, ManifestError, Where
@@ -78,7 +79,7 @@ class Stacked(Driver):
         shim = f"mv-{ident[:12]}" if host else ""
         own = {link: "parent"} if not written else {}
         own |= {shim: "host's own link"} if shim else {}
-        mtu = mtu_above(base or link, spec, facts)
+        mtu = mtu_above(base or link, wanted, facts)
         return Parent(
             link=link,
             isolated=not written,
@@ -90,14 +91,12 @@ class Stacked(Driver):
             # In l3 and l3s the host is the router, and nobody's address is asked for.
             routers=facts.gateways.get(link, ()) if written and mode not in ("l3", "l3s") else None,
             links=tuple(HostLink(link, f"the {what} of network {name}") for link, what in own.items()),
-            tagged=Tagged(link, base, tag, mtu) if tag else None,
+            tagged=tagged_link((link, base, tag), mtu, facts),
             mtu=mtu,
         )
 
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
-        yield from conflicts(networks, facts, self.name)
-        yield from without_way_out(networks, self.name)
-        yield from out_of_reach(networks, facts, self.name)
+        return findings(networks, facts, self.name)
 
 
 def anchor(network: Network, parent: Parent, origin: Origin) -> Iterator[Dummy]:
@@ -131,6 +130,12 @@ def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, in
     return written, "", 0
 
 
+def tagged_link(found: tuple[str, str, int], mtu: int, facts: Facts) -> Tagged | None:
+    """The 802.1Q link that is to be made, if any."""
+    link, base, tag = found
+    return Tagged(link, base, tag, mtu, facts.links.get(base, Device()).up) if tag else None
+
+
 def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     """`host_access: ADDRESS`, or one of each family with a comma between."""
     if spec.host_access == "all":
@@ -140,15 +145,46 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
 
 
-def mtu_above(link: str, spec: NetworkSpec, facts: Facts) -> int:
+def mtu_above(link: str, wanted: Wanted, facts: Facts) -> int:
     """What the network may send at once over this link of the host."""
-    device = facts.links.get(link)
-    if device and spec.mtu != "auto" and int(spec.mtu) > device.mtu:
-        message = f"mtu {spec.mtu} of network {spec.name} is more than its LAN's"
-        raise ManifestError(message, f"at most {device.mtu}, that of {link}", spec.where)
-    if spec.mtu != "auto":
-        return int(spec.mtu)
-    return device.mtu if device else facts.mtu
+    if (device := facts.links.get(link)) is None:
+        return mtu_of(wanted.spec, facts)
+    message = f"mtu {wanted.spec.mtu} of network {wanted.spec.name} is more than its LAN's"
+    return fitted(wanted, device.mtu, facts, message, f"at most {device.mtu}, that of {link}")
+
+
+def findings(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[Finding]:
+    """What this driver's networks on links of the host cannot be, and what a person should know of these."""
+    yield from conflicts(networks, facts, driver)
+    yield from without_way_out(networks, driver)
+    for network in networks:
+        below = network.carrier
+        if network.spec.driver == driver and isinstance(below, OnLink):
+            yield from misnamed(network, below.link, facts)
+            yield from out_of_reach(network, below, facts)
+
+
+def misnamed(network: Network, link: str, facts: Facts) -> Iterator[Finding]:
+    """`eth0.50` that is no VLAN 50 of eth0: who writes it means that one."""
+    device, said = facts.links.get(link), TAGGED.fullmatch(link)
+    if not device or not said or said[1] not in facts.links:
+        return
+    if (device.parent, device.vlan) != (said[1], f"802.1Q {said[2]}"):
+        found = f"{device.vlan} on {device.parent}" if device.vlan else "no 802.1Q link"
+        words = (
+            f"{link} of network {network.name} is {found}, and its name says 802.1Q {said[2]} on {said[1]}"
+        )
+        hint = "rename the link, or give the network another parent"
+        yield words if network.name in facts.mtus else ManifestError(words, hint, network.spec.where)
+
+
+def out_of_reach(network: Network, below: OnLink, facts: Facts) -> Iterator[str]:
+    """A link that is down carries nothing; what stands on it are its children, which go down with it, or
+    ports of a bridge, which still speak to one another."""
+    link = below.tagged.parent if below.tagged else below.link
+    if not facts.links.get(link, Device()).up:
+        who = "reaches nobody beyond this host" if below.bridge else "carries nothing"
+        yield f"{link} is down: network {network.name} {who}"
 
 
 def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[ManifestError]:
@@ -185,19 +221,6 @@ def without_way_out(networks: Sequence[Network], driver: str) -> Iterator[str]:
                 who = left[0] + f" and {len(left) - 1} more" * (len(left) > 1)
                 why = f"no `gateway` is written for network {network.name}, nor does the host know one there"
                 yield f"no IPv{number} default route for {who}: {why}"
-
-
-def out_of_reach(networks: Sequence[Network], facts: Facts, driver: str) -> Iterator[str]:
-    """A link that is down carries nothing; what stands on it are its children, which go down with it, or
-    ports of a bridge, which still speak to one another."""
-    for network in networks:
-        below = network.carrier
-        if network.spec.driver != driver or not isinstance(below, OnLink):
-            continue
-        link = below.tagged.parent if below.tagged else below.link
-        if not facts.links.get(link, Device()).up:
-            who = "reaches nobody beyond this host" if below.bridge else "carries nothing"
-            yield f"{link} is down: network {network.name} {who}"
 
 
 def clash(mine: StackedNetwork, other: StackedNetwork) -> str:

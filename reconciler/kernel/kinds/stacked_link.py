@@ -9,7 +9,8 @@ from . import link
 from .link import LinkKind, child_link, network_link, plain_link
 from .table import Readings, Requests, Seen, Step, register
 
-TAG = integer(1, "=H")  # IFLA_VLAN_ID
+TAGGINGS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}  # linux/if_ether.h
+TAG, TAGGING = integer(1, "=H"), word(5, TAGGINGS, "!H")  # IFLA_VLAN_ID, IFLA_VLAN_PROTOCOL
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
 MACVLAN_MODE = word(1, MACVLAN_MODES)  # IFLA_MACVLAN_MODE
 IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
@@ -24,7 +25,11 @@ def decode_dummy(_: Readings, ns: str, seen: Seen) -> Iterator[Dummy]:
 
 def decode_vlan(readings: Readings, ns: str, seen: Seen) -> Iterator[Vlan]:
     parent = readings.view(ns).names.get(seen.number(IFLA_LINK), "")
-    yield Vlan(**plain_link(ns, seen), parent=parent, tag=TAG.of(seen.data))
+    yield Vlan(**plain_link(ns, seen), parent=parent, tag=TAG.of(seen.data), protocol=TAGGING.of(seen.data))
+
+
+def vlan_data(vlan: Vlan) -> bytes:
+    return TAG.to(vlan.tag) + TAGGING.to(vlan.protocol)
 
 
 def put_macvlan(requests: Requests, step: Step, macvlan: Macvlan) -> None:
@@ -51,7 +56,7 @@ def decode_ipvlan(readings: Readings, ns: str, seen: Seen) -> Iterator[Ipvlan]:
 
 BOTH = (True, True)  # on the host, where they are shims, and in sandboxes
 register(LinkKind(of=Dummy, link_kind="dummy", decode_link=decode_dummy))
-register(LinkKind(of=Vlan, link_kind="vlan", link_data=lambda r: TAG.to(r.tag), decode_link=decode_vlan))
+register(LinkKind(of=Vlan, link_kind="vlan", link_data=vlan_data, decode_link=decode_vlan))
 register(
     LinkKind(
         of=Macvlan,

@@ -204,12 +204,12 @@ def messages(data: bytes) -> Iterator[Heard]:
 
 
 def ours(message: Heard) -> bool:
-    """Addresses, routes and rules of others are no concern; what replaced one of ours no
-    longer bears our mark."""
+    """Addresses, routes and rules of others are no concern, but for default routes, whose link says how much
+    may be sent at once; what replaced one of ours no longer bears our mark."""
     if message.flags & REPLACE:
         return True
     if message.kind in (NEWROUTE, DELROUTE):
-        return message.body[5] == PROTOCOL
+        return message.body[5] == PROTOCOL or message.body[1] == 0
     if message.kind in OWNED:
         start = 8 if message.kind in (NEWADDR, DELADDR) else 12
         return attributes(message.body, start).get(OWNED[message.kind], b"\0")[0] == PROTOCOL

@@ -11,6 +11,7 @@ from ...kinds.route import Route
 from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to, next_hops
+from ..kinds.stacked_link import TAG, TAGGING
 from ..kinds.vxlan import PORT, VNI
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
@@ -50,7 +51,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         forwarding=forwarding(),
         nameservers=nameservers(),
         blockers=nft.blockers(),
-        mtu=min((links[index].mtu for index in uplinks), default=1500),
+        mtu=min((links[index].mtu for index in uplinks), default=0),
         uplinks=frozenset(links[index].name for index in uplinks),
         router_advertisements=tuple(
             sorted({links[i].name for p, i, proto in routes if proto == RA and i in links})
@@ -62,9 +63,10 @@ def device(seen: Seen, links: dict[int, Seen]) -> Device:
     parent = links.get(seen.number(IFLA_LINK)) if IFLA_LINK_NETNSID not in seen.found else None
     master = links.get(seen.number(IFLA_MASTER))
     vni, port = (VNI.of(seen.data), PORT.of(seen.data)) if seen.kind == "vxlan" else (0, 0)
+    vlan = f"{TAGGING.of(seen.data)} {TAG.of(seen.data)}" if seen.kind == "vlan" else ""
     return Device(
         seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
-        seen.up, seen.filtering,
+        seen.up, seen.filtering, vlan,
     )  # fmt: skip
 
 
