@@ -52,9 +52,9 @@ class Carrier:
         return self.bridge
 
     @property
-    def own_link(self) -> bool:
-        """Whether the host has a link there that bears the network's MAC."""
-        return bool(self.bridge)
+    def own_link(self) -> str:
+        """The host's link there, which bears the network's MAC; "" where it has none."""
+        return self.bridge
 
     @property
     def prefixes(self) -> tuple[str, ...]:

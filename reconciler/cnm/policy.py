@@ -34,6 +34,7 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
         internal=tuple(sorted(internal)),
         inside=tuple(sorted(inside)),
         forwarding=families,
+        forwarders=tuple(sorted(forwarders(networks))) if 4 in families else (),
         guards=guards if subnets and not routing else (),
         tagged=tuple(sorted({*facts.tagged, *(n.carrier.tagged for n in networks if n.carrier.tagged)})),
         advertised=facts.router_advertisements if 6 in families else (),
@@ -44,6 +45,20 @@ def is_router(project: ProjectSpec, facts: Facts) -> bool:
     """Whether this host may forward what is no business of ours, as the project has it."""
     here = this_host(project, facts)
     return project.router or bool(here and here.router)
+
+
+def forwarders(networks: Sequence[Network]) -> set[str]:
+    """Whatever comes in by these links may have to be forwarded: what containers send out, and what a LAN
+    answers.  IPv4 asks the link that it comes in by (ip_route_input_slow), IPv6 all of them at once."""
+    ours = [network for network in networks if not network.external]
+    inner = (network for network in ours if network.inner and is_forwarded(network))
+    found = {link for network in inner if has_ipv4(network) for link in network.interfaces}
+    outer = (network.carrier for network in ours if not network.inner)
+    return found | {one.own_link for one in outer if any("." in ip for ip in one.addresses)}
+
+
+def has_ipv4(network: Network) -> bool:
+    return any(subnet.family == 4 for subnet in network.subnets)
 
 
 def ways_inside(network: Network) -> Iterator[tuple[str, str]]:
@@ -65,6 +80,19 @@ def warnings(
         families = " and ".join(f"IPv{number}" for number in policy.guards)
         what = f"{families} packets between links that are not ours ({', '.join(sorted(links))}) are dropped"
         yield f"router guard: {what}, since this host was no router; if it is one, write `router: true`"
+    if facts.forwarding[0] and any(n.inner and is_forwarded(n) and has_ipv4(n) for n in networks):
+        yield from map(deaf, sorted(ways_out(facts)))
+
+
+def ways_out(facts: Facts) -> set[str]:
+    """Links of the host that lead to IPv4 neighbours or routers, and from which nothing is forwarded."""
+    known = facts.uplinks | {link for prefix, link in facts.onlink.items() if "." in prefix}
+    return {link for link in known if link in facts.links and not facts.links[link].forwards}
+
+
+def deaf(link: str) -> str:
+    what = f"net.ipv4.conf.{link}.forwarding is 0"
+    return f"{what}: what comes in by {link} reaches no container, the answers to containers included"
 
 
 def is_forwarded(network: Network) -> bool:

@@ -187,6 +187,7 @@ class HostPolicy:
     internal: tuple[str, ...] = ()  # bridges of internal networks
     inside: tuple[tuple[str, str], ...] = ()  # (bridge, prefix): where the packets of one may go all the same
     forwarding: tuple[int, ...] = ()  # families that must be forwarded
+    forwarders: tuple[str, ...] = ()  # links of ours that IPv4 is forwarded from
     guards: tuple[int, ...] = ()  # families in which the host was no router before us
     tagged: tuple[Tagged, ...] = ()  # 802.1Q links that are ours
     advertised: tuple[str, ...] = ()  # links whose router advertisements must survive forwarding

@@ -31,7 +31,9 @@ class Forwarding(Sysctl):
     stage, rank = Stage.OPENING, 0
 
 
+FORWARDING = "net/ipv4/conf/{}/forwarding"
 USUAL = (
+    FORWARDING,
     "net/ipv4/conf/{}/route_localnet",
     "net/ipv4/conf/{}/src_valid_mark",
     "net/ipv4/conf/{}/arp_notify",

@@ -269,8 +269,8 @@ def sysctls() -> Iterator[Specimen]:
         for family, name in SETTINGS:
             path = f"net/{family}/conf/{link}/{name}"
             yield Specimen(Sysctl(ns=ns, name=path, value="1", link=link), needs, value)
-    forwarding = Sysctl(ns="box", name="net/ipv4/conf/eth0/forwarding", value="1", link="eth0")
-    yield Specimen(forwarding, needs, value)
+    redirects = Sysctl(ns="box", name="net/ipv4/conf/eth0/send_redirects", value="1", link="eth0")
+    yield Specimen(redirects, needs, value)
     yield Specimen(Sysctl(ns="box", name="net/ipv4/ip_unprivileged_port_start", value="99"), needs, value)
     ports = Sysctl(ns="box", name="net/ipv4/ip_local_port_range", value="2000 3000")
     yield Specimen(ports, needs, {"value": ["3000 4000"]})

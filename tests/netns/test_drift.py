@@ -72,6 +72,7 @@ def test_is_repaired(lab, command):
     [
         ("ipv4/ip_forward", "0"),
         ("ipv6/conf/all/forwarding", "0"),
+        ("ipv4/conf/br-t-n/forwarding", "0"),
         ("ipv4/conf/br-t-n/route_localnet", "0"),
         ("ipv6/conf/br-t-n/accept_ra", "1"),
     ],

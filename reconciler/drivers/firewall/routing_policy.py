@@ -19,7 +19,7 @@ from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCO
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
-from ...kinds.sysctl import Forwarding, Sysctl
+from ...kinds.sysctl import FORWARDING, Forwarding, Sysctl
 from ..endpoint import PlacedLink
 from .rules import CLEAR, CORE, MARK, SET
 from .ruleset import Ruleset, filtering
@@ -49,6 +49,9 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
     for link in policy.advertised:
         # A host that forwards ignores router advertisements unless told to take them all the same.
         yield Sysctl(ns=HOST, name=f"net/ipv6/conf/{link}/accept_ra", value="2")
+    for link in policy.forwarders:
+        # A new link comes with `default`, which may be 0, and so it is where `sysctl --system` says so later.
+        yield Sysctl(ns=HOST, name=FORWARDING.format(link), value="1", link=link)
     for number in policy.forwarding:
         yield Forwarding(ns=HOST, name=FORWARD[number], value="1")
 

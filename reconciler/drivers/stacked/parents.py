@@ -56,8 +56,8 @@ class Parent(OnLink):
         return self.link
 
     @property
-    def own_link(self) -> bool:
-        return bool(self.shim)
+    def own_link(self) -> str:
+        return self.shim
 
     def __str__(self) -> str:
         return f"{self.link} {self.mode}" + f" {self.flag}" * bool(self.flag) + self.host_text

@@ -161,8 +161,8 @@ def indexes(channel: socket.socket) -> dict[str, int]:
 # linux/ipv6.h (DEVCONF_*).
 # Opening a file below /proc/sys costs 30 us in a namespace that nobody looked into; these cost nothing.
 SETTINGS = {
-    ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21, ("ipv4", "src_valid_mark"): 23,
-    ("ipv4", "route_localnet"): 25,
+    ("ipv4", "forwarding"): 0, ("ipv4", "rp_filter"): 7, ("ipv4", "arp_notify"): 21,
+    ("ipv4", "src_valid_mark"): 23, ("ipv4", "route_localnet"): 25,
     ("ipv6", "accept_ra"): 3, ("ipv6", "disable_ipv6"): 26, ("ipv6", "ndisc_notify"): 29,
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from ...inventory.facts import Device, HostFacts
 from ...kinds.address import Address
 from ...kinds.ownership import PROTOCOL
 from ...kinds.route import Route
+from ...kinds.sysctl import FORWARDING
 from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to, next_hops
@@ -66,7 +67,7 @@ def device(seen: Seen, links: dict[int, Seen]) -> Device:
     vlan = f"{TAGGING.of(seen.data)} {TAG.of(seen.data)}" if seen.kind == "vlan" else ""
     return Device(
         seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
-        seen.up, seen.filtering, vlan,
+        seen.up, seen.filtering, seen.setting(FORWARDING.format(seen.name)) != "0", vlan,
     )  # fmt: skip
 
 
