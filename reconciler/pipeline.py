@@ -26,9 +26,10 @@ from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ManifestErrors, ReconcileError
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
-from .manifest.spec import Manifest, ProjectSpec
+from .manifest.spec import Manifest
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, troubled, without
+from .truth import at_home, empty, sources, whole_truth
 
 
 class Host(Kernel, Protocol):
@@ -136,8 +137,11 @@ def host_names(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
-def compare(manifest: Manifest, host: Host, *, prune: bool = True, strict: bool = False) -> Change:
+def compare(
+    manifest: Manifest, host: Host, *, prune: bool = True, strict: bool = False, adopt: bool = False
+) -> Change:
     """The change that would bring the manifest about, up to its plan; reads the host and changes nothing.
+    With `adopt` it takes over projects that stand from other folders.
 
     Projects that this host has no way for wait, and are left as they stand, while others are decided without
     them; with `strict`, or where none is left, that is raised: ManifestErrors for what cannot be decided,
@@ -149,7 +153,7 @@ def compare(manifest: Manifest, host: Host, *, prune: bool = True, strict: bool 
     waiting: Waiting = {}
     while True:
         try:
-            change = compare_all(able, ours, host, prune=prune)
+            change = compare_all(able, ours, host, prune=prune, adopt=adopt)
         except ABOUT_HOST as error:
             more = {} if strict or is_mistaken(able, host) else troubled(error, able)
             if not more:
@@ -168,10 +172,11 @@ def is_mistaken(manifest: Manifest, host: Host) -> bool:
     return False
 
 
-def compare_all(manifest: Manifest, ours: State, host: Host, *, prune: bool) -> Change:
+def compare_all(manifest: Manifest, ours: State, host: Host, *, prune: bool, adopt: bool) -> Change:
     """The change that brings all of these projects about."""
     names = frozenset(project.name for project in manifest.projects)
-    topology, wanted = decide(manifest, learn.know(host.facts(), ours, names))
+    facts = at_home(learn.know(host.facts(), ours, names), manifest, ours)
+    topology, wanted = decide(manifest, replace(facts, elsewhere={}) if adopt else facts)
     refuse_stale(manifest, topology)
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = {**ownership.of_others(live, names), **wanted}
@@ -190,25 +195,11 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
         )
 
 
-def whole_truth(manifest: Manifest, live: State) -> Manifest:
-    """The manifest, with the projects last applied from its directory that have left it: empty."""
-    if not manifest.root or manifest.partial:
-        return manifest
-    named = {project.name for project in manifest.projects}
-    left = sorted(ownership.applied_from(live, manifest.root) - named)
-    return replace(manifest, projects=(*manifest.projects, *map(empty, left)))
-
-
-def empty(project: str) -> ProjectSpec:
-    """A project of which nothing is wanted."""
-    return ProjectSpec(name=project)
-
-
 def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
-    """The manifest that wants nothing of these projects, or of those that `manifest` names."""
-    wanted = names or {project.name for project in manifest.projects}
-    projects = tuple(empty(name) for name in sorted(wanted))
-    return Manifest(projects=projects, root=manifest.root, partial=bool(names))
+    """The manifest that wants nothing of these projects, wherever they stand from, or of all of its own."""
+    named = [empty(name) for name in sorted(names)]
+    said = [replace(empty(p.name, p.path), where=p.where) for p in manifest.projects]
+    return Manifest(projects=tuple(named or said), sources=sources(manifest), partial=bool(names))
 
 
 @dataclass(frozen=True)

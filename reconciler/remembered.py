@@ -10,7 +10,8 @@ from .errors import ReconcileError
 from .inventory import learn, ownership
 from .kinds.link import Link
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, LastingHost, decide, empty
+from .pipeline import Change, Host, LastingHost, decide
+from .truth import at_home, empty, source
 
 
 class Dirty(NamedTuple):
@@ -80,7 +81,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     said = {project.name: project for project in manifest.projects}
     part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
     try:
-        topology, wanted = decide(part, learn.know(host.facts(), known.live, names))
+        facts = at_home(learn.know(host.facts(), known.live, names), part, known.live)
+        topology, wanted = decide(part, facts)
     except ReconcileError:  # it is told of all
         return None
     theirs = ownership.of_others(known.live, names)
@@ -96,7 +98,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     desired = {**theirs, **wanted}
     if not known.prune:
         desired = {**ownership.without_leftovers(live), **desired}
-    left = (empty(name) for name in sorted(names - said.keys()))
+    old = {project.name: project for project in known.manifest.projects}
+    left = (empty(name, old[name].path) for name in sorted(names - said.keys()))
     whole = replace(manifest, projects=(*manifest.projects, *left))
     everybody = frozenset(project.name for project in whole.projects) - known.waiting.keys()
     both = joined(known.topology, topology)
@@ -106,10 +109,10 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
 
 def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
     """The projects of which they say different things; None where they differ in more than that."""
-    if (before.root, before.partial, before.lock) != (now.root, now.partial, now.lock):
+    if (before.sources, before.partial, before.lock) != (now.sources, now.partial, now.lock):
         return None
     old, new = ({project.name: project for project in one.projects} for one in (before, now))
-    if old.keys() - new.keys() and (not now.root or now.partial):
+    if any(now.partial or not source(before, old[name]).whole for name in old.keys() - new.keys()):
         return None
     return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 

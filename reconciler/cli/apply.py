@@ -48,7 +48,7 @@ def destroy(options: Options) -> int:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
     host = machine(options)
     with lock(options.wait):
-        change = compare(wanted, host)
+        change = compare(wanted, host, adopt=options.adopt)
         left = forwarding_left(change, host.facts())
         failed = carry_out(options, change, host)
     print_plan(options, part_done(change, failed))
@@ -68,7 +68,7 @@ def rollback(options: Options) -> int:
     past.pardon(wanted.digest)
     host = machine(options)
     with lock(options.wait):
-        change = compare(manifest, host, prune=not options.no_prune, strict=True)
+        change = compare(manifest, host, prune=not options.no_prune, strict=True, adopt=options.adopt)
         failed = carry_out(options, change, host)
     with recording(options):
         past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")

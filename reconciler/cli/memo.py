@@ -9,12 +9,13 @@ it is read by.
 import marshal
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from .. import disk
+from ..manifest.repository import names
 from ..manifest.store import stamp
 from ..paths import CACHE, MEMOS
 
@@ -31,8 +32,9 @@ ITS_PLACE = "\0"  # in a path, where the name of the place stands
 def recalled(words: tuple[str, ...]) -> Said | None:
     """What this command said, if it would say the same now; None where that cannot be told."""
     with suppress(Exception):  # whatever it is, there is the long way
-        program_, paths, origin, host, said = unsealed(disk.read(file(words), disk.LARGE))
-        if program_ == program() and stamp.stands(origin, paths) and stands(*host):
+        program_, paths, folders, origin, host, said = unsealed(disk.read(file(words), disk.LARGE))
+        ours = program_ == program() and folders == called(paths)
+        if ours and stamp.stands(origin, paths) and stands(*host):
             return list(said)
     return None
 
@@ -45,6 +47,11 @@ def file(words: tuple[str, ...]) -> str:
 def program() -> tuple[str, ...]:
     """What tells this program from any other: the interpreter, and every file of ours."""
     return sys.version, sha256(repr(sorted(stamps(PROGRAM))).encode()).hexdigest()
+
+
+def called(paths: Iterable[str]) -> list[tuple[str, ...]]:
+    """What the folders of the manifests are called: another remote of git's is another one."""
+    return [names(os.path.abspath(path)) for path in paths]
 
 
 def stamps(folder: str) -> Iterator[tuple[str, int, int]]:
@@ -100,7 +107,7 @@ def keep(options: "Options", transcript: "Transcript", origin: Origin, said: Sai
         return
     host = list(noted(transcript)), transcript.generation, namespace()
     kept = {name: origin[name] for name in ("texts", "names")}
-    body = marshal.dumps((program(), options.sources, kept, host, said))
+    body = marshal.dumps((program(), options.sources, called(options.sources), kept, host, said))
     with suppress(OSError):
         os.makedirs(MEMOS, mode=0o700, exist_ok=True)
         disk.write(file(options.words), sha256(body).digest() + body)

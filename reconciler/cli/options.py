@@ -101,6 +101,7 @@ class Options:
     only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
     rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
     strict: bool = option(False, Syntax("all or nothing: no project waits while others are applied"))
+    adopt: bool = option(False, Syntax("take over projects that stand from another folder"))
     no_prune: bool = option(False, Syntax("leave what is no longer declared"))
     max_removals: str = option(
         "", Syntax("remove no more networks and sandboxes than this", removals, "N|P%")

@@ -13,6 +13,7 @@ from ..errors import FailedInPart, Unwritten, trace
 from ..manifest.spec import Manifest
 from ..paths import CACHE
 from ..pipeline import Change, Host, compare
+from ..truth import there
 from . import streams
 from .options import Options
 
@@ -76,11 +77,12 @@ def comparison(options: Options, host: Host) -> Change:
         from ..hosts.snapshot import saved
 
         host = saved(options.against, options.host)
+        manifest = there(manifest, host.observe())
     elif options.mode in LOOKING and is_elsewhere(options.host, manifest, host):
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    change = compare(manifest, host, prune=not options.no_prune, strict=options.strict)
+    change = compare(manifest, host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt)
     for warning in change.topology.warnings:
         note(options, f"warning: {warning}")
     for name, why in change.closed.items():

@@ -81,6 +81,7 @@ def topology_of(
     ports = tuple(publish(wanted, facts, listening))
     networks = with_published(networks, ports)
     for findings in (
+        ownership.from_elsewhere(manifest, facts),
         ownership.conflicts(networks, facts, set(projects)),
         macs.conflicts(networks, facts),
         *(driver.findings(networks, facts) for driver in used_by),
@@ -94,7 +95,7 @@ def topology_of(
     shared = policy(manifest.projects, networks, facts)
     return Topology(
         projects=tuple(projects),
-        root=manifest.root,
+        roots=facts.roots,
         networks=tuple(networks),
         sandboxes=tuple(sandbox(spec, attached[spec.name], facts) for spec in here),
         ports=ports,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from ..inventory.facts import Facts, LiveNetwork
+from ..manifest.spec import Manifest
 from . import names
 from .topology import Network
 
@@ -47,6 +48,16 @@ def of_others(facts: Facts, projects: Set[str]) -> dict[str, str]:
     found |= facts.devices
     held = {name: f"project {owner}'s" if owner else "another project's" for name, owner in found.items()}
     return held | {one.name: vlan_link(one.parent, one.tag) for one in facts.tagged}
+
+
+def from_elsewhere(manifest: Manifest, facts: Facts) -> Iterator[ManifestError]:
+    """Projects that stand from another folder."""
+    for project in manifest.projects:
+        if project.name in facts.elsewhere:
+            other, own = facts.elsewhere[project.name]
+            message = f"project {project.name} stands from {other}, and {own} has one of that name"
+            hint = "set `name:` to another, or take it over with --adopt"
+            yield ManifestError(message, hint, project.where)
 
 
 def vlan_link(parent: str, tag: int) -> str:

@@ -196,7 +196,7 @@ class HostPolicy:
 @value
 class Topology:
     projects: tuple[str, ...] = ()
-    root: str = ""
+    roots: Mapping[str, str] = field(default_factory=dict)  # by project, the folder that it is remembered by
     networks: tuple[Network, ...] = ()
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()

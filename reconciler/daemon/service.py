@@ -10,7 +10,7 @@ from ..core import render
 from ..core.resource import Key, State
 from ..kernel import frr
 from ..kernel.lock import latest, lock
-from ..kernel.netlink.events import END, EVENT, Events
+from ..kernel.netlink.events import EVENT, Events
 from ..kinds.evpn import Router
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
@@ -26,7 +26,7 @@ from .relay.process import RelayProcess, relayed_ports
 from .repair import Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Status, publish
-from .triggers import Trigger
+from .triggers import Trigger, dirty_places
 from .troubles import Troubles
 
 LAST_GOOD = "the last good revision"
@@ -282,18 +282,6 @@ class Watcher:
         more = {"files": files, "paths": self.orders.paths, "troubles": self.troubles.words}
         more |= {"checked_out": self.reader.commit, "relay": self.relay_status}
         publish(self.status, self.repair, **more)
-
-
-def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
-    """What the kernel says; None where all is to be looked at anew, since something else fired, or nothing.
-    What files say is no matter of the kernel's."""
-    fired = [trigger for trigger in fired if trigger.kind != "beat"]
-    if not fired or any(trigger.kind not in (EVENT, END, "file") for trigger in fired):
-        return None
-    if any(trigger.place is None and trigger.kind != "file" for trigger in fired):
-        return Dirty(None)
-    places, ends = (frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END))
-    return Dirty(places, ends)
 
 
 def cause(fired: Sequence[Trigger]) -> str:

@@ -1,9 +1,12 @@
 """Triggers fire, the loop waits: whatever came until all is quiet is answered at once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Condition
 from typing import NamedTuple
+
+from ..kernel.netlink.events import END, EVENT
+from ..remembered import Dirty
 
 MOST = 2.0  # seconds that firing without a pause can put an answer off
 KEPT = 10_000  # triggers; beyond them only their kind is remembered, so a storm costs no memory
@@ -57,3 +60,15 @@ class Triggers:
         if any(trigger.kind == STOP for trigger in self._fired):
             return 0.0
         return max(self._rest, min(self._quiet, self._first + MOST))
+
+
+def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
+    """What the kernel says; None where all is to be looked at anew, since something else fired, or nothing.
+    What files say is no matter of the kernel's."""
+    fired = [trigger for trigger in fired if trigger.kind != "beat"]
+    if not fired or any(trigger.kind not in (EVENT, END, "file") for trigger in fired):
+        return None
+    if any(trigger.place is None and trigger.kind != "file" for trigger in fired):
+        return Dirty(None)
+    places, ends = (frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END))
+    return Dirty(places, ends)

@@ -146,6 +146,9 @@ class Facts(HostFacts):
     subnets: frozenset[tuple[str, str]] = frozenset()
     mtus: Mapping[str, int] = field(default_factory=dict)  # of those that stand; 0 where their links differ
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
+    roots: Mapping[str, str] = field(default_factory=dict)  # project of this run -> the folder it is of
+    # Likewise, where it stands from another: that one, and its own.
+    elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port

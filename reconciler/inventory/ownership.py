@@ -2,7 +2,7 @@
 other marks of ours name the project as well, these are believed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..core.resource import Key, Ownership, Resource, State
 from ..kinds.comment import kept
@@ -91,16 +91,40 @@ def remote(live: State) -> Iterator[Element]:
 
 
 def roots(live: State) -> dict[str, str]:
-    """Every project that stands, with the directory that it was last applied from."""
+    """Every project that stands, with the folder that it was last applied from."""
     live = by_kind(live)
     found = {r.project: r.root for r in live.of(Element) if r.map == PROJECTS}
     olden = {owner_by_table(r.name): r.root for r in live.of(Table) if r.family == "inet"}
     return {name: root for name, root in olden.items() if name not in ("", SHARED)} | found
 
 
-def applied_from(live: State, directory: str) -> set[str]:
-    """The projects that stand and were last applied from this directory."""
-    return {name for name, root in roots(live).items() if root in (directory, kept(name, directory))}
+def applied_from(live: State, names: Sequence[str]) -> set[str]:
+    """The projects that stand and were last applied from the folder of these names."""
+    return {project for project, root in roots(live).items() if root in spellings(project, names)}
+
+
+def spellings(project: str, names: Sequence[str]) -> set[str]:
+    return {*names, *(kept(project, name) for name in names)}
+
+
+def root_of(project: str, stood: str, names: Sequence[str], *, whole: bool) -> str | None:
+    """What is to be remembered of a project from the folder of these names, or of single files in it; `stood`
+    is what was.  None where that is another folder: neither this one, nor one that it is in, or has in it."""
+    if not names or (not stood and not whole):
+        return stood
+    if not stood or stood in spellings(project, names):
+        return names[0]
+    if any(stood in spellings(project, above(name)) for name in names):
+        return stood
+    inside = any(stood.startswith(f"{name.rstrip('/')}/") for name in names)
+    return names[0] if whole and inside else None
+
+
+def above(folder: str) -> list[str]:
+    """The folders that it is in."""
+    parts = folder.split("/")
+    found = ("/".join(parts[:end]).rstrip("/") for end in range(len(parts) - 1, 0, -1))
+    return [name or "/" for name in found]
 
 
 def link_projects(live: ByKind) -> dict[str, str]:

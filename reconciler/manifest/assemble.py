@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ from .compose.library import Library
 from .read.locked import value_mistakes
 from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
+from .sources import folders, path_of
 from .spec import Manifest
 from .store import lockfile
 from .store.known import NOTHING, KnownProject, Loaded, Remarks, digest
@@ -23,13 +25,13 @@ def assemble(
 ) -> Loaded:
     """The manifest of the PATHs, with what to remember of it; `inputs` has every text of the run, and what is
     `known` of these is not read again.  Raises ManifestErrors."""
-    library = Library(inputs, gists=dict(known.gists))
+    library, whole = Library(inputs, gists=dict(known.gists)), folders(os.fspath(path) for path in paths)
     groups = grouped(find(paths, inputs.mistakes), library)
     if projects is not None:
         groups = wanted(groups, projects, inputs.mistakes)
     before = {one.spec.name: one for one in known.projects}
     done = [
-        taken_over(group, before.get(name), inputs) or read_project(group, library)
+        taken_over(group, before.get(name), inputs) or read_project(group, library, whole)
         for name, group in sorted(groups.items())
     ]
     lock = locked(lockfile.beside(paths), inputs)
@@ -39,7 +41,7 @@ def assemble(
     said = [remarks(library), *(one.remarks for one in done)]
     manifest = Manifest(
         projects=tuple(one.spec for one in done),
-        root=root_of(paths),
+        root=whole[0] if len(paths) == len(whole) == 1 else "",
         partial=projects is not None,
         lock=lock,
         notes=tuple(notes(said)),
@@ -58,13 +60,14 @@ def taken_over(group: Group, known: KnownProject | None, inputs: Inputs) -> Know
     return known if same else None
 
 
-def read_project(group: Group, library: Library) -> KnownProject:
-    """The project, read; what is wrong with it is among the mistakes."""
+def read_project(group: Group, library: Library, whole: Sequence[str]) -> KnownProject:
+    """The project, read; what is wrong with it is among the mistakes.  `whole` are the folders of the run."""
     apart = library.apart()
     at = reading(group, apart)
     spec = spec_of(group.name, at)
     at.mistakes.extend(semantic_mistakes(spec, at))
     texts = {file: digest(text) for file, text in apart.inputs.texts.items()}
+    spec = replace(spec, path=path_of(chain(*group.files), whole))
     return KnownProject(spec, group.files, texts, tuple(sorted(apart.inputs.absent)), remarks(apart, at))
 
 
@@ -79,12 +82,6 @@ def locked(file: str, inputs: Inputs) -> str:
     found = list(lockfile.unreadable(text, file))
     inputs.mistakes.extend(found or chain(lockfile.mistakes(text, file), value_mistakes(text, file)))
     return text
-
-
-def root_of(paths: Sequence[str | Path]) -> str:
-    """A directory that is named alone is the whole truth for its projects."""
-    alone = os.fspath(paths[0]) if len(paths) == 1 else ""
-    return os.path.abspath(alone) if alone and alone != STDIN and os.path.isdir(alone) else ""
 
 
 def notes(said: Sequence[Remarks]) -> Iterator[str]:

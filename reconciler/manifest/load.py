@@ -3,8 +3,10 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from .compose.files import STDIN, Inputs
+from .sources import sources
 from .spec import Manifest
 from .store import cache, stamp
 from .store.cache import Asked as Asked
@@ -26,7 +28,7 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
         if kept:
             texts = {file: text for file, text in inputs.shelf.items() if text is not None}
             cache.remember(kept, asked, cache.Read(names, texts), loaded)
-        return loaded.manifest
+        return replace(loaded.manifest, sources=tuple(sources(asked.paths)))
 
 
 @contextmanager

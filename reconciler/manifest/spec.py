@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from ..errors import Where
 from ..values import value
+from .sources import Source
 
 NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
@@ -280,15 +281,17 @@ class ProjectSpec:
     evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
     router: bool = False  # likewise every host of it
+    path: str = ""  # of the source that it is from
     where: Where = field(default=NOWHERE, compare=False)
 
 
 @value
 class Manifest:
-    """All that was loaded.  `root` is the directory that is the whole truth of its projects, "" for files."""
+    """All that was loaded."""
 
     projects: tuple[ProjectSpec, ...] = ()
-    root: str = ""
+    root: str = ""  # the folder that was named alone; all that revisions of 0.2 tell of sources
+    sources: tuple[Source, ...] = ()
     partial: bool = False  # only some of its projects were asked for
     lock: str = ""  # the text of addresses.lock
     notes: tuple[str, ...] = ()  # keys that no part of ours uses, once each, for -v

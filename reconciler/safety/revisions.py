@@ -10,16 +10,18 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
 from .. import disk
 from ..errors import ReconcileError, UsageError
+from ..manifest.sources import again
 from ..manifest.spec import Manifest
 from ..manifest.store.codec import Unknown, decode, encode, shape
 from ..paths import STATE
+from ..truth import sources
 
 FORMAT = 1  # of a manifest's file; version 0.1.0 numbered none
 KEPT = 100  # revisions
@@ -52,7 +54,8 @@ class Revision:
             data = disk.read(self.file, disk.LARGE)
             if sealed(data) == self.seal:
                 found = disk.parsed(data)
-                return decode(Manifest, found["manifest"], found["shape"])
+                manifest = decode(Manifest, found["manifest"], found["shape"])
+                return replace(manifest, sources=tuple(map(again, sources(manifest))))
         except Unknown as name:
             raise self.unreadable(f"a later version of reconcile wrote it, which knows `{name}`") from None
         except (OSError, ValueError, TypeError, LookupError):

@@ -36,16 +36,17 @@ ROOMS = {
     "cnm": "errors family values core kinds/ownership inventory/facts manifest",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
-    "pipeline": "errors core inventory/facts manifest cnm drivers inventory",
-    "remembered": "errors core kinds manifest cnm inventory pipeline",
+    "truth": "core inventory/facts manifest inventory",
+    "pipeline": "errors core inventory/facts manifest cnm drivers inventory truth",
+    "remembered": "errors core kinds manifest cnm inventory truth pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
-    " kernel pipeline",
+    " kernel truth pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline remembered"
     " safety daemon/relay",
     "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
-    " manifest cnm drivers inventory kernel pipeline hosts safety daemon/relay daemon",
+    " manifest cnm drivers inventory kernel truth pipeline hosts safety daemon/relay daemon",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

@@ -147,7 +147,7 @@ def test_a_file_speaks_for_its_project_alone():
 def test_applying_from_elsewhere_adopts():
     host = FakeHost()
     run(host, replace(shop(1), root="/a"))
-    run(host, replace(shop(1), root="/b"))
+    run(host, replace(shop(1), root="/b"), adopt=True)
     assert not compare(replace(shop(1), root="/b"), host).todo
     assert not run(host, replace(Manifest(), root="/a")).todo
 

@@ -11,8 +11,7 @@ from reconciler import pipeline
 from reconciler.cnm.build import build
 from reconciler.daemon.blame import blamed_projects, without
 from reconciler.daemon.repair import SETTLING, Pipeline, RepairLoop
-from reconciler.daemon.service import dirty_places
-from reconciler.daemon.triggers import Trigger
+from reconciler.daemon.triggers import Trigger, dirty_places
 from reconciler.errors import (
     FailedInPart,
     Foreign,

@@ -23,7 +23,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
     used = [network for network in topology.networks if network.endpoints or not network.external]
     inner, bridged = [n for n in used if n.inner], [n for n in used if n.bridge]
     for project in sorted({network.project for network in used}):
-        yield from mark(project, topology.root)
+        yield from mark(project, topology.roots.get(project, ""))
     if inner or topology.policy.subnets:
         yield from CORE.skeleton()
     if any(network.endpoints for network in bridged):
@@ -49,7 +49,7 @@ def skeleton() -> Iterator[Resource]:
 
 
 def mark(project: str, root: str) -> Iterator[Resource]:
-    """That a project stands, and the directory that it was applied from."""
+    """That a project stands, and the folder that it was applied from."""
     yield from MARKS.skeleton()
     yield replace(MARKS.element(project, None, PROJECTS, short(project)), root=kept(project, root))
 

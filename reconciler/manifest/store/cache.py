@@ -19,6 +19,7 @@ from ...errors import ManifestError
 from ...version import __version__
 from ..compose.files import read_regular
 from ..options import Described, Drivers
+from ..sources import sources
 from ..spec import Manifest
 from .codec import decode, encode, shape
 from .known import NOTHING, Loaded, digest
@@ -55,7 +56,7 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
         known, body = entry(folder, asked)
         texts = {file: read_regular(file) for file in known["texts"]}
         if known == stamp(asked, texts, known["drivers"], names(asked.paths)):
-            return decoded(body).manifest
+            return replace(decoded(body).manifest, sources=tuple(sources(asked.paths)))
     return None
 
 
