@@ -25,6 +25,7 @@ class Targets(NamedTuple):
     sandbox: str
     project: str
     homes: dict[int, tuple[Network, Endpoint]]
+    why_none: str = ""
 
     @property
     def behind(self) -> bool:
@@ -43,7 +44,19 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
         leading = [(n, e) for n, e in able if any(family(via) == version for via, _ in e.gateways)]
         if able:
             homes[version] = (leading or able)[0]
-    return Targets(sandbox, project, homes)
+    return Targets(sandbox, project, homes, "" if homes else why_none(attached))
+
+
+def why_none(attached: Sequence[tuple[Network, Endpoint]]) -> str:
+    """Why no port of the host leads to a sandbox, by the first of its networks."""
+    if not attached:
+        return "it is on no network"
+    network, end = attached[0]
+    if network.spec.internal:
+        return f"network {network.name} is internal"
+    if not network.inner:
+        return f"network {network.name} is a LAN, where it is reached at its own address"
+    return f"it is in VLAN {end.vlan}" if end.vlan > 1 else f"network {network.name} is isolated"
 
 
 def publish(
@@ -149,9 +162,14 @@ def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Por
 
 
 def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:
-    """What is written for an address that does not lead to the container."""
-    homes = [(to, port, home) for spec, to in wanted for port in spec.ports for home in homes_of(port, to)]
-    for to, port, home in homes:
-        if not home.there:
-            what = f"port {port.target[0]}/{port.protocol} of {to.sandbox} is not published"
-            yield f"{what} on {home.host_ip}: network {home.network.name} is routed"
+    """What is written for an address that does not lead to the container, or where none does."""
+    for to, port in ((to, port) for spec, to in wanted for port in spec.ports):
+        homes, what = list(homes_of(port, to)), f"port {port.target[0]}/{port.protocol} of {to.sandbox}"
+        for home in homes:
+            if not home.there:
+                reason = f"network {home.network.name} is routed"
+                yield f"{port.where}: {what} is not published on {home.host_ip}: {reason}"
+        if not homes:
+            reason = to.why_none or "it has no address of that family behind the host"
+            on = f" on {port.host_ip}" if port.host_ip and not to.why_none else ""
+            yield f"{port.where}: {what} is not published{on}: {reason}"

@@ -241,3 +241,41 @@ def holders():
 @given(holders().map(lambda found: sorted(found, key=lambda h: h[:4])))
 def test_who_meets_whom_is_what_each_held_against_all_others_would_tell(found):
     assert list(meetings(found)) == list(each_with_all(found))
+
+
+SIX = NetworkSpec(name="n", enable_ipv4=False, enable_ipv6=True)
+LAN = NetworkSpec(name="n", driver="macvlan", options={"parent": "eth0"})
+
+
+@pytest.mark.parametrize(
+    ("network", "wanted", "reason"),
+    [
+        (NetworkSpec(name="n"), port(80, 8080, host_ip="2001:db8::1"), "on 2001:db8::1: it has no"),
+        (SIX, port(80, 8080, host_ip="192.0.2.1"), "on 192.0.2.1: it has no address of that"),
+        (NetworkSpec(name="n", internal=True), port(80, 8082, host_ip="127.0.0.1"), ": network p_n is int"),
+        (NetworkSpec(name="n", gateway_mode="isolated"), port(80), ": network p_n is isolated"),
+        (LAN, port(80, 8080), ": network p_n is a LAN"),
+    ],
+)  # fmt: skip
+def test_a_port_that_is_published_nowhere_is_told(network, wanted, reason):
+    placed = replace(wanted, where=Where("shop.yaml", 14, 9))
+    topology = build(manifest(project("p", network, container("a", "n", ports=(placed,)))), NOTHING)
+    assert not topology.ports
+    words = [words for words in topology.warnings if "published" in words]
+    assert len(words) == 1 and words[0].startswith("shop.yaml:14:9: port 80/tcp of p-a is not published")
+    assert reason in words[0]
+
+
+def test_so_is_one_of_a_container_without_a_network_or_in_a_vlan():
+    tenth = EndpointSpec(network="n", vlan=7)
+    for end, mode, reason in ((), "none", "on no network"), ((tenth,), "", "in VLAN 7"):
+        one = container("a", *end, ports=(port(80, 8080),), network_mode=mode)
+        topology = build(manifest(project("p", NetworkSpec(name="n"), one)), NOTHING)
+        assert [reason in words for words in topology.warnings] == [True]
+
+
+def test_of_a_port_that_is_published_in_one_family_nothing_is_told():
+    topology = build(
+        manifest(project("p", container("a", ports=(port(80, 8080, host_ip="0.0.0.0"),)))), NOTHING
+    )
+    assert topology.ports and not topology.warnings
