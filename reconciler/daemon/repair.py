@@ -24,6 +24,7 @@ from ..errors import (
     failed_in_part,
     foreseen,
 )
+from ..inventory.ownership import ownership
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
 from ..remembered import Dirty, look_again
@@ -95,6 +96,7 @@ class RepairLoop:
         self.refusing: Backoff[str] = Backoff(clock=clock)
         self.refusals: dict[str, ReconcileError] = {}
         self.known: Change | None = None  # what was in sync when it was last looked at
+        self.stood: set[str] = set()  # projects that have stood: after a boot none does
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
 
@@ -185,8 +187,9 @@ class RepairLoop:
         if not self.due_part(change).todo:
             self.accept(manifest, change.waiting)
             self.known = change
+            self.stood |= change.projects
             return Outcome(self.due_part(change), error=self.part_failure(change))
-        drift = self.good is not None and manifest.digest == self.good.digest
+        drift = self.is_drift(manifest, change)
         with self.pipeline.lock() as last:
             if last != before or self.failing.delays():
                 self.dirty = None
@@ -199,6 +202,7 @@ class RepairLoop:
             began = time.monotonic()
             self.known = None
             self.enact(change)
+        self.stood |= change.projects
         change = self.due_part(change)
         # It was read back, and nobody stands by an older revision.
         if not (deferred or self.failing.delays() or self.refusing.delays()):
@@ -236,6 +240,13 @@ class RepairLoop:
         new = manifest is self.newest and self.clock() < self.settled
         if new and any(r.noun in TAKEN and not r.leftover for r in gone):
             raise Unsettled
+
+    def is_drift(self, manifest: Manifest, change: Change) -> bool:
+        """Whether others have moved: the manifests have not, and something of these projects stood before."""
+        if not change.projects <= self.stood:
+            self.stood |= ownership(change.live).projects
+        same = self.good is not None and manifest.digest == self.good.digest
+        return same and not self.stood.isdisjoint(change.projects)
 
     def accept(self, manifest: Manifest, waiting: Collection[str]) -> None:
         self.good, self.refused = self.older(manifest, waiting), None

@@ -148,6 +148,27 @@ def test_broken_files_hold_the_last_good_revision_and_keep_it_healed():
     assert world.sandboxes == ["shop-web0", "shop-web1"]
 
 
+def test_what_is_built_after_a_boot_is_no_drift():
+    """The revision is the one that was applied before, and nothing of it stands, as after any boot."""
+    world = World(ONE)
+    world.remembered = ONE
+    world.repair = RepairLoop(world.repair.pipeline, world.clock)
+    first = world.turn()
+    assert first.in_sync and first.change.todo and not first.drift
+    world.host.lose("namespace shop-web1")
+    world.host.tick()
+    assert world.turn().drift
+
+
+def test_what_went_while_no_watcher_ran_is_drift():
+    world = World(ONE)
+    world.turn()
+    world.remembered = ONE
+    world.repair = RepairLoop(world.repair.pipeline, world.clock)
+    world.host.lose("table inet/reconciler")
+    assert world.turn().drift
+
+
 def test_with_nothing_remembered_broken_files_change_nothing():
     world = World(BROKEN)
     assert world.turn().error is BROKEN and not world.host.journal
