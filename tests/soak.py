@@ -1,4 +1,5 @@
-"""Ten minutes of random edits and drift against a watcher, by hand: it must end in sync, and leak nothing.
+"""Ten minutes of random edits, drift, and others of the host against a watcher, by hand: it must end in sync,
+leak nothing, and leave alone what is not ours.
 
 . .ci/setup; throwaway .venv/bin/python -m tests.soak [SECONDS] [SEED]
 """
@@ -6,6 +7,7 @@
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -30,6 +32,65 @@ DRIFT = (
     "rm -rf /etc/netns/{p}-{c}",
     "sysctl -q -w net.ipv4.ip_forward=0",
 )
+# What others do, and what undoes it; each comes and goes.
+OTHERS = {
+    "NIC": ("ip link add nic type veth peer name far && ip link set nic up && ip link set far up",
+            "ip link del nic"),
+    "VPN": ("ip route add 0.0.0.0/1 dev uplink && ip route add 128.0.0.0/1 dev uplink",
+            "ip route del 0.0.0.0/1; ip route del 128.0.0.0/1"),
+    "office": ("ip route add 172.16.0.0/12 dev uplink", "ip route del 172.16.0.0/12"),
+    "inside": ("ip route add 172.20.128.0/24 dev uplink", "ip route del 172.20.128.0/24"),
+    "bridge": ("ip link add other type bridge && ip addr add 10.99.0.1/24 dev other && ip link set other up",
+               "ip link del other"),
+    "sandbox": ("ip netns add other && ip -n other link set lo up", "ip netns del other"),
+    "firewall": ("nft 'add table inet ufw; add chain inet ufw in { type filter hook input priority 0; }'",
+                 "nft delete table inet ufw"),
+    "storm": ("seq 200 | sed 's/.*/link add v& type veth peer name w&/' | ip -batch -",
+              "seq 200 | sed 's/.*/link del v&/' | ip -batch -"),
+    "hardening": ("sysctl -q -w net.ipv4.conf.default.forwarding=0",
+                  "sysctl -q -w net.ipv4.conf.default.forwarding=1"),
+}  # fmt: skip
+PORTS = (8000, 8003, 9001)  # that a process of the host binds now and then
+ON_NIC = """
+name: lan
+networks: {lan: {driver: macvlan, parent: nic, ipam: {config: [{subnet: 10.1.0.0/24}]}}}
+containers: {a: {networks: [lan]}}
+"""
+
+
+class Others:
+    """Who else lives on the host."""
+
+    def __init__(self, lab: Lab):
+        self.lab, self.here = lab, set[str]()
+        self.sockets: dict[int, socket.socket] = {}
+
+    def move(self, dice: random.Random) -> None:
+        if dice.random() < 0.3:
+            self.bind_or_close(dice.choice(PORTS))
+        else:
+            self.toggle(dice.choice(list(OTHERS)))
+
+    def toggle(self, name: str) -> None:
+        come, go = OTHERS[name]
+        self.lab.run(["sh", "-c", go if name in self.here else come], check=False)
+        self.here ^= {name}
+
+    def bind_or_close(self, port: int) -> None:
+        if port in self.sockets:
+            self.sockets.pop(port).close()
+            return
+        one = socket.socket()
+        with suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            one.listen()
+            self.sockets[port] = one
+
+    def leave(self, *, but: str = "") -> None:
+        for name in self.here - {but}:
+            self.toggle(name)
+        for port in list(self.sockets):
+            self.bind_or_close(port)
 
 
 def manifest(dice: random.Random, project: str, base: int) -> str:
@@ -70,12 +131,15 @@ def size(watcher: Watcher) -> dict[str, int]:
     }
 
 
-def storm(dice: random.Random, lab: Lab, folder: Path, seconds: float) -> tuple[int, int]:
+def storm(dice: random.Random, lab: Lab, others: Others, seconds: float) -> tuple[int, int]:
     ends, edits, drifts = time.monotonic() + seconds, 0, 0
     while time.monotonic() < ends:
-        if dice.random() < 0.25:
-            edit(dice, folder)
+        kind = dice.random()
+        if kind < 0.25:
+            edit(dice, lab.files / "m")
             edits += 1
+        elif kind < 0.5:
+            others.move(dice)
         else:
             drift(dice, lab)
             drifts += 1
@@ -83,9 +147,12 @@ def storm(dice: random.Random, lab: Lab, folder: Path, seconds: float) -> tuple[
     return edits, drifts
 
 
-def calm(lab: Lab, folder: Path, watcher: Watcher) -> float:
-    """Two whole manifests, then seconds until all stands."""
-    dice = random.Random(0)
+def calm(lab: Lab, others: Others, watcher: Watcher) -> float:
+    """Two whole manifests and nobody else but the NIC, then seconds until all stands."""
+    others.leave(but="NIC")
+    if "NIC" not in others.here:
+        others.toggle("NIC")
+    dice, folder = random.Random(0), lab.files / "m"
     for project, base in (("a", 8000), ("b", 9000)):
         (folder / f"{project}.yaml").write_text(manifest(dice, project, base).replace("nowhere", "front"))
     began = time.monotonic()
@@ -98,13 +165,14 @@ def soak(lab: Lab, seconds: float, seed: int) -> None:
     dice, folder = random.Random(seed), lab.files / "m"
     folder.mkdir(parents=True)
     edit(dice, folder)
-    before = lab.snapshot()
+    (folder / "lan.yaml").write_text(ON_NIC)
+    before, others = lab.snapshot(), Others(lab)
     with watching(lab, folder, sync=False, RECONCILE_MAX_REMOVALS="100%") as watcher:
-        storm(dice, lab, folder, min(15.0, seconds / 4))
-        calm(lab, folder, watcher)
+        storm(dice, lab, others, min(15.0, seconds / 4))
+        calm(lab, others, watcher)
         start = size(watcher)
-        edits, drifts = storm(dice, lab, folder, seconds)
-        settled = calm(lab, folder, watcher)
+        edits, drifts = storm(dice, lab, others, seconds)
+        settled = calm(lab, others, watcher)
         end = size(watcher)
         print(f"{edits} edits, {drifts} drifts in {seconds:.0f} s: in sync {settled:.1f} s after the last")
         healed, turns = watcher.status["drift"]["healed"], watcher.status["last_run"]["turns"]
@@ -113,8 +181,9 @@ def soak(lab: Lab, seconds: float, seed: int) -> None:
         assert end["fds"] <= start["fds"] + 2 and end["threads"] <= start["threads"] + 1, "leaked"
         assert end["KiB"] < start["KiB"] * 1.25 + 4096, "grew"
         assert watcher.stop(signal.SIGTERM) == 0
-    for project in "ab":
+    for project in ("a", "b", "lan"):
         lab.succeed(lab.reconcile("--destroy", "--project", project))
+    others.leave()
     left = {
         name: text for name, text in lab.snapshot().items() if "forward" not in name and text != before[name]
     }
