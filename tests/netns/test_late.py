@@ -105,3 +105,19 @@ def test_a_route_inside_a_subnet_that_stands_is_told(lab, manifest):
 def test_a_subnet_that_would_take_the_hosts_address_or_next_hop_is_refused(lab, subnet):
     ipam = f"enable_ipv6: true, ipam: {{config: [{{subnet: '{subnet}'}}]}}"
     lab.refused(WEB.replace("enable_ipv6: true", ipam), "takes the", "uplink", "t.yaml:3")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "via 198.51.100.200",
+        "table 77 via 198.51.100.200",
+        "nexthop via 198.51.100.2 dev uplink nexthop via 198.51.100.200 dev uplink",
+    ],
+)
+def test_so_is_one_with_the_next_hop_of_any_route(lab, way):
+    lab.run(f"ip route add 10.99.0.0/16 {way}")
+    upper = WEB.replace("enable_ipv6: true", "ipam: {config: [{subnet: 198.51.100.128/25}]}")
+    lab.refused(upper, "takes the next hop of a route, 198.51.100.200 on uplink")
+    lab.run("ip route del 10.99.0.0/16 " + "table 77" * ("77" in way))
+    lab.apply(upper)

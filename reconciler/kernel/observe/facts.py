@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from ...inventory.facts import Device, HostFacts
 from ...kinds.address import Address
-from ...kinds.ownership import PROTOCOL
 from ...kinds.route import Route
 from ...kinds.sysctl import FORWARDING
 from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
-from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to, next_hops
 from ..kinds.stacked_link import TAG, TAGGING
 from ..kinds.vxlan import PORT, VNI
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
@@ -20,8 +18,9 @@ from ..transcript import note
 from . import listening
 from .capabilities import Missing
 from .readings import View
+from .routes import Routes
+from .routes import seen as seen_routes
 
-RA = 9  # RTPROT_RA
 PROC = "/proc/sys/"
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
@@ -29,17 +28,16 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     links = {seen.index: seen for seen in view.links.values()}
     ours = {index for index, seen in links.items() if seen.ours}
-    ways: set[tuple[bytes, int]] = set()
-    routes = [route for route in foreign_routes(view.dumps[Route], ways) if route[1] not in ours]
-    hops = {ip_of(via): links[index].name for via, index in ways if index in links and index not in ours}
-    uplinks = {index for prefix, index, _ in routes if prefix.endswith("/0") and index in links}
+    names = {index: seen.name for index, seen in links.items() if index not in ours}
+    routes = Routes(seen_routes(view.dumps[Route]), names, ours)
+    uplinks = routes.uplinks
     return HostFacts(
         name=hostname(),
         machine=text("/etc/machine-id").strip(),
-        routes=frozenset(prefix for prefix, _, _ in routes if not prefix.endswith("/0")),
-        hops=hops,
-        onlink=dict(onlink(view.dumps[Route], links)),
-        gateways=gateways(view.dumps[Route], links),
+        routes=routes.prefixes,
+        hops=routes.hops,
+        onlink=routes.onlink,
+        gateways=routes.gateways,
         addresses={
             ip: links[index].name for ip, index in own_addresses(view.dumps[Address]) if index in links
         },
@@ -54,9 +52,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         blockers=nft.blockers(),
         mtu=min((links[index].mtu for index in uplinks), default=0),
         uplinks=frozenset(links[index].name for index in uplinks),
-        router_advertisements=tuple(
-            sorted({links[i].name for p, i, proto in routes if proto == RA and i in links})
-        ),
+        router_advertisements=routes.advertised,
     )
 
 
@@ -82,43 +78,6 @@ def text(path: str) -> str:
         return looking.content(path, "").decode(errors="replace")
     except OSError:
         return ""
-
-
-def foreign_routes(dump: list[bytes], ways: set[tuple[bytes, int]]) -> Iterator[tuple[str, int, int]]:
-    """(prefix, link index, protocol) of routes that are not ours; the kernel's local and
-    multicast ones left out.  `ways` takes their next hops, each with its link: few for very many routes."""
-    for body in dump:
-        family, length, _, _, table, protocol, _, kind, _ = RTMSG.unpack_from(body)
-        if protocol == PROTOCOL or kind not in TYPE_NAMES or table == LOCAL:
-            continue
-        found = attributes(body, RTMSG.size)
-        prefix = destination(family, length, found)
-        ways.update(next_hops(found))
-        if not prefix.startswith(("fe80:", "ff00:")):
-            yield prefix, leads_to(found), protocol
-
-
-def onlink(dump: list[bytes], links: dict[int, Seen]) -> Iterator[tuple[str, str]]:
-    """Prefixes whose addresses are neighbours, with their link, which is none of ours."""
-    for body in dump:
-        family, length, _, _, table, _, _, kind, _ = RTMSG.unpack_from(body)
-        found = attributes(body, RTMSG.size)
-        link = links.get(leads_to(found))
-        plain = table == MAIN and kind == TYPES["unicast"] and RTA_GATEWAY not in found
-        if link and not link.ours and plain:
-            yield destination(family, length, found), link.name
-
-
-def gateways(dump: list[bytes], links: dict[int, Seen]) -> dict[str, tuple[str, ...]]:
-    """The neighbours by which somebody else's default routes leave, by link."""
-    found: dict[str, set[str]] = {}
-    for body in dump:
-        _, length, _, _, table, protocol, *_ = RTMSG.unpack_from(body)
-        if length == 0 and table == MAIN and protocol != PROTOCOL:
-            route = attributes(body, RTMSG.size)
-            if RTA_GATEWAY in route and (link := links.get(leads_to(route))):
-                found.setdefault(link.name, set()).add(ip_of(route[RTA_GATEWAY]))
-    return {link: tuple(sorted(ips)) for link, ips in found.items()}
 
 
 def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
