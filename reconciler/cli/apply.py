@@ -1,10 +1,12 @@
 """The modes that change a host: all of it, or as it was."""
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 from ..core import render
+from ..daemon.status import SUSPENDED, watcher_runs
 from ..drivers.firewall.routing_policy import FORWARD
 from ..errors import (
     FailedInPart,
@@ -22,6 +24,7 @@ from ..pipeline import Change, Host, LastingHost, change_outside, compare, destr
 from ..safety import commit_confirm
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
+from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
 from .options import Options
 from .session import comparison, machine, note, print_plan, read, say, tell_who_waits
@@ -62,16 +65,12 @@ def rollback(options: Options) -> int:
     past = Revisions(options.state_dir)
     wanted = past.find(options.rollback)
     manifest = wanted.manifest
-    replaced = next((r for r in past if r.paths == wanted.paths), wanted)
-    if replaced.digest != wanted.digest:
-        past.reject(replaced.digest, f"rolled back to revision {wanted.number}")
-    past.pardon(wanted.digest)
     host = machine(options)
     with lock(options.wait):
         change = compare(manifest, host, prune=not options.no_prune, strict=True, adopt=options.adopt)
-        failed = carry_out(options, change, host)
-    with recording(options):
-        past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
+        failed = carry_out(options, change, host, going_back(wanted, past, partial(unless_watched, options)))
+        with recording(options):
+            past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
     print_plan(options, part_done(change, failed))
     return exit_code(failed)
 
@@ -98,7 +97,16 @@ def confirm(options: Options) -> int:
     return 0
 
 
-def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPart | None:
+def unless_watched(options: Options, error: ReconcileError) -> None:
+    """Raise what keeps a watcher from being told that it is to leave something alone."""
+    if watcher_runs() and not os.path.exists(SUSPENDED):
+        raise error
+    note(options, f"warning: {error}")
+
+
+def carry_out(
+    options: Options, change: Change, host: LastingHost, around: AbstractContextManager[None] | None = None
+) -> FailedInPart | None:
     """What sandboxes have refused and projects wait for, to be told when all else is told and kept.
 
     Raises Refused for a change that is beyond the limits, and whatever else `enact` raises.
@@ -114,7 +122,8 @@ def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPa
         if options.confirm_within:
             enact_until_confirmed(options, change, host)
         else:
-            enact(change, host)
+            with around or nullcontext():
+                enact(change, host)
     except FailedInPart as error:
         refusals = error.refusals
     return failed_in_part(refusals, change.waiting)
@@ -123,8 +132,8 @@ def carry_out(options: Options, change: Change, host: LastingHost) -> FailedInPa
 def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:
     """Apply, with the way back held by somebody who outlives this process."""
     seconds, past = options.confirm_within, Revisions(options.state_dir)
-    why = f"nobody confirmed it within {seconds:g} s"
-    rejecting = partial(past.reject, change.manifest.digest, why)
+    keys = said_anew(change.manifest, past, options.absolute_paths)
+    rejecting = partial(past.reject, keys, f"nobody confirmed it within {seconds:g} s")
     commit_confirm.hold(change, seconds, host, (partial(remember, options, change), rejecting))
     try:
         enact(change, host)
@@ -140,7 +149,7 @@ def remember(options: Options, change: Change) -> None:
     """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
     paths, past = options.absolute_paths, Revisions(options.state_dir)
     with recording(options):
-        past.pardon(change.manifest.digest)
+        pardon(change.manifest, past)
         past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
 
 

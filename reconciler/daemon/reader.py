@@ -4,6 +4,7 @@ from ..errors import ReconcileError, Refused, foreseen
 from ..manifest.spec import Manifest
 from ..pipeline import load
 from ..safety.git import checked_out, commit, log, trees, writing
+from ..safety.rejections import held_back
 from ..safety.revisions import Revisions
 from .files import read_steadily, signature
 
@@ -22,6 +23,8 @@ class ManifestReader:
         self.tip = self.commit = ""
         self.files: tuple[str, ...] = ()
         self.known: Manifest | ReconcileError | None = None
+        self.asked: object = None  # of what, and when, it was asked whether a person went back behind it
+        self.refused: Refused | None = None
 
     def __call__(self) -> Manifest:
         """Raises what is wrong with them, and Refused for a revision that a person went back behind."""
@@ -51,9 +54,11 @@ class ManifestReader:
             raise Refused(f"git is writing to the manifests: {self.writer}", "they are read when it is done")
         if not isinstance(self.known, Manifest):
             raise self.known
-        if why := self.history.rejections.get(self.known.digest):
-            hint = "change the manifests, or run --apply yourself"
-            raise Refused(f"this revision is not applied: {why}", hint)
+        asked = (self.known.digest, self.history.stamp)
+        if asked != self.asked:
+            self.asked, self.refused = asked, held_back(self.known, self.history, self.paths)
+        if self.refused:
+            raise self.refused
         return self.known
 
     @property

@@ -28,12 +28,12 @@ from ..inventory.ownership import ownership
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
 from ..remembered import Dirty, look_again
+from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, owners, place, without
+from .settling import Settling, Unsettled
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
-TAKEN = ("namespace", "link")
-SETTLING = 3.0  # seconds that new files must say the same before any of these goes
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
 
 
@@ -47,7 +47,7 @@ class Pipeline:
     refuse: Callable[[Change], None]
     lock: Callable[[], AbstractContextManager[int]]
     latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
-    last: Callable[[], Manifest | None]  # the last good revision that is remembered
+    last: Callable[[], Manifest | None]  # the last good revision, if somebody else has made it another one
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,6 @@ class Outcome:
         return self.error is None and self.change is not None
 
 
-class Unsettled(Exception):
-    """What is to be done waits until the files have been left alone for a while."""
-
-
 class Grounds(NamedTuple):
     """What a turn goes by, but for the host."""
 
@@ -80,10 +76,9 @@ class RepairLoop:
     """Takes the turns, and leaves alone for a while what fails or comes undone."""
 
     def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
-        self.pipeline, self.good, self.clock = pipeline, pipeline.last(), clock
+        self.pipeline, self.good = pipeline, pipeline.last()
         self.newest: Manifest | None = None
-        self.settled = 0.0  # when the newest will have said the same for long enough
-        self.settling = False  # something waits for that
+        self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
@@ -104,7 +99,7 @@ class RepairLoop:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
         self.dirty = None if self.delays() else dirty
-        self.settling = False
+        self.settling.waits = False
         if self.dirty is None or self.dirty.places is None:
             self.pipeline.host.transcribe()
         outcome = self.attempt()
@@ -133,7 +128,7 @@ class RepairLoop:
                 outcome = self.run(manifest)
                 return replace(outcome, error=error or outcome.error)
             except Unsettled:
-                self.settling = True
+                continue
             except HARMLESS as refused:
                 error = error or refused
                 if self.known and self.known.manifest.digest == manifest.digest:
@@ -157,8 +152,8 @@ class RepairLoop:
     def delays(self) -> list[float]:
         """The seconds for which each thing is still left alone."""
         backoffs = self.failing, self.stuck, self.fights, self.refusing, self.faulty
-        settling = [max(self.settled - self.clock(), 0.0)] if self.settling else []
-        return [seconds for backoff in backoffs for seconds in backoff.delays().values()] + settling
+        left = (seconds for backoff in backoffs for seconds in backoff.delays().values())
+        return [*left, *self.settling.delays()]
 
     @property
     def patience(self) -> float:
@@ -167,18 +162,23 @@ class RepairLoop:
 
     def read(self) -> None:
         """Read the files; while they are broken, there is no newest revision."""
+        newest: Manifest | None
         try:
             newest = self.pipeline.read()
-        except Refused as error:  # a person went back behind it
-            self.newest, self.broken, self.good = None, error, self.pipeline.last()
-            return
+        except HeldBack as error:  # a person went back behind part of it
+            newest, self.broken = error.instead, error
         except Exception as error:
-            self.newest, self.broken = None, foreseen(error)
+            newest, self.broken = None, foreseen(error)
+        else:
+            self.broken = None
+        self.good = self.pipeline.last() or self.good
+        if not newest:
+            self.newest = None
             return
         if not self.newest or newest.digest != self.newest.digest:
             self.failing.reset()
-            self.settled = self.clock() + SETTLING
-        self.newest, self.broken = newest, None
+            self.settling.begin()
+        self.newest = newest
 
     def run(self, manifest: Manifest) -> Outcome:
         """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
@@ -191,13 +191,17 @@ class RepairLoop:
             return Outcome(self.due_part(change), error=self.part_failure(change))
         drift = self.is_drift(manifest, change)
         with self.pipeline.lock() as last:
+            if last != before:
+                self.read()  # who was here may have gone back behind it
+                if manifest.digest not in (self.grounds.newest, self.grounds.good):
+                    raise Locked("somebody else has applied meanwhile")
             if last != before or self.failing.delays():
                 self.dirty = None
                 change = self.look(self.mixture(manifest))
             deferred = self.deferred_projects(change)
             change = self.due_part(without(change, deferred))
-            if not drift:
-                self.let_settle(manifest, change)
+            if manifest is self.newest and not drift:
+                self.settling.check(change)
             self.pipeline.refuse(change)
             began = time.monotonic()
             self.known = None
@@ -232,14 +236,6 @@ class RepairLoop:
         old = {project.name: project for project in self.good.projects} if self.good and names else {}
         projects = tuple(old.get(p.name, p) if p.name in names else p for p in manifest.projects)
         return replace(manifest, projects=projects) if old else manifest
-
-    def let_settle(self, manifest: Manifest, change: Change) -> None:
-        """Raise Unsettled where files that are new would take something away: of a checkout, or of a copy,
-        half may be still to come, and what is not there yet is no removal."""
-        gone = (step.resource for step in change.todo if step.op == "-")
-        new = manifest is self.newest and self.clock() < self.settled
-        if new and any(r.noun in TAKEN and not r.leftover for r in gone):
-            raise Unsettled
 
     def is_drift(self, manifest: Manifest, change: Change) -> bool:
         """Whether others have moved: the manifests have not, and something of these projects stood before."""

@@ -14,13 +14,13 @@ from ..kernel.netlink.events import EVENT, Events
 from ..kinds.evpn import Router
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
-from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, compare
 from ..remembered import Dirty
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .files import Files
+from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
 from .repair import Outcome, Pipeline, RepairLoop
@@ -29,7 +29,6 @@ from .status import SUSPENDED, WATCHED, Status, publish
 from .triggers import Trigger, dirty_places
 from .troubles import Troubles
 
-LAST_GOOD = "the last good revision"
 FALLEN = "threads"  # fires when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
@@ -58,8 +57,11 @@ class Watcher:
 
     def __init__(self, orders: Orders, host: LastingHost, files: Files, events: Events, relay: RelayProcess):
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
-        self.history, self.status = Revisions(orders.state_dir), Status()
-        self.reader = ManifestReader(orders.paths, orders.projects, self.history, orders.cache)
+        history = Revisions(orders.state_dir)
+        self.status = Status(commits={revision.digest: revision.commit for revision in history})
+        self.reader = ManifestReader(orders.paths, orders.projects, history, orders.cache)
+        self.troubles = Troubles(self.note, verbose=orders.verbose)
+        self.past = Past(history, self.reader, self.troubles)
         pipeline = Pipeline(
             host,
             self.reader,
@@ -67,12 +69,11 @@ class Watcher:
             partial(refuse, limits=orders.limits),
             lock,
             latest,
-            self.last_good,
+            self.past.last_good,
         )
-        self.complained = self.remembered = ""
+        self.complained = ""
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
-        self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.contained = self.troubles.contained
         self.repair = RepairLoop(pipeline)
         self.fallen = ""  # why a thread is to be replaced
@@ -80,12 +81,6 @@ class Watcher:
         self.restless = False  # the host itself was not as it was read when the last sweep came by
         self.relayed: State | None = None  # whose ports the relay was told
         self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
-
-    def last_good(self) -> Manifest | None:
-        """What holds while the manifests are broken."""
-        with self.contained(LAST_GOOD):
-            return self.history.last(self.orders.paths)
-        return None
 
     def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""
@@ -198,8 +193,11 @@ class Watcher:
             self.follow()
         with self.contained("the log"):
             self.log(outcome, who)
-        with self.contained("history"):
-            self.remember(outcome)
+        newest = self.repair.newest
+        if newest:
+            self.status.commits[newest.digest] = self.reader.commit
+        with self.contained(HISTORY):
+            self.past.remember(outcome, newest, self.repair.good)
         if outcome.change:
             with self.contained("events of sandboxes"):
                 self.hear(outcome.change)
@@ -254,16 +252,6 @@ class Watcher:
             if (project, key) not in self.fought:
                 self.note(f"project {project}: another program keeps changing {key} back ({repairs} times)")
         self.fought = set(fights)
-
-    def remember(self, outcome: Outcome) -> None:
-        good, newest = self.repair.good, self.repair.newest
-        if newest:
-            self.status.commits[newest.digest] = self.reader.commit
-        if outcome.in_sync and outcome.change and good and good.digest != self.remembered:
-            summary = render.summary(outcome.change.todo)
-            self.history.record(good, self.orders.paths, self.reader.commit, summary)
-            self.remembered = good.digest
-            self.troubles.end(LAST_GOOD)
 
     def complain(self, words: str) -> bool:
         """Say it, unless it was what was said last."""

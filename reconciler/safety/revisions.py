@@ -8,15 +8,19 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, pairwise
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from .. import disk
 from ..errors import ReconcileError, UsageError
+from ..manifest.parts import sayings, with_older
 from ..manifest.sources import again
 from ..manifest.spec import Manifest
 from ..manifest.store.codec import Unknown, decode, encode, shape
@@ -26,11 +30,14 @@ from ..truth import sources
 FORMAT = 1  # of a manifest's file; version 0.1.0 numbered none
 KEPT = 100  # revisions
 LOOKED_AT = 2 * KEPT  # files, if somebody has put more there
+UNKEPT = (
+    "what is applied now can neither be gone back to, nor held where manifests are broken after a restart"
+)
 NUMBER = re.compile("[0-9]{1,9}")
 LATEST = 1 << 36  # seconds: there the year has four digits still
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Revision:
     """One apply that went through: `number` counts up, `commit` is git's where the manifests are in git."""
 
@@ -43,8 +50,29 @@ class Revision:
     format: int
     seal: str  # the digest of its file
     file: Path
+    partial: bool = False  # only some of the projects there were asked for
+    told: Mapping[str, str] | None = None  # what each project says; those of before 0.3 are to be read for it
+
+    @cached_property
+    def said(self) -> Mapping[str, str]:
+        """What each of its projects says; nothing where that cannot be read."""
+        if self.told is not None:
+            return self.told
+        with suppress(ReconcileError):
+            return sayings(self.manifest)
+        return {}
 
     @property
+    def is_readable(self) -> bool:
+        with suppress(ReconcileError):
+            return bool(self.manifest)
+        return False
+
+    def is_of(self, paths: tuple[str, ...]) -> bool:
+        """However they were spelt."""
+        return self.paths == paths or real(self.paths) == real(paths)
+
+    @cached_property
     def manifest(self) -> Manifest:
         """Raises ReconcileError where the file is not as it was written, or another version's."""
         if self.format != FORMAT:
@@ -71,6 +99,10 @@ def sealed(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
+def real(paths: tuple[str, ...]) -> list[str]:
+    return sorted(map(os.path.realpath, paths))
+
+
 def revision(number: int, file: Path) -> Revision:
     """What is told of a revision; raises ValueError where that is of another shape."""
     match disk.parsed(disk.read(file.with_suffix(".meta"))):
@@ -84,8 +116,44 @@ def revision(number: int, file: Path) -> Revision:
         } if all(isinstance(path, str) for path in paths) and 0 <= at < LATEST:
             match more.get("format", 0), more.get("seal", ""):
                 case int(format_), str(seal):
-                    return Revision(number, digest, at, commit, tuple(paths), summary, format_, seal, file)
+                    one = Revision(number, digest, at, commit, tuple(paths), summary, format_, seal, file)
+                    return replace(one, partial=more.get("partial") is True, told=texts(more.get("projects")))
     raise ValueError("no revision")
+
+
+def rejection(name: str, said: str) -> str:
+    """What a project says, as it is rejected."""
+    return f"{name} as {said}"
+
+
+def newest(
+    names: Collection[str], known: Iterable[Revision], rejected: Collection[str]
+) -> dict[str, Revision]:
+    """Where each of these projects stands as it was applied last, and may be again."""
+    found: dict[str, Revision] = {}
+    for one in known:
+        free = (name for name, said in one.said.items() if rejection(name, said) not in rejected)
+        wanted = [name for name in free if name in names and name not in found]
+        found |= dict.fromkeys(wanted if wanted and one.is_readable else (), one)
+    return found
+
+
+def same_as_last(about: Mapping[str, Any], known: Sequence[Revision]) -> Revision | None:
+    """The newest revision of these paths, if it says the same and none has told of its projects since."""
+    for place, one in enumerate(known):
+        if one.is_of(about["paths"]):
+            facts = (about["digest"], about["projects"], about["partial"], FORMAT)
+            same = (one.digest, one.said, one.partial, one.format) == facts
+            since = set().union(*(later.said for later in known[:place]))
+            return one if same and since.isdisjoint(about["projects"]) else None
+    return None
+
+
+def texts(found: object) -> Mapping[str, str] | None:
+    """By its name, what each project says; None where nothing tells."""
+    if isinstance(found, dict) and all(isinstance(said, str) for said in found.values()):
+        return found
+    return None
 
 
 class Revisions:
@@ -93,6 +161,27 @@ class Revisions:
 
     def __init__(self, state: str = STATE):
         self.folder = Path(state) / "revisions"
+        self.known: dict[str, str] = {}  # what was rejected when that was read last
+        self.most = 0  # the highest number there was
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody has removed what there was when we looked before."""
+        number = self.stamp[0]
+        self.most = max(self.most, number)
+        return number < self.most or (bool(self.known) and not (self.folder / "rejected").exists())
+
+    def begin_anew(self) -> None:
+        """What was rejected is remembered still, and written again."""
+        known, self.most, self.known = self.known, 0, {}
+        self.write_rejections(known)
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Another one as soon as somebody has written here."""
+        with suppress(OSError):
+            return max(self.numbers(), default=0), os.stat(self.folder / "rejected").st_mtime_ns
+        return max(self.numbers(), default=0), 0
 
     def __iter__(self) -> Iterator[Revision]:
         """The newest first; of what nothing can be told is left out."""
@@ -106,41 +195,63 @@ class Revisions:
             return sorted((int(stem) for stem in stems if NUMBER.fullmatch(stem)), reverse=True)
         return []
 
-    def last(self, paths: tuple[str, ...]) -> Manifest | None:
-        """The newest manifest that was applied from these paths, and that nobody went back behind.  Raises
-        ReconcileError where there are some, and none can be read."""
-        rejected, why = self.rejections, None
-        for one in self:
-            if one.paths == paths and one.digest not in rejected:
-                try:
-                    return one.manifest
-                except ReconcileError as error:
-                    why = why or error
-        if why:
-            raise why
-        return None
+    def last(self, paths: tuple[str, ...], also: Collection[str] = ()) -> Manifest | None:
+        """What was applied last: the projects of the newest revision of these paths, and `also` these, each
+        as the newest of all has it that nobody went back behind.  Raises ReconcileError where there are some,
+        and none can be read."""
+        rejected = self.rejections
+        known = [one for one in self if one.digest not in rejected]
+        mine = sorted((one for one in known if one.is_of(paths)), key=attrgetter("partial"))
+        base = next((one for one in mine if one.is_readable), None)
+        if mine and not base:
+            _ = mine[0].manifest
+        sources = newest({*also, *(base.said if base else ())}, known, rejected)
+        if not base and (not also or sources.keys() != set(also)):
+            return None
+        found = base.manifest if base else Manifest()
+        for one in sorted({*sources.values()} - {base}, key=attrgetter("number")):
+            names = [name for name, source in sources.items() if source is one]
+            found = with_older(found, one.manifest, names)
+        return found
+
+    def standing(self, paths: tuple[str, ...], also: Collection[str] = ()) -> dict[str, str]:
+        """What was said last of the projects of these paths, and of these."""
+        whole = next((one for one in self if one.is_of(paths) and not one.partial), None)
+        sources = newest({*also, *(whole.said if whole else ())}, self, ())
+        return {name: one.said[name] for name, one in sources.items()}
 
     def find(self, number: int) -> Revision:
-        """By its number; 0 and below count back from the newest."""
-        for place, one in enumerate(self):
-            if number in (one.number, -place):
-                return one
+        """By its number; 0 and below count back from the newest, among those of its paths: from one that says
+        something else to the next."""
+        known = list(self)
+        if found := next((one for one in known if one.number == number), None):
+            return found
+        mine = [one for one in known if one.is_of(known[0].paths)]
+        apart = [*mine[:1], *(one for later, one in pairwise(mine) if not one.said or one.said != later.said)]
+        if number <= 0 and -number < len(apart):
+            return apart[-number]
+        if not known:
+            raise UsageError(f"no revision is remembered in {self.folder}", "see --state-dir")
         words = f"there is no revision {number}" if number > 0 else "there is no revision before"
         raise UsageError(words, "see --history")
 
     def record(self, manifest: Manifest, paths: tuple[str, ...], commit: str, summary: str) -> None:
-        """Remember what was applied, unless the newest of these paths is the same."""
+        """Remember what was applied; where that is what was applied last, the commit that it is of now."""
         known = list(self)
-        same = next((one for one in known if one.paths == paths), None)
-        if same and (same.digest, same.commit, same.format) == (manifest.digest, commit, FORMAT):
-            return
         about = {
             "digest": manifest.digest,
             "at": time.time(),
             "commit": commit,
             "paths": paths,
             "summary": summary,
+            "partial": manifest.partial,
+            "projects": sayings(manifest),
         }
+        if same := same_as_last(about, known):
+            if same.commit != commit:
+                found = disk.parsed(disk.read(same.file.with_suffix(".meta")))
+                self.write(f"{same.number}.meta", json.dumps({**found, "commit": commit}).encode(), UNKEPT)
+            return
         self.keep(max(self.numbers(), default=0) + 1, manifest, about)
         for old in known[KEPT - 1 :]:
             with suppress(OSError):
@@ -149,31 +260,39 @@ class Revisions:
 
     def keep(self, number: int, manifest: Manifest, about: dict[str, object]) -> None:
         data = encode({"shape": shape(Manifest), "manifest": manifest})
-        self.write(f"{number}.json", data)
-        self.write(f"{number}.meta", json.dumps({**about, "format": FORMAT, "seal": sealed(data)}).encode())
+        self.write(f"{number}.json", data, UNKEPT)
+        about = {**about, "format": FORMAT, "seal": sealed(data)}
+        self.write(f"{number}.meta", json.dumps(about).encode(), UNKEPT)
 
     @property
     def rejections(self) -> dict[str, str]:
-        """Why revisions must not be applied by a watcher, by digest."""
-        with suppress(OSError, ValueError):
-            found = disk.parsed(disk.read(self.folder / "rejected", disk.LARGE))
-            if isinstance(found, dict):
-                return {digest: why for digest, why in found.items() if isinstance(why, str)}
-        return {}
+        """Why what projects say must not be applied by a watcher, by its key."""
+        if not self.is_lost:
+            self.known = {}
+            with suppress(OSError, ValueError):
+                found = disk.parsed(disk.read(self.folder / "rejected", disk.LARGE))
+                if isinstance(found, dict):
+                    self.known = {key: why for key, why in found.items() if isinstance(why, str)}
+        return self.known
 
-    def reject(self, digest: str, why: str) -> None:
-        """No watcher applies this revision until a person does."""
-        self.write("rejected", json.dumps({**self.rejections, digest: why}).encode())
+    def reject(self, keys: Iterable[str], why: str) -> None:
+        """No watcher applies these until a person does, or the manifests have said something else."""
+        self.write_rejections({**self.rejections, **dict.fromkeys(keys, why)})
 
-    def pardon(self, digest: str) -> None:
-        if digest in (left := self.rejections):
-            del left[digest]
-            self.write("rejected", json.dumps(left).encode())
+    def pardon(self, keys: Collection[str]) -> None:
+        known = self.rejections
+        if left := known.keys() & set(keys):
+            self.write_rejections({key: why for key, why in known.items() if key not in left})
 
-    def write(self, name: str, data: bytes) -> None:
+    def write_rejections(self, known: Mapping[str, str]) -> None:
+        loss = "a watcher may apply again what was undone"
+        self.write("rejected", json.dumps(dict(known)).encode(), loss)
+
+    def write(self, name: str, data: bytes, loss: str) -> None:
         path = self.folder / name
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             disk.write(path, data, durable=True)
         except OSError as error:
-            raise ReconcileError(f"{path} cannot be written: {error.strerror}", "see --state-dir") from None
+            words = f"{path} cannot be written: {error.strerror}; {loss}"
+            raise ReconcileError(words, "make room, or see --state-dir") from None

@@ -1,7 +1,7 @@
 """What a watcher does turn by turn, on the fake kernel: newest first, the last good one else, patience with
 trouble."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from reconciler import pipeline
 from reconciler.cnm.build import build
 from reconciler.daemon.blame import blamed_projects, without
-from reconciler.daemon.repair import SETTLING, Pipeline, RepairLoop
+from reconciler.daemon.repair import Pipeline, RepairLoop
+from reconciler.daemon.settling import SETTLING
 from reconciler.daemon.triggers import Trigger, dirty_places
 from reconciler.errors import (
     FailedInPart,
@@ -29,6 +30,7 @@ from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import compare, enact
 from reconciler.remembered import Dirty
 from reconciler.safety.limits import Limits, refuse
+from reconciler.safety.rejections import HeldBack
 from tests.unit.worlds import container, manifest, port, project, shop
 
 
@@ -230,6 +232,40 @@ def test_what_a_person_went_back_behind_is_left_and_the_one_before_is_held():
     enact(compare(ONE, world.host), world.host)
     world.files, world.remembered = Refused("rolled back"), ONE
     assert isinstance(world.turn().error, Refused) and len(world.sandboxes) == 2
+
+
+def test_part_of_it_is_held_back_and_the_rest_goes_on():
+    world = World(ONE)
+    world.turn()
+    world.files = HeldBack({"shop": "rolled back"}, revision(manifest(*ONE.projects, BLOG), "1 and blog"))
+    outcome = world.turn()
+    assert outcome.error is world.files and world.sandboxes == ["blog-a", "shop-web0", "shop-web1"]
+    world.host.lose("namespace shop-web1")
+    world.host.tick()
+    assert world.turn().drift and len(world.sandboxes) == 3
+
+
+def test_what_somebody_went_back_behind_while_we_looked_is_not_put_back():
+    """It was decided by what the files said before; the lock tells that somebody was there."""
+    world = World(ONE)
+    world.turn()
+    world.files = TWO
+
+    @contextmanager
+    def gone_back():
+        world.files = Refused("rolled back")
+        yield 1
+
+    world.lock = gone_back()
+    assert world.turn() is None and len(world.sandboxes) == 2
+
+
+def test_what_a_person_applied_while_the_files_are_broken_is_held():
+    world = World(TWO)
+    world.turn()
+    world.files, world.remembered = BROKEN, ONE
+    enact(compare(ONE, world.host), world.host)
+    assert world.turn().error is BROKEN and len(world.sandboxes) == 2
 
 
 def test_a_project_that_the_kernel_refuses_does_not_stop_the_others():

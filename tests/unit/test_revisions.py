@@ -2,18 +2,23 @@
 
 import json
 import random
+import shutil
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from reconciler.cli import arguments
-from reconciler.errors import ReconcileError
-from reconciler.safety.revisions import Revisions, sealed
+from reconciler.errors import ReconcileError, UsageError
+from reconciler.manifest.parts import sayings, with_older
+from reconciler.pipeline import load
+from reconciler.safety.rejections import going_back, held_back, let_go, pardon, said_anew
+from reconciler.safety.revisions import Revisions, rejection, sealed
 from tests.odd import ODD, odd
-from tests.unit.worlds import shop
+from tests.unit.worlds import container, manifest, project, shop
 
 PATHS = ("/m",)
+BLOG, NEWS = (project(name, container("a")) for name in ("blog", "news"))
 
 
 @pytest.fixture
@@ -40,10 +45,124 @@ def looked_at(past):
 def test_it_keeps_and_finds(past):
     assert [r.number for r in past] == [2, 1]
     assert past.last(PATHS).digest == "2" and past.find(-1).manifest.digest == "1"
-    past.reject("2", "why")
+    past.reject(["2"], "why")
     assert past.rejections == {"2": "why"} and past.last(PATHS).digest == "1"
-    past.pardon("2")
+    past.pardon(["2"])
     assert past.rejections == {}
+
+
+def test_back_again_is_a_revision_of_its_own_and_another_commit_of_the_same_is_none(past):
+    past.record(replace(shop(1), digest="1"), PATHS, "d", "s")
+    past.record(replace(shop(1), digest="1"), PATHS, "e", "s")
+    assert [(r.number, r.commit) for r in past] == [(3, "e"), (2, "c"), (1, "c")]
+    assert past.last(PATHS).digest == "1"
+
+
+def test_the_one_before_is_of_the_same_paths_and_says_something_else(past):
+    past.record(replace(shop(2), digest="with a comment"), PATHS, "c", "s")
+    past.record(replace(manifest(BLOG), digest="3"), ("/other",), "c", "s")
+    with pytest.raises(UsageError, match="no revision before"):
+        past.find(-1)
+    past.record(replace(shop(2), digest="2"), PATHS, "c", "s")
+    assert past.find(-1).number == 1 and past.find(0).number == 5
+
+
+def test_each_project_is_had_from_whoever_applied_it_last(past):
+    """Of a folder, and of files in it; a file that is of another folder brings nothing along."""
+    past.record(replace(manifest(BLOG, *shop(1).projects), digest="3", root="/m"), PATHS, "c", "s")
+    past.record(replace(manifest(*shop(4).projects), digest="4"), ("/m/shop.yaml",), "c", "s")
+    past.record(replace(manifest(NEWS), digest="5"), ("/n/news.yaml",), "c", "s")
+    assert past.last(PATHS).projects == (BLOG, *shop(4).projects) and past.last(PATHS).root == "/m"
+    past.reject([rejection("shop", sayings(shop(4))["shop"])], "why")
+    assert past.last(PATHS).projects == (BLOG, *shop(1).projects)
+    assert past.last(("/n",)) is None and past.last(("/n",), ["news"]).projects == (NEWS,)
+    assert past.last(("/n",), ["news", "nobody"]) is None
+
+
+def test_the_same_by_another_spelling_is_of_the_same_paths(past, tmp_path):
+    (tmp_path / "link").symlink_to("/m")
+    assert past.last((str(tmp_path / "link"),)).digest == "2"
+
+
+def folder(*projects, **more):
+    return replace(manifest(*projects), digest="new", root="/m", **more)
+
+
+def test_what_was_gone_back_behind_is_held_back_and_the_rest_is_not(past):
+    shops = [shop(number).projects[0] for number in range(5)]
+    past.record(folder(shops[1], BLOG), PATHS, "c", "s")
+    past.record(folder(shops[3], NEWS), PATHS, "c", "s")
+    wanted = past.find(3)
+    with going_back(wanted, past, raised):
+        pass
+    past.record(wanted.manifest, PATHS, "c", "s")
+    held = held_back(folder(shops[3], NEWS), past, PATHS)
+    assert "project shop is not applied: rolled back to revision 3" in held.message
+    assert held.instead.projects == (BLOG, shops[1])
+    assert held_back(folder(shops[4], NEWS), past, PATHS).instead.projects == (BLOG, shops[4])
+    assert held_back(folder(shops[4], BLOG), past, PATHS) is None
+    assert held_back(replace(manifest(BLOG), partial=True), past, PATHS) is None
+    let_go(folder(shops[4], BLOG), past)  # the manifests have changed, and that stands
+    assert held_back(folder(shops[3], BLOG), past, PATHS) is None
+    pardon(folder(NEWS), past)
+    assert past.rejections == {}
+
+
+def raised(error):
+    raise error
+
+
+def test_going_back_that_fails_rejects_nothing(past):
+    past.reject(["x"], "why")
+    with pytest.raises(KeyError), going_back(past.find(-1), past, raised):
+        assert len(past.rejections) == 2
+        raise KeyError
+    assert past.rejections == {"x": "why"}
+
+
+def test_what_nobody_has_applied_before_is_left_out_or_holds_up_all(past):
+    """Of folders of which nothing is known, what is not named may stand all the same."""
+    past.record(folder(BLOG), PATHS, "c", "s")
+    new = folder(BLOG, NEWS)
+    past.reject(said_anew(new, past, PATHS), "why")
+    assert held_back(new, past, PATHS).instead.projects == (BLOG,)
+    assert held_back(new, past, ("/elsewhere",)).instead is None
+
+
+def test_removed_revisions_are_noticed_and_what_was_rejected_is_not_forgotten(past):
+    past.reject(["x"], "why")
+    assert not past.is_lost and past.rejections
+    shutil.rmtree(past.folder)
+    assert past.is_lost and past.rejections == {"x": "why"}
+    past.record(shop(1), PATHS, "", "")
+    assert past.is_lost
+    past.begin_anew()
+    assert not past.is_lost and Revisions(str(past.folder.parent)).rejections == {"x": "why"}
+
+
+def test_places_comments_and_what_is_so_anyhow_say_nothing():
+    one, two = (sayings(read(f"{text}name: t\nnetworks: {{n: {more}}}\n")) for text, more in WORDS)
+    assert one == two != sayings(read("name: t\nnetworks: {n: {internal: true}}\n"))
+
+
+WORDS = [("", "{}"), ("# a comment\n", "{internal: false}")]
+
+
+def read(text):
+    return load(["-"], stdin=text)
+
+
+LOCK = "t_n @subnet 10.1.0.0/24\nu_n @subnet 10.2.0.0/24\n"
+
+
+def test_the_lock_is_part_of_what_a_project_says():
+    text = "name: {}\nnetworks: {{n: {{}}}}\n"
+    t, u = (read(text.format(name)).projects[0] for name in "tu")
+    one = replace(manifest(t, u), lock=LOCK, digest="1")
+    two = replace(one, lock=LOCK.replace("10.1", "10.3"), digest="2")
+    assert sayings(one)["u"] == sayings(two)["u"] and sayings(one)["t"] != sayings(two)["t"]
+    mixed = with_older(replace(two, projects=(u,)), one, ["t"])
+    assert mixed.projects == (t, u) and sayings(mixed) == sayings(one) and mixed.digest not in ("1", "2")
 
 
 SHAPES = [
@@ -68,7 +187,7 @@ def test_rejections_of_another_shape_reject_nothing(past, text):
     (past.folder / "rejected").write_text(text)
     looked_at(past)
     assert past.last(PATHS).digest == "2"
-    past.reject("2", "why")
+    past.reject(["2"], "why")
     assert past.rejections == {"2": "why"}
 
 

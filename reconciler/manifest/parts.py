@@ -1,0 +1,67 @@
+"""What each project of a manifest says, in whatever files that stands."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, replace
+from hashlib import sha256
+from typing import Any
+
+from .spec import Manifest, ProjectSpec
+from .store import lockfile
+
+
+def sayings(manifest: Manifest) -> dict[str, str]:
+    """By its name, a digest of what each project says, with what addresses.lock has of it.
+
+    Places in files and comments say nothing, nor does a key that says what is so without it: a later version
+    has more of them.
+    """
+    lock = lockfile.parsed(manifest.lock)
+    return {
+        project.name: sha256(f"{text(project)}{sorted(rows(lock, [project]).items())}".encode()).hexdigest()
+        for project in manifest.projects
+    }
+
+
+def text(project: ProjectSpec) -> str:
+    return json.dumps(project, default=content, sort_keys=True)
+
+
+def content(value: Any) -> object:
+    """What json cannot write by itself."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    told = ((field, getattr(value, field.name)) for field in fields(value) if field.compare)
+    return {field.name: said for field, said in told if said != usual(field)}
+
+
+def usual(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def rows(lock: lockfile.Lock, projects: Collection[ProjectSpec]) -> lockfile.Lock:
+    """The rows of these projects' networks."""
+    names = {name for project in projects for name in network_names(project)}
+    return {key: values for key, values in lock.items() if key[0] in names}
+
+
+def network_names(project: ProjectSpec) -> Iterator[str]:
+    """The full names, those of networks that nobody need write too."""
+    yield from (network.full_name for network in project.networks)
+    keys = {network.name for network in project.networks} | {"default", "bridge"}
+    yield from (f"{project.name}_{key}" for key in keys)
+
+
+def with_older(manifest: Manifest, older: Manifest, names: Collection[str]) -> Manifest:
+    """The manifest, but these projects as they are in an older one, or as little there."""
+    held = [project for project in older.projects if project.name in names]
+    newer = [project for project in manifest.projects if project.name not in names]
+    locks = [rows(lockfile.parsed(one.lock), part) for one, part in ((manifest, newer), (older, held))]
+    lock: Mapping[tuple[str, str], tuple[str, ...]] = {**locks[0], **locks[1]}
+    mixed = replace(
+        manifest,
+        projects=tuple(sorted([*newer, *held], key=lambda project: project.name)),
+        lock=lockfile.text(lock) if lock else manifest.lock,
+    )
+    said = sorted((name, said) for name, said in sayings(mixed).items() if name in names)
+    return replace(mixed, digest=sha256(f"{manifest.digest}{said}".encode()).hexdigest())
