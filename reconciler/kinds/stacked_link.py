@@ -1,6 +1,6 @@
 """Links that stand on another link of the host, and the links that they may need to stand on."""
 
-from ..core.resource import Disruption, Fixed, Key, Resource, kind
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
 from .link import Link, NetworkLink
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
@@ -90,6 +90,27 @@ class Ipvlan(ChildLink):
 
     def commands(self, old: Resource | None) -> list[str]:
         return self.made(f"ipvlan mode {self.mode} {self.flag}", old)
+
+
+@kind
+class NamelessLink(Resource):
+    """A child link of ours whose sandbox lost its name, while a process keeps it alive: its MAC and addresses
+    are to be had by no other link of the parent."""
+
+    noun, rank = "nameless-link", 5
+    leftover = True
+
+    process: Identity[str]
+    pid: Identity[str]
+    name: Identity[str]
+    project: str
+    parent: str
+
+    def owner(self, known: Ownership) -> str:
+        return self.project
+
+    def removal(self) -> list[str]:
+        return [f"nsenter -t {self.pid} -n ip link del {self.name}"]
 
 
 def made(link: Link, what: str, old: Resource | None) -> list[str]:

@@ -1,5 +1,6 @@
 """macvlan: containers on the LAN of `uplink`, as the machine R sees them from outside."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from reconciler.cnm.names import network_id
 from reconciler.kernel.observe.capabilities import Missing
 from tests.netns.frames import Sniffer, ip, mac
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, REMOTE6, Lab
+from tests.netns.watching import until
 
 SHIM4, SHIM6 = "198.51.100.250", "2001:db8:1::250"
 SUBNET4 = "{subnet: 198.51.100.0/24, gateway: 198.51.100.2}"
@@ -231,6 +233,25 @@ def test_what_was_deleted_by_hand_comes_back(lab):
     lab.ip("link del eth0", "t-a")
     lab.apply(manifest)
     assert lab.ping("", A4) and lab.ping("R", A4)
+
+
+def test_a_sandbox_that_lost_its_name_makes_room_for_a_new_one(lab):
+    lab.apply(lan())
+    with lab.inside("t-a"):
+        process = subprocess.Popen(["sleep", "60"])
+    try:
+        until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+        lab.run("ip netns del t-a")
+        lab.ip("link add theirs type bridge")
+        assert f"- nameless-link sleep/{process.pid}/eth0" in lab.plan(lan()).out
+        lab.apply(lan())
+        assert lab.planned(lan()) == []
+        assert lab.ping("R", A4) and neighbour(lab, A4) == "02:00:00:00:00:0a"
+        assert len(lab.run(f"nsenter -t {process.pid} -n ip -br link").out.splitlines()) == 1
+        assert "theirs" in lab.links()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_nothing_stays_behind(lab):

@@ -25,7 +25,7 @@ from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
 from reconciler.kinds.rule import Rule
-from reconciler.kinds.stacked_link import ChildLink
+from reconciler.kinds.stacked_link import ChildLink, NamelessLink
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.paths import STATE
@@ -44,7 +44,7 @@ UPLINK_SIDE = (
 # marks or a link set by halves, and Linux limits what a bridge learns from 6.7 on.
 WITHOUT = {
     AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
-    Intruder, Closed, Orphan, OddFdbEntries, Router,
+    Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router,
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
