@@ -107,6 +107,16 @@ def test_the_state_directory_may_be_lost(lab):
     lab.apply(WEB)
 
 
+def test_names_of_protocols_and_services_need_not_be_known(lab):
+    """As on a minimal Debian, without netbase."""
+    for name in ("protocols", "services"):
+        Path(f"/etc/{name}").unlink(missing_ok=True)
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []
+    for family in (4, 6):
+        assert lab.ping("t-web", lab.address("t-db", family=family))
+
+
 def test_a_read_only_state_directory_is_no_reason_to_fail(lab):
     lab.run("mount -t tmpfs -o ro none /var/lib")
     lab.apply(WEB)

@@ -183,8 +183,9 @@ CORE = Ruleset(
             "ct state invalid,related jump errors",
             "iifname != @bridges accept",
             "ct state related accept",
-            "meta l4proto icmp accept",
-            "meta l4proto ipv6-icmp accept",
+            # As numbers: names are looked up in /etc/protocols, which a minimal system has not.
+            "meta l4proto 1 accept",
+            "meta l4proto 58 accept",
             "iifname @host_open accept",
             "ip saddr @host_users4 accept",
             "ip6 saddr @host_users6 accept",
