@@ -21,7 +21,7 @@ COMMANDS = (
 # host is a router in.
 MOVING = re.compile(
     r"anycast .*\n|multicast ff00::/8 .*\n|bridge_slave state [a-z]+ "
-    r"|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs) \d+"
+    r"|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs|fdb_n_learned) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")
