@@ -28,6 +28,7 @@ class Carrier:
     own_macs: bool = True  # each container has a MAC of its own
     vlans: bool = False  # its endpoints may be in VLANs of the bridge, and
     filters: bool = True  # it can keep them apart, or does already
+    pvid: int = 1  # the VLAN of whoever says none; 0 where that is none
     host: str = ""  # this one, on a network that counts the endpoints of every host, and
     hosts: tuple[tuple[str, str], ...] = ()  # (name, address) of them all: each has a gateway of its own
     addresses: tuple[str, ...] = ()  # of the host, where it is one more machine of a LAN

@@ -198,7 +198,7 @@ def endpoints(
                 gateways=tuple(gateways(network, ways[network.name], mine, leading, end)),
                 routes=(*end.routes, *network.ways),
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
-                vlan=end.vlan or 1,
+                vlan=end.vlan or network.carrier.pvid,
                 trunk=tuple(sorted(end.trunk)),
                 bandwidth=end.bandwidth,
                 host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),

@@ -53,6 +53,7 @@ class Device(NamedTuple):
     port: int = 0  # its UDP port
     up: bool = True
     filtering: bool = False  # a bridge that keeps VLANs apart
+    pvid: int = 1  # of a bridge: the VLAN that its ports begin in, 0 for none
     forwards: bool = True  # IPv4 that comes in by it
     vlan: str = ""  # that an 802.1Q link is in, as `802.1Q 50`
 

@@ -6,9 +6,10 @@ from .namespace import Namespace, homes
 from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
 
 SWITCH = ("off", "on")
-# Of a port, in the words of `bridge vlan`; () where it has what every port begins with.
+# Of a port, in the words of `bridge vlan`; () where it has what every port of its bridge begins with: of a
+# bridge of ours that is VLAN 1, of somebody else's its vlan_default_pvid, and 0 is none.
 Vlans = tuple[str, ...]
-NATIVE = "1 pvid untagged"  # and that is this
+NATIVE = 1
 # How a bridge has a MAC that is entered by hand: it never ages; and no frame moves it.
 STATIC_MAC, STICKY_MAC = "static", "static sticky"
 # MACs that a bridge learns from ports that are not ours, as many as a switch of an office does; what is
@@ -216,5 +217,6 @@ def tagging(port: str, vlans: Vlans, before: Vlans) -> list[str]:
     """The commands that put a port into its VLANs, and into no others."""
     if vlans == before:
         return []
-    stale = [f"bridge vlan del dev {port} vid {vlan.split()[0]}" for vlan in before or (NATIVE,)]
-    return [*stale, *(f"bridge vlan add dev {port} vid {vlan}" for vlan in vlans or (NATIVE,))]
+    native = (f"{NATIVE} pvid untagged",)
+    stale = [f"bridge vlan del dev {port} vid {vlan.split()[0]}" for vlan in before or native]
+    return [*stale, *(f"bridge vlan add dev {port} vid {vlan}" for vlan in vlans or native)]

@@ -391,18 +391,27 @@ tags = st.sets(st.integers(1, 4094) | st.integers(1, 6) | st.integers(4089, 4094
 @few
 @given(tags, st.data())
 def test_vlans_go_both_ways(tags: set[int], data: st.DataObject):
+    native = data.draw(st.sampled_from((0, 1, *sorted(tags))))
     untagged = data.draw(st.sampled_from(sorted(tags)))
     vlans = tuple(f"{tag}{' pvid untagged' * (tag == untagged)}" for tag in sorted(tags))
-    put, clear = port_vlans.membership(INDEX, () if vlans == ("1 pvid untagged",) else vlans)
+    put, clear = port_vlans.membership(INDEX, port_vlans.normal(vlans, native), native)
     for message in (put, clear):
         read = theirs(ifinfmsg, message)
         assert (read["family"], read["index"]) == (socket.AF_BRIDGE, INDEX)
     raw = netlink.attributes(put.body, 16)[rtnl.IFLA_AF_SPEC]
-    assert port_vlans.worded(dict(port_vlans.entries(raw))) == (
-        () if vlans == ("1 pvid untagged",) else vlans
-    )
+    assert port_vlans.worded(dict(port_vlans.entries(raw))) == vlans
+    assert (port_vlans.normal(vlans, native) == ()) == (vlans == (f"{native} pvid untagged",))
     gone = {tag for tag, _ in port_vlans.entries(netlink.attributes(clear.body, 16)[rtnl.IFLA_AF_SPEC])}
     assert gone == set(range(1, 4095)) - tags
+
+
+def test_a_port_in_no_vlan_is_told_from_one_that_is_where_it_began():
+    assert (port_vlans.normal((), 1), port_vlans.normal((), 0)) == (("0",), ())
+    assert (port_vlans.numbers((), 0), port_vlans.numbers((), 10)) == ([0], [10])
+    for vlans, native in ((("0",), 1), ((), 0)):
+        [clear] = port_vlans.membership(INDEX, vlans, native)
+        entries = port_vlans.entries(netlink.attributes(clear.body, 16)[rtnl.IFLA_AF_SPEC])
+        assert {tag for tag, _ in entries} == set(range(1, 4095))
 
 
 @few

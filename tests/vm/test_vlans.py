@@ -239,6 +239,41 @@ def test_somebody_elses_bridge_is_left_alone(wired: Lab):
     wired.refused(manifest, "keeps no VLANs apart")
 
 
+THEIRS = "driver_opts: {mode: unmanaged, bridge_name: br0}"
+
+
+@pytest.mark.parametrize("pvid", [10, 1])
+def test_who_says_no_vlan_is_where_somebody_elses_bridge_puts_a_new_port(lab: Lab, pvid: int):
+    lab.ip(f"link add br0 type bridge vlan_filtering 1 vlan_default_pvid {pvid}\nlink set br0 up")
+    manifest = lan(THEIRS, c=f"vlan: 1, ipv4_address: {OTHER}")
+    lab.apply(manifest)
+    assert lab.planned(manifest) == []
+    untagged = {box: vlans(lab, end(lab, f"t-{box}"))[0] for box in "abc"}
+    assert {box: number for box, (number, flags) in untagged.items() if "PVID" in flags} == {
+        "a": pvid, "b": 20, "c": 1,
+    }  # fmt: skip
+    lab.apply(lan(THEIRS, b=f"ipv4_address: {TWENTY}", c=f"ipv4_address: {OTHER}"))
+    assert vlans(lab, end(lab, "t-b")) == vlans(lab, end(lab, "t-c")) == [(pvid, NATIVE[1])]
+    assert lab.ping("t-a", TWENTY) and lab.ping("t-a", OTHER)
+    lab.run(f"bridge vlan del dev {end(lab, 't-a')} vid {pvid}")
+    assert lab.planned(lan(THEIRS, b=f"ipv4_address: {TWENTY}", c=f"ipv4_address: {OTHER}")) == [
+        "update link t-a/eth0"
+    ]
+
+
+def test_a_bridge_that_puts_a_new_port_into_no_vlan(lab: Lab):
+    lab.ip("link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0\nlink set br0 up")
+    lab.refused(lan(THEIRS), "t-a is in no VLAN")
+    manifest = lan(
+        THEIRS, a=f"vlan: 20, ipv4_address: {ONE}", d=f"vlan: 30, ipv4_address: {TRUNK}, trunk: [20]"
+    )
+    lab.apply(manifest)
+    assert lab.planned(manifest) == []
+    assert vlans(lab, end(lab, "t-a")) == [(20, NATIVE[1])] and lab.ping("t-a", TWENTY)
+    lab.ip("link set br0 type bridge vlan_default_pvid 20")
+    assert lab.planned(manifest) == []
+
+
 def test_another_projects_network_keeps_vlans_apart_or_is_refused(lab: Lab):
     def guest(wish: str) -> str:
         end = f"{{networks: {{n: {{{wish}}}}}}}"

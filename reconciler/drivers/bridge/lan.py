@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...cnm.driver import Wanted
 from ...cnm.ipam import Range
 from ...cnm.topology import Network
-from ...errors import ManifestError
+from ...errors import Finding, ManifestError
 from ...family import family
 from ...inventory.facts import Device, Facts
 from ...manifest.spec import NetworkSpec
@@ -53,6 +53,7 @@ def unmanaged(wanted: Wanted, facts: Facts) -> Lan:
         addresses=tuple(sorted(addresses(link, facts))),
         routers=facts.gateways.get(link, ()),
         filters=device is None or device.filtering,
+        pvid=device.pvid if device else 1,
         mtu=mtu_above(link, wanted, facts),
     )
 
@@ -106,7 +107,7 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
             raise ManifestError(f"host_access {ip} is in no subnet of the network", hint, spec.where)
 
 
-def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+def findings(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
     """What the host would lose with a link that becomes a port; one that is a port has lost it already."""
     for network in networks:
         if not isinstance(network.carrier, Lan):
@@ -116,6 +117,17 @@ def findings(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErro
         if network.carrier.mode == "port" and not network.external and device.master != network.bridge:
             for loss, hint in losses(link, device, facts):
                 yield ManifestError(f"network {network.name} cannot take {link}: {loss}", hint, at)
+        if network.external and device.filtering:
+            yield from in_no_vlan(network, facts)
+
+
+def in_no_vlan(network: Network, facts: Facts) -> Iterator[Finding]:
+    """Whoever says no VLAN is where somebody else's bridge puts a new port, and some put it nowhere."""
+    for end in (end for end in network.endpoints if not end.vlan):
+        why = f"{network.bridge} puts a new port into none (vlan_default_pvid 0)"
+        words = f"{end.sandbox} is in no VLAN: its network says none, and {why}"
+        stands = (end.sandbox, network.home) in facts.leases
+        yield words if stands else ManifestError(words, "write `vlan:` at its network", end.where)
 
 
 def losses(link: str, device: Device, facts: Facts) -> Iterator[tuple[str, str]]:

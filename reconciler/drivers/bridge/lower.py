@@ -7,7 +7,7 @@ from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
-from ...kinds.link import STICKY_MAC, Bridge, Veth, Vlans
+from ...kinds.link import NATIVE, STICKY_MAC, Bridge, Veth, Vlans
 from ...kinds.ownership import HOST
 from ..endpoint import PlacedLink, addressing
 from ..firewall.routing_policy import ways_back
@@ -60,16 +60,17 @@ def machine(network: Network, on: PlacedLink) -> Iterator[Resource]:
     host = network.carrier.addresses
     tagged = tuple(tag for tag in network.vlans if tag > 1)
     yield from on.ipv6_switches(on=any(":" in ip for ip in host))
-    yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(1, tagged), origin=on.origin)
+    yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(NATIVE, tagged), origin=on.origin)
     for subnet in network.subnets:
         yield from (on.address(ip, subnet.prefix) for ip in host if Range.within(subnet.cidr, ip))
 
 
-def words(untagged: int, tagged: tuple[int, ...]) -> Vlans:
-    """The VLANs of a port; nothing where it has none but the first, as every port."""
-    if untagged == 1 and not tagged:
+def words(untagged: int, tagged: tuple[int, ...], native: int = NATIVE) -> Vlans:
+    """The VLANs of a port; nothing where it has none but that which every port of the bridge begins in."""
+    if untagged == native and not tagged:
         return ()
-    vlans = {untagged: f"{untagged} pvid untagged"} | {tag: str(tag) for tag in tagged}
+    vlans = {untagged: f"{untagged} pvid untagged"} if untagged else {}
+    vlans |= {tag: str(tag) for tag in tagged}
     return tuple(vlans[tag] for tag in sorted(vlans))
 
 
@@ -86,7 +87,7 @@ def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resourc
         hairpin=network.inner,
         # With br_netfilter what neighbours send to a published port goes straight to this one: see apart.py.
         isolated=not network.spec.icc and not endpoint.published,
-        vlans=words(endpoint.vlan, endpoint.trunk),
+        vlans=words(endpoint.vlan, endpoint.trunk, network.carrier.pvid),
         station=station,
         origin=origin,
     )

@@ -9,8 +9,8 @@ from ...kinds.ownership import HOST, LENT, OUTER
 from ..netlink import links as rtnl
 from ..netlink.fields import integer
 from ..netlink.socket import Message
-from ..netlink.vlans import membership, vlans_of_ports
-from .table import Batch, Held, Kind, Readings, Requests, Step, register, remembered
+from ..netlink.vlans import membership, normal, vlans_of_ports
+from .table import Batch, Held, Kind, Readings, Requests, Seen, Step, register, remembered
 
 COST = integer(3)  # IFLA_BRPORT_COST
 
@@ -37,9 +37,12 @@ def lend(port: BridgePort, master: int) -> list[Message]:
 
 
 def port_vlans(batch: Batch, step: Step, port: str) -> list[Message]:
-    """The VLANs of a port of a bridge, where it has or had any."""
+    """The VLANs of a port of a bridge, where it has or had others than those it began with."""
     vlans = getattr(step.resource, "vlans", ())
-    return membership(batch.index(port), vlans) if vlans or getattr(step.old, "vlans", ()) else []
+    if vlans or not getattr(step.old, "vlans", ()):
+        return membership(batch.index(port), vlans) if vlans else []
+    bridge = rtnl.link_called(batch.host, getattr(step.resource, "bridge", ""))
+    return membership(batch.index(port), vlans, bridge.native)
 
 
 @remembered(ends=True)
@@ -48,13 +51,21 @@ def vlans(readings: Readings, ns: str) -> dict[int, Vlans]:
     return vlans_of_ports() if any(seen.filtering for seen in readings.view(ns).links.values()) else {}
 
 
+def vlans_at(readings: Readings, port: Seen, bridge: Seen | None) -> Vlans:
+    """Those of a port of this bridge, if any.  Where it does not filter, being in none means nothing."""
+    found = vlans(readings, HOST).get(port.index)
+    if found is None or bridge is None or not (found or bridge.filtering):
+        return ()
+    return normal(found, bridge.native)
+
+
 def decode(readings: Readings, ns: str) -> Iterator[BridgePort]:
     """The ports that bridges of ours on a LAN have of the host."""
     links = readings.view(ns).links
     for seen in links.values():
         bridge = links.get(seen.number(rtnl.IFLA_MASTER))
         if bridge and bridge.group == OUTER and COST.of(seen.port) == LENT:
-            of, learning = vlans(readings, ns).get(seen.index, ()), seen.learning == {b"\1"}
+            of, learning = vlans_at(readings, seen, bridge), seen.learning == {b"\1"}
             yield BridgePort(link=seen.name, bridge=bridge.name, vlans=of, learning=learning)
 
 

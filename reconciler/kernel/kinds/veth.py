@@ -10,7 +10,7 @@ from ..netlink.fields import flag
 from ..netlink.neighbours import entered, forgotten_at_port, how_entered
 from ..netlink.socket import Message, nest, u32
 from ..netlink.vlans import numbers
-from .bridge_port import port_vlans, vlans
+from .bridge_port import port_vlans, vlans_at
 from .link import LinkKind, missing_bridge
 from .table import Batch, Held, Readings, Requests, Resource, Seen, Step, register, remembered
 
@@ -103,9 +103,9 @@ def pairs(readings: Readings, ns: str) -> list[Pair]:
 def decode(readings: Readings, ns: str) -> Iterator[Veth]:
     view = readings.view(HOST)
     for inner, outer in pairs(readings, ns):
-        of = vlans(readings, HOST).get(outer.index, ())
         master = view.links.get(outer.number(rtnl.IFLA_MASTER))
-        tags = numbers(of) if master and master.filtering else [0]
+        of = vlans_at(readings, outer, master)
+        tags = numbers(of, master.native) if master and master.filtering else [0]
         station = how_entered(readings.host, outer.index, inner.mac, tags, ns) if master else ""
         yield veth_of(ns, (inner, outer), view.names, of, station=station)
 

@@ -6,7 +6,7 @@ import struct
 from functools import cached_property
 
 from ...core.resource import Resource
-from ...kinds.link import LEAST_IPV6, Link
+from ...kinds.link import LEAST_IPV6, NATIVE, Link
 from ...kinds.ownership import GROUP, OUTER, TO_DELETE
 from . import socket as netlink
 from .socket import CREATE, EXCL, Message, attr, attributes, dump, get, items, nest, printable, text, u8, u32
@@ -29,6 +29,7 @@ IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES, IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_
 )
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_INET_CONF, IFLA_INET6_CONF, IFLA_INET6_ADDR_GEN_MODE, PROMOTE_SECONDARIES = 1, 2, 8, 20  # IPV4_DEVCONF_*
+IFLA_BR_VLAN_DEFAULT_PVID = 39
 IFLA_BR_VLAN_FILTERING, IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD = 7, 8, 9
 NO_GENERATED_ADDRESS, SKIP_STATS = 1, 8  # IN6_ADDR_GEN_MODE_NONE, RTEXT_FILTER_SKIP_STATS
 IFINFO = struct.Struct("=BxHiII")
@@ -229,6 +230,12 @@ class Seen:
     def filtering(self) -> bool:
         """Whether it is a bridge that keeps VLANs apart."""
         return self.kind == "bridge" and self.data.get(IFLA_BR_VLAN_FILTERING) == b"\1"
+
+    @property
+    def native(self) -> int:
+        """The VLAN that ports of this bridge begin in: of one of ours the first, whatever is set."""
+        raw = self.data.get(IFLA_BR_VLAN_DEFAULT_PVID, b"") if self.kind == "bridge" else b""
+        return int.from_bytes(raw, "little") if raw and not self.ours else NATIVE
 
     @property
     def learning(self) -> set[bytes]:

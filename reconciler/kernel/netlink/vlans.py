@@ -16,20 +16,31 @@ WORDS = {"pvid": PVID, "untagged": UNTAGGED}
 LAST = 4094  # IEEE 802.1Q keeps 0 and 4095 for itself
 
 
-def membership(index: int, vlans: Vlans) -> list[Message]:
+def membership(index: int, vlans: Vlans, native: int = NATIVE) -> list[Message]:
     """Into these VLANs and then out of all others, whatever they were: what stays is never interrupted."""
-    wanted = dict(map(parsed, vlans or (NATIVE,)))
+    wanted = dict(map(parsed, vlans or at_first(native)))
+    wanted.pop(0, None)
     head = IFINFO.pack(PF_BRIDGE, 0, index, 0, 0)
-    inside = (entry(tag, flags) for tag, flags in wanted.items())
+    inside = [entry(tag, flags) for tag, flags in wanted.items()]
     return [
-        Message(SETLINK, 0, head + nest(IFLA_AF_SPEC, *inside)),
+        *([Message(SETLINK, 0, head + nest(IFLA_AF_SPEC, *inside))] if inside else []),
         Message(DELLINK, 0, head + nest(IFLA_AF_SPEC, *outside(sorted(wanted)))),
     ]
 
 
-def numbers(vlans: Vlans) -> list[int]:
-    """The numbers of a port's VLANs."""
-    return [parsed(vlan)[0] for vlan in vlans or (NATIVE,)]
+def at_first(native: int) -> Vlans:
+    """What a port begins with on a bridge of this vlan_default_pvid."""
+    return (f"{native} pvid untagged",) if native else ()
+
+
+def normal(tags: Vlans, native: int) -> Vlans:
+    """The VLANs of a port of such a bridge, as resources say it; `0` is that it is in none."""
+    return () if tags == at_first(native) else tags or ("0",)
+
+
+def numbers(vlans: Vlans, native: int = NATIVE) -> list[int]:
+    """The numbers of a port's VLANs; 0 where it is in none."""
+    return [parsed(vlan)[0] for vlan in vlans or at_first(native)] or [0]
 
 
 def parsed(vlan: str) -> tuple[int, int]:
@@ -50,7 +61,7 @@ def outside(kept: list[int]) -> Iterator[bytes]:
 
 
 def vlans_of_ports() -> dict[int, Vlans]:
-    """The VLANs of every port in the thread's namespace, by its index."""
+    """The VLANs of every port in the thread's namespace, all of them in words, by its index."""
     found: dict[int, dict[int, int]] = {}
     with open_socket() as channel:
         ask = IFINFO.pack(PF_BRIDGE, 0, 0, 0, 0) + u32(IFLA_EXT_MASK, COMPRESSED)
@@ -71,8 +82,7 @@ def entries(raw: bytes) -> Iterator[tuple[int, int]]:
 
 
 def worded(tags: Mapping[int, int]) -> Vlans:
-    vlans = tuple(
+    return tuple(
         " ".join((str(tag), *(word for word, flag in WORDS.items() if flags & flag)))
         for tag, flags in sorted(tags.items())
     )
-    return () if vlans == (NATIVE,) else vlans

@@ -63,7 +63,7 @@ def device(seen: Seen, links: dict[int, Seen]) -> Device:
     vlan = f"{TAGGING.of(seen.data)} {TAG.of(seen.data)}" if seen.kind == "vlan" else ""
     return Device(
         seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
-        seen.up, seen.filtering, seen.setting(FORWARDING.format(seen.name)) != "0", vlan,
+        seen.up, seen.filtering, seen.native, seen.setting(FORWARDING.format(seen.name)) != "0", vlan,
     )  # fmt: skip
 
 
