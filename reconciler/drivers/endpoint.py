@@ -21,8 +21,8 @@ class PlacedLink(NamedTuple):
     link: str
     origin: Origin
 
-    def address(self, ip: str, prefix: int) -> Address:
-        return Address(ns=self.ns, link=self.link, ip=ip, prefix=prefix, origin=self.origin)
+    def address(self, ip: str, prefix: int, lan: str = "") -> Address:
+        return Address(ns=self.ns, link=self.link, ip=ip, prefix=prefix, lan=lan, origin=self.origin)
 
     def route(self, dst: str, via: str = "", src: str = "", *, onlink: bool = False) -> Route:
         ns, link, origin = self
@@ -40,12 +40,13 @@ class PlacedLink(NamedTuple):
             yield self.sysctl("net/ipv6/conf/IFNAME/accept_ra", "0")
 
 
-def addressing(endpoint: Endpoint, origin: Origin, *, ipv6: bool) -> Iterator[Resource]:
-    """The addresses, routes and sysctls of an endpoint's link in its sandbox."""
+def addressing(endpoint: Endpoint, origin: Origin, *, ipv6: bool, lan: str = "") -> Iterator[Resource]:
+    """The addresses, routes and sysctls of an endpoint's link in its sandbox; `lan` is the host's link to
+    others who may have the same addresses."""
     on = PlacedLink(endpoint.sandbox, endpoint.ifname, origin)
     yield from on.ipv6_switches(on=ipv6)
     for ip, prefix in endpoint.addresses:
-        yield on.address(ip, prefix)
+        yield on.address(ip, prefix, lan)
     for gateway, source in endpoint.gateways:
         yield on.route(DEFAULTS[family(source)], gateway, source)
     for dst, gateway in endpoint.routes:

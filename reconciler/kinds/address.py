@@ -1,5 +1,7 @@
 """An address on a link, marked as ours by its protocol number (IFA_PROTO, Linux 5.18)."""
 
+from dataclasses import field
+
 from ..core.resource import Fixed, Identity, Resource, kind
 from .link import AtLink
 from .ownership import inside
@@ -12,6 +14,9 @@ class Address(AtLink):
     ip: Identity[str]
     prefix: Fixed[int]
     connected: Fixed[bool] = True  # its prefix is routed to its link; only giving it anew restores that
+
+    # The link of the host by which its LAN is asked whether another machine has it; "" where there is none.
+    lan: str = field(default="", compare=False)
 
     def commands(self, old: Resource | None) -> list[str]:
         nodad = " nodad" if ":" in self.ip else ""

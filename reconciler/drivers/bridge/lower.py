@@ -62,7 +62,8 @@ def machine(network: Network, on: PlacedLink) -> Iterator[Resource]:
     yield from on.ipv6_switches(on=any(":" in ip for ip in host))
     yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(NATIVE, tagged), origin=on.origin)
     for subnet in network.subnets:
-        yield from (on.address(ip, subnet.prefix) for ip in host if Range.within(subnet.cidr, ip))
+        lan = network.carrier.lan
+        yield from (on.address(ip, subnet.prefix, lan) for ip in host if Range.within(subnet.cidr, ip))
 
 
 def words(untagged: int, tagged: tuple[int, ...], native: int = NATIVE) -> Vlans:
@@ -91,4 +92,6 @@ def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resourc
         station=station,
         origin=origin,
     )
-    yield from addressing(endpoint, origin, ipv6=network.ipv6)
+    # What is in another VLAN is asked for by nobody: the link may have none there.
+    lan = network.carrier.lan if isinstance(network.carrier, Lan) and endpoint.vlan == 1 else ""
+    yield from addressing(endpoint, origin, ipv6=network.ipv6, lan=lan)

@@ -41,6 +41,11 @@ class OnLink(Carrier):
         return {"parent": self.link}
 
     @property
+    def lan(self) -> str:
+        """Where other machines may have the same addresses."""
+        return self.link if self.on_lan else ""
+
+    @property
     def host_text(self) -> str:
         return f" host {' '.join(self.addresses)}" if self.addresses else ""
 

@@ -7,6 +7,8 @@ from itertools import groupby
 
 from ...core.plan import Step
 from ...core.reconcile import Refusals
+from ...errors import KernelError
+from ...kinds.address import Address
 from ...kinds.link import Link
 from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST
@@ -36,11 +38,27 @@ def execute(
     if new:
         netns.prepare()
     with netns.kept() as home, open_socket() as host, closing(Batch(home, host, key_file, new)) as batch:
+        refuse_claimed(steps, batch)
         for place, group in groupby(steps, key=lambda step: step.resource.place):
             progress()
             execute_in(place, batch, list(group))
         batch.finish()
     return batch.refusals
+
+
+def refuse_claimed(steps: Sequence[Step], batch: Batch) -> None:
+    """What another machine of a LAN has is not taken: raises, but leaves alone a sandbox that stands."""
+    new = ((s, s.resource) for s in steps if s.op == "+" and s.old is None)
+    wanted = {(r.lan, r.ip): step for step, r in new if isinstance(r, Address) and r.lan}
+    if not wanted:
+        return
+    from .claims import claimed  # which few need pay for
+
+    for (lan, ip), mac in claimed(wanted, batch.host).items():
+        step = wanted[lan, ip]
+        words = f"{ip} is taken: a machine with the MAC {mac} answers for it on {lan}"
+        with batch.confined(step.resource.place):
+            raise KernelError(str(step), errno.EADDRINUSE, words, step.resource.where)
 
 
 def execute_in(place: str, batch: Batch, steps: list[Step]) -> None:
