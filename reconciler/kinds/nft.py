@@ -13,8 +13,10 @@ LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, wh
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 PROJECTS = "projects"  # the set of the projects that stand
 # What maps are for that tell how containers' packets leave: by these their sources are changed, within these
-# kept, and into these others may come unasked; each name ends in a family.
+# kept, and into these others may come unasked, to these ports; each name ends in a family, but for the last,
+# which holds the interfaces that are open on all.
 OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
+REACHABLE, UNPROTECTED = "reachable", "unprotected"
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 
 

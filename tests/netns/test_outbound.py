@@ -119,6 +119,24 @@ def test_nobody_else_s_is_forgotten(town: Lab) -> None:
     assert mine.seen_as() == HOST4 and all(talk.seen_as() for talk in talks)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "ports"),
+    [
+        ("gateway_mode: routed", "gateway_mode: routed", "8080:81/udp"),
+        ("gateway_mode: nat-unprotected", "gateway_mode: routed", "8080:81/udp"),
+    ],
+)
+def test_who_came_to_a_port_comes_no_more_when_that_is_not_reachable(
+    town: Lab, before: str, after: str, ports: str
+) -> None:
+    town.apply(stack(before))
+    town.serve("t-web", 80, proto="udp")
+    talks = [Talk(town, "R", address, 80) for address in (WEB4, WEB6)]
+    assert [talk.seen_as() for talk in talks] == [REMOTE4, REMOTE6]
+    town.apply(stack(after).replace("8080:80/udp", ports))
+    assert [talk.seen_as(0.3) for talk in talks] == ["", ""]
+
+
 def test_who_came_to_an_open_container_comes_no_more_when_it_closes(town: Lab) -> None:
     town.apply(stack("gateway_mode: routed"))
     for address, family in ((WEB4, 4), (WEB6, 6)):

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
-from ...kinds.nft import INSIDE, OPEN, OUT, Chain, Element, Flow, path
+from ...kinds.nft import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, Chain, Element, Flow, path
 from ...kinds.ownership import TABLE
 from ..netlink import conntrack
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
 from .read import publishing
 from .text import Place
 from .transaction import FirewallSteps
+
+NOBODY = "nobody . 0"  # where a port leads that is to be had no more, also at the container's own address
 
 
 def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
@@ -26,11 +28,16 @@ def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -
         for step in group if publishing(place[2]) else ():
             if isinstance(r := step.resource, Element) and (flow := r.flow):
                 yield flow, "" if step.op == "-" else r.value
+    for name in (f"{REACHABLE}{family}" for family in (4, 6)):
+        for step in work.elements.get(("inet", TABLE, name), ()):
+            if step.op == "-" and isinstance(r := step.resource, Element):
+                ip, protocol, port = r.item.split(" . ")
+                yield Flow(int(name[-1]), ip, protocol, int(port), int(port)), NOBODY
 
 
 def readdressed(work: FirewallSteps, live: Sequence[Element]) -> Leaving:
     """The subnets that leave otherwise from now on, or are open no more."""
-    afresh, inside, closed = renewed(work), set(), set()
+    afresh, inside, closed = renewed(work), set(), set(exposed(work, live))
     ways: dict[str, Way] = {}
     for e in live:
         if role(e) in INSIDE:
@@ -51,6 +58,15 @@ def readdressed(work: FirewallSteps, live: Sequence[Element]) -> Leaving:
     return leaving(ways, inside, closed)
 
 
+def exposed(work: FirewallSteps, live: Sequence[Element]) -> Iterator[str]:
+    """The subnets of projects of which a network was open on every port, and is so no more."""
+    steps = work.elements.get(("inet", TABLE, UNPROTECTED), ())
+    gone = {(getattr(s.resource, "project", ""), s.resource.key[-1]) for s in steps if s.op == "-"}
+    for e in live if gone else ():
+        if role(e) in INSIDE and (e.project, e.map[-1]) in gone:
+            yield e.item
+
+
 def role(r: Element) -> str:
     """What its map is for, whichever the family; "" in another's table."""
     return r.map[:-1] if (r.family, r.table) == ("inet", TABLE) else ""
@@ -65,6 +81,7 @@ def renewed(work: FirewallSteps) -> set[Place]:
 def concerned(work: FirewallSteps) -> set[Place]:
     """The maps that tell which connections are to be forgotten, beside those that change."""
     afresh = renewed(work)
-    outward = any(place[2][:-1] in (*OUT, OPEN) for place in {*afresh, *work.elements})
+    places = {*afresh, *work.elements}
+    outward = any(place[2] == UNPROTECTED or place[2][:-1] in (*OUT, OPEN) for place in places)
     names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
     return {place for place in afresh if publishing(place[2])} | {("inet", TABLE, name) for name in names}
