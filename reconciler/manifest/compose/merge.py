@@ -12,7 +12,7 @@ NOTHING = Node(None, Place("", 0, 0))
 
 def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
     """`over` on top of `base`: mappings by key, lists appended, anything else replaced."""
-    if over.tag == "!override" or path and path[-1] in REPLACED:
+    if over.tag == "!override" or base.tag == "!reset" or path and path[-1] in REPLACED:
         return over
     match base.value, over.value:
         case _, None:
@@ -33,6 +33,19 @@ def mappings(base: Node, over: Node, path: tuple[str, ...]) -> Node:
             children[key] = merged(children[key], child, (*path, key)) if key in children else child
     keys = {**over.keys, **base.keys}
     return Node(children, base.place, base.tag, {key: keys[key] for key in children if key in keys})
+
+
+def with_resets(node: Node, over: Node) -> Node:
+    """What came of laying `over` on something, with its resets: they are about what lies below that too."""
+    if type(node.value) is not dict or type(over.value) is not dict:
+        return node
+    children = dict(node.value)
+    for key, child in over.value.items():
+        if child.tag == "!reset":
+            children[key] = child
+        elif key in children:
+            children[key] = with_resets(children[key], child)
+    return Node(children, node.place, node.tag, {**over.keys, **node.keys})
 
 
 def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:

@@ -165,3 +165,29 @@ def test_a_provided_service_has_no_container(desk):
     assert names(desk.project("services: {web: {depends_on: [db]}, db: {provider: {type: cloud}}}")) == [
         "web"
     ]
+
+
+def test_a_reset_beside_extends_is_about_earlier_files_too(desk):
+    desk.write(
+        "a.yaml",
+        "services: {f: {networks: [n], ports: ['8080:80'], labels: {x: 1, y: 2}}}\nnetworks: {n: }\n",
+    )
+    extended = "extends: {file: a.yaml, service: f}, labels: {x: !reset null}"
+    desk.write(
+        "b.yaml",
+        f"services: {{f: {{{extended}, network_mode: host, networks: !reset [], ports: !reset []}}}}",
+    )
+    (one,) = desk.load("a.yaml", "b.yaml").projects[0].containers
+    assert (one.network_mode, one.networks, one.ports, one.labels) == ("host", (), (), {"y": "2"})
+
+
+def test_what_extends_a_reset_may_say_it_again(desk):
+    text = """
+        networks: {n: , m: }
+        services:
+          a: {networks: {n: {aliases: [x]}}}
+          b: {extends: a, networks: !reset {}}
+          c: {extends: b, networks: {m: }}
+    """
+    ends = {c.name: [end.network for end in c.networks] for c in desk.project(text).containers}
+    assert ends["a"] == ["n"] and ends["c"] == ["m"]
