@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 
 from ..core import render
@@ -21,7 +21,7 @@ from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
 from ..manifest.spec import Manifest
 from ..pipeline import Change, Host, LastingHost, change_outside, compare, destruction, enact
-from ..safety import commit_confirm
+from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
@@ -112,7 +112,7 @@ def carry_out(
     Raises Refused for a change that is beyond the limits, and whatever else `enact` raises.
     """
     commit_confirm.refuse_meanwhile(change)
-    refuse(change, Limits(options.only, options.max_removals, options.max_disruption))
+    refuse(change, Limits(options.only, options.max_removals, options.max_disruption, removals.recalled))
     if options.rehearse:
         from ..safety.rehearsal import rehearse
 
@@ -126,6 +126,8 @@ def carry_out(
                 enact(change, host)
     except FailedInPart as error:
         refusals = error.refusals
+    with suppress(OSError):  # it is not there to be read either
+        removals.remember(change, limited=bool(options.max_removals))
     return failed_in_part(refusals, change.waiting)
 
 

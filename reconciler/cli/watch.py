@@ -14,7 +14,8 @@ from ..daemon.status import SUSPENDED, WATCHING, watcher_runs
 from ..errors import Locked, NotPermitted, ReconcileError, UsageError, foreseen, trace
 from ..kernel.lock import RUN, lock
 from ..paths import CACHE
-from ..safety.limits import Limits
+from ..safety.limits import REMOVALS, Limits
+from ..safety.removals import recalled
 from .options import Options
 from .session import machine, note, say
 
@@ -27,7 +28,6 @@ TICKS = {"beat": 5.0, "sweep": 20.0}
 # Python's collector goes through all that a watcher remembers, of which nothing is garbage: it waits for many
 # times as many new objects as by itself, which is a sixth of a turn at 150 projects.
 SELDOM = (200_000, 20, 100)
-REMOVALS = "50%"  # what may go in one step without a person
 
 
 def watch(options: Options) -> int:
@@ -82,7 +82,7 @@ def orders(options: Options) -> "Orders":
     return Orders(
         options.absolute_paths,
         options.projects,
-        Limits(removals=options.max_removals or REMOVALS, disruption=options.max_disruption),
+        Limits("", options.max_removals or REMOVALS, options.max_disruption, recalled),
         options.state_dir,
         partial(note, options),
         prune=not options.no_prune,

@@ -31,6 +31,7 @@ from ..remembered import Dirty, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, owners, place, without
+from .held import within_limits
 from .settling import Settling, Unsettled
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
@@ -202,7 +203,13 @@ class RepairLoop:
             change = self.due_part(without(change, deferred))
             if manifest is self.newest and not drift:
                 self.settling.check(change)
-            self.pipeline.refuse(change)
+            change, held = within_limits(change, self.pipeline.refuse, self.look, self.good)
+            change = self.due_part(change)
+            if held and not change.todo:
+                self.known = change
+                return Outcome(change, error=held)
+            stood = self.known and self.known.manifest.digest == change.manifest.digest
+            drift = drift or bool(held and stood)
             began = time.monotonic()
             self.known = None
             self.enact(change)
@@ -213,9 +220,9 @@ class RepairLoop:
             self.known = replace(change, live=change.desired, todo=Plan())
         if drift:
             self.count_fights(change)
-        if not (self.failing.delays() or self.stuck.delays()):
+        if not (held or self.failing.delays() or self.stuck.delays()):
             self.accept(manifest, change.waiting)
-        seconds, error = time.monotonic() - began, self.refused or self.part_failure(change)
+        seconds, error = time.monotonic() - began, held or self.refused or self.part_failure(change)
         return Outcome(change, drift and bool(change.todo), seconds, error)
 
     def look(self, manifest: Manifest) -> Change:

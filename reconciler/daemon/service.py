@@ -16,6 +16,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..pipeline import Change, LastingHost, compare
 from ..remembered import Dirty
+from ..safety import removals
 from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from . import metrics
@@ -80,6 +81,7 @@ class Watcher:
         self.unswept: list[str] = []  # places that a sweep has yet to look at
         self.restless = False  # the host itself was not as it was read when the last sweep came by
         self.relayed: State | None = None  # whose ports the relay was told
+        self.wanted: State | None = None  # what was remembered as wanted
         self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
 
     def turn(self, fired: Sequence[Trigger]) -> float:
@@ -198,6 +200,12 @@ class Watcher:
             self.status.commits[newest.digest] = self.reader.commit
         with self.contained(HISTORY):
             self.past.remember(outcome, newest, self.repair.good)
+        if outcome.change and outcome.change.desired is not self.wanted:
+            with self.contained("removals"):
+                held = isinstance(outcome.error, removals.TooMuchGoes)
+                limited = outcome.seconds is not None
+                removals.remember(outcome.change, limited=limited or held, growing=not held)
+                self.wanted = outcome.change.desired
         if outcome.change:
             with self.contained("events of sandboxes"):
                 self.hear(outcome.change)

@@ -204,4 +204,5 @@ def status_lines(watcher: dict[str, Any]) -> list[str]:
     if error := watcher["error"]:
         place = f"{error['file']}:{error['line']}: " if error["file"] else ""
         lines.append(f"last error: {place}{error['message']}")
+        lines += [f"  hint: {error['hint']}"] if error["hint"] else []
     return lines

@@ -282,6 +282,7 @@ class ProjectSpec:
     pools: tuple[PoolSpec, ...] = ()
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
+    accept_removals: str = ""  # the digest of what may go, however much that is
     where: Where = field(default=NOWHERE, compare=False)
 
 

@@ -1,10 +1,14 @@
 """The most that an apply may do: what a person set, and what refuses a plan that goes beyond."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.resource import DISRUPTIONS
 from ..errors import Refused
 from ..pipeline import Change
+from .removals import Memory, refuse_removals
+
+REMOVALS = "50%"  # what may go without a person
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,7 @@ class Limits:
     digest: str = ""  # of the only plan
     removals: str = ""  # a number, or a percentage of what stands
     disruption: str = ""
+    memory: Callable[[], Memory] = dict  # of what was wanted before
 
 
 def refuse(change: Change, limits: Limits) -> None:
@@ -23,19 +28,11 @@ def refuse(change: Change, limits: Limits) -> None:
             f"the plan is {change.todo.digest} now, not {limits.digest}: something moved since",
             "look at `--plan` again",
         )
-    if limits.removals and len(change.removed) > most_removals(limits.removals, change.present):
-        raise Refused(
-            f"{len(change.removed)} of {change.present} networks and sandboxes would go, "
-            f"more than --max-removals {limits.removals}",
-            f"first of them: {change.removed[0]}",
-        )
+    if limits.removals:
+        refuse_removals(change, limits.removals, limits.memory)
     if limits.disruption and DISRUPTIONS.index(change.todo.disruption) > DISRUPTIONS.index(limits.disruption):
         raise Refused(
             f"the plan disrupts running traffic ({change.todo.disruption}), "
             f"more than --max-disruption {limits.disruption}",
             "`--plan -o wide` shows the step",
         )
-
-
-def most_removals(removals: str, present: int) -> float:
-    return present * int(removals[:-1]) / 100 if removals.endswith("%") else int(removals)

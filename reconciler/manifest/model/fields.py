@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ..reserved import is_link_local, nobodys, within
 
+ACCEPTED = re.compile("r[0-9a-f]{15}")  # safety/removals.py: digest
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_LENGTH = 63
 IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with the terminating zero

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from ..compose.ignored_keys import TOP
 from ..spec import EvpnSpec, HostSpec, NetworkSpec, PoolSpec, SubnetSpec
 from .checks import GatewayMode, Ifname, Name, Scalar, Subnet
+from .fields import ACCEPTED
 from .record import ALSO, Also, Is, Record, of
 from .service import Container, Service
 
@@ -111,5 +112,11 @@ class Top(Record):
     )
     runtime: Literal["none", "systemd", "oci", "podman"] = Is(
         "What runs in the sandboxes; `none` leaves them to anybody.", default="none"
+    )
+    accept_removals: str = Is(
+        "What may go although --max-removals holds it: the digest that the refusal tells.",
+        default="",
+        alias="accept-removals",
+        pattern=f"^{ACCEPTED.pattern}$",
     )
     unused = TOP

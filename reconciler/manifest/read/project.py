@@ -7,7 +7,7 @@ from typing import TypeVar
 from ...errors import Where
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
-from ..model.fields import name_mistake
+from ..model.fields import ACCEPTED, name_mistake
 from ..model.record import Record, from_record
 from ..model.service import Container, Service
 from ..model.top import HostRecord, NetworkRecord, Pool, Reachability, Top
@@ -83,13 +83,14 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
         router=is_router(reading),
+        accept_removals=accepted(reading),
         where=where(place),
     )
 
 
 def top_level(reading: ProjectReading) -> None:
     """Unknown keys of the top level, and those that this version would have to ignore."""
-    known = {*Top.model_fields, *Top.unused}
+    known = {*(field.alias or name for name, field in Top.model_fields.items()), *Top.unused}
     for key, node in reading.tree.items():
         spot = reading.tree.keys.get(key, node.place)
         if key in Top.unused:
@@ -161,6 +162,14 @@ def is_router(reading: ProjectReading) -> bool:
         hint = "write `router: true` or `router: false`"
         reading.mistakes.at(node.place, "router", f"`router` cannot be {node.value!r}", hint)
     return said == "true"
+
+
+def accepted(reading: ProjectReading) -> str:
+    node = reading.tree.get("accept-removals") or NOTHING
+    if node.value is not None and not ACCEPTED.fullmatch(str(node.value)):
+        message, hint = f"{node.value!r} is no digest of removals", "it is told where they are held"
+        reading.mistakes.at(node.place, "accept-removals", message, hint)
+    return str(node.value or "")
 
 
 def host_specs(reading: ProjectReading) -> Iterator[HostSpec]:

@@ -1,0 +1,160 @@
+"""What a change would take away, against what stands, and what stood an hour ago: by project, and by folder.
+
+A project that is still declared counts by itself, and what left a folder with all that stands from it.  What
+others have counts for nobody.  What was wanted last is remembered, so that nobody makes a removal small by
+deleting the rest.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from typing import NamedTuple
+
+from .. import disk
+from ..core.resource import Key, State
+from ..errors import Refused
+from ..inventory import ownership
+from ..kernel.lock import RUN
+from ..pipeline import Change
+from ..truth import source
+
+WANTED = f"{RUN}/wanted.json"
+HOUR = 3600.0  # seconds that what went counts: a folder that is emptied file by file is emptied all the same
+COUNTED = ("namespace ", "link host/")  # beginnings of keys: sandboxes, and links of the host
+
+
+class Row(NamedTuple):
+    """Something that was wanted; `left` is when it went without a person, 0 while it has not."""
+
+    project: str
+    left: float
+
+
+Memory = Mapping[Key, Row]
+
+
+class Party(NamedTuple):
+    """What counts together, as words and as projects."""
+
+    words: str
+    projects: frozenset[str]
+
+
+class Loss(NamedTuple):
+    """What a party loses, of what it had."""
+
+    party: Party
+    going: Mapping[Key, str]  # by key, the project
+    gone: int  # within the last hour
+    had: int
+
+    def is_beyond(self, limit: str) -> bool:
+        part = self.had * int(limit[:-1]) / 100 if limit.endswith("%") else int(limit)
+        return bool(self.going) and len(self.going) + self.gone > part
+
+    def __str__(self) -> str:
+        before = f"{self.gone} have gone within the hour, and " * bool(self.gone)
+        which = f"{len(self.going)} of {self.had - self.gone} networks and sandboxes of {self.party.words}"
+        return f"{before}{which} would go"
+
+
+class TooMuchGoes(Refused):
+    """More than a limit allows; `projects` are those that lose it."""
+
+    def __init__(self, beyond: list[Loss], limit: str, digest: str):
+        others = f" (and {len(beyond) - 1} more like it)" * (len(beyond) > 1)
+        super().__init__(
+            f"{beyond[0]}{others}, more than --max-removals {limit}",
+            f"first of them: {min(beyond[0].going)}; accept it by hand with --apply, or by the line"
+            f" `accept-removals: {digest}` in a manifest",
+        )
+        self.digest = digest
+        self.projects = frozenset(project for loss in beyond for project in loss.going.values())
+
+
+def refuse_removals(change: Change, limit: str, memory: Callable[[], Memory]) -> None:
+    """Raise TooMuchGoes where a party loses more than the limit, and no manifest accepts that."""
+    known = memory()
+    had = {key: row.project for key, row in known.items() if not row.left}
+    if not change.removed and had.keys() <= change.desired.keys():
+        return
+    remembered, removed = {*had.values()}, {*change.removed}
+    stands = counted(change.live).items()
+    had |= {key: project for key, project in stands if key in removed or project not in remembered}
+    going = {key: project for key, project in had.items() if key not in change.desired}
+    if is_accepted(change, going):
+        return
+    gone = [row.project for key, row in known.items() if row.left and key not in had]
+    losses = (loss_of(party, had, going, gone) for party in parties(change))
+    if beyond := [loss for loss in losses if loss.is_beyond(limit)]:
+        raise TooMuchGoes(beyond, limit, digest(change, going))
+
+
+def loss_of(party: Party, had: Mapping[Key, str], going: Mapping[Key, str], gone: list[str]) -> Loss:
+    left = sum(project in party.projects for project in gone)
+    has = sum(project in party.projects for project in had.values())
+    mine = {key: project for key, project in going.items() if project in party.projects}
+    return Loss(party, mine, left, has + left)
+
+
+def counted(state: State) -> dict[Key, str]:
+    """What counts, with the project that it is of."""
+    owner = ownership.owners(state)
+    return {key: owner(r) for key, r in state.items() if is_counted(key)}
+
+
+def is_counted(key: Key) -> bool:
+    return key.startswith(COUNTED)
+
+
+def parties(change: Change) -> Iterator[Party]:
+    """The projects that are declared, and the folders; what nobody knows the folder of is by itself."""
+    folders: dict[str, set[str]] = {}
+    for project in change.manifest.projects:
+        one = source(change.manifest, project)
+        if one.names:
+            folders.setdefault(one.names[0], set()).add(project.name)
+        if project.networks or project.containers or not one.names:
+            yield Party(f"project {project.name}", frozenset({project.name}))
+    for name, projects in folders.items():
+        yield Party(name, frozenset(projects))
+
+
+def digest(change: Change, going: Mapping[Key, str]) -> str:
+    """What tells these removals of the change from any others; YAML takes it for no number."""
+    names = {project.name for project in change.manifest.projects}
+    keys = sorted(key for key, project in going.items() if project in names)
+    return "r" + sha256("\n".join(keys).encode()).hexdigest()[:15]
+
+
+def is_accepted(change: Change, going: Mapping[Key, str]) -> bool:
+    accepted = {project.accept_removals for project in change.manifest.projects} - {""}
+    return bool(accepted) and digest(change, going) in accepted
+
+
+def recalled(file: str = WANTED) -> dict[Key, Row]:
+    """What is wanted, and what was within the last hour; nothing of what is not as it was written."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        rows = disk.parsed(disk.read(file, disk.LARGE)).items()
+        known = {str(key): Row(str(project), float(left)) for key, (project, left) in rows}
+        return {key: row for key, row in known.items() if not row.left or 0 <= time.time() - row.left < HOUR}
+    return {}
+
+
+def remember(change: Change, file: str = WANTED, *, limited: bool, growing: bool = True) -> None:
+    """What the change wants, with what is new if it is `growing`: what comes while much is held makes that no
+    less.  What it takes away counts for an hour, unless a person wanted or accepted it."""
+    known, keys = recalled(file), set(filter(is_counted, change.desired))
+    standing = {key for key, row in known.items() if not row.left}
+    if standing == keys or (not growing and standing <= keys):
+        return
+    theirs = {key: row for key, row in known.items() if row.project not in change.projects}
+    ours = ((key, project) for key, project in counted(change.desired).items() if project in change.projects)
+    mine = {key: Row(project, 0.0) for key, project in ours if growing or key in known}
+    past = {key: row for key, row in known.items() if key not in theirs.keys() | mine.keys()}
+    if not limited or is_accepted(change, {key: row.project for key, row in past.items() if not row.left}):
+        past = {key: row for key, row in past.items() if row.left}
+    left = {key: Row(row.project, row.left or time.time()) for key, row in past.items()}
+    disk.write(file, json.dumps(theirs | mine | left).encode())
