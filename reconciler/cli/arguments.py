@@ -52,6 +52,9 @@ MODES = {
 }
 
 
+WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
+
+
 class Parser(argparse.ArgumentParser):
     """Argparse's, which alone would keep quiet about help that cannot be written."""
 
@@ -130,13 +133,22 @@ def parse(argv: Sequence[str]) -> Options:
     given["project"] = tuple(given.get("project", ()))
     given |= {"paths": paths, "stdin": stdin, "words": tuple(argv)}
     options = Options(**{"mode": implied(given), **given})
+    refuse_idle(options)
+    return options
+
+
+def refuse_idle(options: Options) -> None:
+    """Raise UsageError for an option that the mode would not heed, where a person counts on it."""
     if options.rehearse and options.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
     if options.against and options.mode not in ("plan", "show", "explain"):
         raise UsageError("--against goes with --plan, --show and --explain")
     if options.confirm_within and options.mode != "apply":
         raise UsageError("--confirm-within goes with --apply")
-    return options
+    if options.only and options.mode not in ("apply", "destroy", "rollback"):
+        raise UsageError("--only goes with --apply, --destroy and --rollback")
+    if options.mode in WHOLE and (options.project or options.paths):
+        raise UsageError(f"--{options.mode} is about all projects, not some", "leave out --project and PATH")
 
 
 def refuse_no_directory(paths: Sequence[str]) -> None:

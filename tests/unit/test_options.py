@@ -79,3 +79,21 @@ def test_a_misspelt_twin_is_told(monkeypatch, capsys):
 def test_a_blank_path_names_nothing(capsys):
     assert main(["--validate", ""]) == 64
     assert "a PATH is blank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--plan --only 0123",
+        "--only 0123",
+        "--watch --only 0123",
+        "--suspend --project hello",
+        "--resume /etc/reconciler",
+        "--rollback 1 --project hello",
+        "--confirm --project hello",
+    ],
+)
+def test_an_option_that_the_mode_would_not_heed_is_refused(words, capsys):
+    assert main(words.split()) == 64
+    said = capsys.readouterr().err
+    assert "goes with" in said or "is about all projects" in said
