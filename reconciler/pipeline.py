@@ -13,6 +13,7 @@ manifests/*.yaml
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -26,9 +27,9 @@ from .drivers.firewall.elements import skeleton
 from .errors import ManifestError, ManifestErrors, ReconcileError
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
-from .manifest.spec import Manifest
+from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
-from .manifest.waiting import ABOUT_HOST, Waiting, troubled, without
+from .manifest.waiting import ABOUT_HOST, Waiting, together, troubled, without
 from .truth import at_home, empty, sources, whole_truth
 
 
@@ -155,7 +156,9 @@ def compare(
         try:
             change = compare_all(able, ours, host, prune=prune, adopt=adopt)
         except ABOUT_HOST as error:
-            more = {} if strict or is_mistaken(able, host) else troubled(error, able)
+            if not strict and (mistake := mistake_in(able, host)):
+                raise together(mistake, error) from None
+            more = {} if strict else troubled(error, able, partial(fails, able, ours, host))
             if not more:
                 raise
             waiting, able = {**waiting, **more}, without(able, more)
@@ -163,11 +166,22 @@ def compare(
         return replace(change, manifest=whole, waiting=waiting)
 
 
-def is_mistaken(manifest: Manifest, host: Host) -> bool:
-    """Whether the manifests cannot be decided wherever it is."""
+def mistake_in(manifest: Manifest, host: Host) -> ReconcileError | None:
+    """Why the manifests cannot be decided wherever it is."""
+    names, here = host_names(manifest), host.facts().name
     try:
-        decide(manifest, Facts(known=False, name=host.facts().name))
-    except ReconcileError:
+        decide(manifest, Facts(known=False, name=here if here in names or not names else names[0]))
+    except ReconcileError as error:
+        return error
+    return None
+
+
+def fails(manifest: Manifest, ours: State, host: Host, project: ProjectSpec) -> bool:
+    """Whether one of the projects has trouble here by itself."""
+    try:
+        alone = replace(manifest, projects=(project,))
+        compare_all(alone, ours, host, prune=True, adopt=False)
+    except ABOUT_HOST:
         return True
     return False
 

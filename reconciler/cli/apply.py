@@ -19,6 +19,7 @@ from ..errors import (
 )
 from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
+from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
 from ..pipeline import Change, Host, LastingHost, change_outside, compare, destruction, enact
 from ..safety import commit_confirm, removals
@@ -151,8 +152,11 @@ def remember(options: Options, change: Change) -> None:
     """Keep the revision: for --history, and for a watcher that finds the manifests broken."""
     paths, past = options.absolute_paths, Revisions(options.state_dir)
     with recording(options):
-        pardon(change.manifest, past)
-        past.record(change.manifest, paths, commit(paths), render.summary(change.todo))
+        stands = change.manifest
+        if change.waiting:  # these stand as they were applied last, if they do
+            stands = with_older(stands, past.last(paths) or Manifest(), change.waiting)
+        pardon(stands, past)
+        past.record(stands, paths, commit(paths), render.summary(change.todo))
 
 
 @contextmanager

@@ -66,8 +66,7 @@ def topology_of(
     here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
     if taken := [*taken_names(here, facts)]:
         raise ManifestErrors(taken)
-    used = {(spec.project.name, end.network) for spec in here for end in spec.endpoints}
-    bare = networks_of(manifest.projects, used, facts, drivers, found)
+    bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
@@ -104,6 +103,15 @@ def topology_of(
         lock=lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *told),
     )
+
+
+def users_of(here: Iterable[SandboxSpec]) -> dict[tuple[str, str], set[str]]:
+    """By project and key of a network, the sandboxes that are on it."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in here:
+        for end in one.endpoints:
+            found[one.project.name, end.network].add(one.name)
+    return found
 
 
 def reserved_names(manifest: Manifest) -> Iterator[ManifestError]:

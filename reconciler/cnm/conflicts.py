@@ -6,6 +6,7 @@ Told when everything is decided, so that what is offered is free of all that was
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
@@ -13,7 +14,7 @@ from ..inventory.facts import Facts
 from ..manifest.reserved import Address, Prefix
 from ..manifest.spec import SubnetSpec
 from .ipam import Range, Request, Space
-from .prefixes import Span, prefix_of, span
+from .prefixes import Prefixes, Span, alone, prefix_of, span
 from .topology import Network
 
 MOST_HINTS = 50  # a free value is looked for through all that are taken
@@ -40,7 +41,7 @@ def overlaps(
         for one in network.ranges
     }
     for number, (name, wanted, other) in enumerate(found):
-        if other not in holders:
+        if other not in holders or holders[other][2] == name:  # or it is that very subnet
             message = f"subnet {wanted.subnet} of network {name} {holds(other, facts)}"
             hint = "a route of the host or another network has it; choose another"
             stays = stands(name, span(wanted.subnet), facts)
@@ -63,11 +64,14 @@ def holds(used: Span, facts: Facts) -> str:
 
 
 def stands(network: str, subnet: Span, facts: Facts) -> bool:
-    """Whether a network has this subnet already: its bridge tells, or the firewall where that is lost."""
-    known = facts.networks.get(network)
-    if known and subnet in map(span, known.subnets):
-        return True
-    return any(span(cidr) == subnet for _, cidr in facts.subnets)
+    """Whether a network has this subnet already: its bridge tells, or who is on it, or where that is lost the
+    firewall and the routes."""
+    if known := facts.networks.get(network):
+        on_it = (ips for (_, bridge), ips in facts.leases.items() if bridge == known.bridge)
+        held = Prefixes(map(alone, chain.from_iterable(on_it)))
+        if subnet in map(span, known.subnets) or any(held.inside(subnet)):
+            return True
+    return subnet in map(span, facts.subnets)
 
 
 def free_subnet(prefix: Prefix, used: Space) -> str:

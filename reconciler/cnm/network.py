@@ -1,6 +1,6 @@
 """One network, decided: its subnets, names and identifiers.  Endpoints come later."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 
@@ -19,15 +19,17 @@ from .prefixes import Prefixes
 from .subnets import Taken, foreign_subnets, subnet_specs
 from .topology import Network, PerHostSubnets, Subnet
 
+Used = Mapping[tuple[str, str], Collection[str]]  # by project and key of a network, the sandboxes on it
+
 
 def networks_of(
     projects: Sequence[ProjectSpec],
-    used: set[tuple[str, str]],
+    used: Used,
     facts: Facts,
     drivers: Mapping[str, Driver],
     findings: list[Finding],
 ) -> list[Network]:
-    """Every network that is declared, or implied and used; `used` holds (project, network key).
+    """Every network that is declared, or implied and used.
 
     What was written comes first, so that pools go around it whatever the order of names.
     """
@@ -38,7 +40,8 @@ def networks_of(
         for name in [full_name(project, spec)]
     ]
     wanted.sort(key=lambda one: order(one, drivers[one.spec.driver], facts))
-    taken = Taken.of(facts, foreign_subnets(projects, facts))
+    on = {one.name: used.get((one.project.name, one.spec.name), ()) for one in wanted}
+    taken = Taken.of(facts, foreign_subnets(projects, facts), on)
     done: dict[str, Network] = {}
     for one in wanted:
         if not one.spec.external and (network := decide(one, drivers[one.spec.driver], facts, taken)):
@@ -66,7 +69,7 @@ def same_name(network: Network, other: Network) -> ManifestError:
     return ManifestError(f"two networks are named {network.name}", hint, two, (one, "the other one"))
 
 
-def specs_of(project: ProjectSpec, used: set[tuple[str, str]]) -> Iterator[NetworkSpec]:
+def specs_of(project: ProjectSpec, used: Used) -> Iterator[NetworkSpec]:
     """The networks that are written, and those implied ones that are used."""
     yield from project.networks
     for key in implied(project):

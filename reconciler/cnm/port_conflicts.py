@@ -42,7 +42,7 @@ def port_conflicts(ports: Sequence[Port], facts: Facts, tunnels: Sequence[Socket
         holders.sort(key=lambda h: h[:4])
         lasting = [holder for holder in holders if not holder.socket]
         sockets = [holder for holder in holders if holder.socket]
-        late, new = divided(meetings_with(sockets, lasting), facts)
+        late, new = divided(lasting, sockets, facts)
         for number_, met in enumerate(chain(meetings(lasting), new)):
             hint = free_port(met[0], holders) if number_ < MOST_HINTS else OTHER
             yield clash(protocol, met, hint, facts)
@@ -74,21 +74,20 @@ def by_wire(
     return found
 
 
-def meetings_with(sockets: Sequence[Holder], holders: Iterable[Holder]) -> Iterator[Meeting]:
-    """Each of ours with the first of these sockets, which are sorted, that it meets."""
+def divided(
+    holders: Iterable[Holder], sockets: Sequence[Holder], facts: Facts
+) -> tuple[list[Meeting], list[Meeting]]:
+    """Each of ours with the first of these sockets, which are sorted, that it meets: where that takes nothing
+    away, and where the port is new."""
+    late, new = list[Meeting](), list[Meeting]()
     numbers = [socket.first for socket in sockets]
     for mine in holders:
         near = sockets[bisect_left(numbers, mine.first) : bisect_right(numbers, mine.last)]
-        if mine.port and (met := next(filter(mine.meets, near), None)):
-            yield mine, mine.port, met
-
-
-def divided(met: Iterable[Meeting], facts: Facts) -> tuple[list[Meeting], list[Meeting]]:
-    """Those of ports that stand, and those of new ones."""
-    sides: tuple[list[Meeting], list[Meeting]] = [], []
-    for one in met:
-        sides[not stays(one, facts)].append(one)
-    return sides
+        met = [(mine, mine.port, one) for one in near if mine.port and mine.meets(one)]
+        refused = [one for one in met if not stays(one, facts)]
+        new += refused[:1]
+        late += met[:1] if not refused else []
+    return late, new
 
 
 def stays(met: Meeting, facts: Facts) -> bool:
@@ -97,8 +96,14 @@ def stays(met: Meeting, facts: Facts) -> bool:
     mine, port, other = met
     low, high = facts.ephemeral
     passing = port.protocol == "udp" and port.count > 1 and low <= other.first <= high
-    claim = Claim(port.project, port.family, mine.ip, port.protocol, mine.first, mine.last)
-    return claim in facts.published or port.project in facts.bare or passing and is_process(other)
+    return stands(mine, port, other, facts) or passing and is_process(other)
+
+
+def stands(mine: Holder, port: Port, other: Holder, facts: Facts) -> bool:
+    """Whether the project publishes there already, whatever else it does by now."""
+    ours = (claim for claim in facts.published if claim.project == port.project)
+    there = (one for one in ours if one[1:4] == (port.family, mine.ip, port.protocol))
+    return port.project in facts.bare or any(one.first <= other.first <= one.last for one in there)
 
 
 def is_process(holder: Holder) -> bool:

@@ -1,12 +1,11 @@
 """Which subnets are in use, and which a network has: what is written, what stands, or one from the pools."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from ..errors import ManifestError
 from ..family import family
 from ..inventory.facts import Facts, LiveNetwork
 from ..manifest.reserved import Prefix
@@ -14,7 +13,7 @@ from ..manifest.spec import NOWHERE, PoolSpec, ProjectSpec, SubnetSpec
 from .conflicts import Overlap
 from .driver import Driver, Wanted
 from .ipam import POOLS4, POOLS6, Space
-from .prefixes import Prefixes, alone, prefix_of, span
+from .prefixes import Prefixes, Span, alone, prefix_of, span
 
 
 class Taken(NamedTuple):
@@ -25,16 +24,16 @@ class Taken(NamedTuple):
     networks: Prefixes
     shared: Prefixes  # those of this run that every host decides alike
     here: Space  # routes and networks
-    among: Space  # networks alone
     everywhere: Space  # those that are shared
+    sandboxes: Mapping[str, Collection[str]]  # by network, who is on it
     overlaps: list[Overlap]  # what is written and in use
 
     @classmethod
-    def of(cls, facts: Facts, networks: Iterable[str]) -> "Taken":
+    def of(cls, facts: Facts, networks: Iterable[str], sandboxes: Mapping[str, Collection[str]]) -> "Taken":
         host, ours, shared = routes_of(facts.routes), Prefixes(networks), Prefixes()
         own = Prefixes(map(alone, (*facts.addresses, *facts.hops)))
         here, everywhere = Space(own, ours, routes=host), Space(shared, routes=Prefixes())
-        return cls(host, own, ours, shared, here, Space(ours, routes=Prefixes()), everywhere, [])
+        return cls(host, own, ours, shared, here, everywhere, sandboxes, [])
 
     def note(self, written: SubnetSpec, network: str) -> None:
         """Note what forbids the subnet: it may lie inside a wider route of the host, as a VPN's, but not
@@ -78,9 +77,7 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
             yield written
             continue
         held = standing_subnet(facts.networks.get(name), pools, taken)
-        subnet = (
-            held or lost_subnet(wanted, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
-        )
+        subnet = held or lost_subnet(name, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
         chosen = SubnetSpec(subnet=str(subnet), where=spec.where)
         taken.note(chosen, name)
         yield chosen
@@ -104,11 +101,23 @@ def standing_subnet(standing: LiveNetwork | None, pools: Sequence[PoolSpec], tak
     return None
 
 
-def lost_subnet(wanted: Wanted, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> Prefix | None:
-    """The subnet of a network whose bridge somebody deleted, as far as it is where the name leads to."""
-    if not any(project == wanted.project.name for project, _ in facts.subnets):
-        return None
-    with suppress(ManifestError):
-        first = taken.among.choose(wanted.name, pools, wanted.spec.where)
-        return first if (wanted.project.name, str(first)) in facts.subnets else None
-    return None
+def lost_subnet(name: str, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> Prefix | None:
+    """The subnet of a network whose bridge somebody deleted: what its sandboxes have addresses of.  One of
+    these may lie: most are believed, and whatever the host itself remembers before any."""
+    said: Counter[Span] = Counter()
+    for (sandbox, _), ips in facts.leases.items():
+        if sandbox in taken.sandboxes.get(name, ()):
+            said.update({one for ip in ips for pool in pools if (one := slot_around(ip, pool))})
+    kept = set(map(span, facts.subnets))
+    # A pair whose bridge is lost looks like a network of its own, by no name.
+    others = (one.subnets for key, one in facts.networks.items() if key != name and key[0] != "@")
+    theirs = set(map(span, chain.from_iterable(others)))
+    free = [one for one in said if one not in theirs and not taken.networks.first_met(one)]
+    best = max(free, key=lambda one: (one in kept, said[one], -one[0]), default=None)
+    return prefix_of(best) if best else None
+
+
+def slot_around(ip: str, pool: PoolSpec) -> Span | None:
+    """The subnet of a pool that an address lies in."""
+    one = span(f"{ip}/{pool.size}") if family(ip) == family(pool.base) else None
+    return one if one and any(Prefixes([pool.base]).around(one)) else None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..errors import Unsupported, Where
 from ..values import value
 
-PROCESS = "a process of the host"
+PROCESS, KERNEL = "a process of the host", "the kernel"
 USUAL_MTU = 1500  # Ethernet's
 
 
@@ -143,8 +143,7 @@ class Facts(HostFacts):
     ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
-    # (project, subnet) that the firewall knows, with a bridge or without
-    subnets: frozenset[tuple[str, str]] = frozenset()
+    subnets: frozenset[str] = frozenset()  # of this run's networks, as firewall and routing policy know them
     mtus: Mapping[str, int] = field(default_factory=dict)  # of those that stand; 0 where their links differ
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN
     roots: Mapping[str, str] = field(default_factory=dict)  # project of this run -> the folder it is of

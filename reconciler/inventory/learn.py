@@ -49,7 +49,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         ifnames=ifnames(live),
         stations=stations(live),
         networks=bridged[False],
-        subnets=frozenset((owner(e), e.item) for e in live.of(Element) if e.map in ("subnets4", "subnets6")),
+        subnets=frozenset(subnets(live, owner, projects)),
         mtus=mtus(live),
         lans=bridged[True],
         sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
@@ -72,6 +72,14 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
+
+
+def subnets(live: ByKind, owner: Owner, projects: frozenset[str]) -> set[str]:
+    """Those of projects of this run, with a bridge or without: routes tell no project, and stay where the
+    firewall is flushed."""
+    told = {e.item: owner(e) for e in live.of(Element) if e.map in ("subnets4", "subnets6")}
+    kept = {r.dst for r in live.of(Route) if r.kind == "prohibit"}
+    return {cidr for cidr in kept | told.keys() if told.get(cidr, "") in projects | {""}}
 
 
 def devices(live: ByKind, owner: Owner, projects: frozenset[str]) -> dict[str, str]:

@@ -24,7 +24,8 @@ def sayings(manifest: Manifest) -> dict[str, str]:
 
 
 def text(project: ProjectSpec) -> str:
-    return json.dumps(project, default=content, sort_keys=True)
+    """Whatever folder it is read with."""
+    return json.dumps(replace(project, path=""), default=content, sort_keys=True)
 
 
 def content(value: Any) -> object:

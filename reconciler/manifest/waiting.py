@@ -1,34 +1,42 @@
 """A project's trouble is its own: whose it is what this host, and not the manifests, says no to."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from ..errors import DriverFault, Foreign, ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
-from .spec import Manifest
+from .spec import Manifest, ProjectSpec
 
 Waiting = Mapping[str, ReconcileError]  # by project
 ABOUT_HOST = (ManifestError, Unsupported, Foreign, DriverFault)  # what a decision or a look at a host raises
 
 
-def troubled(error: ReconcileError, manifest: Manifest) -> Waiting:
+def troubled(error: ReconcileError, manifest: Manifest, fails: Callable[[ProjectSpec], bool]) -> Waiting:
     """The projects whose trouble an error is, each with its own; none where some of it is nobody's, or where
-    nothing would be left to do."""
+    nothing would be left to do.  What several include is the trouble of those that fail by themselves."""
     homes = homes_of(manifest)
     found: dict[str, list[ReconcileError]] = defaultdict(list)
     for one in error.errors if isinstance(error, ManifestErrors) else [error]:
-        names = homes.get(one.where, ()) if one.where else ()
+        names = homes.get(one.where, set()) if one.where else set()
+        if len(names) > 1:
+            names = {p.name for p in manifest.projects if p.name in names and fails(p)}
         if not names:
             return {}
         for name in names:
             found[name].append(one)
-    left = any(p.networks or p.containers for p in manifest.projects if p.name not in found)
+    left = {project.name for project in manifest.projects} - found.keys()
     return {name: merged(errors) for name, errors in found.items()} if left else {}
 
 
 def merged(errors: list[ReconcileError]) -> ReconcileError:
     mistakes = [one for one in errors if isinstance(one, ManifestError)]
     return ManifestErrors(mistakes) if len(mistakes) > 1 else errors[0]
+
+
+def together(mistake: ReconcileError, error: ReconcileError) -> ReconcileError:
+    """What the manifests alone get wrong, and what is wrong with them here."""
+    mistakes = isinstance(mistake, ManifestError) and isinstance(error, ManifestError)
+    return merged([mistake, error]) if mistakes else mistake
 
 
 def without(manifest: Manifest, names: Waiting) -> Manifest:

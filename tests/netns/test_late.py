@@ -121,3 +121,24 @@ def test_so_is_one_with_the_next_hop_of_any_route(lab, way):
     lab.refused(upper, "takes the next hop of a route, 198.51.100.200 on uplink")
     lab.run("ip route del 10.99.0.0/16 " + "table 77" * ("77" in way))
     lab.apply(upper)
+
+
+@pytest.mark.parametrize("loss", ["ip link del br-t-auto", "nft flush ruleset; ip link del br-t-auto"])
+@pytest.mark.parametrize("narrow", [True, False])
+def test_a_network_that_is_not_where_its_name_leads_stays_there_too(lab, loss, narrow):
+    """Another had that place when it came; or the very subnet is announced on the LAN since."""
+    lab.apply(WEB)
+    first = f"{lab.address('t-web-1').rpartition('.')[0]}.0/24"
+    lab.succeed(lab.destroy(lab.files / "t.yaml"))
+    lab.run(f"ip route add {first} dev uplink")
+    lab.apply(WEB)
+    if narrow:
+        lab.run(f"ip route del {first} dev uplink")
+    else:
+        subnet = next(line.split()[0] for line in lab.routes("") if "dev br-t-auto" in line)
+        lab.run(f"ip route add {subnet} dev uplink metric 50")
+        assert subnet in lab.plan(WEB).err
+    before = shown(lab)
+    lab.run(["sh", "-c", loss])
+    lab.apply(WEB)
+    assert shown(lab) == before and lab.planned(WEB) == []

@@ -144,3 +144,56 @@ def test_status_tells_what_stands_beside_what_is_wrong(lab):
         told = lab.reconcile("--status", folder, "-o", "json")
         assert told.rc == 65 and not told.json["in_sync"]
         assert {row["project"] for row in told.json["projects"]} >= {"p", "q"}
+
+
+def test_a_project_that_goes_is_work_too(lab):
+    folder = both(lab, LAN)
+    assert lab.reconcile("--apply", folder).rc == 3 and lab.namespaces() == ["q-web"]
+    (folder / "q.yaml").unlink()
+    assert lab.reconcile("--apply", folder).rc == 3 and lab.namespaces() == []
+
+
+def test_what_two_include_is_the_trouble_of_the_one_that_has_it(lab):
+    common = "networks: {lan: {driver: macvlan, parent: '${NIC}', ipam: {config: [{subnet: '${NET}'}]}}}\n"
+    common += "containers: {a: {networks: [lan]}}\n"
+    lab.write(common, "parts/common.yaml")
+    for name, nic in (("p", "gone"), ("q", "nic")):
+        lab.write(f"NIC={nic}\nNET=10.{ord(name)}.0.0/24\n", f"parts/{name}.env")
+        include = f"[{{path: parts/common.yaml, env_file: parts/{name}.env}}]"
+        lab.write(f"name: {name}\ninclude: {include}\n", f"{name}.yaml")
+    lab.ip(NIC)
+    paths = [lab.files / "p.yaml", lab.files / "q.yaml"]
+    result = lab.reconcile("--apply", *paths)
+    assert result.rc == 3 and "project p waits" in result.err and "project q" not in result.err, result
+    assert lab.namespaces() == ["q-a"]
+
+
+def test_a_mistake_of_the_manifests_is_told_beside_what_is_missing(lab):
+    folder = both(lab, LAN)
+    lab.write(OTHER.replace("name: q", "name: r"), "r.yaml")
+    result = lab.reconcile("--apply", folder)
+    assert result.rc == 65 and "no link nic" in result.err and "8090/tcp is taken" in result.err
+
+
+def test_what_waits_is_recorded_as_it_stands(lab):
+    """So that a watcher that starts then keeps that healed, and others may be gone back with."""
+    folder = both(lab, PORT)
+    lab.succeed(lab.reconcile("--apply", folder))
+    lab.write(
+        PORT.replace("containers", "networks: {n: {driver: macvlan, parent: nic}}\ncontainers"), "p.yaml"
+    )
+    worse = PORT.replace("{ports", "{networks: [n, default], ports")
+    lab.write(
+        worse.replace("containers", "networks: {n: {driver: macvlan, parent: nic}}\ncontainers"), "p.yaml"
+    )
+    assert lab.reconcile("--apply", folder).rc == 3
+    lab.run("nft flush ruleset")
+    lab.run("ip link del br-p-default")
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.until(lambda: "br-p-default" in lab.links() and "8080" in lab.rules())
+
+
+def test_who_is_none_of_a_projects_hosts_has_no_trouble_with_the_others(lab):
+    hosts = "name: p\nhosts: {h1: {address: 192.0.2.7}}\ncontainers: {a: {host: h1}}\n"
+    result = lab.reconcile("--apply", both(lab, hosts))
+    assert lab.namespaces() == ["q-web"] and result.rc in (0, 3), result

@@ -188,7 +188,7 @@ def test_the_index_places_networks_as_a_search_through_all_does(asked, routes, s
     except ManifestError:
         search = None
     try:
-        found = networks_of(asked, set(), facts, DRIVERS, found_out)
+        found = networks_of(asked, {}, facts, DRIVERS, found_out)
     except ManifestError as error:
         assert search is None and "overlaps a route" in error.message
         return
@@ -204,7 +204,7 @@ def test_what_is_wide_and_in_use_is_stepped_over_at_once():
     """IPv6's pool has 2^56 subnets, and half of them may be elsewhere."""
     project = ProjectSpec(name="x", networks=(NetworkSpec(name="n", driver="plain", enable_ipv6=True),))
     for half, other in (("fd00::/9", "fd80::/9"), ("fd80::/9", "fd00::/9")):
-        found = networks_of([project], set(), Facts(routes=frozenset({half})), DRIVERS, [])
+        found = networks_of([project], {}, Facts(routes=frozenset({half})), DRIVERS, [])
         assert ip_network(found[0].ranges[1].subnet).subnet_of(ip_network(other))
 
 
@@ -216,7 +216,7 @@ def test_time_grows_with_networks_and_routes_and_no_faster():
             name="x", networks=tuple(NetworkSpec(name=f"n{n}", driver="plain") for n in range(count))
         )
         start = time.process_time()
-        assert len(networks_of([project], set(), Facts(routes=routes), DRIVERS, [])) == count
+        assert len(networks_of([project], {}, Facts(routes=routes), DRIVERS, [])) == count
         spent.append(time.process_time() - start)
     assert spent[1] < 8 * spent[0] + 0.05
 
@@ -248,10 +248,10 @@ FOUND = [
 @pytest.mark.parametrize(("host", "words"), FOUND)
 def test_what_a_subnet_would_take_of_the_host_is_refused_and_only_told_where_it_stands(host, words):
     standing = {"networks": {"x_n": LiveNetwork("x", "br-x-n", ("10.20.0.1/16",))}}
-    bridge_lost = {"subnets": frozenset({("x", "10.20.0.0/16")})}
+    bridge_lost = {"subnets": frozenset({"10.20.0.0/16"})}
     for known, kind in (({}, ManifestError), (standing, str), (bridge_lost, str)):
         found: list[Finding] = []
-        networks_of([LATE], set(), Facts(**host, **known), DRIVERS, found)
+        networks_of([LATE], {}, Facts(**host, **known), DRIVERS, found)
         [one] = found
         assert isinstance(one, kind) and words in str(one)
 
@@ -259,7 +259,7 @@ def test_what_a_subnet_would_take_of_the_host_is_refused_and_only_told_where_it_
 @pytest.mark.parametrize("routes", [("10.0.0.0/8",), ("0.0.0.0/1", "128.0.0.0/1"), ("10.20.0.0/15",)])
 def test_a_wider_route_says_nothing_of_a_subnet(routes):
     found: list[Finding] = []
-    networks_of([LATE], set(), Facts(routes=frozenset(routes)), DRIVERS, found)
+    networks_of([LATE], {}, Facts(routes=frozenset(routes)), DRIVERS, found)
     assert found == []
 
 
@@ -267,7 +267,7 @@ def test_pools_go_around_routes_as_long_as_they_can_and_what_stands_stays():
     auto = [ProjectSpec(name="x", networks=(NetworkSpec(name="n", driver="plain", enable_ipv6=True),))]
 
     def placed(**facts):
-        [network] = networks_of(auto, set(), Facts(**facts), DRIVERS, [])
+        [network] = networks_of(auto, {}, Facts(**facts), DRIVERS, [])
         return [r.subnet for r in network.ranges]
 
     four, six = placed()

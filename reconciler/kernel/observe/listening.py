@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
-from ...inventory.facts import Listener
+from ...inventory.facts import KERNEL, PROCESS, Listener
 from .. import looking
 from ..netlink.socket import dump, open_socket
 from ..transcript import doubt
@@ -50,8 +50,10 @@ def asked(number: int, state: int, family: socket.AddressFamily) -> list[bytes]:
 
 
 def listener_of(protocol: str, family: socket.AddressFamily, body: bytes) -> Listener:
-    [port] = struct.unpack_from("!H", body, 4)
-    return Listener(protocol, socket.inet_ntop(family, body[8 : 8 + FAMILIES[family][0]]), port)
+    """A socket without an inode is the kernel's own, of a tunnel."""
+    [port], [inode] = struct.unpack_from("!H", body, 4), INODE.unpack_from(body, INODE_AT)
+    address = socket.inet_ntop(family, body[8 : 8 + FAMILIES[family][0]])
+    return Listener(protocol, address, port, PROCESS if inode else KERNEL)
 
 
 def heard() -> tuple[Listener, ...]:
