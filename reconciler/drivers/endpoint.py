@@ -11,6 +11,8 @@ from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+Segment = tuple[str, int]  # a link of the host, and a tag on it or 0
+NOBODY: Segment = ("", 0)
 LENGTHS = {4: 32, 6: 128}  # of an address as a prefix
 
 
@@ -21,8 +23,9 @@ class PlacedLink(NamedTuple):
     link: str
     origin: Origin
 
-    def address(self, ip: str, prefix: int, lan: str = "") -> Address:
-        return Address(ns=self.ns, link=self.link, ip=ip, prefix=prefix, lan=lan, origin=self.origin)
+    def address(self, ip: str, prefix: int, lan: Segment = NOBODY) -> Address:
+        ns, link, origin = self
+        return Address(ns=ns, link=link, ip=ip, prefix=prefix, lan=lan[0], tag=lan[1], origin=origin)
 
     def route(self, dst: str, via: str = "", src: str = "", *, onlink: bool = False) -> Route:
         ns, link, origin = self
@@ -40,9 +43,11 @@ class PlacedLink(NamedTuple):
             yield self.sysctl("net/ipv6/conf/IFNAME/accept_ra", "0")
 
 
-def addressing(endpoint: Endpoint, origin: Origin, *, ipv6: bool, lan: str = "") -> Iterator[Resource]:
-    """The addresses, routes and sysctls of an endpoint's link in its sandbox; `lan` is the host's link to
-    others who may have the same addresses."""
+def addressing(
+    endpoint: Endpoint, origin: Origin, *, ipv6: bool, lan: Segment = NOBODY
+) -> Iterator[Resource]:
+    """The addresses, routes and sysctls of an endpoint's link in its sandbox; `lan` leads to others who may
+    have the same addresses."""
     on = PlacedLink(endpoint.sandbox, endpoint.ifname, origin)
     yield from on.ipv6_switches(on=ipv6)
     for ip, prefix in endpoint.addresses:

@@ -15,8 +15,10 @@ class Address(AtLink):
     prefix: Fixed[int]
     connected: Fixed[bool] = True  # its prefix is routed to its link; only giving it anew restores that
 
-    # The link of the host by which its LAN is asked whether another machine has it; "" where there is none.
+    # The link of the host by which its LAN is asked whether another machine has it, and the 802.1Q tag there;
+    # "" where nobody is to be asked.
     lan: str = field(default="", compare=False)
+    tag: int = field(default=0, compare=False)
 
     def commands(self, old: Resource | None) -> list[str]:
         nodad = " nodad" if ":" in self.ip else ""

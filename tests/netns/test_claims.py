@@ -1,9 +1,14 @@
 """An address that another machine of the LAN has: it is asked for before ours announces it, and told."""
 
 import os
+import socket
+from contextlib import suppress
+from threading import Thread
 
 import pytest
 
+from reconciler.kernel.apply import claims
+from reconciler.kernel.netlink.socket import open_socket
 from tests.netns.frames import Sniffer, ip
 from tests.netns.lab import REMOTE4, Lab
 
@@ -73,3 +78,26 @@ def test_our_own_containers_may_have_it_from_each_other(lan: tuple[Lab, str]) ->
     lab.apply(stack(kind))
     lab.apply(stack(kind, name="b"))
     assert lab.addresses("t-b") == [f"{FREE4}/24"] and lab.ping("t-b", REMOTE4)
+
+
+def test_who_answers_behind_a_tag_is_heard_behind_that_tag_alone(lab: Lab) -> None:
+    """Somebody in R who has the address in VLAN 50, whoever asks for it; no 802.1Q link is needed to ask."""
+    here = bytes.fromhex("0200000000aa")
+    with lab.inside("R"):
+        other = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        other.bind(("eth0", claims.EVERYTHING))
+    claim = b"\x81\x00\0\x32\x08\x06" + bytes.fromhex("0001080006040002") + here + ip("10.50.0.77")
+
+    def answer() -> None:
+        with suppress(OSError):
+            while True:
+                frame, sender = other.recvfrom(2048)
+                if sender[2] != claims.OUTGOING and frame[12:14] == b"\x08\x06":
+                    other.send(frame[6:12] + here + claim + frame[6:12] + bytes(4))
+
+    Thread(target=answer, daemon=True).start()
+    with open_socket() as host:
+        asked = [("uplink", tag, "10.50.0.77") for tag in (50, 60, 0)]
+        assert claims.claimed(asked, host) == {("uplink", 50, "10.50.0.77"): here.hex(":")}
+        assert claims.claimed(asked[1:], host) == {}
+    other.close()

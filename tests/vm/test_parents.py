@@ -52,6 +52,23 @@ def test_a_trunk_keeps_vlans_apart(lab: Lab):
     assert "uplink.60" not in lab.links()
 
 
+@needs("vlan")
+def test_an_address_is_asked_for_behind_a_tag(lab: Lab):
+    """On a link that is yet to be made; who has it in another VLAN, or without a tag, is no matter."""
+    lab.ip(SWITCH, "R")
+    lab.ip(
+        "addr add 10.50.0.77/24 dev v50\naddr add 10.50.0.78/24 dev v60\naddr add 10.50.0.79/24 dev eth0", "R"
+    )
+    for name in ("eth0", "v50", "v60"):
+        for setting, value in (("arp_ignore", 1), ("arp_filter", 0)):  # each answers for its own alone
+            lab.sysctl(f"net/ipv4/conf/{name}/{setting}", "R", value)
+    result = lab.try_apply(TRUNK.replace("10.50.0.10", "10.50.0.77"))
+    assert result.rc == 1 and "10.50.0.77 is taken" in result.err and "on uplink in VLAN 50" in result.err
+    for address in ("10.50.0.78", "10.50.0.79"):
+        lab.apply(TRUNK.replace("10.50.0.10", address))
+        lab.destroy()
+
+
 def capture(lab: Lab, during) -> str:
     """What tcpdump sees on the wire meanwhile."""
     with lab.inside("R"):

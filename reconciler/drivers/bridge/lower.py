@@ -9,7 +9,7 @@ from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import NATIVE, STICKY_MAC, Bridge, Veth, Vlans
 from ...kinds.ownership import HOST
-from ..endpoint import PlacedLink, addressing
+from ..endpoint import NOBODY, PlacedLink, addressing
 from ..firewall.routing_policy import ways_back
 from .lan import Lan
 from .slices import routes_elsewhere
@@ -62,7 +62,7 @@ def machine(network: Network, on: PlacedLink) -> Iterator[Resource]:
     yield from on.ipv6_switches(on=any(":" in ip for ip in host))
     yield BridgePort(link=network.carrier.link, bridge=on.link, vlans=words(NATIVE, tagged), origin=on.origin)
     for subnet in network.subnets:
-        lan = network.carrier.lan
+        lan = network.carrier.lan()
         yield from (on.address(ip, subnet.prefix, lan) for ip in host if Range.within(subnet.cidr, ip))
 
 
@@ -92,6 +92,5 @@ def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resourc
         station=station,
         origin=origin,
     )
-    # What is in another VLAN is asked for by nobody: the link may have none there.
-    lan = network.carrier.lan if isinstance(network.carrier, Lan) and endpoint.vlan == 1 else ""
+    lan = network.carrier.lan(endpoint.vlan) if isinstance(network.carrier, Lan) else NOBODY
     yield from addressing(endpoint, origin, ipv6=network.ipv6, lan=lan)

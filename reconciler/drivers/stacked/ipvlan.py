@@ -40,7 +40,7 @@ class IpvlanDriver(Stacked):
                 origin=origin,
             )
             routed = endpoint if parent.mode == "l2" else without_gateways(endpoint)
-            yield from addressing(routed, origin, ipv6=network.ipv6, lan=parent.lan)
+            yield from addressing(routed, origin, ipv6=network.ipv6, lan=parent.lan())
 
 
 def without_gateways(endpoint: Endpoint) -> Endpoint:

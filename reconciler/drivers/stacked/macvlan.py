@@ -29,7 +29,7 @@ class MacvlanDriver(Stacked):
         for endpoint in network.endpoints:
             on = PlacedLink(endpoint.sandbox, endpoint.ifname, Origin(endpoint.where, self.name))
             yield child(network, parent, on, endpoint.mac)
-            yield from addressing(endpoint, on.origin, ipv6=network.ipv6, lan=parent.lan)
+            yield from addressing(endpoint, on.origin, ipv6=network.ipv6, lan=parent.lan())
             # Its neighbours learn at once who has the address: gratuitous ARP, unsolicited advertisements.
             yield on.sysctl("net/ipv4/conf/IFNAME/arp_notify", "1")
             if network.ipv6:
@@ -55,6 +55,6 @@ def shim(network: Network, parent: Parent, on: PlacedLink) -> Iterator[Resource]
     yield from on.ipv6_switches(on=any(family(ip) == 6 for ip in parent.addresses))
     for ip in parent.addresses:
         length = LENGTHS[family(ip)]
-        yield on.address(ip, length, parent.lan)
+        yield on.address(ip, length, parent.lan())
         for endpoint in network.endpoints:
             yield from (on.route(f"{other}/{length}", src=ip) for other in endpoint.of_family(family(ip)))

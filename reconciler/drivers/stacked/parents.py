@@ -17,6 +17,7 @@ from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
+from ..endpoint import NOBODY, Segment
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
 FLAGS = {"macvlan": ("",), "ipvlan": ("bridge", "private", "vepa")}
@@ -40,10 +41,14 @@ class OnLink(Carrier):
     def details(self) -> Mapping[str, object]:
         return {"parent": self.link}
 
-    @property
-    def lan(self) -> str:
-        """Where other machines may have the same addresses."""
-        return self.link if self.on_lan else ""
+    def lan(self, vlan: int = 1) -> Segment:
+        """Where other machines may have the same addresses.  Two tags nobody asks behind, nor by a bridge of
+        somebody else's, which may let none pass."""
+        if not self.on_lan or (vlan > 1 and (self.tagged or self.mode != "port")):
+            return NOBODY
+        if self.tagged:
+            return self.tagged.parent, self.tagged.tag
+        return self.link, vlan if vlan > 1 else 0
 
     @property
     def host_text(self) -> str:

@@ -23,9 +23,11 @@ PROBES, PAUSE = (
 )  # how often is asked, and for how many seconds is listened each time: a LAN answers in a few
 EVERYTHING, OUTGOING = 0x0003, 4  # ETH_P_ALL, which hears a bridge's port too; PACKET_OUTGOING
 SOL_PACKET, MEMBERSHIP, AUXDATA, ALL_MULTICAST = 263, 1, 8, 2  # linux/if_packet.h; PACKET_MR_ALLMULTI
-VLAN_VALID = 0x10  # TP_STATUS_VLAN_VALID of struct tpacket_auxdata: then the frame came with a tag
+AUXILIARY = struct.Struct("=I12xH")  # of struct tpacket_auxdata the status and the tag, valid with this bit
+VLAN_VALID, VLAN = 0x10, 0x8100  # TP_STATUS_VLAN_VALID, ETH_P_8021Q
 ATTACH_FILTER = 26  # SO_ATTACH_FILTER
 SOLICITATION = 135  # RFC 4861, 4.3
+Asked = tuple[str, int, str]  # link of the host, tag or 0, address
 # ARP, and neighbour advertisements: classic BPF, (code, jump if true, jump if false, operand) each.
 FILTER = b"".join(
     struct.pack("=HBBI", *one)
@@ -36,17 +38,17 @@ FILTER = b"".join(
 )  # fmt: skip
 
 
-def claimed(wanted: Iterable[tuple[str, str]], host: socket.socket) -> dict[tuple[str, str], str]:
-    """The MAC of the machine that has it, by link and address, of those that another one has."""
-    by_link: dict[str, list[str]] = defaultdict(list)
-    for link, ip in wanted:
-        by_link[link].append(ip)
-    found: dict[tuple[str, str], str] = {}
+def claimed(wanted: Iterable[Asked], host: socket.socket) -> dict[Asked, str]:
+    """The MAC of the machine that has it, of those that another one has."""
+    by_link: dict[str, list[Asked]] = defaultdict(list)
+    for one in wanted:
+        by_link[one[0]].append(one)
+    found: dict[Asked, str] = {}
     with ExitStack() as stack:
-        channels = {link: stack.enter_context(one) for link in by_link if (one := listening(link))}
+        channels = {link: stack.enter_context(own) for link in by_link if (own := listening(link))}
         for _ in range(PROBES):
             channels = {link: one for link, one in channels.items() if ask(one, by_link[link])}
-            found |= {one: mac for one, mac in heard(channels, PAUSE) if one[1] in by_link[one[0]]}
+            found |= {one: mac for one, mac in heard(channels, PAUSE) if one in by_link[one[0]]}
     return without_ours(found, host) if found else {}
 
 
@@ -68,18 +70,19 @@ def listening(link: str) -> socket.socket | None:
     return channel
 
 
-def ask(channel: socket.socket, ips: Iterable[str]) -> bool:
+def ask(channel: socket.socket, wanted: Iterable[Asked]) -> bool:
     """Whether there is anybody to ask: a link that is down leads to nobody."""
     mac = channel.getsockname()[4]
     with suppress(OSError):
-        for ip in ips:
-            channel.send(solicitation(mac, ip) if ":" in ip else probe(mac, ip))
+        for _, tag, ip in wanted:
+            frame = solicitation(mac, ip) if ":" in ip else probe(mac, ip)
+            channel.send(frame[:12] + struct.pack("!HH", VLAN, tag) + frame[12:] if tag else frame)
         return True
     return False
 
 
-def heard(channels: Mapping[str, socket.socket], seconds: float) -> Iterator[tuple[tuple[str, str], str]]:
-    """((link, address), MAC) of all that others claim meanwhile."""
+def heard(channels: Mapping[str, socket.socket], seconds: float) -> Iterator[tuple[Asked, str]]:
+    """What others claim meanwhile, with their MACs."""
     by_number, poller = {one.fileno(): link for link, one in channels.items()}, poll()
     if not channels:
         return
@@ -90,9 +93,14 @@ def heard(channels: Mapping[str, socket.socket], seconds: float) -> Iterator[tup
         for number, _ in poller.poll(left * 1000):
             link = by_number[number]
             frame, said, _, sender = channels[link].recvmsg(2048, 64, socket.MSG_DONTWAIT)
-            tagged = any(struct.unpack_from("=I", data)[0] & VLAN_VALID for _, _, data in said)
-            if sender[2] != OUTGOING and not tagged and (one := claim(frame)):
-                yield (link, one), frame[6:12].hex(":")
+            if sender[2] != OUTGOING and (ip := claim(frame)):
+                yield (link, sum(tag_of(data) for _, _, data in said), ip), frame[6:12].hex(":")
+
+
+def tag_of(auxiliary: bytes) -> int:
+    """The number of the VLAN, which Linux takes off a frame before anybody looks; 0 where it came without."""
+    status, tag = AUXILIARY.unpack_from(auxiliary)
+    return tag & 0xFFF if status & VLAN_VALID else 0
 
 
 def claim(frame: bytes) -> str:
@@ -118,7 +126,7 @@ def solicitation(mac: bytes, ip: str) -> bytes:
     return b"\x33\x33" + group[12:] + mac + struct.pack("!H", IPV6) + header + body
 
 
-def without_ours(found: Mapping[tuple[str, str], str], host: socket.socket) -> dict[tuple[str, str], str]:
+def without_ours(found: Mapping[Asked, str], host: socket.socket) -> dict[Asked, str]:
     """On somebody else's bridge our own containers hear it as well; the host's end of each tells its MAC."""
     known = {Seen(body).mac[3:] for body in dump(host, GETLINK, ALL_LINKS)}
     return {one: mac for one, mac in found.items() if mac[3:] not in known}

@@ -49,14 +49,15 @@ def execute(
 def refuse_claimed(steps: Sequence[Step], batch: Batch) -> None:
     """What another machine of a LAN has is not taken: raises, but leaves alone a sandbox that stands."""
     new = ((s, s.resource) for s in steps if s.op == "+" and s.old is None)
-    wanted = {(r.lan, r.ip): step for step, r in new if isinstance(r, Address) and r.lan}
+    wanted = {(r.lan, r.tag, r.ip): step for step, r in new if isinstance(r, Address) and r.lan}
     if not wanted:
         return
     from .claims import claimed  # which few need pay for
 
-    for (lan, ip), mac in claimed(wanted, batch.host).items():
-        step = wanted[lan, ip]
-        words = f"{ip} is taken: a machine with the MAC {mac} answers for it on {lan}"
+    for asked, mac in claimed(wanted, batch.host).items():
+        step, (lan, tag, ip) = wanted[asked], asked
+        on = f"{lan} in VLAN {tag}" if tag else lan
+        words = f"{ip} is taken: a machine with the MAC {mac} answers for it on {on}"
         with batch.confined(step.resource.place):
             raise KernelError(str(step), errno.EADDRINUSE, words, step.resource.where)
 
