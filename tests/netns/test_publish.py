@@ -102,26 +102,6 @@ def test_ipv6_loopback_refuses_at_once_so_that_clients_fall_back(published, port
             sock.connect(("::1", port))
 
 
-@pytest.mark.parametrize("kind", ["tcp", "udp"])
-@pytest.mark.parametrize(("who", "link"), [("R", "eth0"), ("", "uplink")])
-def test_a_link_local_address_refuses_at_once(published, who, link, kind):
-    """Who asks there has a link-local address too, and with that source nothing is forwarded."""
-    for ns, name, own in (("", "uplink", "fe80::a"), ("R", "eth0", "fe80::b")):
-        published.ip(f"addr replace {own}/64 dev {name} nodad", ns)
-
-    def ask(port: int) -> str:
-        with published.inside(who), socket.socket(socket.AF_INET6, KINDS[kind]) as sock:
-            sock.settimeout(1)
-            sock.connect(("fe80::a", port, 0, socket.if_nametoindex(link)))
-            sock.send(b"?")
-            return sock.recv(200).decode()
-
-    with pytest.raises(ConnectionRefusedError):
-        ask(8080)
-    published.serve("", 8090 + (kind == "udp"), proto=kind, name="host")  # its own services answer there
-    assert ask(8090 + (kind == "udp")).startswith("host fe80::")
-
-
 def test_localhost_by_name_works_with_a_client_that_falls_back(published):
     assert published.run(
         ["curl", "-s", "-m", "1", "--http0.9", "http://localhost:8080"], check=False
@@ -350,3 +330,24 @@ def passes_and_is_counted(lab):
     assert lab.planned(COUNTED) == []
     lab.run("nft flush ruleset")  # which leaves alone what is somebody's
     assert traffic() == found
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_a_link_local_address_refuses_at_once(lab, kind):
+    """Who asks there has a link-local address too, and with that source nothing is forwarded."""
+    lab.apply(EVERYWHERE)
+    lab.serve("", 8090, proto=kind)  # its own services answer there
+    for ns, link, own in (("", "uplink", "fe80::a"), ("R", "eth0", "fe80::b")):
+        lab.ip(f"addr add {own}/64 dev {link} nodad", ns)
+
+    def ask(who: str, link: str, port: int) -> str:
+        with lab.inside(who), socket.socket(socket.AF_INET6, KINDS[kind]) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(("fe80::a", port, 0, socket.if_nametoindex(link)))
+            sock.send(b"?")
+            return sock.recv(200).decode()
+
+    for who, link in (("R", "eth0"), ("", "uplink")):
+        assert ask(who, link, 8090).startswith("host fe80::")
+        with pytest.raises(ConnectionRefusedError):
+            ask(who, link, 8080)
