@@ -110,6 +110,11 @@ class KernelError(ReconcileError):
         super().__init__(f"{step}: {words}", where=where)
         self.step, self.number = step, number
 
+    @property
+    def key(self) -> str:
+        """Of what it was about."""
+        return self.step[2:].split("   #")[0]
+
 
 class NotConverged(ReconcileError):
     """Every step was accepted and these keys still differ."""

@@ -55,8 +55,8 @@ def blamed_projects(error: ReconcileError, change: Change) -> frozenset[str]:
 
 def keys(error: ReconcileError) -> Iterator[Key] | Iterable[Key]:
     match error:
-        case KernelError(step=step):
-            return [step[2:].split("   #")[0]]
+        case KernelError():
+            return [error.key]
         case NotConverged(left=left):
             return left
     return keys(error.cause) if hasattr(error, "cause") else ()

@@ -10,12 +10,14 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from ..core.plan import Step, diff, plan
-from ..core.reconcile import Refusals, apply, apply_and_verify
+from ..core.plan import Step, plan
+from ..core.reconcile import Refusals, apply
 from ..core.resource import Resource, State
 from ..drivers.firewall.elements import skeleton
-from ..errors import NotConverged, ReconcileError, Where
+from ..errors import KernelError, NotConverged, ReconcileError, Where
+from ..inventory import ownership
 from ..inventory.facts import USUAL_MTU, HostFacts
 from ..kernel import scratch_host
 from ..kernel.fake.kernel import FakeKernel
@@ -24,8 +26,9 @@ from ..kernel.nft.text import illegible
 from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Veth
+from ..kinds.ownership import SHARED
 from ..kinds.route import Route
-from ..pipeline import Change, Host, compare
+from ..pipeline import Change, Host, compare, enact
 
 
 class RehearsalHost(Linux):
@@ -120,28 +123,51 @@ def rehearse_here(change: Change, facts: HostFacts) -> str:
     scratch_host.stand_in(stand_ins(stood_on), facts.mtu or USUAL_MTU)
     scratch_host.neighbours(gateways(stood_on))
     stage = RehearsalHost(facts)
-    start = replay(change, stage)
-    desired = without_illegible(change.desired)
-    apply_and_verify(plan(start, desired), start, desired, stage)
+    start, whole = replay(change, stage)
+    again = partial(compare, change.manifest, stage, prune=change.prune)
+    enact(among_others(change.desired, start, change) if whole else again(), stage)
     stage.requests = 0
-    check_idempotent(compare(change.manifest, stage), stage)
+    check_idempotent(again(), stage)
     check_reversible(change, start, stage)
     return f"rehearsed in {(time.monotonic() - began) * 1000:.0f} ms: converges, idempotent, reversible"
 
 
-def replay(change: Change, stage: RehearsalHost) -> State:
-    """Bring the scratch host to where this one stands; a chain that somebody edited comes as it should
-    be, and a sandbox that cannot be looked into is yet to come."""
+def replay(change: Change, stage: RehearsalHost) -> tuple[State, bool]:
+    """Bring the scratch host to where this one stands; where that is, and whether it is all of it.  A chain
+    that somebody edited comes as it should be, and a sandbox that cannot be looked into is yet to come."""
     closed = {r.place for r in change.live.values() if r.closed}
     live = {
         key: change.desired.get(key, r) if illegible(r) else r
         for key, r in change.live.items()
         if not r.leftover and r.place not in closed
     }
-    past = without_illegible(live)
+    past = whole = without_illegible(live)
     named = {**change.desired, **past}
-    apply(plan(stage.observe(named.values()), past), stage)
-    return stage.observe(named.values())
+    while True:
+        try:
+            apply(plan(stage.observe(named.values()), past), stage)
+            return stage.observe(named.values()), past is whole
+        except KernelError as error:
+            past = without_owner(past, error, change)
+
+
+def without_owner(past: State, refused: KernelError, change: Change) -> State:
+    """Less the project whose part the kernel does not make as it stands: it has drifted, and the change is
+    not about it.  Raises what was refused where the change is."""
+    owner = ownership.owners({**change.desired, **change.live})
+    whose = owner(past[refused.key]) if refused.key in past else SHARED
+    if whose in {SHARED, *change.projects}:
+        raise refused
+    return {key: r for key, r in past.items() if owner(r) != whose}
+
+
+def among_others(mine: State, standing: State, change: Change) -> Change:
+    """The change to this, of what it is about; others have what they have there."""
+    owned, owner = ownership.owners(standing), ownership.owners(mine)
+    ours = {SHARED, *change.projects}
+    others = {key: r for key, r in standing.items() if owned(r) not in ours}
+    desired = without_illegible({**others, **{key: r for key, r in mine.items() if owner(r) in ours}})
+    return replace(change, live=standing, desired=desired, todo=plan(standing, desired))
 
 
 def without_illegible(state: State) -> State:
@@ -153,16 +179,14 @@ def check_idempotent(change: Change, stage: RehearsalHost) -> None:
     """The second plan is empty, and the second apply asks for nothing."""
     if change.todo:
         raise NotConverged(sorted(step.resource.key for step in change.todo))
-    apply_and_verify(change.todo, change.live, change.desired, stage)
+    enact(change, stage)
     if stage.requests:
         raise ReconcileError(f"the second apply made {stage.requests} requests")
 
 
 def check_reversible(change: Change, start: State, stage: RehearsalHost) -> None:
     named = {**change.desired, **start}
-    apply(plan(stage.observe(named.values()), start), stage)
-    if left := sorted(diff(stage.observe(named.values()), start)):
-        raise NotConverged(left)
+    enact(among_others(start, stage.observe(named.values()), change), stage)
 
 
 def stand_ins(resources: Sequence[Resource]) -> dict[str, str]:

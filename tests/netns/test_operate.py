@@ -52,6 +52,32 @@ def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
     assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(MORE))).out)
 
 
+@pytest.mark.parametrize(
+    "drift",
+    [
+        "ip link del br-o-n",
+        "ip netns del o-web",
+        "umount /run/netns/o-db",
+        "ip -n o-web link set eth0 down",
+        "ip -n o-web addr flush dev eth0",
+    ],
+)
+def test_what_became_of_other_projects_is_no_matter_of_a_rehearsal(lab, drift):
+    """Linux makes nothing in the form that it has when part of it is gone."""
+    lab.apply(WEB)
+    lab.apply(OTHER)
+    lab.run(drift)
+    assert re.search(REHEARSED, lab.apply(MORE, "--rehearse").err)
+
+
+def test_a_rehearsal_prunes_no_more_than_the_apply(lab, directory):
+    lab.write(OTHER, "m/o.yaml")
+    lab.succeed(lab.reconcile("--apply", directory))
+    lab.write("{name: o}", "m/o.yaml")
+    result = lab.reconcile("--apply", "--no-prune", "--rehearse", directory)
+    assert re.search(REHEARSED, result.err) and "o-web" in lab.namespaces(), result
+
+
 def test_the_kernels_own_error_at_the_manifests_line(lab):
     before = lab.snapshot()
     result = lab.reconcile("--rehearse", lab.write(BROKEN))
