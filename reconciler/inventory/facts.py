@@ -49,7 +49,7 @@ class Device(NamedTuple):
     mtu: int = 1500
     parent: str = ""  # the link that it stands on
     master: str = ""  # the link that it is a port of
-    vni: int = 0  # of a VXLAN link, with
+    vni: int = 0  # of a VXLAN link, 0 where it has its port alone, with
     port: int = 0  # its UDP port
     up: bool = True
     filtering: bool = False  # a bridge that keeps VLANs apart

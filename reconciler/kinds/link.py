@@ -19,6 +19,7 @@ MAX_LEARNED = 8192
 LEAST_IPV6 = 1280
 
 
+# `mute` is a link that asks for no neighbour (`arp off`), or has no IPv6 neighbours (`multicast off`).
 @kind
 class Link(Resource):
     noun = "link"
@@ -129,6 +130,8 @@ class Bridge(NetworkLink):
     outer: bool = False  # it stands on a LAN: its ports are neighbours of strangers
     filtering: bool = False  # it keeps VLANs apart
     max_learned: int = MAX_LEARNED
+    stp: Odd[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
+    mute: Odd[bool] = False
 
     @property
     def group(self) -> int:
@@ -168,6 +171,7 @@ class Veth(Link):
     vlans: Vlans = ()
     station: str = STICKY_MAC  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
     mtus_differ: Odd[bool] = False  # `mtu` is that of the end inside
+    mute: Odd[bool] = False
 
     @property
     def alias(self) -> str:

@@ -296,6 +296,18 @@ def test_a_vni_that_somebody_has_is_refused(cluster):
     assert result.rc == 65 and "network t_n of project t has it" in result.err
 
 
+@pytest.mark.parametrize(
+    ("more", "shared"), [("gbp", False), ("external gpe", False), ("external", False), ("", True)]
+)
+def test_a_tunnel_that_has_its_port_alone_is_told_at_plan(cluster, more, shared):
+    folder = cluster.manifest(pair())
+    of = "" if "external" in more else "id 7 local 10.99.0.1"
+    cluster["h1"].ip(f"link add theirs type vxlan {of} dstport 4789 {more}\nlink set theirs up")
+    plan = cluster["h1"].reconcile("--plan", folder)
+    assert plan.rc == (0 if shared else 65) and ("theirs" in plan.err) != shared, plan
+    assert cluster["h1"].reconcile("--apply", folder).rc == plan.rc
+
+
 class Outside:
     """The underlay's own side of the cables, for a sniffer."""
 

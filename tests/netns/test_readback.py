@@ -25,7 +25,7 @@ from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
 from reconciler.kinds.rule import Rule
-from reconciler.kinds.stacked_link import ChildLink, NamelessLink
+from reconciler.kinds.stacked_link import ChildLink, Macvlan, NamelessLink
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.paths import STATE
@@ -49,6 +49,7 @@ WITHOUT = {
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
+    (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"),
 }  # fmt: skip
 
 

@@ -188,7 +188,7 @@ def again(kind: Any, message: netlink.Message) -> bytes:
 
 def link_message(*attrs: tuple[str, object], index: int = INDEX, up: bool = False):
     message = ifinfmsg()
-    message["index"], message["flags"], message["attrs"] = index, int(up), list(attrs)
+    message["index"], message["flags"], message["attrs"] = index, rtnl.MULTICAST | up, list(attrs)
     return message
 
 
@@ -505,7 +505,7 @@ def test_a_bridge_that_they_wrote(bridge: Bridge):
 @given(st.one_of(macvlans, ipvlans.map(lambda link: replace(link, flag="bridge")), vlans, dummies))
 def test_stacked_links_go_both_ways(link: Link):
     made, placed = link_messages(link)
-    head = rtnl.ifinfo(INDEX, int(link.up))
+    head = rtnl.ifinfo(INDEX, rtnl.MULTICAST | link.up)
     body = again(ifinfmsg, netlink.Message(0, 0, head + made.body[16:] + placed.body[16:]))
     assert read_link(link, rtnl.Seen(body)) == [link]
 

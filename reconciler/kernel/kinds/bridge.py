@@ -12,6 +12,7 @@ from .link import LinkKind, network_link
 from .table import Readings, Requests, Resource, Seen, Step, register
 
 MAX_LEARNED_FIELD = integer(49)  # IFLA_BR_FDB_MAX_LEARNED; kernels before 6.7 pass it over
+STP = integer(5)  # IFLA_BR_STP_STATE
 IFLA_BR_MCAST_SNOOPING = 23
 
 
@@ -19,7 +20,7 @@ def put(requests: Requests, step: Step, bridge: Bridge) -> None:
     if step.op == "+":
         requests.batch.bridges[bridge.name] = bridge
         requests.add(step, create(bridge))
-    requests.add(step, *settings(bridge, step.before))
+    requests.add(step, *rtnl.unmuted(bridge.name, step.before), *settings(bridge, step.before))
     up = raised(bridge) if step.op == "+" else [rtnl.raised(bridge)]
     requests.batch.raised[bridge.name] = [StepMessage(step, message) for message in up]
 
@@ -44,7 +45,7 @@ def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     it the same (neigh_changeaddr)."""
     mac = b"" if old is None or getattr(old, "mac", "") == bridge.mac else rtnl.hardware(bridge.mac)
     mine = mac + rtnl.size(bridge) + rtnl.alias(bridge) + rtnl.group(bridge)
-    data = MAX_LEARNED_FIELD.to(bridge.max_learned)
+    data = MAX_LEARNED_FIELD.to(bridge.max_learned) + STP.to(0)
     if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
         data += u8(rtnl.IFLA_BR_VLAN_FILTERING, bridge.filtering)
     head = rtnl.named(bridge.name)
@@ -58,6 +59,8 @@ def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
         mac=seen.mac,
         outer=seen.group == OUTER,
         filtering=seen.filtering,
+        stp=STP.of(seen.data) != 0,
+        mute=seen.mute,
         max_learned=MAX_LEARNED_FIELD.of(seen.data) if limited else MAX_LEARNED,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ...kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from ..netlink.fields import integer, word
-from ..netlink.links import IFLA_LINK, hardware, info
+from ..netlink.links import IFLA_LINK, hardware, info, unmuted
 from . import link
 from .link import LinkKind, child_link, network_link, plain_link
 from .table import Readings, Requests, Seen, Step, register
@@ -34,11 +34,17 @@ def vlan_data(vlan: Vlan) -> bytes:
 
 def put_macvlan(requests: Requests, step: Step, macvlan: Macvlan) -> None:
     link.put(requests, step, macvlan, hardware(macvlan.mac) if macvlan.mac else b"")
+    requests.add(step, *unmuted(macvlan.name, step.before))
 
 
 def decode_macvlan(readings: Readings, ns: str, seen: Seen) -> Iterator[Macvlan]:
     mode = MACVLAN_MODE.of(seen.data)
-    yield Macvlan(**child_link(readings, ns, seen), mode=mode, mac="" if mode == "passthru" else seen.mac)
+    yield Macvlan(
+        **child_link(readings, ns, seen),
+        mode=mode,
+        mac="" if mode == "passthru" else seen.mac,
+        mute=seen.mute,
+    )
 
 
 def ipvlan_data(ipvlan: Ipvlan) -> bytes:

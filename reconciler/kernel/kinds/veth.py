@@ -55,7 +55,8 @@ def create(veth: Veth, index: int, host: int, master: int) -> Message:
 def inner_settings(veth: Veth, old: Resource | None) -> list[Message]:
     change = rtnl.hardware(veth.mac) + rtnl.master(0) if old else b""
     settings = rtnl.change(rtnl.named(veth.name) + change + rtnl.addressing(veth))
-    return [*rtnl.resized(veth.name, veth, old), settings, rtnl.raised(veth)]
+    before = (*rtnl.resized(veth.name, veth, old), *rtnl.unmuted(veth.name, old))
+    return [*before, settings, rtnl.raised(veth)]
 
 
 def enters(step: Step) -> bool:
@@ -63,14 +64,14 @@ def enters(step: Step) -> bool:
     new, old = step.resource, step.old
     if step.op != "~" or not isinstance(new, Veth) or not isinstance(old, Veth):
         return True
-    return (new.mac, new.mtu, new.up) != (old.mac, old.mtu, old.up)
+    return (new.mac, new.mtu, new.up, new.mute) != (old.mac, old.mtu, old.up, old.mute)
 
 
 def host_end(batch: Batch, step: Step) -> list[Message]:
     """The MAC is entered when the port's VLANs stand, and in each of them; and no longer the one that was."""
     veth, old = step.resource, step.old
     assert isinstance(veth, Veth)
-    sized = rtnl.resized(veth.host_name, veth, step.before)
+    sized = [*rtnl.resized(veth.host_name, veth, step.before), *rtnl.unmuted(veth.host_name, step.before)]
     if not veth.bridge:
         return [*sized, *outer_settings(veth, 0)]
     tags = port_vlans(batch, step, veth.host_name)
@@ -122,6 +123,7 @@ def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station
         mac=inner.mac,
         mtu=inner.mtu,
         mtus_differ=inner.mtu != outer.mtu,
+        mute=inner.mute or outer.mute,
         bridge=names.get(master, ""),
         up=inner.up and outer.up and not inner.number(rtnl.IFLA_MASTER),  # a port carries nothing of its own
         hairpin=HAIRPIN.of(outer.port) if master else True,

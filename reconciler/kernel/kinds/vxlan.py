@@ -15,12 +15,20 @@ from .table import Readings, Requests, Seen, Step, register
 VNI, PORT = integer(1), integer(15, "!H")  # IFLA_VXLAN_ID, IFLA_VXLAN_PORT
 IFLA_VXLAN_LOCAL, IFLA_VXLAN_LEARNING, IFLA_VXLAN_LOCAL6 = 4, 7, 17
 IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD, IFLA_BRPORT_NEIGH_SUPPRESS = 27, 30, 32
+# Links share a UDP port if these are alike (VXLAN_F_RCV_FLAGS in net/vxlan.h): zero checksums, remote
+# checksum offload, GBP, metadata of its own (`external`), GPE, and a filter of VNIs.
+APART = (20, 22, 23, 24, 25, 27, 30)
 ISOLATED = flag(33)  # IFLA_BRPORT_ISOLATED
 
 
 def data(vxlan: Vxlan) -> bytes:
     local = attr(IFLA_VXLAN_LOCAL6 if ":" in vxlan.local else IFLA_VXLAN_LOCAL, packed(vxlan.local)[1])
     return VNI.to(vxlan.vni) + local + PORT.to(vxlan.port) + u8(IFLA_VXLAN_LEARNING, 0)
+
+
+def alone(seen: Seen) -> bool:
+    """Whether a VXLAN link lets none of ours have its port as well; what is off is absent or 0."""
+    return any(seen.data.get(kind, b"\0") != b"\0" for kind in APART)
 
 
 def put(requests: Requests, step: Step, vxlan: Vxlan) -> None:

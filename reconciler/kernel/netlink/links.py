@@ -16,7 +16,7 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 NEWROUTE, DELROUTE, GETROUTE = 24, 25, 26
 NEWRULE, DELRULE, GETRULE = 32, 33, 34
 INET, INET6 = socket.AF_INET, socket.AF_INET6
-UP = 1  # IFF_UP
+UP, NOARP, MULTICAST = 1, 0x80, 0x1000  # IFF_*
 # linux/if_link.h
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER, IFLA_OPERSTATE = 1, 3, 4, 5, 10, 16
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD, IFLA_EXT_MASK = 18, 20, 26, 27, 28, 29
@@ -106,6 +106,12 @@ def resized(name: str, link: Link, old: Resource | None) -> list[Message]:
     return [change(named(name) + size(link))] if changes else []
 
 
+def unmuted(name: str, old: Resource | None) -> list[Message]:
+    """Where somebody had muted it."""
+    mute = getattr(old, "mute", False)
+    return [change(ifinfo(0, MULTICAST, NOARP | MULTICAST) + text(IFLA_IFNAME, name))] if mute else []
+
+
 def size(link: Link) -> bytes:
     return u32(IFLA_MTU, link.mtu)
 
@@ -174,6 +180,7 @@ class Seen:
     def __init__(self, body: bytes):
         _, _, self.index, bits, _ = IFINFO.unpack_from(body)
         self.up = bool(bits & UP)
+        self.mute = bits & (NOARP | MULTICAST) != MULTICAST
         self.found = attributes(body, IFINFO.size)
         self.name = printable(self.found[IFLA_IFNAME])
         self.group = self.number(IFLA_GROUP)

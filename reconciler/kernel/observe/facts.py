@@ -11,7 +11,7 @@ from ...kinds.sysctl import FORWARDING
 from .. import looking, nft
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.stacked_link import TAG, TAGGING
-from ..kinds.vxlan import PORT, VNI
+from ..kinds.vxlan import PORT, VNI, alone
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
 from ..transcript import note
@@ -59,7 +59,8 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
 def device(seen: Seen, links: dict[int, Seen]) -> Device:
     parent = links.get(seen.number(IFLA_LINK)) if IFLA_LINK_NETNSID not in seen.found else None
     master = links.get(seen.number(IFLA_MASTER))
-    vni, port = (VNI.of(seen.data), PORT.of(seen.data)) if seen.kind == "vxlan" else (0, 0)
+    vni = VNI.of(seen.data) if seen.kind == "vxlan" and not alone(seen) else 0
+    port = PORT.of(seen.data) if seen.kind == "vxlan" else 0
     vlan = f"{TAGGING.of(seen.data)} {TAG.of(seen.data)}" if seen.kind == "vlan" else ""
     return Device(
         seen.kind, seen.mtu, parent.name if parent else "", master.name if master else "", vni, port,
