@@ -54,6 +54,9 @@ class LastingHost(Host, Protocol):
     def moved(self, places: Collection[str]) -> frozenset[str] | None:
         """In which of these places something is no longer as it was read; None where that concerns all."""
 
+    def links_stand(self, names: Set[str]) -> bool:
+        """Whether these links of the host, and those that lead out of it, are what the facts last said."""
+
     def facts_stand(self) -> bool:
         """Whether the facts are what they were when they were last asked for."""
 

@@ -45,12 +45,17 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
 def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:
     """Whether what the host is otherwise may have decided it differently: before anything is done on the host
     or to a link, and as soon as what somebody waits for may have come."""
-    if dirty.about_host and (dirty.swept or change.waiting):
+    if dirty.about_host and (dirty.swept or change.waiting or not host.links_stand(stood_on(change))):
         return True
     acts = any(not step.resource.place or isinstance(step.resource, Link) for step in change.todo)
     if acts and not dirty.about_host:
         host.forget(frozenset({""}))
     return acts
+
+
+def stood_on(change: Change) -> frozenset[str]:
+    """The links that something of ours stands on: its MTU follows theirs."""
+    return frozenset(getattr(r, "parent", "") for r in change.desired.values() if isinstance(r, Link)) - {""}
 
 
 def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:

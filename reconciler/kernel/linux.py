@@ -137,6 +137,15 @@ class Linux:
             None if EVERYWHERE in found else frozenset("" if place == RULESET else place for place in found)
         )
 
+    @mapped("looking at the host")
+    def links_stand(self, names: Set[str]) -> bool:
+        if (told := self.last_facts) is None:
+            return True
+        with noting(self.transcript):
+            now = host.devices(self.snapshot.view(HOST))
+        matter = names | told.uplinks | {*told.addresses.values()}
+        return all(now.get(name) == told.links.get(name) for name in matter)
+
     def facts_stand(self) -> bool:
         before = self.last_facts
         self.facts()

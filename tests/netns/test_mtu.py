@@ -3,6 +3,7 @@
 import pytest
 
 from tests.netns.lab import Lab
+from tests.netns.watching import watching
 
 SUBNETS = "[{subnet: 198.51.100.0/24}, {subnet: '2001:db8:1::/64'}]"
 LAN = f"driver: macvlan, parent: uplink, ipam: {{config: {SUBNETS}}}"
@@ -55,3 +56,17 @@ def test_an_mtu_that_is_written_and_no_longer_fits_is_told(lab):
     lab.ip("link set uplink mtu 1500")
     lab.apply(manifest)
     assert sizes(lab) == (1400, 1400)
+
+
+def test_a_watcher_follows_by_event(lab):
+    manifest = "{name: t, networks: {n: {}}, containers: {b: {networks: [n]}}}"
+    with watching(lab, lab.write(manifest)) as watcher:
+        lab.ip("link set uplink mtu 1300")
+        assert watcher.until(lambda: lab.link("br-t-n")["mtu"] == 1300) < 10
+        lab.ip("route del default")
+        lab.run("ip -6 route del default")
+        watcher.settled()
+        assert lab.link("br-t-n")["mtu"] == 1300  # there is no default route to tell another
+        lab.ip("link set uplink mtu 1400")
+        lab.ip("route add default via 198.51.100.2")
+        watcher.until(lambda: lab.link("br-t-n")["mtu"] == 1400)

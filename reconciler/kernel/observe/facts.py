@@ -43,7 +43,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         },
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
-        links={seen.name: device(seen, links) for seen in links.values() if not seen.ours},
+        links=devices(view),
         listeners=frozenset(listening.listeners()),
         heard=listening.heard,
         ephemeral=ephemeral(),
@@ -54,6 +54,10 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         uplinks=frozenset(links[index].name for index in uplinks),
         router_advertisements=routes.advertised,
     )
+
+
+def devices(view: View) -> dict[str, Device]:
+    return {seen.name: device(seen, view.links) for seen in view.links.values() if not seen.ours}
 
 
 def device(seen: Seen, links: dict[int, Seen]) -> Device:
