@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.netns.lab import Lab
 from tests.netns.snapshot import differing
 
@@ -15,6 +17,8 @@ def project(name: str, port: int) -> str:
 
 
 def git(folder: Path, *words: str) -> None:
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
     person = ("-c", "user.name=x", "-c", "user.email=x@x")
     subprocess.run(["git", "-C", folder, *person, *words], check=True, capture_output=True)
 

@@ -1,5 +1,6 @@
 """More than one host: who stands where, what all of them agree on, and the lock that keeps it so."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -187,6 +188,7 @@ def test_addresses_as_numbers(ip):
     assert value_of(ip) == int(ip_address(ip))
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 def test_a_clean_merge_gives_no_duplicate(tmp_path: Path):
     """Two branches add a container each; git merges manifests and locks line by line."""
     head = "hosts: {h1: {address: 192.0.2.1}, h2: {address: 192.0.2.2}}\nnetworks: {n: {driver: overlay}}\n"

@@ -1,5 +1,6 @@
 """What a folder is called: the same in every checkout of a repository."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,8 @@ PLACES = {
 
 
 def git(folder: Path, *words: str) -> None:
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
     person = ("-c", "user.name=x", "-c", "user.email=x@x")
     subprocess.run(["git", "-C", folder, *person, *words], check=True, capture_output=True)
 
