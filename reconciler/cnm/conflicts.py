@@ -28,6 +28,7 @@ class Overlap(NamedTuple):
     network: str
     wanted: SubnetSpec
     used: Span
+    of_host: bool  # and no network's
 
 
 def overlaps(
@@ -40,11 +41,11 @@ def overlaps(
         for network in networks
         for one in network.ranges
     }
-    for number, (name, wanted, other) in enumerate(found):
-        if other not in holders or holders[other][2] == name:  # or it is that very subnet
+    for number, (name, wanted, other, of_host) in enumerate(found):
+        if of_host or other not in holders:
             message = f"subnet {wanted.subnet} of network {name} {holds(other, facts)}"
             hint = "a route of the host or another network has it; choose another"
-            stays = stands(name, span(wanted.subnet), facts)
+            stays = of_host and stands(name, span(wanted.subnet), facts)
             yield message if stays else ManifestError(message, hint, wanted.where)
             continue
         one, two = sorted([holders[other], (wanted.where, wanted.subnet, name)])

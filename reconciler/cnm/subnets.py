@@ -40,8 +40,10 @@ class Taken(NamedTuple):
         hide a narrower, nor an address or a next hop of the host."""
         one = span(written.subnet)
         inside = chain(self.own.inside(one), self.routes.inside(one))
-        if found := self.networks.first_met(one) or next(inside, None):
-            self.overlaps.append(Overlap(network, written, found))
+        if found := self.networks.first_met(one):
+            self.overlaps.append(Overlap(network, written, found, False))
+        elif found := next(inside, None):
+            self.overlaps.append(Overlap(network, written, found, True))
 
     def take(self, subnets: Iterable[str]) -> None:
         for cidr in subnets:

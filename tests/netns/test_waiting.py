@@ -179,13 +179,8 @@ def test_what_waits_is_recorded_as_it_stands(lab):
     """So that a watcher that starts then keeps that healed, and others may be gone back with."""
     folder = both(lab, PORT)
     lab.succeed(lab.reconcile("--apply", folder))
-    lab.write(
-        PORT.replace("containers", "networks: {n: {driver: macvlan, parent: nic}}\ncontainers"), "p.yaml"
-    )
-    worse = PORT.replace("{ports", "{networks: [n, default], ports")
-    lab.write(
-        worse.replace("containers", "networks: {n: {driver: macvlan, parent: nic}}\ncontainers"), "p.yaml"
-    )
+    more = PORT.replace("containers", "networks: {n: {driver: macvlan, parent: nic}}\ncontainers")
+    lab.write(more.replace("{ports", "{networks: [n, default], ports"), "p.yaml")
     assert lab.reconcile("--apply", folder).rc == 3
     lab.run("nft flush ruleset")
     lab.run("ip link del br-p-default")
