@@ -30,7 +30,7 @@ from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, together, troubled, without
-from .truth import at_home, empty, sources, whole_truth
+from .truth import around, at_home, empty, sources, whole_truth
 
 
 class Host(Kernel, Protocol):
@@ -157,7 +157,8 @@ def compare(
     waiting: Waiting = {}
     while True:
         try:
-            change = compare_all(able, ours, host, prune=prune, adopt=adopt)
+            facts = known_facts(able, ours, host, [p for p in whole.projects if p.name in waiting])
+            change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts)
         except ABOUT_HOST as error:
             if not strict and (mistake := mistake_in(able, host)):
                 raise together(mistake, error) from None
@@ -166,6 +167,9 @@ def compare(
                 raise
             waiting, able = {**waiting, **more}, without(able, more)
             continue
+        if not prune:
+            desired = {**ownership.without_leftovers(change.live), **change.desired}
+            change = replace(change, desired=desired, todo=plan(change.live, desired), prune=False)
         return replace(change, manifest=whole, waiting=waiting)
 
 
@@ -183,23 +187,26 @@ def fails(manifest: Manifest, ours: State, host: Host, project: ProjectSpec) -> 
     """Whether one of the projects has trouble here by itself."""
     try:
         alone = replace(manifest, projects=(project,))
-        compare_all(alone, ours, host, prune=True, adopt=False)
+        compare_all(alone, ours, host, known_facts(alone, ours, host, ()))
     except ABOUT_HOST:
         return True
     return False
 
 
-def compare_all(manifest: Manifest, ours: State, host: Host, *, prune: bool, adopt: bool) -> Change:
+def known_facts(manifest: Manifest, ours: State, host: Host, waiting: Iterable[ProjectSpec]) -> Facts:
+    """All that a decision about these projects depends on, beside others that wait."""
+    names = frozenset(project.name for project in manifest.projects)
+    return around(at_home(learn.know(host.facts(), ours, names), manifest, ours), waiting)
+
+
+def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts) -> Change:
     """The change that brings all of these projects about."""
     names = frozenset(project.name for project in manifest.projects)
-    facts = at_home(learn.know(host.facts(), ours, names), manifest, ours)
-    topology, wanted = decide(manifest, replace(facts, elsewhere={}) if adopt else facts)
+    topology, wanted = decide(manifest, facts)
     refuse_stale(manifest, topology)
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = {**ownership.of_others(live, names), **wanted}
-    if not prune:
-        desired = {**ownership.without_leftovers(live), **desired}
-    return Change(manifest, topology, live, desired, plan(live, desired), names, prune)
+    return Change(manifest, topology, live, desired, plan(live, desired), names)
 
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:

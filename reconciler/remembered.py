@@ -11,7 +11,7 @@ from .inventory import learn, ownership
 from .kinds.link import Link
 from .manifest.spec import Manifest
 from .pipeline import Change, Host, LastingHost, decide
-from .truth import at_home, empty, source
+from .truth import around, at_home, empty, source
 
 
 class Dirty(NamedTuple):
@@ -86,7 +86,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     said = {project.name: project for project in manifest.projects}
     part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
     try:
-        facts = at_home(learn.know(host.facts(), known.live, names), part, known.live)
+        waiting = [project for project in known.manifest.projects if project.name in known.waiting]
+        facts = around(at_home(learn.know(host.facts(), known.live, names), part, known.live), waiting)
         topology, wanted = decide(part, facts)
     except ReconcileError:  # it is told of all
         return None

@@ -1,11 +1,12 @@
 """What the manifests of a run are the whole truth of, given what stands and which folders it stands from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .core.resource import State
+from .family import family
 from .inventory import ownership
-from .inventory.facts import Facts
+from .inventory.facts import Claim, Facts
 from .manifest.sources import Source
 from .manifest.spec import Manifest, ProjectSpec
 
@@ -46,6 +47,19 @@ def at_home(facts: Facts, manifest: Manifest, live: State) -> Facts:
             root = one.names[0] if one.whole else ""
         roots[project.name] = root
     return replace(facts, roots=roots, elsewhere=elsewhere)
+
+
+def around(facts: Facts, waiting: Iterable[ProjectSpec]) -> Facts:
+    """The facts, with what these projects write, so that nobody has it when they come."""
+    subnets, claims = set[str](), list[Claim]()
+    for project in waiting:
+        subnets |= {one.subnet for network in project.networks for one in network.subnets}
+        ports = (port for container in project.containers for port in container.ports if port.published)
+        for port in ports:
+            first, last = port.published or (0, 0)
+            families = (family(port.host_ip),) if port.host_ip else (4, 6)
+            claims += (Claim(project.name, one, port.host_ip, port.protocol, first, last) for one in families)
+    return replace(facts, routes=facts.routes | subnets, claims=(*facts.claims, *claims))
 
 
 def there(manifest: Manifest, live: State) -> Manifest:

@@ -192,3 +192,30 @@ def test_who_is_none_of_a_projects_hosts_has_no_trouble_with_the_others(lab):
     hosts = "name: p\nhosts: {h1: {address: 192.0.2.7}}\ncontainers: {a: {host: h1}}\n"
     result = lab.reconcile("--apply", both(lab, hosts))
     assert lab.namespaces() == ["q-web"] and result.rc in (0, 3), result
+
+
+def test_nobody_takes_what_a_waiting_project_writes(lab):
+    """Else who came meanwhile would move when it comes."""
+    some = OTHER.replace("8090:", "")
+    lab.apply(some)
+    [port] = {
+        one["first"] for one in lab.reconcile("--show", lab.files / "t.yaml", "-o", "json").json["ports"]
+    }
+    subnet = next(line.split()[0] for line in lab.routes("") if "dev br-q-default" in line)
+    lab.succeed(lab.destroy(lab.files / "t.yaml"))
+    (lab.files / "t.yaml").unlink()
+    written = {
+        "name": "p",
+        "networks": {
+            "lan": {"driver": "macvlan", "parent": "nic", "ipam": {"config": [{"subnet": "10.1.0.0/24"}]}},
+            "own": {"ipam": {"config": [{"subnet": subnet}]}},
+        },
+        "containers": {"a": {"networks": ["lan"]}, "b": {"networks": ["own"], "ports": [f"{port}:80"]}},
+    }
+    folder = both(lab, written, some)
+    assert lab.reconcile("--apply", folder).rc == 3
+    before = lab.address("q-web"), lab.declared("q")
+    lab.ip(NIC)
+    lab.succeed(lab.reconcile("--apply", folder))
+    assert (lab.address("q-web"), lab.declared("q")) == before
+    assert lab.reconcile("--plan", folder).rc == 0

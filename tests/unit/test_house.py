@@ -36,7 +36,7 @@ ROOMS = {
     "cnm": "errors family values core kinds/ownership inventory/facts manifest",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
-    "truth": "core inventory/facts manifest inventory",
+    "truth": "family core inventory/facts manifest inventory",
     "pipeline": "errors core inventory/facts manifest cnm drivers inventory truth",
     "remembered": "errors core kinds manifest cnm inventory truth pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
