@@ -1,15 +1,18 @@
 """What manifests alone tell: whether they are valid, their schema, and what their hosts must agree on."""
 
 import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from .. import disk
 from ..core import render
-from ..errors import Unwritten
+from ..drivers.firewall.elements import skeleton
+from ..errors import NotPermitted, Unwritten
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..manifest.store import lockfile
-from ..pipeline import decide, decide_everywhere, host_names
+from ..pipeline import decide, decide_everywhere, host_names, known_facts
 from .options import Options
 from .session import machine, read, say, sizes, tell
 
@@ -27,9 +30,7 @@ def lock(options: Options) -> int:
     """Write addresses.lock beside the manifests, or with --check tell whether it is as
     it would be written."""
     manifest = read(options)
-    name = next(iter(host_names(manifest)), "")
-    topology, _ = decide(unpublished(manifest), Facts(known=False, name=name))
-    file, wanted = lockfile.beside(options.sources), dict(topology.lock)
+    file, wanted = lockfile.beside(options.sources), lock_of(options, unpublished(manifest))
     known = lockfile.parsed(manifest.lock)
     new, gone = wanted.items() - known.items(), known.keys() - wanted.keys()
     counts = f"{len(wanted)} lines, {len(new)} new or changed, {len(gone)} removed"
@@ -42,6 +43,18 @@ def lock(options: Options) -> int:
         raise Unwritten(f"{file} cannot be written: {error.strerror}", "it is as it was") from None
     say(options, f"{file}: {counts}")
     return 0
+
+
+def lock_of(options: Options, manifest: Manifest) -> Mapping[tuple[str, str], Sequence[str]]:
+    """What its hosts must agree on; where it has none, all that it comes to on this one, as that stands."""
+    if names := host_names(manifest):
+        return decide(manifest, Facts(known=False, name=names[0]))[0].lock
+    facts = Facts(known=False)
+    with suppress(NotPermitted):  # who may not look locks what a fresh host comes to
+        host = machine(options)
+        facts = known_facts(manifest, host.observe(skeleton()), host, ())
+    topology, _ = decide(manifest, facts)
+    return {**topology.own_lock, **topology.lock}
 
 
 def unpublished(manifest: Manifest) -> Manifest:

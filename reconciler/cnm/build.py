@@ -101,6 +101,7 @@ def topology_of(
         policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, given),
+        own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *told),
     )
 
@@ -193,6 +194,14 @@ def lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
             for one in per_host.parts:
                 lock[name, f"@{one.host}"] = (*lock.get((name, f"@{one.host}"), ()), one.cidr)
     return lock
+
+
+def own_lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
+    """The same of what no other host knows of: for who wants that in git too."""
+    others = (network.external or network.carrier.everywhere or network.per_host for network in networks)
+    own = {n.name: n for n, other in zip(networks, others, strict=True) if not other and n.ranges}
+    lock = {key: tuple(ip for ip, _ in ips) for key, ips in given.items() if key[0] in own}
+    return lock | {(name, "@subnet"): tuple(r.subnet for r in n.ranges) for name, n in own.items()}
 
 
 def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[Network]:

@@ -165,13 +165,14 @@ def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
 
 
 def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts, number: int) -> Request:
-    shared = network.carrier.everywhere
-    held = facts.locked if shared else facts.leases
-    key = (network.name, one.name) if shared else (one.name, network.home)
+    """What is locked goes before what stands, which other hosts do not know of."""
+    held = facts.locked.get((network.name, one.name), ())
+    if not (held or network.carrier.everywhere):
+        held = facts.leases.get((one.name, network.home), ())
     return Request(
         name=one.name,
         written=end.ipv4_address if number == 4 else end.ipv6_address,
-        held=tuple([ip for ip in held.get(key, ()) if family(ip) == number]),
+        held=tuple([ip for ip in held if family(ip) == number]),
         where=end.at(f"ipv{number}_address"),
     )
 

@@ -78,11 +78,19 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
             taken.note(written, name)
             yield written
             continue
-        held = standing_subnet(facts.networks.get(name), pools, taken)
+        held = locked_subnet(name, number, facts, taken) or standing_subnet(
+            facts.networks.get(name), pools, taken
+        )
         subnet = held or lost_subnet(name, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
         chosen = SubnetSpec(subnet=str(subnet), where=spec.where)
         taken.note(chosen, name)
         yield chosen
+
+
+def locked_subnet(name: str, number: int, facts: Facts, taken: Taken) -> Prefix | None:
+    """What addresses.lock has for a network of this host alone, unless another has it."""
+    found = (span(cidr) for cidr in facts.locked.get((name, "@subnet"), ()) if family(cidr) == number)
+    return next((prefix_of(one) for one in found if not taken.networks.first_met(one)), None)
 
 
 def agreed_subnet(name: str, number: int, pools: Sequence[PoolSpec], facts: Facts, taken: Taken) -> str:

@@ -202,5 +202,6 @@ class Topology:
     ports: tuple[Port, ...] = ()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
-    lock: Lock = field(default_factory=dict)
+    lock: Lock = field(default_factory=dict)  # what all hosts agree on
+    own_lock: Lock = field(default_factory=dict)  # and what concerns this one alone
     warnings: tuple[str, ...] = ()

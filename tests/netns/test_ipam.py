@@ -239,3 +239,28 @@ def test_what_is_accepted_at_the_edge_is_applied(lab):
     )
     assert lab.sysctl("net/ipv4/conf/twelve.chars0/forwarding", "t-a") == "1"
     assert lab.plan((lab.files / "t.yaml").read_text(), "--exit-code").rc == 0
+
+
+def test_a_lock_of_one_host_keeps_what_stands_where_it_stands_elsewhere_too(lab):
+    """Of networks and containers that came in another order than that of a fresh host."""
+    some = "name: t\nnetworks: {n: {enable_ipv6: true}}\n"
+    boxes = "containers:\n" + "".join(f"  c{n}: {{networks: [n]}}\n" for n in range(4))
+    pool = "pools: [{base: 10.77.0.0/26, size: 27}, {base: fd77::/63, size: 64}]\n"
+    lab.write(f"{some}{pool}{boxes}")
+    file = lab.files / "t.yaml"
+    lab.run("ip route add 10.77.0.0/27 dev uplink")
+    lab.succeed(lab.reconcile("--apply", file))
+    lab.run("ip route del 10.77.0.0/27 dev uplink")
+    assert lab.succeed(lab.reconcile("--lock", file)).out.startswith(str(lab.files / "addresses.lock"))
+    locked = (lab.files / "addresses.lock").read_text()
+    before = [lab.address(f"t-c{n}", family=f) for n in range(4) for f in (4, 6)]
+    assert "t_n @subnet 10.77.0.32/27" in locked and all(ip in locked for ip in before)
+    assert (
+        lab.reconcile("--lock", "--check", file).rc == 0
+        and lab.reconcile("--plan", "--exit-code", file).rc == 0
+    )
+    lab.succeed(lab.reconcile("--destroy", file))
+    lab.write(f"{some}{pool}{boxes}  a: {{networks: [n]}}\n")
+    lab.succeed(lab.reconcile("--apply", file))
+    assert [lab.address(f"t-c{n}", family=f) for n in range(4) for f in (4, 6)] == before
+    assert lab.reconcile("--lock", "--check", file).rc == 2
