@@ -18,6 +18,7 @@ from .prefixes import Prefixes, Span, alone, prefix_of, span
 from .topology import Network
 
 MOST_HINTS = 50  # a free value is looked for through all that are taken
+LEAST_TOLD = 4  # the shortest prefix of a route that says where something is
 MOST_PROBES = 1024  # for a free address
 OTHER = "choose another"
 
@@ -62,6 +63,19 @@ def holds(used: Span, facts: Facts) -> str:
         return f"overlaps {prefix}, which is in use" + f" on {link}" * bool(link)
     what = "the host's address" if ip in facts.addresses else "the next hop of a route,"
     return f"takes {what} {ip} on {facts.addresses.get(ip) or facts.hops[ip]}"
+
+
+def hidden(networks: Iterable[Network], routes: Prefixes, facts: Facts) -> Iterator[str]:
+    """What the host reaches elsewhere until a network of ours is made inside of it; of routes that are nearly
+    a default one, nothing is said."""
+    new = ((n, r.subnet) for n in networks if n.inner for r in n.ranges)
+    for network, subnet in new:
+        one = span(subnet)
+        near = [wide for wide in routes.around(one) if prefix_of(wide).prefixlen >= LEAST_TOLD]
+        if near and not stands(network.name, one, facts):
+            wide = str(prefix_of(near[-1]))
+            by = f" on {facts.onlink[wide]}" if wide in facts.onlink else ""
+            yield f"network {network.name} takes {subnet} out of {wide}, which the host reaches elsewhere{by}"
 
 
 def stands(network: str, subnet: Span, facts: Facts) -> bool:

@@ -11,7 +11,7 @@ from ..kinds.ownership import HOST
 from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
 from . import macs, mtu, names, ownership
 from .carrier import Carrier
-from .conflicts import overlaps
+from .conflicts import hidden, overlaps
 from .driver import Driver, Wanted
 from .hosts import this_host, with_host_values
 from .ipam import Range, gateway_of
@@ -50,6 +50,7 @@ def networks_of(
                 findings.append(same_name(network, done[network.name]))
             taken.take(network.extent)
     findings += overlaps(taken.overlaps, done.values(), taken.here, facts)
+    findings += hidden(done.values(), taken.routes, facts)
     bridged = ownership.with_bridge_names(list(done.values()), facts, {project.name for project in projects})
     done = {network.name: network for network in bridged}
     outside = (external(one, done, facts) for one in wanted if one.spec.external)
