@@ -26,9 +26,11 @@ COUNTED = ("namespace ", "link host/")  # beginnings of keys: sandboxes, and lin
 
 
 class Row(NamedTuple):
-    """Something that was wanted; `left` is when it went without a person, 0 while it has not."""
+    """Something that was wanted, by a project of a folder; `left` is when it went without a person, 0 while
+    it has not.  A project that went with all it had is known by the folder alone."""
 
     project: str
+    folder: str
     left: float
 
 
@@ -36,10 +38,14 @@ Memory = Mapping[Key, Row]
 
 
 class Party(NamedTuple):
-    """What counts together, as words and as projects."""
+    """What counts together, as words and as projects; of a folder also those that are no more."""
 
     words: str
     projects: frozenset[str]
+    folder: str = ""
+
+    def has(self, row: Row) -> bool:
+        return row.project in self.projects or bool(self.folder) and row.folder == self.folder
 
 
 class Loss(NamedTuple):
@@ -86,14 +92,14 @@ def refuse_removals(change: Change, limit: str, memory: Callable[[], Memory]) ->
     going = {key: project for key, project in had.items() if key not in change.desired}
     if is_accepted(change, going):
         return
-    gone = [row.project for key, row in known.items() if row.left and key not in had]
+    gone = [row for key, row in known.items() if row.left and key not in had]
     losses = (loss_of(party, had, going, gone) for party in parties(change))
     if beyond := [loss for loss in losses if loss.is_beyond(limit)]:
         raise TooMuchGoes(beyond, limit, digest(change, going))
 
 
-def loss_of(party: Party, had: Mapping[Key, str], going: Mapping[Key, str], gone: list[str]) -> Loss:
-    left = sum(project in party.projects for project in gone)
+def loss_of(party: Party, had: Mapping[Key, str], going: Mapping[Key, str], gone: list[Row]) -> Loss:
+    left = sum(map(party.has, gone))
     has = sum(project in party.projects for project in had.values())
     mine = {key: project for key, project in going.items() if project in party.projects}
     return Loss(party, mine, left, has + left)
@@ -119,7 +125,7 @@ def parties(change: Change) -> Iterator[Party]:
         if project.networks or project.containers or not one.names:
             yield Party(f"project {project.name}", frozenset({project.name}))
     for name, projects in folders.items():
-        yield Party(name, frozenset(projects))
+        yield Party(name, frozenset(projects), name)
 
 
 def digest(change: Change, going: Mapping[Key, str]) -> str:
@@ -138,7 +144,9 @@ def recalled(file: str = WANTED) -> dict[Key, Row]:
     """What is wanted, and what was within the last hour; nothing of what is not as it was written."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         rows = disk.parsed(disk.read(file, disk.LARGE)).items()
-        known = {str(key): Row(str(project), float(left)) for key, (project, left) in rows}
+        known = {
+            str(key): Row(str(project), str(folder), float(left)) for key, (project, folder, left) in rows
+        }
         return {key: row for key, row in known.items() if not row.left or 0 <= time.time() - row.left < HOUR}
     return {}
 
@@ -152,9 +160,13 @@ def remember(change: Change, file: str = WANTED, *, limited: bool, growing: bool
         return
     theirs = {key: row for key, row in known.items() if row.project not in change.projects}
     ours = ((key, project) for key, project in counted(change.desired).items() if project in change.projects)
-    mine = {key: Row(project, 0.0) for key, project in ours if growing or key in known}
+    folders = {one.name: source(change.manifest, one).names for one in change.manifest.projects}
+    homes = {name: next(iter(names), "") for name, names in folders.items()}
+    mine = {
+        key: Row(project, homes.get(project, ""), 0.0) for key, project in ours if growing or key in known
+    }
     past = {key: row for key, row in known.items() if key not in theirs.keys() | mine.keys()}
     if not limited or is_accepted(change, {key: row.project for key, row in past.items() if not row.left}):
         past = {key: row for key, row in past.items() if row.left}
-    left = {key: Row(row.project, row.left or time.time()) for key, row in past.items()}
+    left = {key: row._replace(left=row.left or time.time()) for key, row in past.items()}
     disk.write(file, json.dumps(theirs | mine | left).encode())

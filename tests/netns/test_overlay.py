@@ -193,10 +193,10 @@ def test_a_host_that_died_comes_back(cluster):
 def test_hosts_on_different_commits(cluster):
     cluster.apply(pair())
     newer = cluster.manifest(pair("  new: {host: h1, networks: [n]}\n"), "newer")
-    cluster["h1"].succeed(cluster["h1"].reconcile("--apply", newer))
+    cluster["h1"].succeed(cluster["h1"].reconcile("--apply", "--adopt", newer))
     assert cluster["h1"].ping("t-a", cluster["h2"].address("t-b"))
     assert not cluster["h1"].ping("t-new", cluster["h2"].address("t-b"), IMPATIENCE)
-    cluster["h2"].succeed(cluster["h2"].reconcile("--apply", newer))
+    cluster["h2"].succeed(cluster["h2"].reconcile("--apply", "--adopt", newer))
     assert cluster["h1"].ping("t-new", cluster["h2"].address("t-b"))
 
 

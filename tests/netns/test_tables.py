@@ -97,7 +97,7 @@ def test_what_all_share_stays_as_long_as_somebody_needs_it(lab: Lab) -> None:
 
 
 def as_of_before(lab: Lab, folder: Path) -> None:
-    """The host as 0.2.0 left it."""
+    """The host as 0.2.0 left it, which was told of another folder: hence `--adopt`."""
     lab.succeed(lab.reconcile("--apply", "-q", folder))
     lab.nft("flush ruleset\n" + (folder / "ruleset.nft").read_text())
 
@@ -138,7 +138,7 @@ def test_the_tables_of_before_are_replaced_in_one_transaction(lab: Lab, folder: 
     for address in (WEB, DB, BLOG):
         lab.run(f"ip route add {address} via {HOST4}", "R")
     with attacked(lab) as heard, lab.flow("R", HOST4, 8080) as flow:
-        seen = lab.start("--apply", folder)
+        seen = lab.start("--apply", "--adopt", folder)
         out, err = seen.communicate(timeout=60)
         assert seen.returncode == 0, err
     assert flow.received > 20 and flow.lost <= 2 and not flow.error and not heard
@@ -160,14 +160,14 @@ def test_one_project_moves_while_another_stays_as_it_was(lab: Lab, folder: Path,
         lab.run(f"ip route add {address} via {HOST4}", "R")
     other = {"shop": "blog", "blog": "shop"}[first]
     old = lab.rules(f"inet reconciler-{other}"), lab.rules(f"bridge reconciler-{other}")
-    lab.succeed(lab.reconcile("--apply", "-q", folder / f"{first}.yaml"))
+    lab.succeed(lab.reconcile("--apply", "--adopt", "-q", folder / f"{first}.yaml"))
     assert "table inet reconciler-host" in tables(lab)
     assert old == (lab.rules(f"inet reconciler-{other}"), lab.rules(f"bridge reconciler-{other}"))
     assert lab.ask("R", HOST4, 8080) and lab.ask("R", BLOG, 80)
     lab.silent(("R", WEB, 80), ("R", BLOG, 22), ("R", DB, 5432))
     lab.silent(("shop-web", BLOG, 80), ("blog-web", WEB, 80))
     assert lab.ask("shop-web", DB, 5432) and lab.ask("shop-web", HOST4, 8080)
-    lab.succeed(lab.reconcile("--apply", "-q", folder / f"{other}.yaml"))
+    lab.succeed(lab.reconcile("--apply", "--adopt", "-q", folder / f"{other}.yaml"))
     assert tables(lab) == OURS
 
 
