@@ -182,7 +182,7 @@ def test_one_that_takes_nothing_more_is_told_with_what_is_lost(lab, directory):
         lab.write(MORE, "m/t.yaml")
         watcher.until(lambda: "t-cache" in lab.namespaces())
         watcher.until(lambda: "can neither be gone back to" in watcher.log)
-        assert "can neither be gone back to" in lab.reconcile("--status", directory).out
+        watcher.until(lambda: "can neither be gone back to" in lab.reconcile("--status", directory).out)
 
 
 def test_a_rollback_that_cannot_be_kept_is_refused_where_a_watcher_would_undo_it(lab, directory):
