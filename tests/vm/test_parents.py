@@ -91,7 +91,8 @@ def test_a_link_that_stood_before_stays(lab: Lab):
 @needs("ipvlan")
 @pytest.mark.parametrize("mode", ["l2", "l3", "l3s"])
 def test_ipvlan(lab: Lab, mode: str):
-    ipam = "ipam: {config: [{subnet: 10.70.0.0/24}, {subnet: 'fd70::/64'}]}"
+    router = ", gateway: 10.70.0.1" if mode == "l2" else ""  # which nobody else tells of
+    ipam = f"ipam: {{config: [{{subnet: 10.70.0.0/24{router}}}, {{subnet: 'fd70::/64'}}]}}"
     manifest = (
         f"{{name: t, networks: {{n: {{driver: ipvlan, parent: uplink, driver_opts: {{mode: {mode}}}, "
         f"enable_ipv6: true, {ipam}}}}}, containers: {{"

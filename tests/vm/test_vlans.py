@@ -270,7 +270,8 @@ def test_who_says_no_vlan_is_where_somebody_elses_bridge_puts_a_new_port(lab: La
 
 def test_a_bridge_that_puts_a_new_port_into_no_vlan(lab: Lab):
     lab.ip("link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0\nlink set br0 up")
-    lab.refused(lan(THEIRS), "t-a is in no VLAN")
+    refused = lab.plan(lan(THEIRS))
+    assert refused.rc == 65 and "t-a is in no VLAN" in refused.err
     manifest = lan(
         THEIRS, a=f"vlan: 20, ipv4_address: {ONE}", d=f"vlan: 30, ipv4_address: {TRUNK}, trunk: [20]"
     )
