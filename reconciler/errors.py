@@ -173,6 +173,14 @@ def identity(kind: str, frames: "list[tuple[str, str]]") -> str:
     return sha256("\n".join([kind, *once]).encode()).hexdigest()[:8]
 
 
+def without_frames(error: ReconcileError) -> ReconcileError:
+    """The error, without what was known where it was raised: that is all that was read of a host, kept in
+    circles, which only Python's collector would ever find."""
+    for one in (error, *getattr(error, "errors", ())):
+        one.__traceback__ = one.__context__ = None
+    return error
+
+
 def foreseen(error: BaseException) -> ReconcileError:
     """The error itself where it is one of ours, else one that wraps it."""
     return error if isinstance(error, ReconcileError) else Unforeseen(error)

@@ -24,7 +24,7 @@ from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
-from .errors import ManifestError, ManifestErrors, ReconcileError
+from .errors import ManifestError, ManifestErrors, ReconcileError, without_frames
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
@@ -165,6 +165,7 @@ def compare(
             more = {} if strict else troubled(error, able, partial(fails, able, ours, host))
             if not more:
                 raise
+            without_frames(error)
             waiting, able = {**waiting, **more}, without(able, more)
             continue
         if not prune:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TICKS = {"beat": 5.0, "sweep": 20.0}
 # Python's collector goes through all that a watcher remembers, of which nothing is garbage: it waits for many
 # times as many new objects as by itself, which is a sixth of a turn at 150 projects.
-SELDOM = (200_000, 20, 100)
+SELDOM = (50_000, 20, 100)
 
 
 def watch(options: Options) -> int:

@@ -23,6 +23,7 @@ from ..errors import (
     Unsupported,
     failed_in_part,
     foreseen,
+    without_frames,
 )
 from ..inventory.ownership import ownership
 from ..manifest.spec import Manifest
@@ -131,7 +132,7 @@ class RepairLoop:
             except Unsettled:
                 continue
             except HARMLESS as refused:
-                error = error or refused
+                error = error or without_frames(refused)
                 if self.known and self.known.manifest.digest == manifest.digest:
                     self.known = None  # what moved was not looked at, and is not told again
             except ReconcileError as failed:
