@@ -14,9 +14,6 @@ from .topology import Endpoint, Network, Port
 
 ANY = ("", "0.0.0.0", "::")
 LOOPBACK6 = "::1"
-LAST_PORT = 65535
-MOST_HINTS = 50  # a free port is looked for through all that are taken
-OTHER = "choose another port, or publish on another address"
 
 
 class Targets(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from ..errors import DriverFault, Foreign, ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
 from .spec import Manifest, ProjectSpec
@@ -40,9 +40,7 @@ def together(mistake: ReconcileError, error: ReconcileError) -> ReconcileError:
 
 
 def without(manifest: Manifest, names: Waiting) -> Manifest:
-    return Manifest(
-        **vars(manifest) | {"projects": tuple(p for p in manifest.projects if p.name not in names)}
-    )
+    return replace(manifest, projects=tuple(p for p in manifest.projects if p.name not in names))
 
 
 def homes_of(manifest: Manifest) -> dict[Where, set[str]]:

@@ -17,10 +17,7 @@ from ..netlink.links import ALL_LINKS, GETLINK, Seen
 from ..netlink.socket import dump
 from .announce import ADVERTISEMENT, ARP, BROADCAST, ICMPV6, IPV6, checksum
 
-PROBES, PAUSE = (
-    2,
-    0.1,
-)  # how often is asked, and for how many seconds is listened each time: a LAN answers in a few
+PROBES, PAUSE = 2, 0.1  # how often is asked, and seconds that are listened to each time
 EVERYTHING, OUTGOING = 0x0003, 4  # ETH_P_ALL, which hears a bridge's port too; PACKET_OUTGOING
 SOL_PACKET, MEMBERSHIP, AUXDATA, ALL_MULTICAST = 263, 1, 8, 2  # linux/if_packet.h; PACKET_MR_ALLMULTI
 AUXILIARY = struct.Struct("=I12xH")  # of struct tpacket_auxdata the status and the tag, valid with this bit
@@ -92,7 +89,13 @@ def heard(channels: Mapping[str, socket.socket], seconds: float) -> Iterator[tup
     while (left := end - time.monotonic()) > 0:
         for number, _ in poller.poll(left * 1000):
             link = by_number[number]
-            frame, said, _, sender = channels[link].recvmsg(2048, 64, socket.MSG_DONTWAIT)
+            try:
+                frame, said, _, sender = channels[link].recvmsg(2048, 64, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                continue
+            except OSError:  # it went down, or away: nobody is there any more
+                poller.unregister(number)
+                continue
             if sender[2] != OUTGOING and (ip := claim(frame)):
                 yield (link, sum(tag_of(data) for _, _, data in said), ip), frame[6:12].hex(":")
 
