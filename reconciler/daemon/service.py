@@ -1,5 +1,6 @@
 """One turn after another: read if files may have changed, repair, tell what came of it."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -133,6 +134,8 @@ class Watcher:
         if outcome:
             self.status.add(outcome, why, who)
             self.answer(outcome, who)
+            if outcome.error:  # the frames that an error came through are a circle, and hold whole states
+                gc.collect(1)
         return outcome
 
     def begin_sweep(self) -> bool:
