@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from . import netns
+from .processes import folders, name_of
 
 
 class Process(NamedTuple):
@@ -22,13 +22,12 @@ def processes(names: list[str]) -> Iterator[Process]:
     for name in names:
         with suppress(OSError):
             known.add(os.stat(netns.path(name)).st_ino)
-    for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+    for folder in folders():
         with suppress(OSError):  # it has ended, or is a thread of the kernel
             number = os.stat(folder / "ns/net").st_ino
             if number not in known:
                 known.add(number)
-                said = (folder / "comm").read_text(errors="replace")
-                yield Process(int(folder.name), "".join(filter(str.isprintable, said)))
+                yield Process(int(folder.name), name_of(folder))
 
 
 @contextmanager

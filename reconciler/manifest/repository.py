@@ -44,17 +44,25 @@ def repository(folder: str, left: int = CLONES) -> str:
     return (repository(there, left - 1) if origin and left else "") or there
 
 
-def git_folder(tree: str) -> str:
-    """What all linked work trees of a repository share; in one of them, in a submodule, and after `git init
-    --separate-git-dir`, a file tells where it is (gitrepository-layout(5)).  "" where there is none."""
+def own_git_folder(tree: str) -> str:
+    """Where git keeps what belongs to this tree: a folder, or what a file names that stands in its place in
+    a linked work tree, in a submodule, and after `git init --separate-git-dir` (gitrepository-layout(5)).  ""
+    where there is none."""
     entry = os.path.join(tree, ".git")
     with suppress(OSError, ValueError):
-        if not os.path.isdir(entry):
-            entry = os.path.join(tree, text(entry).removeprefix(POINTER))
-        with suppress(FileNotFoundError):
-            entry = os.path.join(entry, text(os.path.join(entry, "commondir")))
-        return os.path.realpath(entry)
+        if os.path.isdir(entry):
+            return entry
+        if (named := text(entry)).startswith(POINTER):
+            return os.path.realpath(os.path.join(tree, named.removeprefix(POINTER)))
     return ""
+
+
+def git_folder(tree: str) -> str:
+    """What all linked work trees of a repository share; "" where there is none."""
+    own = own_git_folder(tree)
+    with suppress(OSError, ValueError):
+        return os.path.realpath(os.path.join(own, text(os.path.join(own, "commondir")))) if own else ""
+    return os.path.realpath(own)
 
 
 def origin_of(git: str) -> str:

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from .. import disk
 from ..errors import Locked
+from ..manifest.repository import own_git_folder
 
 PATIENCE = 5.0  # seconds
 PACKED = 64 << 20  # bytes of packed-refs: a million branches
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-POINTER = "gitdir: "
 LEFT_BEHIND = 10.0  # seconds: a lock that nobody has open by then is of a git that died
 
 
@@ -35,24 +35,13 @@ def trees(paths: Iterable[str]) -> Iterator[Tree]:
     """Every work tree that these are in, and those that it is in itself; the nearest first."""
     folders = (folder for path in paths for folder in above(path))
     for folder in dict.fromkeys(folders):
-        if found := git_folder(folder / ".git"):
-            yield Tree(folder, found)
+        if found := own_git_folder(str(folder)):
+            yield Tree(folder, Path(found))
 
 
 def above(path: str) -> list[Path]:
     here = Path(os.path.realpath(path))
     return [here, *here.parents]
-
-
-def git_folder(entry: Path) -> Path | None:
-    """A folder, or what a file names that stands in its place: in a linked work tree, in a submodule, and of
-    `git init --separate-git-dir` (gitrepository-layout(5))."""
-    with suppress(OSError, ValueError):
-        if entry.is_dir():
-            return entry
-        if (named := text(entry)).startswith(POINTER):
-            return Path(os.path.realpath(entry.parent / named.removeprefix(POINTER)))
-    return None
 
 
 def writing(paths: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from ...inventory.facts import KERNEL, PROCESS, Listener
 from .. import looking
 from ..netlink.socket import dump, open_socket
+from ..processes import folders, name_of
 from ..transcript import doubt
 
 SOCK_DIAG, BY_FAMILY = 4, 20  # linux/netlink.h, linux/sock_diag.h
@@ -59,8 +60,8 @@ def listener_of(protocol: str, family: socket.AddressFamily, body: bytes) -> Lis
 def heard() -> tuple[Listener, ...]:
     """Those of the host with their processes, as `sshd (pid 812)`, as far as we may look into these."""
     found: dict[str, list[Listener]] = defaultdict(list)
-    with suppress(OSError):
-        for protocol, family in product(PROTOCOLS, FAMILIES):
+    for protocol, family in product(PROTOCOLS, FAMILIES):
+        with suppress(OSError):  # the kernel has no inet_diag for this protocol
             for body in asked(*PROTOCOLS[protocol], family):
                 [inode] = INODE.unpack_from(body, INODE_AT)
                 found[f"socket:[{inode}]"].append(listener_of(protocol, family, body))
@@ -69,11 +70,11 @@ def heard() -> tuple[Listener, ...]:
 
 def open_files(links: Container[str]) -> Iterator[tuple[str, str]]:
     """Which of these each process has open, with its name."""
-    for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
-        with suppress(OSError):
-            name = "".join(filter(str.isprintable, (process / "comm").read_text(errors="replace")))
-            opened = (os.readlink(entry.path) for entry in os.scandir(process / "fd"))
-            yield from ((link, f"{name} (pid {process.name})") for link in opened if link in links)
+    for folder in folders():
+        with suppress(OSError):  # it has ended, or is not ours to look into
+            name = f"{name_of(folder)} (pid {folder.name})"
+            opened = (os.readlink(entry.path) for entry in os.scandir(folder / "fd"))
+            yield from ((link, name) for link in opened if link in links)
 
 
 def tabled(protocol: str, state: int, family: socket.AddressFamily) -> Iterator[Listener]:
