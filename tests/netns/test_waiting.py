@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,8 @@ def test_a_port_that_somebody_has_at_boot(lab):
         watcher.until(lambda: "q-web" in lab.namespaces())
         assert "p-a" not in lab.namespaces()
         watcher.until(lambda: "8080/tcp is taken" in str(watcher.status))
+        metrics = Path("/run/reconciler/metrics.prom")
+        watcher.until(lambda: "reconciler_waiting_projects 1\n" in metrics.read_text())
 
 
 def test_the_watcher_does_what_a_fresh_plan_does(lab):
