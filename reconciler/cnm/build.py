@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import macs, ownership
+from . import macs, ownership, zones
 from .driver import Driver, Joined, by_driver
 from .endpoint import (
     Addresses,
@@ -62,15 +62,13 @@ def topology_of(
     projects = [project.name for project in manifest.projects]
     titles = {name: project.name for project in manifest.projects for name in full_names(project)}
     facts = ownership.with_lost_aliases(titles, facts)
-    everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
-    here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
-    if taken := [*taken_names(here, facts)]:
-        raise ManifestErrors(taken)
+    everywhere, here = sandbox_specs(manifest, facts)
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
-    bare = settled_networks(bare, Joined(manifest.projects, attachments, given), facts, drivers)
+    joined = Joined(manifest.projects, attachments, given)
+    bare = settled_networks(bare, joined, facts, drivers)
     by_key = {(network.project, network.key): network for network in bare}
     attached = {one.name: list(endpoints(one, by_key, given, facts)) for one in here}
     networks = with_endpoints(bare, attached)
@@ -78,8 +76,10 @@ def topology_of(
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, facts, listening))
-    networks = with_published(networks, ports)
+    naming = zones.naming(networks, joined, attached, here, facts)
+    networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
+        naming.lack,
         ownership.from_elsewhere(manifest, facts),
         ownership.conflicts(networks, facts, set(projects)),
         macs.conflicts(networks, facts),
@@ -96,14 +96,26 @@ def topology_of(
         projects=tuple(projects),
         roots=facts.roots,
         networks=tuple(networks),
-        sandboxes=tuple(sandbox(spec, attached[spec.name], facts) for spec in here),
+        sandboxes=tuple(sandboxes(here, attached, naming, facts)),
         ports=ports,
+        zones=naming.zones,
+        views=naming.views,
+        servers=zones.host_servers(naming.views, facts),
         policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, given),
         own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *told),
     )
+
+
+def sandbox_specs(manifest: Manifest, facts: Facts) -> tuple[list[SandboxSpec], list[SandboxSpec]]:
+    """The sandboxes of all hosts, and those of this one; raises where a name is taken."""
+    everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
+    here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
+    if taken := [*taken_names(here, facts)]:
+        raise ManifestErrors(taken)
+    return everywhere, here
 
 
 def users_of(here: Iterable[SandboxSpec]) -> dict[tuple[str, str], set[str]]:
@@ -215,12 +227,17 @@ def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[N
     return [replace(network, endpoints=tuple(map(marked, network.endpoints))) for network in networks]
 
 
-def sandbox(one: SandboxSpec, attached: list[tuple[Network, Endpoint]], facts: Facts) -> Sandbox:
-    return Sandbox(
-        project=one.project.name,
-        name=one.name,
-        hosts=hosts(one.name, one.spec, attached),
-        resolv=resolv(one.spec, facts, attached),
-        sysctls=one.spec.sysctls,
-        where=one.spec.where,
-    )
+def sandboxes(
+    here: Iterable[SandboxSpec], attached: Mapping[str, zones.Attached], naming: zones.Naming, facts: Facts
+) -> Iterator[Sandbox]:
+    asked = {name: view for view in naming.views for name in view.sandboxes}
+    for one in here:
+        ends, view = attached[one.name], asked.get(one.name)
+        yield Sandbox(
+            project=one.project.name,
+            name=one.name,
+            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, naming.zones)),
+            resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
+            sysctls=one.spec.sysctls,
+            where=one.spec.where,
+        )

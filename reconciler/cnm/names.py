@@ -32,6 +32,11 @@ def network_id(name: str, machine: str = "") -> str:
     return digest("network", machine, name).hex()
 
 
+def short_id(sandbox: str) -> str:
+    """What Docker cuts a container's id to: 12 hex digits."""
+    return digest("sandbox", sandbox).hex()[:12]
+
+
 def bridges(project: str, key: str, ident: str) -> tuple[str, ...]:
     """What the bridge may be called, the best first: hyphens do not tell `a` + `b-c` from `a-b` + `c`,
     the id does."""

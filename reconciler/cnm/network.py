@@ -8,7 +8,7 @@ from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
-from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
+from ..manifest.spec import OFF, NetworkSpec, ProjectSpec, SubnetSpec
 from . import macs, mtu, names, ownership
 from .carrier import Carrier
 from .conflicts import hidden, overlaps
@@ -75,7 +75,8 @@ def specs_of(project: ProjectSpec, used: Used) -> Iterator[NetworkSpec]:
     yield from project.networks
     for key in implied(project):
         if (project.name, key) in used:
-            yield NetworkSpec(name=key, default=key == "bridge", where=project.where)
+            dns = () if project.names else (OFF,)
+            yield NetworkSpec(name=key, default=key == "bridge", dns=dns, where=project.where)
 
 
 def implied(project: ProjectSpec) -> Iterator[str]:

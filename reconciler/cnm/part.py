@@ -42,6 +42,8 @@ def joined(before: Topology, part: Topology) -> Topology:
         networks=(*others(before.networks), *part.networks),
         sandboxes=(*others(before.sandboxes), *part.sandboxes),
         ports=(*others(before.ports), *part.ports),
+        zones=(*others(before.zones), *part.zones),
+        views=(*others(before.views), *part.views),
         lock=before.lock,
         warnings=tuple(dict.fromkeys((*before.warnings, *part.warnings))),
     )

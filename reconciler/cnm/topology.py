@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..errors import Where
 from ..family import family
 from ..inventory.facts import Tagged
+from ..kinds.ownership import HOST
 from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
 from ..values import value
 from .carrier import Carrier
@@ -42,6 +43,7 @@ class Endpoint:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     host_access: bool = False  # Compose asks for it: extra_hosts NAME:host-gateway
     published: bool = False  # ports of the host lead here
+    resolver: str = ""  # the gateway that answers for 127.0.0.11
     vlan: int = 1  # the untagged one
     trunk: tuple[int, ...] = ()  # and those that pass tagged
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
@@ -180,6 +182,36 @@ class Port:
 
 
 @value
+class Zone:
+    """What the containers that a project has on a network are called there."""
+
+    network: str  # its full name
+    project: str
+    entries: tuple[tuple[str, tuple[str, ...]], ...]  # (address, names)
+    wildcards: tuple[tuple[str, str], ...] = ()  # (domain, address) of whatever ends in it
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
+class DnsView:
+    """What some sandboxes of a project are told, by whom, and which questions that one is asked."""
+
+    project: str
+    name: str
+    ns: str = HOST  # where it answers: a sandbox that has no neighbour in the host has an own one
+    port: int = 0
+    networks: tuple[str, ...] = ()  # whose zones it knows, in full
+    interfaces: tuple[str, ...] = ()  # that it answers on
+    bridges: tuple[str, ...] = ()  # all that comes in by these asks it; by others only these sandboxes do
+    forwards: bool = False  # what it does not know to others: these servers, or the host's
+    servers: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
+    wildcards: tuple[tuple[str, str], ...] = ()
+    sandboxes: tuple[str, ...] = ()
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
 class HostPolicy:
     """What all projects of the host share: it goes with the last of them."""
 
@@ -200,6 +232,9 @@ class Topology:
     networks: tuple[Network, ...] = ()
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    views: tuple[DnsView, ...] = ()
+    servers: tuple[str, ...] = ()  # that the host asks itself
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
     lock: Lock = field(default_factory=dict)  # what all hosts agree on

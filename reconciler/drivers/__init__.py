@@ -11,7 +11,7 @@ from ..kinds.address import Address
 from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
-from . import sandbox
+from . import names, sandbox
 from .firewall import elements, routing_policy
 
 # By name, as an entry point says it: a plan imports the rooms of those alone that its networks name.
@@ -87,5 +87,6 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from sandbox.lower(box)
     for network in topology.networks:
         yield from DRIVERS[network.spec.driver].lower(network)
+    yield from names.lower(topology)
     yield from elements.lower(topology)
     yield from routing_policy.lower(topology.policy)

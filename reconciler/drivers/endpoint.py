@@ -1,13 +1,15 @@
 """What stands on links, in sandboxes and on the host: addresses, routes, settings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..cnm.topology import Endpoint
 from ..core.resource import Origin, Resource
 from ..family import family
 from ..kinds.address import Address
-from ..kinds.route import Route
+from ..kinds.ownership import DOCKER_RESOLVER
+from ..kinds.route import LOCAL, Route
 from ..kinds.sysctl import Sysctl
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
@@ -59,3 +61,13 @@ def addressing(
         yield on.route(dst, gateway, next(iter(endpoint.of_family(family(gateway))), ""))
     for setting, value in sorted(endpoint.sysctls.items()):
         yield on.sysctl(setting, value)
+    if endpoint.resolver:
+        yield from docker_resolver(endpoint, on)
+
+
+def docker_resolver(endpoint: Endpoint, on: PlacedLink) -> Iterator[Resource]:
+    """Docker's resolver is at 127.0.0.11, and many a configuration names it: the gateway answers for it.  The
+    firewall lets nothing else that is for loopback through to the container (firewall/guard.py)."""
+    yield on.sysctl("net/ipv4/conf/IFNAME/route_localnet", "1")
+    way = on.route(f"{DOCKER_RESOLVER}/32", endpoint.resolver, endpoint.of_family(4)[0], onlink=True)
+    yield replace(way, table=LOCAL)

@@ -120,6 +120,7 @@ class HostFacts:
     ephemeral: tuple[int, int] = (32768, 60999)  # net.ipv4.ip_local_port_range
     forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
     nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
+    servers: tuple[str, ...] = ()  # all of them, as the host itself asks them
     blockers: tuple[Blocker, ...] = ()
     mtu: int = USUAL_MTU  # of the link that the default route leaves by; 0 where there is none
     uplinks: frozenset[str] = frozenset()  # every link that a default route leaves by
@@ -161,6 +162,9 @@ class Facts(HostFacts):
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
+    # (project, view) -> port of the host
+    resolvers: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    servers_asked: bool = False  # by a view of somebody who is not in this run
     router: str = ""  # the project that has EVPN on this host, where that is not of this run
     # What addresses.lock says: (network, name) -> values.
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)

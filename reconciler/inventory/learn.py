@@ -15,6 +15,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
+from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
@@ -69,6 +70,10 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
             if owner(r) not in projects | {""}
         },
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
+        servers_asked=any(
+            r.forwards and not r.servers and r.project not in projects for r in live.of(Resolver)
+        ),
+        resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
@@ -95,6 +100,7 @@ def listeners(host: HostFacts, live: ByKind, owner: Owner, projects: frozenset[s
     ends: list[Vxlan | Wireguard | Router] = [*live.of(Vxlan), *live.of(Wireguard), *live.of(Router)]
     tunnels = {socket(r): owner(r) for r in ends}
     ours = {(one.protocol, one.port) for one in tunnels}
+    ours |= {(protocol, r.port) for r in live.of(Resolver) if r.ns == HOST for protocol in ("tcp", "udp")}
     theirs = {one for one, project in tunnels.items() if project not in projects | {""}}
     theirs |= {
         Listener("udp", "::", device.port, f"{name}, which is not ours,")

@@ -209,6 +209,7 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "listing": lambda _, folder: [os.fsencode("/".join(looking.listing(folder, "")))],
     "exists": lambda _, path: [b"%d" % looking.exists(path)],
     "stamp": lambda _, path: [looking.stamp(path)],
+    "process": lambda _, pid: [looking.process(pid, "").answer],
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],

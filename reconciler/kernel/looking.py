@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from typing import NamedTuple
 
 from .transcript import EVERYWHERE, note
 
@@ -66,4 +67,34 @@ def stamp(path: str) -> bytes:
         raise
     found = repr((s.st_mode, s.st_uid, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)).encode()
     note("stamp", (path,), [found], EVERYWHERE)
+    return found
+
+
+class ProcessState(NamedTuple):
+    """What /proc tells of one."""
+
+    stopped: bool
+    namespace: int  # the inode of its network namespace
+    command: bytes  # its words, each with a zero behind it
+
+    @property
+    def words(self) -> list[str]:
+        return os.fsdecode(self.command).split("\0")[:-1]
+
+    @property
+    def answer(self) -> bytes:
+        return b"%d %d " % (self.stopped, self.namespace) + self.command
+
+
+def process(pid: int, place: str) -> ProcessState:
+    """Raises OSError where it has ended."""
+    try:
+        state = whole(f"/proc/{pid}/stat", FLAGS).rpartition(b")")[2].split()[0]
+        namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
+        words = whole(f"/proc/{pid}/cmdline", FLAGS)
+    except OSError as error:
+        note("process", (pid,), error.errno or errno.EIO, place)
+        raise
+    found = ProcessState(state in (b"T", b"t"), namespace, words)
+    note("process", (pid,), [found.answer], place)
     return found

@@ -133,6 +133,14 @@ def names() -> list[str]:
     return found
 
 
+def inode(name: str) -> int:
+    """Its number; 0 where there is none of that name."""
+    try:
+        return os.stat(path(name)).st_ino
+    except OSError:
+        return 0
+
+
 def occupied(name: str) -> bool:
     """Whether something stands there that is no file, and so never was a name of a namespace."""
     found = False

@@ -26,6 +26,7 @@ PORT, PAIR = "ve", "vp"
 ALIAS = "reconciler"  # first word of every alias of ours
 TABLE = "reconciler"  # of both nftables tables of ours, inet and bridge
 TABLE_PREFIX = "reconciler-"  # of those of before 0.3, two for each project
+DOCKER_RESOLVER = "127.0.0.11"  # where it answers, and so what many a configuration names
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
 FILE_MARK = "# reconciler: generated, edits are undone"
 

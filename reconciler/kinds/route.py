@@ -8,6 +8,8 @@ from .link import Link
 from .namespace import homes
 from .ownership import PROTOCOL, inside, place, stage
 
+LOCAL = "255"  # RT_TABLE_LOCAL (linux/rtnetlink.h), which is asked first
+
 
 @kind
 class Route(Resource):

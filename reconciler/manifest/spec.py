@@ -7,25 +7,18 @@ never imports pydantic.
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from ..errors import Where
 from ..values import value
+from .key import Key
 from .sources import Source
 
 NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
 LEAST_IPV6_MTU = 1280  # RFC 8200, 5
+OFF = "off"  # in place of name servers: there are no names
 SECRET = {"secret": True}  # of a field that is never kept on disk: who needs it reads the manifests again
-
-
-class Key(NamedTuple):
-    """What the key of a field's name means, the type in model/checks.py that its text is held against (of
-    sequences and mappings each value), and whether a text alone or a list is another spelling."""
-
-    about: str
-    check: str = ""
-    also: str = ""  # text, list
 
 
 @value
@@ -64,7 +57,7 @@ class EndpointSpec:
     """A container's place on one network (`services.NAME.networks.NETWORK`)."""
 
     network: str  # the key in `networks:`
-    aliases: Annotated[tuple[str, ...], Key("Further names on this network.", "HostName")] = ()
+    aliases: Annotated[tuple[str, ...], Key("Further names; `*.web` is all that end so.", "Alias")] = ()
     ipv4_address: Annotated[str, Key("Fixed IPv4 address, inside a subnet of `ipam`.", "Address4")] = ""
     ipv6_address: Annotated[str, Key("Fixed IPv6 address, inside a subnet of `ipam`.", "Address6")] = ""
     link_local_ips: Annotated[tuple[str, ...], Key("Further link-local addresses.", "LinkLocal")] = ()
@@ -215,6 +208,7 @@ class NetworkSpec:
         tuple[str, ...], Key("Networks whose containers may open connections to this one's.")
     ] = ()
     attachable: Annotated[bool, Key("Accepted for Compose's sake: anything may attach.")] = False
+    dns: Annotated[tuple[str, ...], Key("Its name servers, or `off`: no names.", "ServerOrOff", "text")] = ()
     scope: str = "local"
     default: Annotated[bool, Key("It takes the place of docker0.")] = False
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
@@ -282,6 +276,7 @@ class ProjectSpec:
     pools: tuple[PoolSpec, ...] = ()
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
+    names: bool = True  # `dns: off` says that its networks have none
     accept_removals: str = ""  # the digest of what may go, however much that is
     where: Where = field(default=NOWHERE, compare=False)
 

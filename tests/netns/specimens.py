@@ -21,6 +21,7 @@ from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
 from reconciler.kinds.ownership import FILE_MARK, HOST
+from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
@@ -285,6 +286,24 @@ def files() -> Iterator[Specimen]:
         yield Specimen(file, (BOX,), {"content": content})
 
 
+def names() -> Iterator[Specimen]:
+    lines = ("10.1.0.2 web.m web", "fd00::2 web.m web")
+    file = ZoneFile(network="m.2_x-y", project="p", lines=lines)
+    yield Specimen(file, (), {"lines": [lines[:1], ()]})
+    view = Resolver(project="p", name="m.2_x-y", port=15310, networks=("m.2_x-y",), forwards=True)
+    changes = {
+        "port": [15311],
+        "interfaces": [("br-a", "vp*")],
+        "networks": [("a", "b")],
+        "forwards": [False],
+        "servers": [("192.0.2.53", "fe80::1%lo")],
+        "local": [("p.internal",)],
+        "wildcards": [(("web", "10.1.0.2"), ("web", "fd00::2"), ("x.y", "10.1.0.2"))],
+    }
+    yield Specimen(view, (), changes, "names")
+    yield Specimen(Resolver(project="p", name="box", ns="box", port=53), (BOX,), {}, "names")
+
+
 # Two of each part of a map's key or value.
 WORDS = {
     "ifname": ("br-a", "eth0.100"),
@@ -352,6 +371,6 @@ def firewall() -> Iterator[Specimen]:
 
 GROUPS = (
     namespaces, bridges, veths, ports, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files,
-    firewall,
+    names, firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

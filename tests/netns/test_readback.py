@@ -24,6 +24,7 @@ from reconciler.kinds.link import AtLink, Bridge, Intruder, Link, NetworkLink, O
 from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
+from reconciler.kinds.resolver import StrayResolver
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import ChildLink, Macvlan, NamelessLink
 from reconciler.kinds.sysctl import Sysctl
@@ -44,7 +45,7 @@ UPLINK_SIDE = (
 # marks or a link set by halves, and Linux limits what a bridge learns from 6.7 on.
 WITHOUT = {
     AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
-    Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router,
+    Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router, StrayResolver,
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),

@@ -14,6 +14,7 @@ from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
 from reconciler.kinds.ownership import HOST
+from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import Macvlan, Vlan
@@ -156,6 +157,17 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
             yield File(ns=f"c{n}", path=f"/etc/netns/c{n}/hosts", content=hosts)
         if setting:
             yield Sysctl(ns=f"c{n}", name="net/ipv4/ip_default_ttl", value=setting)
+        yield from names(picks, f"c{n}", owner)
+
+
+def names(picks: Picks, ns: str, project: str) -> Iterator[Resource]:
+    """What a project's containers are called, and who answers, on the host or in a sandbox."""
+    lines, port = picks.of((), ("10.1.0.2 a",), ("10.1.0.2 a b",)), picks.of(0, 15300, 15301)
+    if lines:
+        yield ZoneFile(network="n", project=project, lines=lines)
+    if port:
+        home = picks.of(HOST, ns)
+        yield Resolver(project=project, name=ns, ns=home, port=port, networks=("n",))
 
 
 def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Resource]:

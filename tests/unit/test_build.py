@@ -187,16 +187,18 @@ def test_an_external_network_of_the_same_run_shares_its_addresses():
     assert len(set(given)) == 2
 
 
-def test_hosts_and_resolv_conf_before_names_exist():
+def test_hosts_and_resolv_conf():
     topology = built(
         net("a", "10.1.0.0/24", internal=True),
         container("in", "a"),
         container("out", hostname="w", domainname="x.org", extra_hosts=(("gw", "host-gateway"),)),
-        facts=Facts(nameservers=("9.9.9.9",)),
+        facts=Facts(nameservers=("9.9.9.9",), missing={"names": "apt install dnsmasq-base"}),
     )
     inside, outside = topology.sandboxes
     assert inside.resolv == ""
     assert outside.resolv == "nameserver 9.9.9.9\n"
+    [warning] = topology.warnings
+    assert "apt install dnsmasq-base" in warning
     endpoint = ends(topology, "shop-out")["default"]
     assert f"{endpoint.addresses[0][0]} w.x.org w\n" in outside.hosts
     assert f"{endpoint.gateways[0][0]} gw\n" in outside.hosts

@@ -41,5 +41,5 @@ def test_what_comes_and_goes_leaves_the_others_alone(revisions):
             assert owner in moved | {SHARED}, (step, owner)
             # Of a project that has grown, what stood stands.
             if owner in before and before.get(owner, 0) < now.get(owner, 0):
-                assert step.op == "+" or step.resource.noun == "file", step
+                assert step.op == "+" or step.resource.noun in ("file", "names"), step
         enact(change, host)

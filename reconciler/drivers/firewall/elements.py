@@ -6,12 +6,13 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ...cnm.topology import Network, Port, Subnet, Topology
+from ...cnm.topology import DnsView, Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
 from ...kinds.nft import PROJECTS, Element, short
+from ...kinds.ownership import HOST
 from . import apart
 from .guard import GUARD, guard_items
 from .routing_policy import BRIDGED
@@ -33,6 +34,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from host_users(network)
     if any(network.per_host and network.per_host.elsewhere for network in inner):
         yield from ELSEWHERE.skeleton()
+    for view in topology.views:
+        yield from declared(CORE, view.project, view_items(view, inner), view.where)
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
     for network, endpoint, items in guard_items(bridged):
@@ -72,6 +75,19 @@ def network_items(network: Network) -> Iterator[Item]:
         yield from subnet_items(network, subnet)
     for one in network.per_host.elsewhere if network.per_host and not network.external else ():
         yield f"remote{family(one.cidr)}", one.cidr, ""
+
+
+def view_items(view: DnsView, inner: Iterable[Network]) -> Iterator[Item]:
+    """Whose questions it is asked, if it is on the host at all."""
+    if view.ns != HOST:
+        return
+    port, asking = str(view.port), {*view.sandboxes}
+    yield "resolvers", port, ""
+    for link in view.bridges:
+        yield "view", link, port
+    for end in (end for network in inner for end in network.endpoints if not view.bridges):
+        if end.sandbox in asking:
+            yield from ((f"view{family(ip)}", ip, port) for ip, _ in end.addresses)
 
 
 def interface_items(network: Network, link: str) -> Iterator[Item]:

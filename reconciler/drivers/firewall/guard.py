@@ -65,6 +65,8 @@ CHAINS = {
         "ether type vmap { arp : goto own_arp, 8021q : goto tagged }",
         "drop",  # STP, other tags, unknown types, and who is somebody else
     ),
+    # Containers take what is for their loopback, since 127.0.0.11 is beyond it: from the host alone.
+    "loopback": (filtering("forward"), "ip daddr 127.0.0.0/8 oifname @ports drop"),
     "own_arp": (
         "",
         f"{PLAIN_ARP} iifname . ether saddr . arp saddr ip @own4"

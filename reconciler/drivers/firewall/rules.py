@@ -5,7 +5,7 @@ either `forward` or `to_host`.
 """
 
 from ...kinds.nft import PROJECTS
-from ...kinds.ownership import GROUP, PAIR
+from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
 WIRE = "inet_proto . inet_service"
@@ -16,6 +16,10 @@ MARK = 1 << 24
 MARKED = f"meta mark & {MARK:#x} == {MARK:#x}"
 SET = f"meta mark set meta mark | {MARK:#x}"
 CLEAR = f"meta mark set meta mark & {MARK ^ 0xFFFFFFFF:#x}"
+
+QUESTION = "meta l4proto { 6, 17 } th dport 53"  # as numbers: see `to_host`
+DOCKER_DNS = f"{{ {DOCKER_RESOLVER} . 6 . 53, {DOCKER_RESOLVER} . 17 . 53 }}"
+CONNECTIONS = 4  # of one container with who answers for names
 
 
 def of_family(family: int, ip: str) -> Maps:
@@ -48,6 +52,14 @@ CORE = Ruleset(
         "host_open": MapType("ifname"),  # host_access: all
         "routed": MapType("ifname . nf_proto"),
         "unprotected": MapType("ifname . nf_proto"),
+        "view": MapType("ifname", "inet_service"),  # who answers those that come in there, unless
+        "view4": MapType(
+            "ipv4_addr", "inet_service"
+        ),  # they are answered otherwise, being on several networks
+        "view6": MapType("ipv6_addr", "inet_service"),
+        "resolvers": MapType("inet_service"),  # the ports of all that answer
+        "asking4": MapType("ipv4_addr", flags="dynamic"),  # who has connections to them
+        "asking6": MapType("ipv6_addr", flags="dynamic"),
         "unrouted": MapType("nf_proto"),  # the host was no router of these before us
         **of_family(4, "ipv4_addr"),
         **of_family(6, "ipv6_addr"),
@@ -80,7 +92,7 @@ CORE = Ruleset(
         # port is named otherwise.
         "inside": (
             "",
-            "ip daddr 127.0.0.0/8 drop",
+            f"ip daddr 127.0.0.0/8 ip daddr . meta l4proto . th dport != {DOCKER_DNS} drop",
             'meta iifkind "bridge" meta pkttype host accept',
             f'iifname != "{PAIR}*" meta iifkind {{ "veth", "vxlan" }} drop',
             "meta pkttype { broadcast, multicast } fib daddr type != { broadcast, multicast } drop",
@@ -90,7 +102,23 @@ CORE = Ruleset(
         "inbound": (
             "type nat hook prerouting priority -100; policy accept;",
             f"iifgroup != {GROUP} ip6 saddr fe80::/10 accept",
+            f"iifgroup {GROUP} {QUESTION} goto question",
             "fib daddr type local jump publish",
+        ),
+        # A container's own gateway answers for names; at other addresses of the host what is published there
+        # comes first, and no container gets at what another network's are told.
+        "question": (
+            "",
+            "fib daddr . iif type local goto view",
+            f"ip daddr . meta l4proto . th dport {DOCKER_DNS} goto view",
+            "fib daddr type local jump publish",
+            "fib daddr type local goto view",
+        ),
+        "view": (
+            "",
+            "meta l4proto { 6, 17 } redirect to ip saddr map @view4",
+            "meta l4proto { 6, 17 } redirect to ip6 saddr map @view6",
+            "meta l4proto { 6, 17 } redirect to iifname map @view",
         ),
         # [::1] cannot be DNATed: the kernel drops the replies.  Left alone it is refused, and clients fall
         # back to v4.  What is sent to a link-local address of one's own comes from there.
@@ -181,6 +209,7 @@ CORE = Ruleset(
             f"{MARKED} {CLEAR}",
             "ct state established accept",
             "ct state invalid,related jump errors",
+            "meta l4proto { 6, 17 } th dport @resolvers goto asked",
             "iifname != @bridges accept",
             "ct state related accept",
             # As numbers: names are looked up in /etc/protocols, which a minimal system has not.
@@ -190,6 +219,17 @@ CORE = Ruleset(
             "ip saddr @host_users4 accept",
             "ip6 saddr @host_users6 accept",
             "drop",
+        ),
+        # By the gateway's port 53 alone; `lo` is the host itself.  A process of dnsmasq has 20 connections at
+        # a time (MAX_PROCS), and who keeps them open keeps others out.
+        "asked": (
+            "",
+            'iif "lo" accept',
+            "ct status & dnat == 0 drop",
+            "meta l4proto 17 accept",
+            f"add @asking4 {{ ip saddr ct count over {CONNECTIONS} }} reject with tcp reset",
+            f"add @asking6 {{ ip6 saddr ct count over {CONNECTIONS} }} reject with tcp reset",
+            "accept",
         ),
         # The kernel believes an error of whoever quotes a packet that it may have sent, of a VXLAN one by
         # its VNI alone (vxlan_err_lookup), and the path MTU to that host is low for ten minutes.  An error

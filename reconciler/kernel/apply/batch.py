@@ -36,6 +36,8 @@ class Batch:
         self.raised: dict[str, list[StepMessage]] = {}  # bridges that go up, by name; each is one send
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
+        self.renamed: set[str] = set()  # networks on which somebody is called otherwise
+        self.awaited: dict[str, tuple[Step, Callable[[], None]]] = {}
         self.refusals: dict[str, ReconcileError] = {}
 
     def close(self) -> None:
@@ -72,6 +74,10 @@ class Batch:
                 raise
             self.refusals.setdefault(place, foreseen(error))
 
+    def later(self, key: str, step: Step, work: Callable[[], None]) -> None:
+        """What is to be done for this step, or waited for, when all places are done; once by its key."""
+        self.awaited[key] = step, work
+
     def finish(self) -> None:
         from .announce import tell  # which no plan need pay for
 
@@ -85,6 +91,9 @@ class Batch:
                 with self.confined(step.resource.place):
                     raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
+        for step, work in self.awaited.values():
+            with self.confined(step.resource.place), refusing(step):
+                work()
 
     def host_end(self, step: Step, messages: HostEnd) -> list[StepMessage]:
         """What an end on the host is told; one that has gone already leaves nothing to tell."""

@@ -49,6 +49,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         ephemeral=ephemeral(),
         forwarding=forwarding(),
         nameservers=nameservers(),
+        servers=tuple(servers("/etc/resolv.conf")),
         blockers=nft.blockers(),
         mtu=min((links[index].mtu for index in uplinks), default=0),
         uplinks=frozenset(links[index].name for index in uplinks),
@@ -108,16 +109,25 @@ def forwarding() -> tuple[bool, bool]:
 def nameservers() -> tuple[str, ...]:
     """Of /etc/resolv.conf without loopback ones; behind systemd-resolved's stub stands the real list."""
     for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
-        words = (line.split() for line in text(path).splitlines())
-        servers = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
-        outside = tuple(server for server in servers if not loopback(server))
-        if outside:
+        if outside := tuple(server for server in servers(path) if not loopback(server)):
             return outside
     return ()
 
 
-def loopback(server: str) -> bool:
+def servers(path: str) -> list[str]:
+    """As resolv.conf(5) has them, each once; what is no address is none."""
+    words = (line.split() for line in text(path).splitlines())
+    found = (word[1] for word in words if len(word) > 1 and word[0] == "nameserver")
+    return list(dict.fromkeys(server for server in found if is_address(server)))
+
+
+def is_address(server: str) -> bool:
     try:
-        return ipaddress.ip_address(server.partition("%")[0]).is_loopback
+        ipaddress.ip_address(server)
     except ValueError:
-        return True
+        return False
+    return True
+
+
+def loopback(server: str) -> bool:
+    return ipaddress.ip_address(server.partition("%")[0]).is_loopback

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from ..reserved import is_link_local, nobodys, within
+from ..spec import OFF
 
 ACCEPTED = re.compile("r[0-9a-f]{15}")  # safety/removals.py: digest
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -18,6 +19,7 @@ IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with
 NO_IFNAMES = ("all", "default", "lo")
 PREFIX_LENGTH = 12  # leaves room for 1000 networks of one container
 HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
+LABEL = 63
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
@@ -61,10 +63,27 @@ def matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[str], 
 
 
 link = matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` and `-`")
-host_name = matching(HOST, "host name", "letters, digits, `.`, `_` and `-`; no spaces")
 word = matching(WORD, "single word", "no spaces and no control characters")
 bandwidth = matching(BANDWIDTH, "bandwidth", "as 100mbit")
 rate = matching(RATE, "rate", "as 100/second")
+
+
+def host_name(text: str) -> str:
+    """What a question to a name server can hold (RFC 1035, 2.3.4)."""
+    if text and not HOST.fullmatch(text):
+        raise wrong(f"{text[:60]!r} is no host name", "letters, digits, `.`, `_` and `-`; no spaces")
+    if text not in ("", ".") and any(
+        not 0 < len(label) <= LABEL for label in text.removesuffix(".").split(".")
+    ):
+        raise wrong(f"{text[:60]!r} is no host name", f"1 to {LABEL} characters between two dots")
+    return text
+
+
+def alias(text: str) -> str:
+    """A host name, or `*.` before one: whatever ends so."""
+    if "*" in text.removeprefix("*."):
+        raise wrong(f"{text[:60]!r} is no host name", "a star stands for all before the first dot: *.web")
+    return host_name(text)
 
 
 def ifname(text: str) -> str:
@@ -138,6 +157,10 @@ def server(text: str) -> str:
     if percent and not IFNAME.fullmatch(zone):
         raise wrong(f"{zone[:60]!r} is no interface name", "as fe80::1%eth0")
     return address(bare) + percent + zone
+
+
+def server_or_off(text: str) -> str:
+    return text if text == OFF else server(text)
 
 
 def host_access(text: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 
 from ..compose.ignored_keys import NOTHING
-from ..spec import Key
+from ..key import Key
 from . import checks
 
 S = TypeVar("S")

@@ -104,6 +104,7 @@ class Top(Record):
         "The host forwards packets between links of its own too: there is no router guard on it.",
         default=False,
     )
+    dns: Literal["on", "off"] = Is("Whether containers find each other by name.", default="on")
     policies: Any = Is(
         "Rules between containers; this version does not enforce any yet and refuses them.", default=None
     )

@@ -12,7 +12,7 @@ from ..model.record import Record, from_record
 from ..model.service import Container, Service
 from ..model.top import HostRecord, NetworkRecord, Pool, Reachability, Top
 from ..model.validate import record_of
-from ..spec import ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
+from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from . import containers, networks, placement
 
@@ -73,7 +73,8 @@ class ProjectReading:
 def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
     """The project, with everything in it that could be read."""
     top_level(reading)
-    made = tuple(network_specs(reading))
+    named = has_names(reading)
+    made = tuple(one if named else replace(one, dns=(OFF,)) for one in network_specs(reading))
     place = next(iter(reading.tree.keys.values()), reading.tree.place)
     return ProjectSpec(
         name=name,
@@ -83,6 +84,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
         router=is_router(reading),
+        names=named,
         accept_removals=accepted(reading),
         where=where(place),
     )
@@ -162,6 +164,14 @@ def is_router(reading: ProjectReading) -> bool:
         hint = "write `router: true` or `router: false`"
         reading.mistakes.at(node.place, "router", f"`router` cannot be {node.value!r}", hint)
     return said == "true"
+
+
+def has_names(reading: ProjectReading) -> bool:
+    node = reading.tree.get("dns") or NOTHING
+    if node.value not in (None, "on", "off"):
+        hint = "write `dns: off`; name servers stand in a network or a service"
+        reading.mistakes.at(node.place, "dns", f"`dns` cannot be {node.value!r}", hint)
+    return bool(node.value != "off")
 
 
 def accepted(reading: ProjectReading) -> str:

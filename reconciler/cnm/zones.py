@@ -1,0 +1,218 @@
+"""Names: what containers are called on each network, and who answers which of them.
+
+A zone is what one project's containers are called on one network.  A view is what one set of containers is
+told: the zones of their networks, and nothing else.  Who is on one network alone has that network's view.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+from ..errors import Finding
+from ..family import family
+from ..inventory.facts import Facts
+from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
+from ..manifest.spec import OFF, ContainerSpec
+from . import names
+from .driver import Joined
+from .endpoint import Addresses, Attachments, SandboxSpec
+from .topology import DnsView, Endpoint, Network, Zone
+
+Attached = Sequence[tuple[Network, Endpoint]]
+PORTS = range(15300, 20000)  # of the host, for views: below what is given to whoever asks for none
+DNS = 53
+LABEL, NAME = 63, 253  # octets at most (RFC 1035, 2.3.4)
+
+
+def has_names(network: Network) -> bool:
+    """Docker's default bridge has none."""
+    return not network.spec.default and OFF not in network.spec.dns
+
+
+class Naming(NamedTuple):
+    """All that is decided of names, and why there are none on this host."""
+
+    zones: tuple[Zone, ...] = ()
+    views: tuple[DnsView, ...] = ()
+    lack: tuple[Finding, ...] = ()
+
+
+def naming(
+    networks: Sequence[Network],
+    joined: Joined,
+    attached: Mapping[str, Attached],
+    here: Sequence[SandboxSpec],
+    facts: Facts,
+) -> Naming:
+    if any(has_names(n) and n.endpoints for n in networks) and (hint := facts.missing.get("names")):
+        lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
+        return Naming(lack=(lack,))
+    known = tuple(zones(networks, joined.attachments, joined.given))
+    return Naming(known, tuple(views(attached, here, known, facts)))
+
+
+def zones(
+    networks: Iterable[Network], attachments: Mapping[str, Attachments], given: Addresses
+) -> Iterator[Zone]:
+    """Of all hosts' containers, where a network counts them all."""
+    for network in {n.name: n for n in networks if has_names(n)}.values():
+        lines: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+        wildcards: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for one, end in attachments[network.name]:
+            called, more = called_on(network.name, one), [*map(str.lower, end.aliases)]
+            plain = tuple(name for name in dict.fromkeys((*called, *more)) if is_name(name))
+            for ip, _ in given.get((network.name, one.name), ()):
+                lines[one.project.name].append((ip, plain))
+                wildcards[one.project.name] += [(name[2:], ip) for name in more if name.startswith("*.")]
+        for project, entries in lines.items():
+            yield Zone(
+                network=network.name,
+                project=project,
+                entries=tuple(sorted(entries)),
+                wildcards=tuple(sorted(wildcards[project])),
+                where=network.spec.where,
+            )
+
+
+def called_on(network: str, one: SandboxSpec) -> tuple[str, ...]:
+    """The first is what its address is called, as Docker has it: CONTAINER.NETWORK."""
+    spec, project = one.spec, one.project.name
+    hostname = spec.hostname.partition(".")[0]
+    known = (one.name, spec.name, spec.container_name, hostname, names.short_id(one.name))
+    short = [name.lower() for name in dict.fromkeys(known) if name]
+    return (
+        f"{short[0]}.{network.lower()}",
+        *short,
+        f"{spec.name}.{network}".lower(),
+        f"{spec.name}.{project}".lower(),
+        f"{spec.name}.{domain(project)}".lower(),
+    )
+
+
+def domain(project: str) -> str:
+    """What nobody else is asked about; `internal` is for such uses (ICANN, 2024)."""
+    return f"{project}.internal".lower()
+
+
+def is_name(name: str) -> bool:
+    """Whether a question can hold it; `*.web` is asked by other words."""
+    return len(name) <= NAME and all(0 < len(label) <= LABEL for label in name.split(".")) and "*" not in name
+
+
+def views(
+    attached: Mapping[str, Attached], specs: Sequence[SandboxSpec], known: Sequence[Zone], facts: Facts
+) -> Iterator[DnsView]:
+    """Who answers whom.  Ports that stand are kept."""
+    asking: dict[DnsView, list[str]] = defaultdict(list)
+    for one in specs:
+        if view := view_of(one, attached[one.name], known, facts):
+            asking[view].append(one.name)
+    taken = {*facts.resolvers.values(), *(listener.port for listener in facts.listeners)}
+    free = (port for port in PORTS if port not in taken)
+    for view in sorted(asking, key=lambda view: (view.project, view.name)):
+        stood = facts.resolvers.get((view.project, view.name), 0)
+        port = DNS if view.ns != HOST else stood or next(free)
+        yield replace(view, port=port, sandboxes=tuple(asking[view]))
+
+
+def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Facts) -> DnsView | None:
+    """What a sandbox is told, before the port is chosen; None where it is on no network with names."""
+    named = [(network, end) for network, end in ends if has_names(network)]
+    if not named:
+        return None
+    project, where = one.project.name, one.spec.where
+    networks = tuple(sorted(network.name for network, _ in named))
+    servers = servers_of(one.spec, named)
+    outward = any(leads_out(network) for network, _ in named)
+    near = [network for network, end in named if is_near(network, end)]
+    wildcards = tuple(sorted(chain.from_iterable(z.wildcards for z in known if z.network in networks)))
+    view = DnsView(
+        project=project,
+        name=one.name,
+        networks=networks,
+        forwards=outward,
+        servers=servers if outward else (),
+        local=(domain(project),) if outward else (),
+        wildcards=wildcards,
+        where=where,
+    )
+    if not near:
+        return replace(view, ns=one.name, servers=(servers or facts.nameservers) if outward else ())
+    links = tuple(sorted({link for network in near for link in listened(network)}))
+    [only, *more] = near
+    alone = len(named) == 1 and not only.external and not one.spec.dns
+    if alone:
+        return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
+    name = names.digest("view", *networks, "", *servers, "", *links).hex()[:12]
+    return replace(view, name=name, interfaces=links)
+
+
+def servers_of(spec: ContainerSpec, named: Attached) -> tuple[str, ...]:
+    """As written for the container, or for a network of it."""
+    return spec.dns or tuple(dict.fromkeys(chain.from_iterable(network.spec.dns for network, _ in named)))
+
+
+def leads_out(network: Network) -> bool:
+    return not network.spec.internal
+
+
+def is_near(network: Network, end: Endpoint) -> bool:
+    """Whether the host is a neighbour of the container there: it is its gateway, or could be."""
+    return network.inner and end.vlan <= 1 and any(subnet.gateway for subnet in network.subnets)
+
+
+def listened(network: Network) -> tuple[str, ...]:
+    """The links by which questions come in; dnsmasq takes a star for any end of a name."""
+    return (network.bridge,) if network.bridge else (f"{PAIR}*",)
+
+
+def gateway_near(ends: Attached, number: int) -> tuple[str, Endpoint] | None:
+    """Where a container's questions go, and by which endpoint: the way out before the others."""
+    near = [(network, end) for network, end in ends if has_names(network) and is_near(network, end)]
+    near.sort(key=lambda pair: not pair[1].gateways)
+    for network, end in near:
+        for subnet in network.subnets:
+            if subnet.gateway and family(subnet.cidr) == number and end.of_family(number):
+                return subnet.gateway, end
+    return None
+
+
+def nameserver(view: DnsView, ends: Attached) -> str:
+    """The one in its resolv.conf: of two, glibc asks the first alone, and musl believes the quicker."""
+    if view.ns != HOST:
+        return DOCKER_RESOLVER
+    found = gateway_near(ends, 4) or gateway_near(ends, 6)
+    return found[0] if found else DOCKER_RESOLVER
+
+
+def with_resolvers(
+    networks: Sequence[Network], attached: Mapping[str, Attached], naming: Naming
+) -> list[Network]:
+    """The networks, with the endpoints told by which 127.0.0.11 is reached, as by Docker."""
+    asking = [attached[name] for view in naming.views for name in view.sandboxes]
+    found = filter(None, (gateway_near(ends, 4) for ends in asking))
+    led = {(end.sandbox, end.ifname): gateway for gateway, end in found}
+
+    def marked(end: Endpoint) -> Endpoint:
+        gateway = led.get((end.sandbox, end.ifname), "")
+        return replace(end, resolver=gateway) if gateway else end
+
+    return [replace(network, endpoints=tuple(map(marked, network.endpoints))) for network in networks]
+
+
+def host_servers(views: Sequence[DnsView], facts: Facts) -> tuple[str, ...]:
+    """Those that the host asks, where anybody on it asks them."""
+    asked = facts.servers_asked or any(view.forwards and not view.servers for view in views)
+    return facts.servers if asked else ()
+
+
+def aliases_of_links(one: SandboxSpec, ends: Attached, known: Sequence[Zone]) -> Iterator[tuple[str, str]]:
+    """(address, name) of what Compose's `links: [SERVICE:ALIAS]` calls otherwise, for this one alone."""
+    here = {network.name for network, _ in ends}
+    for link in one.spec.links:
+        target, _, alias = link.partition(":")
+        for zone in known if alias else ():
+            if zone.network in here and zone.project == one.project.name:
+                yield from ((ip, alias) for ip, called in zone.entries if target.lower() in called)

@@ -1,0 +1,67 @@
+"""Names and who answers for them, by kernel/resolvers."""
+
+from collections.abc import Iterator, Set
+
+from ...kinds.ownership import HOST
+from ...kinds.resolver import Resolver, StrayResolver, ZoneFile
+from .. import resolvers
+from .namespace import absent_place
+from .table import Kind, Readings, Requests, Step, register
+
+
+def put_names(requests: Requests, step: Step, names: ZoneFile) -> None:
+    resolvers.write(names)
+    hang_up(requests, step, names)
+
+
+def remove_names(requests: Requests, step: Step, names: ZoneFile) -> None:
+    resolvers.remove_file(names.path)
+    hang_up(requests, step, names)
+
+
+def hang_up(requests: Requests, step: Step, names: ZoneFile) -> None:
+    """Once, when all are written."""
+    networks = requests.batch.renamed
+    networks.add(names.network)
+    requests.batch.later("names", step, lambda: resolvers.hang_up(networks))
+
+
+def put(requests: Requests, step: Step, resolver: Resolver) -> None:
+    """All of them start beside one another, and beside what else is made."""
+    resolvers.stop(resolver)  # one that goes on as it was told before, or is stopped
+    starting = resolvers.start(resolver)
+    requests.batch.later(resolver.key, step, lambda: resolvers.started(starting))
+
+
+def remove(_: Requests, __: Step, resolver: Resolver) -> None:
+    resolvers.stop(resolver)
+
+
+def strays(readings: Readings, places: Set[str]) -> Iterator[StrayResolver]:
+    return resolvers.strays(readings.names) if HOST in places else iter(())
+
+
+register(
+    Kind(
+        of=ZoneFile,
+        put=put_names,
+        remove=remove_names,
+        at_once=True,
+        decode=lambda _, __: resolvers.names_of_host(),
+    )
+)
+register(
+    Kind(
+        of=Resolver,
+        put=put,
+        remove=remove,
+        at_once=True,
+        from_outside="-",
+        places=(True, True),
+        decode=lambda _, ns: resolvers.of(ns),
+        missing=lambda resolver, held: absent_place(resolver.ns, held),
+    )
+)
+register(
+    Kind(of=StrayResolver, remove=remove, at_once=True, from_outside="-", places=(False, False), asked=strays)
+)

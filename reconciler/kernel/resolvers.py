@@ -1,0 +1,211 @@
+"""dnsmasq: started, found by what it was told, told that names have changed, and ended.
+
+It is nobody's child: who started it may end, and so may the service that did.
+"""
+
+import errno
+import os
+import select
+import signal
+from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
+from glob import glob
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import disk
+from ..kinds.ownership import FILE_MARK, HOST, SHARED
+from ..kinds.resolver import HOSTS_SERVERS, OPTIONS, PIDS, RUN, Resolver, StrayResolver, ZoneFile
+from . import files, looking, netns
+from .transcript import EVERYWHERE
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+HOST_PLACE = ""  # in a transcript
+PROGRAM = "/usr/sbin/dnsmasq"
+PACKAGE = "dnsmasq-base"
+PATIENCE = 10.0  # seconds until it has started
+PARTING = 2.0  # seconds until a process that was killed is no more
+NOBODY = 65534  # both as a user and as a group
+FOLDER = f"{RUN}/names"
+
+
+def lack() -> str:
+    return "" if looking.exists(PROGRAM) else f"apt install {PACKAGE}"
+
+
+def of(ns: str) -> Iterator[Resolver]:
+    """Those that answer in a sandbox, or on the host."""
+    place = HOST_PLACE if ns == HOST else ns
+    for entry in looking.listing(f"{PIDS}/{ns}", place):
+        if (found := running(ns, entry, place)) and found.where_it_should_be:
+            yield found.resolver
+
+
+class Starting(NamedTuple):
+    """A process that is about to answer, and what it says meanwhile."""
+
+    process: "Popen[bytes]"
+    said: int
+
+
+class Running(NamedTuple):
+    """A process of ours, as /proc tells, and the number of the namespace that it is in."""
+
+    resolver: Resolver
+    namespace: int
+
+    @property
+    def where_it_should_be(self) -> bool:
+        """A sandbox that was made anew is not the one that it is in."""
+        return self.resolver.ns == HOST or netns.inode(self.resolver.ns) == self.namespace
+
+
+def strays(sandboxes: Iterable[str]) -> Iterator[StrayResolver]:
+    """Those of sandboxes that are no more, or were made anew."""
+    known = {*sandboxes}
+    for ns in looking.listing(PIDS, EVERYWHERE):
+        for entry in looking.listing(f"{PIDS}/{ns}", EVERYWHERE) if ns != HOST else ():
+            if (found := running(ns, entry, EVERYWHERE)) and not (ns in known and found.where_it_should_be):
+                yield StrayResolver(**vars(found.resolver))
+
+
+def running(ns: str, entry: str, place: str) -> Running | None:
+    """The process that this file tells of, unless it has ended, is stopped, or is another."""
+    try:
+        pid = int(looking.content(f"{PIDS}/{ns}/{entry}", place))
+        process = looking.process(pid, place)
+    except (OSError, ValueError):
+        return None
+    resolver = parsed(ns, entry, process.words)
+    return Running(resolver, process.namespace) if resolver and not process.stopped else None
+
+
+def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
+    """What a process was told, where it is one of ours."""
+    project, _, name = entry.partition("@")
+    said: dict[str, list[str]] = {}
+    for word in words[1:]:
+        key, _, value = word.partition("=")
+        said.setdefault(key, []).append(value)
+
+    def domains(key: str) -> list[str]:
+        return [value.strip("/") for value in said.get(key, [])]
+
+    addresses = [value.strip("/").rpartition("/") for value in said.get("--address", [])]
+    found = Resolver(
+        ns=ns,
+        name=name,
+        project=project,
+        port=int("".join(said.get("--port", [])) or "0"),
+        interfaces=tuple(said.get("--interface", [])),
+        networks=tuple(value.removeprefix(f"{FOLDER}/") for value in said.get("--addn-hosts", [])),
+        forwards="--local" in said and "" in domains("--local"),
+        servers=tuple(said.get("--server", [])),
+        local=tuple(filter(None, domains("--local"))),
+        wildcards=tuple((domain, ip) for domain, _, ip in addresses if domain),
+    )
+    return found if tuple(words[1:]) == (*OPTIONS, *user(), *found.arguments) else None
+
+
+def user() -> tuple[str, str]:
+    """Nobody, where a process may become that: not where root is root of a user namespace alone."""
+    with suppress(OSError, KeyError):
+        if disk.read("/proc/self/setgroups").strip() == b"allow":
+            import grp
+            import pwd
+
+            return f"--user={pwd.getpwuid(NOBODY).pw_name}", f"--group={grp.getgrgid(NOBODY).gr_name}"
+    return "--user=", "--group="
+
+
+def start(resolver: Resolver) -> Starting:
+    """In the namespace that the thread is in.  It goes on by itself when it listens; see `started`."""
+    from subprocess import DEVNULL, Popen
+
+    for folder in (RUN, PIDS, os.path.dirname(resolver.pid_file)):
+        netns.folder(folder)
+    for network in resolver.networks:  # one that is not there is passed over for good
+        netns.folder(f"{FOLDER}/{network}")
+    words = [PROGRAM, *OPTIONS, *user(), *resolver.arguments]
+    said = os.memfd_create("said")  # what goes on would keep a pipe open
+    return Starting(Popen(words, stdin=DEVNULL, stdout=said, stderr=said), said)
+
+
+def started(one: Starting) -> None:
+    """Wait until it answers; raises OSError with what it says where it does not start."""
+    try:
+        if one.process.wait(PATIENCE):
+            words = os.pread(one.said, disk.SMALL, 0).decode(errors="replace")
+            raise OSError(errno.EIO, " ".join(words.split()) or "dnsmasq did not start")
+    finally:
+        os.close(one.said)
+
+
+def stop(resolver: Resolver) -> None:
+    """Kill it, and wait until it is no more."""
+    with suppress(OSError, ValueError):
+        pid = int(disk.read(resolver.pid_file))
+        process = os.pidfd_open(pid)
+        try:
+            if f"--pid-file={resolver.pid_file}" in command_of(pid):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                select.select([process], [], [], PARTING)
+        finally:
+            os.close(process)
+    remove_file(resolver.pid_file)
+
+
+def command_of(pid: int) -> list[str]:
+    """The words of a process's command line; raises OSError where it has ended."""
+    return os.fsdecode(disk.read(f"/proc/{pid}/cmdline")).split("\0")[:-1]
+
+
+def write(names: ZoneFile) -> None:
+    """What it was before is read by those that answer until `hang_up`."""
+    folder = os.path.dirname(names.path)
+    netns.folder(RUN)
+    netns.folder(FOLDER)
+    netns.folder(folder)
+    files.replaced(names.path, names.content)
+
+
+def remove_file(path: str) -> None:
+    """With the folders that it was the last in."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    with suppress(OSError):
+        while (path := os.path.dirname(path)).startswith(RUN):
+            os.rmdir(path)
+
+
+def names_of_host() -> Iterator[ZoneFile]:
+    for network in looking.listing(FOLDER, HOST_PLACE):
+        for project in looking.listing(f"{FOLDER}/{network}", HOST_PLACE):
+            with suppress(OSError):
+                text = looking.content(f"{FOLDER}/{network}/{project}", HOST_PLACE, follow=False)
+                first, *lines = text.decode(errors="replace").splitlines() or [""]
+                yield ZoneFile(
+                    network=network, project=project, lines=(*lines,) if first == FILE_MARK else ("?",)
+                )
+
+
+def hang_up(networks: Set[str]) -> None:
+    """Whoever answers for names of these reads them again."""
+    folders = {f"--addn-hosts={FOLDER}/{network}" for network in networks}
+    folders |= {f"--servers-file={FOLDER}/{HOSTS_SERVERS}/{SHARED}"} if HOSTS_SERVERS in networks else set()
+    for file in glob(f"{PIDS}/*/*"):
+        with suppress(OSError, ValueError):
+            pid = int(disk.read(file))
+            words = command_of(pid)
+            if f"--pid-file={file}" in words and not folders.isdisjoint(words):
+                os.kill(pid, signal.SIGHUP)
+
+
+def processes() -> dict[str, int]:
+    """The process of each, by its file."""
+    found = {}
+    for file in glob(f"{PIDS}/*/*"):
+        with suppress(OSError, ValueError):
+            found[file] = int(disk.read(file))
+    return found

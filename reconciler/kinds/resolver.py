@@ -1,0 +1,141 @@
+"""Names: who is called what on a network, and the processes that answer for it (dnsmasq)."""
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
+from .namespace import Namespace
+from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, SHARED, place
+
+RUN = "/run/reconciler-dns"  # gone with a reboot, as sandboxes are; whoever answers is not root, and reads it
+HOSTS_SERVERS = "@servers"  # in the place of a network: the name servers that the host itself asks
+PIDS = f"{RUN}/pids"
+TTL = 5  # seconds for which an answer may be kept
+PENDING = (
+    10_000  # queries to other servers that one process waits for; each for ten seconds (dnsmasq's TIMEOUT)
+)
+
+
+@kind
+class ZoneFile(Resource):
+    """What the containers that a project has on a network are called: lines of hosts(5), or of servers."""
+
+    noun, rank, loss = "names", 11, "none"
+
+    network: Identity[str]
+    project: Identity[str]
+    lines: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{RUN}/names/{self.network}/{self.project}"
+
+    @property
+    def content(self) -> str:
+        return "".join(f"{line}\n" for line in (FILE_MARK, *self.lines))
+
+    def owner(self, known: Ownership) -> str:
+        return self.project
+
+    @property
+    def detail(self) -> str:
+        return f" {len(self.lines)}"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        return [f"cat >{self.path} <<END\n{self.content}END", "pkill -HUP dnsmasq"]
+
+    def removal(self) -> list[str]:
+        return [f"rm {self.path}", "pkill -HUP dnsmasq"]
+
+
+@kind
+class Resolver(Resource):
+    """A dnsmasq that answers for the names of these networks: on the host, on a port that the firewall leads
+    questions to, or in a sandbox that the host is no neighbour of, on its loopback."""
+
+    noun, rank, loss = "resolver", 12, "none"
+    place = property(place)
+
+    project: Identity[str]
+    name: Identity[str]
+    ns: Fixed[str] = HOST
+    port: int
+    interfaces: tuple[str, ...] = ()  # that questions come in by; `vp*` is every one that begins so
+    networks: tuple[str, ...] = ()
+    forwards: bool = False  # what it does not know to other servers:
+    servers: tuple[str, ...] = ()  # these, or those of the host
+    local: tuple[str, ...] = ()  # domains that nobody else is asked about
+    wildcards: tuple[tuple[str, str], ...] = ()  # (domain, address) of whatever ends in it
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return () if self.ns == HOST else (Namespace.at(self.ns),)
+
+    @property
+    def pid_file(self) -> str:
+        return f"{PIDS}/{self.ns}/{self.project}@{self.name}"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Those of dnsmasq that say all of this; the file tells whose it is."""
+        return (
+            f"--pid-file={self.pid_file}",
+            f"--port={self.port}",
+            *self.listening,
+            *(f"--addn-hosts={RUN}/names/{network}" for network in self.networks),
+            *self.forwarding,
+            *(f"--local=/{domain}/" for domain in self.local),
+            *(f"--address=/{domain}/{ip}" for domain, ip in self.wildcards),
+        )
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        if self.ns != HOST:
+            return f"--listen-address={DOCKER_RESOLVER}", "--bind-interfaces"
+        return "--except-interface=lo", *(f"--interface={link}" for link in self.interfaces)
+
+    @property
+    def forwarding(self) -> tuple[str, ...]:
+        """Without servers, dnsmasq refuses what it does not know, and musl waits five seconds: nothing of the
+        root's domain is anybody else's.  With them, nothing without a dot is."""
+        if not self.forwards:
+            return ("--address=/#/",)
+        if self.servers:
+            return ("--local=//", *(f"--server={server}" for server in self.servers))
+        return ("--local=//", f"--servers-file={RUN}/names/{HOSTS_SERVERS}/{SHARED}")
+
+    def owner(self, known: Ownership) -> str:
+        return self.project
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        kill = [f"kill $(cat {self.pid_file})"] if old else []
+        enter = f"ip netns exec {self.ns} " * (self.ns != HOST)
+        return [*kill, f"{enter}dnsmasq {' '.join((*OPTIONS, *self.arguments))}"]
+
+    def removal(self) -> list[str]:
+        return [f"kill $(cat {self.pid_file})"]
+
+
+@kind
+class StrayResolver(Resolver):
+    """One whose sandbox has gone: somebody removed the namespace alone, and it keeps it alive."""
+
+    leftover = True
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return ()
+
+
+# What all of them are told.  It listens on no address in particular, since links come and go, and answers by
+# the interfaces it was told.  Nothing is read again but at SIGHUP: a user has 128 instances of inotify.
+OPTIONS = (
+    "--conf-file=/dev/null",
+    "--no-hosts",
+    "--no-resolv",
+    "--no-poll",
+    f"--local-ttl={TTL}",
+    "--cache-size=1000",
+    f"--dns-forward-max={PENDING}",
+    "--log-facility=/dev/null",
+)
