@@ -30,7 +30,7 @@ from .pending import pending
 from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
-from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
+from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -98,9 +98,7 @@ def topology_of(
         networks=tuple(networks),
         sandboxes=tuple(sandboxes(here, attached, naming, facts)),
         ports=ports,
-        zones=naming.zones,
-        views=naming.views,
-        servers=zones.host_servers(naming.views, facts),
+        naming=naming,
         policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, given),
@@ -228,7 +226,7 @@ def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[N
 
 
 def sandboxes(
-    here: Iterable[SandboxSpec], attached: Mapping[str, zones.Attached], naming: zones.Naming, facts: Facts
+    here: Iterable[SandboxSpec], attached: Mapping[str, zones.Attached], naming: Naming, facts: Facts
 ) -> Iterator[Sandbox]:
     asked = {name: view for view in naming.views for name in view.sandboxes}
     for one in here:

@@ -42,8 +42,11 @@ def joined(before: Topology, part: Topology) -> Topology:
         networks=(*others(before.networks), *part.networks),
         sandboxes=(*others(before.sandboxes), *part.sandboxes),
         ports=(*others(before.ports), *part.ports),
-        zones=(*others(before.zones), *part.zones),
-        views=(*others(before.views), *part.views),
+        naming=replace(
+            part.naming,
+            zones=(*others(before.naming.zones), *part.naming.zones),
+            views=(*others(before.naming.views), *part.naming.views),
+        ),
         lock=before.lock,
         warnings=tuple(dict.fromkeys((*before.warnings, *part.warnings))),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import NamedTuple
 
-from ..errors import Where
+from ..errors import Finding, Where
 from ..family import family
 from ..inventory.facts import Tagged
 from ..kinds.ownership import HOST
@@ -212,6 +212,16 @@ class DnsView:
 
 
 @value
+class Naming:
+    """Who is called what, and who answers."""
+
+    zones: tuple[Zone, ...] = ()
+    views: tuple[DnsView, ...] = ()
+    servers: tuple[str, ...] = ()  # that the host asks itself, if any view does
+    lack: tuple[Finding, ...] = ()  # why there are no names on this host
+
+
+@value
 class HostPolicy:
     """What all projects of the host share: it goes with the last of them."""
 
@@ -232,9 +242,7 @@ class Topology:
     networks: tuple[Network, ...] = ()
     sandboxes: tuple[Sandbox, ...] = ()
     ports: tuple[Port, ...] = ()
-    zones: tuple[Zone, ...] = ()
-    views: tuple[DnsView, ...] = ()
-    servers: tuple[str, ...] = ()  # that the host asks itself
+    naming: Naming = Naming()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
     lock: Lock = field(default_factory=dict)  # what all hosts agree on

@@ -8,9 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
 
-from ..errors import Finding
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
@@ -18,7 +16,7 @@ from ..manifest.spec import OFF, ContainerSpec
 from . import names
 from .driver import Joined
 from .endpoint import Addresses, Attachments, SandboxSpec
-from .topology import DnsView, Endpoint, Network, Zone
+from .topology import DnsView, Endpoint, Naming, Network, Zone
 
 Attached = Sequence[tuple[Network, Endpoint]]
 PORTS = range(15300, 20000)  # of the host, for views: below what is given to whoever asks for none
@@ -31,14 +29,6 @@ def has_names(network: Network) -> bool:
     return not network.spec.default and OFF not in network.spec.dns
 
 
-class Naming(NamedTuple):
-    """All that is decided of names, and why there are none on this host."""
-
-    zones: tuple[Zone, ...] = ()
-    views: tuple[DnsView, ...] = ()
-    lack: tuple[Finding, ...] = ()
-
-
 def naming(
     networks: Sequence[Network],
     joined: Joined,
@@ -46,11 +36,14 @@ def naming(
     here: Sequence[SandboxSpec],
     facts: Facts,
 ) -> Naming:
+    """All that is decided of names."""
     if any(has_names(n) and n.endpoints for n in networks) and (hint := facts.missing.get("names")):
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(lack=(lack,))
     known = tuple(zones(networks, joined.attachments, joined.given))
-    return Naming(known, tuple(views(attached, here, known, facts)))
+    found = tuple(views(attached, here, known, facts))
+    asked = facts.servers_asked or any(view.forwards and not view.servers for view in found)
+    return Naming(zones=known, views=found, servers=facts.servers if asked else ())
 
 
 def zones(
@@ -200,12 +193,6 @@ def with_resolvers(
         return replace(end, resolver=gateway) if gateway else end
 
     return [replace(network, endpoints=tuple(map(marked, network.endpoints))) for network in networks]
-
-
-def host_servers(views: Sequence[DnsView], facts: Facts) -> tuple[str, ...]:
-    """Those that the host asks, where anybody on it asks them."""
-    asked = facts.servers_asked or any(view.forwards and not view.servers for view in views)
-    return facts.servers if asked else ()
 
 
 def aliases_of_links(one: SandboxSpec, ends: Attached, known: Sequence[Zone]) -> Iterator[tuple[str, str]]:

@@ -87,6 +87,6 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from sandbox.lower(box)
     for network in topology.networks:
         yield from DRIVERS[network.spec.driver].lower(network)
-    yield from names.lower(topology)
+    yield from names.lower(topology.naming)
     yield from elements.lower(topology)
     yield from routing_policy.lower(topology.policy)

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from ..cnm.topology import DnsView, Topology, Zone
+from ..cnm.topology import DnsView, Naming, Zone
 from ..core.resource import Origin, Resource
 from ..kinds.ownership import SHARED
 from ..kinds.resolver import HOSTS_SERVERS, Resolver, ZoneFile
 
 
-def lower(topology: Topology) -> Iterator[Resource]:
-    for zone in topology.zones:
+def lower(naming: Naming) -> Iterator[Resource]:
+    for zone in naming.zones:
         yield names(zone)
-    if topology.servers:
-        lines = tuple(f"server={server}" for server in topology.servers)
+    if naming.servers:
+        lines = tuple(f"server={server}" for server in naming.servers)
         yield ZoneFile(network=HOSTS_SERVERS, project=SHARED, lines=lines)
-    for view in topology.views:
+    for view in naming.views:
         yield resolver(view)
 
 

@@ -34,7 +34,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from host_users(network)
     if any(network.per_host and network.per_host.elsewhere for network in inner):
         yield from ELSEWHERE.skeleton()
-    for view in topology.views:
+    for view in topology.naming.views:
         yield from declared(CORE, view.project, view_items(view, inner), view.where)
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
