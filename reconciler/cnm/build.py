@@ -11,6 +11,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from . import macs, ownership, zones
 from .driver import Driver, Joined, by_driver
+from .elsewhere import shared_addresses, with_others
 from .endpoint import (
     Addresses,
     Attachments,
@@ -67,7 +68,7 @@ def topology_of(
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
-    joined = Joined(manifest.projects, attachments, given)
+    joined = with_others(Joined(manifest.projects, attachments, given), bare, everywhere, facts)
     bare = settled_networks(bare, joined, facts, drivers)
     by_key = {(network.project, network.key): network for network in bare}
     attached = {one.name: list(endpoints(one, by_key, given, facts)) for one in here}
@@ -101,7 +102,7 @@ def topology_of(
         naming=naming,
         policy=shared,
         ipv6="IPv6" not in facts.missing,
-        lock=lock_of(networks, given),
+        lock=lock_of(networks, joined),
         own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *told),
     )
@@ -190,16 +191,17 @@ def settled_networks(
     return sorted(found, key=lambda network: order[network.project, network.key])
 
 
-def lock_of(networks: Sequence[Network], given: Addresses) -> Lock:
+def lock_of(networks: Sequence[Network], joined: Joined) -> Lock:
     """What hosts must agree on and no edit may move: lines of addresses.lock."""
     shared = {network.name for network in networks if network.carrier.everywhere}
-    lock = {key: tuple(ip for ip, _ in ips) for key, ips in given.items() if key[0] in shared}
+    lock = {key: tuple(ip for ip, _ in ips) for key, ips in joined.given.items() if key[0] in shared}
     for network in networks:
         name, per_host = network.name, network.per_host
         lock |= {(name, key): values for key, values in network.carrier.locks.items()}
         if name in shared:
             lock[name, "@subnet"] = tuple(subnet.cidr for subnet in network.subnets)
         elif per_host:
+            lock |= shared_addresses(network, per_host, joined)
             lock[name, "@subnet"] = per_host.whole
             for one in per_host.parts:
                 lock[name, f"@{one.host}"] = (*lock.get((name, f"@{one.host}"), ()), one.cidr)

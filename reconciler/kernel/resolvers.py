@@ -6,8 +6,9 @@ It is nobody's child: who started it may end, and so may the service that did.
 import errno
 import os
 import select
+import shlex
 import signal
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from glob import glob
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from .. import disk
 from ..kinds.ownership import FILE_MARK, HOST, SHARED
 from ..kinds.resolver import HOSTS_SERVERS, OPTIONS, PIDS, RUN, Resolver, StrayResolver, ZoneFile
 from . import files, looking, netns
+from .frr import SYSTEMD
 from .transcript import EVERYWHERE
 
 if TYPE_CHECKING:
@@ -43,9 +45,9 @@ def of(ns: str) -> Iterator[Resolver]:
 
 
 class Starting(NamedTuple):
-    """A process that is about to answer, and what it says meanwhile."""
+    """Those that are about to answer, and what they say meanwhile."""
 
-    process: "Popen[bytes]"
+    popen: "Popen[bytes]"
     said: int
 
 
@@ -119,27 +121,47 @@ def user() -> tuple[str, str]:
     return "--user=", "--group="
 
 
-def start(resolver: Resolver) -> Starting:
-    """In the namespace that the thread is in.  It goes on by itself when it listens; see `started`."""
-    from subprocess import DEVNULL, Popen
+def start(resolvers: Sequence[Resolver]) -> Starting:
+    """All of them beside one another, each in its namespace; see `started`."""
+    from subprocess import Popen
 
-    for folder in (RUN, PIDS, os.path.dirname(resolver.pid_file)):
-        netns.folder(folder)
-    for network in resolver.networks:  # one that is not there is passed over for good
-        netns.folder(f"{FOLDER}/{network}")
-    words = [PROGRAM, *OPTIONS, *user(), *resolver.arguments]
+    for one in resolvers:
+        for folder in (RUN, PIDS, os.path.dirname(one.pid_file), FOLDER):
+            netns.folder(folder)
+        for network in one.networks:  # one that is not there is passed over for good
+            netns.folder(f"{FOLDER}/{network}")
     said = os.memfd_create("said")  # what goes on would keep a pipe open
-    return Starting(Popen(words, stdin=DEVNULL, stdout=said, stderr=said), said)
+    with open(os.memfd_create("script"), "w+") as script:
+        script.writelines(f"{shlex.join(command(one))} &\n" for one in resolvers)
+        script.write("wait\n")
+        script.seek(0)
+        return Starting(Popen([*apart(), "/bin/sh"], stdin=script, stdout=said, stderr=said), said)
 
 
-def started(one: Starting) -> None:
-    """Wait until it answers; raises OSError with what it says where it does not start."""
+def command(resolver: Resolver) -> list[str]:
+    enter = [] if resolver.ns == HOST else ["nsenter", f"--net={netns.path(resolver.ns)}"]
+    return [*enter, PROGRAM, *OPTIONS, *user(), *resolver.arguments]
+
+
+def apart() -> list[str]:
+    """Where systemd runs, they are in no cgroup of who asks, which would end with it, nor as hardened."""
+    booted = os.path.isdir(SYSTEMD)
+    kept = ["--property=Type=oneshot", "--property=KillMode=process"]
+    unit = ["--quiet", "--collect", "--wait", "--pipe", *kept, "--description=names of containers"]
+    return ["systemd-run", *unit] if booted else []
+
+
+def started(process: Starting, resolvers: Sequence[Resolver]) -> Iterator[tuple[Resolver, OSError]]:
+    """Wait until they answer; those that do not, and what all of them said."""
     try:
-        if one.process.wait(PATIENCE):
-            words = os.pread(one.said, disk.SMALL, 0).decode(errors="replace")
-            raise OSError(errno.EIO, " ".join(words.split()) or "dnsmasq did not start")
+        process.popen.wait(PATIENCE)
+        words = " ".join(os.pread(process.said, disk.SMALL, 0).decode(errors="replace").split())
     finally:
-        os.close(one.said)
+        os.close(process.said)
+    for one in resolvers:
+        place = HOST_PLACE if one.ns == HOST else one.ns
+        if not running(one.ns, os.path.basename(one.pid_file), place):
+            yield one, OSError(errno.EIO, words or "dnsmasq did not start")
 
 
 def stop(resolver: Resolver) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 
 from ..core.plan import Step, plan
 from ..core.reconcile import Refusals, apply
-from ..core.resource import Resource, State
+from ..core.resource import Key, Resource, State
 from ..drivers.firewall.elements import skeleton
 from ..errors import KernelError, NotConverged, ReconcileError, Where
 from ..inventory import ownership
@@ -27,6 +27,7 @@ from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Veth
 from ..kinds.ownership import SHARED
+from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..pipeline import Change, Host, compare, enact
 
@@ -34,27 +35,35 @@ from ..pipeline import Change, Host, compare, enact
 class RehearsalHost(Linux):
     """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
-    FRR is not started there: it stands as it was told to.
+    FRR and dnsmasq are not started there: they stand as they were told to.
     """
 
     def __init__(self, facts: HostFacts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
-        self.configured: list[Router] = []
+        self.configured: dict[Key, Router | Resolver] = {}
 
     def routers(self) -> list[Router]:
-        return self.configured
+        return []
+
+    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
+        stand = {key: r for key, r in self.configured.items() if places is None or r.place in places}
+        return {**super().observe(named, places), **stand}
 
     def facts(self) -> HostFacts:
         return self.known
 
     def execute(self, batch: Sequence[Step]) -> Refusals:
         self.requests += len(batch)
+        rest = []
         for step in batch:
-            if isinstance(step.resource, Router):
-                self.configured = [step.resource] if step.op != "-" else []
+            if not isinstance(step.resource, Router | Resolver):
+                rest.append(step)
+            elif step.op == "-":
+                self.configured.pop(step.resource.key, None)
+            else:
+                self.configured[step.resource.key] = step.resource
         self.forget()
-        rest = [step for step in batch if not isinstance(step.resource, Router)]
         return super().execute(rest) if rest else {}
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
 from ...kinds.link import Bridge, Veth
+from ...kinds.resolver import Resolver
 from ..netlink import links
 from ..netlink.socket import Message
 from ..procfs import Procfs
@@ -37,6 +38,7 @@ class Batch:
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
         self.renamed: set[str] = set()  # networks on which somebody is called otherwise
+        self.resolvers: dict[Resolver, Step] = {}  # that are to answer
         self.awaited: dict[str, tuple[Step, Callable[[], None]]] = {}
         self.refusals: dict[str, ReconcileError] = {}
 
@@ -92,7 +94,7 @@ class Batch:
                     raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
         for step, work in self.awaited.values():
-            with self.confined(step.resource.place), refusing(step):
+            with refusing(step):
                 work()
 
     def host_end(self, step: Step, messages: HostEnd) -> list[StepMessage]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Set
 from ...kinds.ownership import HOST
 from ...kinds.resolver import Resolver, StrayResolver, ZoneFile
 from .. import resolvers
+from ..apply.batch import refusing
 from .namespace import absent_place
-from .table import Kind, Readings, Requests, Step, register
+from .table import Batch, Kind, Readings, Requests, Step, register
 
 
 def put_names(requests: Requests, step: Step, names: ZoneFile) -> None:
@@ -27,10 +28,22 @@ def hang_up(requests: Requests, step: Step, names: ZoneFile) -> None:
 
 
 def put(requests: Requests, step: Step, resolver: Resolver) -> None:
-    """All of them start beside one another, and beside what else is made."""
+    """All of them start beside one another, when their sandboxes have names."""
     resolvers.stop(resolver)  # one that goes on as it was told before, or is stopped
-    starting = resolvers.start(resolver)
-    requests.batch.later(resolver.key, step, lambda: resolvers.started(starting))
+    wanted = requests.batch.resolvers
+    wanted[resolver] = step
+    requests.batch.later("resolvers", step, lambda: start(requests.batch))
+
+
+def start(batch: Batch) -> None:
+    """What one in a sandbox refuses is that sandbox's trouble."""
+    wanted = {r: step for r, step in batch.resolvers.items() if r.place not in batch.refusals}
+    if not wanted:
+        return
+    process = resolvers.start([*wanted])
+    for one, error in resolvers.started(process, [*wanted]):
+        with batch.confined(one.place), refusing(wanted[one]):
+            raise error
 
 
 def remove(_: Requests, __: Step, resolver: Resolver) -> None:
