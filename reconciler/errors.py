@@ -53,6 +53,10 @@ class ManifestError(ReconcileError):
         self.label = label
 
 
+class NoDriver(ManifestError):
+    """A network's driver is not on this host: it is misspelt, or the package that it came with is gone."""
+
+
 class ManifestErrors(ManifestError):
     """Every mistake that one run found, in the order of the files and each once: a file that is included
     twice makes its mistakes once, and so do hosts that share a manifest."""

@@ -24,12 +24,12 @@ from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
-from .errors import ManifestError, ManifestErrors, ReconcileError, without_frames
+from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
-from .manifest.waiting import ABOUT_HOST, Waiting, together, troubled, without
+from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
 from .truth import around, at_home, empty, sources, whole_truth
 
 
@@ -174,13 +174,15 @@ def compare(
         return replace(change, manifest=whole, waiting=waiting)
 
 
-def mistake_in(manifest: Manifest, host: Host) -> ReconcileError | None:
-    """Why the manifests cannot be decided wherever it is."""
+def mistake_in(manifest: Manifest, host: Host) -> ManifestError | None:
+    """Why the manifests cannot be decided wherever it is; which drivers there are is each host's own."""
     names, here = host_names(manifest), host.facts().name
     try:
         decide(manifest, Facts(known=False, name=here if here in names or not names else names[0]))
-    except ReconcileError as error:
-        return error
+    except ManifestError as error:
+        return mistake_of(error)
+    except (Unsupported, DriverFault):
+        return None
     return None
 
 
@@ -211,13 +213,19 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts) -> Ch
 
 
 def refuse_stale(manifest: Manifest, topology: Topology) -> None:
-    """Raise ManifestError: hosts must not decide for themselves what they have to agree on."""
+    """Raise ManifestErrors: hosts must not decide for themselves what they have to agree on."""
     locked = set(manifest.lock.splitlines())
-    if left := [line for line in lockfile.lines(topology.lock) if line not in locked]:
-        raise ManifestError(
-            f"{lockfile.NAME} is stale: {len(left)} of {len(topology.lock)} lines, first {min(left)}",
-            "run `reconcile --lock` with the same PATHs, and commit the file",
-        )
+    left = [line for line in lockfile.lines(topology.lock) if line not in locked]
+    lacking = {line.split()[0] for line in left}
+    hint = "run `reconcile --lock` with the same PATHs, and commit the file"
+    mistakes = []
+    for project in manifest.projects:
+        own = {network.name for network in topology.networks if network.project == project.name}
+        if rows := [line for line in left if line.split()[0] in own] if own & lacking else ():
+            words = f"{lockfile.NAME} is stale: it lacks {len(rows)} lines, first {min(rows)}"
+            mistakes.append(ManifestError(words, hint, project.where))
+    if mistakes:
+        raise ManifestErrors(mistakes)
 
 
 def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:

@@ -27,7 +27,7 @@ from .endpoint import (
 from .files import hosts, resolv
 from .hosts import sandboxes_of
 from .network import full_names, networks_of
-from .pending import pending
+from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
@@ -38,7 +38,7 @@ RESERVED = ("host",)  # the place that is no sandbox and the project of what all
 
 def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
-    if errors := [*pending(manifest, drivers), *reserved_names(manifest)]:
+    if errors := [*pending(manifest), *undriven(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     found: list[Finding] = []
     try:

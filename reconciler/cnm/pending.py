@@ -1,24 +1,30 @@
 """Keys of the manifest language that nothing acts on yet: refused, since a limit that is ignored is
 worse than none."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
-from ..errors import ManifestError, Where
+from ..errors import ManifestError, NoDriver, Where
+from ..manifest.options import Drivers, lack
 from ..manifest.spec import Manifest, ProjectSpec
 
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 OF_CONTAINERS = ("attach", "rootfs")
 
 
-def pending(manifest: Manifest, drivers: Container[str]) -> Iterator[ManifestError]:
-    """What nothing here acts on; a driver may be missing that was installed when the manifest was read."""
+def pending(manifest: Manifest) -> Iterator[ManifestError]:
     for project in manifest.projects:
         for name, where in written(project):
             yield ManifestError(f"`{name}` is not supported yet", "remove it", where)
-        for network in project.networks:
-            if network.driver not in drivers:
-                hint = "install the package that it came with, or choose another"
-                yield ManifestError(f"no driver {network.driver} is installed", hint, network.where)
+
+
+def undriven(manifest: Manifest, drivers: Drivers) -> Iterator[NoDriver]:
+    """The networks whose driver nobody has here, or that cannot be used."""
+    networks = [network for project in manifest.projects for network in project.networks]
+    reasons = {name: lack(drivers, name) for name in {network.driver for network in networks}}
+    for network in networks:
+        message, hint = reasons[network.driver]
+        if message:
+            yield NoDriver(message, hint, network.where)
 
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:

@@ -1,6 +1,8 @@
 """The manifests as a watcher reads them: what is broken is an answer as well."""
 
+from ..drivers import DRIVERS
 from ..errors import ReconcileError, Refused, foreseen
+from ..manifest.parts import lacking
 from ..manifest.spec import Manifest
 from ..pipeline import load
 from ..safety.git import checked_out, commit, log, trees, writing
@@ -19,6 +21,7 @@ class ManifestReader:
         self.stale = True
         self.writer = ""  # the lock of a git that is writing the manifests
         self.signature: object = None
+        self.lack: list[str] = []  # drivers that the manifests want and were read without
         self.moved = False  # since the commit was asked for
         self.tip = self.commit = ""
         self.files: tuple[str, ...] = ()
@@ -28,15 +31,24 @@ class ManifestReader:
 
     def __call__(self) -> Manifest:
         """Raises what is wrong with them, and Refused for a revision that a person went back behind."""
-        if self.known is None or (self.stale and signature(self.watched) != self.signature):
+        if self.known is None or (self.stale and self.is_old()):
             if not (read := read_steadily(lambda: self.watched, self.attempt)):
                 return self.meanwhile()
             self.signature, self.known = read
+            self.lack = self.drivers_lacking
             self.moved = True
         if self.stale:
             self.follow()
         self.stale, self.writer = False, ""
         return self.wanted()
+
+    def is_old(self) -> bool:
+        """Whether a file has changed, or a driver has come or gone."""
+        return signature(self.watched) != self.signature or self.lack != self.drivers_lacking
+
+    @property
+    def drivers_lacking(self) -> list[str]:
+        return lacking(self.known.projects, DRIVERS) if isinstance(self.known, Manifest) else []
 
     def follow(self) -> None:
         """Another commit may say the same."""

@@ -5,6 +5,7 @@ Their faults are told as their own, and what is not of their network is refused.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, wraps
+from importlib import invalidate_caches
 from importlib.metadata import entry_points
 from itertools import islice
 from types import UnionType
@@ -44,6 +45,7 @@ def installed(name: str) -> Driver:
     if len(found) > 1:
         raise ManifestError(f"driver `{name}` is in several packages", f"remove one: {packages}")
     try:
+        invalidate_caches()  # a watcher may be older than the package
         made = found[0].load()
         driver = made() if isinstance(made, type) else made
         whole = is_driver(driver, name)

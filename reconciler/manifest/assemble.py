@@ -11,6 +11,7 @@ from ..errors import ManifestErrors
 from .compose.files import STDIN, Inputs, find
 from .compose.groups import Group, grouped, reading, wanted
 from .compose.library import Library
+from .parts import lacking
 from .read.locked import value_mistakes
 from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
@@ -45,7 +46,7 @@ def assemble(
         partial=projects is not None,
         lock=lock,
         notes=tuple(notes(said)),
-        digest=digest_of(texts, said),
+        digest=digest_of(texts, said, lacking((one.spec for one in done), inputs.drivers)),
         files=tuple(sorted(os.path.abspath(file) for file in texts if file != STDIN)),
     )
     gists = {file: gist for file, gist in library.gists.items() if file in texts}
@@ -95,12 +96,14 @@ def notes(said: Sequence[Remarks]) -> Iterator[str]:
     yield from sorted({f"{key} {why}" for one in said for key, why in one.idle.items()})
 
 
-def digest_of(texts: Mapping[str, str], said: Sequence[Remarks]) -> str:
-    """Of every text that was read and every variable that was asked for."""
+def digest_of(texts: Mapping[str, str], said: Sequence[Remarks], lacking: Sequence[str]) -> str:
+    """Of every text that was read, every variable that was asked for, and the drivers that are lacking."""
     total = sha256()
     for name, text in sorted(texts.items()):
         total.update(f"{name}\0{len(text)}\0{text}".encode(errors="surrogatepass"))
     used = {name: value for one in said for name, value in one.used.items()}
     for name, value in sorted(used.items()):
         total.update(f"{name}\0{value}\0".encode(errors="surrogateescape"))
+    for name in lacking:
+        total.update(f"{name}\0no driver\0".encode())
     return total.hexdigest()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from ..errors import ManifestError
+from .yaml.node import nearest
 
 BRIDGE = "com.docker.network.bridge."
 NETWORK = "com.docker.network."
@@ -55,6 +56,13 @@ class Described(Protocol):
 Drivers = Mapping[str, Described]  # by name; one that is there and cannot be used raises ManifestError
 
 
+def described(drivers: Drivers, name: str) -> Described | None:
+    """The driver; None where there is none of that name, or none that can be used."""
+    with suppress(LookupError, ManifestError):
+        return drivers[name]
+    return None
+
+
 def accepted(options: Sequence[Option]) -> dict[str, Option]:
     """Every name that `driver_opts` may have."""
     return {name: option for option in options for name in (option.key, *option.docker)}
@@ -63,5 +71,17 @@ def accepted(options: Sequence[Option]) -> dict[str, Option]:
 def usable(drivers: Drivers) -> Iterator[tuple[str, Described]]:
     """All that there are, by name, but for those that cannot be used."""
     for name in drivers:
-        with suppress(ManifestError):
-            yield name, drivers[name]
+        if driver := described(drivers, name):
+            yield name, driver
+
+
+def lack(drivers: Drivers, name: str) -> tuple[str, str]:
+    """Why there is no such driver, and what to do; both empty where there is."""
+    try:
+        drivers[name]
+    except KeyError:
+        hint = nearest(name, (other for other, _ in usable(drivers)))
+        return f"unknown driver `{name}`: neither built in nor installed", hint
+    except ManifestError as error:
+        return error.message, error.hint
+    return "", ""

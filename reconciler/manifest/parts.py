@@ -1,11 +1,12 @@
 """What each project of a manifest says, in whatever files that stands."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, replace
 from hashlib import sha256
 from typing import Any
 
+from .options import Drivers, described
 from .spec import Manifest, ProjectSpec
 from .store import lockfile
 
@@ -51,6 +52,15 @@ def network_names(project: ProjectSpec) -> Iterator[str]:
     yield from (network.full_name for network in project.networks)
     keys = {network.name for network in project.networks} | {"default", "bridge"}
     yield from (f"{project.name}_{key}" for key in keys)
+
+
+def driver_names(projects: Iterable[ProjectSpec]) -> set[str]:
+    return {network.driver for project in projects for network in project.networks}
+
+
+def lacking(projects: Iterable[ProjectSpec], drivers: Drivers) -> list[str]:
+    """The drivers that are wanted and not here: what is said of their networks is read when they come."""
+    return sorted(name for name in driver_names(projects) if not described(drivers, name))
 
 
 def with_older(manifest: Manifest, older: Manifest, names: Collection[str]) -> Manifest:

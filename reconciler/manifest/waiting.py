@@ -1,10 +1,19 @@
 """A project's trouble is its own: whose it is what this host, and not the manifests, says no to."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from ..errors import DriverFault, Foreign, ManifestError, ManifestErrors, ReconcileError, Unsupported, Where
+from ..errors import (
+    DriverFault,
+    Foreign,
+    ManifestError,
+    ManifestErrors,
+    NoDriver,
+    ReconcileError,
+    Unsupported,
+    Where,
+)
 from .spec import Manifest, ProjectSpec
 
 Waiting = Mapping[str, ReconcileError]  # by project
@@ -16,7 +25,7 @@ def troubled(error: ReconcileError, manifest: Manifest, fails: Callable[[Project
     nothing would be left to do.  What several include is the trouble of those that fail by themselves."""
     homes = homes_of(manifest)
     found: dict[str, list[ReconcileError]] = defaultdict(list)
-    for one in error.errors if isinstance(error, ManifestErrors) else [error]:
+    for one in each(error):
         names = homes.get(one.where, set()) if one.where else set()
         if len(names) > 1:
             names = {p.name for p in manifest.projects if p.name in names and fails(p)}
@@ -26,6 +35,17 @@ def troubled(error: ReconcileError, manifest: Manifest, fails: Callable[[Project
             found[name].append(one)
     left = {project.name for project in manifest.projects} - found.keys()
     return {name: merged(errors) for name, errors in found.items()} if left else {}
+
+
+def each(error: ReconcileError) -> Sequence[ReconcileError]:
+    return error.errors if isinstance(error, ManifestErrors) else [error]
+
+
+def mistake_of(error: ManifestError) -> ManifestError | None:
+    """What of it is wrong on every host: another may have the driver that this one lacks."""
+    mistakes = (one for one in each(error) if isinstance(one, ManifestError))
+    everywhere = [one for one in mistakes if not isinstance(one, NoDriver)]
+    return ManifestErrors(everywhere) if everywhere else None
 
 
 def merged(errors: list[ReconcileError]) -> ReconcileError:

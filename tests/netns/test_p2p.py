@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.netns.lab import ENVIRONMENT, HOST4, REMOTE4, REMOTE6, ROOT, Lab, Result, command
 from tests.netns.namespaces import throwaway_host
 from tests.netns.snapshot import differing
+from tests.netns.watching import watching
 
 PACKAGE = ROOT / "tests/drivers/p2p"
 IPAM = "enable_ipv6: true, ipam: {config: [{subnet: 10.5.0.0/24}, {subnet: 'fd05::/64'}]}"
@@ -169,3 +171,40 @@ def test_an_internal_network_is_its_containers_alone(extended):
     extended.silent(("t-a", REMOTE4, 80), ("R", extended.address("t-b"), 80))
     extended.apply(manifest("internal: true, icc: false"))
     extended.silent(("t-a", extended.address("t-b"), 80))
+
+
+def test_a_package_that_is_gone_holds_up_its_own_project_alone(extended):
+    """As after an upgrade of Python: whatever else the folder says is applied and healed."""
+    extended.write(manifest("driver_opts: {sources: any}", name="p"), "p.yaml")
+    extended.write("{name: q, containers: {web: {ports: ['8090:80']}}}", "q.yaml")
+    folder, aside = extended.files, extended.packages.with_name("aside")
+    extended.succeed(extended.reconcile("--apply", folder))
+    before = extended.link("eth0", "p-a")["ifindex"]
+    extended.packages.rename(aside)
+    extended.run("nft flush ruleset")
+    assert extended.reconcile("--apply", folder, "--strict").rc == 65
+    result = extended.reconcile("--apply", folder)
+    assert result.rc == 3 and "p.yaml:1" in result.err and "unknown driver `p2p`" in result.err, result
+    assert "8090" in extended.rules() and extended.namespaces() == ["p-a", "p-b", "q-web"]
+    assert extended.reconcile("--validate", folder).rc == 65
+    aside.rename(extended.packages)
+    extended.succeed(extended.reconcile("--apply", folder))
+    assert "8080" in extended.rules() and extended.link("eth0", "p-a")["ifindex"] == before
+    assert extended.reconcile("--plan", folder).out == "Nothing to do.\n"
+
+
+def test_a_watcher_boots_without_a_package_and_follows_when_it_comes(extended):
+    extended.write(manifest("driver_opts: {sources: some}", name="p"), "p.yaml")
+    extended.write("{name: q, containers: {web: {ports: ['8090:80']}}}", "q.yaml")
+    aside = extended.packages.with_name("aside")
+    extended.packages.rename(aside)
+    path = os.pathsep.join((str(extended.packages), ENVIRONMENT["PYTHONPATH"]))
+    with watching(extended, extended.files, sync=False, PYTHONPATH=path) as watcher:
+        watcher.until(lambda: "unknown driver `p2p`" in watcher.status["waiting"]["p"])
+        watcher.until(lambda: extended.namespaces() == ["q-web"])
+        aside.rename(extended.packages)
+        watcher.process.send_signal(signal.SIGHUP)
+        watcher.until(lambda: "`sources` is own or any" in watcher.status["error"]["message"])
+        extended.write(manifest("driver_opts: {sources: any}", name="p"), "p.yaml")
+        watcher.synced()
+        assert extended.namespaces() == ["p-a", "p-b", "q-web"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.netns.lab import HOST4, REMOTE4
 from tests.netns.test_late import opened
 from tests.netns.watching import watching
 
@@ -222,3 +223,22 @@ def test_nobody_takes_what_a_waiting_project_writes(lab):
     lab.succeed(lab.reconcile("--apply", folder))
     assert (lab.address("q-web"), lab.declared("q")) == before
     assert lab.reconcile("--plan", folder).rc == 0
+
+
+def test_a_lock_that_is_stale_holds_up_whose_lines_it_lacks(lab):
+    hosts = f"name: p\nhosts: {{h1: {{address: {HOST4}}}, h2: {{address: {REMOTE4}}}}}\n"
+    overlay = hosts + "networks: {o: {driver: overlay}}\ncontainers: {a: {host: h1, networks: [o]}}\n"
+    folder, here = both(lab, overlay), ("--host", "h1")
+    result = lab.reconcile("--apply", folder, *here)
+    assert result.rc == 3 and "p.yaml:1:1" in result.err and "addresses.lock is stale" in result.err, result
+    assert lab.namespaces() == ["q-web"]
+    lab.succeed(lab.reconcile("--lock", folder))
+    lab.succeed(lab.reconcile("--apply", folder, *here))
+    both(lab, overlay.replace("containers: {", "containers: {b: {host: h1, networks: [o]}, "))
+    lab.run("nft flush ruleset")
+    assert lab.reconcile("--apply", folder, *here, "--strict").rc == 65
+    assert lab.reconcile("--apply", folder, *here).rc == 3
+    assert lab.namespaces() == ["p-a", "q-web"] and "8090" in lab.rules()
+    lab.succeed(lab.reconcile("--lock", folder))
+    lab.succeed(lab.reconcile("--apply", folder, *here))
+    assert lab.namespaces() == ["p-a", "p-b", "q-web"]

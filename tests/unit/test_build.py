@@ -257,7 +257,7 @@ def test_an_external_network_gives_what_it_has(wish, words):
 
 @pytest.mark.parametrize("driver", ["cni", "weave"])
 def test_a_driver_without_a_part_of_ours_is_refused(driver):
-    with pytest.raises(ManifestErrors, match=f"no driver {driver} is installed"):
+    with pytest.raises(ManifestErrors, match=f"unknown driver `{driver}`"):
         built(net("front", driver=driver))
 
 

@@ -75,7 +75,7 @@ TEXT = "name: t\nnetworks:\n  n:\n    driver: odd\ncontainers: {a: {networks: [n
 
 def refusal(text: str = TEXT) -> ManifestError:
     with pytest.raises(ManifestErrors) as caught:
-        load(["-"], stdin=text, environ={})
+        decide(load(["-"], stdin=text, environ={}), Facts())
     (error,) = caught.value.errors
     return error
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_refused_at_its_place(package, text, words):
     package(text)
     error = refusal()
     assert error.message.startswith("driver `odd` of reconciler-odd ") and words in error.message
-    assert str(error.where) == "-:4:13 networks.n.driver"
+    assert str(error.where) == "-:3:3 networks.n"
 
 
 def test_two_packages_with_one_name_are_refused(package):
@@ -120,8 +120,21 @@ def test_one_that_cannot_be_used_is_in_nobodys_way(package):
 
 
 def test_without_the_package_a_manifest_that_was_kept_is_refused():
-    with pytest.raises(ManifestErrors, match="no driver odd is installed"):
+    with pytest.raises(ManifestErrors, match="unknown driver `odd`"):
         decide(manifest(project("t", NetworkSpec(name="n", driver="odd"))), Facts())
+
+
+def test_what_was_read_without_the_package_is_read_again_when_it_comes(package, tmp_path):
+    options = HEAD.replace(
+        "api, name", "options = (Option('speed', 'how fast', ('com.odd.speed',)),)\n    api, name"
+    )
+    file, folder = tmp_path / "t.yaml", str(tmp_path / "cache")
+    file.write_text(TEXT.replace("odd\n", "odd\n    driver_opts: {com.odd.speed: 3}\n"))
+    before = load([file], environ={}, folder=folder)
+    assert load([file], environ={}, folder=folder).digest == before.digest
+    package(f"from reconciler.manifest.options import Option\n{options}")
+    after = load([file], environ={}, folder=folder)
+    assert after.digest != before.digest and after.projects[0].networks[0].options == {"speed": "3"}
 
 
 @pytest.mark.parametrize("fault", ["return 1 / 0", "yield 1 / 0"])

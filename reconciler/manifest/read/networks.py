@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from ...errors import ManifestError
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
 from ..model.record import from_record, keys
 from ..model.top import IpamConfig, NetworkRecord
-from ..options import COMMON, Described, Option, accepted, usable
+from ..options import COMMON, Described, Option, accepted, described
 from ..reserved import assignable, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
-from ..yaml.node import Node, Place, dotted, locate, nearest, where
+from ..yaml.node import Node, Place, dotted, locate, where
 from .options import option_hint, value_of
 
 DEFAULT = "bridge"  # Docker's word for it is `default` too
@@ -55,27 +54,16 @@ def spec_of(written: WrittenNetwork) -> NetworkSpec:
     spec = from_record(NetworkSpec, record, name=written.key, full_name=record.name, where=at)
     if spec.external:
         return external(written, spec)
-    name, driver = driver_of(written, spec.driver)
+    name = DEFAULT if spec.driver in ("", "default") else spec.driver
+    driver = described(written.inputs.drivers, name)
     fields, options = translated(written, name, driver)
     fields = {"gateway_mode_ipv6": record.gateway_mode_ipv6 or spec.gateway_mode} | fields
-    spec = replace(spec, driver=name, scope=record.scope or driver.scope, options=options, **fields)
+    scope = record.scope or (driver.scope if driver else spec.scope)
+    spec = replace(spec, driver=name, scope=scope, options=options, **fields)
     refuse_narrow(written, spec)
     spec = replace(spec, subnets=subnets(written, ipv6=spec.enable_ipv6))
     refuse_edges(written, spec)
     return spec
-
-
-def driver_of(written: WrittenNetwork, name: str) -> tuple[str, Described]:
-    """The driver by its name; the default where there is none of that name, or none that can be used."""
-    drivers, name = written.inputs.drivers, DEFAULT if name in ("", "default") else name
-    try:
-        return name, drivers[name]
-    except KeyError:
-        hint = nearest(name, (other for other, _ in usable(drivers)))
-        written.wrong(("driver",), f"unknown driver `{name}`", hint)
-    except ManifestError as error:
-        written.wrong(("driver",), error.message, error.hint)
-    return DEFAULT, drivers[DEFAULT]
 
 
 def refuse_narrow(written: WrittenNetwork, spec: NetworkSpec) -> None:
@@ -108,9 +96,12 @@ def external(written: WrittenNetwork, spec: NetworkSpec) -> NetworkSpec:
     return NetworkSpec(name=spec.name, full_name=spec.full_name, external=True, where=spec.where)
 
 
-def translated(written: WrittenNetwork, driver: str, by: Described) -> tuple[dict[str, Any], dict[str, str]]:
-    """`driver_opts` as fields of NetworkSpec, and as options of the driver's own."""
-    record, known = written.record, accepted(by.options)
+def translated(
+    written: WrittenNetwork, driver: str, by: Described | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """`driver_opts` as fields of NetworkSpec, and as options of the driver's own; of one that is not here,
+    whatever all drivers have not."""
+    record, known = written.record, accepted(by.options if by else COMMON)
     fields: dict[str, Any] = {}
     options = {"parent": record.parent} if record.parent else {}
     options |= {key: "true" for key in ("encrypted", "multicast") if getattr(record, key)}
@@ -120,6 +111,8 @@ def translated(written: WrittenNetwork, driver: str, by: Described) -> tuple[dic
             value = converted(written, name, option, text)
             target = fields if option.key in FIELDS else options
             target |= {option.key: value} if value is not None else {}
+        elif by is None:
+            options[name] = text
         else:
             hint = option_hint(name, by.options, written.inputs.drivers)
             written.wrong(("driver_opts", name), f"driver {driver} has no option `{name}`", hint)

@@ -18,7 +18,8 @@ from ... import disk
 from ...errors import ManifestError
 from ...version import __version__
 from ..compose.files import read_regular
-from ..options import Described, Drivers
+from ..options import Drivers, described
+from ..parts import driver_names
 from ..sources import sources
 from ..spec import Manifest
 from .codec import decode, encode, shape
@@ -96,7 +97,7 @@ def remember(folder: str, asked: Asked, read: Read, loaded: Loaded) -> None:
     with suppress(OSError, ManifestError):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         body = encode(loaded._replace(manifest=replace(loaded.manifest, projects=())))
-        drivers = {network.driver for one in loaded.projects for network in one.spec.networks}
+        drivers = driver_names(one.spec for one in loaded.projects)
         known = stamp(asked, read.texts, drivers, read.names)
         head = json.dumps({**known, "seal": sha256(body).hexdigest()})
         disk.write(asked.entry(folder), head.encode() + b"\n" + body)
@@ -127,11 +128,12 @@ def terms(asked: Asked, drivers: Iterable[str]) -> dict[str, object]:
     return {
         "version": __version__,
         "shape": shape(Loaded),
-        "drivers": {name: described(asked.drivers[name]) for name in sorted(drivers)},
+        "drivers": {name: taken_from(asked.drivers, name) for name in sorted(drivers)},
         "environment": environment(asked.environ),
     }
 
 
-def described(driver: Described) -> str:
-    """All that a manifest takes from it."""
-    return repr((driver.scope, driver.options))
+def taken_from(drivers: Drivers, name: str) -> str:
+    """All that a manifest takes from a driver; nothing of one that is not here."""
+    driver = described(drivers, name)
+    return repr((driver.scope, driver.options)) if driver else ""

@@ -212,7 +212,7 @@ def test_pools_and_hosts(desk):
 def test_refused(desk, body, message, hint):
     (error,) = desk.mistakes("networks:\n  n:\n" + "".join(f"    {line}\n" for line in body.splitlines()))
     assert message in error.message and hint in error.hint
-    assert error.where.path.startswith("networks.n") and error.where.line > 2
+    assert error.where.path.startswith("networks.n") and error.where.line > 1
 
 
 @pytest.mark.parametrize(
