@@ -53,6 +53,14 @@ class ManifestError(ReconcileError):
         self.label = label
 
 
+class NoLink(ManifestError):
+    """The host lacks a link that a network stands on, which would be of this kind."""
+
+    def __init__(self, message: str, hint: str, where: Where, link: str, kind: str = ""):
+        super().__init__(message, hint, where)
+        self.link, self.kind = link, kind
+
+
 class NoDriver(ManifestError):
     """A network's driver is not on this host: it is misspelt, or the package that it came with is gone."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .cnm.build import build
+from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, plan
 from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
@@ -25,6 +26,7 @@ from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
+from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
@@ -73,6 +75,10 @@ class Change:
     projects: frozenset[str]  # that it may change; others' things stay as they stand
     prune: bool = True  # whether what is no longer declared goes
     waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
+
+    def instead_of(self, wished: "Change") -> "Change":
+        """This change, made since projects of another one wait."""
+        return replace(self, manifest=wished.manifest, waiting={**self.waiting, **wished.waiting})
 
     @property
     def removed(self) -> list[str]:
@@ -157,8 +163,9 @@ def compare(
     waiting: Waiting = {}
     while True:
         try:
-            facts = known_facts(able, ours, host, [p for p in whole.projects if p.name in waiting])
-            change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts)
+            late = without(whole, {project.name for project in able.projects})
+            facts, healed = known_facts(able, ours, host, late.projects), healed_of(late, ours, host)
+            change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts, healed)
         except ABOUT_HOST as error:
             if not strict and (mistake := mistake_in(able, host)):
                 raise together(mistake, error) from None
@@ -190,7 +197,7 @@ def fails(manifest: Manifest, ours: State, host: Host, project: ProjectSpec) -> 
     """Whether one of the projects has trouble here by itself."""
     try:
         alone = replace(manifest, projects=(project,))
-        compare_all(alone, ours, host, known_facts(alone, ours, host, ()))
+        compare_all(alone, ours, host, known_facts(alone, ours, host, ()), NOTHING_HEALED)
     except ABOUT_HOST:
         return True
     return False
@@ -202,30 +209,34 @@ def known_facts(manifest: Manifest, ours: State, host: Host, waiting: Iterable[P
     return around(at_home(learn.know(host.facts(), ours, names), manifest, ours), waiting)
 
 
-def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts) -> Change:
-    """The change that brings all of these projects about."""
+def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, healed: Healed) -> Change:
+    """The change that brings all of these projects about, beside what is healed of others."""
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, facts)
     refuse_stale(manifest, topology)
+    wanted = {**healed.wanted, **wanted}
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = {**ownership.of_others(live, names), **wanted}
-    return Change(manifest, topology, live, desired, plan(live, desired), names)
+    return Change(manifest, topology, live, desired, plan(live, desired), names | healed.projects)
 
 
-def refuse_stale(manifest: Manifest, topology: Topology) -> None:
-    """Raise ManifestErrors: hosts must not decide for themselves what they have to agree on."""
-    locked = set(manifest.lock.splitlines())
-    left = [line for line in lockfile.lines(topology.lock) if line not in locked]
-    lacking = {line.split()[0] for line in left}
-    hint = "run `reconcile --lock` with the same PATHs, and commit the file"
-    mistakes = []
-    for project in manifest.projects:
-        own = {network.name for network in topology.networks if network.project == project.name}
-        if rows := [line for line in left if line.split()[0] in own] if own & lacking else ():
-            words = f"{lockfile.NAME} is stale: it lacks {len(rows)} lines, first {min(rows)}"
-            mistakes.append(ManifestError(words, hint, project.where))
-    if mistakes:
-        raise ManifestErrors(mistakes)
+def healed_of(manifest: Manifest, ours: State, host: Host) -> Healed:
+    """What is wanted of these projects, which wait, as far as they stand and this host can have it."""
+    standing = ownership.ownership(ours).projects if manifest.projects else frozenset()
+    some = replace(manifest, projects=tuple(one for one in manifest.projects if one.name in standing))
+    while some.projects:
+        names = frozenset(project.name for project in some.projects)
+        facts = replace(known_facts(some, ours, host, ()), locked=lockfile.parsed(some.lock))
+        try:
+            topology, wanted = part(some, facts, ours)
+            refuse_stale(some, topology)
+            host.observe(wanted.values())
+        except ABOUT_HOST as error:
+            some = without(some, troubled(error, some, partial(fails, some, ours, host)) or names)
+            without_frames(error)
+            continue
+        return Healed(names, wanted)
+    return NOTHING_HEALED
 
 
 def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:

@@ -37,6 +37,8 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     change = compare_again(known, host, dirty.compared)
     if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
         return None
+    if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
+        return None
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)

@@ -4,12 +4,15 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from .. import disk
 from ..core import render
-from ..errors import FailedInPart, Unwritten, trace
+from ..errors import FailedInPart, ReconcileError, Unwritten, trace
+from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..paths import CACHE
 from ..pipeline import Change, Host, compare
@@ -82,7 +85,13 @@ def comparison(options: Options, host: Host) -> Change:
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    change = compare(manifest, host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt)
+    compared = partial(
+        compare, host=host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt
+    )
+    change = compared(manifest)
+    if change.waiting and not options.against:
+        older = keeping(manifest, applied_before(options), change.waiting)
+        change = compared(older).instead_of(change) if older != manifest else change
     for warning in change.topology.warnings:
         note(options, f"warning: {warning}")
     for name, why in change.closed.items():
@@ -90,6 +99,15 @@ def comparison(options: Options, host: Host) -> Change:
         if options.verbose and (frames := trace(why)):
             note(options, frames)
     return change
+
+
+def applied_before(options: Options) -> Manifest | None:
+    """What stands by the revisions of these PATHs; None where nobody may read them."""
+    from ..safety.revisions import Revisions
+
+    with suppress(ReconcileError):
+        return Revisions(options.state_dir).last(options.absolute_paths)
+    return None
 
 
 def is_elsewhere(name: str, manifest: Manifest, host: Host) -> bool:

@@ -38,6 +38,16 @@ RESERVED = ("host",)  # the place that is no sandbox and the project of what all
 
 def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> Topology:
     """Decide everything.  Raises ManifestErrors with every conflict that was found."""
+    topology, errors = decided(manifest, facts, drivers)
+    if errors:
+        raise ManifestErrors(errors)
+    return topology
+
+
+def decided(
+    manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]
+) -> tuple[Topology, list[ManifestError]]:
+    """The topology, and the conflicts in it.  Raises ManifestErrors where there is none."""
     if errors := [*pending(manifest), *undriven(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     found: list[Finding] = []
@@ -46,10 +56,8 @@ def build(manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]) -> To
     except ManifestError as error:
         if not any(mistakes(found)):
             raise
-        found.append(error)
-    if errors := [*mistakes(found)]:
-        raise ManifestErrors(errors)
-    return topology
+        raise ManifestErrors([*mistakes(found), error]) from None
+    return topology, [*mistakes(found)]
 
 
 def mistakes(found: Iterable[Finding]) -> Iterator[ManifestError]:

@@ -26,6 +26,7 @@ from ..errors import (
     without_frames,
 )
 from ..inventory.ownership import ownership
+from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
 from ..remembered import Dirty, look_again
@@ -236,14 +237,11 @@ class RepairLoop:
         if (older := self.older(manifest, change.waiting)) == manifest:
             return change
         host.forget()
-        standing = self.pipeline.compare(older)
-        return replace(standing, manifest=change.manifest, waiting={**standing.waiting, **change.waiting})
+        return self.pipeline.compare(older).instead_of(change)
 
     def older(self, manifest: Manifest, names: Collection[str]) -> Manifest:
         """Of these projects the last good revision, which is kept healed, as far as there is one."""
-        old = {project.name: project for project in self.good.projects} if self.good and names else {}
-        projects = tuple(old.get(p.name, p) if p.name in names else p for p in manifest.projects)
-        return replace(manifest, projects=projects) if old else manifest
+        return keeping(manifest, self.good, names)
 
     def is_drift(self, manifest: Manifest, change: Change) -> bool:
         """Whether others have moved: the manifests have not, and something of these projects stood before."""

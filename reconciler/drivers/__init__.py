@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 
 from ..cnm.driver import Driver
-from ..cnm.topology import Topology
+from ..cnm.topology import Network, Topology
 from ..core.resource import Resource, State
 from ..kinds.address import Address
 from ..kinds.link import LEAST_IPV6, Link
@@ -82,11 +82,15 @@ def is_ipv6(r: Resource) -> bool:
     return False
 
 
+def lower_network(network: Network) -> Iterator[Resource]:
+    return DRIVERS[network.spec.driver].lower(network)
+
+
 def resources(topology: Topology) -> Iterator[Resource]:
     for box in topology.sandboxes:
         yield from sandbox.lower(box)
     for network in topology.networks:
-        yield from DRIVERS[network.spec.driver].lower(network)
+        yield from lower_network(network)
     yield from names.lower(topology.naming)
     yield from elements.lower(topology)
     yield from routing_policy.lower(topology.policy)

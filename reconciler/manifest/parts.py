@@ -63,6 +63,13 @@ def lacking(projects: Iterable[ProjectSpec], drivers: Drivers) -> list[str]:
     return sorted(name for name in driver_names(projects) if not described(drivers, name))
 
 
+def keeping(manifest: Manifest, older: Manifest | None, names: Collection[str]) -> Manifest:
+    """The manifest, but these projects as they are in an older one, as far as there is one."""
+    old = {project.name: project for project in older.projects} if older and names else {}
+    projects = tuple(old.get(p.name, p) if p.name in names else p for p in manifest.projects)
+    return replace(manifest, projects=projects) if old else manifest
+
+
 def with_older(manifest: Manifest, older: Manifest, names: Collection[str]) -> Manifest:
     """The manifest, but these projects as they are in an older one, or as little there."""
     held = [project for project in older.projects if project.name in names]

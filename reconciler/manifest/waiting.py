@@ -1,7 +1,7 @@
 """A project's trouble is its own: whose it is what this host, and not the manifests, says no to."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
 from ..errors import (
@@ -59,7 +59,7 @@ def together(mistake: ReconcileError, error: ReconcileError) -> ReconcileError:
     return merged([mistake, error]) if mistakes else mistake
 
 
-def without(manifest: Manifest, names: Waiting) -> Manifest:
+def without(manifest: Manifest, names: Container[str]) -> Manifest:
     return replace(manifest, projects=tuple(p for p in manifest.projects if p.name not in names))
 
 

@@ -242,3 +242,104 @@ def test_a_lock_that_is_stale_holds_up_whose_lines_it_lacks(lab):
     lab.succeed(lab.reconcile("--lock", folder))
     lab.succeed(lab.reconcile("--apply", folder, *here))
     assert lab.namespaces() == ["p-a", "p-b", "q-web"]
+
+
+# On a NIC alone, on a bridge alone, and on both.
+TWO = """
+name: p
+networks:
+  lan: {driver: macvlan, parent: nic, ipam: {config: [{subnet: 10.1.0.0/24}]}}
+  own: {ipam: {config: [{subnet: 10.2.0.0/24}]}}
+containers:
+  a: {networks: {lan: {ipv4_address: 10.1.0.10}}}
+  b: {networks: {own: {ipv4_address: 10.2.0.10}}, ports: ["8080:80"]}
+  c: {networks: {lan: {ipv4_address: 10.1.0.11}, own: {ipv4_address: 10.2.0.11}}}
+"""
+# The NIC goes, or is called otherwise while containers are on it.
+LACKS = {
+    "gone": ("link del nic", NIC),
+    "renamed": (
+        "link set nic down\nlink set nic name other\nlink set other up",
+        "link set other down\nlink set other name nic\nlink set nic up",
+    ),
+}
+
+
+def spoil(lab):
+    """What stands on no NIC: an address, a bridge, and what leads there."""
+    lab.ip("addr flush dev eth1", "p-c")
+    lab.ip("link del br-p-own")
+    lab.run("nft flush map inet reconciler publish4")
+
+
+def is_healed(lab):
+    links = [lab.link(name) for name in lab.links() if lab.link(name).get("master") == "br-p-own"]
+    return lab.address("p-c", "eth1") == "10.2.0.11" and len(links) == 2 and "8080" in lab.rules()
+
+
+def on_lan(lab, ns):
+    """The number of its link there, if it has one."""
+    return [lab.link(name, ns)["ifindex"] for name in lab.links(ns) if name == "eth0"]
+
+
+def held(lab):
+    """What nobody may touch for want of a NIC."""
+    return lab.namespaces(), on_lan(lab, "p-a"), on_lan(lab, "p-c"), lab.run("cat /etc/netns/p-c/hosts")
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_what_stands_on_nothing_that_is_lacking_is_healed(lab, lack):
+    go, come = LACKS[lack]
+    lab.ip(NIC)
+    folder = both(lab, TWO)
+    lab.succeed(lab.reconcile("--apply", folder))
+    lab.ip(go)
+    before = held(lab)
+    assert lab.reconcile("--plan", folder, "-o", "json").json["steps"] == []
+    spoil(lab)
+    result = lab.reconcile("--apply", folder)
+    assert result.rc == 3 and "project p waits" in result.err and "- " not in result.out, result
+    assert is_healed(lab) and held(lab) == before
+    assert lab.reconcile("--plan", folder, "-o", "json").json["steps"] == []
+    lab.ip(come)
+    lab.succeed(lab.reconcile("--apply", folder))
+    assert lab.reconcile("--plan", folder).out == "Nothing to do.\n"
+    assert lab.address("p-a") == "10.1.0.10" and lab.address("p-c") == "10.1.0.11"
+
+
+def test_the_watcher_heals_what_stands_on_nothing_that_is_lacking(lab):
+    go, come = LACKS["renamed"]
+    lab.ip(NIC)
+    folder = both(lab, TWO)
+    with watching(lab, folder) as watcher:
+        lab.ip(go)
+        watcher.until(lambda: "project p waits" in str(watcher.status))
+        watcher.settled()
+        before = on_lan(lab, "p-a")
+        spoil(lab)
+        watcher.until(lambda: is_healed(lab))
+        lab.run("ip netns del p-b")
+        watcher.until(lambda: lab.address("p-b") == "10.2.0.10")
+        # What it lacks a network for is not made by half.
+        lab.run("ip netns del p-c")
+        watcher.settled()
+        assert watcher.quiet() == 0 and "p-c" not in lab.namespaces(), watcher.log
+        assert on_lan(lab, "p-a") == before
+        lab.ip(come)
+        watcher.synced()
+        assert lab.address("p-c") == "10.1.0.11" and is_healed(lab)
+
+
+def test_who_waits_is_healed_by_its_last_revision_and_not_half_changed(lab):
+    lab.ip(NIC)
+    folder = both(lab, TWO)
+    lab.succeed(lab.reconcile("--apply", folder))
+    lab.ip("link del nic")
+    less = TWO.replace('  b: {networks: {own: {ipv4_address: 10.2.0.10}}, ports: ["8080:80"]}\n', "")
+    both(lab, less.replace("10.2.0.11", "10.2.0.12"))
+    spoil(lab)
+    assert lab.reconcile("--apply", folder).rc == 3
+    assert is_healed(lab) and "p-b" in lab.namespaces()
+    lab.ip(NIC)
+    lab.succeed(lab.reconcile("--apply", folder))
+    assert lab.address("p-c", "eth1") == "10.2.0.12" and "p-b" not in lab.namespaces()

@@ -37,7 +37,8 @@ ROOMS = {
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
-    "pipeline": "errors core inventory/facts manifest cnm drivers inventory truth",
+    "healing": "errors core inventory/facts kinds manifest cnm drivers",
+    "pipeline": "healing errors core inventory/facts manifest cnm drivers inventory truth",
     "remembered": "errors core kinds manifest cnm inventory truth pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"

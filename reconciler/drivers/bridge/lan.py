@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...cnm.driver import Wanted
 from ...cnm.ipam import Range
 from ...cnm.topology import Network
-from ...errors import Finding, ManifestError
+from ...errors import Finding, ManifestError, NoLink
 from ...family import family
 from ...inventory.facts import Device, Facts
 from ...manifest.spec import NetworkSpec
@@ -85,7 +85,7 @@ def somebodys(spec: NetworkSpec, facts: Facts) -> str:
     if facts.links and facts.links.get(bridge, Device()).kind != "bridge":
         known = ", ".join(sorted(name for name, device in facts.links.items() if device.kind == "bridge"))
         hint = f"there are: {known or 'none'}"
-        raise ManifestError(f"the host has no bridge {bridge} of its own", hint, at)
+        raise NoLink(f"the host has no bridge {bridge} of its own", hint, at, bridge, "bridge")
     return bridge
 
 

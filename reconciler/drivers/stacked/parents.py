@@ -11,7 +11,7 @@ from ...cnm.driver import Driver, Wanted, mtu_of
 from ...cnm.mtu import fitted
 from ...cnm.topology import Network
 from ...core.resource import Origin
-from ...errors import Finding, ManifestError, Where
+from ...errors import Finding, ManifestError, NoLink, Where
 from ...family import family
 from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
@@ -136,7 +136,7 @@ def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, in
     if facts.links:
         known = ", ".join(sorted(set(facts.links) - {"lo"})) or "none"
         hint = f"links there are: {known}; LINK.TAG makes an 802.1Q link on one of them"
-        raise ManifestError(f"the host has no link {written}", hint, where)
+        raise NoLink(f"the host has no link {written}", hint, where, written)
     return written, "", 0
 
 
