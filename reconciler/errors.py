@@ -219,11 +219,25 @@ class FailedInPart(ReconcileError):
     ):
         told = [f"sandbox {place} is left as it is: {error.message}" for place, error in refusals.items()]
         rest = [f"and {len(told) - LISTED} more sandboxes"] * (len(told) > LISTED)
-        waits = [f"project {name} waits: {error}" for name, error in waiting.items()]
+        waits = [f"{projects(names)}: {why}" for why, names in by_reason(waiting).items()]
         first = next(iter(refusals.values()), None)
         where = first.where if first else None
         super().__init__("\n".join([*told[:LISTED], *rest, *waits]), hint, where=where)
         self.refusals, self.waiting = refusals, waiting
+
+
+def by_reason(waiting: Mapping[str, ReconcileError]) -> dict[str, list[str]]:
+    """The projects that wait for the same, by that in words."""
+    found: dict[str, list[str]] = {}
+    for name, error in waiting.items():
+        found.setdefault(str(error), []).append(name)
+    return found
+
+
+def projects(names: "list[str]") -> str:
+    if len(names) == 1:
+        return f"project {names[0]} waits"
+    return f"projects {', '.join(names[:LISTED])}" + " and more" * (len(names) > LISTED) + " wait"
 
 
 def failed_in_part(

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 
 from ..core import render
+from ..daemon.held import within_limits
 from ..daemon.status import SUSPENDED, watcher_runs
 from ..drivers.firewall.routing_policy import FORWARD
 from ..errors import (
@@ -28,7 +30,17 @@ from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
 from .options import Options
-from .session import comparison, machine, note, print_plan, read, say, tell_who_waits
+from .session import (
+    applied_before,
+    comparing,
+    comparison,
+    machine,
+    note,
+    print_plan,
+    read,
+    say,
+    tell_who_waits,
+)
 
 
 def apply(options: Options) -> int:
@@ -37,11 +49,21 @@ def apply(options: Options) -> int:
     with lock(options.wait):
         change = comparison(options, host)
         let_finish(paths, 0)  # it may have begun since
+        change = within_removals(options, change, host)
         failed = carry_out(options, change, host)
     if not options.confirm_within:
         remember(options, change)
     print_plan(options, part_done(change, failed))
     return exit_code(failed)
+
+
+def within_removals(options: Options, change: Change, host: LastingHost) -> Change:
+    """The change, less what would take away more than a person allows: whom that concerns waits."""
+    if options.strict or options.only:
+        return change
+    limit = partial(refuse, limits=Limits(removals=options.max_removals, memory=removals.recalled))
+    change, held = within_limits(change, limit, comparing(options, host), applied_before(options))
+    return replace(change, waiting={**change.waiting, **held.by_project}) if held else change
 
 
 def destroy(options: Options) -> int:
@@ -127,8 +149,9 @@ def carry_out(
                 enact(change, host)
     except FailedInPart as error:
         refusals = error.refusals
+    held = any(isinstance(why, removals.TooMuchGoes) for why in change.waiting.values())
     with suppress(OSError):  # it is not there to be read either
-        removals.remember(change, limited=bool(options.max_removals))
+        removals.remember(change, limited=bool(options.max_removals), growing=not held)
     return failed_in_part(refusals, change.waiting)
 
 

@@ -85,9 +85,7 @@ def comparison(options: Options, host: Host) -> Change:
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    compared = partial(
-        compare, host=host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt
-    )
+    compared = comparing(options, host)
     change = compared(manifest)
     if change.waiting and not options.against:
         older = keeping(manifest, applied_before(options), change.waiting)
@@ -99,6 +97,11 @@ def comparison(options: Options, host: Host) -> Change:
         if options.verbose and (frames := trace(why)):
             note(options, frames)
     return change
+
+
+def comparing(options: Options, host: Host) -> Callable[[Manifest], Change]:
+    """A function from a manifest to the change that brings it about, as it was asked for."""
+    return partial(compare, host=host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt)
 
 
 def applied_before(options: Options) -> Manifest | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .. import disk
 from ..core.resource import Key, State
-from ..errors import Refused
+from ..errors import ReconcileError, Refused
 from ..inventory import ownership
 from ..kernel.lock import RUN
 from ..pipeline import Change
@@ -73,11 +73,15 @@ class TooMuchGoes(Refused):
         others = f" (and {len(beyond) - 1} more like it)" * (len(beyond) > 1)
         super().__init__(
             f"{beyond[0]}{others}, more than --max-removals {limit}",
-            f"first of them: {min(beyond[0].going)}; accept it by hand with --apply, or by the line"
-            f" `accept-removals: {digest}` in a manifest",
+            f"first of them: {min(beyond[0].going)}; accept it by hand with --apply and no limit, or by the"
+            f" line `accept-removals: {digest}` in a manifest",
         )
         self.digest = digest
         self.projects = frozenset(project for loss in beyond for project in loss.going.values())
+
+    @property
+    def by_project(self) -> dict[str, ReconcileError]:
+        return dict.fromkeys(sorted(self.projects), self)
 
 
 def refuse_removals(change: Change, limit: str, memory: Callable[[], Memory]) -> None:

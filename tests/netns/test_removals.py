@@ -60,3 +60,42 @@ def test_a_folder_that_is_emptied_commit_by_commit_is_held_half_way(lab, folder)
         lab.succeed(lab.reconcile("--apply", "--wait", 5, folder))
         watcher.synced()
         assert lab.namespaces() == [f"other{i}-a" for i in range(5)]
+
+
+def test_an_apply_with_a_limit_holds_the_removals_alone(lab, folder):
+    """As the timer's unit does: nobody is there to ask."""
+    limited = ("--apply", folder, "--max-removals", "50%")
+    lab.succeed(lab.reconcile(*limited))
+    (folder / "big.yaml").write_text(project("big", "a", "new"))
+    lab.write(project("more", "a"), "dir/more.yaml")
+    lab.ip("link del br-big-n\nlink del br-p1-n\n")
+    lab.run("ip netns del big-d")
+    assert lab.reconcile(*limited, "--strict").rc == 1 and "more-a" not in lab.namespaces()
+    for _ in range(2):
+        result = lab.reconcile(*limited)
+        assert (
+            result.rc == 3 and result.err.count("3 of 5 networks and sandboxes of project big would go") == 1
+        )
+        assert {"big-d", "big-new", "more-a"} <= {*lab.namespaces()}
+        assert {"br-big-n", "br-p1-n"} <= {*lab.links()}
+    (digest,) = set(re.findall("r[0-9a-f]{15}", result.err))
+    (folder / "p3.yaml").write_text(f"{project('p3', 'a')}accept-removals: {digest}\n")
+    lab.succeed(lab.reconcile(*limited))
+    assert lab.namespaces()[:3] == ["big-a", "big-new", "more-a"]
+    assert lab.reconcile("--plan", folder).out == "Nothing to do.\n"
+
+
+def test_an_apply_with_a_limit_keeps_who_leaves_a_folder_and_tells_them_in_a_line(lab, folder):
+    lab.succeed(lab.reconcile("--apply", folder))
+    for file in folder.glob("[bp]*.yaml"):
+        file.unlink()
+    lab.write(project("more", "a"), "dir/more.yaml")
+    result = lab.reconcile("--apply", folder, "--max-removals", "50%")
+    assert result.rc == 3 and result.err.count("accept-removals") == 1, result
+    assert "projects big, p0, p1, p2, p3 wait: " in result.err and "more-a" in lab.namespaces()
+    assert lab.link("br-big-n") and "p3-a" in lab.namespaces()
+    lab.run("ip netns del p3-a")
+    assert lab.reconcile("--apply", folder, "--max-removals", "50%").rc == 3
+    assert "p3-a" in lab.namespaces()
+    lab.succeed(lab.reconcile("--apply", folder))
+    assert [name for name in lab.namespaces() if not name.startswith("other")] == ["more-a"]
