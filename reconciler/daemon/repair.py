@@ -61,10 +61,11 @@ class Outcome:
     drift: bool = False  # the manifests had not moved: somebody else had
     seconds: float | None = None  # of the apply
     error: ReconcileError | None = None  # why the newest revision does not stand
+    settling: bool = False  # it does not yet: what it takes away waits until files have been left alone
 
     @property
     def in_sync(self) -> bool:
-        return self.error is None and self.change is not None
+        return self.error is None and self.change is not None and not self.settling
 
 
 class Grounds(NamedTuple):
@@ -129,7 +130,7 @@ class RepairLoop:
                 continue
             try:
                 outcome = self.run(manifest)
-                return replace(outcome, error=error or outcome.error)
+                return replace(outcome, error=error or outcome.error, settling=self.settling.waits)
             except Unsettled:
                 continue
             except HARMLESS as refused:

@@ -160,7 +160,8 @@ class Watcher:
         """To who asks and to who started us; returns seconds until another look."""
         with self.contained("status"):
             self.publish()
-        state = "in sync" if self.status.outcome.in_sync else self.complained.partition("\n")[0]
+        trouble = self.complained.partition("\n")[0] or "settling"
+        state = "in sync" if self.status.outcome.in_sync else trouble
         notify(READY=1, STATUS=f"{state}; {self.status.healed} put right")
         at_rest = self.status.outcome.in_sync or self.repair.rest
         return self.patience if at_rest else min(self.patience, ERRONEOUS)

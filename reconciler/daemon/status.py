@@ -105,6 +105,8 @@ def health(status: Status, repair: RepairLoop) -> str:
         return "suspended"
     if status.outcome.error:
         return "failing"
+    if status.outcome.settling:
+        return "settling"
     return "fighting" if repair.fights.repeated() else "ok"
 
 

@@ -110,6 +110,26 @@ def test_a_removal_waits_until_the_files_have_settled_and_no_longer(lab, base):
         watcher.synced()
 
 
+def test_who_has_pulled_can_wait_for_that(lab, base):
+    """Also where what is new takes something away, which waits for a while."""
+    tree = lab.files / "pulled"
+    git(base, "clone", "-q", base, tree)
+    with watching(lab, tree) as watcher:
+        (base / "p0.yaml").unlink()
+        git(base, "commit", "-qam", "less")
+        git(tree, "pull", "-q", "--ff-only")
+        head, seen = git(tree, "rev-parse", "--short=12", "HEAD"), set()
+
+        def is_done():
+            status = watcher.status
+            seen.add((status["health"], status["in_sync"]))
+            return status["checked_out"] == head and status["in_sync"]
+
+        watcher.until(is_done)
+        assert "p0-a" not in lab.namespaces() and lab.reconcile("--plan", tree, "--exit-code").rc == 0
+        assert ("settling", False) in seen and ("settling", True) not in seen
+
+
 @pytest.fixture
 def locked(base):
     """Git has just begun, or has died; Linux tells which."""

@@ -176,7 +176,7 @@ def test_a_rollback_holds_against_the_watcher_until_the_manifests_change(lab, di
         lab.succeed(lab.reconcile("--rollback", "--wait", 5))
         watcher.settled()
         assert "t-cache" not in lab.namespaces()
-        watcher.until(lambda: not watcher.status["in_sync"])
+        watcher.until(lambda: watcher.status["error"])
         assert "rolled back" in watcher.log
         lab.run("ip netns del t-web")
         watcher.until(lambda: "t-web" in lab.namespaces())

@@ -149,7 +149,7 @@ def test_a_broken_manifest_changes_nothing_and_the_last_good_one_is_kept_healed(
         watcher.settled()
         before = lab.snapshot()
         (directory / "t.yaml").write_text(WEB + "  cache: {networks: [nope]}\n")
-        watcher.until(lambda: not watcher.status["in_sync"])
+        watcher.until(lambda: watcher.status["error"])
         error = watcher.status["error"]
         assert error["file"].endswith("t.yaml") and error["line"] == 8 and "nope" in error["message"]
         assert "t.yaml:8" in watcher.log
@@ -197,7 +197,7 @@ def test_what_one_project_cannot_have_does_not_stop_the_others(lab, directory):
         (directory / "o.yaml").write_text(OTHER)
         watcher.until(lambda: "o-web" in lab.namespaces())
         assert "t-bad" not in lab.namespaces()
-        watcher.until(lambda: not watcher.status["in_sync"])
+        watcher.until(lambda: watcher.status["error"])
         assert "t.yaml:8" in watcher.log
         lab.run("ip netns del t-db")
         watcher.until(lambda: "t-db" in lab.namespaces())
@@ -211,7 +211,7 @@ def test_removing_much_waits_for_a_person(lab, directory):
     with watching(lab, directory) as watcher:
         (directory / "o.yaml").unlink()
         (directory / "t.yaml").write_text("name: t\ncontainers: {web: {}}\n")
-        watcher.until(lambda: not watcher.status["in_sync"])
+        watcher.until(lambda: watcher.status["error"])
         assert "max-removals" in watcher.log
         assert lab.namespaces() == ["o-db", "o-web", "t-db", "t-web"]
         lab.succeed(lab.reconcile("--apply", "--wait", 5, directory))

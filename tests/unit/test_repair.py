@@ -207,12 +207,13 @@ def test_what_new_files_take_away_waits_until_they_have_settled():
     world.host.lose("link host/br-shop-front")
     outcome = world.turn()
     assert outcome.error is None and outcome.drift and world.sandboxes == ["shop-web0", "shop-web1"]
+    assert outcome.settling and not outcome.in_sync
     assert not world.repair.at_rest() and 0 < world.repair.patience <= SETTLING
     world.clock.now += SETTLING - 1
     world.files = revision(manifest(*shop(1).projects, BLOG), "more")
-    assert world.turn().in_sync and len(world.sandboxes) == 2
+    assert world.turn().settling and len(world.sandboxes) == 2
     world.clock.now += SETTLING - 1
-    assert world.turn().in_sync and len(world.sandboxes) == 2
+    assert world.turn().settling and len(world.sandboxes) == 2
     world.files = TWO
     assert world.turn().in_sync and len(world.sandboxes) == 3 and world.repair.at_rest()
     world.files = revision(manifest(*shop(1).projects, BLOG), "more")
