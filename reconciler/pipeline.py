@@ -32,7 +32,7 @@ from .inventory.facts import Facts, HostFacts
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
-from .truth import around, at_home, empty, sources, whole_truth
+from .truth import around, at_home, empty, sources_of, whole_truth
 
 
 class Host(Kernel, Protocol):
@@ -243,7 +243,7 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
     """The manifest that wants nothing of these projects, wherever they stand from, or of all of its own."""
     named = [empty(name) for name in sorted(names)]
     said = [replace(empty(p.name, p.path), where=p.where) for p in manifest.projects]
-    return Manifest(projects=tuple(named or said), sources=sources(manifest), partial=bool(names))
+    return Manifest(projects=tuple(named or said), sources=sources_of(manifest), partial=bool(names))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from .manifest.sources import Source
 from .manifest.spec import Manifest, ProjectSpec
 
 
-def sources(manifest: Manifest) -> tuple[Source, ...]:
+def sources_of(manifest: Manifest) -> tuple[Source, ...]:
     """Where it is from; of revisions of 0.2 only a folder that was named alone is known."""
     alone = Source(path=manifest.root, names=(manifest.root,), whole=True)
     return manifest.sources or (alone,) * bool(manifest.root)
@@ -20,14 +20,14 @@ def sources(manifest: Manifest) -> tuple[Source, ...]:
 def source(manifest: Manifest, project: ProjectSpec) -> Source:
     """Where one of its projects is from; without a name where nothing tells."""
     path = project.path or manifest.root
-    return next((one for one in sources(manifest) if one.path == path), Source())
+    return next((one for one in sources_of(manifest) if one.path == path), Source())
 
 
 def whole_truth(manifest: Manifest, live: State) -> Manifest:
     """The manifest, with the projects last applied from its folders that have left these: empty."""
     named = {project.name for project in manifest.projects}
     left: dict[str, str] = {}
-    for one in sources(manifest) if not manifest.partial else ():
+    for one in sources_of(manifest) if not manifest.partial else ():
         if one.whole:
             gone = ownership.applied_from(live, one.names) - named
             left |= dict.fromkeys(gone, one.path)

@@ -25,7 +25,7 @@ from ..manifest.sources import again
 from ..manifest.spec import Manifest
 from ..manifest.store.codec import Unknown, decode, encode, shape
 from ..paths import STATE
-from ..truth import sources
+from ..truth import sources_of
 
 FORMAT = 1  # of a manifest's file; version 0.1.0 numbered none
 KEPT = 100  # revisions
@@ -83,7 +83,7 @@ class Revision:
             if sealed(data) == self.seal:
                 found = disk.parsed(data)
                 manifest = decode(Manifest, found["manifest"], found["shape"])
-                return replace(manifest, sources=tuple(map(again, sources(manifest))))
+                return replace(manifest, sources=tuple(map(again, sources_of(manifest))))
         except Unknown as name:
             raise self.unreadable(f"a later version of reconcile wrote it, which knows `{name}`") from None
         except (OSError, ValueError, TypeError, LookupError):
