@@ -20,7 +20,7 @@ from typing import Protocol
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
-from .core.plan import Plan, Step, plan
+from .core.plan import Plan, Step, inside, plan
 from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
@@ -91,7 +91,7 @@ class Change:
 
     @property
     def closed(self) -> dict[str, ReconcileError]:
-        """By name, the sandboxes that are to stay and cannot be looked into, and why."""
+        """By name, the sandboxes that are wanted and left as they are, and why."""
         return {r.place: unread(r) for r in self.live.values() if r.closed and r.key in self.desired}
 
     @property
@@ -279,7 +279,8 @@ def enact(change: Change, host: Host) -> None:
     apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view)
 
 
-def change_outside(change: Change, sandboxes: Collection[str]) -> Change:
+def change_outside(change: Change, sandboxes: Set[str]) -> Change:
     """The same change, but nothing is done in these sandboxes."""
-    steps = (step for step in change.todo if step.resource.place not in sandboxes)
+    left_out = inside((step.resource for step in change.todo), sandboxes) if sandboxes else set()
+    steps = (step for step in change.todo if step.resource.key not in left_out)
     return replace(change, todo=Plan(steps)) if sandboxes else change

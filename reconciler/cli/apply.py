@@ -192,7 +192,7 @@ def recording(options: Options) -> Iterator[None]:
 
 
 def part_done(change: Change, failed: FailedInPart | None) -> Change:
-    return change_outside(change, failed.refusals) if failed else change
+    return change_outside(change, failed.refusals.keys()) if failed else change
 
 
 def exit_code(failed: FailedInPart | None) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -73,10 +73,20 @@ class Plan(tuple[Step, ...]):
 def diff(live: State, desired: State) -> set[Key]:
     """The keys that differ; what bears no mark counts only where it is declared, and what stands in a place
     that nobody can look into not at all, as long as the place is to stay."""
-    wrong = {key for key, new in desired.items() if live.get(key) != new}
+    wrong = {key for key, new in desired.items() if live.get(key) != new and not new.closed}
     wrong |= {key for key in live.keys() - desired.keys() if live[key].marked}
     shut = {*closed(live, desired), *closed(desired, live)}
-    return {key for key in wrong if (live.get(key) or desired[key]).place not in shut} if shut else wrong
+    return wrong - inside(ordered(live.get(key) or desired[key] for key in wrong), shut) if shut else wrong
+
+
+def inside(resources: Iterable[Resource], places: Set[str]) -> set[Key]:
+    """The keys of those in these places, and of what is within them elsewhere: on the host's ends of pairs.
+    Each comes after what it is within."""
+    found: set[Key] = set()
+    for r in resources:
+        if r.place in places or not found.isdisjoint(r.within):
+            found.update((r.key, *r.ends))
+    return found
 
 
 def closed(state: State, other: State) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """The one loop: observe, plan, apply, verify.  Rolling back is reconciling with the past."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import groupby
 from typing import Protocol
 
 from ..errors import FailedInPart, KernelError, NotConverged, ReconcileError, RollbackFailed, foreseen
-from .plan import Plan, Step, diff, plan
+from .plan import Plan, Step, diff, inside, ordered, plan
 from .resource import Key, Resource, State
 
 Refusals = Mapping[str, ReconcileError]  # by place
@@ -22,8 +22,8 @@ class Kernel(Protocol):
 
     `execute` runs steps that share a stage, as one transaction where the channel has them, and raises
     KernelError naming the step that was refused.  Removing what has gone by itself is no failure, unless in
-    a transaction.  What a sandbox refuses that stood before is returned, by place: it has left out the rest
-    of its steps, and held up nobody else."""
+    a transaction.  What a sandbox refuses that stood before, or a LAN to a new one, is returned, by place: it
+    has left out the rest of its steps, and held up nobody else."""
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State: ...
 
@@ -33,7 +33,8 @@ class Kernel(Protocol):
 def apply(todo: Plan, kernel: Kernel) -> dict[str, ReconcileError]:
     refused: dict[str, ReconcileError] = {}
     for _, batch in groupby(todo, key=lambda step: step.resource.stage):
-        steps = [step for step in batch if step.resource.place not in refused]
+        left_out = inside((step.resource for step in todo), refused.keys()) if refused else set()
+        steps = [step for step in batch if step.resource.key not in left_out]
         refused |= kernel.execute(steps) if steps else {}
     return refused
 
@@ -48,7 +49,7 @@ def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) ->
     refused = {r.place: unread(r) for r in live.values() if r.closed and r.key in desired}
     try:
         refused |= apply(todo, kernel)
-        refused = still_differing(todo, live, desired, kernel) | refused
+        refused = still_differing(todo, live, desired, kernel, refused.keys()) | refused
     except Exception as error:
         roll_back(live, desired, kernel, cause := foreseen(error))
         raise cause from cause.__cause__
@@ -58,14 +59,16 @@ def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) ->
 
 
 def unread(r: Resource) -> ReconcileError:
-    error = ReconcileError(f"it cannot be looked into: {getattr(r, 'why', '')}")
+    error = ReconcileError(getattr(r, "why", ""))
     error.__cause__ = getattr(r, "trouble", None)
     return error
 
 
-def still_differing(todo: Plan, live: State, desired: State, kernel: Kernel) -> dict[str, ReconcileError]:
+def still_differing(
+    todo: Plan, live: State, desired: State, kernel: Kernel, refused: Set[str]
+) -> dict[str, ReconcileError]:
     """What is not as desired in the places that `todo` touched: of sandboxes that stood, by place;
-    raises for the rest."""
+    raises for the rest, but for what sandboxes that refused would have had on the host."""
     if not todo:
         return {}
     places = frozenset(step.resource.place for step in todo)
@@ -73,7 +76,8 @@ def still_differing(todo: Plan, live: State, desired: State, kernel: Kernel) -> 
     now = kernel.observe(wanted.values(), places)
     stood = {r.place for r in live.values() if r.lasting}
     left: dict[str, list[Key]] = {}
-    for key in sorted(diff(now, wanted)):
+    left_out = inside(ordered(desired.values()), refused) if refused else set()
+    for key in sorted(diff(now, wanted) - left_out):
         place = (wanted.get(key) or now[key]).place
         left.setdefault(place if place in stood else "", []).append(key)
     if "" in left:

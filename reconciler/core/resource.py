@@ -89,7 +89,7 @@ class Resource:
     lasting: ClassVar[bool] = False  # its loss cannot be undone: deleted when all else has succeeded
     marked: ClassVar[bool] = True  # ours can be told from others'; what cannot is set, never pruned
     leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back
-    closed: ClassVar[bool] = False  # nothing is known of what stands in its place, but that it stands
+    closed: ClassVar[bool] = False  # nothing is done in its place
     loss: ClassVar[Disruption] = "link"  # what deleting it costs running traffic
 
     origin: Origin | None = field(default=None, compare=False, repr=False)

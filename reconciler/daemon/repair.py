@@ -218,8 +218,8 @@ class RepairLoop:
             self.enact(change)
         self.stood |= change.projects
         change = self.due_part(change)
-        # It was read back, and nobody stands by an older revision.
-        if not (deferred or self.failing.delays() or self.refusing.delays()):
+        # It was read back, all of it, and nobody stands by an older revision.
+        if not (deferred or change.closed or self.failing.delays() or self.refusing.delays()):
             self.known = replace(change, live=change.desired, todo=Plan())
         if drift:
             self.count_fights(change)

@@ -10,12 +10,12 @@ from typing import Any
 
 from ..core.plan import Step
 from ..core.reconcile import Refusals
-from ..core.resource import Resource, Stage, State
+from ..core.resource import Key, Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
 from ..inventory.facts import HostFacts
 from ..kinds.evpn import Router
 from ..kinds.link import Link
-from ..kinds.namespace import Namespace
+from ..kinds.namespace import Closed, Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
 from . import frr, wireguard_key
@@ -87,10 +87,7 @@ class Linux:
             links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
             refuse_foreign(named, links, self.snapshot.strangers(named))
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
-            for r in named:
-                if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key):
-                    refuse(r)
-        return found
+            return {**found, **barred(named, found)}
 
     def in_progress(self, found: Iterable[Resource]) -> Iterator[Resource]:
         """A call each hundred: it costs as much as what it tells of."""
@@ -152,6 +149,21 @@ class Linux:
         before = self.last_facts
         self.facts()
         return before == self.last_facts
+
+
+def barred(named: list[Resource], found: State) -> State:
+    """The sandboxes that something of somebody else's is in the way of; raises for the host."""
+    homes = {r.name: r for r in named if isinstance(r, Namespace)}
+    closed: dict[Key, Resource] = {}
+    refusing = ((r, refuse) for r in named if (refuse := KINDS[type(r)].refuse) and r != found.get(r.key))
+    for r, refuse in refusing:
+        try:
+            refuse(r)
+        except Foreign as error:
+            if not (home := homes.get(r.place)):
+                raise
+            closed[home.key] = Closed(name=home.name, project=home.project, why=error.message)
+    return closed
 
 
 def refuse_foreign(named: list[Resource], links: Set[str], strangers: Set[str]) -> None:

@@ -37,7 +37,8 @@ class Namespace(Resource):
 
 @kind
 class Closed(Namespace):
-    """A sandbox of which nothing can be told but that it stands, and why that is so."""
+    """A sandbox that is left as it is, if it stands at all: nothing can be told of it, or something
+    that is not ours is in its way."""
 
     closed = True
 

@@ -11,6 +11,7 @@ from reconciler.kernel.apply import claims
 from reconciler.kernel.netlink.socket import open_socket
 from tests.netns.frames import Sniffer, ip
 from tests.netns.lab import REMOTE4, Lab
+from tests.netns.watching import watching
 
 TAKEN4, TAKEN6, FREE4, FREE6 = "198.51.100.77", "2001:db8:1::77", "198.51.100.78", "2001:db8:1::78"
 NETWORKS = {
@@ -55,8 +56,8 @@ def test_what_another_machine_has_is_refused_and_named(
     mac = lab.link("eth0" if kind == "macvlan" else "seg", "R")["address"]
     with Sniffer(lab, "R", "eth0" if kind == "macvlan" else "far") as heard:
         result = lab.try_apply(stack(kind, four, six))
-    assert result.rc == 1 and f"{taken} is taken: a machine with the MAC {mac} answers for it" in result.err
-    assert lab.namespaces() == []
+    assert result.rc == 3 and f"{taken} is taken: a machine with the MAC {mac} answers for it" in result.err
+    assert "sandbox t-a is left as it is" in result.err and lab.namespaces() == []
     assert not [
         f for f in heard.frames if f[12:14] == b"\x08\x06" and f[28:32] == ip(TAKEN4)
     ]  # nobody claimed it
@@ -70,6 +71,24 @@ def test_a_sandbox_that_stands_keeps_what_it_has(lan: tuple[Lab, str]) -> None:
     result = lab.try_apply(stack(kind, TAKEN4))
     assert result.rc == 3 and f"{TAKEN4} is taken" in result.err
     assert lab.addresses("t-a") == [f"{FREE4}/24"]
+
+
+def test_only_the_sandbox_that_wants_it_is_left_out_and_the_watcher_asks_again(lab: Lab) -> None:
+    lab.ip("addr add 198.51.100.77/24 dev eth0", "R")
+    end = "{networks: {lan: {ipv4_address: %s}}}"
+    other, more = "web: {ports: ['8080:80']}", f"b: {end % FREE4}"
+    text = f"{{name: t, networks: {{lan: {NETWORKS['macvlan'] % IPAM}}}, "
+    text += f"containers: {{a: {end % TAKEN4}, {more}, {other}}}}}"
+    with watching(lab, lab.write(text), sync=False) as watcher:
+        watcher.until(lambda: lab.namespaces() == ["t-b", "t-web"])
+        watcher.until(lambda: f"{TAKEN4} is taken" in watcher.log)
+        assert lab.ping("t-b", REMOTE4) and "8080" in lab.rules()
+        result = lab.try_apply(text)
+        assert result.rc == 3 and "sandbox t-a is left" in result.err and "+" not in result.out, result
+        lab.ip("addr del 198.51.100.77/24 dev eth0", "R")
+        watcher.until(lambda: lab.namespaces() == ["t-a", "t-b", "t-web"])
+        watcher.synced()
+    assert lab.planned(text) == [] and lab.ping("t-a", REMOTE4)
 
 
 def test_our_own_containers_may_have_it_from_each_other(lan: tuple[Lab, str]) -> None:

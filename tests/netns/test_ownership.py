@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.plan import Step, plan
 from reconciler.core.reconcile import reconcile
 from reconciler.core.resource import Resource, State, state
-from reconciler.errors import Foreign, KernelError
+from reconciler.errors import FailedInPart, Foreign, KernelError
 from reconciler.kernel import netns
 from reconciler.kernel.linux import Linux
 from reconciler.kinds.address import Address
@@ -140,8 +140,6 @@ def test_somebodys_pair_between_sandboxes_is_not_taken_for_ours(lab: Lab, wired:
         ("ip netns add t-a", BOX),
         ("ip link add br-t-n type bridge", BRIDGE),
         ("ip link add va0 type veth peer name other", VETH),
-        ("install -D /etc/hostname /etc/netns/t-a/hosts", HOSTS),
-        ("install -d /etc/netns/t-a/hosts", HOSTS),
     ],
 )
 def test_what_is_somebody_elses_is_never_taken_over(lab: Lab, command: str, wanted: Resource):
@@ -150,6 +148,26 @@ def test_what_is_somebody_elses_is_never_taken_over(lab: Lab, command: str, want
     with pytest.raises(Foreign):
         reconcile(state(BOX, BRIDGE, VETH, wanted), Linux())
     assert lab.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["-D /etc/hostname", "-d"], ids=["file", "folder"])
+def test_a_file_of_somebody_elses_is_the_trouble_of_its_sandbox_alone(lab: Lab, kind: str):
+    """Also of what would stand on the host's end of its pair."""
+    pair, other = replace(VETH, bridge="", host_name="vp0"), replace(BOX, name="t-b")
+    end = Address(ns=HOST, link="vp0", ip="10.9.0.1", prefix=32)
+    wanted = state(BOX, BRIDGE, pair, HOSTS, other, end, Route(ns=HOST, link="vp0", dst="10.9.0.2/32"))
+    lab.run(f"install {kind} {HOSTS.path}")
+    for stands in (["t-b"], ["t-a", "t-b"]):
+        with pytest.raises(FailedInPart, match=f"sandbox t-a is left as it is: {HOSTS.path} exists and"):
+            reconcile(wanted, Linux())
+        assert lab.namespaces() == stands and os.path.exists(HOSTS.path)
+        os.rename(HOSTS.path, f"{HOSTS.path}.theirs")
+        lab.run("ip netns del t-b")
+        reconcile(wanted, Linux())
+        assert steps(wanted) == []
+        lab.run(f"rm {HOSTS.path}")
+        os.rename(f"{HOSTS.path}.theirs", HOSTS.path)
+        lab.run("ip netns del t-b")
 
 
 def test_a_name_that_was_taken_since_the_plan_is_not_covered(lab: Lab):

@@ -343,3 +343,20 @@ def test_who_waits_is_healed_by_its_last_revision_and_not_half_changed(lab):
     lab.ip(NIC)
     lab.succeed(lab.reconcile("--apply", folder))
     assert lab.address("p-c", "eth1") == "10.2.0.12" and "p-b" not in lab.namespaces()
+
+
+def test_a_file_that_is_not_ours_is_the_trouble_of_one_sandbox(lab):
+    file = Path("/etc/netns/p-a/resolv.conf")
+    folder = both(lab, PORT.replace("}}", "}, b: {ports: ['8081:80']}}"))
+    file.parent.mkdir(parents=True)
+    file.write_text("nameserver 192.0.2.53\n")
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.until(lambda: lab.namespaces() == ["p-b", "q-web"] and str(file) in watcher.log)
+        result = lab.reconcile("--apply", folder)
+        assert result.rc == 3 and f"sandbox p-a is left as it is: {file} exists" in result.err, result
+        lab.run("nft flush ruleset")
+        watcher.until(lambda: "8081" in lab.rules())
+        assert lab.reconcile("--status", folder).rc == 2 and "192.0.2.53" in file.read_text()
+        file.unlink()
+        watcher.until(lambda: "p-a" in lab.namespaces())
+        watcher.synced()

@@ -207,7 +207,7 @@ def test_what_is_accepted_and_does_not_stand_is_named_and_rolled_back():
 
 
 def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
-    shut = Closed(name="c", project="p", why="more than 2000 of a kind")
+    shut = Closed(name="c", project="p", why="it cannot be looked into: more than 2000 of a kind")
     fake = FakeKernel([shut, VETH])
     with pytest.raises(
         FailedInPart, match="sandbox c is left as it is: it cannot be looked into: more than"

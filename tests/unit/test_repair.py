@@ -477,6 +477,7 @@ def test_a_sandbox_that_cannot_be_looked_into_is_told_until_it_can():
     outcome = world.turn()
     assert isinstance(outcome.error, FailedInPart) and "too much" in str(outcome.error)
     assert "link host/br-shop-front" in live and world.repair.patience > 1000
+    assert isinstance(world.turn("").error, FailedInPart)
     assert isinstance(world.turn().error, FailedInPart)
     live[key] = before
     assert world.turn().in_sync

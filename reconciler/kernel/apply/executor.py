@@ -31,8 +31,8 @@ def entered(steps: Iterable[Step]) -> Iterator[str]:
 def execute(
     steps: Sequence[Step], key_file: str = "", progress: Callable[[], None] = lambda: None
 ) -> Refusals:
-    """What sandboxes refused that stood before; `key_file` holds WireGuard's private key, and `progress` is
-    called with each place."""
+    """What sandboxes refused that stood before, and what a LAN refused to any; `key_file` holds WireGuard's
+    private key, and `progress` is called with each place."""
     made = (step.resource for step in steps if step.op == "+")
     new = {r.name: r.project for r in made if isinstance(r, Namespace)}
     if new:
@@ -47,7 +47,7 @@ def execute(
 
 
 def refuse_claimed(steps: Sequence[Step], batch: Batch) -> None:
-    """What another machine of a LAN has is not taken: raises, but leaves alone a sandbox that stands."""
+    """What another machine of a LAN has is not taken: the sandbox is left as it is; raises for the host."""
     new = ((s, s.resource) for s in steps if s.op == "+" and s.old is None)
     wanted = {(r.lan, r.tag, r.ip): step for step, r in new if isinstance(r, Address) and r.lan}
     if not wanted:
@@ -58,8 +58,10 @@ def refuse_claimed(steps: Sequence[Step], batch: Batch) -> None:
         step, (lan, tag, ip) = wanted[asked], asked
         on = f"{lan} in VLAN {tag}" if tag else lan
         words = f"{ip} is taken: a machine with the MAC {mac} answers for it on {on}"
-        with batch.confined(step.resource.place):
-            raise KernelError(str(step), errno.EADDRINUSE, words, step.resource.where)
+        error = KernelError(str(step), errno.EADDRINUSE, words, step.resource.where)
+        if not step.resource.place:
+            raise error
+        batch.refusals.setdefault(step.resource.place, error)
 
 
 def execute_in(place: str, batch: Batch, steps: list[Step]) -> None:

@@ -58,7 +58,8 @@ class Snapshot(Readings):
     def closed(self, name: str, error: Exception) -> Closed:
         trouble = None if isinstance(error, OSError) else foreseen(error)
         why = trouble.message if trouble else getattr(error, "strerror", "") or str(error)
-        return Closed(name=name, project=self.project(name), why=why, trouble=trouble)
+        words = f"it cannot be looked into: {why}"
+        return Closed(name=name, project=self.project(name), why=words, trouble=trouble)
 
     def links(self, ns: str) -> Iterator[Resource]:
         """The links of ours, as their kinds read them; in a sandbox, those that lead to the host."""
