@@ -154,7 +154,9 @@ class Facts(HostFacts):
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     published: frozenset[Claim] = frozenset()  # what projects of this run publish already
-    bare: frozenset[str] = frozenset()  # those whose sandboxes stand, while somebody flushed their firewall
+    bare: frozenset[str] = (
+        frozenset()
+    )  # those whose sandboxes stand, while somebody flushed their firewall or ports
     claims: tuple[Claim, ...] = ()  # of projects that are not in this run
     children: tuple[StackedNetwork, ...] = ()  # likewise
     macs: tuple[HeldMac, ...] = ()  # likewise

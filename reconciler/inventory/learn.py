@@ -12,7 +12,7 @@ from ..kinds.bridge_port import BridgePort
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, Link, NetworkLink, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Element
+from ..kinds.nft import HAS_PORTS, PUBLISH, Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
 from ..kinds.resolver import Resolver
@@ -57,7 +57,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
         published=frozenset(claim for claim in claims if claim.project in projects),
-        bare=projects.intersection(r.project for r in live.of(Namespace)) - roots(live).keys(),
+        bare=projects & bare(live),
         claims=tuple(claim for claim in claims if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
@@ -77,6 +77,13 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
+
+
+def bare(live: ByKind) -> set[str]:
+    """The projects whose sandboxes stand, while somebody flushed their firewall, or a map of their ports."""
+    said = {(e.project, PUBLISH + e.item.partition(" . ")[2]) for e in live.of(Element) if e.map == HAS_PORTS}
+    there = {(e.project, e.map) for e in live.of(Element)}
+    return {r.project for r in live.of(Namespace)} - roots(live).keys() | {who for who, _ in said - there}
 
 
 def subnets(live: ByKind, owner: Owner, projects: frozenset[str]) -> set[str]:

@@ -17,6 +17,7 @@ PROJECTS = "projects"  # the set of the projects that stand
 # which holds the interfaces that are open on all.
 OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
 REACHABLE, UNPROTECTED = "reachable", "unprotected"
+HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 
 

@@ -1,5 +1,6 @@
 """What others of the host do after an apply is told, and holds up nothing that stands."""
 
+import re
 import socket
 from contextlib import contextmanager
 
@@ -68,6 +69,22 @@ def test_a_process_that_binds_a_published_port_is_named(lab, ip):
         lab.refused(WEB.replace("8081:", "8080:"), "8080/tcp is taken")
         lab.succeed(lab.destroy(lab.files / "t.yaml"))
         lab.refused(WEB, "8080/tcp is taken", "pid")
+
+
+@pytest.mark.parametrize("ports", ["8080:80", "198.51.100.1:8080:80", "8079-8080:8079-8080"])
+def test_a_map_of_ports_that_was_flushed_says_what_stood_there(lab, ports):
+    """And of another's ports nothing, which are new."""
+    web = WEB.replace("8080:80", ports)
+    new = web.replace("name: t", "name: u").replace("80", "90") + "  more: {ports: ['8080:1']}\n"
+    lab.apply(web)
+    with opened(socket.SOCK_STREAM, "0.0.0.0", 8080):
+        before = shown(lab)
+        for name in sorted(re.findall(r"map (publish\S+) {", lab.rules("inet reconciler"))):
+            lab.run(f"nft flush map inet reconciler {name}")
+        lab.refused(new, "8080/tcp is taken")
+        result = lab.apply(web)
+        assert "8080/tcp" in result.err and "warning" in result.err and shown(lab) == before
+        lab.refused(web.replace("8081:", "8080:"), "8080/tcp is taken")
 
 
 def test_a_socket_that_happens_to_lie_in_a_published_range_is_no_reason_for_anything(lab):

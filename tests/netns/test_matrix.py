@@ -27,10 +27,17 @@ class Conflict(NamedTuple):
     socket: tuple[int, str, int] | None = None
     stands: bool = True
     new: bool = False
+    loss: str = "nft flush ruleset"
 
 
 CONFLICTS = {
     "a process": Conflict(WEB % "", "8080/tcp", socket=(socket.SOCK_STREAM, "127.0.0.1", 8080)),
+    "a process, and a flushed map": Conflict(
+        WEB % "",
+        "8080/tcp",
+        socket=(socket.SOCK_STREAM, "127.0.0.1", 8080),
+        loss="nft flush map inet reconciler publish4",
+    ),
     "a socket in a range": Conflict(
         (WEB % "").replace("8080:80", "40000-45000:40000-45000/udp"),
         "41000/udp",
@@ -70,7 +77,7 @@ def test_what_comes_later(lab, name):
             assert conflict.words in result.err and waits in result.err, (mode, result)
         assert not lab.reconcile("--plan", lab.files, "-o", "json").json["steps"]
         # The watcher heals both, as far as there is anything to stand on.
-        lab.run("nft flush ruleset")
+        lab.run(conflict.loss)
         watcher.until(lambda: "8090" in lab.rules())
         if conflict.stands:
             watcher.until(lambda: lab.declared("p"))

@@ -11,12 +11,12 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import PROJECTS, Element, short
+from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, Element, short
 from ...kinds.ownership import HOST
 from . import apart
 from .guard import GUARD, guard_items
 from .routing_policy import BRIDGED
-from .rules import CORE, ELSEWHERE, MARKS
+from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
 
 
@@ -38,6 +38,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from declared(CORE, view.project, view_items(view, inner), view.where)
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
+    yield from ports_marked(topology.ports)
     for network, endpoint, items in guard_items(bridged):
         yield from declared(GUARD, network.project, items, endpoint.where)
     for network in bridged:
@@ -47,7 +48,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (MARKS, CORE, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    for ruleset in (MARKS, PORT_MARKS, CORE, ELSEWHERE, GUARD, apart.APART, BRIDGED):
         yield from ruleset.skeleton()
 
 
@@ -55,6 +56,16 @@ def mark(project: str, root: str) -> Iterator[Resource]:
     """That a project stands, and the folder that it was applied from."""
     yield from MARKS.skeleton()
     yield replace(MARKS.element(project, None, PROJECTS, short(project)), root=kept(project, root))
+
+
+def ports_marked(ports: Iterable[Port]) -> Iterator[Resource]:
+    """That projects have ports in these maps, by which a map that was flushed is known."""
+    used = {(port.project, name) for port in ports for name, *_ in port_items(port)}
+    for project, name in sorted(used):
+        if name.startswith(PUBLISH):
+            item = f"{short(project)} . {name.removeprefix(PUBLISH)}"
+            yield from PORT_MARKS.skeleton()
+            yield PORT_MARKS.element(project, None, HAS_PORTS, item)
 
 
 def declared(ruleset: Ruleset, project: str, items: Iterable[Item], where: Where) -> Iterator[Element]:

@@ -4,7 +4,7 @@ An established packet passes three of these chains, and few of their rules: `out
 either `forward` or `to_host`.
 """
 
-from ...kinds.nft import PROJECTS
+from ...kinds.nft import HAS_PORTS, PROJECTS
 from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
@@ -42,6 +42,8 @@ def of_family(family: int, ip: str) -> Maps:
 
 # The projects that stand, each with the directory that it was applied from.
 MARKS = Ruleset("inet", {PROJECTS: MapType("ifname")})
+# In which maps they have ports: a flush of these does not take it along.
+PORT_MARKS = Ruleset("inet", {HAS_PORTS: MapType("ifname . ifname")})
 
 CORE = Ruleset(
     "inet",
