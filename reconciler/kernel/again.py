@@ -181,8 +181,8 @@ class Asker:
                 raise Changed
         return [b"".join(said)]
 
-    def objects(self, protocol: int, kind: int, body: bytes, holding: bytes, most: int) -> list[bytes]:
-        return essential(protocol, dump(self.channel(protocol), kind, body, most or inf, holding))
+    def objects(self, protocol: int, kind: int, body: bytes, state: int, most: int) -> list[bytes]:
+        return essential(protocol, dump(self.channel(protocol), kind, body, most or inf, state))
 
     def get(self, protocol: int, kind: int, body: bytes) -> list[bytes]:
         return [get(self.channel(protocol), kind, body)]

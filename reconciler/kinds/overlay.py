@@ -88,8 +88,8 @@ class OddFdbEntries(AtLink):
 
 @kind
 class Neighbours(AtLink):
-    """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted, marked by
-    their protocol number.
+    """All neighbours of a bridge that are told rather than asked for: `IP MAC`, sorted.  Ours say so by their
+    protocol number, to people; whoever tells others turns a container's traffic away.
 
     With the last IPv4 address of a link, and `addresses` are all it has, Linux forgets whom it
     knows there (fib_disable_ip).

@@ -1,6 +1,7 @@
 """What was read is asked again on a real kernel: what reads otherwise answers otherwise, what changes by
 itself does not, and nothing is looked at that is not noted."""
 
+import re
 import subprocess
 import sys
 import time
@@ -115,6 +116,9 @@ def test_what_changes_by_itself_is_nothing(web: Linux) -> None:
         subprocess.run(["ping", "-c", "2", "-W", "1", "10.91.0.1"], capture_output=True)
     time.sleep(1.1)
     assert moved(web) == UNCHANGED
+    [learned] = re.findall(r"^(10\.91\.\S+) lladdr", run("ip neigh show dev br-t-n"), re.MULTILINE)
+    run(f"ip neigh replace {learned} lladdr 02:00:00:00:00:ff nud permanent dev br-t-n")
+    assert moved(web) == frozenset({""})
 
 
 def test_the_ruleset_is_told_by_its_generation_and_else_by_what_it_says(web: Linux) -> None:

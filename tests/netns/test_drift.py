@@ -104,6 +104,27 @@ def test_the_host_end_of_a_pair_is_repaired(lab, setting):
     assert lab.ask("t-web", "198.51.100.1", 8080)
 
 
+def test_neighbours_that_somebody_told_a_bridge_are_forgotten(lab):
+    """The kernel's own stay, a routing daemon's, and whatever is said of links that are not ours."""
+    lab.apply(WEB)
+    ends = [lab.address("t-web"), *lab.addresses("t-web", family=6)]
+    kept = [
+        "10.77.0.9 lladdr 02:00:00:00:00:09 nud permanent dev uplink",
+        "10.77.0.9 lladdr 02:00:00:00:00:09 nud permanent extern_learn dev br-t-n",
+        "10.77.0.8 lladdr 02:00:00:00:00:08 nud stale dev br-t-n",
+    ]
+    for entry in kept:
+        lab.run(f"ip neigh replace {entry}")
+    assert lab.planned(WEB) == []
+    for end in ends:
+        lab.run(f"ip neigh replace {end.split('/')[0]} lladdr 02:00:00:00:00:ff nud permanent dev br-t-n")
+    assert lab.planned(WEB) == ["update neighbours host/br-t-n"]
+    lab.apply(WEB)
+    assert lab.planned(WEB) == [] and lab.ping("", ends[0])
+    assert "02:00:00:00:00:ff" not in lab.run("ip neigh").out
+    assert [lab.run("ip neigh").out.count(entry.split()[0]) for entry in kept] == [2, 2, 1]
+
+
 def test_the_state_directory_may_be_lost(lab):
     lab.apply(WEB)
     lab.run("rm -rf /var/lib/reconciler /run/reconciler")

@@ -131,24 +131,25 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     found: dict[int, list[str]] = {}
     with open_socket() as channel:
         for family in families() if asking else ():
-            marked = dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0), holding=MARK)
-            for index, entry in neighbours_of(marked):
+            told = dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0), state=ndm.NUD_PERMANENT)
+            for index, entry in neighbours_of(told):
                 found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}
     for address in addresses_of(view) if found else ():
         own.setdefault(address.link, []).extend([] if ":" in address.ip else [address.ip])
-    told = ((asking[index], tuple(sorted(found[index]))) for index in found.keys() & asking.keys())
+    tables = ((asking[index], tuple(sorted(found[index]))) for index in found.keys() & asking.keys())
     return [
-        Neighbours(link=link, entries=entries, addresses=tuple(own.get(link, ()))) for link, entries in told
+        Neighbours(link=link, entries=entries, addresses=tuple(own.get(link, ()))) for link, entries in tables
     ]
 
 
 def neighbours_of(found: list[bytes]) -> Iterator[tuple[int, str]]:
-    """With their links."""
+    """Those that somebody told, but for FRR's, with their links.  What the kernel learned, or knows by
+    itself, is in another state."""
     for body in found:
         form = ndm.NEIGHBOUR[16 if body[0] == INET6 else 4]
-        _, index, state, _, _, _, ip, _, _, address = form.unpack_from(body)
-        if state & ndm.NUD_PERMANENT:
+        _, index, state, flags, _, _, ip, _, _, address = form.unpack_from(body)
+        if state & ndm.NUD_PERMANENT and not flags & ndm.NTF_EXT_LEARNED:
             yield index, f"{ip_of(ip)} {address.hex(':')}"
 
 

@@ -26,6 +26,7 @@ CHUNK = (
 BUFFER = 1 << 15  # the kernel fills up to 32 KiB a read; beyond 128 KiB glibc maps and unmaps each buffer
 ATTEMPTS = 12
 
+NDM_STATE = 8  # the byte of struct ndmsg that tells the state (linux/neighbour.h)
 IPV6 = "/proc/sys/net/ipv6"
 
 HEADER = struct.Struct("=IHHII")
@@ -170,22 +171,21 @@ def families() -> tuple[int, ...]:
     return (socket.AF_INET, socket.AF_INET6) if looking.exists(IPV6) else (socket.AF_INET,)
 
 
-def dump(
-    channel: socket.socket, kind: int, body: bytes, most: float = inf, holding: bytes = b""
-) -> list[bytes]:
-    """Every object, or those that hold these bytes; raise rather than return a part or more than `most`."""
+def dump(channel: socket.socket, kind: int, body: bytes, most: float = inf, state: int = 0) -> list[bytes]:
+    """Every object, or the neighbours in one of these states; raise rather than return a part, or more
+    than are looked through."""
     said: list[bytes] = []
     try:
         found = dump_whole(channel, kind, body, most, said)
     except OSError as error:
-        about = channel.proto, kind, body, holding, 0 if most == inf else int(most)
+        about = channel.proto, kind, body, state, 0 if most == inf else int(most)
         note("objects", about, error.errno or errno.EIO)
         raise
-    if channel.proto == ROUTE and not holding:
+    if channel.proto == ROUTE and not state:
         note("dump", (kind, body), said)
         return found
-    found = [one for one in found if holding in one]
-    note("objects", (channel.proto, kind, body, holding, 0), found)
+    found = [one for one in found if one[NDM_STATE] & state] if state else found
+    note("objects", (channel.proto, kind, body, state, 0), found)
     return found
 
 
