@@ -185,7 +185,7 @@ def endpoints(
     attached = [(network, end) for network, end in wanted if network]
     ways = {network.name: ways_out(network, one.name, facts) for network, _ in attached}
     leading = {number: leader(number, attached, ways) for number in (4, 6)}
-    for (network, end), ifname in zip(attached, ifnames(one.name, attached, facts), strict=True):
+    for (network, end), ifname in zip(attached, ifnames(one.name, attached, given, facts), strict=True):
         mine = given.get((network.name, one.name), [])
         extra = [(ip, 64 if family(ip) == 6 else 16) for ip in end.link_local_ips]
         yield (
@@ -220,12 +220,16 @@ def mac_of(network: Network, sandbox: str, ifname: str, mine: Sequence[tuple[str
     )
 
 
-def ifnames(sandbox: str, attached: Sequence[tuple[Network, EndpointSpec]], facts: Facts) -> Iterator[str]:
+def ifnames(
+    sandbox: str, attached: Sequence[tuple[Network, EndpointSpec]], addresses: Addresses, facts: Facts
+) -> Iterator[str]:
     """eth0, eth1 ... in Compose's order, around those that were chosen; and what stands keeps its name."""
     taken = {end.interface_name for _, end in attached}
     given = []
     for network, end in attached:
-        given.append(end.interface_name or kept_name(sandbox, network, taken, facts))
+        mine = [ip for ip, _ in addresses.get((network.name, sandbox), [])]
+        homes = mine if network.carrier.paired else [network.home]
+        given.append(end.interface_name or kept_name(sandbox, network, homes, taken, facts))
         taken.add(given[-1])
     numbers: dict[str, Iterator[int]] = defaultdict(count)
     for (network, _), known in zip(attached, given, strict=True):
@@ -236,12 +240,13 @@ def ifnames(sandbox: str, attached: Sequence[tuple[Network, EndpointSpec]], fact
         yield name
 
 
-def kept_name(sandbox: str, network: Network, taken: set[str], facts: Facts) -> str:
+def kept_name(sandbox: str, network: Network, homes: Sequence[str], taken: set[str], facts: Facts) -> str:
     """What its link to this network is called already, if it has one there; "" also where root in the sandbox
     has renamed it, as the other end of a pair tells."""
-    for name, host_end in facts.ifnames.get((sandbox, network.home), ()) if network.home else ():
+    for name, there in (one for home in homes for one in facts.ifnames.get((sandbox, home), ())):
         numbered = re.fullmatch(re.escape(network.spec.container_prefix) + r"\d+", name)
-        if numbered and name not in taken and host_end in ("", names.host_end(sandbox, name)):
+        end = names.host_end(sandbox, name, bridged=not network.carrier.paired)
+        if numbered and name not in taken and there in ("", end):
             return name
     return ""
 

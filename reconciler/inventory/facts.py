@@ -136,7 +136,7 @@ class Facts(HostFacts):
 
     # (sandbox, bridge) -> addresses
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    # (sandbox, bridge) -> what its links there are called, and their ends on the host, if they have any
+    # (sandbox, bridge, or address of a pair) -> what its links there are called, and their ends on the host
     ifnames: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     # The MACs that our links have, by place and name
     stations: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -146,10 +146,15 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
 
 
 def ifnames(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+    """What links are called, by where they lead; of pairs without a bridge, by their addresses."""
     ends = {(r.ns, r.name): r.host_name for r in live.of(Veth)}
+    homes = homes_of(live)
     found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = defaultdict(tuple)
-    for (ns, name), home in sorted(homes_of(live).items()):
+    for (ns, name), home in sorted(homes.items()):
         found[ns, home] += ((name, ends.get((ns, name), "")),)
+    for r in live.of(Address):
+        if homes.get((r.ns, r.link)) == "":
+            found[r.ns, r.ip] += ((r.link, ends[r.ns, r.link]),)
     return found
 
 

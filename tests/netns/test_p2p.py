@@ -208,3 +208,16 @@ def test_a_watcher_boots_without_a_package_and_follows_when_it_comes(extended):
         extended.write(manifest("driver_opts: {sources: any}", name="p"), "p.yaml")
         watcher.synced()
         assert extended.namespaces() == ["p-a", "p-b", "q-web"]
+
+
+def test_interfaces_keep_their_names_whatever_networks_come_and_go(extended):
+    networks = "".join(
+        f"{n}: {{driver: p2p, {IPAM.replace('5', d)}}}, " for n, d in zip("anz", "567", strict=True)
+    )
+    text = f"{{name: t, networks: {{{networks}}}, containers: {{x: {{networks: [%s]}}}}}}"
+    extended.apply(text % "n")
+    told = [extended.link("eth0", "t-x")[key] for key in ("ifindex", "address")]
+    for networks, links in (("a, n, z", ["eth0", "eth1", "eth2"]), ("n, z", ["eth0", "eth2"])):
+        extended.apply(text % networks)
+        assert extended.links("t-x") == ["lo", *links] and extended.planned(text % networks) == []
+        assert [extended.link("eth0", "t-x")[key] for key in ("ifindex", "address")] == told
