@@ -51,7 +51,26 @@ def test_every_host_decides_alike_and_has_its_own_slice():
     for h, topology in found.items():
         assert tuple(s.cidr for s in topology.networks[0].subnets) == topology.lock["t_n", f"@{h}"]
     assert found["h1"].lock["t_n", "@subnet"] == ("10.1.0.0/16", "fd01::/64")
-    assert not [key for key in found["h1"].lock if not key[1].startswith("@")]
+    assert {key[1] for key in found["h1"].lock if not key[1].startswith("@")} == {"t-a", "t-b"}
+
+
+def test_every_host_has_the_names_of_all():
+    found = {h: seen(h)[0] for h in ("h1", "h2")}
+    assert found["h1"].naming.zones == found["h2"].naming.zones
+    [zone] = found["h1"].naming.zones
+    here = {ip for end in found["h2"].networks[0].endpoints for ip, _ in end.addresses}
+    assert here == {ip for ip, called in zone.entries if "b" in called} and len(here) == 2
+
+
+def test_what_is_locked_is_what_others_are_told():
+    wanted = dict(seen()[0].lock)
+    [other] = (cidr for cidr in wanted["t_n", "@h2"] if "." in cidr)
+    free = str(next(ip_network(other).hosts()) + 40)
+    wanted["t_n", "t-b"] = free, *(ip for ip in wanted["t_n", "t-b"] if ":" in ip)
+    locked = fleet(lock=lockfile.text(wanted))
+    for host in ("h1", "h2"):
+        [zone] = seen(host, locked)[0].naming.zones
+        assert free in [ip for ip, called in zone.entries if "b" in called]
 
 
 def test_the_others_are_reached_via_their_addresses_and_the_rest_is_unreachable():
