@@ -11,7 +11,8 @@ manifests/*.yaml
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
 from .core.plan import Plan, Step, inside, plan
-from .core.reconcile import Kernel, Refusals, apply_and_verify, unread
+from .core.reconcile import FORWARD, Kernel, Refusals, apply_and_verify, unread
 from .core.resource import Key, Resource, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
@@ -43,6 +44,11 @@ class Host(Kernel, Protocol):
 
 class LastingHost(Host, Protocol):
     """One that keeps what it has read, and can tell whether it is still so."""
+
+    progress: Callable[[], None]  # called between the pieces of long work, with the thread on the host
+
+    def aside(self) -> "LastingHost":
+        """The same host to another reader, who knows its facts and disturbs no reading here."""
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
@@ -250,7 +256,7 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
 class ScopedHost:
     """The host as far as a change is about it: what others have is not verified, restored or waited for."""
 
-    host: Host
+    host: Kernel
     change: Change
     theirs: Set[Key]
 
@@ -269,14 +275,15 @@ class ScopedHost:
         return self.host.execute(batch)
 
 
-def enact(change: Change, host: Host) -> None:
+def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] = FORWARD) -> None:
     """Apply, verify, and on any failure return to what stood before; a sandbox returns alone.
+    `forward` lasts as long as nothing is returned.
 
     Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
     is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
     """
     view = ScopedHost(host, change, ownership.of_others(change.live, change.projects).keys())
-    apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view)
+    apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view, forward)
 
 
 def change_outside(change: Change, sandboxes: Set[str]) -> Change:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from .cnm.part import is_apart, joined
 from .core.plan import plan
+from .core.reconcile import Kernel
 from .core.resource import State
 from .errors import ReconcileError
 from .inventory import learn, ownership
@@ -60,7 +61,7 @@ def stood_on(change: Change) -> frozenset[str]:
     return frozenset(getattr(r, "parent", "") for r in change.desired.values() if isinstance(r, Link)) - {""}
 
 
-def compare_again(known: Change, host: Host, places: frozenset[str] | None) -> Change | None:
+def compare_again(known: Change, host: Kernel, places: frozenset[str] | None) -> Change | None:
     """The comparison made before, decided as it was, with only these places read again; None where
     other projects moved."""
     if places is not None and not places:

@@ -1,7 +1,7 @@
 """The one loop: observe, plan, apply, verify.  Rolling back is reconciling with the past."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import groupby
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from .plan import Plan, Step, diff, inside, ordered, plan
 from .resource import Key, Resource, State
 
 Refusals = Mapping[str, ReconcileError]  # by place
+FORWARD = nullcontext()
 
 
 class Kernel(Protocol):
@@ -39,8 +40,11 @@ def apply(todo: Plan, kernel: Kernel) -> dict[str, ReconcileError]:
     return refused
 
 
-def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) -> None:
-    """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs.
+def apply_and_verify(
+    todo: Plan, live: State, desired: State, kernel: Kernel, forward: AbstractContextManager[object] = FORWARD
+) -> None:
+    """Apply `todo`, read back what it touched, and return to `live` if anything was refused or differs; in
+    `forward`, until something is to be returned.
 
     A sandbox that stood before belongs to whoever is root in it: what goes wrong there returns it alone, and
     is told when all else is done.  Raises the refusal, or NotConverged, when all is as it was; FailedInPart
@@ -48,8 +52,9 @@ def apply_and_verify(todo: Plan, live: State, desired: State, kernel: Kernel) ->
     """
     refused = {r.place: unread(r) for r in live.values() if r.closed and r.key in desired}
     try:
-        refused |= apply(todo, kernel)
-        refused = still_differing(todo, live, desired, kernel, refused.keys()) | refused
+        with forward:
+            refused |= apply(todo, kernel)
+            refused = still_differing(todo, live, desired, kernel, refused.keys()) | refused
     except Exception as error:
         roll_back(live, desired, kernel, cause := foreseen(error))
         raise cause from cause.__cause__

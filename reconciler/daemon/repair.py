@@ -7,7 +7,7 @@ good one is kept healed."""
 
 import time
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -98,6 +98,7 @@ class RepairLoop:
         self.stood: set[str] = set()  # projects that have stood: after a boot none does
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
+        self.during: Callable[[Change], AbstractContextManager[object]] = nullcontext  # around an apply
 
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
@@ -280,7 +281,7 @@ class RepairLoop:
     def enact(self, change: Change) -> None:
         """Raises what the pipeline's `enact` raises, but for sandboxes that refuse."""
         try:
-            enact(change, self.pipeline.host)
+            enact(change, self.pipeline.host, self.during(change))
         except FailedInPart as error:
             for name in error.refusals.keys() - change.closed.keys():
                 self.refusing.increase(name)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ..core import render
 from ..core.resource import Key, State
 from ..kernel import frr
 from ..kernel.lock import latest, lock
@@ -22,19 +21,19 @@ from ..safety.limits import Limits, refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .files import Files
+from .interlude import Interludes
 from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
 from .repair import Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
-from .status import SUSPENDED, WATCHED, Status, publish
+from .status import SUSPENDED, WATCHED, Status, log_rows, publish
 from .triggers import Trigger, dirty_places
 from .troubles import Troubles
 
 FALLEN = "threads"  # fires when a thread of ours ends with an exception
 READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
-LISTED = 20  # lines of a plan in the log, the rest is counted
 PART = 50  # places that a sweep looks at in one go: some 5 ms
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
 
@@ -78,6 +77,7 @@ class Watcher:
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.contained = self.troubles.contained
         self.repair = RepairLoop(pipeline)
+        self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
         self.fallen = ""  # why a thread is to be replaced
         self.unswept: list[str] = []  # places that a sweep has yet to look at
         self.restless = False  # the host itself was not as it was read when the last sweep came by
@@ -214,6 +214,17 @@ class Watcher:
             with self.contained("events of sandboxes"):
                 self.hear(outcome.change)
 
+    def news(self) -> Sequence[Trigger]:
+        """What an apply that runs may answer."""
+        return () if os.path.exists(SUSPENDED) else self.files.triggers.news()
+
+    def answer_meanwhile(self, outcome: Outcome, who: str) -> None:
+        """What follows from a repair in the middle of an apply."""
+        with self.contained("the log"):
+            for row in log_rows(outcome, who):
+                self.note(row)
+            self.status.add_repair(outcome, who)
+
     def follow(self) -> None:
         """Watch what the manifests include, and git's log of them, wherever that is."""
         paths = [*self.reader.heeded, SUSPENDED]
@@ -245,14 +256,9 @@ class Watcher:
 
     def log(self, outcome: Outcome, who: str) -> None:
         """The log: each step as in a plan, each error once, and each fight once while it lasts."""
+        for row in log_rows(outcome, who):
+            self.note(row)
         change = outcome.change
-        if change and change.todo:
-            word = "put right" if outcome.drift else "applied"
-            by = f"; changed by {who}" if outcome.drift and who else ""
-            self.note(f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(change.todo)}{by}")
-            rows = list(render.summarised(change.todo))
-            for row in rows[:LISTED] + [f"... {len(rows) - LISTED} more"] * (len(rows) > LISTED):
-                self.note(f"  {row}")
         if change and change.topology.warnings != self.warned:
             self.warned = change.topology.warnings
             for warning in self.warned:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +27,7 @@ STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is
 WATCHED = "watched"  # as files are, unless they are polled
 REMEMBERED, LISTED = 20, 8  # repairs, and lines of each
+LOGGED = 20  # lines of a plan in the log, the rest is counted
 
 
 class Tally:
@@ -94,10 +95,25 @@ class Status:
             self.applies += 1
             self.seconds += outcome.seconds
             self.last_seconds, self.last_apply = outcome.seconds, self.at
+        self.add_repair(outcome, who)
+
+    def add_repair(self, outcome: Outcome, who: str) -> None:
         if outcome.drift and outcome.change:
             self.healed += len(outcome.change.todo)
             what = list(islice(render.summarised(outcome.change.todo), LISTED))
-            self.healings.append({"at": self.at, "by": who, "steps": len(outcome.change.todo), "what": what})
+            steps = len(outcome.change.todo)
+            self.healings.append({"at": time.time(), "by": who, "steps": steps, "what": what})
+
+
+def log_rows(outcome: Outcome, who: str) -> Iterator[str]:
+    """What was done, each step as in a plan."""
+    if outcome.change and (todo := outcome.change.todo):
+        word = "put right" if outcome.drift else "applied"
+        by = f"; changed by {who}" if outcome.drift and who else ""
+        yield f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(todo)}{by}"
+        rows = list(render.summarised(todo))
+        yield from (f"  {row}" for row in rows[:LOGGED])
+        yield from [f"  ... {len(rows) - LOGGED} more"] * (len(rows) > LOGGED)
 
 
 def health(status: Status, repair: RepairLoop) -> str:

@@ -29,6 +29,7 @@ class Triggers:
         self._clock = clock
         self._changed = Condition()  # reentrant: a signal handler may fire while this very thread waits
         self._fired: dict[Trigger, None] = {}
+        self._news: dict[Trigger, None] = {}  # of these, what `news` has not told
         self._first = self._quiet = self._rest = 0.0
 
     def fire(self, kind: str, place: str | None = None, words: str = "") -> None:
@@ -37,7 +38,7 @@ class Triggers:
             now = self._clock()
             if not self._fired:
                 self._first = self._quiet = now
-            self._fired[trigger] = None
+            self._fired[trigger] = self._news[trigger] = None
             self._quiet = max(self._quiet, now + QUIET.get(kind, 0.0))
             self._changed.notify()
 
@@ -51,8 +52,14 @@ class Triggers:
             end = self._clock() + timeout
             while (left := self._answer_at(end) - self._clock()) > 0:
                 self._changed.wait(left)
-            fired, self._fired = tuple(self._fired), {}
+            fired, self._fired, self._news = tuple(self._fired), {}, {}
             return fired
+
+    def news(self) -> tuple[Trigger, ...]:
+        """Those fired since the last time; `wait` will tell them as well."""
+        with self._changed:
+            news, self._news = tuple(self._news), {}
+            return news
 
     def _answer_at(self, end: float) -> float:
         if not self._fired:

@@ -47,11 +47,17 @@ class Linux:
     def __init__(
         self, name: str = "", state_dir: str = STATE, progress: Callable[[], None] | None = None
     ) -> None:
-        self.name = name  # of this host, where it is not its hostname
+        self.name, self.state_dir = name, state_dir  # a name of its own, where that is not its hostname
         self.progress = progress or (lambda: None)  # called with each piece of work
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
         self.last_facts: HostFacts | None = None
+
+    def aside(self) -> "Linux":
+        """The same host to another reader, who knows its facts and disturbs no reading here."""
+        other = Linux(self.name, self.state_dir)
+        other.last_facts = self.last_facts
+        return other
 
     def routers(self) -> Iterable[Router]:
         return frr.read()

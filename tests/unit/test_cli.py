@@ -19,7 +19,7 @@ def test_the_schema_is_the_committed_one(capsys):
 
 def test_a_valid_manifest(capsys):
     assert main(["--validate", HELLO]) == 0
-    assert capsys.readouterr().out == "valid: 1 project, 1 network, 1 sandbox, 1 published port\n"
+    assert capsys.readouterr().out == "valid: 1 project, 1 network, 2 sandboxes, 1 published port\n"
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,6 +2,7 @@
 trouble."""
 
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,18 @@ from tests.unit.worlds import container, manifest, port, project, shop
 class Host(FakeKernel):
     stubborn = ""  # the kernel refuses to make a sandbox of this name
     hostile = ""  # who is root in this one undoes what is done there
+
+    def progress(self) -> None:
+        """Called before each effect."""
+
+    def aside(self) -> "Host":
+        other = copy(self)
+        other.progress = lambda: None
+        return other
+
+    def _effect(self, steps) -> None:
+        self.progress()
+        super()._effect(steps)
 
     def facts(self) -> Facts:
         return Facts(machine="m", name="h")

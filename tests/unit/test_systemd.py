@@ -79,7 +79,7 @@ def test_systemd_has_nothing_to_say(units, name):
 
 @analyze
 @pytest.mark.parametrize(
-    ("name", "threshold"), [(MAKING[0], 51), (MAKING[1], 47), ("reconciler-pull.service", 20)]
+    ("name", "threshold"), [(MAKING[0], 52), (MAKING[1], 48), ("reconciler-pull.service", 20)]
 )
 def test_they_are_hardened(units, name, threshold):
     words = [

@@ -32,6 +32,18 @@ def test_firing_without_a_pause_is_answered_within_two_seconds():
     thread.join()
 
 
+def test_news_are_told_once_and_answered_all_the_same():
+    triggers = Triggers()
+    triggers.fire("kernel", "web")
+    assert triggers.news() == (Trigger("kernel", "web"),) and triggers.news() == ()
+    triggers.fire("kernel", "web")
+    triggers.fire("kernel", "db")
+    assert triggers.news() == (Trigger("kernel", "web"), Trigger("kernel", "db"))
+    assert triggers.wait(1) == (Trigger("kernel", "web"), Trigger("kernel", "db"))
+    triggers.fire("kernel", "web")
+    assert triggers.wait(1) and triggers.news() == ()
+
+
 def test_a_storm_costs_no_memory():
     triggers = Triggers()
     for n in range(20_000):

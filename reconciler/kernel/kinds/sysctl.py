@@ -60,8 +60,10 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[Sysctl]:
                 unread[r.ns].append(r)
     with netns.kept() as home, closing(Procfs()) as procfs:
         for ns, sysctls in unread.items():
-            netns.enter(ns) if ns != HOST else netns.back(home)
-            yield from filter(None, (read(procfs, sysctl) for sysctl in sysctls))
+            netns.enter(ns) if ns != HOST else None
+            there = [read(procfs, sysctl) for sysctl in sysctls]
+            netns.back(home)  # whoever is given them may have something else to do
+            yield from filter(None, there)
 
 
 def from_link_dump(view: View, sysctl: Sysctl) -> Sysctl | None:

@@ -153,8 +153,8 @@ class Events:
         for message in messages(data):
             if message.kind == NEWGEN:
                 found = attributes(message.body, NFGEN.size)
-                name = printable(found.get(3, b""))
-                yield EVENT, "", f"{name}[{int.from_bytes(found.get(2, b''), 'big')}]"
+                name, pid = printable(found.get(3, b"")), int.from_bytes(found.get(2, b""), "big")
+                yield EVENT, "", f"{name}[{pid}]" if pid != os.getpid() else ""
 
     def mounted(self) -> list[str]:
         self.mounts.seek(0)

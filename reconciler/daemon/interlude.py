@@ -1,0 +1,162 @@
+"""What is healed while a long apply runs, so that no project waits for another's.
+
+Nothing is decided here: of projects that the running plan does nothing to, what it was made with is what is
+wanted.  Where facts have moved since, where a repair fails, and of the host what no other program is seen to
+have changed, it is left to the turn after the apply, which answers once more all that has fired.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Context
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..core.plan import Plan, Step
+from ..core.reconcile import Kernel, Refusals
+from ..core.resource import Key, Resource, State
+from ..errors import FailedInPart
+from ..kernel.netlink.events import EVENT
+from ..kinds.link import Link
+from ..kinds.ownership import SHARED
+from ..pipeline import Change, LastingHost, enact
+from ..remembered import Dirty, compare_again, depends_on_facts
+from .blame import owners, without
+from .repair import Outcome, RepairLoop
+from .triggers import Trigger
+
+FIRST = 0.2  # seconds: an apply that is done by then has no interlude
+PAUSE, SHARE = 0.05, 4  # seconds to the next at least, and how many times as long as this one took
+PART = 50  # places of one
+
+Places = frozenset[str]
+
+
+class Untouched:
+    """What a change does nothing to: all of the projects that it has no step of."""
+
+    def __init__(self, change: Change):
+        self.change = change
+        self.changed: dict[str, set[str]] = {}  # the places that something was told of, and by whom it is
+
+    @cached_property
+    def projects(self) -> frozenset[str]:
+        owner = owners(self.change)
+        busy = {owner(step.resource.key) for step in self.change.todo}
+        return frozenset({*self.change.projects, SHARED} - busy)
+
+    @cached_property
+    def wanted(self) -> dict[str, dict[Key, Resource]]:
+        """By place."""
+        owner, found = owners(self.change), defaultdict[str, dict[Key, Resource]](dict)
+        for key, r in self.change.desired.items():
+            if owner(key) in self.projects:
+                found[r.place][key] = r
+        return dict(found)
+
+    def add(self, news: Iterable[Trigger]) -> None:
+        """Of the host, only what another program has told of: the change itself moves it all along."""
+        for kind, place, words in news:
+            if place or (place == "" and words and kind == EVENT):
+                self.changed.setdefault(place, set()).add(words)
+
+    def next(self) -> tuple[Places, str]:
+        """Some of the places that are to be looked at, and by whom they were changed."""
+        known = [place for place in self.changed if place in self.wanted] if self.changed else []
+        by = set[str]().union(*(self.changed[place] for place in known[:PART]))
+        self.changed = {place: self.changed[place] for place in known[PART:]}
+        return frozenset(known[:PART]), ", ".join(sorted(by - {""}))
+
+    def leave(self, places: Iterable[str]) -> None:
+        """Look at these no more."""
+        for place in places:
+            self.wanted.pop(place, None)
+
+    def standing(self, places: Places) -> Change:
+        """The change as it was in these places: nothing is to be done there."""
+        wanted = {key: r for place in places for key, r in self.wanted.get(place, {}).items()}
+        return replace(self.change, live=wanted, desired=wanted, todo=Plan(), projects=self.projects)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A kernel with nothing on the host but what is wanted, and of the sandboxes with these alone."""
+
+    kernel: Kernel
+    wanted: State
+    places: Places
+
+    def observe(self, named: Iterable[Resource] = (), places: Places | None = None) -> State:
+        found = self.kernel.observe(named, self.places if places is None else places)
+        return {key: r for key, r in found.items() if r.place or key in self.wanted}
+
+    def execute(self, batch: Sequence[Step]) -> Refusals:
+        return self.kernel.execute(batch)
+
+
+class Interludes:
+    """Repairs at the moments when an apply tells of its progress.  `news` is what has fired since it was last
+    asked; `tell` hears what came of a repair, and who had made it necessary."""
+
+    def __init__(
+        self,
+        repair: RepairLoop,
+        news: Callable[[], Iterable[Trigger]],
+        tell: Callable[[Outcome, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.repair, self.news, self.tell, self.clock = repair, news, tell, clock
+
+    @contextmanager
+    def during(self, change: Change) -> Iterator[None]:
+        """While this is applied."""
+        host = self.repair.pipeline.host
+        told, untouched, due = host.progress, Untouched(change), self.clock() + FIRST
+
+        def progress() -> None:
+            nonlocal due
+            told()
+            if (began := self.clock()) >= due:
+                # In a context of its own: what is asked there is no part of what the apply asks.
+                Context().run(self.take, untouched)
+                due = self.clock() + max(PAUSE, SHARE * (self.clock() - began))
+
+        host.progress = progress
+        try:
+            yield
+        finally:
+            host.progress = told
+
+    def take(self, untouched: Untouched) -> None:
+        """One of them.  What fails there is met again, and told, by the turn after the apply."""
+        untouched.add(self.news())
+        places, who = untouched.next()
+        try:
+            outcome = self.heal(untouched, places, self.repair.pipeline.host.aside()) if places else None
+        except Exception:
+            untouched.leave(places)
+        else:
+            if outcome:
+                self.tell(outcome, who)
+
+    def heal(self, untouched: Untouched, places: Places, host: LastingHost) -> Outcome | None:
+        """What came of it, if there was anything to do and it could be done by what is known."""
+        began, known = self.clock(), untouched.standing(places)
+        section = Section(host, known.desired, places)
+        if not (change := compare_again(known, section, places)) or not change.todo:
+            return None
+        if "" not in places and any(isinstance(step.resource, Link) for step in change.todo):
+            return self.heal(untouched, places | {""}, host)  # what it leads to may have gone as well
+        if depends_on_facts(change, Dirty(places), host) and not host.facts_stand():
+            return None
+        change = self.repair.due_part(without(change, self.repair.deferred_projects(change)))
+        if not change.todo:
+            return None
+        self.repair.pipeline.refuse(replace(untouched.change, todo=change.todo))
+        try:
+            enact(change, section)
+        except FailedInPart as error:
+            untouched.leave(error.refusals)
+        self.repair.count_fights(change)
+        return Outcome(change, True, self.clock() - began)
