@@ -8,7 +8,6 @@ from functools import partial
 
 from ..core import render
 from ..daemon.held import within_limits
-from ..daemon.status import SUSPENDED, watcher_runs
 from ..drivers.firewall.routing_policy import FORWARD
 from ..errors import (
     FailedInPart,
@@ -122,6 +121,8 @@ def confirm(options: Options) -> int:
 
 def unless_watched(options: Options, error: ReconcileError) -> None:
     """Raise what keeps a watcher from being told that it is to leave something alone."""
+    from ..daemon.status import SUSPENDED, watcher_runs  # with all that a watcher is
+
     if watcher_runs() and not os.path.exists(SUSPENDED):
         raise error
     note(options, f"warning: {error}")

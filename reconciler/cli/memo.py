@@ -8,7 +8,6 @@ it is read by.
 
 import marshal
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 
 Said = list[tuple[bool, str]]  # whether on standard error, and what
 Origin = Mapping[str, Any]  # of the manifests: the digests of texts, and names in folders
-PROGRAM = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ITS_PLACE = "\0"  # in a path, where the name of the place stands
 
 
 def recalled(words: tuple[str, ...]) -> Said | None:
     """What this command said, if it would say the same now; None where that cannot be told."""
     with suppress(Exception):  # whatever it is, there is the long way
-        program_, paths, folders, origin, host, said = unsealed(disk.read(file(words), disk.LARGE))
-        ours = program_ == program() and folders == called(paths)
+        program, paths, folders, origin, host, said = unsealed(disk.read(file(words), disk.LARGE))
+        ours = program == stamp.program() and folders == called(paths)
         if ours and stamp.stands(origin, paths) and stands(*host):
             return list(said)
     return None
@@ -44,24 +42,9 @@ def file(words: tuple[str, ...]) -> str:
     return f"{MEMOS}/{sha256(repr(what).encode()).hexdigest()[:32]}"
 
 
-def program() -> tuple[str, ...]:
-    """What tells this program from any other: the interpreter, and every file of ours."""
-    return sys.version, sha256(repr(sorted(stamps(PROGRAM))).encode()).hexdigest()
-
-
 def called(paths: Iterable[str]) -> list[tuple[str, ...]]:
     """What the folders of the manifests are called: another remote of git's is another one."""
     return [names(os.path.abspath(path)) for path in paths]
-
-
-def stamps(folder: str) -> Iterator[tuple[str, int, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".py"):
-                found = entry.stat()
-                yield entry.path, found.st_size, found.st_mtime_ns
-            elif entry.name != "__pycache__" and entry.is_dir():
-                yield from stamps(entry.path)
 
 
 def stands(places: list[tuple[str, Any, Any]], generation: int | None, home: bytes) -> bool:
@@ -107,7 +90,7 @@ def keep(options: "Options", transcript: "Transcript", origin: Origin, said: Sai
         return
     host = list(noted(transcript)), transcript.generation, namespace()
     kept = {name: origin[name] for name in ("texts", "names")}
-    body = marshal.dumps((program(), options.sources, called(options.sources), kept, host, said))
+    body = marshal.dumps((stamp.program(), options.sources, called(options.sources), kept, host, said))
     with suppress(OSError):
         os.makedirs(MEMOS, mode=0o700, exist_ok=True)
         disk.write(file(options.words), sha256(body).digest() + body)

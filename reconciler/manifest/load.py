@@ -19,12 +19,14 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
     with uncollected():
         if kept and (known := cache.remembered(kept, asked)):
             return known
-        from .assemble import assemble  # with pydantic, which costs more than all the rest of a plan
+        from .assemble import assemble  # which nobody need pay for where nothing has changed
+        from .model import forms
 
         names = stamp.names(asked.paths) if kept else {}
         inputs = Inputs(dict(asked.environ), asked.drivers, stdin)
         before = cache.recalled(kept, asked) if kept else NOTHING
-        loaded = assemble(asked.paths, inputs, asked.projects, before)
+        with forms.kept(folder):
+            loaded = assemble(asked.paths, inputs, asked.projects, before)
         if kept:
             texts = {file: text for file, text in inputs.shelf.items() if text is not None}
             cache.remember(kept, asked, cache.Read(names, texts), loaded)

@@ -1,11 +1,15 @@
 """Whole-command times against the floor program, as ratios of one run: `./check` never runs this.
 
     python tests/bench/run.py [--quick] [N ...]      in a throw-away namespace (see .ci/setup: throwaway)
+    python tests/bench/run.py --one-more [--beside TREE] [N ...]                           likewise
 
 Without N: 100, 500 and 1000 containers, 5,000 on five bridges, 10,000 published ports.  --quick: 100.
 Each figure is the wall time in seconds of a fresh process, interpreter start included, the best of some
 rounds.  The floor's is that of starting it and of the part that compares: building, reading, destroying;
 `plain` is the floor without its tricks, as it was up to 0.2.0.
+
+--one-more: CPU seconds, the best of several, beside 10, 100, 500 and 1000.  One more service is applied; it
+is planned, and planned again; another one is planned, then applied.  Another TREE takes turns with this one.
 """
 
 import argparse
@@ -17,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 STATE = "/var/lib/reconciler"
 ROUNDS, BRIDGE_PORTS = 3, 1000
+ONE_MORE_BESIDE, ONE_MORE_ROUNDS = (10, 100, 500, 1000), 6
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 Row = dict[str, float]
 
@@ -92,6 +97,50 @@ def published(count: int, folder: Path) -> Row:
     return row | {"destroy": reconcile("--destroy", str(file))}
 
 
+def spent(tree: Path, *args: str) -> float:
+    """CPU seconds of a run of this tree's command, with those of its children."""
+    argv = [sys.executable, "-m", "reconciler", *args, "-q"]
+    run = subprocess.Popen(argv, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)})
+    _, status, used = os.wait4(run.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(args)}: status {status}")
+    return used.ru_utime + used.ru_stime
+
+
+def one_more(count: int, trees: list[Path], file: Path) -> list[Row]:
+    """By tree, the best of each."""
+    shutil.rmtree(STATE, ignore_errors=True)
+    found: list[Row] = [{} for _ in trees]
+
+    def run(tree: Path, mode: str, more: int = 0) -> float:
+        nonlocal count
+        count += more
+        file.write_text(manifest(count, 1))
+        return spent(tree, mode, str(file))
+
+    run(trees[0], "--apply")
+    for _ in range(ONE_MORE_ROUNDS):
+        for tree, row in zip(trees, found, strict=True):
+            for name, mode, more in (
+                ("apply", "--apply", 1),
+                ("noop", "--plan", 0),
+                ("noop_again", "--plan", 0),
+                ("plan", "--plan", 1),
+                ("apply_of_plan", "--apply", 0),
+            ):
+                row[name] = min(row.get(name, float("inf")), run(tree, mode, more))
+    run(trees[0], "--destroy")
+    return found
+
+
+def beside_each_other(counts: Iterable[int], trees: list[Path]) -> Iterator[Row]:
+    """The rows of each tree in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        for count in counts:
+            for number, row in enumerate(one_more(count, trees, Path(folder, "bench.yaml"))):
+                yield {"beside": count, "tree": number} | row
+
+
 def rows(counts: list[int], *, quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         whole = not counts and not quick
@@ -111,11 +160,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("counts", nargs="*", type=int, metavar="N")
     parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--one-more", action="store_true", help="one more container beside N, in CPU seconds")
+    parser.add_argument("--beside", type=Path, action="append", default=[], metavar="TREE")
     arguments = parser.parse_args()
     if "RECONCILER_THROWAWAY" not in os.environ:
         parser.error("this host would lose what is applied to it: see .ci/setup for a throw-away one")
-    compileall.compile_dir(ROOT / "reconciler", quiet=1)  # as installing does
-    for row in rows(arguments.counts, quick=arguments.quick):
+    trees = [ROOT, *arguments.beside]
+    for tree in trees:
+        compileall.compile_dir(tree / "reconciler", quiet=1)  # as installing does
+    found = rows(arguments.counts, quick=arguments.quick)
+    if arguments.one_more:
+        found = beside_each_other(arguments.counts or ONE_MORE_BESIDE, trees)
+    for row in found:
         print(json.dumps({name: round(value, 3) for name, value in row.items()}), flush=True)
 
 

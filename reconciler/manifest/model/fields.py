@@ -209,6 +209,9 @@ def prefix_or_address(text: str) -> str:
     return prefix(text) if "/" in text else str(ip_network(address(text)))
 
 
+address4, address6 = address_of(4), address_of(6)
+
+
 def mac(text: str) -> str:
     if not text:
         return ""
@@ -242,6 +245,21 @@ def text(value: Any) -> Any:
         case None:
             return ""
     return value
+
+
+def without_blanks(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What unset variables leave is nothing."""
+    return tuple(filter(None, values))
+
+
+def file(value: Any) -> Any:
+    """A file alone, where more could be said of it."""
+    return {"path": value} if isinstance(value, str) else value
+
+
+def attachment(value: Any) -> Any:
+    """Compose's `attach` is about logs: true, false, or a text that means one of them."""
+    return None if isinstance(value, bool | str) else value
 
 
 def network_mode(text: str) -> str:

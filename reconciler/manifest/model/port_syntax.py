@@ -60,6 +60,11 @@ def same_length(inner: tuple[int, int], outer: tuple[int, int] | None) -> None:
         raise wrong(sizes, "make both ranges equally long")
 
 
+def matching_ranges(port: Any) -> Any:
+    same_length(vars(port)["target"], vars(port)["published"])
+    return port
+
+
 def short(value: Any) -> Any:
     """The fields of the long syntax that a short entry stands for; anything else passes."""
     if isinstance(value, bool | float) or not isinstance(value, str | int):

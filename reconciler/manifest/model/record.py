@@ -6,7 +6,8 @@ field has one type; the other spellings are added to the schema alone, by `Also`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
+from dataclasses import fields as fields_of
 from functools import cache
 from types import GenericAlias
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
@@ -17,9 +18,9 @@ from pydantic.json_schema import JsonSchemaValue
 
 from ..compose.ignored_keys import NOTHING
 from ..key import Key
-from . import checks
+from . import checks, fields
+from .keys import keys
 
-S = TypeVar("S")
 TEXTS: JsonSchemaValue = {"type": "array", "items": {"type": "string"}}
 
 
@@ -34,7 +35,7 @@ class Also:
 
 
 ALSO = {"text": Also({"type": "string"}), "list": Also(TEXTS)}
-WITHOUT_BLANKS = AfterValidator(lambda values: tuple(filter(None, values)))  # that unset variables leave
+WITHOUT_BLANKS = AfterValidator(fields.without_blanks)
 
 
 class Record(BaseModel):
@@ -58,7 +59,7 @@ def of(spec: type) -> Callable[[type[R]], type[R]]:
     """Adds to a model the keys of a spec."""
 
     def made(model: type[R]) -> type[R]:
-        hints, said = get_type_hints(spec), {field.name: field for field in fields(spec)}
+        hints, said = get_type_hints(spec), {field.name: field for field in fields_of(spec)}
         derived: dict[str, Any] = {
             name: (type_of(hints[name], key), said_of(said[name], key)) for name, key in keys(spec).items()
         }
@@ -66,17 +67,6 @@ def of(spec: type) -> Callable[[type[R]], type[R]]:
         return create_model(model.__name__, __base__=model, **about, **derived)
 
     return made
-
-
-@cache
-def keys(spec: type) -> dict[str, Key]:
-    """What is kept of a manifest as it is written there."""
-    return {
-        name: key
-        for name, hint in get_type_hints(spec, include_extras=True).items()
-        for key in getattr(hint, "__metadata__", ())
-        if isinstance(key, Key)
-    }
 
 
 def type_of(hint: Any, key: Key) -> Any:
@@ -98,12 +88,6 @@ def said_of(field: Field[Any], key: Key) -> Any:
     if field.default_factory is not MISSING:
         return Is(key.about, default_factory=dict)
     return Is(key.about) if field.default is MISSING else Is(key.about, default=field.default)
-
-
-def from_record(spec: Callable[..., S], record: Record, **own: object) -> S:
-    """The spec with its keys as they are written; `own` are its other fields."""
-    said = vars(record)
-    return spec(**{name: said[name] for name in keys(spec)} | own)
 
 
 @cache

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, model_validator
 
 from ..compose.ignored_keys import DEPLOY, SERVICE
 from ..spec import ContainerSpec, EndpointSpec, PortSpec
-from . import port_syntax
+from . import fields, port_syntax
 from .checks import Bits, Prefix, Unicast, Vlan
 from .record import ALSO, Also, Is, Record, of
 
@@ -17,10 +17,7 @@ class PortRecord(Record):
 
     app_protocol: str = Is("What is spoken on the port; for people.", default="")
 
-    @model_validator(mode="after")
-    def ranges_match(self) -> "PortRecord":
-        port_syntax.same_length(vars(self)["target"], vars(self)["published"])
-        return self
+    ranges_match = model_validator(mode="after")(port_syntax.matching_ranges)
 
 
 class Bandwidth(Record):
@@ -86,11 +83,6 @@ class Attach(Record):
     netns: str = Is("Path of a network namespace.", default="")
 
 
-def attachment(value: Any) -> Any:
-    """Compose's `attach` is about logs: true, false, or a text that means one of them."""
-    return None if isinstance(value, bool | str) else value
-
-
 class EnvFile(Record):
     """A file of variables."""
 
@@ -131,14 +123,7 @@ class Container(Record):
         "Services that this one needs.", default_factory=dict
     )
     env_file: Annotated[
-        list[
-            Annotated[
-                EnvFile,
-                BeforeValidator(
-                    lambda v: {"path": v} if isinstance(v, str) else v, json_schema_input_type=str | EnvFile
-                ),
-            ]
-        ],
+        list[Annotated[EnvFile, BeforeValidator(fields.file, json_schema_input_type=str | EnvFile)],],
         ALSO["text"],
     ] = Is("Files with such variables.", default_factory=list)
     profiles: list[str] = Is(
@@ -155,7 +140,7 @@ class Container(Record):
         default="",
     )
     attach: Annotated[
-        Attach | None, BeforeValidator(attachment, json_schema_input_type=Attach | bool | None)
+        Attach | None, BeforeValidator(fields.attachment, json_schema_input_type=Attach | bool | None)
     ] = Is(
         "Take over the namespace of what runs already; Compose's own true and false change nothing.",
         default=None,

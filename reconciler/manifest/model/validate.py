@@ -1,15 +1,15 @@
-"""Nodes through their models: what passes is typed, what fails is told in our words at its place."""
+"""Nodes through their forms: what passes is typed, what fails is told in our words at its place."""
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from ..compose.ignored_keys import INSIDE, NOTHING
 from ..yaml.node import Mistakes, Node, Place, dotted, followed, nearest, raw
-from .record import Record, nested
+from .forms import Form
 
 Steps = tuple[str | int, ...]
-R = TypeVar("R", bound=Record)
+R = TypeVar("R")
 ABSENT = (None, "")  # an unset `${VARIABLE}` leaves a blank text
 TYPES = {
     dict: "a mapping",
@@ -37,60 +37,58 @@ EXPECTED = {
 }
 
 
-def record_of(node: Node, model: type[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
+def record_of(node: Node, form: Form[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
     """The record that the node describes; None, and mistakes, where it describes none."""
-    data = record(node, model, f"{path[0]}.*", unused) if type(node.value) is dict else raw(node)
-    misspelt_inside(node, model, path, mistakes)
+    data = record(node, form, f"{path[0]}.*", unused) if type(node.value) is dict else raw(node)
+    misspelt_inside(node, form, path, mistakes)
     try:
-        return model.model_validate({} if data is None else data)
+        return form.check({} if data is None else data)
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            tell(one, node, model, path, mistakes)
+            tell(one, node, form, path, mistakes)
     return None
 
 
-def misspelt_inside(node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
+def misspelt_inside(node: Node, form: Form[Any], path: Steps, mistakes: Mistakes) -> None:
     """Keys that Compose does not know in what nothing of ours uses."""
     for key, child in node.items():
-        known = INSIDE.get(key, NOTHING) if key in model.unused else NOTHING
+        known = INSIDE.get(key, NOTHING) if key in form.outline.unused else NOTHING
         for word, below in child.items() if known else ():
             if word not in known and not word.startswith("x-"):
                 spot = child.keys.get(word, below.place)
                 mistakes.at(spot, dotted((*path, key, word)), f"unknown key `{word}`", nearest(word, known))
 
 
-def record(node: Node, model: type[Record], path: str, unused: set[str]) -> dict[str, Any]:
-    """A mapping's data as its model takes it: without `x-` keys, without nulls, without what nothing uses."""
+def record(node: Node, form: Form[Any], path: str, unused: set[str]) -> dict[str, Any]:
+    """A mapping's data as its form takes it: without `x-` keys, without nulls, without what nothing uses."""
     data = {}
     for key, child in node.value.items():
-        if key in model.unused:
+        if key in form.outline.unused:
             unused.add(f"{path}.{key}" if path else key)
         elif child.value not in ABSENT and not key.startswith("x-"):
             data[key] = (
-                inner(child, nested(model)[key], f"{path}.{key}", unused)
-                if key in nested(model)
-                else raw(child)
+                inner(child, form.nested[key], f"{path}.{key}", unused) if key in form.nested else raw(child)
             )
     return data
 
 
-def inner(node: Node, records: tuple[str, type[Record]], path: str, unused: set[str]) -> Any:
-    how, model = records
+def inner(node: Node, records: tuple[str, Form[Any]], path: str, unused: set[str]) -> Any:
+    how, form = records
     match how, node.value:
         case "one", dict():
-            return record(node, model, path, unused)
+            return record(node, form, path, unused)
         case "map", dict():
-            return {key: entry(child, model, path, unused) for key, child in node.value.items()}
+            return {key: entry(child, form, path, unused) for key, child in node.value.items()}
         case "list", list():
-            return [entry(child, model, path, unused) for child in node.value]
+            return [entry(child, form, path, unused) for child in node.value]
     return raw(node)
 
 
-def entry(node: Node, model: type[Record], path: str, unused: set[str]) -> Any:
+def entry(node: Node, form: Form[Any], path: str, unused: set[str]) -> Any:
     if node.value is None:
         return {}
     return (
-        record(node, model, path, unused)
+        record(node, form, path, unused)
         if type(node.value) is dict
         else node.value
         if type(node.value) is not list
@@ -98,21 +96,21 @@ def entry(node: Node, model: type[Record], path: str, unused: set[str]) -> Any:
     )
 
 
-def tell(error: Any, node: Node, model: type[Record], path: Steps, mistakes: Mistakes) -> None:
+def tell(error: Any, node: Node, form: Form[Any], path: Steps, mistakes: Mistakes) -> None:
     """One of pydantic's errors as one of ours."""
     steps = tuple(step for step in error["loc"] if step != "[key]")
-    message, hint = words(error, model, steps)
+    message, hint = words(error, form, steps)
     mistakes.at(spot(error["type"], node, steps), dotted((*path, *steps)), message, hint)
 
 
-def words(error: Any, model: type[Record], steps: Steps) -> tuple[str, str]:
+def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
     context, given = error.get("ctx", {}), error["input"]
     match error["type"]:
         case "value":
             return context["message"], context["hint"]
         case "extra_forbidden":
-            owner = model_at(model, steps[:-1])
-            return f"unknown key `{steps[-1]}`", nearest(str(steps[-1]), {*owner.model_fields, *owner.unused})
+            outline = form_at(form, steps[:-1]).outline
+            return f"unknown key `{steps[-1]}`", nearest(str(steps[-1]), {*outline.keys, *outline.unused})
         case "missing":
             return f"`{steps[-1]}` is missing", f"add `{steps[-1]}:`"
         case "literal_error":
@@ -150,9 +148,9 @@ def spot(kind: str, node: Node, steps: Steps) -> Place:
     return nodes[-1].place
 
 
-def model_at(model: type[Record], steps: Steps) -> type[Record]:
-    """The model of the mapping that a path leads to."""
+def form_at(form: Form[Any], steps: Steps) -> Form[Any]:
+    """The form of the mapping that a path leads to."""
     for step in steps:
-        if isinstance(step, str) and step in nested(model):
-            model = nested(model)[step][1]
-    return model
+        if isinstance(step, str) and step in form.nested:
+            form = form.nested[step][1]
+    return form

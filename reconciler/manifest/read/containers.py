@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -13,12 +13,14 @@ from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, message_and_hint
-from ..model.record import from_record
-from ..model.service import Container, Deploy, EndpointRecord, Service
+from ..model.keys import from_record
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .ports import port_specs
+
+if TYPE_CHECKING:
+    from ..model.service import Container, Deploy, EndpointRecord
 
 HOST_GATEWAY = "host-gateway"
 SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8): a slash stands for a dot
@@ -35,7 +37,7 @@ class WrittenContainer(NamedTuple):
     key: str
     node: Node
     spot: Place
-    record: Container
+    record: "Container"
     inputs: Inputs
     runtime: str = "none"  # the manifest's default
 
@@ -79,26 +81,31 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
         runtime=runtime(written),
-        attach=record.attach.model_dump(exclude_defaults=True, mode="json") if record.attach else {},
+        attach=attachment(record),
         environment=environment(written, spec, variables),
     )
 
 
-def deploy_of(record: Container) -> Deploy | None:
-    return record.deploy if isinstance(record, Service) else None
+def attachment(record: "Container") -> dict[str, Any]:
+    """What was said of it."""
+    return {key: said for key, said in vars(record.attach).items() if said} if record.attach else {}
 
 
-def is_global(record: Container) -> bool:
+def deploy_of(record: "Container") -> "Deploy | None":
+    """That of a service; a container has none."""
+    found: Deploy | None = getattr(record, "deploy", None)
+    return found
+
+
+def is_global(record: "Container") -> bool:
     deploy = deploy_of(record)
     return deploy is not None and deploy.mode.startswith("global")
 
 
 def replicas(written: WrittenContainer, spec: ContainerSpec) -> int:
     """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
-    record = written.record
-    if not isinstance(record, Service):
-        return 1
-    scale, count = record.scale, record.deploy.replicas if record.deploy else None
+    deploy, scale = deploy_of(written.record), getattr(written.record, "scale", None)
+    count = deploy.replicas if deploy else None
     if scale is not None and count is not None and scale != count:
         written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
     number = next((n for n in (scale, count) if n is not None), 1)
@@ -124,7 +131,7 @@ def endpoints(written: WrittenContainer, spec: ContainerSpec) -> tuple[EndpointS
     return tuple(ends)
 
 
-def endpoint(written: WrittenContainer, network: str, end: EndpointRecord) -> EndpointSpec:
+def endpoint(written: WrittenContainer, network: str, end: "EndpointRecord") -> EndpointSpec:
     spec = from_record(
         EndpointSpec,
         end,

@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
-from ..model.record import from_record, keys
-from ..model.top import IpamConfig, NetworkRecord
+from ..model.keys import from_record, keys
 from ..options import COMMON, Described, Option, accepted, described
 from ..reserved import assignable, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
 from ..yaml.node import Node, Place, dotted, locate, where
 from .options import option_hint, value_of
+
+if TYPE_CHECKING:
+    from ..model.top import IpamConfig, NetworkRecord
 
 DEFAULT = "bridge"  # Docker's word for it is `default` too
 PREDEFINED = {
@@ -37,7 +39,7 @@ class WrittenNetwork(NamedTuple):
     key: str
     node: Node
     spot: Place
-    record: NetworkRecord
+    record: "NetworkRecord"
     inputs: Inputs
 
     @property
@@ -149,7 +151,7 @@ def subnets(written: WrittenNetwork, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
 
 
 def subnet_specs(
-    written: WrittenNetwork, index: int, config: IpamConfig, *, ipv6: bool
+    written: WrittenNetwork, index: int, config: "IpamConfig", *, ipv6: bool
 ) -> Iterator[SubnetSpec]:
     """The one entry of `ipam.config`, or nothing where it counts for nothing."""
     steps = ("ipam", "config", index)

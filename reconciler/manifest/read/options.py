@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..model.fields import address_of, bindable, ifname, ifname_prefix, mtu, wrong
+from ..model.fields import address4, address6, bindable, ifname, ifname_prefix, mtu, wrong
 from ..options import Drivers, Option, accepted, usable
 from ..yaml.node import nearest
 
@@ -24,8 +24,12 @@ def value_of(option: Option, text: str) -> str | int | None:
             return None if text in ("", "0") else mtu(text)
         case "host_ip":
             return "" if text == "0.0.0.0" else bindable(text)
-        case "ipv4" | "ipv6":
-            return "" if text in ("0.0.0.0", "::") else address_of(int(option.kind[-1]))(text)
+        case "ipv4" | "ipv6" if text in ("0.0.0.0", "::"):
+            return ""
+        case "ipv4":
+            return address4(text)
+        case "ipv6":
+            return address6(text)
         case "mode" if text not in GATEWAY_MODES:
             raise wrong(f"{text!r} is no gateway mode", nearest(text, GATEWAY_MODES))
         case "ifname":

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import TYPE_CHECKING
 
-from ..model.service import Placement
 from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
 from ..yaml.node import dotted, followed, locate, where
 from .containers import WrittenContainer, deploy_of, is_global
+
+if TYPE_CHECKING:
+    from ..model.service import Placement
 
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 LABEL = re.compile(r"node\.labels\.(.+)", re.IGNORECASE)
@@ -28,14 +31,15 @@ def with_placement(spec: ContainerSpec, written: WrittenContainer, *, on_hosts: 
         return spec
     if everywhere:
         refuse_number(written)
-    placement = placement or Placement()
-    made = PlacementSpec(
-        everywhere=everywhere,
-        constraints=tuple(constraints(written, placement)),
-        spread=tuple(labels(written, placement)),
-        most=placement.max_replicas_per_node,
-        where=where(locate(written.node, AT), f"{written.path}.deploy.placement"),
-    )
+    at = where(locate(written.node, AT), f"{written.path}.deploy.placement")
+    made = PlacementSpec(everywhere=everywhere, where=at)
+    if placement:
+        made = replace(
+            made,
+            constraints=tuple(constraints(written, placement)),
+            spread=tuple(labels(written, placement)),
+            most=placement.max_replicas_per_node,
+        )
     return replace(spec, placement=made)
 
 
@@ -46,7 +50,7 @@ def refuse_number(written: WrittenContainer) -> None:
             written.wrong(steps, f"a global service has no `{steps[-1]}`", "remove it, or the mode")
 
 
-def constraints(written: WrittenContainer, placement: Placement) -> Iterator[ConstraintSpec]:
+def constraints(written: WrittenContainer, placement: "Placement") -> Iterator[ConstraintSpec]:
     for index, text in enumerate(placement.constraints):
         steps = (*AT, "constraints", index)
         if not (found := CONSTRAINT.fullmatch(text)):
@@ -82,7 +86,7 @@ def is_prefix(text: str) -> bool:
         return False
 
 
-def labels(written: WrittenContainer, placement: Placement) -> Iterator[str]:
+def labels(written: WrittenContainer, placement: "Placement") -> Iterator[str]:
     for index, preference in enumerate(placement.preferences):
         if found := LABEL.fullmatch(preference.spread.strip()):
             yield found[1]

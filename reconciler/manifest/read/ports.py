@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..model.record import from_record
-from ..model.service import PortRecord
+from ..model.keys import from_record
 from ..spec import PortSpec
 from ..yaml.node import Place, where
 
+if TYPE_CHECKING:
+    from ..model.service import PortRecord
 
-def port_specs(ports: Sequence[PortRecord], places: Sequence[Place], path: str) -> Iterator[PortSpec]:
+
+def port_specs(ports: "Sequence[PortRecord]", places: Sequence[Place], path: str) -> Iterator[PortSpec]:
     """Each once, as Compose has it: what an entry before has said already is left out."""
     said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()

@@ -2,24 +2,26 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import Where
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import ACCEPTED, name_mistake
-from ..model.record import Record, from_record
-from ..model.service import Container, Service
-from ..model.top import HostRecord, NetworkRecord, Pool, Reachability, Top
+from ..model.forms import CONTAINER, HOST, NETWORK, POOL, REACHABILITY, SERVICE, TOP, Form
+from ..model.keys import from_record
 from ..model.validate import record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from . import containers, networks, placement
 
-SECTIONS = {"services": Service, "containers": Container}
+if TYPE_CHECKING:
+    from ..model.service import Container
+
+SECTIONS: Mapping[str, "Form[Container]"] = {"services": SERVICE, "containers": CONTAINER}
 LONGEST4 = 31  # RFC 3021
 NOT_YET = ("policies", "expect")
-R = TypeVar("R", bound=Record)
+R = TypeVar("R")
 
 
 @dataclass
@@ -49,7 +51,7 @@ class ProjectReading:
     def where(self, spec: ContainerSpec, *steps: str | int) -> Where:
         return self.at("services" if spec.is_service else "containers", spec.name, *steps)
 
-    def entries(self, section: str, model: type[R]) -> Iterator[tuple[str, Node, Place, R]]:
+    def entries(self, section: str, model: Form[R]) -> Iterator[tuple[str, Node, Place, R]]:
         """The named entries of a section that are in order."""
         holder = self.tree.get(section) or NOTHING
         if holder.value is not None and type(holder.value) is not dict:
@@ -92,10 +94,10 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
 
 def top_level(reading: ProjectReading) -> None:
     """Unknown keys of the top level, and those that this version would have to ignore."""
-    known = {*(field.alias or name for name, field in Top.model_fields.items()), *Top.unused}
+    known = {*TOP.outline.keys.values(), *TOP.outline.unused}
     for key, node in reading.tree.items():
         spot = reading.tree.keys.get(key, node.place)
-        if key in Top.unused:
+        if key in TOP.outline.unused:
             reading.unused.add(key)
         elif key in NOT_YET and node.value:
             reading.mistakes.at(spot, key, f"`{key}` is not supported by this version", "remove the key")
@@ -106,7 +108,7 @@ def top_level(reading: ProjectReading) -> None:
 
 
 def network_specs(reading: ProjectReading) -> Iterator[NetworkSpec]:
-    for key, node, spot, record in reading.entries("networks", NetworkRecord):
+    for key, node, spot, record in reading.entries("networks", NETWORK):
         yield networks.spec_of(networks.WrittenNetwork(key, node, spot, record, reading.inputs))
 
 
@@ -183,7 +185,7 @@ def accepted(reading: ProjectReading) -> str:
 
 
 def host_specs(reading: ProjectReading) -> Iterator[HostSpec]:
-    for key, _, spot, record in reading.entries("hosts", HostRecord):
+    for key, _, spot, record in reading.entries("hosts", HOST):
         at, key_at = where(spot, f"hosts.{key}"), reading.at("hosts", key, "public_key")
         yield from_record(HostSpec, record, name=key, where=at, key_where=key_at)
 
@@ -199,7 +201,7 @@ def evpn_spec(reading: ProjectReading) -> EvpnSpec | None:
         hint = nearest(node.value, ("static", "evpn"))
         reading.mistakes.at(node.place, "reachability", f"unknown reachability `{node.value}`", hint)
         return None
-    record = record_of(node, Reachability, ("reachability",), reading.mistakes, reading.unused)
+    record = record_of(node, REACHABILITY, ("reachability",), reading.mistakes, reading.unused)
     return from_record(EvpnSpec, record.evpn, where=at) if record and record.evpn else None
 
 
@@ -211,7 +213,7 @@ def pool_specs(reading: ProjectReading) -> Iterator[PoolSpec]:
         )
     for index, node in enumerate(holder.elements()):
         steps = ("pools", index)
-        record = record_of(node, Pool, steps, reading.mistakes, reading.unused)
+        record = record_of(node, POOL, steps, reading.mistakes, reading.unused)
         pool = record and from_record(PoolSpec, record, where=where(node.place, dotted(steps)))
         if pool and pool.size < int(pool.base.rpartition("/")[2]):
             reading.mistakes.at(

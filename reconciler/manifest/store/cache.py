@@ -22,13 +22,13 @@ from ..options import Drivers, described
 from ..parts import driver_names
 from ..sources import sources
 from ..spec import Manifest
+from . import sealed
 from .codec import decode, encode, shape
 from .known import NOTHING, Loaded, digest
 from .stamp import Names, environment, folders, names
 
 KEPT = 32  # entries: one for each set of PATHs that somebody names
 OLDEST = 7 * 24 * 3600.0  # seconds
-UNUSABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ManifestError)  # an entry may be
 
 
 class Read(NamedTuple):
@@ -53,8 +53,8 @@ class Asked(NamedTuple):
 
 def remembered(folder: str, asked: Asked) -> Manifest | None:
     """The manifest as it was loaded last time; None where anything differs or nothing is known."""
-    with suppress(*UNUSABLE):
-        known, body = entry(folder, asked)
+    with suppress(*sealed.UNUSABLE):
+        known, body = sealed.read(asked.entry(folder))
         texts = {file: read_regular(file) for file in known["texts"]}
         if known == stamp(asked, texts, known["drivers"], names(asked.paths)):
             return replace(decoded(body).manifest, sources=tuple(sources(asked.paths)))
@@ -63,8 +63,8 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
 
 def recalled(folder: str, asked: Asked) -> Loaded:
     """What was loaded last time, of texts that may have changed since."""
-    with suppress(*UNUSABLE):
-        known, body = entry(folder, asked)
+    with suppress(*sealed.UNUSABLE):
+        known, body = sealed.read(asked.entry(folder))
         if terms(asked, known["drivers"]).items() <= known.items():
             return decoded(body)
     return NOTHING
@@ -72,18 +72,9 @@ def recalled(folder: str, asked: Asked) -> Loaded:
 
 def origin(folder: str, asked: Asked) -> dict[str, Any]:
     """What the entry says of where its manifest came from; nothing where there is none."""
-    with suppress(*UNUSABLE):
-        return entry(folder, asked)[0]
+    with suppress(*sealed.UNUSABLE):
+        return sealed.read(asked.entry(folder))[0]
     return {}
-
-
-def entry(folder: str, asked: Asked) -> tuple[dict[str, Any], bytes]:
-    """The stamp and what it is about; raises ValueError where that is not as it was written."""
-    head, _, body = disk.read(asked.entry(folder), disk.LARGE).partition(b"\n")
-    known = dict(disk.parsed(head))
-    if known.pop("seal") != sha256(body).hexdigest():
-        raise ValueError("half an entry")
-    return known, body
 
 
 def decoded(body: bytes) -> Loaded:
@@ -95,12 +86,10 @@ def decoded(body: bytes) -> Loaded:
 def remember(folder: str, asked: Asked, read: Read, loaded: Loaded) -> None:
     """Keep it for next time, where that is possible: what is saved meanwhile is not what it came from."""
     with suppress(OSError, ManifestError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         body = encode(loaded._replace(manifest=replace(loaded.manifest, projects=())))
         drivers = driver_names(one.spec for one in loaded.projects)
         known = stamp(asked, read.texts, drivers, read.names)
-        head = json.dumps({**known, "seal": sha256(body).hexdigest()})
-        disk.write(asked.entry(folder), head.encode() + b"\n" + body)
+        sealed.write(asked.entry(folder), known, body)
         prune(folder)
 
 
