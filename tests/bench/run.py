@@ -111,11 +111,12 @@ def one_more(count: int, trees: list[Path], file: Path) -> list[Row]:
     """By tree, the best of each."""
     shutil.rmtree(STATE, ignore_errors=True)
     found: list[Row] = [{} for _ in trees]
+    networks = 1 + count // BRIDGE_PORTS
 
     def run(tree: Path, mode: str, more: int = 0) -> float:
         nonlocal count
         count += more
-        file.write_text(manifest(count, 1))
+        file.write_text(manifest(count, networks))
         return spent(tree, mode, str(file))
 
     run(trees[0], "--apply")

@@ -19,6 +19,8 @@ from ..store import sealed, stamp
 from . import fields, port_syntax
 
 if TYPE_CHECKING:
+    from pydantic.plugin._schema_validator import PluggableSchemaValidator
+
     from . import service, top
 
 R_co = TypeVar("R_co", covariant=True)
@@ -83,11 +85,14 @@ class Form(Generic[R_co]):
         return {key: (how, form(name)) for key, (how, name) in self.outline.nested.items()}
 
     @cached_property
-    def validator(self) -> SchemaValidator:
+    def validator(self) -> "SchemaValidator | PluggableSchemaValidator":
         if self.name not in KNOWN.schemas:
-            from .described import schema
+            from . import described
 
-            KNOWN.schemas[self.name] = schema(self.name)
+            try:
+                KNOWN.schemas[self.name] = described.schema(self.name)
+            except LookupError:  # another pydantic has more in it
+                return described.models()[self.name].__pydantic_validator__
             KNOWN.made.add(self.name)
         return SchemaValidator(revived(KNOWN.schemas[self.name]))
 

@@ -103,3 +103,9 @@ def test_what_is_not_as_it_was_written_or_of_another_program_is_made_anew(tmp_pa
     assert said(tmp_path, GOOD) == (first, True)
     forget_manifests(tmp_path / "kept")
     assert said(tmp_path, GOOD) == (first, False)
+
+
+def test_of_another_pydantic_that_has_more_in_it_the_model_itself_checks(monkeypatch):
+    monkeypatch.setattr(described, "NAMES", {})
+    monkeypatch.delitem(forms.KNOWN.schemas, "Pool", raising=False)
+    assert forms.Form("Pool").check({"base": "10.0.0.0/8", "size": 24}).base == "10.0.0.0/8"
