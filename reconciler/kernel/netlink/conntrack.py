@@ -60,6 +60,8 @@ def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving) -> None:
         return
     wanted = targets(changes)
     families = {f for f, _, _ in wanted} | leaving.families
+    if len(families) > 1:  # each dump goes through the whole table, whatever it is about
+        families = {socket.AF_UNSPEC}
     try:
         with Astray(wanted, leaving) as channel:
             for family, body in [m for f in families for m in dump(channel, f) if m]:
