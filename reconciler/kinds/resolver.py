@@ -35,8 +35,8 @@ class ZoneFile(Resource):
         return self.project
 
     @property
-    def detail(self) -> str:
-        return f" {len(self.lines)}"
+    def body(self) -> str:
+        return "\n".join(self.lines)
 
     def commands(self, old: Resource | None) -> list[str]:
         return [f"cat >{self.path} <<END\n{self.content}END", "pkill -HUP dnsmasq"]
