@@ -198,6 +198,40 @@ sandbox web
 """)
 
 
+def test_names_outlive_who_started_them(machine):
+    machine.write("etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text())
+    apply = (ROOT / "systemd/reconciler-apply.service").read_text()
+    machine.write("etc/systemd/system/reconciler-apply.service", apply)
+    machine.write("etc/reconciler/shop.yaml", MORE)
+    machine.tell("""
+answers() { ip netns exec shop-web getent hosts db; }
+answering() { cat /run/reconciler-dns/pids/host/shop@shop_front; }
+
+# by a unit that ends
+systemctl start reconciler-apply.service
+answers
+test "$(ps -o user= -p $(answering))" = nobody
+first=$(answering)
+systemctl stop reconciler-apply.service
+answers
+
+# by a watcher, which hears of its end, and ends itself
+systemctl start reconciler.service
+test "$(answering)" = "$first"
+kill -9 "$first"
+within 5 answers
+test "$(answering)" != "$first"
+second=$(answering)
+systemctl kill -s KILL reconciler.service
+systemctl stop reconciler.service
+kill -0 "$second"
+answers
+reconcile --destroy /etc/reconciler
+! pgrep dnsmasq
+test ! -e /run/reconciler-dns
+""")
+
+
 def test_a_hung_watcher_is_restarted(machine):
     text = (ROOT / "systemd/reconciler.service").read_text().replace("WatchdogSec=120", "WatchdogSec=7")
     machine.write("etc/systemd/system/reconciler.service", text)
