@@ -203,9 +203,7 @@ class DnsView:
     networks: tuple[str, ...] = ()  # whose zones it knows, in full
     interfaces: tuple[str, ...] = ()  # that it answers on
     bridges: tuple[str, ...] = ()  # all that comes in by these asks it; by others only these sandboxes do
-    forwards: bool = False  # what it does not know to others: these servers, or the host's
-    servers: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()  # that it asks what it does not know
     wildcards: tuple[tuple[str, str], ...] = ()
     sandboxes: tuple[str, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
@@ -217,7 +215,6 @@ class Naming:
 
     zones: tuple[Zone, ...] = ()
     views: tuple[DnsView, ...] = ()
-    servers: tuple[str, ...] = ()  # that the host asks itself, if any view does
     lack: tuple[Finding, ...] = ()  # why there are no names on this host
 
 

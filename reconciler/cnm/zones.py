@@ -41,9 +41,7 @@ def naming(
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(lack=(lack,))
     known = tuple(zones(networks, joined.attachments, joined.given))
-    found = tuple(views(attached, here, known, facts))
-    asked = facts.servers_asked or any(view.forwards and not view.servers for view in found)
-    return Naming(zones=known, views=found, servers=facts.servers if asked else ())
+    return Naming(zones=known, views=tuple(views(attached, here, known, facts)))
 
 
 def zones(
@@ -120,14 +118,13 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
     servers = servers_of(one.spec, named)
     outward = any(leads_out(network) for network, _ in named)
     near = [network for network, end in named if is_near(network, end)]
-    wildcards = tuple(sorted(chain.from_iterable(z.wildcards for z in known if z.network in networks)))
+    own = (zone for zone in known if zone.project == project and zone.network in networks)
+    wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
     view = DnsView(
         project=project,
         name=one.name,
         networks=networks,
-        forwards=outward,
-        servers=servers if outward else (),
-        local=(domain(project),) if outward else (),
+        servers=(servers or facts.servers) if outward else (),
         wildcards=wildcards,
         where=where,
     )

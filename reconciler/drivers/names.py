@@ -1,20 +1,22 @@
-"""Names: a file for each zone, and a resolver for each view."""
+"""Names: for each zone a file, for each view another of whom it asks, and a resolver."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ..cnm.topology import DnsView, Naming, Zone
+from ..cnm.zones import domain
 from ..core.resource import Origin, Resource
-from ..kinds.ownership import SHARED
-from ..kinds.resolver import HOSTS_SERVERS, Resolver, ZoneFile
+from ..kinds.resolver import VIEW, Resolver, ZoneFile
 
 
 def lower(naming: Naming) -> Iterator[Resource]:
+    known: dict[tuple[str, str], set[str]] = defaultdict(set)
     for zone in naming.zones:
         yield names(zone)
-    if naming.servers:
-        lines = tuple(f"server={server}" for server in naming.servers)
-        yield ZoneFile(network=HOSTS_SERVERS, project=SHARED, lines=lines)
+        known[zone.network, zone.project] |= own_domains(zone)
     for view in naming.views:
+        yield questions(view, set().union(*(known[network, view.project] for network in view.networks)))
         yield resolver(view)
 
 
@@ -25,6 +27,39 @@ def names(zone: Zone) -> ZoneFile:
     )
 
 
+def own_domains(zone: Zone) -> set[str]:
+    """The names that others could be asked about, or what they end in where nobody's do."""
+    within = f".{domain(zone.project)}"
+    called = chain.from_iterable(called for _, called in zone.entries)
+    return {ending(name) for name in called if "." in name and not name.endswith(within)}
+
+
+def ending(name: str) -> str:
+    """No public domain has an underscore (RFC 1123, 2.1), as most networks have."""
+    last = name.rpartition(".")[2]
+    return last if "_" in last else name
+
+
+def questions(view: DnsView, known: Iterable[str]) -> ZoneFile:
+    """Whom it asks what it does not know, and what nobody else is asked about.
+
+    A name is known in all its types: whoever is asked for the other family would say that there is no such
+    name, or what it means to the world, or nothing.  What ends in it is somebody else's to answer.  Who has
+    nobody to ask says that there is no such name, as dnsmasq would refuse, and musl then waits five seconds.
+    """
+    lines = [f"server=/{ours}/" for ours in dict(view.wildcards)]
+    if view.servers:
+        lines += [f"server={server}" for server in view.servers]
+        lines += ["server=//", f"server=/{domain(view.project)}/"]
+        for name in sorted(known):
+            lines += [f"server=/{name}/"]
+            lines += [f"server=/*.{name}/#"] if "." in name else []
+    else:
+        lines += ["server=/#/"]
+    where = Origin(view.where, "names")
+    return ZoneFile(network=f"{VIEW}{view.name}", project=view.project, lines=tuple(lines), origin=where)
+
+
 def resolver(view: DnsView) -> Resolver:
     return Resolver(
         ns=view.ns,
@@ -33,9 +68,6 @@ def resolver(view: DnsView) -> Resolver:
         port=view.port,
         interfaces=view.interfaces,
         networks=view.networks,
-        forwards=view.forwards,
-        servers=view.servers,
-        local=view.local,
         wildcards=view.wildcards,
         origin=Origin(view.where, "names"),
     )

@@ -166,7 +166,6 @@ class Facts(HostFacts):
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project
     # (project, view) -> port of the host
     resolvers: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    servers_asked: bool = False  # by a view of somebody who is not in this run
     router: str = ""  # the project that has EVPN on this host, where that is not of this run
     # What addresses.lock says: (network, name) -> values.
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)

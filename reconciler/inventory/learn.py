@@ -70,9 +70,6 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
             if owner(r) not in projects | {""}
         },
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
-        servers_asked=any(
-            r.forwards and not r.servers and r.project not in projects for r in live.of(Resolver)
-        ),
         resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),

@@ -14,11 +14,11 @@ from glob import glob
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import disk
-from ..kinds.ownership import FILE_MARK, HOST, SHARED
-from ..kinds.resolver import HOSTS_SERVERS, OPTIONS, PIDS, RUN, Resolver, StrayResolver, ZoneFile
+from ..kinds.ownership import FILE_MARK, HOST
+from ..kinds.resolver import OPTIONS, PIDS, RUN, VIEW, Resolver, StrayResolver, ZoneFile
 from . import files, looking, netns
 from .frr import SYSTEMD
-from .transcript import EVERYWHERE
+from .transcript import EVERYWHERE, doubt
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -51,6 +51,13 @@ class Starting(NamedTuple):
     said: int
 
 
+class Lost(NamedTuple):
+    """A process of ours that no file tells of, and the one that should."""
+
+    file: str
+    pid: int
+
+
 class Running(NamedTuple):
     """A process of ours, as /proc tells, and the number of the namespace that it is in."""
 
@@ -64,12 +71,60 @@ class Running(NamedTuple):
 
 
 def strays(sandboxes: Iterable[str]) -> Iterator[StrayResolver]:
-    """Those of sandboxes that are no more, or were made anew."""
-    known = {*sandboxes}
+    """Those of sandboxes that are no more, or were made anew, and those that no file tells of."""
+    known, told = {*sandboxes}, set()
     for ns in looking.listing(PIDS, EVERYWHERE):
-        for entry in looking.listing(f"{PIDS}/{ns}", EVERYWHERE) if ns != HOST else ():
+        entries = looking.listing(f"{PIDS}/{ns}", EVERYWHERE)
+        told.update(entries)
+        for entry in entries if ns != HOST else ():
             if (found := running(ns, entry, EVERYWHERE)) and not (ns in known and found.where_it_should_be):
                 yield StrayResolver(**vars(found.resolver))
+    if not told.issuperset(answering()):
+        doubt(EVERYWHERE)
+        for one in lost():
+            ns, entry = one.file.split("/")[-2:]
+            project, _, name = entry.partition("@")
+            yield StrayResolver(ns=ns, project=project, name=name, port=0)
+
+
+def answering() -> Iterator[str]:
+    """The names of the files that tell of processes, as what these were told says: each has a file too."""
+    for view in looking.listing(FOLDER, EVERYWHERE):
+        for project in looking.listing(f"{FOLDER}/{view}", EVERYWHERE) if view.startswith(VIEW) else ():
+            yield f"{project}@{view.removeprefix(VIEW)}"
+
+
+def lost() -> Iterator[Lost]:
+    """Somebody has removed the file."""
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+        with suppress(OSError):
+            file = file_of(command_of(pid))
+            if file and told_by(file) != pid and is_here(pid) and file_of(command_of(parent_of(pid))) != file:
+                yield Lost(file, pid)
+
+
+def file_of(words: list[str]) -> str:
+    """The file that tells of a process of this command line, if it is one of ours."""
+    files = [word.removeprefix("--pid-file=") for word in words if word.startswith(f"--pid-file={PIDS}/")]
+    return files[0] if files and words[0] == PROGRAM else ""
+
+
+def told_by(file: str) -> int:
+    """The process that it tells of; 0 where it tells of none."""
+    try:
+        return int(disk.read(file))
+    except (OSError, ValueError):
+        return 0
+
+
+def is_here(pid: int) -> bool:
+    """Whether its files are this host's: a container's processes show in /proc too."""
+    return os.path.samestat(os.stat(f"/proc/{pid}/root/run"), os.stat("/run"))
+
+
+def parent_of(pid: int) -> int:
+    """dnsmasq has a child for each connection."""
+    return int(disk.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
 
 
 def running(ns: str, entry: str, place: str) -> Running | None:
@@ -91,9 +146,6 @@ def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
         key, _, value = word.partition("=")
         said.setdefault(key, []).append(value)
 
-    def domains(key: str) -> list[str]:
-        return [value.strip("/") for value in said.get(key, [])]
-
     addresses = [value.strip("/").rpartition("/") for value in said.get("--address", [])]
     found = Resolver(
         ns=ns,
@@ -102,10 +154,7 @@ def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
         port=int("".join(said.get("--port", [])) or "0"),
         interfaces=tuple(said.get("--interface", [])),
         networks=tuple(value.removeprefix(f"{FOLDER}/") for value in said.get("--addn-hosts", [])),
-        forwards="--local" in said and "" in domains("--local"),
-        servers=tuple(said.get("--server", [])),
-        local=tuple(filter(None, domains("--local"))),
-        wildcards=tuple((domain, ip) for domain, _, ip in addresses if domain),
+        wildcards=tuple((domain, ip) for domain, _, ip in addresses),
     )
     return found if tuple(words[1:]) == (*OPTIONS, *user(), *found.arguments) else None
 
@@ -164,18 +213,24 @@ def started(process: Starting, resolvers: Sequence[Resolver]) -> Iterator[tuple[
             yield one, OSError(errno.EIO, words or "dnsmasq did not start")
 
 
-def stop(resolver: Resolver) -> None:
-    """Kill it, and wait until it is no more."""
-    with suppress(OSError, ValueError):
-        pid = int(disk.read(resolver.pid_file))
-        process = os.pidfd_open(pid)
-        try:
-            if f"--pid-file={resolver.pid_file}" in command_of(pid):
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-                select.select([process], [], [], PARTING)
-        finally:
-            os.close(process)
-    remove_file(resolver.pid_file)
+def stop(resolver: Resolver, lost: Iterable[Lost] = ()) -> None:
+    """End the process that its file tells of, and those of these that it should tell of."""
+    file = resolver.pid_file
+    for pid in (told_by(file), *(one.pid for one in lost if one.file == file)):
+        with suppress(OSError, OverflowError):
+            kill(pid, file)
+    remove_file(file)
+
+
+def kill(pid: int, file: str) -> None:
+    """And wait until it is no more; who has its number meanwhile is somebody else."""
+    process = os.pidfd_open(pid)
+    try:
+        if file_of(command_of(pid)) == file:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [], PARTING)
+    finally:
+        os.close(process)
 
 
 def command_of(pid: int) -> list[str]:
@@ -212,22 +267,15 @@ def names_of_host() -> Iterator[ZoneFile]:
                 )
 
 
-def hang_up(networks: Set[str]) -> None:
-    """Whoever answers for names of these reads them again."""
-    folders = {f"--addn-hosts={FOLDER}/{network}" for network in networks}
-    folders |= {f"--servers-file={FOLDER}/{HOSTS_SERVERS}/{SHARED}"} if HOSTS_SERVERS in networks else set()
-    for file in glob(f"{PIDS}/*/*"):
-        with suppress(OSError, ValueError):
-            pid = int(disk.read(file))
+def hang_up(options: Set[str]) -> None:
+    """Whoever was told to read one of these reads all again."""
+    for file, pid in processes().items():
+        with suppress(OSError):
             words = command_of(pid)
-            if f"--pid-file={file}" in words and not folders.isdisjoint(words):
+            if file_of(words) == file and not options.isdisjoint(words):
                 os.kill(pid, signal.SIGHUP)
 
 
 def processes() -> dict[str, int]:
     """The process of each, by its file."""
-    found = {}
-    for file in glob(f"{PIDS}/*/*"):
-        with suppress(OSError, ValueError):
-            found[file] = int(disk.read(file))
-    return found
+    return {file: pid for file in glob(f"{PIDS}/*/*") if (pid := told_by(file))}

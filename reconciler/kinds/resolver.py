@@ -2,10 +2,10 @@
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
 from .namespace import Namespace
-from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, SHARED, place
+from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, place
 
 RUN = "/run/reconciler-dns"  # gone with a reboot, as sandboxes are; whoever answers is not root, and reads it
-HOSTS_SERVERS = "@servers"  # in the place of a network: the name servers that the host itself asks
+VIEW = "@"  # before the name of a view, in the place of a network: what it asks others, and what not
 PIDS = f"{RUN}/pids"
 TTL = 5  # seconds for which an answer may be kept
 PENDING = (
@@ -31,6 +31,11 @@ class ZoneFile(Resource):
     def content(self) -> str:
         return "".join(f"{line}\n" for line in (FILE_MARK, *self.lines))
 
+    @property
+    def option(self) -> str:
+        """By which those that read it are told to."""
+        return servers_file(self) if self.network.startswith(VIEW) else hosts_folder(self.network)
+
     def owner(self, known: Ownership) -> str:
         return self.project
 
@@ -43,6 +48,14 @@ class ZoneFile(Resource):
 
     def removal(self) -> list[str]:
         return [f"rm {self.path}", "pkill -HUP dnsmasq"]
+
+
+def hosts_folder(network: str) -> str:
+    return f"--addn-hosts={RUN}/names/{network}"
+
+
+def servers_file(names: ZoneFile) -> str:
+    return f"--servers-file={names.path}"
 
 
 @kind
@@ -59,9 +72,6 @@ class Resolver(Resource):
     port: int
     interfaces: tuple[str, ...] = ()  # that questions come in by; `vp*` is every one that begins so
     networks: tuple[str, ...] = ()
-    forwards: bool = False  # what it does not know to other servers:
-    servers: tuple[str, ...] = ()  # these, or those of the host
-    local: tuple[str, ...] = ()  # domains that nobody else is asked about
     wildcards: tuple[tuple[str, str], ...] = ()  # (domain, address) of whatever ends in it
 
     @property
@@ -79,9 +89,8 @@ class Resolver(Resource):
             f"--pid-file={self.pid_file}",
             f"--port={self.port}",
             *self.listening,
-            *(f"--addn-hosts={RUN}/names/{network}" for network in self.networks),
-            *self.forwarding,
-            *(f"--local=/{domain}/" for domain in self.local),
+            *map(hosts_folder, self.networks),
+            servers_file(ZoneFile(network=f"{VIEW}{self.name}", project=self.project)),
             *(f"--address=/{domain}/{ip}" for domain, ip in self.wildcards),
         )
 
@@ -90,16 +99,6 @@ class Resolver(Resource):
         if self.ns != HOST:
             return f"--listen-address={DOCKER_RESOLVER}", "--bind-interfaces"
         return "--except-interface=lo", *(f"--interface={link}" for link in self.interfaces)
-
-    @property
-    def forwarding(self) -> tuple[str, ...]:
-        """Without servers, dnsmasq refuses what it does not know, and musl waits five seconds: nothing of the
-        root's domain is anybody else's.  With them, nothing without a dot is."""
-        if not self.forwards:
-            return ("--address=/#/",)
-        if self.servers:
-            return ("--local=//", *(f"--server={server}" for server in self.servers))
-        return ("--local=//", f"--servers-file={RUN}/names/{HOSTS_SERVERS}/{SHARED}")
 
     def owner(self, known: Ownership) -> str:
         return self.project
@@ -118,9 +117,11 @@ class Resolver(Resource):
 
 @kind
 class StrayResolver(Resolver):
-    """One whose sandbox has gone: somebody removed the namespace alone, and it keeps it alive."""
+    """One that no file tells of, or whose sandbox has gone: somebody removed the namespace alone.  It keeps
+    that alive, so that the links in there go first, by way of it."""
 
-    leftover = True
+    rank, leftover = 4, True
+    place = ""
 
     @property
     def within(self) -> tuple[Key, ...]:

@@ -20,7 +20,7 @@ CASES = {
     **{f"manifests/{path.stem}": path for path in sorted((ROOT / "manifests").glob("*.yaml"))},
     **{str(path.parent.relative_to(HERE)): path for path in sorted(HERE.glob("*/*/manifest.yaml"))},
 }
-HOST = Facts(name="host", machine="0" * 32, nameservers=("192.0.2.53",))
+HOST = Facts(name="host", machine="0" * 32, nameservers=("192.0.2.53",), servers=("192.0.2.53",))
 
 
 def texts(path: Path) -> dict[str, str]:

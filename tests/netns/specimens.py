@@ -290,14 +290,11 @@ def names() -> Iterator[Specimen]:
     lines = ("10.1.0.2 web.m web", "fd00::2 web.m web")
     file = ZoneFile(network="m.2_x-y", project="p", lines=lines)
     yield Specimen(file, (), {"lines": [lines[:1], ()]})
-    view = Resolver(project="p", name="m.2_x-y", port=15310, networks=("m.2_x-y",), forwards=True)
+    view = Resolver(project="p", name="m.2_x-y", port=15310, networks=("m.2_x-y",))
     changes = {
         "port": [15311],
         "interfaces": [("br-a", "vp*")],
         "networks": [("a", "b")],
-        "forwards": [False],
-        "servers": [("192.0.2.53", "fe80::1%lo")],
-        "local": [("p.internal",)],
         "wildcards": [(("web", "10.1.0.2"), ("web", "fd00::2"), ("x.y", "10.1.0.2"))],
     }
     yield Specimen(view, (), changes, "names")

@@ -18,6 +18,7 @@ LAN = NetworkSpec(name="lan", driver="macvlan", subnets=(SubnetSpec(subnet="10.3
 
 
 NOTHING = Facts()
+ASKS = Facts(servers=("192.0.2.53",))
 
 
 def shop(*items, facts=NOTHING, **more):
@@ -63,12 +64,17 @@ def test_what_no_question_can_hold_is_no_name():
 
 def test_who_is_on_one_network_has_its_view_and_who_is_on_several_one_of_their_own():
     topology = shop(
-        FRONT, BACK, container("a", "front"), container("b", "back"), container("k", "front", "back")
+        FRONT,
+        BACK,
+        container("a", "front"),
+        container("b", "back"),
+        container("k", "front", "back"),
+        facts=ASKS,
     )
     a, b, k = (view(topology, f"shop-{name}") for name in "abk")
-    assert (a.name, a.bridges) == ("shop_front", ("br-shop-front",)) and a.forwards
-    assert (b.name, b.bridges) == ("shop_back", ("br-shop-back",)) and not b.forwards
-    assert not k.bridges and k.networks == ("shop_back", "shop_front") and k.forwards
+    assert (a.name, a.bridges) == ("shop_front", ("br-shop-front",)) and a.servers
+    assert (b.name, b.bridges) == ("shop_back", ("br-shop-back",)) and not b.servers
+    assert not k.bridges and k.networks == ("shop_back", "shop_front") and k.servers
     assert len({a.port, b.port, k.port}) == 3
     resolv = {box.name: box.resolv for box in topology.sandboxes}
     assert resolv["shop-k"].startswith("nameserver 10.1.0.1\n") and "ndots:0" in resolv["shop-k"]

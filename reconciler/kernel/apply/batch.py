@@ -16,6 +16,7 @@ from ...kinds.resolver import Resolver
 from ..netlink import links
 from ..netlink.socket import Message
 from ..procfs import Procfs
+from ..resolvers import Lost
 from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
 MANY = 64  # ends on the host, for which reading all of its links is cheaper than asking for each
@@ -37,8 +38,9 @@ class Batch:
         self.raised: dict[str, list[StepMessage]] = {}  # bridges that go up, by name; each is one send
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
-        self.renamed: set[str] = set()  # networks on which somebody is called otherwise
         self.resolvers: dict[Resolver, Step] = {}  # that are to answer
+        self.renamed: set[str] = set()  # options of resolvers, of which what they lead to has changed
+        self.lost: tuple[Lost, ...] | None = None  # resolvers, where it was asked
         self.awaited: dict[str, tuple[Step, Callable[[], None]]] = {}
         self.refusals: dict[str, ReconcileError] = {}
 

@@ -22,14 +22,16 @@ def remove_names(requests: Requests, step: Step, names: ZoneFile) -> None:
 
 def hang_up(requests: Requests, step: Step, names: ZoneFile) -> None:
     """Once, when all are written."""
-    networks = requests.batch.renamed
-    networks.add(names.network)
-    requests.batch.later("names", step, lambda: resolvers.hang_up(networks))
+    renamed = requests.batch.renamed
+    renamed.add(names.option)
+    requests.batch.later("names", step, lambda: resolvers.hang_up(renamed))
 
 
 def put(requests: Requests, step: Step, resolver: Resolver) -> None:
     """All of them start beside one another, when their sandboxes have names."""
-    resolvers.stop(resolver)  # one that goes on as it was told before, or is stopped
+    if requests.batch.lost is None:
+        requests.batch.lost = (*resolvers.lost(),)
+    resolvers.stop(resolver, requests.batch.lost)  # one that goes on as it was told before, or is stopped
     wanted = requests.batch.resolvers
     wanted[resolver] = step
     requests.batch.later("resolvers", step, lambda: start(requests.batch))
@@ -48,6 +50,10 @@ def start(batch: Batch) -> None:
 
 def remove(_: Requests, __: Step, resolver: Resolver) -> None:
     resolvers.stop(resolver)
+
+
+def remove_stray(_: Requests, __: Step, resolver: Resolver) -> None:
+    resolvers.stop(resolver, resolvers.lost())
 
 
 def strays(readings: Readings, places: Set[str]) -> Iterator[StrayResolver]:
@@ -76,5 +82,12 @@ register(
     )
 )
 register(
-    Kind(of=StrayResolver, remove=remove, at_once=True, from_outside="-", places=(False, False), asked=strays)
+    Kind(
+        of=StrayResolver,
+        remove=remove_stray,
+        at_once=True,
+        from_outside="-",
+        places=(False, False),
+        asked=strays,
+    )
 )

@@ -186,7 +186,7 @@ SERVICE = {
 def canonical(document: Node, folder: str) -> Node:
     """A whole document with every key that has two spellings in one shape."""
     service = entries({**SERVICE, "env_file": as_paths(folder)})
-    networks = entries({"labels": as_assignments}, external_name)
+    networks = entries({"labels": as_assignments, "dns": as_list}, external_name)
     hosts = entries({"labels": as_assignments})
     return shaped(
         document, {"services": service, "containers": service, "networks": networks, "hosts": hosts}
