@@ -48,10 +48,14 @@ MODES = {
     "explain": Mode(
         "plan", "tell everything about one resource of the plan", {"metavar": "KEY", "type": word}
     ),
+    "resolve": Mode(
+        "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}
+    ),
     "rehearse": Mode("apply"),
 }
 
 
+LOOKING = ("plan", "show", "explain", "resolve")  # modes that may be about another host
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
 
@@ -141,8 +145,10 @@ def refuse_idle(options: Options) -> None:
     """Raise UsageError for an option that the mode would not heed, where a person counts on it."""
     if options.rehearse and options.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
-    if options.against and options.mode not in ("plan", "show", "explain"):
-        raise UsageError("--against goes with --plan, --show and --explain")
+    if options.against and options.mode not in LOOKING:
+        raise UsageError("--against goes with --plan, --show, --explain and --resolve")
+    if options.from_ and options.mode != "resolve":
+        raise UsageError("--from goes with --resolve")
     if options.confirm_within and options.mode != "apply":
         raise UsageError("--confirm-within goes with --apply")
     if options.only and options.mode not in ("apply", "destroy", "rollback"):

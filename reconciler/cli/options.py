@@ -86,6 +86,7 @@ class Options:
     stdin: str = ""  # what it held, since a mistake is shown with its line
     rollback: int = -1  # a revision's number
     explain: str = ""  # a key
+    resolve: str = ""  # a name or an address
 
     project: tuple[str, ...] = option((), Syntax("only these projects (repeatable)", project_name, "NAME"))
     host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))
@@ -96,7 +97,11 @@ class Options:
         "", Syntax("--plan: write the plan, --status: all that stands, as JSON to FILE too", word, "FILE")
     )
     against: str = option(
-        "", Syntax("--plan, --show, --explain: compare with what --status --out wrote", word, "FILE")
+        "",
+        Syntax("--plan, --show, --explain, --resolve: compare with what --status --out wrote", word, "FILE"),
+    )
+    from_: str = option(
+        "", Syntax("--resolve: as this container is told, a sandbox's or its own name", word, "CONTAINER")
     )
     only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
     rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
@@ -147,15 +152,16 @@ DEFAULTS: dict[str, object] = {f.name: f.default for f in fields(Options)}
 def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str] = os.environ) -> None:
     """All of them, each with the default that its environment twin sets; raises UsageError."""
     for name, syntax in SYNTAX.items():
-        spellings = [*filter(None, [syntax.short]), f"--{name.replace('_', '-')}"]
+        spellings = [*filter(None, [syntax.short]), flag(name)]
         text = environ.get(twin(name))
         default = argparse.SUPPRESS if text is None else value_of_twin(name, text)
         if DEFAULTS[name] is False:
-            parser.add_argument(*spellings, action="store_true", default=default, help=syntax.help)
+            parser.add_argument(*spellings, action="store_true", dest=name, default=default, help=syntax.help)
         else:
             parser.add_argument(
                 *spellings,
                 action="append" if DEFAULTS[name] == () else "store",
+                dest=name,
                 default=default,
                 type=syntax.take,
                 metavar=syntax.metavar,
@@ -164,8 +170,13 @@ def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str] = os
             )
 
 
+def flag(name: str) -> str:
+    """`from` is a word of Python's."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
 def twin(name: str) -> str:
-    return TWIN + name.upper()
+    return TWIN + name.rstrip("_").upper()
 
 
 def value_of_twin(name: str, text: str) -> object:

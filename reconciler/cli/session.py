@@ -18,12 +18,12 @@ from ..paths import CACHE
 from ..pipeline import Change, Host, compare
 from ..truth import there
 from . import streams
+from .arguments import LOOKING
 from .options import Options
 
 if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
-LOOKING = ("plan", "show", "explain")  # modes that may be about another host
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
 
 

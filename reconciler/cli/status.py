@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..core import render
 from ..core.resource import State
+from ..daemon import answering
 from ..daemon.status import in_words, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
 from ..errors import ReconcileError
@@ -45,6 +46,7 @@ def status(options: Options) -> int:
     waiting = change.waiting if change else {}
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
+    names = answering.statuses(change.desired if change else {}, live)
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {
@@ -52,6 +54,7 @@ def status(options: Options) -> int:
             "router_guard": guards(live),
             "watcher": watcher,
             "peers": [peer._asdict() for peer in others],
+            "resolvers": [one.row for one in names],
             "differences": wrong,
         }
         tell(options, json.dumps(told, indent=1))
@@ -59,7 +62,7 @@ def status(options: Options) -> int:
     for row in rows:
         root = f", from {row.root}" if row.root else ""
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
-    for line in peers.in_words(others):
+    for line in (*peers.in_words(others), *answering.in_words(names)):
         say(options, line)
     if guarded := guards(live):
         say(

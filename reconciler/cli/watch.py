@@ -20,7 +20,7 @@ from .options import Options
 from .session import machine, note, say
 
 if TYPE_CHECKING:
-    from ..daemon.service import Orders
+    from ..daemon.orders import Orders
 
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
 # system.
@@ -32,6 +32,7 @@ SELDOM = (50_000, 20, 100)
 
 def watch(options: Options) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
+    from ..daemon.answering import NAMES_FROM
     from ..daemon.files import Files
     from ..daemon.loop import loop
     from ..daemon.relay.process import RelayProcess
@@ -49,7 +50,7 @@ def watch(options: Options) -> int:
         Events(fire) as events,
         RelayProcess() as relay,
     ):
-        files = Files(triggers, [*told.paths, SUSPENDED])
+        files = Files(triggers, [*told.paths, SUSPENDED], NAMES_FROM)
         watcher = Watcher(told, machine(options, Progress()), files, events, relay)
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: fire(kind))
@@ -75,7 +76,7 @@ def counted(options: Options) -> Iterator[None]:
 
 def orders(options: Options) -> "Orders":
     """Raises UsageError for what cannot be watched."""
-    from ..daemon.service import Orders
+    from ..daemon.orders import Orders
 
     if "-" in options.paths:
         raise UsageError("standard input cannot be watched", "name files or directories")

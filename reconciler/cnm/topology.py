@@ -206,6 +206,8 @@ class DnsView:
     servers: tuple[str, ...] = ()  # that it asks what it does not know
     wildcards: tuple[tuple[str, str], ...] = ()
     sandboxes: tuple[str, ...] = ()
+    link: str = ""  # of the host, by which it asks itself
+    ip: str = ""  # and the address there
     where: Where = field(default=NOWHERE, compare=False)
 
 

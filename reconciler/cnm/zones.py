@@ -12,7 +12,7 @@ from itertools import chain
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
-from ..manifest.spec import OFF, ContainerSpec
+from ..manifest.spec import OFF, ContainerSpec, EndpointSpec, ProjectSpec
 from . import names
 from .driver import Joined
 from .endpoint import Addresses, Attachments, SandboxSpec
@@ -21,6 +21,7 @@ from .topology import DnsView, Endpoint, Naming, Network, Zone
 Attached = Sequence[tuple[Network, Endpoint]]
 PORTS = range(15300, 20000)  # of the host, for views: below what is given to whoever asks for none
 DNS = 53
+HOST_VIEW = "@host"  # no network and no sandbox is called so
 LABEL, NAME = 63, 253  # octets at most (RFC 1035, 2.3.4)
 
 
@@ -41,7 +42,9 @@ def naming(
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(lack=(lack,))
     known = tuple(zones(networks, joined.attachments, joined.given))
-    return Naming(zones=known, views=tuple(views(attached, here, known, facts)))
+    wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
+    told, found = without_resolved([*with_ports(wanted, facts)], facts)
+    return Naming(zones=known, views=tuple(found), lack=tuple(told))
 
 
 def zones(
@@ -52,11 +55,10 @@ def zones(
         lines: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
         wildcards: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for one, end in attachments[network.name]:
-            called, more = called_on(network.name, one), [*map(str.lower, end.aliases)]
-            plain = tuple(name for name in dict.fromkeys((*called, *more)) if is_name(name))
+            called, wild = names_on(network.name, one, end), [*wildcards_of(end)]
             for ip, _ in given.get((network.name, one.name), ()):
-                lines[one.project.name].append((ip, plain))
-                wildcards[one.project.name] += [(name[2:], ip) for name in more if name.startswith("*.")]
+                lines[one.project.name].append((ip, called))
+                wildcards[one.project.name] += [(domain, ip) for domain in wild]
         for project, entries in lines.items():
             yield Zone(
                 network=network.name,
@@ -65,6 +67,16 @@ def zones(
                 wildcards=tuple(sorted(wildcards[project])),
                 where=network.spec.where,
             )
+
+
+def names_on(network: str, one: SandboxSpec, end: EndpointSpec) -> tuple[str, ...]:
+    """All that can be asked for as it is written."""
+    called = dict.fromkeys((*called_on(network, one), *map(str.lower, end.aliases)))
+    return tuple(name for name in called if is_name(name))
+
+
+def wildcards_of(end: EndpointSpec) -> Iterator[str]:
+    return (name[2:].lower() for name in end.aliases if name.startswith("*."))
 
 
 def called_on(network: str, one: SandboxSpec) -> tuple[str, ...]:
@@ -95,17 +107,57 @@ def is_name(name: str) -> bool:
 def views(
     attached: Mapping[str, Attached], specs: Sequence[SandboxSpec], known: Sequence[Zone], facts: Facts
 ) -> Iterator[DnsView]:
-    """Who answers whom.  Ports that stand are kept."""
+    """Who answers whom, before their ports are chosen."""
     asking: dict[DnsView, list[str]] = defaultdict(list)
     for one in specs:
         if view := view_of(one, attached[one.name], known, facts):
             asking[view].append(one.name)
+    return (replace(view, sandboxes=tuple(names)) for view, names in asking.items())
+
+
+def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
+    """Those that stand are kept."""
     taken = {*facts.resolvers.values(), *(listener.port for listener in facts.listeners)}
     free = (port for port in PORTS if port not in taken)
-    for view in sorted(asking, key=lambda view: (view.project, view.name)):
+    for view in sorted(found, key=lambda view: (view.project, view.name)):
         stood = facts.resolvers.get((view.project, view.name), 0)
         port = DNS if view.ns != HOST else stood or next(free)
-        yield replace(view, port=port, sandboxes=tuple(asking[view]))
+        yield replace(view, port=port)
+
+
+def host_views(projects: Iterable[ProjectSpec], networks: Sequence[Network]) -> Iterator[DnsView]:
+    """What the host itself may ask of a project that wants it to: who is on its own bridges."""
+    for project in projects:
+        own = [n for n in networks if n.project == project.name and is_asked_by_host(n)]
+        if project.host_names and own:
+            yield DnsView(
+                project=project.name,
+                name=HOST_VIEW,
+                networks=tuple(sorted(network.name for network in own)),
+                interfaces=tuple(sorted(network.bridge for network in own)),
+                link=own[0].bridge,
+                ip=next(subnet.gateway for subnet in own[0].subnets if subnet.gateway),
+                where=project.where,
+            )
+
+
+def is_asked_by_host(network: Network) -> bool:
+    near = network.inner and network.bridge and any(subnet.gateway for subnet in network.subnets)
+    return bool(near and network.endpoints and has_names(network) and not network.external)
+
+
+def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], list[DnsView]]:
+    """Where there is no systemd-resolved, what its operator may write instead, and that we write nothing."""
+    hosted = [view for view in found if view.link]
+    hint = facts.missing.get("host names") if hosted else ""
+    if not hint:
+        return [], found
+    told = [
+        f"the host does not know {domain(view.project)}: {hint}; its own resolver may forward that to"
+        f" {view.ip} port {view.port} (dnsmasq: server=/{domain(view.project)}/{view.ip}#{view.port})"
+        for view in hosted
+    ]
+    return told, [replace(view, link="") for view in found]
 
 
 def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Facts) -> DnsView | None:

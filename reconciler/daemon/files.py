@@ -12,6 +12,7 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeVar
@@ -21,7 +22,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from ..safety.git import writing
-from .triggers import Triggers
+from .triggers import NAMES, Triggers
 
 CHANGES = {"created", "modified", "deleted", "moved", "closed"}  # our own reading fires nothing
 MOVES = {"created", "deleted", "moved"}
@@ -133,11 +134,11 @@ class Entries(FileSystemEventHandler):
 
 
 class Files:
-    """Watches `paths`; `polling` says why events cannot be relied on, and then somebody has
-    to look now and then."""
+    """Watches `paths`, and `names`, which names follow from; `polling` says why events cannot be relied on,
+    and then somebody has to look now and then."""
 
-    def __init__(self, triggers: Triggers, paths: Sequence[str]):
-        self.triggers, self.paths, self.polling = triggers, list(paths), ""
+    def __init__(self, triggers: Triggers, paths: Sequence[str], names: Sequence[str] = ()):
+        self.triggers, self.paths, self.names, self.polling = triggers, list(paths), names, ""
         self._lock, self._again = Lock(), 0.0
         self._armed: tuple[tuple[str, int, int], ...] = ()
         self._observer: BaseObserver | None = None
@@ -148,10 +149,9 @@ class Files:
     def arm(self) -> bool:
         """Watch what the paths lead to now; true where that differs from what was watched."""
         with self._lock:
-            wanted = ways(self.paths)
-            identity = tuple(
-                sorted((d, *inode(t)) for d in wanted for t in (trees(d) if "" in wanted[d] else [d]))
-            )
+            wanted = {"file": ways(self.paths), NAMES: ways(self.names)}
+            looked_at = {t for found in wanted.values() for d in found for t in watched_with(d, found[d])}
+            identity = tuple(sorted((directory, *inode(directory)) for directory in looked_at))
             again = bool(self.polling) and time.monotonic() > self._again
             if identity == self._armed and not again:
                 return False
@@ -164,18 +164,20 @@ class Files:
         """Watch all anew with the next `arm`."""
         self._armed = ()
 
-    def _fire(self, path: str, stale: object) -> None:
+    def _fire(self, kind: str, path: str, stale: object) -> None:
         if stale:
             self._armed = ()  # a directory that was made anew may well have the inode of the one before
-        self.triggers.fire("file", words=path)
+        self.triggers.fire(kind, words=path)
 
-    def _watch(self, wanted: dict[str, set[str]], inodes: int) -> None:
+    def _watch(self, wanted: dict[str, dict[str, set[str]]], inodes: int) -> None:
         self.polling, self._again = "", time.monotonic() + RETRY
         try:
             self._observer = observer = Observer()
             observer.start()
-            for directory, names in wanted.items():
-                observer.schedule(Entries(self._fire, directory, names), directory, recursive="" in names)
+            for kind, directories in wanted.items():
+                for directory, names in directories.items():
+                    entries = Entries(partial(self._fire, kind), directory, names)
+                    observer.schedule(entries, directory, recursive="" in names)
         except FileNotFoundError:
             self._armed = ()  # it went meanwhile: its parent fires, or the next look finds the change
         except (OSError, RuntimeError) as error:  # no instance, descriptor, watch or thread is left
@@ -194,6 +196,10 @@ class Files:
     def close(self) -> None:
         with self._lock:
             self._disarm()
+
+
+def watched_with(directory: str, names: set[str]) -> list[str]:
+    return trees(directory) if "" in names else [directory]
 
 
 def trees(directory: str) -> list[str]:

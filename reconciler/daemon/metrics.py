@@ -5,13 +5,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import disk
+from ..core.resource import Key
 from ..drivers.overlay.hearsay import discrepancies
+from ..kernel.chaos import Counts
 from ..kernel.lock import RUN
 from ..kernel.nft.counters import ContainerPort, Traffic, traffic
 from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
+from ..kernel.resolvers import runs
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, Flow
+from ..kinds.resolver import Resolver
+from .answering import Answering
 from .repair import RepairLoop
 from .status import SUSPENDED, Status, Tally
 
@@ -21,11 +26,23 @@ OF_PORTS = (
     ("received_bytes", "what the container received through it"),
     ("sent_bytes", "what the container sent through it"),
 )
+OF_NAMES = (
+    ("hits", "questions that were answered with what is known here"),
+    ("misses", "questions that were forwarded"),
+    ("insertions", "answers of others that were kept"),
+    ("evictions", "answers of others that made way before their time"),
+)
+OF_SERVERS = (
+    ("queries", "what a name server of others was asked"),
+    ("failures", "what it did not answer, or refused"),
+)
 
 
-def publish(status: Status, repair: RepairLoop) -> None:
+def publish(status: Status, repair: RepairLoop, counts: Mapping[Key, Counts]) -> None:
     """Whole or not at all."""
-    text = "".join([*lines(status, repair), *of_ports(status.standing, traffic()), *of_peers(status)])
+    standing = status.standing
+    ports, names = of_ports(standing, traffic()), of_names(standing.answering.values(), counts)
+    text = "".join([*lines(status, repair), *ports, *names, *of_peers(status)])
     disk.write(FILE, text.encode(), 0o644)
 
 
@@ -75,6 +92,29 @@ def of_ports(standing: Tally, counts: Mapping[ContainerPort, Traffic]) -> Iterat
             }
             text = ",".join(f'{label}="{value}"' for label, value in labels.items())
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
+
+
+def of_names(known: Iterable[Answering], counts: Mapping[Key, Counts]) -> Iterator[str]:
+    """Who answers for names, and what he has counted, as far as he was asked."""
+    labels = {one.resolver: labels_of(one.resolver) for one in known}
+    yield from head("resolver_up", "gauge", "1 while it runs")
+    for resolver, text in labels.items():
+        yield f"reconciler_resolver_up{{{text}}} {int(runs(resolver))}\n"
+    said = [(text, counts[resolver.key]) for resolver, text in labels.items() if resolver.key in counts]
+    for number, (name, words) in enumerate(OF_NAMES):
+        yield from head(f"resolver_{name}_total", "counter", words)
+        yield from (f"reconciler_resolver_{name}_total{{{text}}} {one[number]}\n" for text, one in said)
+    for number, (name, words) in enumerate(OF_SERVERS, start=1):
+        yield from head(f"resolver_server_{name}_total", "counter", words)
+        for text, one in said:
+            for row in one.servers:
+                whole = f'{text},server="{row.server}"'
+                yield f"reconciler_resolver_server_{name}_total{{{whole}}} {row[number]}\n"
+
+
+def labels_of(resolver: Resolver) -> str:
+    networks = " ".join(resolver.networks)
+    return f'project="{resolver.project}",view="{resolver.name}",networks="{networks}"'
 
 
 def of_peers(status: Status) -> Iterator[str]:

@@ -3,54 +3,41 @@
 import gc
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from ..core.resource import Key, State
-from ..kernel import frr
+from ..kernel import frr, resolvers
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import EVENT, Events
 from ..kinds.evpn import Router
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
+from ..kinds.resolver import Resolver
 from ..pipeline import Change, LastingHost, compare
 from ..remembered import Dirty
 from ..safety import removals
-from ..safety.limits import Limits, refuse
+from ..safety.limits import refuse
 from ..safety.revisions import Revisions
 from . import metrics
+from .answering import Inquiries
 from .files import Files
 from .interlude import Interludes
+from .orders import Orders
 from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
 from .repair import Outcome, Pipeline, RepairLoop
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Status, log_rows, publish
-from .triggers import Trigger, dirty_places
+from .triggers import NAMES, Trigger, cause, dirty_places
 from .troubles import Troubles
 
 FALLEN = "threads"  # fires when a thread of ours ends with an exception
-READS = {"start", "file", "asked", "sweep", FALLEN}  # after these the files may say something new
+READS = {"start", "file", NAMES, "asked", "sweep", FALLEN}  # after these the files may say something new
 BUSY = 0.5  # seconds until the next look while somebody else applies; they go first
 PART = 50  # places that a sweep looks at in one go: some 5 ms
 ERRONEOUS = 5.0  # seconds until the next look while something is wrong
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What a person told a watcher."""
-
-    paths: tuple[str, ...]  # from the root
-    projects: frozenset[str] | None
-    limits: Limits
-    state_dir: str
-    note: Callable[[str], None]  # takes lines of the log
-    prune: bool = True
-    strict: bool = False  # what one project waits for holds up all
-    verbose: bool = False
-    cache: str = ""  # the folder where validated manifests are kept
 
 
 class Watcher:
@@ -75,7 +62,7 @@ class Watcher:
         self.complained = ""
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
-        self.contained = self.troubles.contained
+        self.contained, self.inquiries = self.troubles.contained, Inquiries()
         self.repair = RepairLoop(pipeline)
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
         self.fallen = ""  # why a thread is to be replaced
@@ -99,6 +86,9 @@ class Watcher:
         polling = bool(self.files.polling or self.fallen or not self.events.alive)
         if suspended := os.path.exists(SUSPENDED):
             self.unswept = []
+        if kinds & {"beat", "sweep"} and not suspended:
+            with self.contained("names"):
+                self.inquire(whole="sweep" in kinds)
         if kinds <= {"beat"} and self.unswept:
             return self.sweep()
         if kinds == {"beat"} and not polling and (self.status.outcome.in_sync or self.repair.rest):
@@ -123,7 +113,7 @@ class Watcher:
             self.update_relay(change)
         if kinds & READS:
             with self.contained("metrics"):
-                metrics.publish(self.status, self.repair)
+                metrics.publish(self.status, self.repair, self.inquiries.counts)
         return self.tell()
 
     def take_turn(self, dirty: Dirty | None, why: str, who: str = "") -> Outcome | None:
@@ -233,14 +223,25 @@ class Watcher:
             self.files.arm()
 
     def hear(self, change: Change) -> None:
-        """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is FRR's end."""
+        """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is the end of FRR
+        and of who answers for names."""
         whole = not self.repair.dirty or self.repair.dirty.places is None
         made = {step.resource.place for step in change.todo if isinstance(step.resource, Namespace)}
         if whole or made:
             places = {r.place for r in change.desired.values() if r.place}
             self.events.listen(places, places if whole else made)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
-            self.events.follow(pid)
+            self.events.follow([pid])
+        if whole or any(isinstance(step.resource, Resolver) for step in change.todo):
+            for place, pids in resolvers.processes().items():
+                self.events.follow(pids, place)
+
+    def inquire(self, *, whole: bool) -> None:
+        """Who hangs is ended, so that the line starts it anew: its end fires."""
+        for hanging in self.inquiries.round(self.status.standing.answering, whole=whole):
+            with lock():
+                resolvers.stop(hanging)
+            self.note(f"{hanging.key} did not answer, and is started anew")
 
     def update_relay(self, change: Change | None) -> None:
         """After all that heals; the end of the relay's process fires."""
@@ -251,7 +252,7 @@ class Watcher:
         if words := self.relay.serve(ports):
             self.note(words)
         if pid := self.relay.pid:
-            self.events.follow(pid)
+            self.events.follow([pid])
         self.relay_status = self.relay.status()
 
     def log(self, outcome: Outcome, who: str) -> None:
@@ -288,8 +289,3 @@ class Watcher:
         more = {"files": files, "paths": self.orders.paths, "troubles": self.troubles.words}
         more |= {"checked_out": self.reader.commit, "relay": self.relay_status}
         publish(self.status, self.repair, **more)
-
-
-def cause(fired: Sequence[Trigger]) -> str:
-    words = [f"{trigger.kind} {trigger.words}".strip() for trigger in fired]
-    return ", ".join(dict.fromkeys(words[:3])) + f" and {len(words) - 3} more" * (len(words) > 3)

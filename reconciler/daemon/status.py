@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import disk
 from ..core import render
-from ..core.resource import State
+from ..core.resource import Key, State
 from ..errors import ManifestErrors, ReconcileError
 from ..inventory import ownership
 from ..kernel.lock import RUN, is_held
@@ -21,6 +21,7 @@ from ..kinds.address import Address
 from ..kinds.evpn import Router
 from ..kinds.nft import Element
 from ..kinds.wireguard import Wireguard
+from .answering import Answering, answering
 from .repair import Outcome, RepairLoop
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
@@ -53,6 +54,11 @@ class Tally:
     def elements(self) -> list[Element]:
         """Of published ports."""
         return [r for r in self.live.values() if isinstance(r, Element) and r.flow]
+
+    @cached_property
+    def answering(self) -> dict[Key, Answering]:
+        """Who answers for names."""
+        return answering(self.live)
 
     @cached_property
     def hearing(self) -> State:

@@ -10,7 +10,9 @@ from ..remembered import Dirty
 
 MOST = 2.0  # seconds that firing without a pause can put an answer off
 KEPT = 10_000  # triggers; beyond them only their kind is remembered, so a storm costs no memory
-QUIET = {"file": 0.15, "kernel": 0.02}  # seconds without another; an editor saves in several system calls
+NAMES = "names"  # the kind of what tells who is called what, and who is asked else
+# Seconds without another; an editor saves in several system calls.
+QUIET = {"file": 0.15, NAMES: 0.15, "kernel": 0.02}
 STOP = "stop"
 
 
@@ -71,11 +73,18 @@ class Triggers:
 
 def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
     """What the kernel says; None where all is to be looked at anew, since something else fired, or nothing.
-    What files say is no matter of the kernel's."""
+    What manifests say is no matter of the kernel's; what names follow from is of the host, and its facts."""
     fired = [trigger for trigger in fired if trigger.kind != "beat"]
-    if not fired or any(trigger.kind not in (EVENT, END, "file") for trigger in fired):
+    if not fired or any(trigger.kind not in (EVENT, END, NAMES, "file") for trigger in fired):
         return None
-    if any(trigger.place is None and trigger.kind != "file" for trigger in fired):
+    if any(trigger.place is None and trigger.kind in (EVENT, END) for trigger in fired):
         return Dirty(None)
-    places, ends = (frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, END))
-    return Dirty(places, ends)
+    events, names, ends = (
+        frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, NAMES, END)
+    )
+    return Dirty(events | names, ends, swept=bool(names))
+
+
+def cause(fired: Sequence[Trigger]) -> str:
+    words = [f"{trigger.kind} {trigger.words}".strip() for trigger in fired]
+    return ", ".join(dict.fromkeys(words[:3])) + f" and {len(words) - 3} more" * (len(words) > 3)

@@ -1,4 +1,5 @@
-"""Names: for each zone a file, for each view another of whom it asks, and a resolver."""
+"""Names: for each zone a file; for each view another, of whom it asks, and a resolver; and a domain of the
+host that leads to one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -7,7 +8,9 @@ from itertools import chain
 from ..cnm.topology import DnsView, Naming, Zone
 from ..cnm.zones import domain
 from ..core.resource import Origin, Resource
+from ..kinds.ownership import HOST
 from ..kinds.resolver import VIEW, Resolver, ZoneFile
+from ..kinds.split_dns import HostDomain
 
 
 def lower(naming: Naming) -> Iterator[Resource]:
@@ -18,6 +21,8 @@ def lower(naming: Naming) -> Iterator[Resource]:
     for view in naming.views:
         yield questions(view, set().union(*(known[network, view.project] for network in view.networks)))
         yield resolver(view)
+        if view.link:
+            yield domain_of_host(view)
 
 
 def names(zone: Zone) -> ZoneFile:
@@ -69,5 +74,16 @@ def resolver(view: DnsView) -> Resolver:
         interfaces=view.interfaces,
         networks=view.networks,
         wildcards=view.wildcards,
+        origin=Origin(view.where, "names"),
+    )
+
+
+def domain_of_host(view: DnsView) -> HostDomain:
+    ip = f"[{view.ip}]" if ":" in view.ip else view.ip
+    return HostDomain(
+        ns=HOST,
+        link=view.link,
+        domain=domain(view.project),
+        server=f"{ip}:{view.port}",
         origin=Origin(view.where, "names"),
     )

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from glob import glob
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import disk
@@ -136,6 +137,14 @@ def running(ns: str, entry: str, place: str) -> Running | None:
         return None
     resolver = parsed(ns, entry, process.words)
     return Running(resolver, process.namespace) if resolver and not process.stopped else None
+
+
+def runs(resolver: Resolver) -> bool:
+    """Whether there is a process that is it, and is not stopped, whatever else it was told."""
+    with suppress(OSError, ValueError):
+        found = looking.process(int(disk.read(resolver.pid_file)), HOST_PLACE)
+        return f"--pid-file={resolver.pid_file}" in found.words and not found.stopped
+    return False
 
 
 def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
@@ -269,13 +278,18 @@ def names_of_host() -> Iterator[ZoneFile]:
 
 def hang_up(options: Set[str]) -> None:
     """Whoever was told to read one of these reads all again."""
-    for file, pid in processes().items():
+    for pid in chain.from_iterable(processes().values()):
         with suppress(OSError):
             words = command_of(pid)
-            if file_of(words) == file and not options.isdisjoint(words):
+            if file_of(words) and not options.isdisjoint(words):
                 os.kill(pid, signal.SIGHUP)
 
 
-def processes() -> dict[str, int]:
-    """The process of each, by its file."""
-    return {file: pid for file in glob(f"{PIDS}/*/*") if (pid := told_by(file))}
+def processes() -> dict[str, list[int]]:
+    """Those that answer, by their place."""
+    found: dict[str, list[int]] = {}
+    for file in glob(f"{PIDS}/*/*"):
+        ns = os.path.basename(os.path.dirname(file))
+        if pid := told_by(file):
+            found.setdefault(HOST_PLACE if ns == HOST else ns, []).append(pid)
+    return found

@@ -277,6 +277,7 @@ class ProjectSpec:
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
     names: bool = True  # `dns: off` says that its networks have none
+    host_names: bool = False  # the host asks for them too
     accept_removals: str = ""  # the digest of what may go, however much that is
     where: Where = field(default=NOWHERE, compare=False)
 

@@ -29,26 +29,30 @@ from ..kinds.link import Veth
 from ..kinds.ownership import SHARED
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route
+from ..kinds.split_dns import HostDomain
 from ..pipeline import Change, Host, compare, enact
+
+CONFIGURED = Router, Resolver, HostDomain
 
 
 class RehearsalHost(Linux):
     """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
-    FRR and dnsmasq are not started there: they stand as they were told to.
+    FRR, dnsmasq and systemd-resolved are not started there: they stand as they were told to.
     """
 
     def __init__(self, facts: HostFacts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
-        self.configured: dict[Key, Router | Resolver] = {}
+        self.configured: dict[Key, Resource] = {}
 
     def routers(self) -> list[Router]:
         return []
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        stand = {key: r for key, r in self.configured.items() if places is None or r.place in places}
-        return {**super().observe(named, places), **stand}
+        found = super().observe(named, places)
+        here = ((key, r) for key, r in self.configured.items() if places is None or r.place in places)
+        return {**found, **{key: r for key, r in here if found.keys() >= {*r.within}}}
 
     def facts(self) -> HostFacts:
         return self.known
@@ -57,7 +61,7 @@ class RehearsalHost(Linux):
         self.requests += len(batch)
         rest = []
         for step in batch:
-            if not isinstance(step.resource, Router | Resolver):
+            if not isinstance(step.resource, CONFIGURED):
                 rest.append(step)
             elif step.op == "-":
                 self.configured.pop(step.resource.key, None)
@@ -77,6 +81,7 @@ class EmptyHost(FakeKernel):
 def rehearse(change: Change, host: Host) -> str:
     """One line that says it went well; raises the first error that the host would have met."""
     change, facts = in_full(change, host), host.facts()
+    facts = replace(facts, missing=dict(facts.missing))  # asked here: there, less runs
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -24,6 +24,7 @@ from reconciler.kinds.ownership import FILE_MARK, HOST
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.split_dns import HostDomain
 from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
@@ -299,6 +300,9 @@ def names() -> Iterator[Specimen]:
     }
     yield Specimen(view, (), changes, "names")
     yield Specimen(Resolver(project="p", name="box", ns="box", port=53), (BOX,), {}, "names")
+    domain = HostDomain(link=BRIDGE.name, domain="p.internal", server="10.1.0.1:15310")
+    changes = {"domain": ["q.internal"], "server": ["[fd00::1]:15311"], "others": [True]}
+    yield Specimen(domain, (BRIDGE,), changes, "host names")
 
 
 # Two of each part of a map's key or value.

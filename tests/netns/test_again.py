@@ -180,7 +180,7 @@ def test_nothing_is_opened_that_is_not_noted(web: Linux) -> None:
     listening = False
     asked = [question for place in linux.transcript.answers.values() for question in place]
     noted = {str(part) for question in asked for part in question.about}
-    processes = (question.about[0] for question in asked if question.how == "process")
+    processes = (str(question.about[0]) for question in asked if question.how == "process")
     noted |= {f"/proc/{pid}/{file}" for pid in processes for file in ("stat", "cmdline")}
     names = set(netns.names())
     paths = {path for path in opened if not path.startswith(PYTHON) and not path.startswith("/run/netns/")}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.daemon.service import Orders, Watcher
+from reconciler.daemon.orders import Orders
+from reconciler.daemon.service import Watcher
 from reconciler.daemon.triggers import Trigger
 from reconciler.kernel.linux import Linux
 from reconciler.paths import STATE

@@ -392,3 +392,51 @@ test ! -e /run/frr/reconciler
 test "$(cat /run/frr/zebra.pid)" = "$theirs"
 kill -0 "$theirs"
 """)
+
+
+def test_the_host_asks_for_the_names_of_a_project_that_wants_it(machine):
+    machine.write("etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text())
+    machine.write("etc/reconciler/shop.yaml", WEB + "host_names: true\n")
+    machine.tell("""
+asked() { getent hosts web.shop.internal | grep '^10[.]91[.]0[.]'; }
+settled() { systemctl is-active systemd-resolved && synced; }
+reconcile --apply --rehearse -q
+within 5 asked
+within 5 synced
+resolvectl query wbe.shop.internal && exit 1
+test "$(resolvectl domain br-shop-front)" = 'Link 2 (br-shop-front): ~shop.internal'
+
+# what it was told outlives it; while it does not run, there is nothing to tell
+systemctl restart systemd-resolved
+within 5 settled
+within 5 asked
+systemctl stop systemd-resolved
+within 5 synced
+reconcile --plan 2>&1 | grep 'forward that to 10.91.0.1 port 15[0-9]*'
+systemctl start systemd-resolved
+within 5 settled
+within 5 asked
+
+# drift, by hand and while watched
+for told in 'domain br-shop-front ~other.internal' 'dns br-shop-front 192.0.2.1' 'default-route br-shop-front yes'; do
+    resolvectl $told
+    reconcile --plan | grep '^~ domain host/br-shop-front'
+    reconcile --apply -q
+    synced
+done
+systemctl start reconciler.service
+resolvectl revert br-shop-front
+within 5 asked
+systemctl stop reconciler.service
+
+# and gone, with the key and with the project
+sed -i /host_names/d /etc/reconciler/shop.yaml
+reconcile --apply -q
+test "$(resolvectl domain br-shop-front)" = 'Link 2 (br-shop-front):'
+asked && exit 1
+echo 'host_names: true' >>/etc/reconciler/shop.yaml
+reconcile --apply -q
+within 5 asked
+reconcile --destroy -q --project shop
+test -z "$(ls /run/systemd/resolve/netif)"
+""")

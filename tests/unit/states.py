@@ -17,6 +17,7 @@ from reconciler.kinds.ownership import HOST
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.split_dns import HostDomain
 from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
@@ -100,6 +101,8 @@ def host(picks: Picks) -> Iterator[Resource]:
             yield Address(ns=HOST, link=name, ip=f"fd00:{n}::1", prefix=int(six))
         if setting:
             yield Sysctl(ns=HOST, name=f"net/ipv4/conf/{name}/route_localnet", value=setting, link=name)
+        if port := picks.of("", "1", "2"):
+            yield HostDomain(ns=HOST, link=name, domain="p.internal", server=f"10.{n}.0.1:{port}")
         yield from tunnel(picks, name, n)
     if tag := picks.of(0, 50, 51):
         yield Vlan(ns=HOST, name="up0.5", parent="up0", tag=tag)

@@ -551,6 +551,7 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
         ([Trigger("kernel", "a"), Trigger("sweep")], None),
         ([Trigger("kernel", "a"), Trigger("file")], Dirty({"a"})),
         ([Trigger("file")], Dirty(frozenset())),
+        ([Trigger("kernel", "a"), Trigger("names", words="/etc/resolv.conf")], Dirty({"", "a"}, swept=True)),
         ([Trigger("beat")], None),
     ],
 )

@@ -48,7 +48,7 @@ class Events:
     def __init__(self, fire: Callable[[str, str | None, str], None]):
         self.fire = fire
         self.places: Mapping[int, str] = {}
-        self.processes: dict[int, tuple[int, str]] = {}  # by descriptor
+        self.processes: dict[int, Told] = {}  # what the end of each means, by descriptor
         self.thread: Thread | None = None
         self.opened = ExitStack()
 
@@ -105,9 +105,9 @@ class Events:
 
     def heard(self, fd: int) -> list[Told]:
         if fd in self.processes:
-            pid, name = self.processes.pop(fd)
+            told = self.processes.pop(fd)
             os.close(fd)
-            return [(EVENT, "", f"the end of {name}[{pid}]")]
+            return [told]
         try:
             if fd == self.rtnl.fileno():
                 return list(self.routes())
@@ -160,15 +160,17 @@ class Events:
         self.mounts.seek(0)
         return sorted(line.split(" ")[4] for line in self.mounts if f" {netns.RUN}/" in line)
 
-    def follow(self, pid: int) -> None:
-        """Hear when this process ends."""
-        known = [one for one, _ in list(self.processes.values())]  # the thread takes some out
-        if self.alive and pid not in known:
+    def follow(self, pids: Iterable[int], place: str = "") -> None:
+        """Hear when one of these processes ends, by which something stands in that place."""
+        known = {*list(self.processes.values())}  # the thread takes some out
+        for pid in pids if self.alive else ():
             with suppress(OSError):
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
-                fd = os.pidfd_open(pid)
-                self.processes[fd] = pid, name
-                self.poll.register(fd, select.EPOLLIN)
+                told = EVENT, place, f"the end of {name}[{pid}]"
+                if told not in known:
+                    fd = os.pidfd_open(pid)
+                    self.processes[fd] = told
+                    self.poll.register(fd, select.EPOLLIN)
 
     def listen(self, names: Set[str], anew: Set[str]) -> None:
         """Hear these sandboxes, and know them by name; some were made anew since they were last named."""

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from .. import frr, looking, resolvers
+from .. import frr, looking, resolved, resolvers
 from ..netlink.socket import families
 from ..transcript import EVERYWHERE, NOTED, Transcript, noting
 
@@ -27,7 +27,13 @@ def no_ipv6() -> str:
 
 
 # What its configuration does not tell.
-ASKED = {"evpn": frr.lack, "prefix limit": frr.boundless, "IPv6": no_ipv6, "names": resolvers.lack}
+ASKED = {
+    "evpn": frr.lack,
+    "prefix limit": frr.boundless,
+    "IPv6": no_ipv6,
+    "names": resolvers.lack,
+    "host names": resolved.lack,
+}
 
 
 class Missing(Mapping[str, str]):

@@ -22,6 +22,8 @@ from .routes import Routes
 from .routes import seen as seen_routes
 
 PROC = "/proc/sys/"
+# Behind systemd-resolved's stub, which is all that the first may name, stands the real list.
+RESOLV_CONF, RESOLVED = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
@@ -49,7 +51,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         ephemeral=ephemeral(),
         forwarding=forwarding(),
         nameservers=nameservers(),
-        servers=tuple(servers("/etc/resolv.conf")),
+        servers=tuple(servers(RESOLV_CONF)),
         blockers=nft.blockers(),
         mtu=min((links[index].mtu for index in uplinks), default=0),
         uplinks=frozenset(links[index].name for index in uplinks),
@@ -107,8 +109,8 @@ def forwarding() -> tuple[bool, bool]:
 
 
 def nameservers() -> tuple[str, ...]:
-    """Of /etc/resolv.conf without loopback ones; behind systemd-resolved's stub stands the real list."""
-    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+    """The first of them that are not on a loopback address."""
+    for path in (RESOLV_CONF, RESOLVED):
         if outside := tuple(server for server in servers(path) if not loopback(server)):
             return outside
     return ()

@@ -105,6 +105,9 @@ class Top(Record):
         default=False,
     )
     dns: Literal["on", "off"] = Is("Whether containers find each other by name.", default="on")
+    host_names: bool = Is(
+        "The host itself asks for NAME.PROJECT.internal: systemd-resolved is told who answers.", default=False
+    )
     policies: Any = Is(
         "Rules between containers; this version does not enforce any yet and refuses them.", default=None
     )

@@ -85,8 +85,9 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         hosts=tuple(host_specs(reading)),
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
-        router=is_router(reading),
+        router=is_set(reading, "router"),
         names=named,
+        host_names=is_set(reading, "host_names"),
         accept_removals=accepted(reading),
         where=where(place),
     )
@@ -159,12 +160,13 @@ def runtime(reading: ProjectReading) -> str:
     return str(node.value)
 
 
-def is_router(reading: ProjectReading) -> bool:
-    node = reading.tree.get("router") or NOTHING
+def is_set(reading: ProjectReading, key: str) -> bool:
+    """What a key of the top level says that is true or false."""
+    node = reading.tree.get(key) or NOTHING
     said = str(node.value).lower()
     if node.value is not None and said not in ("true", "false"):
-        hint = "write `router: true` or `router: false`"
-        reading.mistakes.at(node.place, "router", f"`router` cannot be {node.value!r}", hint)
+        hint = f"write `{key}: true` or `{key}: false`"
+        reading.mistakes.at(node.place, key, f"`{key}` cannot be {node.value!r}", hint)
     return said == "true"
 
 

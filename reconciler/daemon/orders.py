@@ -1,0 +1,21 @@
+"""What a watcher is started with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..safety.limits import Limits
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a person told a watcher."""
+
+    paths: tuple[str, ...]  # from the root
+    projects: frozenset[str] | None
+    limits: Limits
+    state_dir: str
+    note: Callable[[str], None]  # takes lines of the log
+    prune: bool = True
+    strict: bool = False  # what one project waits for holds up all
+    verbose: bool = False
+    cache: str = ""  # the folder where validated manifests are kept

@@ -1,0 +1,25 @@
+"""Domains of the host's own, by kernel/resolved."""
+
+from collections.abc import Iterator
+
+from ...kinds.split_dns import HostDomain
+from .. import resolved
+from .link import absent_link
+from .table import Kind, Readings, Requests, Step, register
+
+
+def put(requests: Requests, step: Step, domain: HostDomain) -> None:
+    """When all else stands."""
+    requests.batch.later(domain.key, step, lambda: resolved.tell(domain))
+
+
+def remove(_: Requests, __: Step, domain: HostDomain) -> None:
+    resolved.revert(domain.link)
+
+
+def decode(readings: Readings, ns: str) -> Iterator[HostDomain]:
+    links = readings.view(ns).links
+    return resolved.domains({index: seen.name for index, seen in links.items() if seen.ours})
+
+
+register(Kind(of=HostDomain, put=put, remove=remove, at_once=True, decode=decode, missing=absent_link))
