@@ -81,7 +81,7 @@ def host_name(text: str) -> str:
 
 def alias(text: str) -> str:
     """A host name, or `*.` before one: whatever ends so."""
-    if "*" in text.removeprefix("*."):
+    if "*" in text.removeprefix("*.") or text == "*.":
         raise wrong(f"{text[:60]!r} is no host name", "a star stands for all before the first dot: *.web")
     return host_name(text)
 

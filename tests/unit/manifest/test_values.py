@@ -335,3 +335,21 @@ def test_numbers_are_no_projects_names(desk, name):
 def test_nothing_breaks_out_of_a_line(desk, body, text):
     error = desk.only(f"containers:\n  a: {{{body % text}}}\n")
     assert "is no host name" in error.message and error.where.line == 2
+
+
+ALIAS = "containers:\n  a: {networks: {default: {aliases: ['%s']}}}\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 64, "a..b", "wéb", "a;b", "$(id)", "web\\0", "*x", "a.*.b", "**.a", "*.", "a,b", "/a/"]
+)
+def test_what_no_question_can_hold_is_no_alias(desk, name):
+    error = desk.only(ALIAS % name)
+    assert "is no host name" in error.message and error.where.line == 2
+
+
+@pytest.mark.parametrize("name", ["n" * 63, "UPPER", "_srv", "a.b", "*.web", "*.a.b", "1", "a-b"])
+def test_what_a_question_can_hold_is_an_alias(desk, name):
+    desk.write("compose.yaml", ALIAS % name)
+    [project] = desk.load().projects
+    assert project.containers[0].networks[0].aliases == (name,)
