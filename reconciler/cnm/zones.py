@@ -7,7 +7,7 @@ told: the zones of their networks, and nothing else.  Who is on one network alon
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, starmap
 
 from ..family import family
 from ..inventory.facts import Facts
@@ -19,7 +19,11 @@ from .endpoint import Addresses, Attachments, SandboxSpec
 from .topology import DnsView, Endpoint, Naming, Network, Zone
 
 Attached = Sequence[tuple[Network, Endpoint]]
-PORTS = range(15300, 20000)  # of the host, for views: below what is given to whoever asks for none
+# Of the host, for views.  A datagram is for who was last to bind its port, and dnsmasq lets others bind it:
+# ports that take root, that IANA has assigned to nobody, and below those of RPC (min_resvport of sunrpc is
+# 665).  Then what lies below the ports that are given to whoever asks for none.
+RESERVED = ((225, 242), (249, 256), (272, 280), (288, 308), (325, 333), (334, 344))
+PORTS = (*chain.from_iterable(starmap(range, RESERVED)), *range(15300, 20000))
 DNS = 53
 HOST_VIEW = "@host"  # no network and no sandbox is called so
 LABEL, NAME = 63, 253  # octets at most (RFC 1035, 2.3.4)

@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from reconciler.cnm import zones
 from tests.netns.asking import Answer, dig_all
 from tests.netns.frames import (
     BROADCAST,
@@ -42,7 +43,7 @@ BAD, GOOD = "t-bad", "t-good"
 OWN4, OWN6, GOOD4, GOOD6 = "10.91.0.2", "fd91::2", "10.91.0.3", "fd91::3"
 LOOPBACKS = ("127.0.0.1", "127.0.0.11", "127.0.0.53", "127.255.255.254")
 GROUP = "01:00:5e:00:00:01"
-PORTS = (15300, 15301, 15302)  # of those that answer
+PORTS = zones.PORTS[:3]  # of those that answer
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_an_answer_that_is_not_the_gateways_arrives_nowhere(world, macs):
     """Neither at a neighbour, as from the gateway or 127.0.0.11, nor at the host, as from whom it asks."""
     forged = [("10.91.0.1", GOOD4), ("127.0.0.11", GOOD4), (REMOTE4, HOST4), ("127.0.0.1", HOST4)]
     forged += [("fd91::1", GOOD6), (HOST6, GOOD6), (REMOTE6, HOST6)]
-    ways = product(forged, (macs[GOOD], macs[""]), (53, 15300))
+    ways = product(forged, (macs[GOOD], macs[""]), (53, PORTS[0]))
     frames = {
         f"{src} {dst} {to} {port}": sent(macs, to, src, dst, (port, 40000)) for (src, dst), to, port in ways
     }
@@ -194,3 +195,10 @@ def test_from_the_lan_nobody_is_told_a_name(world):
     ways = product((HOST4, HOST6, "10.91.0.1", "10.92.0.1"), (53, *PORTS), ("+notcp", "+tcp"))
     asked = [(f"@{server}", "-p", str(port), way) for server, port, way in ways]
     assert set(dig_all(world, "R", "good A", asked)) == {Answer()}
+
+
+def test_who_is_nobody_on_the_host_cannot_have_questions_sent_to_him(world):
+    """dnsmasq lets others bind its port: of root's ports that takes root."""
+    ports = [int(line.split()[3].rpartition(":")[2]) for line in world.run("ss -Hlunp").out.splitlines()]
+    listening = {port for port in ports if port in zones.PORTS}
+    assert len(listening) == 3 and max(listening) < int(world.sysctl("net/ipv4/ip_unprivileged_port_start"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cnm.zones import PORTS
 from tests.netns.asking import Answer, dig, dnsmasq, is_running
 from tests.netns.conftest import new_lab
 from tests.netns.lab import Lab, resolvers_here
@@ -120,7 +121,7 @@ def test_names_that_somebody_edits_or_takes_away_are_as_they_were(stands, file, 
 
 def test_a_port_that_somebody_takes_meanwhile_is_his(stands):
     os.kill(pid_of(), signal.SIGKILL)
-    port = 15301  # t_m has the first, by its name
+    port = PORTS[1]  # t_m has the first, by its name
     until(lambda: not is_running(pid_of()))
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
         taken.bind(("::", port))
@@ -140,10 +141,10 @@ def test_a_dnsmasq_of_somebody_else_is_never_touched(lab):
     """Nor one that looks like ours, nor that of a folder beside."""
     os.mkdir(f"{RUN}-other")
     with (
-        dnsmasq(lab, "", "--port=15300", f"--pid-file={RUN}-other/t@t_n") as one,
+        dnsmasq(lab, "", f"--port={PORTS[0]}", f"--pid-file={RUN}-other/t@t_n") as one,
         dnsmasq(lab, "", "--listen-address=127.0.0.1", "--bind-interfaces") as other,
     ):
-        until(lambda: "15300" in lab.run("ss -Hlun").out)
+        until(lambda: f":{PORTS[0]} " in lab.run("ss -Hlun").out)
         lab.apply(MANIFEST)
         assert answered(lab)
         healed_after_kill(lab)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.cnm.names import short_id
+from reconciler.cnm.zones import PORTS
 from tests.netns.asking import LIBRARIES, Answer, addresses, dig, dig_all, looked_up
 from tests.netns.lab import HOST4, HOST6, Lab
 
@@ -189,7 +190,7 @@ def test_no_gateway_and_no_port_tells_of_another_network(world):
 
 
 def listening(lab: Lab) -> list[str]:
-    return lab.run(["ss", "-Hlun", "sport >= 15300 and sport < 20000"]).out.splitlines()
+    return lab.run(["ss", "-Hlun", f"sport >= {PORTS[0]} and sport <= {PORTS[9]}"]).out.splitlines()
 
 
 @pytest.mark.parametrize("ns", [A, B, BOTH])
