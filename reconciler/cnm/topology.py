@@ -217,7 +217,7 @@ class Naming:
 
     zones: tuple[Zone, ...] = ()
     views: tuple[DnsView, ...] = ()
-    lack: tuple[Finding, ...] = ()  # why there are no names on this host
+    lack: tuple[Finding, ...] = ()  # why nobody is answered on this host
 
 
 @value

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, starmap
 
+from ..errors import Finding
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
@@ -48,7 +49,16 @@ def naming(
     known = tuple(zones(networks, joined.attachments, joined.given))
     wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
     told, found = without_resolved([*with_ports(wanted, facts)], facts)
-    return Naming(zones=known, views=tuple(found), lack=tuple(told))
+    deaf = tuple(blocked(facts)) if any(view.ns == HOST for view in found) else ()
+    return Naming(zones=known, views=tuple(found), lack=(*told, *deaf))
+
+
+def blocked(facts: Facts) -> Iterator[Finding]:
+    """Each chain of others that keeps questions from those that answer."""
+    for one in facts.blockers:
+        if one.hook == "input" and not one.accepts_dnat:
+            chain = f"chain {one.family} {one.table} {one.chain} (drops what it does not accept)"
+            yield f"{chain} will drop what containers ask for names; let it accept `ct status dnat`"
 
 
 def zones(
@@ -178,7 +188,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
     wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
     view = DnsView(
         project=project,
-        name=one.name,
+        name=f"@{one.name}",  # which no network is called
         networks=networks,
         servers=(servers or facts.servers) if outward else (),
         wildcards=wildcards,

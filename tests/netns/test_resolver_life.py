@@ -29,7 +29,7 @@ containers:
 """
 RUN = Path("/run/reconciler-dns")
 PID = RUN / "pids/host/t@t_n"
-OWN = RUN / "pids/t-x/t@t-x"
+OWN = RUN / "pids/t-x/t@@t-x"
 NAMES = RUN / "names/t_n/t"
 ASKS = RUN / "names/@t_n/t"
 FOUND = {"t-a": ("b A", "10.91.0.3"), "t-x": ("y A", "10.94.0.3"), "t-c": ("c A", "10.92.0.2")}
@@ -81,7 +81,7 @@ def ended(lab: Lab) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 def test_one_that_is_killed_or_stopped_is_back(stands, file, number):
     os.kill(pid_of(file), number)
-    healed(stands, f"create resolver {file.name.replace('@', '/')}")
+    healed(stands, f"create resolver {file.name.replace('@', '/', 1)}")
 
 
 @pytest.mark.parametrize("file", [PID, OWN], ids=["on the host", "in a sandbox"])
@@ -106,7 +106,7 @@ def test_one_that_nobody_knows_of_and_one_without_its_sandbox_are_ended_with_the
 
 def test_it_heals_where_every_file_is_gone(stands):
     stands.run(f"rm -r {RUN}")
-    healed(stands, "create resolver t/t_n", "create resolver t/t-x", "create names t_n/t")
+    healed(stands, "create resolver t/t_n", "create resolver t/@t-x", "create names t_n/t")
 
 
 @pytest.mark.parametrize("file", [NAMES, ASKS], ids=lambda file: file.parent.name)
@@ -133,8 +133,49 @@ def test_a_sandbox_that_somebody_removes_leaves_no_process(stands):
     before = pid_of(OWN)
     stands.run("ip netns del t-x")
     assert is_running(before)
-    healed(stands, "delete resolver t/t-x", "create namespace t-x")
+    healed(stands, "delete resolver t/@t-x", "create namespace t-x")
     assert not is_running(before)
+
+
+def test_netavark_a_firewall_that_drops_all_else_is_told_of_unless_it_lets_questions_in(stands):
+    """As ufw's; what another chain drops is dropped."""
+    policy = "type filter hook input priority 0; policy drop;"
+    stands.nft(f"table inet f {{\nchain i {{\n{policy}\nmeta l4proto 58 accept\n}}\n}}")
+    try:
+        told = stands.succeed(stands.plan(MANIFEST))
+        assert "inet f i" in told.err + told.out and "names" in told.err + told.out
+        stands.nft("add rule inet f i ct state established accept\nadd rule inet f i ct status dnat accept")
+        told = stands.succeed(stands.plan(MANIFEST))
+        assert "inet f i" not in told.err + told.out
+        assert dig(stands, "t-a", "b A").words == ("10.91.0.3",)
+        assert dig(stands, "t-a", "b A", "+tcp").words == ("10.91.0.3",)
+    finally:
+        stands.nft("delete table inet f")
+
+
+def test_aardvark_long_names_and_two_things_of_one_name(stands):
+    """The longest that can be written; and a container that is called as a network is, on another."""
+    long = "n" * 60
+    lan = "{driver: macvlan, parent: uplink, ipam: {config: [{subnet: 10.99.0.0/24}]}}"
+    also = f"b: {{networks: [lan], container_name: l_{long}}}, {long}: {{networks: [lan]}}"
+    networks, containers = f"{long}: {{}}, lan: {lan}", f"a: {{networks: [{long}]}}, {also}"
+    text = f"{{name: l, networks: {{{networks}}}, containers: {{{containers}}}}}"
+    file = stands.write(text, "l.yaml")
+    stands.succeed(stands.reconcile("--apply", file))
+    try:
+        assert stands.reconcile("--plan", "--exit-code", file).rc == 0
+        assert dig(stands, "l-a", f"l-a.l_{long} A").words == (stands.address("l-a"),)
+        assert dig(stands, f"l_{long}", f"{long} A").words == (stands.address(f"l-{long}"),)
+    finally:
+        stands.destroy(file)
+
+
+def test_aardvark_its_processes_hold_nothing_of_whoever_started_them(stands):
+    for pid in ours():
+        held = {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir()}
+        assert not [
+            one for one in held if not one.startswith(("socket:", "/dev/null", "anon_inode:", "pipe:"))
+        ]
 
 
 def test_a_dnsmasq_of_somebody_else_is_never_touched(lab):
