@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from tests.netns.asking import Answer, dig, dnsmasq
+from tests.netns.asking import LIBRARIES, Answer, addresses, dig, dnsmasq
 from tests.netns.conftest import new_lab
 from tests.netns.lab import HOST4, HOST6, REMOTE4, Lab
 from tests.netns.test_upstreams import processes, say
@@ -166,6 +166,16 @@ def is_connected(sock: socket.socket) -> bool:
         return bool(sock.getpeername())
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_sixty_replicas_are_more_than_a_datagram_holds(lab, library):
+    lab.apply(MANIFEST.replace("  other:", "  many: {image: x, scale: 60, networks: [m]}\n  other:"))
+    cut = dig(lab, "t-other-1", "many A", "+noedns", "+ignore")
+    assert cut.truncated and 0 < len(cut.words) < 60
+    assert len(dig(lab, "t-other-1", "many A", "+noedns").words) == 60
+    found = len(addresses(lab, "t-other-1", library, "many")["many"])
+    assert found == 60 if library == "glibc" else found >= len(cut.words)  # musl has asked by TCP since 1.2.4
 
 
 # changes
