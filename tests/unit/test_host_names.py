@@ -39,7 +39,7 @@ def test_it_is_told_of_all_its_bridges_and_asks_by_one():
 def test_ipv6_alone():
     topology = decided(SIX, container("web", "six"))
     [domain] = domains(topology)
-    assert domain.server == f"[{topology.networks[0].subnets[0].gateway}]:15300"
+    assert domain.server == f"[{topology.networks[0].subnets[0].gateway}]:{of_host(topology)[0].port}"
 
 
 def test_only_where_somebody_wants_it():
