@@ -68,7 +68,8 @@ class Running(NamedTuple):
     @property
     def where_it_should_be(self) -> bool:
         """A sandbox that was made anew is not the one that it is in."""
-        return self.resolver.ns == HOST or netns.inode(self.resolver.ns) == self.namespace
+        ns = self.resolver.ns
+        return self.namespace == (os.stat(netns.OWN).st_ino if ns == HOST else netns.inode(ns))
 
 
 def strays(sandboxes: Iterable[str]) -> Iterator[StrayResolver]:

@@ -109,6 +109,13 @@ def test_it_heals_where_every_file_is_gone(stands):
     healed(stands, "create resolver t/t_n", "create resolver t/@t-x", "create names t_n/t")
 
 
+def test_a_resolver_of_the_host_that_is_somewhere_else_is_none(stands):
+    words = Path(f"/proc/{pid_of()}/cmdline").read_text().split("\0")[:-1]
+    os.kill(pid_of(), signal.SIGKILL)
+    stands.run(["nsenter", "--net=/run/netns/t-b", *words])
+    healed(stands, "create resolver t/t_n")
+
+
 @pytest.mark.parametrize("file", [NAMES, ASKS], ids=lambda file: file.parent.name)
 @pytest.mark.parametrize("text", [None, "", "10.91.0.66 b\n", "# made by reconciler\n10.91.0.66 b a\n"])
 def test_names_that_somebody_edits_or_takes_away_are_as_they_were(stands, file, text):

@@ -13,6 +13,7 @@ from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
 from ...kinds.link import Bridge, Veth
 from ...kinds.resolver import Resolver
+from .. import netns
 from ..netlink import links
 from ..netlink.socket import Message
 from ..procfs import Procfs
@@ -95,6 +96,7 @@ class Batch:
                 with self.confined(step.resource.place):
                     raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
+        netns.back(self.home)
         for step, work in self.awaited.values():
             with refusing(step):
                 work()
