@@ -130,9 +130,10 @@ class Interludes:
 
     def take(self, untouched: Untouched) -> None:
         """One of them.  What fails there is met again, and told, by the turn after the apply."""
-        untouched.add(self.news())
-        places, who = untouched.next()
+        places: Places = frozenset()
         try:
+            untouched.add(self.news())
+            places, who = untouched.next()
             outcome = self.heal(untouched, places, self.repair.pipeline.host.aside()) if places else None
         except Exception:
             untouched.leave(places)

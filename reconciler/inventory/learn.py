@@ -150,8 +150,8 @@ def ifnames(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
     for (ns, name), home in sorted(homes.items()):
         found[ns, home] += ((name, ends.get((ns, name), "")),)
     for r in live.of(Address):
-        if homes.get((r.ns, r.link)) == "":
-            found[r.ns, r.ip] += ((r.link, ends[r.ns, r.link]),)
+        if (end := ends.get((r.ns, r.link))) and homes[r.ns, r.link] == "":
+            found[r.ns, r.ip] += ((r.link, end),)
     return found
 
 

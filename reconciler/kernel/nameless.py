@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from . import netns
+from . import netns, resolvers
 from .processes import folders, name_of
 
 
@@ -25,9 +25,14 @@ def processes(names: list[str]) -> Iterator[Process]:
     for folder in folders():
         with suppress(OSError):  # it has ended, or is a thread of the kernel
             number = os.stat(folder / "ns/net").st_ino
-            if number not in known:
+            if number not in known and not is_ours(int(folder.name)):
                 known.add(number)
                 yield Process(int(folder.name), name_of(folder))
+
+
+def is_ours(pid: int) -> bool:
+    """Whether it answers for names in a sandbox, and ends with that."""
+    return bool(resolvers.file_of(resolvers.command_of(pid)))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ MOVING = re.compile(
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
 VOLATILE = ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_buckets", "stable_secret", "flush")
+VOLATILE += ("tcp_fastopen_key",)  # that a namespace has from its first listener who wants it
 # Forwarding is named in the plan and left on, since others may rely on it by now; with it the kernel changes
 # accept_redirects (inet_forward_change).
 NAMED = ("ipv4/ip_forward", "/forwarding", "/accept_ra", "/accept_redirects")

@@ -164,7 +164,7 @@ def test_an_invalid_manifest_is_65_with_its_place(lab, manifest, place):
 
 
 def test_all_mistakes_are_told_together(lab):
-    result = lab.refused("name: t\nnetworks:\n  n: {driver: nope}\n  m: {mtu: x}\n")
+    result = lab.refused("name: t\nnetworks:\n  n: {icc: nope}\n  m: {mtu: x}\n")
     assert "t.yaml:3" in result.err and "t.yaml:4" in result.err
 
 

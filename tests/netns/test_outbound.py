@@ -19,6 +19,7 @@ def stack(options: str = "") -> str:
     subnets = "ipam: {config: [{subnet: 10.60.0.0/24}, {subnet: 'fd60::/64'}]}"
     return f"""
 name: t
+dns: off
 networks:
   lan: {{enable_ipv6: true, {subnets}, {options}}}
   other: {{masquerade: false, ipam: {{config: [{{subnet: 10.61.0.0/24}}]}}}}

@@ -110,7 +110,6 @@ ip -6 route add unreachable 2001:db8:77::/48 proto bgp
 ip -n box route add 192.0.2.0/24 via 10.7.0.1
 ip route add prohibit 10.98.0.0/16 table 1090
 ip rule add pref 99 fwmark 1 lookup 1090
-ip neigh add 10.7.0.9 lladdr 02:00:00:00:00:77 dev br0
 ip link add br9 type bridge
 ip link add v9 type veth peer name eth9 netns box
 ip -n box link add eth9 type bridge

@@ -89,6 +89,8 @@ def decode(readings: Readings, ns: str) -> Iterator[Route]:
         found, kind = attributes(body, RTMSG.size), TYPE_NAMES[number]
         table = int.from_bytes(found.get(RTA_TABLE, b""), "little") or table
         metric = int.from_bytes(found.get(RTA_PRIORITY, b""), "little")
+        if table == LOCAL and found.get(RTA_PREFSRC) not in sources(view):
+            continue
         yield Route(
             ns=ns,
             table="main" if table == MAIN else str(table),
@@ -100,6 +102,14 @@ def decode(readings: Readings, ns: str) -> Iterator[Route]:
             src=ip_of(found[RTA_PREFSRC]) if RTA_PREFSRC in found else "",
             onlink=bool(flags & ONLINK),
         )
+
+
+def sources(view: View) -> set[bytes | None]:
+    """The addresses there.  What is from another stays in this table alone (fib_sync_down_addr), and goes with
+    the link's last address."""
+    from .address import IFA_LOCAL, IFADDR  # which asks us for prefixes
+
+    return {attributes(body, IFADDR.size).get(IFA_LOCAL) for body in view.dumps[Address]}
 
 
 def network(family: int, found: dict[int, bytes]) -> bytes:

@@ -30,15 +30,17 @@ def put(requests: Requests, step: Step, sysctl: Sysctl) -> None:
         requests.late.append((step, writing))
     else:
         requests.flush()
-        requests.untouched &= bool(sysctl.link)
         writing()
+    if not sysctl.link:  # it may show in all links
+        requests.untouched = False
+        requests.seen.clear()
 
 
 def can_wait(sysctl: Sysctl) -> bool:
     """Whether all else of a new pair comes out the same without it: no router is heard before the host's end
-    is up, and one that is to have no IPv6 has no address of it."""
+    is up, one that is to have no IPv6 has no address of it, and nobody asks 127.0.0.11 yet."""
     off = sysctl.value == "1" and sysctl.name.endswith("/disable_ipv6")
-    return off or sysctl.name.endswith("/accept_ra")
+    return off or sysctl.name.endswith(("/accept_ra", "/route_localnet"))
 
 
 def write(procfs: Procfs, sysctl: Sysctl) -> None:
