@@ -96,7 +96,7 @@ class Batch:
                 with self.confined(step.resource.place):
                     raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
-        netns.back(self.home)
+        netns.back(self.home)  # who answers for names is started there, by what follows
         for step, work in self.awaited.values():
             with refusing(step):
                 work()

@@ -105,8 +105,8 @@ def decode(readings: Readings, ns: str) -> Iterator[Route]:
 
 
 def sources(view: View) -> set[bytes | None]:
-    """The addresses there.  What is from another stays in this table alone (fib_sync_down_addr), and goes with
-    the link's last address."""
+    """The addresses there.  What is from another stays in this table alone (fib_sync_down_addr), and goes
+    with the link's last address."""
     from .address import IFA_LOCAL, IFADDR  # which asks us for prefixes
 
     return {attributes(body, IFADDR.size).get(IFA_LOCAL) for body in view.dumps[Address]}
