@@ -153,7 +153,7 @@ def sentence(lab, *words):
     """What the command says where it is not done: a sentence of ours, and nothing that nobody foresaw."""
     result = lab.reconcile(*words)
     assert result.rc in (0, 1, 3, 75), result
-    assert not result.rc or result.err.startswith("error: "), result
+    assert not result.rc or "\nerror: " in f"\n{result.err}", result
     assert "Traceback" not in result.err and "unforeseen" not in result.err, result
     return result
 
