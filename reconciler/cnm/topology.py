@@ -204,6 +204,7 @@ class DnsView:
     interfaces: tuple[str, ...] = ()  # that it answers on
     bridges: tuple[str, ...] = ()  # all that comes in by these asks it; by others only these sandboxes do
     servers: tuple[str, ...] = ()  # that it asks what it does not know
+    subnets: tuple[str, ...] = ()  # whose addresses mean nothing to others
     wildcards: tuple[tuple[str, str], ...] = ()
     sandboxes: tuple[str, ...] = ()
     link: str = ""  # of the host, by which it asks itself

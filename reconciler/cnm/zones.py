@@ -191,6 +191,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
         name=f"@{one.name}",  # which no network is called
         networks=networks,
         servers=(servers or facts.servers) if outward else (),
+        subnets=tuple(sorted({cidr for network, _ in named if network.inner for cidr in network.extent})),
         wildcards=wildcards,
         where=where,
     )

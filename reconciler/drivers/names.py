@@ -56,6 +56,7 @@ def questions(view: DnsView, known: Iterable[str]) -> ZoneFile:
     if view.servers:
         lines += [f"server={server}" for server in view.servers]
         lines += ["server=//", f"server=/{domain(view.project)}/"]
+        lines += [f"rev-server={cidr}" for cidr in view.subnets]
         for name in sorted(known):
             lines += [f"server=/{name}/"]
             lines += [f"server=/*.{name}/#"] if "." in name else []

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
@@ -257,6 +258,9 @@ def test_aardvark_a_dead_upstream_holds_up_no_name_of_ours(lab, library):
         found = looked_up(lab, FOUR, library, *names, "nobody")
         assert {one.seconds < 1 for one in found.values()} == {True}
         assert {name for name, one in found.items() if one.words} == {*names}
+        nobodys = [ip_address(lab.address(N, family=family)) + 1 for family in (4, 6)]
+        for ip in nobodys:  # nobody else knows whose addresses of our subnets are
+            assert dig(lab, N, f"{ip.reverse_pointer} PTR") == Answer("NXDOMAIN")
 
 
 def test_aardvark_a_host_without_servers_says_so_at_once(lab):
