@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,8 +93,6 @@ class Lab:
         self.run("ip -6 -batch -", input=HOST_SIDE6)
 
     def close(self) -> None:
-        for pid in resolvers_here():
-            os.kill(pid, signal.SIGKILL)
         self.servers.close()
         for fd in (*self.outside.values(), self.host):
             os.close(fd)
@@ -272,18 +269,6 @@ class Lab:
                 ),
                 side,
             )
-
-
-def resolvers_here() -> set[int]:
-    """Every dnsmasq of this lab, which is nobody's child and would outlive it."""
-    here, found = os.stat("/proc/thread-self/ns/mnt"), set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (folder / "comm").read_text() == "dnsmasq\n" and os.path.samestat(
-                os.stat(folder / "ns/mnt"), here
-            ):
-                found.add(int(folder.name))
-    return found
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 
 # linux/sched.h
@@ -84,6 +86,8 @@ def throwaway_host() -> Iterator[None]:
         forgetful_etc()
         yield
     finally:
+        for pid in resolvers_here():
+            os.kill(pid, signal.SIGKILL)
         unshare(
             FS
         )  # a thread that has not quite ended shares our root, and setns refuses to change a shared one
@@ -92,6 +96,18 @@ def throwaway_host() -> Iterator[None]:
         os.chdir(folder)
         for fd in home:
             os.close(fd)
+
+
+def resolvers_here() -> set[int]:
+    """Every dnsmasq of this host, which is nobody's child and would outlive it."""
+    here, found = os.stat("/proc/thread-self/ns/mnt"), set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (folder / "comm").read_text() == "dnsmasq\n" and os.path.samestat(
+                os.stat(folder / "ns/mnt"), here
+            ):
+                found.add(int(folder.name))
+    return found
 
 
 def forgetful_etc() -> None:

@@ -11,7 +11,8 @@ import pytest
 from reconciler.cnm.zones import PORTS
 from tests.netns.asking import Answer, dig, dnsmasq, is_running
 from tests.netns.conftest import new_lab
-from tests.netns.lab import Lab, resolvers_here
+from tests.netns.lab import Lab
+from tests.netns.namespaces import resolvers_here
 from tests.netns.watching import until
 
 MANIFEST = """
