@@ -307,6 +307,7 @@ def test_a_fight_is_recognised_slowed_down_and_told(lab, directory):
     with watching(lab, directory) as watcher:
         lab.write(OTHER, "m/o.yaml")
         watcher.until(lambda: "o-web" in lab.namespaces())
+        watcher.settled()  # a sandbox has its name before all is done
         for _ in range(8):
             if watcher.status["fights"]:
                 break
