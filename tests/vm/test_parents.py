@@ -63,7 +63,7 @@ def test_an_address_is_asked_for_behind_a_tag(lab: Lab):
         for setting, value in (("arp_ignore", 1), ("arp_filter", 0)):  # each answers for its own alone
             lab.sysctl(f"net/ipv4/conf/{name}/{setting}", "R", value)
     result = lab.try_apply(TRUNK.replace("10.50.0.10", "10.50.0.77"))
-    assert result.rc == 1 and "10.50.0.77 is taken" in result.err and "on uplink in VLAN 50" in result.err
+    assert result.rc == 3 and "10.50.0.77 is taken" in result.err and "on uplink in VLAN 50" in result.err
     for address in ("10.50.0.78", "10.50.0.79"):
         lab.apply(TRUNK.replace("10.50.0.10", address))
         lab.destroy()

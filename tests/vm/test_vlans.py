@@ -84,7 +84,7 @@ def wired(lab: Lab) -> Lab:
 
 def test_an_address_of_a_vlan_is_asked_for_there(wired: Lab):
     result = wired.try_apply(lan("parent: nic", b="vlan: 20, ipv4_address: 10.1.0.220"))
-    assert result.rc == 1 and "10.1.0.220 is taken" in result.err and "on nic in VLAN 20" in result.err
+    assert result.rc == 3 and "10.1.0.220 is taken" in result.err and "on nic in VLAN 20" in result.err
     wired.sysctl("net/ipv4/conf/all/arp_ignore", "S", 1)  # each link answers for its own alone
     wired.apply(lan("parent: nic", b="vlan: 20, ipv4_address: 10.1.0.230"))
 
