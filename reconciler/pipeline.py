@@ -21,15 +21,16 @@ from typing import Protocol
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
-from .core.plan import Plan, Step, inside, plan
-from .core.reconcile import FORWARD, Kernel, Refusals, apply_and_verify, unread
-from .core.resource import Key, Resource, State
+from .core.plan import Plan, inside, plan
+from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
+from .core.resource import Key, State
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
 from .inventory.facts import Facts, HostFacts
+from .inventory.scoped import ScopedKernel
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
@@ -94,6 +95,17 @@ class Change:
             for key in self.live.keys() - self.desired.keys()
             if key.startswith(("namespace ", "link host/"))
         )
+
+    @property
+    def owner(self) -> Callable[[Key], str]:
+        """Whose a key is."""
+        return ownership.by_key(self.live, self.desired)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The projects that it does something to."""
+        owner = self.owner
+        return frozenset(owner(step.resource.key) for step in self.todo)
 
     @property
     def closed(self) -> dict[str, ReconcileError]:
@@ -252,29 +264,6 @@ def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
     return Manifest(projects=tuple(named or said), sources=sources_of(manifest), partial=bool(names))
 
 
-@dataclass(frozen=True)
-class ScopedHost:
-    """The host as far as a change is about it: what others have is not verified, restored or waited for."""
-
-    host: Kernel
-    change: Change
-    theirs: Set[Key]
-
-    def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        found = self.mine(self.host.observe(named, places))
-        known = self.change.live.keys() | self.change.desired.keys()
-        if found.keys() <= known:
-            return found
-        late = ownership.of_others(found, self.change.projects)  # of what came meanwhile
-        return {key: r for key, r in found.items() if key in known or key not in late}
-
-    def mine(self, state: State) -> State:
-        return {key: r for key, r in state.items() if key not in self.theirs} if self.theirs else state
-
-    def execute(self, batch: Sequence[Step]) -> Refusals:
-        return self.host.execute(batch)
-
-
 def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] = FORWARD) -> None:
     """Apply, verify, and on any failure return to what stood before; a sandbox returns alone.
     `forward` lasts as long as nothing is returned.
@@ -282,7 +271,9 @@ def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] 
     Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
     is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
     """
-    view = ScopedHost(host, change, ownership.of_others(change.live, change.projects).keys())
+    mine = change.projects & change.touched
+    theirs = ownership.of_others(change.live, mine).keys() - {step.resource.key for step in change.todo}
+    view = ScopedKernel(host, mine, theirs, change.live.keys() | change.desired.keys())
     apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view, forward)
 
 

@@ -1,29 +1,13 @@
 """Whose part of a change is what, and the change without somebody's part."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..core.plan import plan
 from ..core.resource import Key
 from ..errors import KernelError, NotConverged, ReconcileError
-from ..inventory import ownership
 from ..kinds.ownership import SHARED
 from ..pipeline import Change
-
-
-def owners(change: Change) -> Callable[[Key], str]:
-    """A function from a key to the project that it is of."""
-    known: dict[bool, ownership.Owner] = {}  # of what is wanted, and of what stands, if that is asked for
-
-    def owner(key: Key) -> str:
-        state = change.desired if (wanted := key in change.desired) else change.live
-        if key not in state:
-            return ""
-        if wanted not in known:
-            known[wanted] = ownership.owners(state)
-        return known[wanted](state[key])
-
-    return owner
 
 
 def place(change: Change, key: Key) -> str:
@@ -36,7 +20,7 @@ def without(change: Change, deferred: frozenset[str]) -> Change:
     """The same change, but these projects are wanted as they stand, and with them what all share."""
     if not deferred:
         return change
-    owner = owners(change)
+    owner = change.owner
     desired = {key: r for key, r in change.desired.items() if owner(key) not in deferred}
     kept = {key: r for key, r in change.live.items() if owner(key) in deferred}
     shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
@@ -48,9 +32,7 @@ def without(change: Change, deferred: frozenset[str]) -> Change:
 
 def blamed_projects(error: ReconcileError, change: Change) -> frozenset[str]:
     """The projects whose keys the error names; all that the plan touches where it names none."""
-    owner = owners(change)
-    named = frozenset(filter(None, map(owner, keys(error))))
-    return named or frozenset(owner(step.resource.key) for step in change.todo)
+    return frozenset(filter(None, map(change.owner, keys(error)))) or change.touched
 
 
 def keys(error: ReconcileError) -> Iterator[Key] | Iterable[Key]:

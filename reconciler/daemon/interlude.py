@@ -22,7 +22,7 @@ from ..kinds.link import Link
 from ..kinds.ownership import SHARED
 from ..pipeline import Change, LastingHost, enact
 from ..remembered import Dirty, compare_again, depends_on_facts
-from .blame import owners, without
+from .blame import without
 from .repair import Outcome, RepairLoop
 from .triggers import Trigger
 
@@ -42,14 +42,12 @@ class Untouched:
 
     @cached_property
     def projects(self) -> frozenset[str]:
-        owner = owners(self.change)
-        busy = {owner(step.resource.key) for step in self.change.todo}
-        return frozenset({*self.change.projects, SHARED} - busy)
+        return (self.change.projects | {SHARED}) - self.change.touched
 
     @cached_property
     def wanted(self) -> dict[str, dict[Key, Resource]]:
         """By place."""
-        owner, found = owners(self.change), defaultdict[str, dict[Key, Resource]](dict)
+        owner, found = self.change.owner, defaultdict[str, dict[Key, Resource]](dict)
         for key, r in self.change.desired.items():
             if owner(key) in self.projects:
                 found[r.place][key] = r

@@ -32,7 +32,7 @@ from ..pipeline import Change, LastingHost, change_outside, enact
 from ..remembered import Dirty, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
-from .blame import blamed_projects, owners, place, without
+from .blame import blamed_projects, place, without
 from .held import within_limits
 from .settling import Settling, Unsettled
 
@@ -294,6 +294,6 @@ class RepairLoop:
 
     def count_fights(self, change: Change) -> None:
         """A thing that is put right over and over is one that another program wants otherwise."""
-        owner = owners(change)
+        owner = change.owner
         for step in change.todo:
             self.fights.increase((owner(step.resource.key), step.resource.key))

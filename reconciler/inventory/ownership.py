@@ -37,6 +37,21 @@ def owners(live: State) -> Owner:
     return lambda resource: resource.owner(known)
 
 
+def by_key(live: State, desired: State) -> Callable[[Key], str]:
+    """A function from a key to the project that it is of, as what is wanted tells, or else what stands."""
+    known: dict[bool, Owner] = {}
+
+    def owner(key: Key) -> str:
+        state = desired if (wanted := key in desired) else live
+        if key not in state:
+            return ""
+        if wanted not in known:
+            known[wanted] = owners(state)
+        return known[wanted](state[key])
+
+    return owner
+
+
 def settings_of_parting_links(live: State, wanted: State) -> Iterator[Sysctl]:
     """The settings of links that go: rolling back restores what was read."""
     for key, r in live.items():

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.errors import ManifestError, Refused
+from reconciler.core.plan import Step
+from reconciler.errors import ManifestError, NotConverged, Refused, RollbackFailed
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.ownership import roots
 from reconciler.kernel.fake.kernel import FakeKernel
+from reconciler.kinds.link import Bridge, Link
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import compare, destruction, enact
 from reconciler.safety.limits import Limits, refuse
@@ -142,6 +144,37 @@ def test_a_file_speaks_for_its_project_alone():
     host = FakeHost()
     run(host, Manifest(projects=(*shop(1).projects, *blog().projects), root="/etc/reconciler"))
     assert not [step for step in compare(blog(), host).todo if step.resource.place == "shop-web0"]
+
+
+class Restless(FakeHost):
+    """Somebody changes a link each time that anything is done."""
+
+    link: Link | None = None
+
+    def execute(self, batch):
+        refused = super().execute(batch)
+        if self.link:
+            super().execute([Step("~", replace(self.link, mtu=1300), self.link)])
+        return refused
+
+
+def test_what_drifts_meanwhile_elsewhere_takes_nothing_back():
+    host = Restless()
+    both = manifest(*shop(1).projects, *blog().projects)
+    run(host, shop(1))
+    host.link = next(r for r in host.observe().values() if isinstance(r, Bridge))
+    run(host, both)
+    assert "namespace blog-web" in host.observe()
+    host.link, drifted = None, compare(both, host).todo
+    assert [step.resource.noun for step in drifted] == ["link"]
+
+
+def test_what_drifts_meanwhile_of_its_own_takes_all_back():
+    host = Restless()
+    run(host, shop(1))
+    host.link = next(r for r in host.observe().values() if isinstance(r, Bridge))
+    with pytest.raises((NotConverged, RollbackFailed)):
+        run(host, shop(2))
 
 
 def test_applying_from_elsewhere_adopts():
