@@ -20,11 +20,11 @@ from ..errors import Foreign, KernelError
 from ..kinds.evpn import CONFIG, FRR, SOCKETS, Router
 from ..kinds.ownership import FILE_MARK
 from . import files, looking, netns, wireguard_key
+from .processes import systemd_runs
 from .transcript import EVERYWHERE, doubt
 
 INSTANCE = "reconciler"  # FRR's pathspace: of configuration, sockets and pid files
 TEXT, OPTIONS, LOADED = f"{CONFIG}/frr.conf", f"{CONFIG}/daemons", f"{SOCKETS}/loaded"
-SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 PATIENCE = 60.0  # seconds for a script; a daemon that does not answer within ANSWER is as good as dead
 ANSWER = 3.0
 # Compiled where they are first used: most plans have no use for them.
@@ -194,7 +194,7 @@ def remove() -> None:
 
 def control(verb: str) -> None:
     """By systemd where it runs, so that the daemons are not in the cgroup of whoever asks, and outlive it."""
-    if os.path.isdir(SYSTEMD):
+    if systemd_runs():
         run(["systemctl", verb, f"frr@{INSTANCE}.service"])
     else:
         run([f"{FRR}/frrinit.sh", verb, INSTANCE])

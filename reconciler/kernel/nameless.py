@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from . import netns, resolvers
-from .processes import folders, name_of
+from .processes import command_of, folders, name_of
 
 
 class Process(NamedTuple):
@@ -32,7 +32,7 @@ def processes(names: list[str]) -> Iterator[Process]:
 
 def is_ours(pid: int) -> bool:
     """Whether it answers for names in a sandbox, and ends with that."""
-    return bool(resolvers.file_of(resolvers.command_of(pid)))
+    return bool(resolvers.file_of(command_of(pid)))
 
 
 @contextmanager

@@ -9,9 +9,8 @@ from contextlib import suppress
 from ..kinds.ownership import HOST
 from ..kinds.split_dns import HostDomain
 from . import looking
-from .transcript import EVERYWHERE
+from .transcript import EVERYWHERE, HOST_PLACE
 
-HOST_PLACE = ""  # in a transcript
 PROGRAM = "/usr/bin/resolvectl"
 KEPT = "/run/systemd/resolve/netif"  # a file for each link that it was told something about (link_save_user)
 UNIT = "/run/systemd/units/invocation:systemd-resolved.service"  # a symbolic link while it runs

@@ -10,6 +10,7 @@ import shlex
 import signal
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
+from functools import cache
 from glob import glob
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,13 +19,12 @@ from .. import disk
 from ..kinds.ownership import FILE_MARK, HOST
 from ..kinds.resolver import OPTIONS, PIDS, RUN, VIEW, Resolver, StrayResolver, ZoneFile
 from . import files, looking, netns
-from .frr import SYSTEMD
-from .transcript import EVERYWHERE, doubt
+from .processes import command_of, folders, parent_of, systemd_runs
+from .transcript import EVERYWHERE, HOST_PLACE, doubt
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-HOST_PLACE = ""  # in a transcript
 PROGRAM = "/usr/sbin/dnsmasq"
 PACKAGE = "dnsmasq-base"
 PATIENCE = 10.0  # seconds until it has started
@@ -98,9 +98,10 @@ def answering() -> Iterator[str]:
 
 def lost() -> Iterator[Lost]:
     """Somebody has removed the file."""
-    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+    for pid in (int(folder.name) for folder in folders()):
         with suppress(OSError):
             file = file_of(command_of(pid))
+            # dnsmasq has a child for each connection.
             if file and told_by(file) != pid and is_here(pid) and file_of(command_of(parent_of(pid))) != file:
                 yield Lost(file, pid)
 
@@ -122,11 +123,6 @@ def told_by(file: str) -> int:
 def is_here(pid: int) -> bool:
     """Whether its files are this host's: a container's processes show in /proc too."""
     return os.path.samestat(os.stat(f"/proc/{pid}/root/run"), os.stat("/run"))
-
-
-def parent_of(pid: int) -> int:
-    """dnsmasq has a child for each connection."""
-    return int(disk.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
 
 
 def running(ns: str, entry: str, place: str) -> Running | None:
@@ -169,6 +165,7 @@ def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
     return found if tuple(words[1:]) == (*OPTIONS, *user(), *found.arguments) else None
 
 
+@cache
 def user() -> tuple[str, str]:
     """Nobody, where a process may become that: not where root is root of a user namespace alone."""
     with suppress(OSError, KeyError):
@@ -204,22 +201,23 @@ def command(resolver: Resolver) -> list[str]:
 
 def apart() -> list[str]:
     """Where systemd runs, they are in no cgroup of who asks, which would end with it, nor as hardened."""
-    booted = os.path.isdir(SYSTEMD)
     kept = ["--property=Type=oneshot", "--property=KillMode=process"]
     unit = ["--quiet", "--collect", "--wait", "--pipe", *kept, "--description=names of containers"]
-    return ["systemd-run", *unit] if booted else []
+    return ["systemd-run", *unit] if systemd_runs() else []
 
 
 def started(process: Starting, resolvers: Sequence[Resolver]) -> Iterator[tuple[Resolver, OSError]]:
     """Wait until they answer; those that do not, and what all of them said."""
+    from subprocess import TimeoutExpired
+
     try:
-        process.popen.wait(PATIENCE)
+        with suppress(TimeoutExpired):
+            process.popen.wait(PATIENCE)
         words = " ".join(os.pread(process.said, disk.SMALL, 0).decode(errors="replace").split())
     finally:
         os.close(process.said)
     for one in resolvers:
-        place = HOST_PLACE if one.ns == HOST else one.ns
-        if not running(one.ns, os.path.basename(one.pid_file), place):
+        if not running(one.ns, os.path.basename(one.pid_file), one.place):
             yield one, OSError(errno.EIO, words or "dnsmasq did not start")
 
 
@@ -241,11 +239,6 @@ def kill(pid: int, file: str) -> None:
             select.select([process], [], [], PARTING)
     finally:
         os.close(process)
-
-
-def command_of(pid: int) -> list[str]:
-    """The words of a process's command line; raises OSError where it has ended."""
-    return os.fsdecode(disk.read(f"/proc/{pid}/cmdline")).split("\0")[:-1]
 
 
 def write(names: ZoneFile) -> None:

@@ -13,7 +13,10 @@ from typing import NamedTuple
 Part = bytes | str | int
 Span = tuple[int, int]
 Answer = list[bytes] | int  # or the errno of a refusal
-HERE: ContextVar[str] = ContextVar("here", default="")  # the sandbox that the thread is in; "" is the host
+HOST_PLACE = ""
+HERE: ContextVar[str] = ContextVar(
+    "here", default=HOST_PLACE
+)  # the sandbox that the thread is in, or the host
 # No name of a sandbox has a slash: the ruleset, which one number tells apart, and what concerns every place.
 RULESET, EVERYWHERE = ELSEWHERE = "/ruleset", "/everywhere"
 

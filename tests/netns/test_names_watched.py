@@ -11,6 +11,7 @@ from reconciler.daemon.answering import Inquiries, answering
 from reconciler.daemon.metrics import FILE
 from reconciler.kernel import resolvers
 from reconciler.kernel.linux import Linux
+from reconciler.kernel.processes import command_of
 from reconciler.kinds.resolver import RUN
 from tests.netns.watching import watching
 
@@ -37,7 +38,7 @@ def pid(place: str = "", view: str = "t_n") -> int:
 def has_ended(number: int) -> bool:
     """Also where nobody has asked how."""
     try:
-        return not resolvers.command_of(number)
+        return not command_of(number)
     except OSError:
         return True
 

@@ -12,16 +12,15 @@ from contextlib import contextmanager, suppress
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
 from ...kinds.link import Bridge, Veth
-from ...kinds.resolver import Resolver
 from .. import netns
 from ..netlink import links
 from ..netlink.socket import Message
 from ..procfs import Procfs
-from ..resolvers import Lost
 from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
 MANY = 64  # ends on the host, for which reading all of its links is cheaper than asking for each
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
+LateWork = Callable[["Batch", list[Step]], None]  # what is done for some steps when all places are done
 
 
 class Batch:
@@ -39,10 +38,7 @@ class Batch:
         self.raised: dict[str, list[StepMessage]] = {}  # bridges that go up, by name; each is one send
         self.last: list[StepMessage] = []  # what comes when they are
         self.moved: list[Moved] = []  # whose neighbours are to be told
-        self.resolvers: dict[Resolver, Step] = {}  # that are to answer
-        self.renamed: set[str] = set()  # options of resolvers, of which what they lead to has changed
-        self.lost: tuple[Lost, ...] | None = None  # resolvers, where it was asked
-        self.awaited: dict[str, tuple[Step, Callable[[], None]]] = {}
+        self.awaiting: dict[LateWork, list[Step]] = {}
         self.refusals: dict[str, ReconcileError] = {}
 
     def close(self) -> None:
@@ -79,9 +75,9 @@ class Batch:
                 raise
             self.refusals.setdefault(place, foreseen(error))
 
-    def later(self, key: str, step: Step, work: Callable[[], None]) -> None:
-        """What is to be done for this step, or waited for, when all places are done; once by its key."""
-        self.awaited[key] = step, work
+    def later(self, work: LateWork, step: Step) -> None:
+        """What is to be done on the host when all places are done, once for all of its steps."""
+        self.awaiting.setdefault(work, []).append(step)
 
     def finish(self) -> None:
         from .announce import tell  # which no plan need pay for
@@ -96,10 +92,9 @@ class Batch:
                 with self.confined(step.resource.place):
                     raise refusal
         tell([one for one in self.moved if one.address.ns not in self.refusals], self.host)
-        netns.back(self.home)  # who answers for names is started there, by what follows
-        for step, work in self.awaited.values():
-            with refusing(step):
-                work()
+        netns.back(self.home)
+        for work, steps in self.awaiting.items():
+            work(self, steps)
 
     def host_end(self, step: Step, messages: HostEnd) -> list[StepMessage]:
         """What an end on the host is told; one that has gone already leaves nothing to tell."""

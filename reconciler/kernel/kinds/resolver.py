@@ -1,6 +1,6 @@
 """Names and who answers for them, by kernel/resolvers."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 
 from ...kinds.ownership import HOST
 from ...kinds.resolver import Resolver, StrayResolver, ZoneFile
@@ -12,39 +12,40 @@ from .table import Batch, Kind, Readings, Requests, Step, register
 
 def put_names(requests: Requests, step: Step, names: ZoneFile) -> None:
     resolvers.write(names)
-    hang_up(requests, step, names)
+    requests.batch.later(hang_up, step)
 
 
 def remove_names(requests: Requests, step: Step, names: ZoneFile) -> None:
     resolvers.remove_file(names.path)
-    hang_up(requests, step, names)
+    requests.batch.later(hang_up, step)
 
 
-def hang_up(requests: Requests, step: Step, names: ZoneFile) -> None:
-    """Once, when all are written."""
-    renamed = requests.batch.renamed
-    renamed.add(names.option)
-    requests.batch.later("names", step, lambda: resolvers.hang_up(renamed))
+def hang_up(_: Batch, steps: Sequence[Step]) -> None:
+    """Whoever reads one of these files reads it again."""
+    resolvers.hang_up({r.option for step in steps if isinstance(r := step.resource, ZoneFile)})
 
 
-def put(requests: Requests, step: Step, resolver: Resolver) -> None:
-    """All of them start beside one another, when their sandboxes have names."""
-    if requests.batch.lost is None:
-        requests.batch.lost = (*resolvers.lost(),)
-    resolvers.stop(resolver, requests.batch.lost)  # one that goes on as it was told before, or is stopped
-    wanted = requests.batch.resolvers
-    wanted[resolver] = step
-    requests.batch.later("resolvers", step, lambda: start(requests.batch))
+def put(requests: Requests, step: Step, _: Resolver) -> None:
+    """When all sandboxes have names."""
+    requests.batch.later(start, step)
 
 
-def start(batch: Batch) -> None:
-    """What one in a sandbox refuses is that sandbox's trouble."""
-    wanted = {r: step for r, step in batch.resolvers.items() if r.place not in batch.refusals}
+def start(batch: Batch, steps: Sequence[Step]) -> None:
+    """All beside one another, instead of what was told otherwise, is stopped, or has lost its file.  What one
+    in a sandbox refuses is that sandbox's trouble."""
+    wanted = {
+        r: step
+        for step in steps
+        if isinstance(r := step.resource, Resolver) and r.place not in batch.refusals
+    }
     if not wanted:
         return
+    lost = [*resolvers.lost()]
+    for resolver in wanted:
+        resolvers.stop(resolver, lost)
     process = resolvers.start([*wanted])
-    for one, error in resolvers.started(process, [*wanted]):
-        with batch.confined(one.place), refusing(wanted[one]):
+    for resolver, error in resolvers.started(process, [*wanted]):
+        with batch.confined(resolver.place), refusing(wanted[resolver]):
             raise error
 
 

@@ -1,16 +1,24 @@
 """Domains of the host's own, by kernel/resolved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...kinds.split_dns import HostDomain
 from .. import resolved
+from ..apply.batch import refusing
 from .link import absent_link
-from .table import Kind, Readings, Requests, Step, register
+from .table import Batch, Kind, Readings, Requests, Step, register
 
 
-def put(requests: Requests, step: Step, domain: HostDomain) -> None:
+def put(requests: Requests, step: Step, _: HostDomain) -> None:
     """When all else stands."""
-    requests.batch.later(domain.key, step, lambda: resolved.tell(domain))
+    requests.batch.later(tell, step)
+
+
+def tell(_: Batch, steps: Sequence[Step]) -> None:
+    for step in steps:
+        if isinstance(step.resource, HostDomain):
+            with refusing(step):
+                resolved.tell(step.resource)
 
 
 def remove(_: Requests, __: Step, domain: HostDomain) -> None:
