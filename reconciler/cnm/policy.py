@@ -101,9 +101,10 @@ def is_forwarded(network: Network) -> bool:
 
 
 def blocker_warning(blocker: Blocker, ports: Sequence[Port]) -> str:
-    chain = f"chain {blocker.family} {blocker.table} {blocker.chain} (drops what it does not accept)"
     if blocker.accepts_dnat:
-        return f"{chain} will drop what containers send out; published ports pass"
+        return f"{blocker} will drop what containers send out; published ports pass"
     published = ", ".join(sorted({f"{p.first}/{p.protocol}" for p in ports})[:8])
     what = f"published ports {published} and " if published else ""
-    return f"{chain} will drop {what}what containers send out; let it accept `ct status dnat` and our bridges"
+    return (
+        f"{blocker} will drop {what}what containers send out; let it accept `ct status dnat` and our bridges"
+    )

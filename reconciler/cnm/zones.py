@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, starmap
 
-from ..errors import Finding
+from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
-from ..manifest.spec import OFF, ContainerSpec, EndpointSpec, ProjectSpec
+from ..manifest.spec import LABEL, OFF, ContainerSpec, EndpointSpec, ProjectSpec
 from . import names
 from .driver import Joined
 from .endpoint import Addresses, Attachments, SandboxSpec
@@ -27,7 +27,7 @@ RESERVED = ((225, 242), (249, 256), (272, 280), (288, 308), (325, 333), (334, 34
 PORTS = (*chain.from_iterable(starmap(range, RESERVED)), *range(15300, 20000))
 DNS = 53
 HOST_VIEW = "@host"  # no network and no sandbox is called so
-LABEL, NAME = 63, 253  # octets at most (RFC 1035, 2.3.4)
+NAME = 253  # octets at most (RFC 1035, 2.3.4)
 
 
 def has_names(network: Network) -> bool:
@@ -57,8 +57,7 @@ def blocked(facts: Facts) -> Iterator[Finding]:
     """Each chain of others that keeps questions from those that answer."""
     for one in facts.blockers:
         if one.hook == "input" and not one.accepts_dnat:
-            chain = f"chain {one.family} {one.table} {one.chain} (drops what it does not accept)"
-            yield f"{chain} will drop what containers ask for names; let it accept `ct status dnat`"
+            yield f"{one} will drop what containers ask for names; let it accept `ct status dnat`"
 
 
 def zones(
@@ -135,7 +134,10 @@ def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
     free = (port for port in PORTS if port not in taken)
     for view in sorted(found, key=lambda view: (view.project, view.name)):
         stood = facts.resolvers.get((view.project, view.name), 0)
-        port = DNS if view.ns != HOST else stood or next(free)
+        port = DNS if view.ns != HOST else stood or next(free, 0)
+        if not port:
+            message = f"no port of the host is left for who answers for names of project {view.project}"
+            raise ManifestError(message, "write `dns: off` where nobody needs them", view.where)
         yield replace(view, port=port)
 
 
@@ -156,8 +158,13 @@ def host_views(projects: Iterable[ProjectSpec], networks: Sequence[Network]) -> 
 
 
 def is_asked_by_host(network: Network) -> bool:
-    near = network.inner and network.bridge and any(subnet.gateway for subnet in network.subnets)
-    return bool(near and network.endpoints and has_names(network) and not network.external)
+    mine = bool(network.bridge and network.endpoints) and not network.external
+    return mine and is_gateway(network) and has_names(network)
+
+
+def is_gateway(network: Network) -> bool:
+    """Whether the host is the containers' neighbour there, and their way out."""
+    return network.inner and any(subnet.gateway for subnet in network.subnets)
 
 
 def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], list[DnsView]]:
@@ -198,9 +205,8 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
     if not near:
         return replace(view, ns=one.name, servers=(servers or facts.nameservers) if outward else ())
     links = tuple(sorted({link for network in near for link in listened(network)}))
-    [only, *more] = near
-    alone = len(named) == 1 and not only.external and not one.spec.dns
-    if alone:
+    only = near[0]
+    if len(named) == 1 and not only.external and not one.spec.dns:
         return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
     name = names.digest("view", *networks, "", *servers, "", *links).hex()[:12]
     return replace(view, name=name, interfaces=links)
@@ -216,8 +222,8 @@ def leads_out(network: Network) -> bool:
 
 
 def is_near(network: Network, end: Endpoint) -> bool:
-    """Whether the host is a neighbour of the container there: it is its gateway, or could be."""
-    return network.inner and end.vlan <= 1 and any(subnet.gateway for subnet in network.subnets)
+    """Whether the container has a neighbour in the host there."""
+    return is_gateway(network) and end.vlan <= 1
 
 
 def listened(network: Network) -> tuple[str, ...]:

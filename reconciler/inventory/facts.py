@@ -29,6 +29,9 @@ class Blocker(NamedTuple):
     hook: str  # forward or input
     accepts_dnat: bool  # it has a rule that accepts what was DNATed
 
+    def __str__(self) -> str:
+        return f"chain {self.family} {self.table} {self.chain} (drops what it does not accept)"
+
 
 class LiveNetwork(NamedTuple):
     """A network of ours that stands in the kernel."""

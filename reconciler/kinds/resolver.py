@@ -138,5 +138,9 @@ OPTIONS = (
     f"--local-ttl={TTL}",
     "--cache-size=1000",
     f"--dns-forward-max={PENDING}",
+    # It asks others from where Linux gives ports by default (inet_sysctl_net_init): a socket there keeps
+    # nobody from publishing a range (cnm/port_conflicts.py).
+    "--min-port=32768",
+    "--max-port=60999",
     "--log-facility=/dev/null",
 )

@@ -17,6 +17,7 @@ from .sources import Source
 NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
 LEAST_IPV6_MTU = 1280  # RFC 8200, 5
+LABEL = 63  # octets between two dots of a name (RFC 1035, 2.3.4)
 OFF = "off"  # in place of name servers: there are no names
 SECRET = {"secret": True}  # of a field that is never kept on disk: who needs it reads the manifests again
 

@@ -54,10 +54,9 @@ CORE = Ruleset(
         "host_open": MapType("ifname"),  # host_access: all
         "routed": MapType("ifname . nf_proto"),
         "unprotected": MapType("ifname . nf_proto"),
-        "view": MapType("ifname", "inet_service"),  # who answers those that come in there, unless
-        "view4": MapType(
-            "ipv4_addr", "inet_service"
-        ),  # they are answered otherwise, being on several networks
+        # Who answers those that come in there, but for those on several networks.
+        "view": MapType("ifname", "inet_service"),
+        "view4": MapType("ipv4_addr", "inet_service"),
         "view6": MapType("ipv6_addr", "inet_service"),
         "resolvers": MapType("inet_service"),  # the ports of all that answer
         "asking4": MapType("ipv4_addr", flags="dynamic"),  # who has connections to them
@@ -217,6 +216,7 @@ CORE = Ruleset(
             # As numbers: names are looked up in /etc/protocols, which a minimal system has not.
             "meta l4proto 1 accept",
             "meta l4proto 58 accept",
+            "ip daddr 127.0.0.0/8 drop",  # 127.0.0.11, where nobody answers for names
             "iifname @host_open accept",
             "ip saddr @host_users4 accept",
             "ip6 saddr @host_users6 accept",

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from ..reserved import is_link_local, nobodys, within
-from ..spec import OFF
+from ..spec import LABEL, OFF
 
 ACCEPTED = re.compile("r[0-9a-f]{15}")  # safety/removals.py: digest
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -19,7 +19,6 @@ IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with
 NO_IFNAMES = ("all", "default", "lo")
 PREFIX_LENGTH = 12  # leaves room for 1000 networks of one container
 HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
-LABEL = 63
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
