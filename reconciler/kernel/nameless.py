@@ -17,22 +17,25 @@ class Process(NamedTuple):
 
 
 def processes(names: list[str]) -> Iterator[Process]:
-    """The first of each namespace that none of these names leads to, nor is the thread's own."""
+    """The first of each namespace that none of these names leads to, nor is the thread's own; one of ours, that
+    answers for names there, only where nobody else lives."""
     known = {os.stat(netns.OWN).st_ino}
     for name in names:
         with suppress(OSError):
             known.add(os.stat(netns.path(name)).st_ino)
+    found: dict[int, Process] = {}
     for folder in folders():
         with suppress(OSError):  # it has ended, or is a thread of the kernel
             number = os.stat(folder / "ns/net").st_ino
-            if number not in known and not is_ours(int(folder.name)):
-                known.add(number)
-                yield Process(int(folder.name), name_of(folder))
+            if number not in known and (number not in found or is_ours(found[number].pid)):
+                found[number] = Process(int(folder.name), name_of(folder))
+    yield from found.values()
 
 
 def is_ours(pid: int) -> bool:
-    """Whether it answers for names in a sandbox, and ends with that."""
-    return bool(resolvers.file_of(command_of(pid)))
+    with suppress(OSError):
+        return bool(resolvers.file_of(command_of(pid)))
+    return False
 
 
 @contextmanager

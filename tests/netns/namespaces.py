@@ -103,7 +103,7 @@ def resolvers_here() -> set[int]:
     here, found = os.stat("/proc/thread-self/ns/mnt"), set()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (folder / "comm").read_text() == "dnsmasq\n" and os.path.samestat(
+            if (folder / "comm").read_bytes() == b"dnsmasq\n" and os.path.samestat(
                 os.stat(folder / "ns/mnt"), here
             ):
                 found.add(int(folder.name))
