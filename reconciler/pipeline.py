@@ -271,7 +271,8 @@ def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] 
     Raises KernelError, NotPermitted, Unsupported or NotConverged when all is as it was; FailedInPart when all
     is done but in some sandboxes, which are as they were; RollbackFailed when the way back failed as well.
     """
-    mine = change.projects & change.touched
+    told = (r for r in change.live.values() if r.closed)  # nothing is done there, and why is told
+    mine = change.projects & change.touched.union(change.owner(r.key) for r in told)
     theirs = ownership.of_others(change.live, mine).keys() - {step.resource.key for step in change.todo}
     view = ScopedKernel(host, mine, theirs, change.live.keys() | change.desired.keys())
     apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view, forward)

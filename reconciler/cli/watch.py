@@ -1,6 +1,5 @@
 """The modes that keep a host as declared: watching, and what a person says to a watcher."""
 
-import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -25,22 +24,20 @@ if TYPE_CHECKING:
 # Seconds.  The sweep finds what has no event: most sysctls, sandboxes' files, manifests on a network file
 # system.
 TICKS = {"beat": 5.0, "sweep": 20.0}
-# Python's collector goes through all that a watcher remembers, of which nothing is garbage: it waits for many
-# times as many new objects as by itself, which is a sixth of a turn at 150 projects.
-SELDOM = (50_000, 20, 100)
 
 
 def watch(options: Options) -> int:
     """Follow the manifests and put right what drifts, until told to stop."""
     from ..daemon.answering import NAMES_FROM
     from ..daemon.files import Files
+    from ..daemon.garbage import collect_seldom
     from ..daemon.loop import loop
     from ..daemon.relay.process import RelayProcess
     from ..daemon.service import Watcher
     from ..daemon.triggers import STOP, Triggers
     from ..kernel.netlink.events import Events
 
-    gc.set_threshold(*SELDOM)
+    collect_seldom()
     told, triggers = orders(options), Triggers()
     fire = triggers.fire
     with (

@@ -1,6 +1,5 @@
 """One turn after another: read if files may have changed, repair, tell what came of it."""
 
-import gc
 import os
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from ..safety.revisions import Revisions
 from . import metrics
 from .answering import Inquiries
 from .files import Files
+from .garbage import collect_frames
 from .interlude import Interludes
 from .orders import Orders
 from .past import HISTORY, Past
@@ -124,8 +124,8 @@ class Watcher:
         if outcome:
             self.status.add(outcome, why, who)
             self.answer(outcome, who)
-            if outcome.error:  # the frames that an error came through are a circle, and hold whole states
-                gc.collect(1)
+            if outcome.error:
+                collect_frames()
         return outcome
 
     def begin_sweep(self) -> bool:

@@ -17,8 +17,8 @@ class Process(NamedTuple):
 
 
 def processes(names: list[str]) -> Iterator[Process]:
-    """The first of each namespace that none of these names leads to, nor is the thread's own; one of ours, that
-    answers for names there, only where nobody else lives."""
+    """The first of each namespace that none of these names leads to, nor is the thread's own; one of ours,
+    that answers for names there, only where nobody else lives."""
     known = {os.stat(netns.OWN).st_ino}
     for name in names:
         with suppress(OSError):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.netns.lab import Lab
 
+QUICK = 2.0  # seconds: musl asks again after 2.5, glibc and dig after 5
 LIBRARIES = {"glibc": "gcc", "musl": "musl-gcc -static"}
 PROGRAM = r"""
 #include <netdb.h>

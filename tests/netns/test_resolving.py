@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.cnm.names import short_id
 from reconciler.cnm.zones import PORTS
-from tests.netns.asking import LIBRARIES, Answer, addresses, dig, dig_all, looked_up
+from tests.netns.asking import LIBRARIES, QUICK, Answer, addresses, dig, dig_all, looked_up
 from tests.netns.lab import HOST4, HOST6, Lab
 
 MANIFEST = """
@@ -44,7 +44,6 @@ A, B, BOTH = "t-only-a-1", "Data", "t-both-1"
 WEB = {f"t-web-{number}" for number in (1, 2, 3)}
 NOTHING = Answer("NOERROR")
 UNKNOWN = Answer("NXDOMAIN")
-QUICK = 1.0  # seconds: less than any resolver waits before it asks again
 
 
 def a(*ends: int, net: int = 91) -> set[str]:

@@ -14,6 +14,7 @@ from tests.netns.lab import ENVIRONMENT, Lab, command
 
 STATUS = Path("/run/reconciler/status.json")
 PATIENCE = 60.0  # seconds, for a machine that does other things too
+EVENT = 10.0  # seconds that only an event keeps, on the busiest machine: the sweep comes every 20
 
 
 class Watcher:
@@ -100,7 +101,10 @@ def watching(lab: Lab, *paths: object, sync: bool = True, **environment: str) ->
             watcher.synced()
         yield watcher
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends what it is about
+        try:
+            process.wait(EVENT)
+        finally:
+            process.kill()
         if STATUS.exists():
             os.unlink(STATUS)
