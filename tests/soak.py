@@ -168,9 +168,7 @@ def soak(lab: Lab, seconds: float, seed: int) -> None:
     (folder / "lan.yaml").write_text(ON_NIC)
     before, others = lab.snapshot(), Others(lab)
     with watching(lab, folder, sync=False, RECONCILE_MAX_REMOVALS="100%") as watcher:
-        storm(
-            dice, lab, others, min(90.0, seconds / 4)
-        )  # by then it has met all of this, and grown as it will
+        storm(dice, lab, others, min(90.0, seconds / 4))  # then it has met all of this
         calm(lab, others, watcher)
         start = size(watcher)
         edits, drifts = storm(dice, lab, others, seconds)
