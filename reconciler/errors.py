@@ -188,8 +188,10 @@ def identity(kind: str, frames: "list[tuple[str, str]]") -> str:
 def without_frames(error: ReconcileError) -> ReconcileError:
     """The error, without what was known where it was raised: that is all that was read of a host, kept in
     circles, which only Python's collector would ever find."""
-    for one in (error, *getattr(error, "errors", ())):
-        one.__traceback__ = one.__context__ = None
+    in_parts = (*getattr(error, "refusals", {}).values(), *getattr(error, "waiting", {}).values())
+    for one in (error, error.__cause__, *getattr(error, "errors", ()), *in_parts):
+        if one:
+            one.__traceback__ = one.__context__ = None
     return error
 
 

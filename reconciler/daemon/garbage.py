@@ -5,7 +5,7 @@ import gc
 # By itself it goes through all that a watcher remembers, of which nothing is garbage: it waits for many times
 # as many new objects as elsewhere, which is a sixth of a turn at 150 projects.
 SELDOM = (50_000, 20, 100)
-WHOLE = 50  # looks at what is new, after which it looks at all
+WHOLE = 10  # looks at what is new, after which it looks at all
 
 
 def collect_seldom() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..core.resource import Key, State
+from ..errors import without_frames
 from ..kernel import frr, resolvers
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import EVENT, Events
@@ -125,6 +126,7 @@ class Watcher:
             self.status.add(outcome, why, who)
             self.answer(outcome, who)
             if outcome.error:
+                without_frames(outcome.error)
                 collect_frames()
         return outcome
 
