@@ -88,28 +88,29 @@ class RepairLoop:
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
         self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
         self.fights: Backoff[tuple[str, Key]] = Backoff(FREE_REPAIRS, clock)  # of a project, over a key
-        # Revisions that ended in an exception before anything was touched, and why.
-        self.faulty: Backoff[str] = Backoff(clock=clock)
-        self.faults: dict[str, ReconcileError] = {}
-        # Sandboxes that refused, and why: who is root there holds up nothing else.
-        self.refusing: Backoff[str] = Backoff(clock=clock)
-        self.refusals: dict[str, ReconcileError] = {}
+        self.faulty: Backoff[str] = Backoff(clock=clock)  # revisions that ended in an exception, and
+        self.faults: dict[str, ReconcileError] = {}  # why; nothing was touched
+        self.refusing: Backoff[str] = Backoff(
+            clock=clock
+        )  # sandboxes: who is root there holds up nobody, and
+        self.refusals: dict[str, ReconcileError] = {}  # why
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.stood: set[str] = set()  # projects that have stood: after a boot none does
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
+        self.spared = False  # something was left alone in the last turn
         self.during: Callable[[Change], AbstractContextManager[object]] = nullcontext  # around an apply
 
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
         self.dirty = None if self.delays() else dirty
-        self.settling.waits = False
+        self.settling.waits = self.spared = False
         if self.dirty is None or self.dirty.places is None:
             self.pipeline.host.transcribe()
         outcome = self.attempt()
         done = outcome and (outcome.error is None or isinstance(outcome.error, HARMLESS))
-        self.rest = self.grounds if done else None
+        self.rest = self.grounds if done and not self.spared else None
         return outcome
 
     @property
@@ -149,9 +150,8 @@ class RepairLoop:
         """What nobody foresaw is tried again ever later; nothing was touched, else it were rolled back."""
         self.known = None
         self.faulty.increase(manifest.digest)
-        delays = self.faulty.delays()
-        self.faults = {digest: known for digest, known in self.faults.items() if digest in delays}
-        self.faults[manifest.digest] = foreseen(fault)
+        kept = self.faults.keys() & self.faulty.delays().keys()
+        self.faults = {**{key: self.faults[key] for key in kept}, manifest.digest: foreseen(fault)}
         return self.faults[manifest.digest]
 
     def delays(self) -> list[float]:
@@ -163,7 +163,7 @@ class RepairLoop:
     @property
     def patience(self) -> float:
         """Seconds until something that is left alone now is due."""
-        return min(self.delays(), default=3600.0)
+        return min(self.delays(), default=0.0 if self.spared else 3600.0)
 
     def read(self) -> None:
         """Read the files; while they are broken, there is no newest revision."""
@@ -177,10 +177,7 @@ class RepairLoop:
         else:
             self.broken = None
         self.good = self.pipeline.last() or self.good
-        if not newest:
-            self.newest = None
-            return
-        if not self.newest or newest.digest != self.newest.digest:
+        if newest and (not self.newest or newest.digest != self.newest.digest):
             self.failing.reset()
             self.settling.begin()
         self.newest = newest
@@ -265,12 +262,15 @@ class RepairLoop:
         """Those that are left as they stand for now."""
         old = {project.name for project in self.good.projects} if self.good else set()
         fought = {project for project, key in self.fights.delays() if not place(change, key)}
-        return frozenset((self.failing.delays().keys() - old) | self.stuck.delays().keys() | fought)
+        failing = self.failing.delays().keys() - old
+        self.spared |= bool(spared := frozenset(failing | self.stuck.delays().keys() | fought))
+        return spared
 
     def due_part(self, change: Change) -> Change:
         """The same change, less the steps in sandboxes that are left alone for now."""
         fought = {place(change, key) for _, key in self.fights.delays()} - {""}
-        return change_outside(change, self.refusing.delays().keys() | fought)
+        self.spared |= bool(spared := self.refusing.delays().keys() | fought)
+        return change_outside(change, spared)
 
     def part_failure(self, change: Change) -> FailedInPart | None:
         """Why some sandboxes are not as they should be."""

@@ -333,6 +333,23 @@ def test_a_fight_is_slowed_down_for_its_project_alone():
     assert "link host/br-shop-front" in world.host.observe()
 
 
+def test_what_was_left_alone_is_due_though_its_time_came_in_the_middle_of_a_turn():
+    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
+    world.turn()
+    for _ in range(6):
+        world.host.lose("link host/br-shop-front")
+        world.turn("")
+    world.host.lose("link host/br-shop-front")
+    world.host.lose("link host/br-blog-default")
+    world.host.progress = lambda: setattr(world.clock, "now", world.clock.now + 0.5)
+    world.turn("")
+    assert "link host/br-shop-front" not in world.host.observe() and not world.repair.delays()
+    assert world.repair.patience == 0.0 and not world.repair.at_rest()
+    world.turn()
+    assert "link host/br-shop-front" in world.host.observe()
+    assert world.repair.patience > 0.0
+
+
 def test_what_moved_while_something_foreign_stood_in_the_way_is_not_forgotten():
     world = World(ONE)
     world.turn()
