@@ -31,7 +31,7 @@ from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
-from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
+from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology, Zone
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -64,6 +64,11 @@ def mistakes(found: Iterable[Finding]) -> Iterator[ManifestError]:
     return (one for one in found if isinstance(one, ManifestError))
 
 
+def sentences(found: Iterable[Finding]) -> Iterable[str]:
+    """Each once."""
+    return dict.fromkeys(one for one in found if isinstance(one, str))
+
+
 def topology_of(
     manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], found: list[Finding]
 ) -> Topology:
@@ -86,6 +91,7 @@ def topology_of(
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, facts, listening))
     naming = zones.naming(networks, joined, attached, here, facts)
+    linked = zones.told_by_links(networks, joined, here, naming)
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
         naming.lack,
@@ -99,20 +105,19 @@ def topology_of(
         macs.kept(networks, facts),
     ):
         found += findings
-    told = dict.fromkeys(one for one in found if isinstance(one, str))
     shared = policy(manifest.projects, networks, facts)
     return Topology(
         projects=tuple(projects),
         roots=facts.roots,
         networks=tuple(networks),
-        sandboxes=tuple(sandboxes(here, attached, naming, facts)),
+        sandboxes=tuple(sandboxes(here, attached, naming, linked, facts)),
         ports=ports,
         naming=naming,
         policy=shared,
         ipv6="IPv6" not in facts.missing,
         lock=lock_of(networks, joined),
         own_lock=own_lock_of(networks, given),
-        warnings=(*warnings(networks, ports, shared, facts), *told),
+        warnings=(*warnings(networks, ports, shared, facts), *sentences(found)),
     )
 
 
@@ -236,7 +241,11 @@ def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[N
 
 
 def sandboxes(
-    here: Iterable[SandboxSpec], attached: Mapping[str, zones.Attached], naming: Naming, facts: Facts
+    here: Iterable[SandboxSpec],
+    attached: Mapping[str, zones.Attached],
+    naming: Naming,
+    linked: Sequence[Zone],
+    facts: Facts,
 ) -> Iterator[Sandbox]:
     asked = {name: view for view in naming.views for name in view.sandboxes}
     for one in here:
@@ -244,7 +253,7 @@ def sandboxes(
         yield Sandbox(
             project=one.project.name,
             name=one.name,
-            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, naming.zones)),
+            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, linked)),
             resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
             sysctls=one.spec.sysctls,
             where=one.spec.where,

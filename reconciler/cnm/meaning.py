@@ -89,6 +89,7 @@ def reason(name: str, one: SandboxSpec, end: EndpointSpec) -> tuple[str, Where]:
         spec.container_name: "container_name",
         one.name: "sandbox",
         spec.hostname.partition(".")[0]: "hostname",
+        spec.hostname: "hostname",
         names.short_id(one.name): "short id",
     }
     return next((kind for text, kind in kinds.items() if name == text.lower()), "qualified"), spec.where

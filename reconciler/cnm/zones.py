@@ -16,7 +16,7 @@ from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import LABEL, OFF, ContainerSpec, EndpointSpec, ProjectSpec
 from . import names
 from .driver import Joined
-from .endpoint import Addresses, Attachments, SandboxSpec
+from .endpoint import SandboxSpec
 from .topology import DnsView, Endpoint, Naming, Network, Zone
 
 Attached = Sequence[tuple[Network, Endpoint]]
@@ -46,7 +46,7 @@ def naming(
     if any(has_names(n) and n.endpoints for n in networks) and (hint := facts.missing.get("names")):
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(lack=(lack,))
-    known = tuple(zones(networks, joined.attachments, joined.given))
+    known = tuple(zones(filter(has_names, networks), joined))
     wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
     told, found = without_resolved([*with_ports(wanted, facts)], facts)
     deaf = tuple(blocked(facts)) if any(view.ns == HOST for view in found) else ()
@@ -60,16 +60,14 @@ def blocked(facts: Facts) -> Iterator[Finding]:
             yield f"{one} will drop what containers ask for names; let it accept `ct status dnat`"
 
 
-def zones(
-    networks: Iterable[Network], attachments: Mapping[str, Attachments], given: Addresses
-) -> Iterator[Zone]:
+def zones(networks: Iterable[Network], joined: Joined) -> Iterator[Zone]:
     """Of all hosts' containers, where a network counts them all."""
-    for network in {n.name: n for n in networks if has_names(n)}.values():
+    for network in {n.name: n for n in networks}.values():
         lines: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
         wildcards: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for one, end in attachments[network.name]:
+        for one, end in joined.attachments[network.name]:
             called, wild = names_on(network.name, one, end), [*wildcards_of(end)]
-            for ip, _ in given.get((network.name, one.name), ()):
+            for ip, _ in joined.given.get((network.name, one.name), ()):
                 lines[one.project.name].append((ip, called))
                 wildcards[one.project.name] += [(domain, ip) for domain in wild]
         for project, entries in lines.items():
@@ -95,8 +93,8 @@ def wildcards_of(end: EndpointSpec) -> Iterator[str]:
 def called_on(network: str, one: SandboxSpec) -> tuple[str, ...]:
     """The first is what its address is called, as Docker has it: CONTAINER.NETWORK."""
     spec, project = one.spec, one.project.name
-    hostname = spec.hostname.partition(".")[0]
-    known = (one.name, spec.name, spec.container_name, hostname, names.short_id(one.name))
+    hostnames = (spec.hostname, spec.hostname.partition(".")[0])  # Docker knows the first
+    known = (one.name, spec.name, spec.container_name, *hostnames, names.short_id(one.name))
     short = [name.lower() for name in dict.fromkeys(known) if name]
     return (
         f"{short[0]}.{network.lower()}",
@@ -265,11 +263,23 @@ def with_resolvers(
     return [replace(network, endpoints=tuple(map(marked, network.endpoints))) for network in networks]
 
 
+def told_by_links(
+    networks: Iterable[Network], joined: Joined, here: Iterable[SandboxSpec], naming: Naming
+) -> tuple[Zone, ...]:
+    """Whose names links tell: also those of networks where nobody answers, as on Docker's default bridge."""
+    if not any(one.spec.links for one in here):
+        return ()
+    return (*naming.zones, *zones((n for n in networks if not has_names(n)), joined))
+
+
 def aliases_of_links(one: SandboxSpec, ends: Attached, known: Sequence[Zone]) -> Iterator[tuple[str, str]]:
-    """(address, name) of what Compose's `links: [SERVICE:ALIAS]` calls otherwise, for this one alone."""
-    here = {network.name for network, _ in ends}
+    """(address, name) of what Compose's `links: [SERVICE:ALIAS]` calls otherwise, for this one alone; also of
+    SERVICE where nobody answers for it."""
+    here = {network.name: has_names(network) for network, _ in ends}
     for link in one.spec.links:
         target, _, alias = link.partition(":")
-        for zone in known if alias else ():
+        for zone in known:
             if zone.network in here and zone.project == one.project.name:
-                yield from ((ip, alias) for ip, called in zone.entries if target.lower() in called)
+                told = dict.fromkeys((alias, "" if here[zone.network] else target))
+                found = [ip for ip, called in zone.entries if target.lower() in called]
+                yield from ((ip, name) for ip in found for name in told if name)

@@ -45,7 +45,7 @@ def test_what_a_container_is_called():
     found = called(shop(FRONT, web))
     both = found["web"]
     assert len(both) == 2
-    for name in ("cache", "w", "web.shop", "web.shop_front", "web.shop.internal"):
+    for name in ("cache", "w", "w.example", "web.shop", "web.shop_front", "web.shop.internal"):
         assert found[name] == both
     assert len(found["shop-web-1"]) == 1 and "*.web" not in found
     assert {domain for domain, _ in view(shop(FRONT, web), "shop-web-1").wildcards} == {"web"}
@@ -144,6 +144,18 @@ def test_links_are_names_for_one_container_alone():
     db, web = topology.sandboxes
     [ip] = called(topology)["db"]
     assert f"{ip} database\n" in web.hosts and "database" not in db.hosts
+
+
+@pytest.mark.parametrize(
+    "silent", [{"default": True}, {"dns": (OFF,)}], ids=["Docker's default bridge", "dns: off"]
+)
+def test_where_nobody_answers_a_link_tells_of_both_its_names(silent):
+    network = replace(FRONT, **silent)
+    topology = shop(network, container("db", "front"), container("web", "front", links=("db:database",)))
+    db, web = topology.sandboxes
+    ip = db.hosts.splitlines()[2].split()[0]
+    assert f"{ip} database\n{ip} db\n" in web.hosts and "web" not in db.hosts
+    assert not topology.naming.zones
 
 
 def test_a_new_name_changes_one_file():
