@@ -14,6 +14,7 @@ import pytest
 
 from tests.netns.lab import Lab
 
+PLAINLY = ("+tries=1", "+time=2", "+noall", "+answer", "+comments", "+nocookie")  # what `answered` reads
 QUICK = 2.0  # seconds: musl asks again after 2.5, glibc and dig after 5
 LIBRARIES = {"glibc": "gcc", "musl": "musl-gcc -static"}
 PROGRAM = r"""
@@ -75,13 +76,17 @@ def client(library: str) -> str:
 
 def looked_up(lab: Lab, ns: str, library: str, *names: str) -> dict[str, Found]:
     """By getaddrinfo and getnameinfo, with the resolv.conf and hosts of this sandbox."""
-    lines = lab.run(["ip", "netns", "exec", ns, client(library), *names]).out.splitlines()
-    told = (line.split() for line in lines)
-    return {name: Found(frozenset(words), float(took)) for name, *words, took in told}
+    return found(lab.run(["ip", "netns", "exec", ns, client(library), *names]).out)
+
+
+def found(said: str) -> dict[str, Found]:
+    """By what the program has said."""
+    lines = (line.split() for line in said.splitlines())
+    return {name: Found(frozenset(words), float(took)) for name, *words, took in lines}
 
 
 def addresses(lab: Lab, ns: str, library: str, *names: str) -> dict[str, frozenset[str]]:
-    return {name: found.words for name, found in looked_up(lab, ns, library, *names).items()}
+    return {name: one.words for name, one in looked_up(lab, ns, library, *names).items()}
 
 
 class Answer(NamedTuple):
@@ -92,18 +97,10 @@ class Answer(NamedTuple):
     truncated: bool = False
 
 
-def dig(lab: Lab, ns: str, question: str, *options: str) -> Answer:
-    """Of `NAME TYPE`, from whoever its resolv.conf names unless the options say `@SERVER`."""
-    words = ["dig", "+tries=1", "+time=2", "+noall", "+answer", "+comments", "+nocookie", *options]
-    words = [*words, *question.split()]
-    known = ns in ("", *lab.outside)
-    done = (
-        lab.run(words, ns, check=False)
-        if known
-        else lab.run(["ip", "netns", "exec", ns, *words], check=False)
-    )
+def answered(said: str) -> Answer:
+    """By what dig has said of one question."""
     status, data, truncated = "", [], False
-    for line in done.out.splitlines():
+    for line in said.splitlines():
         if "status: " in line:
             status = line.partition("status: ")[2].partition(",")[0]
         elif line.startswith(";; flags:"):
@@ -111,6 +108,14 @@ def dig(lab: Lab, ns: str, question: str, *options: str) -> Answer:
         elif line and not line.startswith(";"):
             data.append(line.split()[4])
     return Answer(status, tuple(sorted(data)), truncated)
+
+
+def dig(lab: Lab, ns: str, question: str, *options: str) -> Answer:
+    """Of `NAME TYPE`, from whoever its resolv.conf names unless the options say `@SERVER`."""
+    words = ["dig", *PLAINLY, *options, *question.split()]
+    if ns in ("", *lab.outside):
+        return answered(lab.run(words, ns, check=False).out)
+    return answered(lab.run(["ip", "netns", "exec", ns, *words], check=False).out)
 
 
 def dig_all(lab: Lab, ns: str, question: str, ways: Iterable[tuple[str, ...]]) -> list[Answer]:
