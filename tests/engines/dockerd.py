@@ -1,4 +1,4 @@
-"""A real dockerd on a host of its own beside the lab's, and what a manifest is in Docker's commands."""
+"""A real dockerd, and what a manifest is in Docker's commands."""
 
 import io
 import os
@@ -46,16 +46,23 @@ def lack() -> str:
     return f"no Docker here: apt-get install {' '.join(packages)}" if packages else ""
 
 
-class Docker:
-    """Its host is D, whose uplink leads to R as the lab's does.  To be called with the words of a command."""
+def other_host(lab: Lab) -> str:
+    """Its namespace; its uplink leads to R as the lab's does."""
+    lab.outside["D"] = fresh()
+    lab.ip(R_SIDE.format(pid=os.getpid(), host=lab.outside["D"]), "R")
+    lab.ip(D_SIDE, "D")
+    return "D"
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        self.lab, self.host = lab, f"--host=unix://{folder}/socket"
-        lab.outside["D"] = fresh()
-        lab.ip(R_SIDE.format(pid=os.getpid(), host=lab.outside["D"]), "R")
-        lab.ip(D_SIDE, "D")
+
+class Docker:
+    """One on the host `ns`.  To be called with the words of a command."""
+
+    def __init__(self, lab: Lab, ns: str) -> None:
+        folder = Path("/run/dockerd")  # short, since containerd has sockets below
+        folder.mkdir()
+        self.lab, self.host, self.log = lab, f"--host=unix://{folder}/socket", folder / "log"
         Path("/etc/docker").unlink(missing_ok=True)  # where it writes a key
-        with lab.inside("D"), open(folder / "log", "w") as log:
+        with lab.inside(ns), open(self.log, "w") as log:
             self.daemon = subprocess.Popen(
                 [
                     *("dockerd", self.host, "--log-level=warn"),
@@ -66,10 +73,11 @@ class Docker:
                 stdout=log,
                 stderr=log,
             )
-        until(self.is_up, words=(folder / "log").read_text)
+        until(self.is_up, words=self.log.read_text)
         self("import", "-", "box", input=image())
 
     def is_up(self) -> bool:
+        assert self.daemon.poll() is None, self.log.read_text()
         return self.lab.run([DOCKER, self.host, "version"], check=False).rc == 0
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ from tests.engines.case import (
     Told,
     listed,
 )
-from tests.engines.dockerd import BUSYBOX, Docker, lack
+from tests.engines.dockerd import BUSYBOX, Docker, lack, other_host
 from tests.netns.asking import PLAINLY, addresses, answered, dnsmasq
 from tests.netns.conftest import new_lab, privileged
 from tests.netns.lab import REMOTE4, ROOT, Lab
@@ -99,7 +99,7 @@ def answers(said: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def hosts(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+def hosts(privileged: None) -> Iterator[Hosts]:
     with new_lab() as lab, ExitStack() as stack:
         lab.ip(f"addr add {OTHER4}/24 dev eth0\naddr add {WWW}/32 dev lo", "R")
         for address, known in ((REMOTE4, WORLD), (OTHER4, OTHER)):
@@ -107,7 +107,7 @@ def hosts(privileged: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             stack.enter_context(dnsmasq(lab, "R", *options))
         Path("/etc/resolv.conf").unlink(missing_ok=True)
         Path("/etc/resolv.conf").write_text(f"nameserver {REMOTE4}\n")
-        docker = Docker(lab, tmp_path_factory.mktemp("docker"))
+        docker = Docker(lab, other_host(lab))
         stack.callback(docker.close)
         made = Hosts(docker, lab)
         made.make(CASE)
