@@ -73,8 +73,8 @@ def warnings(
 ) -> Iterator[str]:
     """Each chain of others that will drop what is declared; and the router guard, where there are several
     links that packets could be forwarded between."""
-    if any(network.inner and is_forwarded(network) for network in networks):
-        yield from (blocker_warning(one, ports) for one in facts.blockers if one.hook == "forward")
+    if ways := list(what_others_judge(networks, facts)):
+        yield from (blocker_warning(one, ports, ways) for one in facts.blockers if one.hook == "forward")
     links = {link for ip, link in facts.addresses.items() if not ip_address(ip).is_link_local} - {"lo"}
     if policy.guards and len(links) > 1:
         families = " and ".join(f"IPv{number}" for number in policy.guards)
@@ -100,11 +100,19 @@ def is_forwarded(network: Network) -> bool:
     return not network.spec.internal or bool(network.per_host) or network.carrier.paired
 
 
-def blocker_warning(blocker: Blocker, ports: Sequence[Port]) -> str:
+def what_others_judge(networks: Sequence[Network], facts: Facts) -> Iterator[str]:
+    """Of what containers send, that which passes the forward chains of the host."""
+    inner = [network for network in networks if network.inner]
+    if any(map(is_forwarded, inner)):
+        yield "out"
+    if inner and facts.bridged:
+        yield "to one another (br_netfilter)"
+
+
+def blocker_warning(blocker: Blocker, ports: Sequence[Port], ways: Sequence[str]) -> str:
+    sent = f"what containers send {' and '.join(ways)}"
     if blocker.accepts_dnat:
-        return f"{blocker} will drop what containers send out; published ports pass"
+        return f"{blocker} will drop {sent}; published ports pass"
     published = ", ".join(sorted({f"{p.first}/{p.protocol}" for p in ports})[:8])
     what = f"published ports {published} and " if published else ""
-    return (
-        f"{blocker} will drop {what}what containers send out; let it accept `ct status dnat` and our bridges"
-    )
+    return f"{blocker} will drop {what}{sent}; let it accept `ct status dnat` and our bridges"

@@ -122,6 +122,7 @@ class HostFacts:
     heard: Callable[[], tuple[Listener, ...]] = tuple  # the same with their processes, asked when it matters
     ephemeral: tuple[int, int] = (32768, 60999)  # net.ipv4.ip_local_port_range
     forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
+    bridged: bool = False  # br_netfilter shows the chains of IP what a bridge forwards
     nameservers: tuple[str, ...] = ()  # of /etc/resolv.conf, without those on a loopback address
     servers: tuple[str, ...] = ()  # all of them, as the host itself asks them
     blockers: tuple[Blocker, ...] = ()

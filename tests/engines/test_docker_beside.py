@@ -75,7 +75,12 @@ def test_where_docker_was_first_its_chain_is_told_and_names_need_no_leave(host):
     """Docker makes the host a router, and lets its FORWARD chain drop what is not its own."""
     with closing(Docker(host, "")) as docker:
         docker.make(yaml.safe_load(THEIRS))
-        assert "chain ip filter FORWARD (drops what it does not accept) will drop" in host.apply(OURS).err
+        told = host.apply(OURS).err
+        assert (
+            "chain ip filter FORWARD (drops what it does not accept) will drop published ports 8080/tcp"
+            in told
+        )
+        assert "what containers send out and to one another (br_netfilter)" in told
         serve(host)
         are_told(host)
         assert not host.ping("shop-asks", WWW, IMPATIENCE)

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.cnm.names import host_end
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.inventory.facts import Device, Facts, LiveNetwork
+from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, port, project, shop
@@ -130,6 +130,23 @@ def test_internal_networks_lead_nowhere():
     assert ends(topology, "shop-x")["a"].gateways == ()
     assert topology.policy.internal == ("br-shop-a",)
     assert topology.policy.forwarding == ()
+
+
+@pytest.mark.parametrize(
+    ("internal", "bridged", "sent"),
+    [
+        (False, False, "out"),
+        (False, True, "out and to one another (br_netfilter)"),
+        (True, True, "to one another (br_netfilter)"),
+        (True, False, ""),
+    ],
+)
+def test_a_chain_of_others_that_drops_is_told_with_what_it_is_shown(internal, bridged, sent):
+    docker = Blocker("ip", "filter", "FORWARD", "forward", False)
+    facts = Facts(blockers=(docker,), bridged=bridged)
+    topology = built(net("a", internal=internal), container("x", "a"), facts=facts)
+    told = f"{docker} will drop what containers send {sent}; let it accept `ct status dnat` and our bridges"
+    assert topology.warnings == ((told,) if sent else ())
 
 
 def test_an_isolated_network_has_no_address_on_the_host():

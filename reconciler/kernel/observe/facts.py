@@ -50,6 +50,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         heard=listening.heard,
         ephemeral=ephemeral(),
         forwarding=forwarding(),
+        bridged=bridged(),
         nameservers=nameservers(),
         servers=tuple(servers(RESOLV_CONF)),
         blockers=nft.blockers(),
@@ -106,6 +107,12 @@ def forwarding() -> tuple[bool, bool]:
     names = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
     four, six = (text(PROC + name).strip() == "1" for name in names)
     return four, six
+
+
+def bridged() -> bool:
+    """Whether in either family."""
+    names = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
+    return any(text(f"{PROC}net/bridge/{name}").strip() == "1" for name in names)
 
 
 def nameservers() -> tuple[str, ...]:
