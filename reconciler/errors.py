@@ -21,6 +21,9 @@ class Where(NamedTuple):
         return f"{spot} {self.path}" if self.path else spot
 
 
+NOWHERE = Where("")
+
+
 class ReconcileError(Exception):
     """What every failure of ours is; `exit_code` follows sysexits.h and CONTRACT's table."""
 
@@ -219,13 +222,21 @@ class FailedInPart(ReconcileError):
         waiting: Mapping[str, ReconcileError],
         hint: str = "everything else is done",
     ):
-        told = [f"sandbox {place} is left as it is: {error.message}" for place, error in refusals.items()]
+        told = [f"{outcome(place)}: {error.message}" for place, error in refusals.items()]
         rest = [f"and {len(told) - LISTED} more sandboxes"] * (len(told) > LISTED)
         waits = [f"{projects(names)}: {why}" for why, names in by_reason(waiting).items()]
         first = next(iter(refusals.values()), None)
         where = first.where if first else None
         super().__init__("\n".join([*told[:LISTED], *rest, *waits]), hint, where=where)
         self.refusals, self.waiting = refusals, waiting
+
+
+def outcome(place: str) -> str:
+    """In words, what became of a sandbox, or of a container that an engine runs (/ENGINE/NAME)."""
+    name = place.rpartition("/")[2]
+    if "/" in place:
+        return f"container {name} does not run as it should"
+    return f"sandbox {name} is left as it is"
 
 
 def by_reason(waiting: Mapping[str, ReconcileError]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .options import Options, add_options, misnamed_twins, word
+from .options import EXPORTS, Options, add_options, misnamed_twins, word
 
 
 class Mode(NamedTuple):
@@ -50,6 +50,10 @@ MODES = {
     ),
     "resolve": Mode(
         "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}
+    ),
+    "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
+    "exec": Mode(
+        "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}
     ),
     "rehearse": Mode("apply"),
 }
@@ -153,6 +157,8 @@ def refuse_idle(options: Options) -> None:
         raise UsageError("--confirm-within goes with --apply")
     if options.only and options.mode not in ("apply", "destroy", "rollback"):
         raise UsageError("--only goes with --apply, --destroy and --rollback")
+    if options.output in EXPORTS and options.mode != "show":
+        raise UsageError(f"-o {options.output} goes with --show")
     if options.mode in WHOLE and (options.project or options.paths):
         raise UsageError(f"--{options.mode} is about all projects, not some", "leave out --project and PATH")
 

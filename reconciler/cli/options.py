@@ -10,10 +10,12 @@ from dataclasses import field, fields
 from typing import NamedTuple, TypeVar
 
 from ..errors import UsageError
+from ..manifest.workload import RUNTIMES
 from ..paths import DEFAULT_PATH, STATE
 from ..values import value
 
 LEVELS = ("none", "flow", "link", "recreate")
+EXPORTS = ("podman", "quadlet")  # forms of what runs
 TWIN = "RECONCILE_"
 TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -87,9 +89,14 @@ class Options:
     rollback: int = -1  # a revision's number
     explain: str = ""  # a key
     resolve: str = ""  # a name or an address
+    logs: str = ""  # a container
+    exec: str = ""  # likewise; the command is in `paths`
 
     project: tuple[str, ...] = option((), Syntax("only these projects (repeatable)", project_name, "NAME"))
     host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))
+    runtime: str = option(
+        "", Syntax("what runs the containers of projects that do not say (default: none)", choices=RUNTIMES)
+    )
     check: bool = option(False, Syntax("--lock: only tell whether the file is as it should be"))
     exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
     no_memo: bool = option(False, Syntax("--plan: ask and decide anew, whatever was said before"))
@@ -120,8 +127,8 @@ class Options:
     output: str = option(
         "text",
         Syntax(
-            "text, wide (every step), json or shell commands",
-            choices=("text", "wide", "json", "shell"),
+            "text, wide (every step), json or shell commands; --show: podman's command lines or quadlets",
+            choices=("text", "wide", "json", "shell", *EXPORTS),
             short="-o",
         ),
     )
@@ -138,6 +145,10 @@ class Options:
     def absolute_paths(self) -> tuple[str, ...]:
         """The same from the root, whatever becomes of the working directory."""
         return tuple(path if path == "-" else os.path.abspath(path) for path in self.sources)
+
+    def environ(self, outside: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+        """What manifests are read with: a twin that counts there is as it was asked for."""
+        return {**outside, twin("runtime"): self.runtime} if self.runtime else outside
 
     @property
     def projects(self) -> frozenset[str] | None:

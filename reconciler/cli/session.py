@@ -60,7 +60,13 @@ def read(options: Options) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from ..pipeline import load
 
-    manifest = load(options.sources, projects=options.projects, stdin=options.stdin, folder=CACHE)
+    manifest = load(
+        options.sources,
+        environ=options.environ(),
+        projects=options.projects,
+        stdin=options.stdin,
+        folder=CACHE,
+    )
     for unused in manifest.notes if options.verbose else ():
         note(options, unused)
     return manifest

@@ -4,17 +4,27 @@ import json
 from collections.abc import Iterator
 
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
-from .options import Options
+from .options import EXPORTS, Options
 from .session import comparison, machine, tell, tell_who_waits
 
 
 def show(options: Options) -> int:
     change = comparison(options, machine(options))
     topology = change.topology
-    text = json.dumps(as_json(topology), indent=1) if options.output == "json" else as_text(topology)
-    tell(options, text, end="")
+    tell(options, in_form(options.output, topology), end="")
     tell_who_waits(change)
     return 0
+
+
+def in_form(output: str, topology: Topology) -> str:
+    if output == "json":
+        return json.dumps(as_json(topology), indent=1)
+    if output in EXPORTS:
+        from ..engines import export
+
+        write = export.quadlets if output == "quadlet" else export.command_lines
+        return "".join(f"{text}\n" for text in write(topology.tasks))
+    return as_text(topology)
 
 
 def as_text(topology: Topology) -> str:

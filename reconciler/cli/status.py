@@ -22,6 +22,7 @@ from ..paths import DEFAULT_PATH
 from ..pipeline import Change, LastingHost
 from ..safety.commit_confirm import state_in_words
 from ..safety.revisions import Revision, Revisions
+from . import containers
 from .options import Options
 from .session import comparison, machine, note, say, sizes, tell, write_out
 
@@ -47,6 +48,7 @@ def status(options: Options) -> int:
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
     names = answering.statuses(change.desired if change else {}, live)
+    running = containers.statuses(live)
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {
@@ -55,6 +57,7 @@ def status(options: Options) -> int:
             "watcher": watcher,
             "peers": [peer._asdict() for peer in others],
             "resolvers": [one.row for one in names],
+            "containers": [one.row for one in running],
             "differences": wrong,
         }
         tell(options, json.dumps(told, indent=1))
@@ -62,7 +65,7 @@ def status(options: Options) -> int:
     for row in rows:
         root = f", from {row.root}" if row.root else ""
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
-    for line in (*peers.in_words(others), *answering.in_words(names)):
+    for line in (*containers.in_words(running), *peers.in_words(others), *answering.in_words(names)):
         say(options, line)
     if guarded := guards(live):
         say(

@@ -87,6 +87,7 @@ def orders(options: Options) -> "Orders":
         strict=options.strict,
         verbose=options.verbose,
         cache=CACHE,
+        environ=options.environ(),
     )
 
 

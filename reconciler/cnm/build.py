@@ -31,6 +31,7 @@ from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
+from .tasks import tasks
 from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology, Zone
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
@@ -74,8 +75,7 @@ def topology_of(
 ) -> Topology:
     """As far as it can be decided; `found` takes what cannot be as it is written, and what is to be told."""
     projects = [project.name for project in manifest.projects]
-    titles = {name: project.name for project in manifest.projects for name in full_names(project)}
-    facts = ownership.with_lost_aliases(titles, facts)
+    facts = ownership.with_lost_aliases(titles(manifest), facts)
     everywhere, here = sandbox_specs(manifest, facts)
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
@@ -111,6 +111,7 @@ def topology_of(
         roots=facts.roots,
         networks=tuple(networks),
         sandboxes=tuple(sandboxes(here, attached, naming, linked, facts)),
+        tasks=tuple(tasks(manifest, facts)),
         ports=ports,
         naming=naming,
         policy=shared,
@@ -119,6 +120,11 @@ def topology_of(
         own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *sentences(found)),
     )
+
+
+def titles(manifest: Manifest) -> dict[str, str]:
+    """The project of each network, by its full name."""
+    return {name: project.name for project in manifest.projects for name in full_names(project)}
 
 
 def sandbox_specs(manifest: Manifest, facts: Facts) -> tuple[list[SandboxSpec], list[SandboxSpec]]:

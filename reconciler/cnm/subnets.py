@@ -6,10 +6,11 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
+from ..errors import NOWHERE
 from ..family import family
 from ..inventory.facts import Facts, LiveNetwork
 from ..manifest.reserved import Prefix
-from ..manifest.spec import NOWHERE, PoolSpec, ProjectSpec, SubnetSpec
+from ..manifest.spec import PoolSpec, ProjectSpec, SubnetSpec
 from .conflicts import Overlap
 from .driver import Driver, Wanted
 from .ipam import POOLS4, POOLS6, Space

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import NamedTuple
 
-from ..errors import Finding, Where
+from ..errors import NOWHERE, Finding, Where
 from ..family import family
 from ..inventory.facts import Tagged
 from ..kinds.ownership import HOST
-from ..manifest.spec import NOWHERE, NetworkSpec, SubnetSpec
+from ..manifest.spec import NetworkSpec, SubnetSpec
+from ..manifest.workload import WorkloadSpec
 from ..values import value
 from .carrier import Carrier
 
@@ -157,6 +158,24 @@ class Sandbox:
 
 
 @value
+class Task:
+    """What an engine is to run in one sandbox: a container, as Swarm's tasks are."""
+
+    project: str
+    name: str  # on this host, as its sandbox is called where it has one of its own
+    engine: str
+    sandbox: str  # whose network it has; "" is the host's
+    image: str
+    spec: WorkloadSpec
+    environment: Mapping[str, str] = field(default_factory=dict, compare=False)
+    hostname: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rootfs: str = ""
+    after: tuple[tuple[str, str], ...] = ()  # (name, condition) of those that it waits for
+    where: Where = NOWHERE
+
+
+@value
 class Port:
     """A published port or range, decided: host side and target.  Both ranges have `count` ports."""
 
@@ -241,6 +260,7 @@ class Topology:
     roots: Mapping[str, str] = field(default_factory=dict)  # by project, the folder that it is remembered by
     networks: tuple[Network, ...] = ()
     sandboxes: tuple[Sandbox, ...] = ()
+    tasks: tuple[Task, ...] = ()
     ports: tuple[Port, ...] = ()
     naming: Naming = Naming()
     policy: HostPolicy = HostPolicy()

@@ -80,8 +80,10 @@ def still_differing(
     wanted = {key: r for key, r in desired.items() if r.place in places}
     now = kernel.observe(wanted.values(), places)
     stood = {r.place for r in live.values() if r.lasting}
+    stood |= {r.place for r in (*now.values(), *wanted.values()) if r.alone}
     left: dict[str, list[Key]] = {}
     left_out = inside(ordered(desired.values()), refused) if refused else set()
+    left_out |= {key for key, r in live.items() if r.place in refused}  # it may be wanted elsewhere
     for key in sorted(diff(now, wanted) - left_out):
         place = (wanted.get(key) or now[key]).place
         left.setdefault(place if place in stood else "", []).append(key)
@@ -102,12 +104,17 @@ def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:
     """What to name when `past` is to stand again: nothing in a sandbox that never stood, where what is half
     made shall be found as a leftover, and what is named would count as wanted."""
     stood = {r.place for r in past.values() if r.lasting} | {""}
-    return [r for r in {**desired, **past}.values() if r.place in stood]
+    return [r for r in {**desired, **past}.values() if r.place in stood or r.alone]
+
+
+def is_homeless(r: Resource, past: State) -> bool:
+    """Whether it ran on where nobody can bring it back to: its sandbox was lost."""
+    return r.alone and not past.keys() >= {*r.within}
 
 
 def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError) -> None:
     named = asked_on_the_way_back(past, desired)
-    past = {key: r for key, r in past.items() if not r.leftover}
+    past = {key: r for key, r in past.items() if not (r.leftover or is_homeless(r, past))}
     try:
         now = kernel.observe(named)
         apply(plan(now, past), kernel)

@@ -63,7 +63,8 @@ class once(Generic[Of, T]):  # noqa: N801
 class Stage:
     """When in an apply a kind is built; torn down in the opposite order.  The host fails closed."""
 
-    FIREWALL, WIRING, ENDS, OPENING = range(4)  # ENDS is what is on the host's ends of pairs
+    # ENDS is what is on the host's ends of pairs; what runs in a sandbox comes when all else stands.
+    FIREWALL, WIRING, ENDS, OPENING, RUNNING = range(5)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
@@ -90,6 +91,7 @@ class Resource:
     marked: ClassVar[bool] = True  # ours can be told from others'; what cannot is set, never pruned
     leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back
     closed: ClassVar[bool] = False  # nothing is done in its place
+    alone: ClassVar[bool] = False  # what goes wrong in its place returns nothing else
     loss: ClassVar[Disruption] = "link"  # what deleting it costs running traffic
 
     origin: Origin | None = field(default=None, compare=False, repr=False)

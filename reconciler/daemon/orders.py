@@ -1,7 +1,8 @@
 """What a watcher is started with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ..safety.limits import Limits
 
@@ -19,3 +20,4 @@ class Orders:
     strict: bool = False  # what one project waits for holds up all
     verbose: bool = False
     cache: str = ""  # the folder where validated manifests are kept
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # that they are read with

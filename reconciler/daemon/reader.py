@@ -9,15 +9,14 @@ from ..safety.git import checked_out, commit, log, trees, writing
 from ..safety.rejections import held_back
 from ..safety.revisions import Revisions
 from .files import read_steadily, signature
+from .orders import Orders
 
 
 class ManifestReader:
     """The manifests, read again when a file has changed, and not while git is writing them."""
 
-    def __init__(
-        self, paths: tuple[str, ...], projects: frozenset[str] | None, history: Revisions, folder: str = ""
-    ):
-        self.paths, self.projects, self.history, self.folder = paths, projects, history, folder
+    def __init__(self, orders: Orders, history: Revisions):
+        self.orders, self.paths, self.history = orders, orders.paths, history
         self.stale = True
         self.writer = ""  # the lock of a git that is writing the manifests
         self.signature: object = None
@@ -87,6 +86,7 @@ class ManifestReader:
 
     def attempt(self) -> Manifest | ReconcileError:
         try:
-            return load(self.paths, projects=self.projects, folder=self.folder)
+            wanted = self.orders
+            return load(self.paths, environ=wanted.environ, projects=wanted.projects, folder=wanted.cache)
         except Exception as error:
             return foreseen(error)

@@ -7,13 +7,9 @@ from functools import partial
 
 from ..core.resource import Key, State
 from ..errors import without_frames
-from ..kernel import frr, resolvers
+from ..kernel import resolvers
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import EVENT, Events
-from ..kinds.evpn import Router
-from ..kinds.namespace import Namespace
-from ..kinds.ownership import HOST
-from ..kinds.resolver import Resolver
 from ..pipeline import Change, LastingHost, compare
 from ..remembered import Dirty
 from ..safety import removals
@@ -23,6 +19,7 @@ from . import metrics
 from .answering import Inquiries
 from .files import Files
 from .garbage import collect_frames
+from .hearing import Hearing
 from .interlude import Interludes
 from .orders import Orders
 from .past import HISTORY, Past
@@ -48,7 +45,7 @@ class Watcher:
         self.orders, self.files, self.events, self.relay = orders, files, events, relay
         history = Revisions(orders.state_dir)
         self.status = Status(commits={revision.digest: revision.commit for revision in history})
-        self.reader = ManifestReader(orders.paths, orders.projects, history, orders.cache)
+        self.reader = ManifestReader(orders, history)
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.past = Past(history, self.reader, self.troubles)
         pipeline = Pipeline(
@@ -64,6 +61,7 @@ class Watcher:
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.contained, self.inquiries = self.troubles.contained, Inquiries()
+        self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said))
         self.repair = RepairLoop(pipeline)
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
         self.fallen = ""  # why a thread is to be replaced
@@ -204,7 +202,7 @@ class Watcher:
                 self.wanted = outcome.change.desired
         if outcome.change:
             with self.contained("events of sandboxes"):
-                self.hear(outcome.change)
+                self.hearing.follow(outcome.change, self.repair.dirty)
 
     def news(self) -> Sequence[Trigger]:
         """What an apply that runs may answer."""
@@ -223,20 +221,6 @@ class Watcher:
         if paths != self.files.paths:
             self.files.paths = paths
             self.files.arm()
-
-    def hear(self, change: Change) -> None:
-        """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is the end of FRR
-        and of who answers for names."""
-        whole = not self.repair.dirty or self.repair.dirty.places is None
-        made = {step.resource.place for step in change.todo if isinstance(step.resource, Namespace)}
-        if whole or made:
-            places = {r.place for r in change.desired.values() if r.place}
-            self.events.listen(places, places if whole else made)
-        if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
-            self.events.follow([pid])
-        if whole or any(isinstance(step.resource, Resolver) for step in change.todo):
-            for place, pids in resolvers.processes().items():
-                self.events.follow(pids, place)
 
     def inquire(self, *, whole: bool) -> None:
         """Who hangs is ended, so that the line starts it anew: its end fires."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
+from .. import engines
 from ..cnm.driver import Driver
 from ..cnm.topology import Network, Topology
 from ..core.resource import Resource, State
@@ -94,3 +95,5 @@ def resources(topology: Topology) -> Iterator[Resource]:
     yield from names.lower(topology.naming)
     yield from elements.lower(topology)
     yield from routing_policy.lower(topology.policy)
+    if topology.tasks:
+        yield from engines.lower(topology.tasks)

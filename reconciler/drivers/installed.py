@@ -15,10 +15,9 @@ from ..cnm.carrier import Carrier
 from ..cnm.driver import API, Driver, Joined, Socket, Wanted
 from ..cnm.topology import Network, PerHostSubnets
 from ..core.resource import Resource
-from ..errors import DriverFault, ManifestError, ReconcileError, Where, said
+from ..errors import NOWHERE, DriverFault, ManifestError, ReconcileError, Where, said
 from ..inventory.facts import Facts
 from ..manifest.options import Option
-from ..manifest.spec import NOWHERE
 from .bounds import stranger
 
 P = ParamSpec("P")

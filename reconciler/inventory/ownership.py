@@ -13,6 +13,7 @@ from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
+from ..kinds.workload import Workload
 from .bykind import ByKind, by_kind
 
 OLD_HOST = TABLE_PREFIX + SHARED  # what all projects shared before 0.3
@@ -72,7 +73,7 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     live = by_kind(live)
     known = ownership(live)
     mine = projects | {SHARED}
-    told = {r.owner(known) for r in (*live.of(Namespace), *live.of(Link))}
+    told = {r.owner(known) for r in (*live.of(Namespace), *live.of(Link), *live.of(Workload))}
     if known.projects | told <= mine | {""}:
         return {}
     theirs = {key: r for key, r in live.items() if r.owner(known) not in mine}

@@ -16,7 +16,7 @@ from . import covered, looking, netns
 from .netlink.netfilter import Channel, Torn
 from .netlink.nsid import number_of
 from .netlink.socket import BUFFER, DONE, ROUTE, attributes, dump, dump_request, get, open_socket
-from .transcript import ELSEWHERE, RULESET, Answer, Known, Pattern, Question, Transcript
+from .transcript import RULESET, Answer, Known, Pattern, Question, Transcript, engine_of
 from .volatile import essence, essential, pattern
 
 SO_NETNS_COOKIE = 71  # asm-generic/socket.h; Python 3.13 knows it
@@ -89,6 +89,7 @@ class Asker:
         self.lasting = ExitStack()
         self.channels: dict[int, socket.socket] = {}
         self.most = 0  # bytes of an answer
+        self.workloads: dict[str, dict[str, object]] = {}  # by engine and place
 
     def __enter__(self) -> "Asker":
         self.home = self.lasting.enter_context(netns.kept())
@@ -142,7 +143,7 @@ class Asker:
 
     def enter(self, place: str) -> None:
         self.close()
-        if place and place not in ELSEWHERE:
+        if place and not place.startswith("/"):
             netns.enter(place)
         else:
             netns.back(self.home)
@@ -193,6 +194,14 @@ class Asker:
     def number_of_host(self) -> list[bytes]:
         return [b"%d" % number_of(self.home, self.channel(ROUTE))]
 
+    def workload(self, place: str) -> list[bytes]:
+        engine = engine_of(place)
+        if engine not in self.workloads:
+            from .workloads import runner  # which few have
+
+            self.workloads[engine] = {r.place: r for r in runner(engine).listing()}
+        return [repr(self.workloads[engine].get(place)).encode()]
+
     def record(self, name: str) -> list[bytes]:
         return covered.answer(name, self.beneath)
 
@@ -210,6 +219,7 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "exists": lambda _, path: [b"%d" % looking.exists(path)],
     "stamp": lambda _, path: [looking.stamp(path)],
     "process": lambda _, pid: [looking.process(pid, "").answer],
+    "workload": Asker.workload,
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],

@@ -18,7 +18,7 @@ from ..kinds.link import Link
 from ..kinds.namespace import Closed, Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
-from . import frr, wireguard_key
+from . import frr, resolvers, wireguard_key
 from .again import Asker
 from .apply import requests
 from .kinds import KINDS
@@ -68,9 +68,13 @@ class Linux:
         with noting(self.transcript):
             strangers = [name for name in snapshot.names if not snapshot.project(name)]
             seen = host.facts(snapshot.view(HOST), strangers)
-        self.last_facts = replace(seen, name=self.name or seen.name, **UNTOLD)
+            answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
+        # Who answers for names comes and goes by what we do: no fact has moved by that.
+        theirs = frozenset(one for one in seen.listeners if one.port not in answering)
+        self.last_facts = replace(seen, name=self.name or seen.name, listeners=theirs, **UNTOLD)
         return replace(
             self.last_facts,
+            listeners=seen.listeners,
             missing=seen.missing,
             secret=self.key_file,
             public_key=cache(self.public_key),
@@ -114,6 +118,11 @@ class Linux:
             write.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
+        if batch[0].resource.stage == Stage.RUNNING:
+            from .workloads import execute
+
+            self.snapshot = before.without(frozenset(step.resource.place for step in batch), ends=False)
+            return execute.execute(batch, self.progress)
         refusals = executor.execute(batch, self.key_file, self.progress)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
             ends = any(isinstance(step.resource, Link | Namespace) for step in batch)

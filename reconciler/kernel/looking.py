@@ -86,6 +86,11 @@ class ProcessState(NamedTuple):
         return b"%d %d " % (self.stopped, self.namespace) + self.command
 
 
+def workload(place: str, found: object) -> None:
+    """What an engine has at this place: all that it says of one, or None."""
+    note("workload", (place,), [repr(found).encode()], place)
+
+
 def process(pid: int, place: str) -> ProcessState:
     """Raises OSError where it has ended."""
     try:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from ..errors import Unsupported
+from ..paths import ENGINES_USED
 from . import netns
 from .kinds.route import LINK, MAIN, RTA_DST, RTA_OIF, RTMSG, TYPES
 from .netlink import links as rtnl
@@ -23,6 +24,8 @@ def enter() -> None:
     mount("none", "/", "", PRIVATE | RECURSIVE)
     mount("run", "/run", "tmpfs")
     forgetful_etc()
+    if os.path.isdir(ENGINES_USED):  # nobody asks podman here, which would take the empty /run for a boot
+        mount("engines", ENGINES_USED, "tmpfs")
     with open_socket() as channel:
         send(channel, [Message(NEWLINK, 0, rtnl.ifinfo(1, rtnl.UP, rtnl.UP))])
 

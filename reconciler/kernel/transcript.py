@@ -17,8 +17,15 @@ HOST_PLACE = ""
 HERE: ContextVar[str] = ContextVar(
     "here", default=HOST_PLACE
 )  # the sandbox that the thread is in, or the host
-# No name of a sandbox has a slash: the ruleset, which one number tells apart, and what concerns every place.
-RULESET, EVERYWHERE = ELSEWHERE = "/ruleset", "/everywhere"
+# No name of a sandbox has a slash: the ruleset, which one number tells apart, what concerns every place, and
+# what an engine runs, as /ENGINE/NAME.
+RULESET, EVERYWHERE = "/ruleset", "/everywhere"
+
+
+def engine_of(place: str) -> str:
+    """Whose place it is; "" of one that is no engine's."""
+    parts = place.split("/")
+    return parts[1] if len(parts) > 2 else ""
 
 
 class Question(NamedTuple):

@@ -11,7 +11,7 @@ from ..errors import ManifestErrors
 from .compose.files import STDIN, Inputs, find
 from .compose.groups import Group, grouped, reading, wanted
 from .compose.library import Library
-from .parts import lacking
+from .parts import lacking, lacks_secrets
 from .read.locked import value_mistakes
 from .read.project import ProjectReading, spec_of
 from .read.references import semantic_mistakes
@@ -55,7 +55,9 @@ def assemble(
 
 def taken_over(group: Group, known: KnownProject | None, inputs: Inputs) -> KnownProject | None:
     """The project as it was read before, if nothing that it came from has changed."""
-    if not known or known.files != group.files or any(map(os.path.isfile, known.absent)):
+    if not known or known.files != group.files or lacks_secrets(known.spec):
+        return None
+    if any(map(os.path.isfile, known.absent)):
         return None
     same = all(os.path.isfile(file) and digest(inputs.read(file)) == was for file, was in known.texts.items())
     return known if same else None
@@ -75,7 +77,8 @@ def read_project(group: Group, library: Library, whole: Sequence[str]) -> KnownP
 def remarks(library: Library, at: ProjectReading | None = None) -> Remarks:
     blank = {name: f"{at.file}:{at.line}:{at.column}" for name, at in library.blank.items()}
     unused, idle = (tuple(sorted(at.unused)), at.idle) if at else ((), {})
-    return Remarks(library.used, blank, tuple(library.inputs.notes), unused, idle)
+    used = library.used | (at.asked if at else {})
+    return Remarks(used, blank, tuple(library.inputs.notes), unused, idle)
 
 
 def locked(file: str, inputs: Inputs) -> str:

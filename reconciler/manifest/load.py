@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from .compose.files import STDIN, Inputs
+from .parts import lacks_secrets
 from .sources import sources
 from .spec import Manifest
 from .store import cache, stamp
@@ -17,7 +18,7 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
     """What was asked for; see pipeline.load."""
     kept = folder if STDIN not in asked.paths else ""
     with uncollected():
-        if kept and (known := cache.remembered(kept, asked)):
+        if kept and (known := cache.remembered(kept, asked)) and not any(map(lacks_secrets, known.projects)):
             return known
         from .assemble import assemble  # which nobody need pay for where nothing has changed
         from .model import forms

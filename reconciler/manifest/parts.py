@@ -58,6 +58,12 @@ def driver_names(projects: Iterable[ProjectSpec]) -> set[str]:
     return {network.driver for project in projects for network in project.networks}
 
 
+def lacks_secrets(project: ProjectSpec) -> bool:
+    """Whether some of its containers have variables whose values were kept nowhere."""
+    runs = ((one.workload, one.environment) for one in project.containers if one.workload)
+    return any(run.variables and not values for run, values in runs)
+
+
 def lacking(projects: Iterable[ProjectSpec], drivers: Drivers) -> list[str]:
     """The drivers that are wanted and not here: what is said of their networks is read when they come."""
     return sorted(name for name in driver_names(projects) if not described(drivers, name))

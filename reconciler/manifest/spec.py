@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated
 
-from ..errors import Where
+from ..errors import NOWHERE, Where
 from ..values import value
 from .key import Key
 from .sources import Source
+from .workload import WorkloadSpec
 
-NOWHERE = Where("")
 VNIS = range(1, 1 << 24)  # RFC 7348, 5
 LEAST_IPV6_MTU = 1280  # RFC 8200, 5
 LABEL = 63  # octets between two dots of a name (RFC 1035, 2.3.4)
@@ -141,6 +141,7 @@ class ContainerSpec:
         field(default_factory=dict)
     )
     runtime: str = "none"
+    workload: WorkloadSpec | None = None  # what it runs, where the runtime is one that runs something
     rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
     attach: Mapping[str, str] = field(default_factory=dict)  # docker, podman, pid or netns -> which
     environment: Annotated[

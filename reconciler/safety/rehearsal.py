@@ -30,15 +30,16 @@ from ..kinds.ownership import SHARED
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.split_dns import HostDomain
+from ..kinds.workload import Workload
 from ..pipeline import Change, Host, compare, enact
 
-CONFIGURED = Router, Resolver, HostDomain
+CONFIGURED = Router, Resolver, HostDomain, Workload
 
 
 class RehearsalHost(Linux):
     """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
-    FRR, dnsmasq and systemd-resolved are not started there: they stand as they were told to.
+    FRR, dnsmasq, systemd-resolved and engines do nothing there: all stands as they were told to.
     """
 
     def __init__(self, facts: HostFacts):
@@ -50,7 +51,8 @@ class RehearsalHost(Linux):
         return []
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        found = super().observe(named, places)
+        asked = [r for r in named if not isinstance(r, Workload)]
+        found = {key: r for key, r in super().observe(asked, places).items() if not isinstance(r, Workload)}
         here = ((key, r) for key, r in self.configured.items() if places is None or r.place in places)
         return {**found, **{key: r for key, r in here if found.keys() >= {*r.within}}}
 

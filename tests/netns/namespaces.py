@@ -9,7 +9,8 @@ from pathlib import Path
 from threading import Thread
 
 # linux/sched.h
-FS, NEWNS, NEWUSER, NEWPID, NEWNET = 0x00000200, 0x00020000, 0x10000000, 0x20000000, 0x40000000
+FS, NEWNS, NEWCGROUP, NEWUSER, NEWPID = 0x00000200, 0x00020000, 0x02000000, 0x10000000, 0x20000000
+NEWNET = 0x40000000
 READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000  # linux/mount.h
 ETC = "/mnt"  # where the machine's own /etc can be read
 
@@ -37,7 +38,10 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 def become_root() -> None:
     """A user namespace in which this user is root; for good, and only while the process has one thread."""
     uid, gid = os.getuid(), os.getgid()
-    unshare(NEWUSER | NEWNS | NEWNET)
+    try:
+        unshare(NEWUSER | NEWNS | NEWNET | NEWCGROUP)
+    except OSError:  # not everywhere may control groups be one's own
+        unshare(NEWUSER | NEWNS | NEWNET)
     for file, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{file}", "w") as out:
             out.write(text)

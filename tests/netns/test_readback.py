@@ -29,6 +29,7 @@ from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import ChildLink, Macvlan, NamelessLink
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.kinds.wireguard import Wireguard
+from reconciler.kinds.workload import Workload
 from reconciler.paths import STATE
 from tests.netns.namespaces import throwaway_host
 from tests.netns.snapshot import differing, snapshot
@@ -42,10 +43,10 @@ UPLINK_SIDE = (
 # A link in general is none, nor what else kinds have in common; orphans, intruders, closed places and odd
 # entries are what others become; test_evpn.py has what needs FRR.  A file's path says whose it is, and a
 # tunnel whose port its entries are; the key of a link is the host's, no apply leaves a namespace without its
-# marks or a link set by halves, and Linux limits what a bridge learns from 6.7 on.
+# marks or a link set by halves, Linux limits what a bridge learns from 6.7 on, and engines are no kernel.
 WITHOUT = {
     AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
-    Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router, StrayResolver,
+    Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router, StrayResolver, Workload,
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),

@@ -232,6 +232,83 @@ test ! -e /run/reconciler-dns
 """)
 
 
+RUNNING = """
+name: shop
+runtime: systemd
+networks: {front: {}}
+services:
+  web:
+    command: [/usr/bin/python3, -m, http.server, "80", --directory, /srv]
+    networks: [front]
+    ports: ["8080:80"]
+    environment: {WORD: hush}
+    restart: always
+    depends_on: {db: {condition: service_healthy}}
+  db:
+    command: [sh, -c, 'sleep 1; touch /tmp/ready; exec sleep 1000']
+    networks: [front]
+    stop_grace_period: 1s
+    healthcheck: {test: test -e /tmp/ready, interval: 1s, retries: 10}
+"""
+
+
+def test_units_run_in_their_sandboxes(machine):
+    machine.write("etc/systemd/system/reconciler.service", (ROOT / "systemd/reconciler.service").read_text())
+    machine.enable("reconciler.service")
+    machine.write("etc/reconciler/shop.yaml", RUNNING)
+    machine.tell("""
+curl -sf http://127.0.0.1:8080/
+web() { systemctl show -P "$1" reconciler-shop-web-1.service; }
+test "$(stat -Lc %i /proc/$(web MainPID)/ns/net)" = "$(stat -Lc %i /run/netns/shop-web-1)"
+test "$(reconcile --exec web -- sh -c 'tr "\\0" "\\n" </proc/1/environ >/dev/null; getent hosts db >/dev/null; echo found')" = found
+tr '\\0' '\\n' </proc/$(web MainPID)/environ | grep -x WORD=hush
+! systemctl show reconciler-shop-web-1.service | grep hush
+reconcile --status | grep 'shop-db-1: systemd, running, healthy'
+
+# systemd starts it anew; one that was stopped is put right, and so is one in a namespace that was made anew
+kill -9 $(web MainPID)
+within 5 curl -sf http://127.0.0.1:8080/
+sleep 3
+systemctl stop reconciler-shop-web-1.service
+within 5 curl -sf http://127.0.0.1:8080/
+ip netns del shop-web-1
+within 10 curl -sf http://127.0.0.1:8080/
+within 10 synced
+
+# what is told otherwise is made anew, what does not start is as before, and all of it outlives the watcher
+sed -i s/hush/hushed/ /etc/reconciler/shop.yaml
+told() { tr '\\0' '\\n' </proc/$(web MainPID)/environ | grep -x WORD=hushed; }
+within 10 told
+systemctl stop reconciler.service
+sed 's/.usr.bin.python3/nosuch/' /etc/reconciler/shop.yaml >/etc/broken.yaml
+reconcile --plan /etc/broken.yaml || test $? = 65
+curl -sf http://127.0.0.1:8080/
+told
+
+reconcile --destroy /etc/reconciler
+! ls /run/systemd/system | grep reconciler-shop
+
+# a unit that a person wrote is theirs, whatever its name
+for where in /run /etc; do
+    theirs=$where/systemd/system/reconciler-shop-db-1.service
+    printf '[Service]\\nExecStart=sleep 1000\\n' >$theirs
+    cp $theirs /run/before
+    systemctl daemon-reload
+    systemctl start reconciler-shop-db-1.service
+    theirs=$(systemctl show -P MainPID reconciler-shop-db-1.service)
+    reconcile --apply /etc/reconciler 2>&1 | grep "that is not ours: $where/"
+    reconcile --destroy /etc/reconciler
+    kill -0 $theirs
+    cmp /run/before $where/systemd/system/reconciler-shop-db-1.service
+    systemctl stop reconciler-shop-db-1.service
+    rm $where/systemd/system/reconciler-shop-db-1.service
+    systemctl daemon-reload
+done
+test ! -e /run/reconciler-workloads
+! systemctl is-active reconciler-shop-web-1.service
+""")
+
+
 def test_a_hung_watcher_is_restarted(machine):
     text = (ROOT / "systemd/reconciler.service").read_text().replace("WatchdogSec=120", "WatchdogSec=7")
     machine.write("etc/systemd/system/reconciler.service", text)

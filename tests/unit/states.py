@@ -21,6 +21,7 @@ from reconciler.kinds.split_dns import HostDomain
 from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
+from reconciler.kinds.workload import Workload
 
 PICKS = 120  # more than a state takes
 FOREIGN = (
@@ -161,6 +162,9 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
         if setting:
             yield Sysctl(ns=f"c{n}", name="net/ipv4/ip_default_ttl", value=setting)
         yield from names(picks, f"c{n}", owner)
+        if digest := picks.of("", "d", "e"):
+            engine, home = picks.of("podman", "oci"), picks.of(f"c{n}", "")
+            yield Workload(name=f"c{n}", project=owner, engine=engine, sandbox=home, digest=digest)
 
 
 def names(picks: Picks, ns: str, project: str) -> Iterator[Resource]:

@@ -27,14 +27,15 @@ ROOMS = {
     "values": "",
     "core": "errors values",
     "kinds/ownership": "core",
-    "kinds": "core kinds/ownership",
+    "kinds": "values core kinds/ownership",
     "family": "",
     "inventory/facts": "errors values",
     "inventory": "core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors disk",
     "manifest": "errors family disk version values manifest/yaml",
     "cnm": "errors family values core kinds/ownership inventory/facts manifest",
-    "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm",
+    "engines": "errors core kinds manifest cnm",
+    "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm engines",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
@@ -47,12 +48,12 @@ ROOMS = {
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline remembered"
     " safety daemon/relay",
     "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
-    " manifest cnm drivers inventory kernel truth pipeline hosts safety daemon/relay daemon",
+    " manifest cnm engines drivers inventory kernel truth pipeline hosts safety daemon/relay daemon",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "inventory", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "engines", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.plan import Step, plan
-from reconciler.core.reconcile import reconcile
-from reconciler.core.resource import Stage, State
+from reconciler.core.reconcile import is_homeless, reconcile
+from reconciler.core.resource import Resource, Stage, State
 from reconciler.errors import FailedInPart, KernelError
 from reconciler.kernel.fake.kernel import FakeKernel, Killed
 from reconciler.kinds.link import OrphanVeth
 from reconciler.kinds.sysctl import Forwarding
+from reconciler.kinds.workload import Workload
 from tests.unit.states import FOREIGN, moves, states
 
 few = settings(max_examples=max(settings.default.max_examples // 4, 10))
@@ -109,7 +110,13 @@ def test_a_refused_step_leaves_the_past_exactly(move, seed):
 
 
 def outside(world: State, places: set[str]) -> State:
-    return {key: r for key, r in world.items() if r.place not in places}
+    """And of what runs in none of them, or would have, by whichever engine."""
+    names = {place.rpartition("/")[2] for place in places}
+
+    def is_there(r: Resource) -> bool:
+        return r.place in places or isinstance(r, Workload) and not names.isdisjoint((r.name, r.sandbox))
+
+    return {key: r for key, r in world.items() if not is_there(r)}
 
 
 def unmarked(now: State, wanted: State, places: set[str]) -> State:
@@ -118,8 +125,9 @@ def unmarked(now: State, wanted: State, places: set[str]) -> State:
 
 
 def without_leftovers(live: State) -> State:
-    """A pair's lone end cannot be put back: what cannot return is not missed."""
-    return {key: r for key, r in live.items() if not isinstance(r, OrphanVeth)}
+    """A pair's lone end cannot be put back, nor what ran in a sandbox that was lost: what cannot return is
+    not missed."""
+    return {k: r for k, r in live.items() if not (isinstance(r, OrphanVeth) or is_homeless(r, live))}
 
 
 @few

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.arguments import main
+from reconciler.cli.options import Options
+from reconciler.cli.watch import orders
+from reconciler.daemon.reader import ManifestReader
+from reconciler.safety.revisions import Revisions
 
 HELLO = str(Path(__file__).parents[2] / "manifests/hello.yaml")
 BAD = [
@@ -19,7 +23,7 @@ BAD = [
     *((option, "") for option in ("--host", "--out", "--against", "--state-dir")),
     *(
         (option, text)
-        for option in ("--output", "--color", "--max-disruption")
+        for option in ("--output", "--color", "--max-disruption", "--runtime")
         for text in ("", "xml", "Text")
     ),
 ]
@@ -67,6 +71,28 @@ def test_a_twin_gives_way_to_its_option(monkeypatch, capsys):
     monkeypatch.setenv("RECONCILE_PROJECT", "hello, nobody")
     assert main(["--validate", HELLO]) == 65
     assert "no project is named nobody" in capsys.readouterr().err
+
+
+def test_the_engine_that_is_asked_for_reads_the_manifests(tmp_path, monkeypatch, capsys):
+    """With `--validate` and by a watcher; the option before its twin."""
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: x, restart: seldom}}\n")
+    assert main(["--validate", "-v", str(file)]) == 0
+    assert "nothing runs it: --runtime podman" in capsys.readouterr().err
+    assert main(["--validate", "--runtime", "podman", str(file)]) == 65
+    assert "'seldom' is no restart policy" in capsys.readouterr().err
+    monkeypatch.setenv("RECONCILE_RUNTIME", "podman")
+    assert main(["--validate", str(file)]) == 65
+    assert main(["--validate", "--runtime", "none", str(file)]) == 0
+
+
+@pytest.mark.parametrize("runtime", ["podman", "none"])
+def test_a_watcher_reads_with_the_engine_that_it_was_told(runtime, tmp_path):
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: x}}\n")
+    told = orders(Options(mode="watch", paths=(str(file),), runtime=runtime))
+    (project,) = ManifestReader(told, Revisions(tmp_path)).attempt().projects
+    assert project.containers[0].runtime == runtime
 
 
 def test_a_misspelt_twin_is_told(monkeypatch, capsys):

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from ...cnm.carrier import Carrier
 from ...cnm.topology import Network
-from ...errors import Where
-from ...manifest.spec import NOWHERE
+from ...errors import NOWHERE, Where
 
 
 class Peer(NamedTuple):

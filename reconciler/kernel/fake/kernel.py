@@ -69,7 +69,7 @@ class FakeKernel:
             try:
                 self._effect(tuple(effect) if place not in refused else ())
             except KernelError as error:
-                if place not in stood or outside(effect[0]):
+                if not effect[0].resource.alone and (place not in stood or outside(effect[0])):
                     raise
                 refused[place] = error
         return refused

@@ -2,11 +2,13 @@
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...kinds.file import File
 from ...kinds.link import OrphanVeth, Veth
 from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST, alias
+from ...kinds.workload import ASTRAY, Workload
 from .. import netns, records
 from ..netlink.links import IFLA_IFALIAS, NEWLINK, UP, ifinfo
 from ..netlink.socket import Message, text
@@ -51,6 +53,8 @@ def cascade(old: Namespace, live: Live) -> None:
         if isinstance(r, Veth):
             left = OrphanVeth(ns=HOST, name=r.host_name, mtu=r.mtu, project=r.project)
             live[left.key] = left
+    for r in [r for r in live.values() if isinstance(r, Workload) and r.sandbox == old.name]:
+        live[r.key] = replace(r, state=ASTRAY)
 
 
 register(

@@ -3,10 +3,11 @@ plan time, by reading."""
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 
-from .. import frr, looking, resolved, resolvers
+from ...kinds.workload import REMOVAL
+from .. import frr, looking, resolved, resolvers, workloads
 from ..netlink.socket import families
 from ..transcript import EVERYWHERE, NOTED, Transcript, noting
 
@@ -27,12 +28,13 @@ def no_ipv6() -> str:
 
 
 # What its configuration does not tell.
-ASKED = {
+ASKED: Mapping[str, Callable[[], str]] = {
     "evpn": frr.lack,
     "prefix limit": frr.boundless,
     "IPv6": no_ipv6,
     "names": resolvers.lack,
     "host names": resolved.lack,
+    **{engine: partial(workloads.lack, engine) for engine in REMOVAL},
 }
 
 

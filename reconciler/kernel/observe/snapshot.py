@@ -14,6 +14,7 @@ from ..kinds.link import orphan_of
 from ..netlink.links import ALL_LINKS, GETLINK, Seen
 from ..netlink.nsid import number_of
 from ..netlink.socket import dump, open_socket
+from ..transcript import engine_of
 from .readings import Readings, View, remembered
 
 TABLE = tuple(KINDS.values())
@@ -25,9 +26,9 @@ class Snapshot(Readings):
     """Good until something is executed: whoever changes a place goes on with what is not about it."""
 
     def without(self, places: frozenset[str], *, ends: bool) -> "Snapshot":
-        """This snapshot, as far as it is not about these places ("" is the host), nor about
-        `ends` of links there."""
-        gone, fresh = {place or HOST for place in places}, Snapshot(self.frr)
+        """This snapshot, as far as it is not about these places ("" is the host, an engine's all it runs),
+        nor about `ends` of links there."""
+        gone, fresh = {engine_of(place) or place or HOST for place in places}, Snapshot(self.frr)
         for (what, ns, of_ends), found in self.kept.items():
             if ns not in gone and not (ends and of_ends):
                 fresh.kept[what, ns, of_ends] = found

@@ -12,7 +12,7 @@ from ..yaml.parse import parse
 from . import dotenv
 from .files import STDIN, Inputs
 from .interpolate import Variables, interpolated
-from .merge import canonical
+from .spelling import canonical
 
 
 @dataclass

@@ -7,6 +7,7 @@ from ..yaml.node import Node, Place
 
 Shape = Callable[[Node], Node]
 REPLACED = ("command", "entrypoint", "test")  # commands are never appended to
+MOUNTED = {"volumes": "target", "secrets": "source", "configs": "source"}  # by which entries are told apart
 NOTHING = Node(None, Place("", 0, 0))
 
 
@@ -17,6 +18,8 @@ def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
     match base.value, over.value:
         case _, None:
             return base
+        case dict(), dict() if path[-1:] == ("logging",) and differ(base, over, "driver"):
+            return over  # options of another driver mean something else
         case dict(), dict():
             return mappings(base, over, path)
         case list(), list():
@@ -51,6 +54,8 @@ def with_resets(node: Node, over: Node) -> Node:
 def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:
     if path[-2:] == ("ipam", "config"):
         return Node(subnets(base.value, over.value, path), base.place)
+    if path and path[-1] in MOUNTED:
+        return Node(mounts(base.value, over.value, MOUNTED[path[-1]]), base.place)
     known = {(type(child.value), child.value) for child in base.value if is_scalar(child)}
     fresh = [c for c in over.value if not is_scalar(c) or (type(c.value), c.value) not in known]
     return Node([*base.value, *fresh], base.place)
@@ -66,6 +71,28 @@ def subnets(base: list[Node], over: list[Node], path: tuple[str, ...]) -> list[N
         else:
             result.append(entry)
     return result
+
+
+def mounts(base: list[Node], over: list[Node], key: str) -> list[Node]:
+    """What is mounted in the place of something else replaces it."""
+    result = list(base)
+    for entry in over:
+        target = entry.get(key)
+        same = [i for i, other in enumerate(result) if target and said(other, key) == target.value]
+        if same:
+            result[same[0]] = entry
+        else:
+            result.append(entry)
+    return result
+
+
+def differ(one: Node, two: Node, key: str) -> bool:
+    """Whether both say something of a key, and not the same."""
+    return None not in (said(one, key), said(two, key)) and said(one, key) != said(two, key)
+
+
+def said(node: Node, key: str) -> object:
+    return (node.get(key) or NOTHING).value
 
 
 def subnet_of(entry: Node) -> str:
@@ -156,58 +183,23 @@ def split_addresses(node: Node) -> Node:
 
 def as_paths(folder: str) -> Shape:
     """`env_file` as a list, its paths from the project's folder on."""
+    moved = as_path(folder)
 
     def shape(node: Node) -> Node:
         node = as_list(node)
         if type(node.value) is not list:
             return node
-        return Node([moved(child) for child in node.value], node.place, node.tag)
-
-    def moved(child: Node) -> Node:
-        if isinstance(child.value, str):
-            return Node(os.path.normpath(os.path.join(folder, child.value)), child.place, child.tag)
-        return shaped(child, {"path": moved})
+        return Node([shaped(moved(child), {"path": moved}) for child in node.value], node.place, node.tag)
 
     return shape
 
 
-SERVICE = {
-    "networks": as_keys,
-    "depends_on": as_keys,
-    "labels": as_assignments,
-    "sysctls": as_assignments,
-    "environment": as_assignments,
-    "dns": as_list,
-    "dns_search": as_list,
-    "extra_hosts": as_hosts,
-}
+def as_path(folder: str) -> Shape:
+    """One path, from the project's folder on."""
 
+    def moved(node: Node) -> Node:
+        if not isinstance(node.value, str):
+            return node
+        return Node(os.path.normpath(os.path.join(folder, node.value)), node.place, node.tag)
 
-def canonical(document: Node, folder: str) -> Node:
-    """A whole document with every key that has two spellings in one shape."""
-    service = entries({**SERVICE, "env_file": as_paths(folder)})
-    networks = entries({"labels": as_assignments, "dns": as_list}, external_name)
-    hosts = entries({"labels": as_assignments})
-    return shaped(
-        document, {"services": service, "containers": service, "networks": networks, "hosts": hosts}
-    )
-
-
-def external_name(network: Node) -> Node:
-    """`external: {name: X}`, which Compose has given up, is `external: true` and `name: X`."""
-    external = network.get("external")
-    if external is None or type(external.value) is not dict:
-        return network
-    name = {"name": external.value["name"]} if "name" in external.value else {}
-    children = {**network.value, **name, "external": Node(True, external.place, external.tag)}
-    return Node(children, network.place, network.tag, network.keys)
-
-
-def entries(shapes: Mapping[str, Shape], rest: Shape = lambda entry: entry) -> Shape:
-    def shape(section: Node) -> Node:
-        if type(section.value) is not dict:
-            return section
-        children = {name: rest(shaped(entry, shapes)) for name, entry in section.value.items()}
-        return Node(children, section.place, section.tag, section.keys)
-
-    return shape
+    return moved

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from . import fields, port_syntax
+from . import amounts, fields, port_syntax
 
 TEXT = BeforeValidator(fields.not_a_number, json_schema_input_type=str)
 
@@ -55,3 +55,17 @@ Protocol = Annotated[
 PortMode = Literal["ingress", "host"]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Exposed = Annotated[str, BeforeValidator(port_syntax.exposed, json_schema_input_type=str | int)]
+
+Restart = Annotated[str, AfterValidator(amounts.restart)]
+PullPolicy = Annotated[
+    Literal["always", "missing", "never", "build"],
+    BeforeValidator(amounts.pull_policy, json_schema_input_type=str),
+    Field(json_schema_extra={"enum": ["always", "missing", "if_not_present", "never", "build"]}),
+]
+Size = Annotated[int, BeforeValidator(amounts.size, json_schema_input_type=int | str)]
+SizeOrNone = Annotated[int, BeforeValidator(amounts.size_or_none, json_schema_input_type=int | str)]
+Seconds = Annotated[float, BeforeValidator(amounts.duration, json_schema_input_type=str)]
+Mode = Annotated[int, BeforeValidator(amounts.mode, json_schema_input_type=int | str)]
+Cpus = Annotated[float, Field(ge=0, le=65536, allow_inf_nan=False)]
+Words = Annotated[tuple[Scalar, ...], BeforeValidator(amounts.words, json_schema_input_type=str | list[str])]
+Inside = Annotated[str, AfterValidator(amounts.inside)]

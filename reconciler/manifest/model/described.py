@@ -1,20 +1,25 @@
 """What pydantic makes of the models, as JSON has it: functions and classes are called by their names."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from .forms import CALLED, Checked, Outline
 from .record import Record, nested
 from .top import Top
+from .workload import SharedFile, VolumeRecord, WorkloadRecord
 
 FOR_EDITORS = ("metadata", "json_schema_input_schema")  # of what is told of a schema, not of what checks
 NAMES = {called: name for name, called in CALLED.items()}
 
 
-def models(model: type[Record] = Top) -> dict[str, type[Record]]:
-    """By their names, the model and those of all that is in it."""
-    found = {model.__name__: model}
-    for _, inner in nested(model).values():
-        found |= models(inner)
+ROOTS: tuple[type[Record], ...] = (Top, WorkloadRecord, VolumeRecord, SharedFile)
+
+
+def models(roots: Iterable[type[Record]] = ROOTS) -> dict[str, type[Record]]:
+    """By their names, these models and those of all that is in them."""
+    found: dict[str, type[Record]] = {}
+    for model in roots:
+        found |= {model.__name__: model, **models(inner for _, inner in nested(model).values())}
     return found
 
 

@@ -16,12 +16,12 @@ from pydantic_core import SchemaValidator
 
 from ... import disk
 from ..store import sealed, stamp
-from . import fields, port_syntax
+from . import amounts, fields, port_syntax
 
 if TYPE_CHECKING:
     from pydantic.plugin._schema_validator import PluggableSchemaValidator
 
-    from . import service, top
+    from . import service, top, workload
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -60,7 +60,12 @@ class Checked:
 
 # What stands in a core schema and not in JSON, by the name that it has there.
 CALLED: Mapping[str, Callable[..., Any]] = {
-    **{name: one for module in (fields, port_syntax) for name, one in vars(module).items() if callable(one)},
+    **{
+        name: one
+        for module in (amounts, fields, port_syntax)
+        for name, one in vars(module).items()
+        if callable(one)
+    },
     **{kind.__name__: kind for kind in (dict, list, tuple, Checked)},
 }
 
@@ -110,6 +115,9 @@ HOST: "Form[top.HostRecord]" = form("HostRecord")
 POOL: "Form[top.Pool]" = form("Pool")
 REACHABILITY: "Form[top.Reachability]" = form("Reachability")
 TOP: "Form[top.Top]" = form("Top")
+WORKLOAD: "Form[workload.WorkloadRecord]" = form("WorkloadRecord")
+VOLUME: "Form[workload.VolumeRecord]" = form("VolumeRecord")
+SHARED_FILE: "Form[workload.SharedFile]" = form("SharedFile")
 
 
 def revived(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """What every mapping of a manifest has in common, and how its keys become fields.
 
 Most keys are said once, on the fields of spec.py, and `of` makes them keys of a model, which itself says what
-is written otherwise than it is kept.  Values come here with one spelling for everything (merge.py), so that a
-field has one type; the other spellings are added to the schema alone, by `Also`.
+is written otherwise than it is kept.  Values come here in one spelling (compose/spelling.py), so that a field
+has one type; the other spellings are added to the schema alone, by `Also`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ TEXTS: JsonSchemaValue = {"type": "array", "items": {"type": "string"}}
 
 
 class Also:
-    """Another spelling that the schema allows; merge.py turns it into the first beforehand."""
+    """Another spelling that the schema allows; spelling.py turns it into the first beforehand."""
 
     def __init__(self, other: JsonSchemaValue):
         self.other = other

@@ -7,9 +7,15 @@ from ..options import Drivers, Option, accepted, usable
 from .fields import NAME
 from .record import Record
 from .top import Top
+from .workload import Deployed, SharedFile, VolumeRecord, WorkloadRecord
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 UNUSED = "Accepted for Compose's sake; nothing uses it."
+ABOUT = {
+    "volumes": "Volumes that containers name.",
+    "secrets": "Secrets that containers name, each a file.",
+    "configs": "Configs that containers name, each a file.",
+}
 SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -21,14 +27,43 @@ def text(drivers: Drivers) -> str:
 def schema(drivers: Drivers) -> dict[str, Any]:
     made = Top.model_json_schema(mode="validation")
     definitions = made.pop("$defs")
+    for apart in (WorkloadRecord, VolumeRecord, SharedFile):
+        definitions |= parts(apart)
     for model in descendants(Record):
         mapping = made if model is Top else definitions[model.__name__]
         complete(mapping, model)
+    run(made, definitions)
     definitions["NetworkRecord"]["properties"]["driver_opts"] = driver_options(drivers)
     for section in ("networks", "services", "containers", "hosts"):
         made["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
     named = {name.removesuffix("Record"): untitled(one) for name, one in definitions.items()}
     return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": named}
+
+
+def parts(model: type[Record]) -> dict[str, Any]:
+    """The definitions that a model comes to, its own among them."""
+    whole = model.model_json_schema(mode="validation")
+    return {**whole.pop("$defs", {}), model.__name__: whole}
+
+
+def run(made: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """What is held against those that run something alone stands where it is written."""
+    told = definitions.pop(WorkloadRecord.__name__)["properties"]
+    for name in ("Container", "Service"):
+        known = definitions[name]["properties"]
+        known |= {key: about for key, about in told.items() if key in known and key != "deploy"}
+    definitions["Deploy"]["properties"] |= {
+        key: about
+        for key, about in definitions.pop(Deployed.__name__)["properties"].items()
+        if key in Deployed.model_fields
+    }
+    for section, model in (("volumes", VolumeRecord), ("secrets", SharedFile), ("configs", SharedFile)):
+        about = {"$ref": f"#/$defs/{model.__name__}"}
+        made["properties"][section] = {
+            "additionalProperties": {"anyOf": [about, {"type": "null"}]},
+            "description": ABOUT[section],
+            "type": "object",
+        }
 
 
 def descendants(model: type[Record]) -> list[type[Record]]:

@@ -16,6 +16,7 @@ from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.keys import from_record
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
+from ..workload import RUNTIMES
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .ports import port_specs
 
@@ -27,7 +28,7 @@ SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8)
 INTERFACE_SYSCTL = re.compile(r"(net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+)=([^,]*)")
 SETTING = re.compile(r"[!-~]+( [!-~]+)*")
 BLANKS = re.compile(r"[ \t]+")
-RUNTIMES = ("none", "systemd", "oci", "podman")
+NETWORKS = ("net.", "net/")  # what sysctls of a network namespace begin with
 
 
 class WrittenContainer(NamedTuple):
@@ -39,7 +40,8 @@ class WrittenContainer(NamedTuple):
     spot: Place
     record: "Container"
     inputs: Inputs
-    runtime: str = "none"  # the manifest's default
+    runtime: str = "none"  # of containers that say nothing
+    unused: set[str] = set()  # paths of its keys that nothing uses
 
     @property
     def path(self) -> str:
@@ -72,6 +74,7 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         is_service=written.section == "services",
         where=where(written.spot, written.path),
     )
+    spec = replace(spec, runtime=runtime(written, spec))
     return replace(
         spec,
         replicas=1 if is_global(record) else replicas(written, spec),
@@ -80,7 +83,6 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         extra_hosts=tuple(extra_hosts(written)),
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
-        runtime=runtime(written),
         attach=attachment(record),
         environment=environment(written, spec, variables),
     )
@@ -116,10 +118,20 @@ def replicas(written: WrittenContainer, spec: ContainerSpec) -> int:
     return number
 
 
-def runtime(written: WrittenContainer) -> str:
-    """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours."""
+def runtime(written: WrittenContainer, spec: ContainerSpec) -> str:
+    """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours.  A container
+    without an image is a sandbox alone where only its project, or nobody, speaks of podman."""
     text = written.record.runtime
-    return text if text in RUNTIMES else written.runtime
+    chosen = text if text in RUNTIMES else written.runtime
+    if chosen != "podman" or has_image(written, spec):
+        return chosen
+    if text == "podman":
+        written.wrong(("runtime",), "podman needs an `image` or a `build`", "add one of them")
+    return "none"
+
+
+def has_image(written: WrittenContainer, spec: ContainerSpec) -> bool:
+    return bool(spec.image or (written.node.get("build") or NOTHING).value)
 
 
 def endpoints(written: WrittenContainer, spec: ContainerSpec) -> tuple[EndpointSpec, ...]:
@@ -235,8 +247,9 @@ def sysctls(written: WrittenContainer, spec: ContainerSpec) -> Iterator[tuple[st
     """Those of the network namespace; the others are of namespaces that a sandbox does not have."""
     for name, value in spec.sysctls.items():
         at = ("sysctls", name)
-        if not name.startswith(("net.", "net/")):
-            written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
+        if not name.startswith(NETWORKS):
+            if spec.runtime == "none":
+                written.inputs.notes.append(f"{written.section}.*.sysctls.{name}: accepted, not used")
         elif not SYSCTL.fullmatch(name):
             written.wrong(at, f"{name[:60]!r} is no sysctl", "as net.core.somaxconn")
         elif words := in_words(value):

@@ -13,7 +13,7 @@ from ..model.keys import from_record
 from ..model.validate import record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
-from . import containers, networks, placement
+from . import containers, networks, placement, running
 
 if TYPE_CHECKING:
     from ..model.service import Container
@@ -33,6 +33,7 @@ class ProjectReading:
     variables: Mapping[str, str]
     unused: set[str] = field(default_factory=set)
     idle: dict[str, str] = field(default_factory=dict)  # services without a container, and why
+    asked: dict[str, str | None] = field(default_factory=dict)  # variables that decided something
     needs: list[tuple[str, Where]] = field(default_factory=list)  # services that others depend on
 
     @property
@@ -51,8 +52,11 @@ class ProjectReading:
     def where(self, spec: ContainerSpec, *steps: str | int) -> Where:
         return self.at("services" if spec.is_service else "containers", spec.name, *steps)
 
-    def entries(self, section: str, model: Form[R]) -> Iterator[tuple[str, Node, Place, R]]:
-        """The named entries of a section that are in order."""
+    def entries(
+        self, section: str, model: Form[R], unused: set[str] | None = None
+    ) -> Iterator[tuple[str, Node, Place, R]]:
+        """The named entries of a section that are in order; keys that nothing uses are put into `unused`."""
+        unused = self.unused if unused is None else unused
         holder = self.tree.get(section) or NOTHING
         if holder.value is not None and type(holder.value) is not dict:
             self.mistakes.at(
@@ -68,7 +72,7 @@ class ProjectReading:
             message, hint = name_mistake(key)
             if message:
                 self.mistakes.at(spot, section, message, hint)
-            elif record := record_of(node, model, (section, key), self.mistakes, self.unused):
+            elif record := record_of(node, model, (section, key), self.mistakes, unused):
                 yield key, node, spot, record
 
 
@@ -81,7 +85,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
     return ProjectSpec(
         name=name,
         networks=made,
-        containers=tuple(on_predefined(spec, made) for spec in container_specs(reading)),
+        containers=tuple(on_predefined(spec, made) for spec in container_specs(name, reading)),
         hosts=tuple(host_specs(reading)),
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
@@ -113,20 +117,34 @@ def network_specs(reading: ProjectReading) -> Iterator[NetworkSpec]:
         yield networks.spec_of(networks.WrittenNetwork(key, node, spot, record, reading.inputs))
 
 
-def container_specs(reading: ProjectReading) -> Iterator[ContainerSpec]:
-    active = [word.strip() for word in reading.variables.get("COMPOSE_PROFILES", "").split(",")]
-    default = runtime(reading)
+def container_specs(name: str, reading: ProjectReading) -> Iterator[ContainerSpec]:
+    """Those that are there, with what runs in them."""
+    default, done = running.default(reading), []
+    for written in written_containers(reading, default):
+        reading.needs += dependencies(written, reading)
+        spec = containers.spec_of(written, reading.variables)
+        spec = placement.with_placement(spec, written, on_hosts=bool(reading.names("hosts")))
+        done.append((spec, written))
+    return running.with_workloads(name, reading, done)
+
+
+def written_containers(reading: ProjectReading, default: str) -> Iterator[containers.WrittenContainer]:
+    """Those of active profiles, of which nothing else takes care."""
+    active = {word.strip() for word in reading.variables.get("COMPOSE_PROFILES", "").split(",")}
     for section, model in SECTIONS.items():
-        for key, node, spot, record in reading.entries(section, model):
-            written = containers.WrittenContainer(section, key, node, spot, record, reading.inputs, default)
+        unused: set[str] = set()
+        for key, node, spot, record in reading.entries(section, model, unused):
             if record.provider is not None:
                 reading.idle[key] = "is provided by something else"
-            elif record.profiles and "*" not in active and not set(active) & set(record.profiles):
+            elif record.profiles and "*" not in active and not active & set(record.profiles):
                 reading.idle[key] = f"is in the profile {record.profiles[0]}, which is not active"
             else:
-                reading.needs += dependencies(written, reading)
-                spec = containers.spec_of(written, reading.variables)
-                yield placement.with_placement(spec, written, on_hosts=bool(reading.names("hosts")))
+                mine = {*unused}
+                yield containers.WrittenContainer(
+                    section, key, node, spot, record, reading.inputs, default, mine
+                )
+                unused.clear()
+        reading.unused |= unused
 
 
 def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> ContainerSpec:
@@ -143,21 +161,6 @@ def dependencies(
     for name, dependency in written.record.depends_on.items():
         if dependency.required:
             yield name, reading.at(written.section, written.key, "depends_on", name)
-
-
-def runtime(reading: ProjectReading) -> str:
-    node = reading.tree.get("runtime")
-    if node is None or node.value is None:
-        return "none"
-    if node.value not in containers.RUNTIMES:
-        reading.mistakes.at(
-            node.place,
-            "runtime",
-            f"unknown runtime {node.value!r}",
-            nearest(str(node.value), containers.RUNTIMES),
-        )
-        return "none"
-    return str(node.value)
 
 
 def is_set(reading: ProjectReading, key: str) -> bool:

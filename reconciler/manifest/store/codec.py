@@ -103,10 +103,17 @@ class Reader:
             turn = self.turn(arguments[0])
             return lambda items: frozenset(map(turn, items) if turn else items)
         if origin is tuple:
-            return sequence(self.turn(arguments[0])) if arguments[-1] is ... else tuple
+            return sequence(self.turn(arguments[0])) if arguments[-1] is ... else self.several(arguments)
         if origin is Mapping:
             return values(self.turn(arguments[1]))
         return answer(self.turn(arguments[1])) if origin is Callable else None
+
+    def several(self, kinds: Sequence[Any]) -> Turn:
+        """Of a tuple of as many values, each of its own kind."""
+        turns = [self.turn(kind) for kind in kinds]
+        if not any(turns):
+            return tuple
+        return lambda items: tuple(turn(i) if turn else i for turn, i in zip(turns, items, strict=True))
 
     def record(self, kind: Any) -> Turn:
         written = list(self.written[kind.__name__])

@@ -10,9 +10,8 @@ import pytest
 from reconciler.manifest.model import described, forms
 from reconciler.manifest.model.record import Record
 
-CHECKED = [
-    one.name for one in (forms.SERVICE, forms.CONTAINER, forms.NETWORK, forms.HOST, forms.POOL, forms.TOP)
-]
+OF_NETWORKS = (forms.SERVICE, forms.CONTAINER, forms.NETWORK, forms.HOST, forms.POOL, forms.TOP)
+CHECKED = [one.name for one in (*OF_NETWORKS, forms.WORKLOAD, forms.VOLUME, forms.SHARED_FILE)]
 LOAD = """
 import sys
 from reconciler.errors import ManifestErrors

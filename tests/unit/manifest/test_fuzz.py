@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from reconciler.drivers import BUILT_IN, built_in
 from reconciler.errors import ManifestErrors
 from reconciler.manifest.compose import dotenv
-from reconciler.manifest.model import service, top
+from reconciler.manifest.model import service, top, workload
 from reconciler.manifest.options import accepted
 from reconciler.manifest.yaml.report import as_json, report
 from reconciler.pipeline import load
 
 SEED = """\
 name: shop
+runtime: podman
 x-common: &common {image: "a:${TAG:-1}", labels: {a: b}}
 include: []
 networks:
@@ -36,6 +37,18 @@ services:
     environment: [A=1, B]
   db: {extends: web, ports: !reset [], networks: !override [back], network_mode: }
   side: {network_mode: "service:db", profiles: [debug]}
+  run:
+    <<: *common
+    build: {context: ., args: [A=1]}
+    command: a 'b c'
+    volumes: ["d:/d:ro", ./e:/e, {type: tmpfs, target: /t, tmpfs: {size: 1m}}]
+    healthcheck: {test: [CMD, a], interval: 1m30s}
+    ulimits: {nofile: 5}
+    secrets: [s]
+    devices: [{source: /dev/a}]
+    deploy: {resources: {limits: {cpus: "0.5"}}}
+volumes: {d: }
+secrets: {s: {file: s.txt}}
 containers:
   one: {networks: [front], sysctls: {net.core.somaxconn: 1}, attach: {pid: 1}}
 hosts: {h1: {address: 192.0.2.1}}
@@ -140,6 +153,7 @@ SCALARS += [
     "{a: }",
     "{1: 2}",
 ]
+RUNS = "runtime: podman\nservices: {a: {image: x, %s}}"
 HOMES: dict[Any, str] = {
     top.Top: "{%s}",
     top.NetworkRecord: "networks: {n: {%s}}",
@@ -158,6 +172,18 @@ HOMES: dict[Any, str] = {
     service.Placement: "hosts: {h: }\nservices: {a: {deploy: {placement: {%s}}}}",
     service.Attach: "containers: {a: {attach: {%s}}}",
     service.EnvFile: "containers: {a: {env_file: [{%s}]}}",
+    workload.WorkloadRecord: RUNS % "%s",
+    workload.Health: RUNS % "healthcheck: {%s}",
+    workload.Build: RUNS % "build: {%s}",
+    workload.Mount: RUNS % "volumes: [{%s}]",
+    workload.Grant: RUNS % "secrets: [{%s}]",
+    workload.Limit: RUNS % "ulimits: {nofile: {%s}}",
+    workload.Logging: RUNS % "logging: {%s}",
+    workload.Most: RUNS % "deploy: {resources: {limits: {%s}}}",
+    workload.Least: RUNS % "deploy: {resources: {reservations: {%s}}}",
+    workload.RestartPolicy: RUNS % "deploy: {restart_policy: {%s}}",
+    workload.VolumeRecord: "volumes: {d: {%s}}\n" + RUNS % "volumes: ['d:/d']",
+    workload.SharedFile: "secrets: {s: {%s}}\n" + RUNS % "secrets: [s]",
 }
 
 
@@ -201,8 +227,26 @@ def plain():
                 "depends_on": {"v": {"required": True}},
                 "labels": {"a": "b"},
             },
+            "run": {
+                "image": "x",
+                "runtime": "podman",
+                "command": ["a"],
+                "build": {"context": ".", "args": {"A": "1"}},
+                "volumes": [
+                    "d:/d",
+                    {"type": "bind", "source": "/", "target": "/e", "bind": {"selinux": "z"}},
+                ],
+                "healthcheck": {"test": ["CMD", "a"], "interval": "1s"},
+                "ulimits": {"nofile": {"soft": 1, "hard": 2}},
+                "secrets": [{"source": "s"}],
+                "devices": [{"source": "/dev/a"}],
+                "logging": {"driver": "a", "options": {"b": "c"}},
+                "deploy": {"resources": {"limits": {"cpus": "1"}, "reservations": {"devices": []}}},
+            },
             "v": {"network_mode": "none", "links": ["w"], "attach": {"pid": 1}},
         },
+        "volumes": {"d": {"name": "e"}},
+        "secrets": {"s": {"file": "/dev/null"}},
         "include": [{"path": ["no.yaml"]}],
         "hosts": {"h": {"vars": {"a": 1}}},
         "pools": [{"base": "10.0.0.0/8", "size": 24}],

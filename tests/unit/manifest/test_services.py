@@ -169,12 +169,12 @@ def test_environment_and_its_files(desk):
     ("text", "expected"), [("runc", "none"), ("nvidia", "none"), ("oci", "oci"), ("systemd", "systemd")]
 )
 def test_runtime(desk, text, expected):
-    assert desk.service(f"runtime: {text}").runtime == expected
+    assert desk.service(f"runtime: {text}\ncommand: sleep 9").runtime == expected
 
 
 def test_the_manifests_runtime_is_the_default(desk):
-    project = desk.project("runtime: podman\ncontainers: {a: , b: {runtime: none}}")
-    assert [c.runtime for c in project.containers] == ["podman", "none"]
+    project = desk.project("runtime: podman\ncontainers: {a: {image: x}, b: {image: x, runtime: none}, c: }")
+    assert [c.runtime for c in project.containers] == ["podman", "none", "none"]
     assert "unknown runtime 'pod'" in desk.only("runtime: pod").message
 
 

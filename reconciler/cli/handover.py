@@ -1,0 +1,56 @@
+"""What an engine does better: the log of a container, and a command in it."""
+
+import os
+import shlex
+from difflib import get_close_matches
+
+from ..errors import ReconcileError, UsageError
+from ..kernel import netns, workloads
+from ..kinds.workload import Workload
+from .options import Options
+
+
+def logs(options: Options) -> int:
+    """Its engine's command takes over, and so does what it ends with."""
+    found = workload(options.logs)
+    if not found:
+        raise UsageError(f"nothing runs in {options.logs}", "`runtime:` says what does")
+    return become(workloads.runner(found.engine).logs(found.name))
+
+
+def exec(options: Options) -> int:
+    """Likewise; in a sandbox that nothing runs in, the command has its network alone."""
+    if not options.paths:
+        raise UsageError("no command to run", "reconcile --exec NAME -- COMMAND")
+    if found := workload(options.exec):
+        return become(workloads.runner(found.engine).inside(found.name, options.paths))
+    if options.exec not in netns.names():
+        raise UsageError(f"no container here is {options.exec!r}", nearest(options.exec, netns.names()))
+    return become(["ip", "netns", "exec", options.exec, *options.paths])
+
+
+def workload(name: str) -> Workload | None:
+    """The one that is called so, whole or as its project calls it; raises UsageError where several are."""
+    try:
+        known = [*workloads.listing()]
+    except OSError as error:
+        raise ReconcileError(f"its engine does not answer: {error.strerror}") from error
+    exact = [one for one in known if one.name == name]
+    shorter = [one for one in known if name in (own := one.name.removeprefix(f"{one.project}-"), own[:-2])]
+    found = exact or shorter
+    if len(found) > 1:
+        raise UsageError(f"{name!r} may be {', '.join(one.name for one in found)}", "name one of them")
+    return found[0] if found else None
+
+
+def nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def become(words: list[str]) -> int:
+    """Does not return."""
+    try:
+        os.execvp(words[0], words)
+    except OSError as error:
+        raise ReconcileError(f"{shlex.join(words[:2])}: {error.strerror}") from error
