@@ -141,13 +141,19 @@ def test_few_descriptors_are_enough(lab):
         assert lab.ask("", "::1", 8081).startswith("t-web")
 
 
+def killed(watcher: Watcher, number: int) -> bool:
+    """It is told before it is started again, and may have ended since it was told."""
+    if pid := watcher.status["relay"]["pid"]:
+        os.kill(pid, number)
+    return bool(pid)
+
+
 def test_a_relay_that_is_killed_answers_again_and_is_told(lab):
     file = lab.write(WEB)
     with watching(lab, file) as watcher:
         lab.serve("t-web", 80)
         for number in (signal.SIGKILL, signal.SIGSEGV):
-            watcher.until(lambda: watcher.status["relay"]["pid"])  # it is told before it is started again
-            os.kill(watcher.status["relay"]["pid"], number)
+            watcher.until(lambda n=number: killed(watcher, n))
             watcher.until(lambda n=number: f"the relay of [::1] failed: died of {n.name}" in watcher.log)
             watcher.until(lambda: lab.ask("", "::1", 8080))
         told = "the relay failed 2 times, the last time: died of SIGSEGV"

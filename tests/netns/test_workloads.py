@@ -246,7 +246,7 @@ def test_who_was_cut_short_may_be_followed_by_one_that_removes_nothing(podman, l
     engine("rename", "shop-web-1", "shop-web-1.before")
     if left:
         podman.apply(SHOP, "--no-prune")
-    podman.apply(SHOP.replace("hush", "hushed"), "--no-prune")
+    podman.apply(SHOP.replace("hush", "hushed"), *["--no-prune"] * left)
     assert engine("ps", "--all", "--format", "{{.Names}}").split() == ["shop-db-1", "shop-web-1"]
 
 
