@@ -331,7 +331,7 @@ def test_it_does_nothing_while_nothing_happens(lab, directory):
         before = cpu(watcher.process.pid)
         time.sleep(3)
         assert watcher.status["last_run"]["turns"] == turns
-        assert cpu(watcher.process.pid) - before < 0.1
+        assert cpu(watcher.process.pid) - before < 0.5  # of three that it could take
 
 
 def cpu(pid: int) -> float:
