@@ -23,7 +23,8 @@ from .ruleset import Item, Ruleset
 def lower(topology: Topology) -> Iterator[Resource]:
     used = [network for network in topology.networks if network.endpoints or not network.external]
     inner, bridged = [n for n in used if n.inner], [n for n in used if n.bridge]
-    for project in sorted({network.project for network in used}):
+    own = {box.project for box in topology.sandboxes} | {task.project for task in topology.tasks}
+    for project in sorted({network.project for network in used} | own):
         yield from mark(project, topology.roots.get(project, ""))
     if inner or topology.policy.subnets:
         yield from CORE.skeleton()
