@@ -25,7 +25,7 @@ from .endpoint import (
     vlans_of,
 )
 from .files import hosts, resolv
-from .hosts import sandboxes_of
+from .hosts import is_here, sandboxes_of
 from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
@@ -111,7 +111,7 @@ def topology_of(
         roots=facts.roots,
         networks=tuple(networks),
         sandboxes=tuple(sandboxes(here, attached, naming, linked, facts)),
-        tasks=tuple(tasks(manifest, facts)),
+        tasks=tuple(tasks(manifest, facts, found)),
         ports=ports,
         naming=naming,
         policy=shared,
@@ -130,7 +130,7 @@ def titles(manifest: Manifest) -> dict[str, str]:
 def sandbox_specs(manifest: Manifest, facts: Facts) -> tuple[list[SandboxSpec], list[SandboxSpec]]:
     """The sandboxes of all hosts, and those of this one; raises where a name is taken."""
     everywhere = [spec for project in manifest.projects for spec in sandboxes_of(project)]
-    here = [spec for spec in everywhere if facts.name in ("", spec.host) or not spec.host]
+    here = [spec for spec in everywhere if is_here(spec.host, facts)]
     if taken := [*taken_names(here, facts)]:
         raise ManifestErrors(taken)
     return everywhere, here

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..errors import ManifestError
 from ..inventory.facts import Facts
-from ..manifest.spec import HostSpec, NetworkSpec, ProjectSpec
+from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from . import names
 from .endpoint import SandboxSpec
 from .placement import homes_of
@@ -47,10 +47,20 @@ def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
     for spec in project.containers:
         if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
             continue
-        for number, home in homes_of(spec, project.hosts):
-            key = f"{spec.name}-{number}" if spec.is_service else spec.name
-            name = spec.container_name or names.sandbox(project.name, key)
+        for name, home in replicas(project, spec):
             yield SandboxSpec(name, spec, project, home)
+
+
+def replicas(project: ProjectSpec, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+    """The name of each, and its host; "" is every one."""
+    for number, home in homes_of(spec, project.hosts):
+        key = f"{spec.name}-{number}" if spec.is_service else spec.name
+        yield spec.container_name or names.sandbox(project.name, key), home
+
+
+def is_here(home: str, facts: Facts) -> bool:
+    """Whether what stands on this host of `hosts:` stands on the one that the facts are of."""
+    return facts.name in ("", home) or not home
 
 
 def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:

@@ -41,6 +41,7 @@ def joined(before: Topology, part: Topology) -> Topology:
         projects=tuple(sorted({*before.projects, *part.projects})),
         networks=(*others(before.networks), *part.networks),
         sandboxes=(*others(before.sandboxes), *part.sandboxes),
+        tasks=(*others(before.tasks), *part.tasks),
         ports=(*others(before.ports), *part.ports),
         naming=replace(
             part.naming,

@@ -1,41 +1,46 @@
 """What runs: a task for each container that an engine runs here, in its own sandbox, another's, or none."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import ManifestError
+from ..errors import Finding, ManifestError
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
 from ..manifest.workload import WorkloadSpec
-from . import names
-from .placement import homes_of
+from .hosts import is_here, replicas
 from .topology import Task
 
 JOINED = ("service:", "container:")  # before the name of whom a namespace is shared with
 
 
-def tasks(manifest: Manifest, facts: Facts) -> Iterator[Task]:
-    """Raises ManifestError where containers wait for one another in a circle."""
+def tasks(manifest: Manifest, facts: Facts, found: list[Finding]) -> Iterator[Task]:
+    """Of those whose engine is on this host; `found` takes what cannot be as it is written, or not here."""
     for project in manifest.projects:
-        here = {spec.name: [*titles(project, spec, facts)] for spec in project.containers}
-        refuse_circles(project)
+        here = {spec.name: names_here(project, spec, facts) for spec in project.containers}
+        found += circles(project)
         for spec in project.containers:
-            if run := spec.workload:
-                refuse_absent(spec, run, facts)
+            if (run := spec.workload) and not (lack := [*absent(spec, run, here[spec.name], facts)]):
                 yield from (task(project, spec, run, name, here) for name in here[spec.name])
+            elif run:
+                found += lack
 
 
-def refuse_absent(spec: ContainerSpec, run: WorkloadSpec, facts: Facts) -> None:
-    if hint := facts.missing.get(spec.runtime):
-        raise ManifestError(f"no {spec.runtime} is on this host", hint, run.at("runtime", spec.where))
+def names_here(project: ProjectSpec, spec: ContainerSpec, facts: Facts) -> list[str]:
+    """Of a container's replicas on this host."""
+    return [name for name, home in replicas(project, spec) if is_here(home, facts)]
 
 
-def titles(project: ProjectSpec, spec: ContainerSpec, facts: Facts) -> Iterator[str]:
-    """The names of a container's replicas on this host."""
-    for number, home in homes_of(spec, project.hosts):
-        if facts.name in ("", home) or not home:
-            key = f"{spec.name}-{number}" if spec.is_service else spec.name
-            yield spec.container_name or names.sandbox(project.name, key)
+def absent(spec: ContainerSpec, run: WorkloadSpec, here: Sequence[str], facts: Facts) -> Iterator[Finding]:
+    """That its engine is not on this host: a mistake, but told where its sandbox stands, which heals on."""
+    hint = facts.missing.get(spec.runtime) if here else ""
+    if not hint:
+        return
+    words, where = f"no {spec.runtime} is on this host", run.at("runtime", spec.where)
+    stands = {ns for ns, _ in facts.leases}
+    if stands.isdisjoint(here):
+        yield ManifestError(words, hint, where)
+    else:
+        yield f"{where}: {words}, which is to run {', '.join(here)}: {hint}"
 
 
 def task(
@@ -77,18 +82,13 @@ def waits_for(run: WorkloadSpec, here: Mapping[str, list[str]]) -> Iterator[tupl
             yield name, one.condition
 
 
-def refuse_circles(project: ProjectSpec) -> None:
-    waiting = {
-        spec.name: {one.container for one in spec.workload.depends_on}
-        for spec in project.containers
-        if spec.workload
-    }
+def circles(project: ProjectSpec) -> Iterator[ManifestError]:
+    """That containers wait for one another."""
+    runs = {spec.name: spec.workload for spec in project.containers if spec.workload}
+    waiting = {name: {one.container for one in run.depends_on} for name, run in runs.items()}
     while free := {name for name, others in waiting.items() if waiting.keys().isdisjoint(others)}:
         waiting = {name: others for name, others in waiting.items() if name not in free}
     if waiting:
         first = next(spec for spec in project.containers if spec.name in waiting)
-        raise ManifestError(f"{circle(waiting)} wait for one another", "remove one `depends_on`", first.where)
-
-
-def circle(names: Iterable[str]) -> str:
-    return " and ".join(sorted(names))
+        words = f"{' and '.join(sorted(waiting))} wait for one another"
+        yield ManifestError(words, "remove one `depends_on`", first.where)

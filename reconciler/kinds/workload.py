@@ -12,6 +12,22 @@ RUNNING = "running"  # so is one that has done its work, and is not to be starte
 ASTRAY = "in a namespace that is no more"
 ENDED = "ended"  # which its engine has not seen yet
 LABEL = "reconciler."  # before the names of labels that tell what engines keep of ours
+RUN = "/run/reconciler-workloads"  # what is kept beside an engine, until the next boot
+BUNDLE, OWN_ROOT = (
+    "config.json",
+    "rootfs",
+)  # of the OCI runtime: its file, and where the host's own root is bound
+ENGINES = ("podman", "oci", "systemd")
+
+
+def unit(name: str) -> str:
+    """The service of systemd that a container is."""
+    return f"reconciler-{name}.service"
+
+
+def variables(name: str) -> str:
+    """The file of its variables."""
+    return f"{RUN}/systemd/{name}.env"
 
 
 @value
@@ -19,9 +35,7 @@ class How:
     """All that an engine is told: the words of its command line, or files that say it."""
 
     words: tuple[str, ...] = ()  # podman: those behind `podman run`
-    environment: Mapping[str, str] = field(
-        default_factory=dict
-    )  # the values of variables that words or files name
+    environment: Mapping[str, str] = field(default_factory=dict)  # values of variables that words name
     build: tuple[str, ...] = ()  # podman: the words behind `podman build`, where the image is one to be made
     containerfile: str = ""  # which has this text
     files: tuple[tuple[str, str], ...] = ()  # oci, systemd: (name, text)
@@ -43,12 +57,11 @@ class Workload(Resource):
     image: str = ""
     digest: str = ""
     state: str = RUNNING
-    after: tuple[tuple[str, str], ...] = field(
-        default=(), compare=False
-    )  # (name, condition) of what it waits for
+    after: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # (name, condition) it waits for
     pid: int = field(default=0, compare=False, repr=False)  # of its first process, as it was read, and
     health: str = field(default="", compare=False, repr=False)  # starting, healthy, unhealthy; "" has no test
-    tested: float = field(default=0.0, compare=False)  # each so many seconds; 0 is never
+    interval: float = field(default=0.0, compare=False)  # seconds between tests of that; 0 is never
+    timeout: float = field(default=30.0, compare=False)  # seconds that one may take
     how: How | None = field(default=None, compare=False, repr=False, metadata={"secret": True})
 
     @property
@@ -96,10 +109,10 @@ class Workload(Resource):
 START = {
     "podman": "podman start {}",
     "oci": "crun run --detach {}",
-    "systemd": "systemctl start reconciler-{}.service",
+    "systemd": f"systemctl start {unit('{}')}",
 }
 REMOVAL = {
     "podman": "podman rm --force {}",
     "oci": "crun delete --force {}",
-    "systemd": "systemctl stop reconciler-{}.service",
+    "systemd": f"systemctl stop {unit('{}')}",
 }
