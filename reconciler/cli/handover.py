@@ -1,6 +1,7 @@
 """What an engine does better: the log of a container, and a command in it."""
 
 import os
+import re
 import shlex
 from difflib import get_close_matches
 
@@ -35,12 +36,16 @@ def workload(name: str) -> Workload | None:
         known = [*workloads.listing()]
     except OSError as error:
         raise ReconcileError(f"its engine does not answer: {error.strerror}") from error
-    exact = [one for one in known if one.name == name]
-    shorter = [one for one in known if name in (own := one.name.removeprefix(f"{one.project}-"), own[:-2])]
-    found = exact or shorter
+    found = [one for one in known if one.name == name] or [one for one in known if name in short(one)]
     if len(found) > 1:
         raise UsageError(f"{name!r} may be {', '.join(one.name for one in found)}", "name one of them")
     return found[0] if found else None
+
+
+def short(one: Workload) -> tuple[str, str]:
+    """Its name within its project, and that of the service that it is a replica of."""
+    own = one.name.removeprefix(f"{one.project}-")
+    return own, re.sub(r"-[0-9]+$", "", own)
 
 
 def nearest(name: str, known: list[str]) -> str:

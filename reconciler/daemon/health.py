@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..kernel.workloads import runner
 from ..kinds.workload import Workload
 
-ABREAST = 4  # tests at one time
+ABREAST = 16  # tests at one time: each may be let run as long as it may take
 PACE = 0.5  # seconds between two looks at who is due
 WORDS = {True: "healthy", False: "not healthy"}
 
@@ -26,7 +26,7 @@ class HealthTimer:
     def follow(self, running: Iterable[Workload]) -> None:
         """Test these, and no others, from now on."""
         now = time.monotonic()
-        self.due = {one: self.due.get(one, now + one.tested) for one in running if one.tested}
+        self.due = {one: self.due.get(one, now + one.interval) for one in running if one.interval}
         self.passed = {one: passed for one, passed in self.passed.items() if one in self.due}
         if self.due and not self.thread:
             self.thread = threading.Thread(target=self.run, name="health", daemon=True)
@@ -37,14 +37,14 @@ class HealthTimer:
             while True:
                 now = time.monotonic()
                 for one in [one for one, at in [*self.due.items()] if at <= now and one not in self.busy]:
-                    self.due[one] = now + one.tested
+                    self.due = {**self.due, one: now + one.interval} if one in self.due else self.due
                     self.busy.add(one)
                     pool.submit(self.test, one)
                 time.sleep(PACE)
 
     def test(self, one: Workload) -> None:
         try:
-            passed = runner(one.engine).test(one.name)
+            passed = runner(one.engine).test(one)
             if self.passed.get(one) is not passed:
                 self.passed[one] = passed
                 self.tell(one, WORDS[passed])

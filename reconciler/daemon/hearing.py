@@ -21,12 +21,18 @@ LOOKS = 3  # that often at one that does not run
 
 
 class Hearing:
-    """`fire` is called with what has happened, and where."""
+    """`fire` is called with what has happened, and where, and `note` with what is for the log alone."""
 
-    def __init__(self, events: Events, fire: Callable[[str, str, str], object]):
-        self.events, self.fire = events, fire
+    def __init__(
+        self, events: Events, fire: Callable[[str, str, str], object], note: Callable[[str], object]
+    ):
+        self.events, self.fire, self.note = events, fire, note
         self.missed: dict[str, int] = {}  # by place, how often one did not run when it should
-        self.health = HealthTimer(lambda one, words: fire(EVENT, one.place, f"{one.name} is {words}"))
+        self.health = HealthTimer(self.tell)
+
+    def tell(self, one: Workload, words: str) -> None:
+        self.note(f"container {one.name} is {words}")
+        self.fire(EVENT, one.place, f"{one.name} is {words}")
 
     def follow(self, change: Change, dirty: Dirty | None) -> None:
         """What happens in a sandbox is heard as soon as it stands, whoever made it, and so is the end of FRR,

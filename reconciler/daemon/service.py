@@ -61,7 +61,7 @@ class Watcher:
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.contained, self.inquiries = self.troubles.contained, Inquiries()
-        self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said))
+        self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said), self.note)
         self.repair = RepairLoop(pipeline)
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
         self.fallen = ""  # why a thread is to be replaced

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from ..cnm.topology import Task
 from ..core.resource import Origin, Resource
+from ..errors import ManifestError
 from ..kinds.workload import Workload
+from ..manifest.waiting import each
+from .refusals import refuse
 
 
 class Engine(Protocol):
@@ -25,8 +28,14 @@ def engine(name: str) -> Engine:
 
 def lower(tasks: tuple[Task, ...]) -> Iterator[Resource]:
     """Of what was kept of a manifest nobody knows the variables' values: it can be told from others by their
-    digest, and not be run anew."""
+    digest, and not be run anew.  Raises ManifestErrors with the mistakes of all."""
+    mistakes: dict[str, ManifestError] = {}  # each once, however many replicas there are
     for task in tasks:
-        made = engine(task.engine).lower(task)
+        try:
+            made = engine(task.engine).lower(task)
+        except ManifestError as error:
+            mistakes |= {str(one): one for one in each(error) if isinstance(one, ManifestError)}
+            continue
         kept = made.how if task.environment or not task.spec.variables else None
         yield replace(made, how=kept, origin=Origin(task.where, task.engine))
+    refuse(mistakes.values())

@@ -10,16 +10,14 @@ from typing import Any
 
 from ..cnm.topology import Task
 from ..errors import ManifestError
-from ..kinds.workload import LABEL, How, Workload
+from ..kinds.workload import BUNDLE, LABEL, OWN_ROOT, How, Workload
 from ..manifest.workload import MountSpec
 from .capabilities import ALL, CAPABILITIES, EVERY_CAPABILITY, capability
-from .labels import digest, labels
+from .labels import digest, labels, workload
 from .mounts import UNMOUNTED, folders, names_files, source, wrong_mounts
 from .oci_defaults import MASKED, MOUNTS, PATH, READ_ONLY, SHM
 from .refusals import lacking, refusal, refuse, unheeded, wrong_commands
 
-FILE = "config.json"
-OWN_ROOT = "rootfs"  # in the bundle
 LACKING = (
     "build",
     "init",
@@ -49,16 +47,12 @@ def lower(task: Task) -> Workload:
     told = {key: {**part, "env": ()} if key == "process" else part for key, part in config.items()}
     mark = digest(task, (json.dumps({**told, "annotations": notes}, sort_keys=True),))
     config["annotations"] = {**notes, LABEL + "digest": mark}
-    return Workload(
-        name=task.name,
-        project=task.project,
-        engine=task.engine,
-        sandbox=task.sandbox,
-        image=task.image,
-        digest=mark,
-        after=task.after,
-        how=How(
-            files=((FILE, json.dumps(config, indent=1, sort_keys=True) + "\n"),), folders=tuple(folders(task))
+    return workload(
+        task,
+        mark,
+        How(
+            files=((BUNDLE, json.dumps(config, indent=1, sort_keys=True) + "\n"),),
+            folders=tuple(folders(task)),
         ),
     )
 

@@ -11,7 +11,7 @@ from ..cnm.topology import Task
 from ..errors import NOWHERE, ManifestError
 from ..kinds.workload import LABEL, How, Workload
 from ..manifest.workload import BuildSpec, HealthSpec, MountSpec
-from .labels import digest, labels
+from .labels import digest, labels, workload
 from .mounts import names_files
 from .refusals import PLAIN, refusal, refuse, unheeded
 
@@ -45,15 +45,10 @@ def lower(task: Task) -> Workload:
     text = spec.build.inline if spec.build else ""
     own = labels(task)
     mark = digest(task, (before, own, behind, build, text))
-    return Workload(
-        name=task.name,
-        project=task.project,
-        engine=task.engine,
-        sandbox=task.sandbox,
-        image=task.image,
-        digest=mark,
-        after=task.after,
-        how=How(
+    return workload(
+        task,
+        mark,
+        How(
             words=(*before, *variables(task), *pairs("--label")({**own, LABEL + "digest": mark}), *behind),
             environment={name: text for name, text in task.environment.items() if not is_podmans(name)},
             build=build,

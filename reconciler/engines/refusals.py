@@ -4,19 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from ..cnm.topology import Task
 from ..errors import ManifestError, ManifestErrors
-from ..manifest.workload import WorkloadSpec
+from ..manifest.workload import WRITTEN, WorkloadSpec
 
 PLAIN = WorkloadSpec()  # of which nothing is said
-
-# The keys that fields are written as, where they are called otherwise.
-WRITTEN = {
-    "mounts": "volumes",
-    "health": "healthcheck",
-    "memory": "mem_limit",
-    "memory_reservation": "mem_reservation",
-    "memory_swap": "memswap_limit",
-    "pids": "pids_limit",
-}
 
 # Keys that no engine here is told of, and without which a container would be less bounded than it was
 # written, or would not be what it was written to be.  Whatever else is not heeded describes.
@@ -73,7 +63,7 @@ def unheeded(task: Task) -> Iterator[ManifestError]:
 
 
 def wrong_commands(task: Task) -> Iterator[ManifestError]:
-    """Of an engine without images, which say what to run and how to test it."""
+    """Of an engine without images, which say what to run."""
     spec = task.spec
     if not (spec.entrypoint or spec.command):
         yield refusal(task, "command", "there is no image that would say what to run", "say `command`")

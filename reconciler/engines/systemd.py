@@ -7,15 +7,14 @@ from typing import Any
 
 from ..cnm.topology import Task
 from ..errors import ManifestError
-from ..kinds.workload import LABEL, How, Workload
+from ..kinds.workload import LABEL, How, Workload, unit, variables
 from ..manifest.workload import MountSpec, WorkloadSpec
 from .capabilities import ALL, capability
-from .labels import digest, labels
+from .labels import digest, labels, workload
 from .mounts import UNMOUNTED, folders, names_files, source, wrong_mounts
 from .refusals import PLAIN, lacking, refusal, refuse, unheeded, wrong_commands
 from .unit_files import is_writable, line, quoted, specifiers, words
 
-VARIABLES = "/run/reconciler-workloads/systemd"  # where their files are, which end with the boot
 LACKING = (
     "build",
     "init",
@@ -52,32 +51,22 @@ Lines = Iterable[str]
 def lower(task: Task) -> Workload:
     """Raises ManifestError for what a service has no line for."""
     refuse(mistakes(task))
-    unit, own = [*described(task)], labels(task)
+    head, own = [*described(task)], labels(task)
     run = [*service(task)]
-    mark = digest(task, (unit, run, own))
+    mark = digest(task, (head, run, own))
     notes = [*map(noted, sorted({**own, LABEL + "digest": mark}.items()))]
-    file = [line("EnvironmentFile", specifiers(variables(task)))] if task.environment else []
-    text = "\n".join(["[Unit]", *unit, *notes, "", "[Service]", *run, *file, ""])
+    file = [line("EnvironmentFile", specifiers(variables(task.name)))] if task.environment else []
+    text = "\n".join(["[Unit]", *head, *notes, "", "[Service]", *run, *file, ""])
     values = "".join(f"{name}={assigned(text)}\n" for name, text in sorted(task.environment.items()))
-    refuse(unwritable(task, (*unit, *run, *notes)))
-    return Workload(
-        name=task.name,
-        project=task.project,
-        engine=task.engine,
-        sandbox=task.sandbox,
-        image=task.image,
-        digest=mark,
-        after=task.after,
-        how=How(
-            files=((f"reconciler-{task.name}.service", text),)
-            + ((variables(task), values),) * bool(task.environment),
+    refuse(unwritable(task, (*head, *run, *notes)))
+    return workload(
+        task,
+        mark,
+        How(
+            files=((unit(task.name), text),) + ((variables(task.name), values),) * bool(task.environment),
             folders=tuple(folders(task)),
         ),
     )
-
-
-def variables(task: Task) -> str:
-    return f"{VARIABLES}/{task.name}.env"
 
 
 def noted(label: tuple[str, str]) -> str:

@@ -9,6 +9,14 @@ from ..values import value
 from .key import Key
 
 RUNTIMES = ("none", "podman", "oci", "systemd")  # what may run a container
+WRITTEN = {  # fields by other names than their keys
+    "health": "healthcheck",
+    "mounts": "volumes",
+    "memory": "mem_limit",
+    "memory_reservation": "mem_reservation",
+    "memory_swap": "memswap_limit",
+    "pids": "pids_limit",
+}
 
 
 @value

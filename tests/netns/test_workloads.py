@@ -11,7 +11,7 @@ import pytest
 
 from tests.netns.engine_room import CONFIGURED, IMAGE, ROOT
 from tests.netns.lab import ENVIRONMENT, HOST4, Lab
-from tests.netns.watching import EVENT, watching
+from tests.netns.watching import EVENT, until, watching
 
 pytestmark = pytest.mark.skipif(not which("podman"), reason="not installed: podman")
 
@@ -296,3 +296,55 @@ def test_an_engine_that_answers_nothing_holds_up_nobody_else(podman):
     podman.run("umount /usr/bin/podman")
     podman.apply(SHOP)
     assert page(podman) == "web\n" and podman.planned(SHOP) == []
+
+
+def test_what_one_waits_for_may_be_another_engines(podman):
+    both = f"""{{name: t, runtime: podman, services: {{
+        web: {{image: {IMAGE}, command: sleep 100, stop_signal: KILL,
+              depends_on: {{db: {{condition: service_healthy}}}}}},
+        db: {{runtime: oci, command: [sh, -c, 'touch /tmp/ready; sleep 100'], stop_signal: SIGKILL,
+             healthcheck: {{test: test -e /tmp/ready, interval: 1s}}}}}}}}"""
+    podman.apply(both)
+    assert running().keys() == {"t-web-1"} and podman.planned(both) == []
+    podman.succeed(podman.reconcile("--destroy", podman.write(both)))
+    assert not Path("/run/reconciler-workloads").exists() and not Path("/var/lib/reconciler/engines").exists()
+
+
+@pytest.mark.parametrize("engine_of", ["podman", "oci"])
+def test_a_test_that_never_ends_has_failed_when_its_time_is_over(podman, engine_of):
+    what = f"image: {IMAGE}, " if engine_of == "podman" else ""
+    hangs = f"""{{name: t, runtime: {engine_of}, services: {{web: {{{what}command: sleep 100,
+        stop_signal: SIGKILL, healthcheck: {{test: sleep 50, interval: 1s, timeout: 1s, retries: 1}}}}}}}}"""
+    with watching(podman, podman.write(hangs)) as watcher:
+        watcher.until(lambda: "container t-web-1 is not healthy" in watcher.log)
+        assert watcher.status["in_sync"]
+
+
+def test_what_a_container_says_is_not_kept_in_memory(lab):
+    lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
+    command = "[sh, -c, 'echo said; exec sleep 100']"
+    loud = f"{{name: t, runtime: oci, services: {{web: {{command: {command}, stop_signal: SIGKILL}}}}}}"
+    lab.apply(loud)
+    until(lambda: lab.reconcile("--logs", "web").out == "said\n", EVENT)
+    assert lab.run(["grep", "-rlx", "said", "/run/reconciler-workloads"], check=False).out == ""
+    lab.succeed(lab.reconcile("--destroy", lab.write(loud)))
+    assert not Path("/var/lib/reconciler/logs").exists()
+
+
+def test_who_has_the_hosts_network_goes_with_its_file(podman):
+    """Nothing else of it bears a mark."""
+    web = f"{{image: {IMAGE}, command: sleep 100, network_mode: host, stop_signal: KILL}}"
+    host = f"{{name: t, runtime: podman, services: {{web: {web}}}}}"
+    other = "{name: u, containers: {a: {}}}"
+    folder = podman.write(host, "m/t.yaml").parent
+    podman.write(other, "m/u.yaml")
+    podman.succeed(podman.reconcile("--apply", folder))
+    assert running().keys() == {"t-web-1"}
+    (folder / "t.yaml").unlink()
+    podman.succeed(podman.reconcile("--apply", folder))
+    assert running() == {} and podman.namespaces() == ["u-a"]
+
+
+def test_ports_that_nobody_listens_on_are_told(podman):
+    podman.apply(SHOP.replace('[httpd, -f, -p, "80", -h, /www]', "sleep 100"))
+    assert "shop-web-1: podman" in status(podman) and "nothing listens on 80/tcp" in status(podman)

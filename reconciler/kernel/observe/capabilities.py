@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 
-from ...kinds.workload import REMOVAL
+from ...kinds.workload import ENGINES
 from .. import frr, looking, resolved, resolvers, workloads
 from ..netlink.socket import families
 from ..transcript import EVERYWHERE, NOTED, Transcript, noting
@@ -34,7 +34,7 @@ ASKED: Mapping[str, Callable[[], str]] = {
     "IPv6": no_ipv6,
     "names": resolvers.lack,
     "host names": resolved.lack,
-    **{engine: partial(workloads.lack, engine) for engine in REMOVAL},
+    **{engine: partial(workloads.lack, engine) for engine in ENGINES},
 }
 
 

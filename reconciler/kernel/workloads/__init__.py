@@ -31,11 +31,12 @@ class Runner(Protocol):
     def inside(self, name: str, words: Sequence[str]) -> list[str]:
         """The command that runs this one in it."""
 
-    def test(self, name: str) -> bool:
-        """Its health, once; the engine itself counts how often that fails."""
+    def test(self, one: Workload) -> bool:
+        """Its health, once, for as long as that may take; the engine counts how often it fails."""
 
     def wait(self, name: str, condition: str) -> None:
-        """Until this container is as `depends_on` wants it; raises where it will not be."""
+        """Until this container is as `depends_on` wants it; raises where it will not be, or not soon, since
+        an apply keeps others out."""
 
 
 def lack(engine: str) -> str:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from ...kinds.workload import ASTRAY, ENDED, RUNNING
+from ...kinds.workload import ASTRAY, ENDED, RUN, RUNNING
 from .. import netns
 from ..processes import systemd_runs
 
-RUN = "/run/reconciler-workloads"
 LONGEST = 300  # characters of what is said against something
+LONG = 1800.0  # seconds: an image may have to be pulled or built
 PREFIXES = ("Error: ", "crun: ")
 UNIT = ("--quiet", "--collect", "--wait", "--pipe", "--property=Type=oneshot", "--property=KillMode=process")
 ASIDE = ("systemd-run", *UNIT, "--description=on behalf of a container")
@@ -30,7 +30,7 @@ def said_by(
     environment: Mapping[str, str] | None = None,
     text: str = "",
     apart: bool = False,
-    patience: float | None = None,
+    patience: float = LONG,
 ) -> str:
     """What the command prints; raises OSError with what it says against it, or where that takes too long.
 

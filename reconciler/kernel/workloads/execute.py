@@ -12,7 +12,7 @@ from ...core.reconcile import Refusals
 from ...errors import KernelError, ReconcileError, foreseen
 from ...kinds.workload import Workload
 from .. import netns
-from . import recall, runner, used
+from . import listing, recall, runner, used
 
 ABREAST = 4  # engines at work at one time
 PACE = 1.0  # seconds between two signs of life
@@ -25,10 +25,11 @@ def execute(steps: Sequence[Step], progress: Callable[[], None]) -> Refusals:
     refused: dict[str, ReconcileError] = {}
     for level in reversed([*levels(gone)]):
         refused |= carry_out(level, end, progress)
-    places = {r.name: r.place for r in workloads(steps)}
+    others = {r.name: r for r in workloads(steps)}
     for level in levels([step for step in steps if step.op != "-"]):
-        refused |= carry_out(level, partial(begin, refused=refused, places=places), progress)
-    forget_idle({r.engine for r in workloads(gone)})
+        refused |= carry_out(level, partial(begin, refused=refused, others=others), progress)
+    if gone or refused:
+        forget_idle({r.engine for r in workloads(steps)})
     return refused
 
 
@@ -71,21 +72,30 @@ def end(step: Step) -> None:
             recall.forget(old)
 
 
-def begin(step: Step, refused: Mapping[str, ReconcileError], places: Mapping[str, str]) -> None:
+def begin(step: Step, refused: Mapping[str, ReconcileError], others: Mapping[str, Workload]) -> None:
     for new in workloads([step]):
         with refusing(step):
             mark(new.engine)
-            for name, condition in new.after:
-                refuse_behind(refused.get(places.get(name, "")), step, name)
-                runner(new.engine).wait(name, condition)
+            await_others(new, refused, others)
             old = step.old if step.op == "~" and isinstance(step.old, Workload) else None
             runner(new.engine).put(told := recall.completed(new), old)
             recall.remember(told, old)
 
 
-def refuse_behind(cause: ReconcileError | None, step: Step, name: str) -> None:
-    if cause:
-        raise KernelError(str(step), 0, f"it waits for {name}, which does not run", step.resource.where)
+def await_others(
+    new: Workload, refused: Mapping[str, ReconcileError], others: Mapping[str, Workload]
+) -> None:
+    """Whom it depends on, whichever engine runs that."""
+    for name, condition in new.after:
+        other = others.get(name) or standing(name)
+        if other and other.place in refused:
+            raise OSError(errno.EIO, f"it waits for {name}, which does not run")
+        runner(other.engine if other else new.engine).wait(name, condition)
+
+
+def standing(name: str) -> Workload | None:
+    """Whom some engine runs already."""
+    return next((one for one in listing() if one.name == name), None)
 
 
 def mark(engine: str) -> None:

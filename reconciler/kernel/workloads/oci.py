@@ -8,20 +8,23 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ... import disk
-from ...kinds.workload import LABEL, Workload
+from ...kinds.workload import BUNDLE, LABEL, OWN_ROOT, RUN, Workload
+from ...paths import LOGS
 from .. import looking
 from ..netns import checked, folder, libc
 from . import tallies
-from .commands import RUN, complaint, make_folders, said_by, whereabouts
+from .commands import complaint, make_folders, said_by, whereabouts
+from .notes import as_told, known
 
 PROGRAM = "/usr/bin/crun"
 PACKAGE = "crun"
 STATE, BUNDLES = f"{RUN}/crun", f"{RUN}/oci"
-CONFIG, LOG, OWN_ROOT = "config.json", "log", "rootfs"
+MUCH = 16 << 20  # bytes of a log, with which the next start begins another
 # linux/sched.h, linux/mount.h and linux/fcntl.h
 NEWNS, BIND, RECURSIVE, PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, ATTR_RDONLY = 442, -100, 0x8000, 1
@@ -53,26 +56,19 @@ def labels(name: str) -> dict[str, str]:
 
 def config(name: str) -> Json:
     try:
-        found: Json = json.loads(disk.read(f"{BUNDLES}/{name}/{CONFIG}"))
+        found: Json = json.loads(disk.read(f"{BUNDLES}/{name}/{BUNDLE}"))
         return found
     except (OSError, ValueError):
         return {}
 
 
 def workload(found: Json, notes: dict[str, str]) -> Workload:
-    sandbox, pid, state = notes.get("sandbox", ""), found["pid"], str(found["status"])
-    return Workload(
-        name=found["id"],
-        project=notes.get("project", ""),
-        engine="oci",
-        sandbox=sandbox,
-        image=notes.get("image", ""),
-        digest=notes.get("digest", ""),
-        state=whereabouts(pid, sandbox) if state == "running" else state,
+    made, pid, state = as_told("oci", found["id"], notes), found["pid"], str(found["status"])
+    return replace(
+        made,
+        state=whereabouts(pid, made.sandbox) if state == "running" else state,
         pid=pid if state != "stopped" else 0,
-        health=tallies.health(found["id"], notes),
-        tested=tallies.interval(notes),
-        after=tuple((name, condition) for name, condition in json.loads(notes.get("after", "[]"))),
+        health=tallies.health(made.name, notes),
     )
 
 
@@ -95,14 +91,13 @@ def put(new: Workload, old: Workload | None) -> None:
 
 
 def bundle_of(name: str) -> dict[str, str]:
-    return {CONFIG: disk.read(f"{BUNDLES}/{name}/{CONFIG}").decode()}
+    return {BUNDLE: disk.read(f"{BUNDLES}/{name}/{BUNDLE}").decode()}
 
 
 def write(new: Workload) -> None:
-    if new.how is None:
-        raise OSError(errno.ENODATA, f"nobody knows any more how {new.name} was run; apply its manifest")
-    make_folders(new.how.folders)
-    write_files(new.name, dict(new.how.files))
+    how = known(new)
+    make_folders(how.folders)
+    write_files(new.name, dict(how.files))
 
 
 def write_files(name: str, files: Mapping[str, str]) -> None:
@@ -113,19 +108,22 @@ def write_files(name: str, files: Mapping[str, str]) -> None:
 
 
 def run(name: str) -> None:
-    """What it says is kept in its bundle, and so is what crun says against it."""
+    """What it says is kept on disk, since /run is in memory, and so is what crun says against it."""
     from subprocess import DEVNULL
     from subprocess import run as ran
 
     bundle = f"{BUNDLES}/{name}"
     before = partial(on_own_root, bundle) if config(name)["root"]["path"] == OWN_ROOT else None
     words = [PROGRAM, f"--root={STATE}", "run", "--detach", f"--bundle={bundle}", name]
-    with open(f"{bundle}/{LOG}", "ab") as log:
+    os.makedirs(LOGS, 0o700, exist_ok=True)
+    with open(log_of(name), "ab") as log:
+        if log.tell() > MUCH:
+            log.truncate(0)
         done = ran(words, stdin=DEVNULL, stdout=log, stderr=log, preexec_fn=before, check=False)
     if done.returncode:
         with suppress(OSError):
             crun("delete", "--force", name)
-        raise OSError(errno.EIO, complaint(log_of(bundle)) or f"crun ended with {done.returncode}")
+        raise OSError(errno.EIO, complaint(last_of_log(name)) or f"crun ended with {done.returncode}")
 
 
 def on_own_root(bundle: str) -> None:
@@ -138,11 +136,14 @@ def on_own_root(bundle: str) -> None:
     checked(libc.syscall(MOUNT_SETATTR, AT_FDCWD, root, AT_RECURSIVE, attributes, ctypes.sizeof(attributes)))
 
 
-def log_of(bundle: str) -> str:
-    try:
-        return disk.read(f"{bundle}/{LOG}").decode(errors="replace")
-    except OSError:
-        return ""
+def log_of(name: str) -> str:
+    return f"{LOGS}/{name}"
+
+
+def last_of_log(name: str) -> str:
+    with open(log_of(name), "rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - disk.SMALL))
+        return log.read().decode(errors="replace")
 
 
 def end(name: str) -> None:
@@ -167,26 +168,29 @@ def remove(old: Workload) -> None:
     shutil.rmtree(f"{BUNDLES}/{old.name}", ignore_errors=True)
     tallies.forget(old.name)
     with suppress(OSError):
+        os.unlink(log_of(old.name))
+        os.rmdir(LOGS)
+    with suppress(OSError):
         for path in (BUNDLES, STATE, RUN):
             os.rmdir(path)
 
 
 def logs(name: str) -> list[str]:
-    return ["cat", f"{BUNDLES}/{name}/{LOG}"]
+    return ["cat", log_of(name)]
 
 
 def inside(name: str, words: Sequence[str]) -> list[str]:
     return [PROGRAM, f"--root={STATE}", "exec", name, *words]
 
 
-def test(name: str) -> bool:
-    return tallies.passes(name, inside(name, tallies.words_of(labels(name))))
+def test(one: Workload) -> bool:
+    return tallies.passes(one, inside(one.name, tallies.words_of(labels(one.name))))
 
 
 def wait(name: str, condition: str) -> None:
     if condition == "service_healthy":
         notes = labels(name)
-        tallies.until_healthy(name, notes, inside(name, tallies.words_of(notes)))
+        tallies.until_healthy(as_told("oci", name, notes), notes, inside(name, tallies.words_of(notes)))
     elif condition != "service_started":
         raise OSError(errno.EOPNOTSUPP, f"crun does not tell how {name} has ended")
 

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ...kinds.workload import ASTRAY, LABEL, RUNNING, How, Workload
 from .. import looking
 from ..processes import systemd_runs
-from .commands import make_folders, said_by, whereabouts
+from .commands import LONG, make_folders, said_by, whereabouts
+from .notes import JOB, as_told, is_done, known
 
 PROGRAM = "/usr/bin/podman"
 PACKAGE = "podman"
@@ -31,7 +33,8 @@ def lack() -> str:
 def listing() -> Iterator[Workload]:
     if not os.path.exists(PROGRAM):
         return
-    for found in json.loads(asked("ps", "--all", "--format=json", f"--filter=label={LABEL}project") or "[]"):
+    words = "ps", "--all", "--format=json", f"--filter=label={LABEL}project"
+    for found in json.loads(asked(*words, patience=PATIENCE) or "[]"):
         labels = {
             key.removeprefix(LABEL): text for key, text in found["Labels"].items() if key.startswith(LABEL)
         }
@@ -43,18 +46,13 @@ def listing() -> Iterator[Workload]:
 
 def workload(found: Json, labels: Mapping[str, str]) -> Workload:
     """What `podman ps` tells of one."""
-    return Workload(
-        name=found["Names"][0],
-        project=labels["project"],
-        engine="podman",
-        sandbox=labels.get("sandbox", ""),
-        image=labels.get("image", ""),
-        digest=labels.get("digest", ""),
+    made = as_told("podman", found["Names"][0], labels)
+    return replace(
+        made,
         state=state(found, labels),
         pid=found["Pid"],
         health=health(str(found.get("Status", ""))),
-        tested=0.0 if systemd_runs() else float(labels.get("interval", "0")),  # whose timers podman has made
-        after=tuple((name, condition) for name, condition in json.loads(labels.get("after", "[]"))),
+        interval=0.0 if systemd_runs() else made.interval,  # whose timers podman has made
     )
 
 
@@ -66,8 +64,7 @@ def state(found: Json, labels: Mapping[str, str]) -> str:
     if word != "exited":
         return word
     code = found["ExitCode"]
-    done = code == 0 and labels.get("restart", "no").partition(":")[0] in ("no", "on-failure")
-    return RUNNING if done else f"exited ({code})"
+    return RUNNING if code == 0 and is_done(labels) else f"exited ({code})"
 
 
 def health(words: str) -> str:
@@ -85,8 +82,8 @@ def inside(name: str, words: Sequence[str]) -> list[str]:
     return [PROGRAM, "exec", "--interactive", *terminal, name, *words]
 
 
-def test(name: str) -> bool:
-    return not failure("healthcheck", "run", name)
+def test(one: Workload) -> bool:
+    return not failure("healthcheck", "run", one.name, patience=one.timeout)
 
 
 def put(new: Workload, old: Workload | None) -> None:
@@ -95,14 +92,13 @@ def put(new: Workload, old: Workload | None) -> None:
     if mine and old and new.is_same(old) and old.state != "created":
         asked("restart" if old.state == ASTRAY else "start", new.name)
         return
-    if new.how is None:
-        raise OSError(errno.ENODATA, f"nobody knows any more how {new.name} was run; apply its manifest")
-    make_folders(new.how.folders)
-    fetch(new.image, new.how, at_once=old is None)
+    how = known(new)
+    make_folders(how.folders)
+    fetch(new.image, how, at_once=old is None)
     if mine:
         put_aside(new.name)
     try:
-        asked("run", *new.how.words, environment=new.how.environment)
+        asked("run", *how.words, environment=how.environment)
     except OSError:
         dispose(new.name)
         if mine:
@@ -161,7 +157,7 @@ def remove(old: Workload) -> None:
 
 def wait(name: str, condition: str) -> None:
     if condition == "service_completed_successfully":
-        if (code := asked("wait", name).strip()) != "0":
+        if (code := asked("wait", name, patience=JOB).strip()) != "0":
             raise OSError(errno.EIO, f"{name} ended with {code}")
     elif condition == "service_healthy":
         until_healthy(name)
@@ -169,32 +165,35 @@ def wait(name: str, condition: str) -> None:
 
 def until_healthy(name: str) -> None:
     """As long as its own test says that this may take (Docker's `HEALTHCHECK`; times are in nanoseconds)."""
-    test = json.loads(asked("inspect", "--format={{json .Config.Healthcheck}}", name)) or {}
+    words = "inspect", "--format={{json .Config.Healthcheck}}", name
+    test = json.loads(asked(*words, patience=PATIENCE)) or {}
     if not test.get("Test"):
         raise OSError(errno.EIO, f"{name} has no healthcheck")
     times = [test.get(key, 0) / 1e9 for key in ("StartPeriod", "Interval", "Timeout")]
     retries = max(test.get("Retries", 0), 1)
-    ends, pace = time.monotonic() + times[0] + retries * (times[1] + times[2]), PACE
-    while words := failure("healthcheck", "run", name):
+    ends, pace = time.monotonic() + min(times[0] + retries * (times[1] + times[2]), JOB), PACE
+    while why := failure("healthcheck", "run", name, patience=times[2] or JOB):
         if time.monotonic() > ends:
-            raise OSError(errno.EIO, f"{name} is not healthy: {words}")
+            raise OSError(errno.EIO, f"{name} is not healthy: {why}")
         time.sleep(pace)
         pace = min(pace * 1.5, max(times[1], PACE))
 
 
-def failure(*words: str) -> str:
+def failure(*words: str, patience: float) -> str:
+    """Who is root in there may let it run for ever."""
     try:
-        asked(*words)
+        asked(*words, patience=patience)
     except OSError as error:
         return str(error.strerror)
     return ""
 
 
-def asked(*words: str, environment: Mapping[str, str] | None = None, text: str = "") -> str:
+def asked(
+    *words: str, environment: Mapping[str, str] | None = None, text: str = "", patience: float = LONG
+) -> str:
     """What it prints; raises OSError with what it says against it.
 
     Variables of a container come by the environment of the command, since its words are everybody's to read.
     """
     changes = words[0] not in ("ps", "inspect", "wait")
-    patience = PATIENCE if words[0] in ("ps", "inspect") else None
     return said_by([PROGRAM, *words], environment=environment, text=text, apart=changes, patience=patience)

@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ... import disk
-from ...kinds.workload import How, Workload
+from ...kinds.workload import RUN, How, Workload
 from ..netns import folder
-from .commands import RUN, remove
+from .commands import remove
 
 FOLDER = f"{RUN}/how"
 

@@ -5,36 +5,33 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from glob import glob
-from json import loads
 
 from ... import disk
-from ...kinds.workload import RUNNING, Workload
+from ...kinds.workload import RUNNING, Workload, unit, variables
 from .. import looking
 from ..netns import folder
 from ..processes import systemd_runs
 from . import tallies
-from .commands import RUN, make_folders, said_by, whereabouts
+from .commands import make_folders, said_by, whereabouts
 from .commands import remove as ended
+from .notes import JOB, as_told, is_done, known
 
 PROGRAM = "/usr/bin/systemctl"
-UNITS, PREFIX, SUFFIX = "/run/systemd/system", "reconciler-", ".service"
+UNITS = "/run/systemd/system"
 LABEL = "X-Reconciler-"  # before the keys of its lines that systemd passes over
 ACTIVE = ("active", "reloading", "activating")
-SHOWN = ("Id", "ActiveState", "Result", "MainPID", "NRestarts")
+SHOWN = ("Id", "ActiveState", "Result", "MainPID")
 
 
 def lack() -> str:
     return "" if systemd_runs() and looking.exists(PROGRAM) else "no systemd runs here"
 
 
-def unit(name: str) -> str:
-    return f"{PREFIX}{name}{SUFFIX}"
-
-
 def listing() -> Iterator[Workload]:
-    notes = {os.path.basename(path): labels(path) for path in glob(f"{UNITS}/{PREFIX}*{SUFFIX}")}
-    ours = {name: found for name, found in notes.items() if "project" in found}
+    notes = {os.path.basename(path): labels(path) for path in glob(f"{UNITS}/{unit('*')}")}
+    ours = {file: found for file, found in notes.items() if is_ours(file, found)}
     if ours:
         for shown in show(ours):
             yield workload(shown, ours[shown["Id"]])
@@ -56,23 +53,10 @@ def labels(path: str) -> dict[str, str]:
 
 
 def workload(shown: Mapping[str, str], notes: Mapping[str, str]) -> Workload:
-    name, pid = shown["Id"][len(PREFIX) : -len(SUFFIX)], int(shown["MainPID"])
-    state, sandbox = state_of(shown, notes), notes.get("sandbox", "")
+    made, pid, state = as_told("systemd", notes["name"], notes), int(shown["MainPID"]), state_of(shown, notes)
     if state == RUNNING and pid:
-        state = whereabouts(pid, sandbox)
-    return Workload(
-        name=name,
-        project=notes["project"],
-        engine="systemd",
-        sandbox=sandbox,
-        image=notes.get("image", ""),
-        digest=notes.get("digest", ""),
-        state=state,
-        pid=pid,
-        health=tallies.health(name, notes),
-        tested=tallies.interval(notes),
-        after=tuple((other, condition) for other, condition in loads(notes.get("after", "[]"))),
-    )
+        state = whereabouts(pid, made.sandbox)
+    return replace(made, state=state, pid=pid, health=tallies.health(made.name, notes))
 
 
 def state_of(shown: Mapping[str, str], notes: Mapping[str, str]) -> str:
@@ -80,9 +64,8 @@ def state_of(shown: Mapping[str, str], notes: Mapping[str, str]) -> str:
     active = shown["ActiveState"]
     if active in ACTIVE:
         return RUNNING
-    done = active == "inactive" and shown["Result"] == "success"
-    again = notes.get("restart", "no").partition(":")[0] not in ("no", "on-failure")
-    return RUNNING if done and not again else f"{active} ({shown['Result']})"
+    well = active == "inactive" and shown["Result"] == "success"
+    return RUNNING if well and is_done(notes) else f"{active} ({shown['Result']})"
 
 
 def put(new: Workload, old: Workload | None) -> None:
@@ -90,10 +73,9 @@ def put(new: Workload, old: Workload | None) -> None:
     refuse_anothers(new.name)
     before = files_of(new.name) if old else {}
     if not (old and new.is_same(old)):
-        if new.how is None:
-            raise OSError(errno.ENODATA, f"nobody knows any more how {new.name} was run; apply its manifest")
-        make_folders(new.how.folders)
-        write(dict(new.how.files))
+        how = known(new)
+        make_folders(how.folders)
+        write(dict(how.files))
     try:
         said_by([PROGRAM, "restart", unit(new.name)])
     except OSError:
@@ -106,21 +88,26 @@ def put(new: Workload, old: Workload | None) -> None:
 def refuse_anothers(name: str) -> None:
     """A unit of that name which a person wrote, there or where it would be in force instead of ours."""
     path = said_by([PROGRAM, "show", "--property=FragmentPath", "--value", unit(name)]).strip()
-    if path and (path != f"{UNITS}/{unit(name)}" or "project" not in labels(path)):
+    if path and not (path == file_of(name) and is_ours(unit(name), labels(path))):
         raise OSError(errno.EEXIST, f"systemd has a unit {unit(name)} that is not ours: {path}")
+
+
+def is_ours(file: str, notes: Mapping[str, str]) -> bool:
+    """What a person copied from ours is called otherwise."""
+    return "project" in notes and file == unit(notes.get("name", ""))
+
+
+def file_of(name: str) -> str:
+    return f"{UNITS}/{unit(name)}"
 
 
 def files_of(name: str) -> dict[str, str]:
     """The unit, and the file of its variables."""
     found = {}
-    for path in (f"{UNITS}/{unit(name)}", variables(name)):
+    for path in (file_of(name), variables(name)):
         with suppress(OSError):
             found[os.path.basename(path) if path.startswith(UNITS) else path] = disk.read(path).decode()
     return found
-
-
-def variables(name: str) -> str:
-    return f"{RUN}/systemd/{name}.env"
 
 
 def write(files: Mapping[str, str]) -> None:
@@ -133,12 +120,13 @@ def write(files: Mapping[str, str]) -> None:
 
 
 def remove(old: Workload) -> None:
-    with suppress(OSError):
-        refuse_anothers(old.name)
-        said_by([PROGRAM, "stop", unit(old.name)])
-        said_by([PROGRAM, "reset-failed", unit(old.name)])
-    ended(f"{UNITS}/{unit(old.name)}", variables(old.name))
+    """What a person put in its place meanwhile stays, and goes on."""
+    refuse_anothers(old.name)
+    said_by([PROGRAM, "stop", unit(old.name)])
+    ended(file_of(old.name), variables(old.name))
     tallies.forget(old.name)
+    with suppress(OSError):  # it has not failed
+        said_by([PROGRAM, "reset-failed", unit(old.name)])
     said_by([PROGRAM, "daemon-reload"])
 
 
@@ -157,19 +145,18 @@ def pid_of(name: str) -> int:
     return pid
 
 
-def test(name: str) -> bool:
-    try:
-        return tallies.passes(name, inside(name, tallies.words_of(labels(f"{UNITS}/{unit(name)}"))))
-    except OSError:
-        return False
+def test(one: Workload) -> bool:
+    return tallies.passes(one, inside(one.name, tallies.words_of(labels(file_of(one.name)))))
 
 
 def wait(name: str, condition: str) -> None:
-    notes = labels(f"{UNITS}/{unit(name)}")
+    notes, ends = labels(file_of(name)), time.monotonic() + JOB
     if condition == "service_healthy":
-        tallies.until_healthy(name, notes, inside(name, tallies.words_of(notes)))
+        tallies.until_healthy(as_told("systemd", name, notes), notes, inside(name, tallies.words_of(notes)))
     elif condition == "service_completed_successfully":
         while (shown := show([unit(name)])[0])["ActiveState"] in ACTIVE:
+            if time.monotonic() > ends:
+                raise OSError(errno.ETIMEDOUT, f"{name} has not ended within {JOB:g} s")
             time.sleep(tallies.PACE)
         if shown["Result"] != "success":
             raise OSError(errno.EIO, f"{name} ended: {shown['Result']}")

@@ -7,8 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ... import disk
+from ...kinds.workload import RUN, Workload
 from ..netns import folder
-from .commands import RUN, remove, said_by
+from .commands import remove, said_by
+from .notes import JOB
 
 FAILURES = f"{RUN}/failures"
 PACE = 0.2  # seconds between two tests of one that others wait for, at first
@@ -19,18 +21,14 @@ def words_of(notes: Mapping[str, str]) -> list[str]:
     return [*map(str, json.loads(notes.get("health", "[]")))]
 
 
-def interval(notes: Mapping[str, str]) -> float:
-    return float(notes.get("interval", "0")) if words_of(notes) else 0.0
-
-
-def passes(name: str, command: Sequence[str]) -> bool:
-    """Runs the test, and counts."""
+def passes(one: Workload, command: Sequence[str]) -> bool:
+    """Runs the test, and counts.  Who is root in there may let it run for ever."""
     try:
-        said_by(command, apart=True)
+        said_by(command, apart=True, patience=one.timeout)
     except OSError:
-        write(name, failures(name) + 1)
+        write(one.name, max(failures(one.name), 0) + 1)
         return False
-    write(name, 0)
+    write(one.name, 0)
     return True
 
 
@@ -54,20 +52,21 @@ def failures(name: str) -> int:
 def write(name: str, count: int) -> None:
     for path in (os.path.dirname(FAILURES), FAILURES):
         folder(path)
-    disk.write(f"{FAILURES}/{name}", b"%d" % max(count, 0))
+    disk.write(f"{FAILURES}/{name}", b"%d" % count)
 
 
 def forget(name: str) -> None:
     remove(f"{FAILURES}/{name}")
 
 
-def until_healthy(name: str, notes: Mapping[str, str], command: Sequence[str]) -> None:
+def until_healthy(one: Workload, notes: Mapping[str, str], command: Sequence[str]) -> None:
     """Raises OSError where the test fails as often as it may, each time an interval later."""
     if not words_of(notes):
-        raise OSError(errno.EIO, f"{name} has no healthcheck")
-    ends, pace = time.monotonic() + int(notes.get("retries", "3")) * interval(notes), PACE
-    while not passes(name, command):
+        raise OSError(errno.EIO, f"{one.name} has no healthcheck")
+    retries, start = int(notes.get("retries", "3")), float(notes.get("start", "0"))
+    ends, pace = time.monotonic() + min(start + retries * one.interval, JOB), PACE
+    while not passes(one, command):
         if time.monotonic() > ends:
-            raise OSError(errno.EIO, f"{name} is not healthy")
+            raise OSError(errno.EIO, f"{one.name} is not healthy")
         time.sleep(pace)
-        pace = min(pace * 1.5, max(interval(notes), PACE))
+        pace = min(pace * 1.5, max(one.interval, PACE))

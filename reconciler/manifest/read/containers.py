@@ -40,8 +40,8 @@ class WrittenContainer(NamedTuple):
     spot: Place
     record: "Container"
     inputs: Inputs
-    runtime: str = "none"  # of containers that say nothing
-    unused: set[str] = set()  # paths of its keys that nothing uses
+    runtime: str  # of containers that say nothing
+    unused: set[str]  # paths of its keys that nothing uses
 
     @property
     def path(self) -> str:

@@ -12,7 +12,7 @@ from ..model.forms import SERVICE, WORKLOAD
 from ..model.keys import from_record
 from ..model.validate import ABSENT, record_of
 from ..spec import ContainerSpec
-from ..workload import BuildSpec, DependencySpec, HealthSpec, WorkloadSpec
+from ..workload import RUNTIMES, WRITTEN, BuildSpec, DependencySpec, HealthSpec, WorkloadSpec
 from ..yaml.node import Node, followed, nearest
 from .containers import NETWORKS, WrittenContainer, in_words
 from .mounts import TopLevel, absolute, is_url, mount_specs
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
 SHARED = "service:"  # of network_mode, pid and ipc
-WRITTEN = {  # fields by other names than their keys
-    "health": "healthcheck",
-    "mounts": "volumes",
-    "memory": "mem_limit",
-    "memory_reservation": "mem_reservation",
-    "memory_swap": "memswap_limit",
-    "pids": "pids_limit",
-}
 LIMITS = {  # that may be written in two places
     "cpus": ("cpus", "limits", "cpus"),
     "memory": ("mem_limit", "limits", "memory"),
@@ -212,7 +204,7 @@ def unheeded(written: WrittenContainer) -> Iterator[tuple[str, Where]]:
     for path in sorted(written.unused):
         key = path.removeprefix(f"{written.section}.*.")
         yield key, written.at(*key.split("."))
-    if written.record.runtime not in ("", written.runtime, "podman", "oci", "systemd"):
+    if written.record.runtime not in ("", written.runtime, *RUNTIMES):
         yield "runtime", written.at("runtime")
 
 

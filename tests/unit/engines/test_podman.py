@@ -152,7 +152,6 @@ def test_labels_tell_what_it_was_made_of():
         "reconciler.restart": "no",
         "reconciler.after": '[["shop-db", "service_healthy"]]',
         "reconciler.grace": "10",
-        "reconciler.interval": "0",
     }
 
 

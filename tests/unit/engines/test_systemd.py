@@ -77,7 +77,6 @@ X-Reconciler-After=[]
 X-Reconciler-Digest={found.digest}
 X-Reconciler-Grace=10
 X-Reconciler-Image=busy
-X-Reconciler-Interval=0
 X-Reconciler-Name=shop-web
 X-Reconciler-Project=shop
 X-Reconciler-Restart=no
