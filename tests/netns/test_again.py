@@ -51,6 +51,10 @@ def web(host: None, tmp_path: Path) -> Iterator[Linux]:
     file = tmp_path / "t.yaml"
     file.write_text(WEB)
     enact(compare(load([file]), Linux()), Linux())
+    deadline = time.monotonic() + 10
+    while run("ip -6 address show tentative") + run("ip -n t-web -6 address show tentative"):
+        assert time.monotonic() < deadline  # that an address is nobody else's takes IPv6 a while
+        time.sleep(0.1)
     linux, change = settled(lambda linux: compare(load([file]), linux))
     assert not change.todo
     yield linux
@@ -109,7 +113,7 @@ def test_what_reads_otherwise_answers_otherwise(host: None, specimen: Specimen) 
 
 def test_what_changes_by_itself_is_nothing(web: Linux) -> None:
     """Timers, ages, counters, who is known to be where, and what is in sets that no plan reads."""
-    time.sleep(2.5)  # that an address is nobody else's takes IPv6 a while
+    time.sleep(2.5)  # that an address is nobody else's takes IPv6 a while, here and at those that it told
     read_anew(web)
     with netns.kept():
         netns.enter("t-web")
