@@ -48,12 +48,18 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
 def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:
     """Whether what the host is otherwise may have decided it differently: before anything is done on the host
     or to a link, and as soon as what somebody waits for may have come."""
-    if dirty.about_host and (dirty.swept or change.waiting or not host.links_stand(stood_on(change))):
+    open_ends = change.waiting or change.topology.awaited or is_attached(change)
+    if dirty.about_host and (dirty.swept or open_ends or not host.links_stand(stood_on(change))):
         return True
     acts = any(not step.resource.place or isinstance(step.resource, Link) for step in change.todo)
     if acts and not dirty.about_host:
         host.forget(frozenset({""}))
     return acts
+
+
+def is_attached(change: Change) -> bool:
+    """Whether a namespace of others is in it, which may become another."""
+    return any(box.attached for box in change.topology.sandboxes)
 
 
 def stood_on(change: Change) -> frozenset[str]:

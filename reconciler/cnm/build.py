@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import macs, ownership, zones
+from . import attach, macs, ownership, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -74,9 +74,9 @@ def topology_of(
     manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], found: list[Finding]
 ) -> Topology:
     """As far as it can be decided; `found` takes what cannot be as it is written, and what is to be told."""
-    projects = [project.name for project in manifest.projects]
     facts = ownership.with_lost_aliases(titles(manifest), facts)
-    everywhere, here = sandbox_specs(manifest, facts)
+    everywhere, wished = sandbox_specs(manifest, facts)
+    here = [*attach.able(wished, facts, found)]
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
@@ -84,7 +84,7 @@ def topology_of(
     joined = with_others(Joined(manifest.projects, attachments, given), bare, everywhere, facts)
     bare = settled_networks(bare, joined, facts, drivers)
     by_key = {(network.project, network.key): network for network in bare}
-    attached = {one.name: list(endpoints(one, by_key, given, facts)) for one in here}
+    attached = ends_of(here, by_key, given, facts)
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
@@ -95,19 +95,18 @@ def topology_of(
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
         naming.lack,
-        ownership.from_elsewhere(manifest, facts),
-        ownership.conflicts(networks, facts, set(projects)),
-        macs.conflicts(networks, facts),
+        ownership.findings(manifest, networks, facts),
+        macs.findings(networks, facts),
+        attach.findings(here, networks, facts),
         *(driver.findings(networks, facts) for driver in used_by),
         socket_conflicts(listening, facts),
         port_conflicts(ports, facts, listening),
         unpublished_warnings(wanted),
-        macs.kept(networks, facts),
     ):
         found += findings
     shared = policy(manifest.projects, networks, facts)
     return Topology(
-        projects=tuple(projects),
+        projects=tuple(project.name for project in manifest.projects),
         roots=facts.roots,
         networks=tuple(networks),
         sandboxes=tuple(sandboxes(here, attached, naming, linked, facts)),
@@ -116,10 +115,19 @@ def topology_of(
         naming=naming,
         policy=shared,
         ipv6="IPv6" not in facts.missing,
+        awaited=tuple(attach.awaited(wished, facts)),
         lock=lock_of(networks, joined),
         own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *sentences(found)),
     )
+
+
+def ends_of(
+    here: Iterable[SandboxSpec], by_key: dict[tuple[str, str], Network], given: Addresses, facts: Facts
+) -> dict[str, list[tuple[Network, Endpoint]]]:
+    """The endpoints of each sandbox, with their networks."""
+    found = ((one, endpoints(one, by_key, given, facts)) for one in here)
+    return {one.name: [*attach.beside_others(one, ends, facts)] for one, ends in found}
 
 
 def titles(manifest: Manifest) -> dict[str, str]:
@@ -254,6 +262,7 @@ def sandboxes(
     facts: Facts,
 ) -> Iterator[Sandbox]:
     asked = {name: view for view in naming.views for name in view.sandboxes}
+    foreign = attach.by_name(here, facts)
     for one in here:
         ends, view = attached[one.name], asked.get(one.name)
         yield Sandbox(
@@ -262,5 +271,6 @@ def sandboxes(
             hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, linked)),
             resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
             sysctls=one.spec.sysctls,
+            attached=foreign.get(one.name),
             where=one.spec.where,
         )

@@ -3,7 +3,7 @@ macvlan knows its links by nothing else."""
 
 from collections.abc import Iterator, Sequence
 
-from ..errors import ManifestError, Where
+from ..errors import Finding, ManifestError, Where
 from ..inventory.facts import Facts
 from . import names
 from .topology import Network
@@ -20,6 +20,11 @@ def on_lan(network: str, who: str, address: str, standing: str, machine: str) ->
     if names.is_mac_on_lan(standing, ident, who) or standing in names.early_macs(network, machine, who):
         return standing
     return names.mac_on_lan(ident, who, address)
+
+
+def findings(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
+    yield from conflicts(networks, facts)
+    yield from kept(networks, facts)
 
 
 def kept(networks: Sequence[Network], facts: Facts) -> Iterator[str]:

@@ -50,6 +50,11 @@ def of_others(facts: Facts, projects: Set[str]) -> dict[str, str]:
     return held | {one.name: vlan_link(one.parent, one.tag) for one in facts.tagged}
 
 
+def findings(manifest: Manifest, networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
+    yield from from_elsewhere(manifest, facts)
+    yield from conflicts(networks, facts, {project.name for project in manifest.projects})
+
+
 def from_elsewhere(manifest: Manifest, facts: Facts) -> Iterator[ManifestError]:
     """Projects that stand from another folder."""
     for project in manifest.projects:

@@ -8,7 +8,6 @@ from ..manifest.options import Drivers, lack
 from ..manifest.spec import Manifest, ProjectSpec
 
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
-OF_CONTAINERS = ("attach",)
 
 
 def pending(manifest: Manifest) -> Iterator[ManifestError]:
@@ -32,7 +31,6 @@ def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
         if network.allow_networks:
             yield "allow_networks", network.where
     for container in project.containers:
-        yield from ((name, container.where) for name in OF_CONTAINERS if getattr(container, name))
         for port in container.ports:
             yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))
         yield from (("bandwidth", end.where) for end in container.networks if any(end.bandwidth))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import NOWHERE, Finding, Where
 from ..family import family
-from ..inventory.facts import Tagged
+from ..inventory.facts import ForeignNamespace, Tagged
 from ..kinds.ownership import HOST
 from ..manifest.spec import NetworkSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
@@ -154,7 +154,16 @@ class Sandbox:
     hosts: str  # the text of its hosts file
     resolv: str  # the text of its resolv.conf
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    attached: ForeignNamespace | None = None  # to the namespace of somebody else's
     where: Where = NOWHERE
+
+
+class Awaited(NamedTuple):
+    """What a sandbox is to be attached to, and is not there."""
+
+    project: str
+    kind: str  # docker, podman, pid or netns
+    which: str
 
 
 @value
@@ -265,6 +274,7 @@ class Topology:
     naming: Naming = Naming()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
+    awaited: tuple[Awaited, ...] = ()
     lock: Lock = field(default_factory=dict)  # what all hosts agree on
     own_lock: Lock = field(default_factory=dict)  # and what concerns this one alone
     warnings: tuple[str, ...] = ()

@@ -109,11 +109,16 @@ def plan(live: State, desired: State) -> Plan:
     removals = [removal(old, desired) for old in reversed(explicit)]
     return Plan(
         (
-            *(step for step in removals if not step.resource.lasting),
+            *(step for step in removals if not is_late(step)),
             *builds(live, desired, changed, gone),
-            *(step for step in removals if step.resource.lasting),
+            *(step for step in removals if is_late(step)),
         )
     )
+
+
+def is_late(step: Step) -> bool:
+    """Whether it goes when all else is done; what is replaced makes way."""
+    return step.resource.lasting and not step.because
 
 
 def to_delete(live: State, desired: State, changed: set[Key]) -> set[Key]:

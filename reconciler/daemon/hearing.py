@@ -14,6 +14,7 @@ from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
 from ..pipeline import Change
 from ..remembered import Dirty
+from .arrivals import Arrivals
 from .health import HealthTimer
 
 SOON = 2.0  # seconds until an engine has started again what it starts again
@@ -29,6 +30,7 @@ class Hearing:
         self.events, self.fire, self.note = events, fire, note
         self.missed: dict[str, int] = {}  # by place, how often one did not run when it should
         self.health = HealthTimer(self.tell)
+        self.arrivals = Arrivals(lambda kind, which: fire(EVENT, "", f"{kind} {which}"))
 
     def tell(self, one: Workload, words: str) -> None:
         self.note(f"container {one.name} is {words}")
@@ -42,6 +44,7 @@ class Hearing:
         if whole or made:
             places = {r.place for r in change.desired.values() if r.place and not r.alone}
             self.events.listen(places, places if whole else made)
+        self.follow_attached(change)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
             self.events.follow([pid])
         if whole or does(change, Resolver):
@@ -53,6 +56,13 @@ class Hearing:
             self.follow_workloads(
                 {r.place for r in change.desired.values() if r.alone and r.place in ended | told}
             )
+
+    def follow_attached(self, change: Change) -> None:
+        """Whose namespaces are others', and who is to come."""
+        self.events.follow(
+            [box.attached.pid for box in change.topology.sandboxes if box.attached and box.attached.pid]
+        )
+        self.arrivals.follow((one.kind, one.which) for one in change.topology.awaited)
 
     def follow_workloads(self, moved: Set[str]) -> None:
         """Those that run.  Who should and does not may have ended before it was heard, or be about to be

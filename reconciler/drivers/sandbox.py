@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..cnm.topology import Sandbox
 from ..core.resource import Origin, Resource
+from ..inventory.facts import ForeignNamespace
 from ..kinds.file import File
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import FILE_MARK
@@ -15,7 +16,10 @@ FILES = "/etc/netns"  # where `ip netns exec` and systemd's NetworkNamespacePath
 
 def lower(box: Sandbox) -> Iterator[Resource]:
     origin = Origin(box.where, "sandbox")
-    yield Namespace(name=box.name, project=box.project, origin=origin)
+    foreign = box.attached or ForeignNamespace()
+    yield Namespace(
+        name=box.name, project=box.project, attached=foreign.identity, path=foreign.path, origin=origin
+    )
     for name, value in sorted(box.sysctls.items()):
         yield Sysctl(ns=box.name, name=name.translate(PATH), value=value, origin=origin)
     for name, text in (("hosts", box.hosts), ("resolv.conf", box.resolv)):

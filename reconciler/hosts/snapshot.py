@@ -41,7 +41,7 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     parts = (bare, {key: told[key] for key in asked.keys() & told.keys()}, asked)
     kinds = {type(r) for part in parts for r in part.values()}
     head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
-    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing))
+    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing), attached=dict(facts.attached))
     whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})
     return encode({**json.loads(whole), "seal": sealed(whole)})
 

@@ -33,6 +33,18 @@ class Blocker(NamedTuple):
         return f"chain {self.family} {self.table} {self.chain} (drops what it does not accept)"
 
 
+class ForeignNamespace(NamedTuple):
+    """A network namespace of somebody else's, or why there is none that a sandbox could be attached to."""
+
+    path: str = ""
+    identity: str = ""  # that no other has: Linux' own text; of a process named by its number, with its start
+    links: frozenset[str] = frozenset()  # names of those in there
+    routed: frozenset[int] = frozenset()  # families in which a default route of others leads out of it
+    pid: int = 0  # of whom it was found by
+    lack: str = ""  # why there is none now
+    wrong: str = ""  # why it cannot be had
+
+
 class LiveNetwork(NamedTuple):
     """A network of ours that stands in the kernel."""
 
@@ -132,6 +144,8 @@ class HostFacts:
     secret: str = ""  # the file with WireGuard's private key of this host, and
     public_key: Callable[[], str] = str  # what it makes public; "" where there is none
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
+    # (docker, podman, pid or netns; which) -> its namespace
+    attached: Mapping[tuple[str, str], ForeignNamespace] = field(default_factory=dict)
 
 
 @value
@@ -155,6 +169,7 @@ class Facts(HostFacts):
     # Likewise, where it stands from another: that one, and its own.
     elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     sandboxes: Mapping[str, str] = field(default_factory=dict)  # name -> project, where not of this run
+    identities: Mapping[str, str] = field(default_factory=dict)  # of namespaces of others, by our sandbox
     devices: Mapping[str, str] = field(default_factory=dict)  # links of the host that are theirs -> project
     ports: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (protocol, "ip . port") -> host port
     published: frozenset[Claim] = frozenset()  # what projects of this run publish already

@@ -54,6 +54,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         mtus=mtus(live),
         lans=bridged[True],
         sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
+        identities={r.name: r.attached for r in live.of(Namespace) if r.attached},
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
         published=frozenset(claim for claim in claims if claim.project in projects),

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import inf
 from typing import Any
 
-from . import covered, looking, netns
+from . import attached, covered, looking, netns
 from .netlink.netfilter import Channel, Torn
 from .netlink.nsid import number_of
 from .netlink.socket import BUFFER, DONE, ROUTE, attributes, dump, dump_request, get, open_socket
@@ -222,5 +222,6 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "workload": Asker.workload,
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
+    "attached": lambda _, kind, which: [repr(attached.look(kind, which)).encode()],
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],
 }

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -12,13 +12,13 @@ from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
-from ..inventory.facts import HostFacts
+from ..inventory.facts import ForeignNamespace, HostFacts
 from ..kinds.evpn import Router
 from ..kinds.link import Link
 from ..kinds.namespace import Closed, Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
-from . import frr, resolvers, wireguard_key
+from . import attached, frr, resolvers, wireguard_key
 from .again import Asker
 from .apply import requests
 from .kinds import KINDS
@@ -27,7 +27,7 @@ from .observe.snapshot import Snapshot
 from .transcript import EVERYWHERE, RULESET, Transcript, noting
 
 # What of the facts is asked for later, if at all: what it says is in the transcript.
-UNTOLD: dict[str, Any] = {"missing": {}, "secret": "", "public_key": str, "heard": tuple}
+UNTOLD: dict[str, Any] = {"missing": {}, "attached": {}, "secret": "", "public_key": str, "heard": tuple}
 
 
 @contextmanager
@@ -52,12 +52,17 @@ class Linux:
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
         self.last_facts: HostFacts | None = None
+        self.attached: Mapping[tuple[str, str], ForeignNamespace] = {}  # what was asked of the last
 
     def aside(self) -> "Linux":
         """The same host to another reader, who knows its facts and disturbs no reading here."""
         other = Linux(self.name, self.state_dir)
-        other.last_facts = self.last_facts
+        other.last_facts, other.attached = self.last_facts, self.attached
         return other
+
+    def join(self, path: str, identity: str) -> None:
+        """The thread moves to a namespace of others; raises OSError where that is another by now."""
+        attached.join(path, identity)
 
     def routers(self) -> Iterable[Router]:
         return frr.read()
@@ -71,11 +76,13 @@ class Linux:
             answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
         # Who answers for names comes and goes by what we do: no fact has moved by that.
         theirs = frozenset(one for one in seen.listeners if one.port not in answering)
+        self.attached = seen.attached
         self.last_facts = replace(seen, name=self.name or seen.name, listeners=theirs, **UNTOLD)
         return replace(
             self.last_facts,
             listeners=seen.listeners,
             missing=seen.missing,
+            attached=seen.attached,
             secret=self.key_file,
             public_key=cache(self.public_key),
             heard=cache(seen.heard),
@@ -123,7 +130,7 @@ class Linux:
 
             self.snapshot = before.without(frozenset(step.resource.place for step in batch), ends=False)
             return execute.execute(batch, self.progress)
-        refusals = executor.execute(batch, self.key_file, self.progress)
+        refusals = executor.execute(batch, self.key_file, self.progress, self.join)
         if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
             ends = any(isinstance(step.resource, Link | Namespace) for step in batch)
             self.snapshot = before.without(frozenset(executor.entered(batch)), ends=ends)
@@ -161,9 +168,9 @@ class Linux:
         return all(now.get(name) == told.links.get(name) for name in matter)
 
     def facts_stand(self) -> bool:
-        before = self.last_facts
-        self.facts()
-        return before == self.last_facts
+        before, attached = self.last_facts, dict(self.attached)
+        now = self.facts()
+        return before == self.last_facts and all(now.attached[key] == told for key, told in attached.items())
 
 
 def barred(named: list[Resource], found: State) -> State:

@@ -7,6 +7,7 @@ and no name can be without it.
 import errno
 import os
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..kinds.ownership import alias, owner
 from . import netns
@@ -14,38 +15,45 @@ from .covered import WRITE, answer, covered, opened
 from .transcript import note
 
 
-def record(name: str, project: str, namespace: str) -> str:
+class NameRecord(NamedTuple):
+    """Of no project where the name bears none of the namespace it leads to."""
+
+    project: str = ""
+    attached: str = ""  # to whose namespace, where it is not ours
+
+
+def record(name: str, told: NameRecord, namespace: str) -> str:
     """Names the namespace as well, by the path that leads to it: another may come to be mounted there."""
-    return line(name, project, os.stat(namespace).st_ino)
+    return line(name, told, os.stat(namespace).st_ino)
 
 
-def line(name: str, project: str, inode: int) -> str:
-    return f"{alias(project, name)} {inode}\n"
+def line(name: str, told: NameRecord, inode: int) -> str:
+    return " ".join(filter(None, (alias(told.project, name), str(inode), told.attached))) + "\n"
 
 
-def publish(name: str, project: str) -> None:
-    """Give the thread's new namespace its name, which is ours from the start."""
-    netns.publish(name, record(name, project, netns.OWN))
+def publish(name: str, told: NameRecord) -> None:
+    """Give the thread's namespace its name, which is ours from the start."""
+    netns.publish(name, record(name, told, netns.OWN))
 
 
-def write(name: str, project: str) -> None:
+def write(name: str, told: NameRecord) -> None:
     """A name that stands already is ours, and of this project, from here on."""
     with covered() as beneath, opened(name, WRITE, beneath) as fd:
-        os.write(fd, record(name, project, netns.path(name)).encode())
+        os.write(fd, record(name, told, netns.path(name)).encode())
 
 
-def read(names: Iterable[str]) -> dict[str, str]:
-    """The project of each of these names that bears a record of the namespace it leads to, "" of others."""
+def read(names: Iterable[str]) -> dict[str, NameRecord]:
     with covered() as beneath:
-        return {name: project(name, beneath) for name in names}
+        return {name: read_one(name, beneath) for name in names}
 
 
-def project(name: str, beneath: int) -> str:
+def read_one(name: str, beneath: int) -> NameRecord:
     try:
         text, inode = found = answer(name, beneath)
     except OSError as error:  # gone since it was listed, or no file at all
         note("record", (name,), error.errno or errno.EIO, name)
-        return ""
+        return NameRecord()
     note("record", (name,), found, name)
     said = text.decode(errors="replace")
-    return of if (of := owner(said)) and said == line(name, of, int(inode)) else ""
+    told = NameRecord(owner(said), " ".join(said.split()[2:]))
+    return told if told.project and said == line(name, told, int(inode)) else NameRecord()

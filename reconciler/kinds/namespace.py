@@ -4,7 +4,7 @@ root inside cannot reach; the alias of its lo says the same to people."""
 from dataclasses import field
 from typing import Any
 
-from ..core.resource import Identity, Key, Ownership, Resource, kind
+from ..core.resource import Fixed, Identity, Key, Ownership, Resource, kind
 from .ownership import alias
 
 
@@ -18,6 +18,8 @@ class Namespace(Resource):
     project: str
     up: bool = True  # its lo
     unmarked: bool = False  # its record, or the alias of its lo, does not say whose it is
+    attached: Fixed[str] = ""  # to which namespace, where it is another's: then its lo is not ours to set
+    path: str = field(default="", compare=False)  # by which that was found
 
     @property
     def place(self) -> str:
@@ -27,6 +29,9 @@ class Namespace(Resource):
         return self.project
 
     def commands(self, old: Resource | None) -> list[str]:
+        if self.attached:
+            name = f"/run/netns/{self.name}"
+            return [] if old else [f"touch {name}", f"mount --bind {self.path} {name}"]
         mark = alias(self.project, self.name)
         lo = f"ip -n {self.name} link set lo alias {mark} {'up' if self.up else 'down'}"
         return [lo] if old else [f"ip netns add {self.name}", lo]

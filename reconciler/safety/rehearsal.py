@@ -19,7 +19,7 @@ from ..drivers.firewall.elements import skeleton
 from ..errors import KernelError, NotConverged, ReconcileError, Where
 from ..inventory import ownership
 from ..inventory.facts import USUAL_MTU, HostFacts
-from ..kernel import scratch_host
+from ..kernel import netns, scratch_host
 from ..kernel.fake.kernel import FakeKernel
 from ..kernel.linux import Linux
 from ..kernel.nft.text import illegible
@@ -39,13 +39,17 @@ CONFIGURED = Router, Resolver, HostDomain, Workload
 class RehearsalHost(Linux):
     """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
-    FRR, dnsmasq, systemd-resolved and engines do nothing there: all stands as they were told to.
+    FRR, dnsmasq, systemd-resolved and engines do nothing there: all stands as they were told to.  Namespaces
+    of others are new ones.
     """
 
     def __init__(self, facts: HostFacts):
         super().__init__(state_dir=os.path.dirname(facts.secret))
         self.known, self.requests = facts, 0
         self.configured: dict[Key, Resource] = {}
+
+    def join(self, path: str, identity: str) -> None:
+        netns.make()
 
     def routers(self) -> list[Router]:
         return []

@@ -348,3 +348,22 @@ def test_who_has_the_hosts_network_goes_with_its_file(podman):
 def test_ports_that_nobody_listens_on_are_told(podman):
     podman.apply(SHOP.replace('[httpd, -f, -p, "80", -h, /www]', "sleep 100"))
     assert "shop-web-1: podman" in status(podman) and "nothing listens on 80/tcp" in status(podman)
+
+
+def test_a_container_of_podmans_own_is_attached_and_so_is_its_next_life(podman):
+    """Its user started it, and goes on to."""
+    attach = "{name: t, networks: {n: {}}, containers: {a: {attach: {podman: own}, networks: [n]}, b: {}}}"
+    with watching(podman, podman.write(attach)) as watcher:
+        assert "podman knows no container own" in podman.plan(attach).err
+        engine("run", "-d", "--name=own", "--network=none", "--stop-signal=KILL", IMAGE, "sleep", "1000")
+        watcher.until(lambda: "t-a" in podman.namespaces() and podman.links("t-a") == ["lo", "eth0"], EVENT)
+        address = podman.address("t-a")
+        first = os.stat("/run/netns/t-a").st_ino
+        engine("restart", "-t", "0", "own")
+        watcher.until(lambda: os.stat("/run/netns/t-a").st_ino != first, EVENT)
+        watcher.until(lambda: podman.links("t-a") == ["lo", "eth0"], EVENT)
+        assert podman.address("t-a") == address
+        assert address in engine("exec", "own", "cat", "/proc/net/fib_trie")
+        engine("stop", "-t", "0", "own")
+        watcher.settled()
+        assert podman.planned(attach) == [] and "container own does not run" in podman.plan(attach).err

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from ...core.plan import Step
 from ...errors import ReconcileError, foreseen
 from ...kinds.link import Bridge, Veth
+from ...kinds.namespace import Namespace
 from .. import netns
 from ..netlink import links
 from ..netlink.socket import Message
@@ -20,15 +21,18 @@ from .requests import Moved, StepMessage, complaints, post, post_for, refused
 
 MANY = 64  # ends on the host, for which reading all of its links is cheaper than asking for each
 HostEnd = Callable[["Batch", Step], list[Message]]  # what a step tells an end on the host
+Join = Callable[[str, str], None]  # moves the thread to the namespace of a path, if it is the one it was
 LateWork = Callable[["Batch", list[Step]], None]  # what is done for some steps when all places are done
 
 
 class Batch:
     """What all places of an execution share: where it started, and what comes when all of them are done."""
 
-    def __init__(self, home: int, host: socket.socket, key_file: str, new: Mapping[str, str]):
-        self.home, self.host, self.key_file = home, host, key_file
-        self.new = new  # sandboxes that it makes, with their projects
+    def __init__(
+        self, home: int, host: socket.socket, key_file: str, new: Mapping[str, Namespace], join: Join
+    ):
+        self.home, self.host, self.key_file, self.join = home, host, key_file, join
+        self.new = new  # sandboxes that it makes, or attaches
         self.procfs = Procfs()
         self.born: dict[int, links.Seen] = {}  # how pairs come in new sandboxes, by MTU
         self.indexes: dict[str, int] = {}
@@ -71,7 +75,7 @@ class Batch:
         try:
             yield
         except Exception as error:
-            if not place or place in self.new:
+            if not place or (place in self.new and not self.new[place].attached):
                 raise
             self.refusals.setdefault(place, foreseen(error))
 

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import groupby
 
 from ...core.plan import Step
@@ -12,10 +13,11 @@ from ...kinds.address import Address
 from ...kinds.link import Link
 from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST
-from .. import netns, records
+from .. import attached, netns, records
 from ..kinds import KINDS
+from ..kinds.namespace import record
 from ..netlink.socket import open_socket
-from .batch import Batch, Requests, refusing
+from .batch import Batch, Join, Requests, refusing
 from .requests import GONE, refused
 
 
@@ -29,21 +31,34 @@ def entered(steps: Iterable[Step]) -> Iterator[str]:
 
 
 def execute(
-    steps: Sequence[Step], key_file: str = "", progress: Callable[[], None] = lambda: None
+    steps: Sequence[Step],
+    key_file: str = "",
+    progress: Callable[[], None] = lambda: None,
+    join: Join = attached.join,
 ) -> Refusals:
     """What sandboxes refused that stood before, and what a LAN refused to any; `key_file` holds WireGuard's
-    private key, and `progress` is called with each place."""
+    private key, `progress` is called with each place, and `join` enters a namespace of others."""
     made = (step.resource for step in steps if step.op == "+")
-    new = {r.name: r.project for r in made if isinstance(r, Namespace)}
+    new = {r.name: r for r in made if isinstance(r, Namespace)}
     if new:
         netns.prepare()
-    with netns.kept() as home, open_socket() as host, closing(Batch(home, host, key_file, new)) as batch:
+    with (
+        netns.kept() as home,
+        open_socket() as host,
+        closing(Batch(home, host, key_file, new, join)) as batch,
+    ):
         refuse_claimed(steps, batch)
-        for place, group in groupby(steps, key=lambda step: step.resource.place):
+        for (place, _), group in groupby(steps, key=partial(visit, batch)):
             progress()
             execute_in(place, batch, list(group))
         batch.finish()
     return batch.refusals
+
+
+def visit(batch: Batch, step: Step) -> tuple[str, bool]:
+    """A place, which is another one before and after it is replaced."""
+    place = step.resource.place
+    return place, step.op == "-" and place in batch.new
 
 
 def refuse_claimed(steps: Sequence[Step], batch: Batch) -> None:
@@ -92,17 +107,26 @@ def left_to_batch(step: Step, batch: Batch) -> bool:
 def execute_inside(place: str, batch: Batch, steps: list[Step]) -> None:
     if place in batch.refusals:
         return
-    new = place in batch.new
+    new = batch.new.get(place) if steps[-1].op != "-" else None
+    made = new and not new.attached
     try:
-        with refusing(steps[0]):
-            netns.make() if new else netns.enter(place)
         with batch.confined(place), refusing(steps[0]):
+            enter(place, new, batch.join)
             with open_socket() as channel:
-                carry_out(steps, Requests(batch, channel, place, new=new))
+                carry_out(steps, Requests(batch, channel, place, new=bool(made)))
             if new:
-                records.publish(place, batch.new[place])
+                records.publish(place, record(new))
     finally:
         netns.back(batch.home)
+
+
+def enter(place: str, new: Namespace | None, join: Join) -> None:
+    if not new:
+        netns.enter(place)
+    elif new.attached:
+        join(new.path, new.attached)
+    else:
+        netns.make()
 
 
 def carry_out(steps: Iterable[Step], requests: Requests) -> None:

@@ -24,9 +24,14 @@ def lo(namespace: Namespace) -> Message:
 
 
 def put(requests: Requests, step: Step, namespace: Namespace) -> None:
-    requests.add(step, lo(namespace))
+    if not namespace.attached:
+        requests.add(step, lo(namespace))
     if step.op == "~":  # a new one gets its record with its name
-        records.write(namespace.name, namespace.project)
+        records.write(namespace.name, record(namespace))
+
+
+def record(namespace: Namespace) -> records.NameRecord:
+    return records.NameRecord(namespace.project, namespace.attached)
 
 
 def remove(requests: Requests, _: Step, namespace: Namespace) -> None:
@@ -35,8 +40,11 @@ def remove(requests: Requests, _: Step, namespace: Namespace) -> None:
 
 
 def decode(readings: Readings, name: str) -> Iterator[Namespace]:
-    lo, project = readings.view(name).links[LO], readings.project(name)
-    marked = readings.record(name) == project and lo.alias == alias(project, name)
+    lo, project, told = readings.view(name).links[LO], readings.project(name), readings.record(name)
+    if told.attached:
+        yield Namespace(name=name, project=project, attached=told.attached)
+        return
+    marked = told.project == project and lo.alias == alias(project, name)
     yield Namespace(name=name, project=project, up=lo.up, unmarked=not marked)
 
 

@@ -9,6 +9,7 @@ from ...kinds.address import Address
 from ...kinds.route import Route
 from ...kinds.sysctl import FORWARDING
 from .. import looking, nft
+from ..attached import Attached
 from ..kinds.address import IFA_ADDRESS, IFA_LOCAL, IFADDR, is_marked
 from ..kinds.stacked_link import TAG, TAGGING
 from ..kinds.vxlan import PORT, VNI, alone
@@ -45,6 +46,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         },
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
+        attached=Attached(),
         links=devices(view),
         listeners=frozenset(listening.listeners()),
         heard=listening.heard,

@@ -105,19 +105,20 @@ class Readings:
         view: View = self.kept[reading]
         return view
 
-    def record(self, ns: str) -> str:
-        """The project that the name's own record tells; all that are not known yet are read at once."""
+    def record(self, ns: str) -> records.NameRecord:
+        """What the name's own record tells; all that are not known yet are read at once."""
         if ("record", ns, False) not in self.kept:
             unread = [name for name in self.names if ("record", name, False) not in self.kept]
             self.kept |= {("record", name, False): of for name, of in records.read(unread).items()}
-        return str(self.kept.get(("record", ns, False), ""))
+        found: records.NameRecord = self.kept.get(("record", ns, False), records.NameRecord())
+        return found
 
     @remembered(ends=False)
     def project(self, ns: str) -> str:
         """Whose sandbox it is; "" for somebody else's, or a second name of ours.  Where there is no record,
         as of version 0.1.0, the alias of its lo tells, if files of ours bear it out: who is root in another's
         namespace can write that alias."""
-        if project := self.record(ns):
+        if project := self.record(ns).project:
             return project
         if next(files.of(ns), None) is None:
             return ""

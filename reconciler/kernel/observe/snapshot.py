@@ -113,7 +113,7 @@ class Snapshot(Readings):
         for name in names:
             yield from self.sandbox(name)
         opened = {name for name in names if not any(r.closed for r in self.sandbox(name))}
-        yield from self.intruders(opened)
+        yield from self.intruders({name for name in opened if not self.record(name).attached})
         if places is None or "" in places:
             yield from self.hosts_own()
             opened.add(HOST)

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -18,6 +18,7 @@ from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..workload import RUNTIMES
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+from .attach import attachment
 from .ports import port_specs
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         where=where(written.spot, written.path),
     )
     spec = replace(spec, runtime=runtime(written, spec))
-    return replace(
+    spec = replace(
         spec,
         replicas=1 if is_global(record) else replicas(written, spec),
         networks=endpoints(written, spec),
@@ -83,14 +84,9 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         extra_hosts=tuple(extra_hosts(written)),
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
-        attach=attachment(record),
         environment=environment(written, spec, variables),
     )
-
-
-def attachment(record: "Container") -> dict[str, Any]:
-    """What was said of it."""
-    return {key: said for key, said in vars(record.attach).items() if said} if record.attach else {}
+    return replace(spec, attach=attachment(written, spec))
 
 
 def deploy_of(record: "Container") -> "Deploy | None":
@@ -122,7 +118,7 @@ def runtime(written: WrittenContainer, spec: ContainerSpec) -> str:
     """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours.  A container
     without an image is a sandbox alone where only its project, or nobody, speaks of podman."""
     text = written.record.runtime
-    chosen = text if text in RUNTIMES else written.runtime
+    chosen = text if text in RUNTIMES else "none" if written.record.attach else written.runtime
     if chosen != "podman" or has_image(written, spec):
         return chosen
     if text == "podman":

@@ -1,0 +1,108 @@
+"""Sandboxes that are attached to namespaces of others: to which, and what is said where there is none.
+
+What stands stays until there is another to attach to: a container that is down comes back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ..errors import Finding, ManifestError
+from ..family import family
+from ..inventory.facts import Facts, ForeignNamespace
+from ..manifest.spec import ContainerSpec
+from .endpoint import SandboxSpec
+from .topology import Awaited, Endpoint, Network
+
+
+def title(spec: ContainerSpec) -> str:
+    """`docker web`, as the manifest has it."""
+    return " ".join(*spec.attach.items())
+
+
+def able(here: Iterable[SandboxSpec], facts: Facts, found: list[Finding]) -> Iterator[SandboxSpec]:
+    """All that stand here or can; `found` takes why others cannot."""
+    for one in here:
+        told = namespace(one, facts)
+        if told.wrong:
+            message = f"{one.name} cannot be attached to {title(one.spec)}: {told.wrong}"
+            found.append(ManifestError(message, "name another", one.spec.where))
+        elif told.lack:
+            found.append(f"{one.spec.where}: {one.name} is attached to {title(one.spec)} later: {told.lack}")
+        if told.identity:
+            yield one
+
+
+def awaited(here: Iterable[SandboxSpec], facts: Facts) -> Iterator[Awaited]:
+    """What these are to be attached to, and is not there."""
+    for one in here:
+        if namespace(one, facts).lack:
+            yield from (Awaited(one.project.name, kind, which) for kind, which in one.spec.attach.items())
+
+
+def namespace(one: SandboxSpec, facts: Facts) -> ForeignNamespace:
+    """The namespace that it is attached to, or is to be; one of its own tells itself apart by its name."""
+    if not one.spec.attach:
+        return ForeignNamespace(identity=one.name)
+    [(kind, which)] = one.spec.attach.items()
+    if not facts.known:
+        return ForeignNamespace(identity=title(one.spec))
+    told = facts.attached.get((kind, which), ForeignNamespace(lack="nothing is known of it"))
+    stood = facts.identities.get(one.name, "")
+    if told.identity and is_other(told.identity, stood):
+        told = ForeignNamespace(lack=f"process {which} is another than that which it is attached to")
+    return told if told.identity or told.wrong else told._replace(identity=stood)
+
+
+def is_other(identity: str, stood: str) -> bool:
+    """Whether a number has come to another process."""
+    (number, since), (before, began) = process(identity), process(stood)
+    return number == before and since != began
+
+
+def process(identity: str) -> tuple[str, str]:
+    """`netns:[1] of 7 since 23` tells the number of a process and when it began; others none."""
+    number, _, since = identity.partition(" of ")[2].partition(" since ")
+    return number, since
+
+
+def by_name(here: Iterable[SandboxSpec], facts: Facts) -> Mapping[str, ForeignNamespace]:
+    """Of those that are attached."""
+    return {one.name: namespace(one, facts) for one in here if one.spec.attach}
+
+
+def own_links(sandbox: str, told: ForeignNamespace, facts: Facts) -> set[str]:
+    """What we have made in there."""
+    stands = facts.identities.get(sandbox) == told.identity
+    found = (name for (ns, _), there in facts.ifnames.items() if ns == sandbox for name, _ in there)
+    return {*found} if stands else set()
+
+
+def beside_others(
+    one: SandboxSpec, ends: Iterable[tuple[Network, Endpoint]], facts: Facts
+) -> Iterator[tuple[Network, Endpoint]]:
+    """What others have made in there goes before: their default route stays."""
+    routed = namespace(one, facts).routed
+    for network, end in ends:
+        ways = tuple(way for way in end.gateways if family(way[0]) not in routed)
+        yield network, replace(end, gateways=ways) if routed else end
+
+
+def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Facts) -> Iterator[Finding]:
+    """One namespace has one sandbox, and what others have made in there keeps its names."""
+    to = by_name(here, facts)
+    specs = {one.name: one.spec for one in here}
+    stands = ((name, told) for name, told in facts.identities.items() if name in facts.sandboxes)
+    held = {told.partition(" ")[0]: f"{name} of project {facts.sandboxes[name]}" for name, told in stands}
+    for name, told in to.items():
+        other = held.setdefault(told.identity.partition(" ")[0], name)
+        if other != name and facts.known:
+            message = f"{name} and {other} would be attached to one namespace"
+            yield ManifestError(message, "one container can be on several networks", specs[name].where)
+    for one in here:
+        if one.spec.ports and namespace(one, facts).routed:
+            route = f"{title(one.spec)} has a default route of its own, by which answers leave"
+            yield f"{one.spec.where}: published ports of {one.name} may not be reached: {route}"
+    for end in (end for network in networks for end in network.endpoints if end.sandbox in to):
+        if end.ifname in to[end.sandbox].links - own_links(end.sandbox, to[end.sandbox], facts):
+            message = f"{title(specs[end.sandbox])} has a link {end.ifname} that is not ours"
+            yield ManifestError(message, "set `interface_name` to another", end.where)
