@@ -9,6 +9,8 @@ from .core.reconcile import Kernel
 from .core.resource import State
 from .errors import ReconcileError
 from .inventory import learn, ownership
+from .inventory.balanced import conditions
+from .inventory.bykind import by_kind
 from .kinds.link import Link
 from .manifest.spec import Manifest
 from .pipeline import Change, Host, LastingHost, decide
@@ -40,9 +42,27 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
         return None
+    if change.topology.services and conditions(by_kind(known.live)) != conditions(by_kind(change.live)):
+        return decided_again(change, manifest, host)
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)
+
+
+def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | None:
+    """The comparison, decided anew, where nothing has moved but how containers do: that is of services."""
+    if change.waiting or not change.prune or change.manifest.digest != manifest.digest:
+        return None
+    names = frozenset(project.name for project in change.manifest.projects)
+    facts = at_home(learn.know(host.facts(), change.live, names), change.manifest, change.live)
+    try:
+        topology, wanted = decide(change.manifest, facts)
+    except ReconcileError:  # it is told of all
+        return None
+    desired = {**ownership.of_others(change.live, names), **wanted}
+    if desired.keys() != change.desired.keys():
+        return None
+    return replace(change, topology=topology, desired=desired, todo=plan(change.live, desired))
 
 
 def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:

@@ -36,7 +36,7 @@ def resolve(options: Options) -> int:
 def asker(name: str, topology: Topology, change: Change) -> tuple[str, DnsView | None]:
     """The sandbox that is meant, and what it is told; raises UsageError where it is none, or not one."""
     known = members(change.manifest, topology).values()
-    meant = {one.name for one, _ in known if name in (one.name, one.spec.name)}
+    meant = {one.name for one, _, _ in known if name in (one.name, one.spec.name)}
     here = [one.name for one in topology.sandboxes if one.name == name or one.name in meant]
     views = {one: view for view in topology.naming.views for one in view.sandboxes}
     if not here:

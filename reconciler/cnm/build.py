@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import attach, macs, ownership, zones
+from . import attach, macs, ownership, services, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -32,7 +32,7 @@ from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
 from .ports import publish, targets, unpublished_warnings
 from .tasks import tasks
-from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology, Zone
+from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -83,15 +83,14 @@ def topology_of(
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     joined = with_others(Joined(manifest.projects, attachments, given), bare, everywhere, facts)
     bare = settled_networks(bare, joined, facts, drivers)
-    by_key = {(network.project, network.key): network for network in bare}
-    attached = ends_of(here, by_key, given, facts)
+    attached = ends_of(here, bare, given, facts)
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
     ports = tuple(publish(wanted, facts, listening))
     naming = zones.naming(networks, joined, attached, here, facts)
-    linked = zones.told_by_links(networks, joined, here, naming)
+    balanced = tuple(services.services(networks, joined, facts))
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
         naming.lack,
@@ -109,9 +108,10 @@ def topology_of(
         projects=tuple(project.name for project in manifest.projects),
         roots=facts.roots,
         networks=tuple(networks),
-        sandboxes=tuple(sandboxes(here, attached, naming, linked, facts)),
+        sandboxes=tuple(services.with_servers(sandboxes(here, attached, naming, facts), attached, balanced)),
         tasks=tuple(tasks(manifest, facts, found)),
         ports=ports,
+        services=balanced,
         naming=naming,
         policy=shared,
         ipv6="IPv6" not in facts.missing,
@@ -123,9 +123,10 @@ def topology_of(
 
 
 def ends_of(
-    here: Iterable[SandboxSpec], by_key: dict[tuple[str, str], Network], given: Addresses, facts: Facts
+    here: Iterable[SandboxSpec], networks: Iterable[Network], given: Addresses, facts: Facts
 ) -> dict[str, list[tuple[Network, Endpoint]]]:
     """The endpoints of each sandbox, with their networks."""
+    by_key = {(network.project, network.key): network for network in networks}
     found = ((one, endpoints(one, by_key, given, facts)) for one in here)
     return {one.name: [*attach.beside_others(one, ends, facts)] for one, ends in found}
 
@@ -255,11 +256,7 @@ def with_published(networks: Sequence[Network], ports: Sequence[Port]) -> list[N
 
 
 def sandboxes(
-    here: Iterable[SandboxSpec],
-    attached: Mapping[str, zones.Attached],
-    naming: Naming,
-    linked: Sequence[Zone],
-    facts: Facts,
+    here: Iterable[SandboxSpec], attached: Mapping[str, zones.Attached], naming: Naming, facts: Facts
 ) -> Iterator[Sandbox]:
     asked = {name: view for view in naming.views for name in view.sandboxes}
     foreign = attach.by_name(here, facts)
@@ -268,7 +265,7 @@ def sandboxes(
         yield Sandbox(
             project=one.project.name,
             name=one.name,
-            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, linked)),
+            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, naming.linked)),
             resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
             sysctls=one.spec.sysctls,
             attached=foreign.get(one.name),

@@ -15,6 +15,7 @@ from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec, SubnetSpec
 from . import conflicts, macs, names
 from .ipam import Range, Request, assign
 from .topology import Endpoint, Network, Subnet
+from .vips import vip_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,10 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
             continue
         requests = [*gateways, *(request(network, one, end, facts, number) for one, end in attachments)]
         refused: list[Request] = []
-        for name, ip in assign(network.name, ranges, requests, refused).items():
-            given[network.name, name].append((ip, prefix_of(ip, ranges)))
+        virtual = {one.name: one for one in vip_requests(network, attachments, facts, number)}
+        for group in (requests, virtual.values()):  # who stands goes before what stands for several
+            for name, ip in assign(network.name, ranges, group, refused).items():
+                given[network.name, name].append((ip, prefix_of(ip, ranges)))
         found += conflicts.addresses(network.name, ranges, refused, requests)
     return given
 

@@ -6,14 +6,24 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ..errors import Where
+from ..kinds.ownership import TASKS
 from ..manifest.spec import EndpointSpec, Manifest
 from . import names
+from .called import domain, lines_of
 from .endpoint import SandboxSpec
 from .hosts import sandboxes_of
 from .topology import DnsView, Sandbox, Topology, Zone
-from .zones import domain, names_on
 
-Members = Mapping[tuple[str, tuple[str, ...]], tuple[SandboxSpec, EndpointSpec]]  # by network and names there
+
+class Member(NamedTuple):
+    """Who is on a network; `holder` is who has the address: a container, or all replicas of a service."""
+
+    one: SandboxSpec
+    end: EndpointSpec
+    holder: str
+
+
+Members = Mapping[tuple[str, tuple[str, ...]], Member]  # by network and names there
 
 
 class Meaning(NamedTuple):
@@ -33,12 +43,17 @@ class Meaning(NamedTuple):
 
 def members(manifest: Manifest, topology: Topology) -> Members:
     """Everybody who is on a network, of all hosts."""
-    known = {(network.project, network.key): network.name for network in topology.networks}
+    known = {(network.project, network.key): network for network in topology.networks}
     ends = (
         (one, end) for project in manifest.projects for one in sandboxes_of(project) for end in one.endpoints
     )
-    found = ((known.get((one.project.name, end.network), ""), one, end) for one, end in ends)
-    return {(network, names_on(network, one, end)): (one, end) for network, one, end in found if network}
+    found = ((known.get((one.project.name, end.network)), one, end) for one, end in ends)
+    return {
+        (network.name, line.called): Member(one, end, line.holder)
+        for network, one, end in found
+        if network
+        for line in lines_of(network, one, end)
+    }
 
 
 def meanings(asked: str, zones: Iterable[Zone], known: Members) -> list[Meaning]:
@@ -75,8 +90,8 @@ def merged(found: Iterable[Match], known: Members) -> Iterator[Meaning]:
     for zone, ip, called, name in found:
         ips.setdefault((zone.network, called, name), []).append(ip)
     for (network, called, name), addresses in sorted(ips.items()):
-        one, end = known[network, called]
-        yield Meaning(name, network, one.name, tuple(addresses), *reason(name, one, end))
+        one, end, holder = known[network, called]
+        yield Meaning(name, network, holder, tuple(addresses), *reason(name, one, end))
 
 
 def reason(name: str, one: SandboxSpec, end: EndpointSpec) -> tuple[str, Where]:
@@ -85,6 +100,7 @@ def reason(name: str, one: SandboxSpec, end: EndpointSpec) -> tuple[str, Where]:
     if name in map(str.lower, end.aliases):
         return "wildcard" if name.startswith("*.") else "alias", end.where
     kinds = {
+        f"{TASKS}{spec.name}": "tasks",
         spec.name: "service" if spec.is_service else "container",
         spec.container_name: "container_name",
         one.name: "sandbox",

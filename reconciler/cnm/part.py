@@ -43,6 +43,7 @@ def joined(before: Topology, part: Topology) -> Topology:
         sandboxes=(*others(before.sandboxes), *part.sandboxes),
         tasks=(*others(before.tasks), *part.tasks),
         ports=(*others(before.ports), *part.ports),
+        services=(*others(before.services), *part.services),
         awaited=(*others(before.awaited), *part.awaited),
         naming=replace(
             part.naming,

@@ -147,6 +147,13 @@ class Network:
         return self.spec.gateway_mode if family == 4 else self.spec.gateway_mode_ipv6
 
 
+class VirtualServer(NamedTuple):
+    """An address behind which others stand, each with its weight: who has none takes nothing new."""
+
+    ip: str
+    backends: tuple[tuple[str, int], ...]
+
+
 @value
 class Sandbox:
     project: str
@@ -155,7 +162,18 @@ class Sandbox:
     resolv: str  # the text of its resolv.conf
     sysctls: Mapping[str, str] = field(default_factory=dict)
     attached: ForeignNamespace | None = None  # to the namespace of somebody else's
+    servers: tuple[VirtualServer, ...] = ()  # virtual ones that it reaches
     where: Where = NOWHERE
+
+
+@value
+class BalancedService:
+    """Several replicas behind one address a family, on one network."""
+
+    project: str
+    name: str
+    network: str
+    servers: tuple[VirtualServer, ...]
 
 
 class Awaited(NamedTuple):
@@ -246,6 +264,7 @@ class Naming:
 
     zones: tuple[Zone, ...] = ()
     views: tuple[DnsView, ...] = ()
+    linked: tuple[Zone, ...] = ()  # those that links may tell of, also where nobody answers
     lack: tuple[Finding, ...] = ()  # why nobody is answered on this host
 
 
@@ -271,6 +290,7 @@ class Topology:
     sandboxes: tuple[Sandbox, ...] = ()
     tasks: tuple[Task, ...] = ()
     ports: tuple[Port, ...] = ()
+    services: tuple[BalancedService, ...] = ()
     naming: Naming = Naming()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it

@@ -13,8 +13,9 @@ from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
-from ..manifest.spec import LABEL, OFF, ContainerSpec, EndpointSpec, ProjectSpec
+from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
 from . import names
+from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
 from .topology import DnsView, Endpoint, Naming, Network, Zone
@@ -27,7 +28,6 @@ RESERVED = ((225, 242), (249, 256), (272, 280), (288, 308), (325, 333), (334, 34
 PORTS = (*chain.from_iterable(starmap(range, RESERVED)), *range(15300, 20000))
 DNS = 53
 HOST_VIEW = "@host"  # no network and no sandbox is called so
-NAME = 253  # octets at most (RFC 1035, 2.3.4)
 
 
 def has_names(network: Network) -> bool:
@@ -43,6 +43,18 @@ def naming(
     facts: Facts,
 ) -> Naming:
     """All that is decided of names."""
+    answered = answering(networks, joined, attached, here, facts)
+    return replace(answered, linked=told_by_links(networks, joined, here, answered))
+
+
+def answering(
+    networks: Sequence[Network],
+    joined: Joined,
+    attached: Mapping[str, Attached],
+    here: Sequence[SandboxSpec],
+    facts: Facts,
+) -> Naming:
+    """Who answers which names, where anybody can."""
     if any(has_names(n) and n.endpoints for n in networks) and (hint := facts.missing.get("names")):
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(lack=(lack,))
@@ -65,54 +77,21 @@ def zones(networks: Iterable[Network], joined: Joined) -> Iterator[Zone]:
     for network in {n.name: n for n in networks}.values():
         lines: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
         wildcards: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for one, end in joined.attachments[network.name]:
-            called, wild = names_on(network.name, one, end), [*wildcards_of(end)]
-            for ip, _ in joined.given.get((network.name, one.name), ()):
+        every = (
+            (o, line) for o, end in joined.attachments[network.name] for line in lines_of(network, o, end)
+        )
+        for one, (holder, called, wild) in every:
+            for ip, _ in joined.given.get((network.name, holder), ()):
                 lines[one.project.name].append((ip, called))
                 wildcards[one.project.name] += [(domain, ip) for domain in wild]
         for project, entries in lines.items():
             yield Zone(
                 network=network.name,
                 project=project,
-                entries=tuple(sorted(entries)),
-                wildcards=tuple(sorted(wildcards[project])),
+                entries=tuple(sorted(set(entries))),
+                wildcards=tuple(sorted(set(wildcards[project]))),
                 where=network.spec.where,
             )
-
-
-def names_on(network: str, one: SandboxSpec, end: EndpointSpec) -> tuple[str, ...]:
-    """All that can be asked for as it is written."""
-    called = dict.fromkeys((*called_on(network, one), *map(str.lower, end.aliases)))
-    return tuple(name for name in called if is_name(name))
-
-
-def wildcards_of(end: EndpointSpec) -> Iterator[str]:
-    return (name[2:].lower() for name in end.aliases if name.startswith("*."))
-
-
-def called_on(network: str, one: SandboxSpec) -> tuple[str, ...]:
-    """The first is what its address is called, as Docker has it: CONTAINER.NETWORK."""
-    spec, project = one.spec, one.project.name
-    hostnames = (spec.hostname, spec.hostname.partition(".")[0])  # Docker knows the first
-    known = (one.name, spec.name, spec.container_name, *hostnames, names.short_id(one.name))
-    short = [name.lower() for name in dict.fromkeys(known) if name]
-    return (
-        f"{short[0]}.{network.lower()}",
-        *short,
-        f"{spec.name}.{network}".lower(),
-        f"{spec.name}.{project}".lower(),
-        f"{spec.name}.{domain(project)}".lower(),
-    )
-
-
-def domain(project: str) -> str:
-    """What nobody else is asked about; `internal` is for such uses (ICANN, 2024)."""
-    return f"{project}.internal".lower()
-
-
-def is_name(name: str) -> bool:
-    """Whether a question can hold it; `*.web` is asked by other words."""
-    return len(name) <= NAME and all(0 < len(label) <= LABEL for label in name.split(".")) and "*" not in name
 
 
 def views(

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from ..cnm.called import domain
 from ..cnm.topology import DnsView, Naming, Zone
-from ..cnm.zones import domain
 from ..core.resource import Origin, Resource
 from ..kinds.ownership import HOST
 from ..kinds.resolver import VIEW, Resolver, ZoneFile

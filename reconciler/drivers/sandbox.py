@@ -9,6 +9,7 @@ from ..kinds.file import File
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import FILE_MARK
 from ..kinds.sysctl import Sysctl
+from . import balancer
 
 PATH = str.maketrans("./", "/.")  # as sysctl(8): net.ipv4.conf.eth0/50.forwarding is eth0.50's
 FILES = "/etc/netns"  # where `ip netns exec` and systemd's NetworkNamespacePath= users bind them from
@@ -22,6 +23,7 @@ def lower(box: Sandbox) -> Iterator[Resource]:
     )
     for name, value in sorted(box.sysctls.items()):
         yield Sysctl(ns=box.name, name=name.translate(PATH), value=value, origin=origin)
+    yield from balancer.lower(box, origin)
     for name, text in (("hosts", box.hosts), ("resolv.conf", box.resolv)):
         yield File(
             ns=box.name, path=f"{FILES}/{box.name}/{name}", content=f"{FILE_MARK}\n{text}", origin=origin

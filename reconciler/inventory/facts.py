@@ -152,6 +152,11 @@ class HostFacts:
 class Facts(HostFacts):
     """All that decisions depend on: the host, and what our own live state and addresses.lock tell."""
 
+    # What engines tell of the containers that they run, by sandbox: healthy, unhealthy or starting where
+    # somebody tests that, else "" or how they have ended
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    # (network, PROJECT/SERVICE) -> virtual addresses
+    vips: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # (sandbox, bridge) -> addresses
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # (sandbox, bridge, or address of a pair) -> what its links there are called, and their ends on the host

@@ -20,6 +20,7 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
+from .balanced import conditions, vips
 from .bykind import ByKind, by_kind
 from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote, roots
@@ -45,6 +46,8 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         Facts.of(host),
         routes=host.routes | {e.item for e in remote(live) if owner(e) not in projects},
         listeners=listeners(host, live, owner, projects),
+        conditions=conditions(live),
+        vips=vips(live),
         leases=leases(live),
         ways=ways(live),
         ifnames=ifnames(live),

@@ -206,6 +206,12 @@ class Asker:
         return covered.answer(name, self.beneath)
 
 
+def tables_here() -> list[bytes]:
+    from .nft.sandbox import answer  # with all that reads rules
+
+    return answer()
+
+
 HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "dump": Asker.dump,
     "objects": Asker.objects,
@@ -222,6 +228,7 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "workload": Asker.workload,
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
+    "tables": lambda _: tables_here(),
     "attached": lambda _, kind, which: [repr(attached.look(kind, which)).encode()],
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],
 }

@@ -18,7 +18,7 @@ from ..kinds.link import Link
 from ..kinds.namespace import Closed, Namespace
 from ..kinds.ownership import HOST
 from ..paths import STATE
-from . import attached, frr, resolvers, wireguard_key
+from . import attached, frr, nft, resolvers, wireguard_key
 from .again import Asker
 from .apply import requests
 from .kinds import KINDS
@@ -116,13 +116,12 @@ class Linux:
     @mapped("applying")
     def execute(self, batch: Sequence[Step]) -> Refusals:
         from .apply import executor  # which no plan need pay for
-        from .nft import write
 
         before = self.snapshot
         self.snapshot = Snapshot(self.routers)
         self.transcript.forget({step.resource.place for step in batch} - {""})
         if batch[0].resource.stage == Stage.FIREWALL:
-            write.execute(batch)
+            nft.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
         if batch[0].resource.stage == Stage.RUNNING:

@@ -28,6 +28,7 @@ TABLE = "reconciler"  # of both nftables tables of ours, inet and bridge
 TABLE_PREFIX = "reconciler-"  # of those of before 0.3, two for each project
 DOCKER_RESOLVER = "127.0.0.11"  # where it answers, and so what many a configuration names
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
+TASKS = "tasks."  # before a service's name, which may tell one address for all replicas: the names of these
 FILE_MARK = "# reconciler: generated, edits are undone"
 
 

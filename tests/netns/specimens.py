@@ -14,6 +14,7 @@ from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kernel.netlink.links import SETTINGS
 from reconciler.kinds.address import Address
+from reconciler.kinds.balancer import NUMBERS, Balancer
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Veth, Vlans
@@ -287,6 +288,14 @@ def files() -> Iterator[Specimen]:
         yield Specimen(file, (BOX,), {"content": content})
 
 
+def balancers() -> Iterator[Specimen]:
+    one = ("10.1.0.9", (("10.1.0.2", NUMBERS // 2), ("10.1.0.3", NUMBERS // 2)))
+    six = ("fd00::9", (("fd00::2", 1), ("fd00::3", 0), ("fd00::4", NUMBERS - 1)))
+    nobody = ("10.1.0.9", (("10.1.0.2", 0), ("10.1.0.3", 0)))
+    changes = {"servers": [(one, six), (nobody,), (("10.1.0.8", ()), one), (("10.1.0.9", one[1][:1]),)]}
+    yield Specimen(Balancer(ns="box", servers=(one,)), (BOX,), changes)
+
+
 def names() -> Iterator[Specimen]:
     lines = ("10.1.0.2 web.m web", "fd00::2 web.m web")
     file = ZoneFile(network="m.2_x-y", project="p", lines=lines)
@@ -372,6 +381,6 @@ def firewall() -> Iterator[Specimen]:
 
 GROUPS = (
     namespaces, bridges, veths, ports, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files,
-    names, firewall,
+    balancers, names, firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

@@ -18,6 +18,7 @@ from reconciler.core.resource import Resource, State, roles, state
 from reconciler.kernel import wireguard_key
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
+from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
 from reconciler.kinds.link import AtLink, Bridge, Intruder, Link, NetworkLink, OrphanVeth, Veth
@@ -51,7 +52,7 @@ WITHOUT = {
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
-    (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"),
+    (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"), (Balancer, "altered"),
 }  # fmt: skip
 
 

@@ -34,11 +34,15 @@ def test_each_name_is_told_with_its_line(resolve):
     said = resolve("database")
     assert said.rc == 0 and said.out.startswith("database\n  shop_back  shop-db-1  172.")
     assert said.out.rstrip().endswith("t.yaml:10:7 services.db.networks.back")
-    found = resolve("web", "-o", "json").json
-    assert {(one["network"], one["sandbox"]) for one in found["meanings"]} == {
-        (f"shop_{network}", f"shop-web-{number}") for network in ("front", "back") for number in (1, 2)
-    }
-    assert {one["where"]["line"] for one in found["meanings"]} == {7}
+    for name, kind, holders in (
+        ("web", "service", ("shop/web",)),
+        ("tasks.web", "tasks", ("shop-web-1", "shop-web-2")),
+    ):
+        found = resolve(name, "-o", "json").json["meanings"]
+        assert {(one["network"], one["sandbox"]) for one in found} == {
+            (f"shop_{network}", holder) for network in ("front", "back") for holder in holders
+        }
+        assert {(one["kind"], one["where"]["line"]) for one in found} == {(kind, 7)}
 
 
 def test_what_is_nobodys_is_told_with_the_nearest(resolve):

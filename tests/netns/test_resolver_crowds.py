@@ -171,10 +171,10 @@ def is_connected(sock: socket.socket) -> bool:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_sixty_replicas_are_more_than_a_datagram_holds(lab, library):
     lab.apply(MANIFEST.replace("  other:", "  many: {image: x, scale: 60, networks: [m]}\n  other:"))
-    cut = dig(lab, "t-other-1", "many A", "+noedns", "+ignore")
+    cut = dig(lab, "t-other-1", "tasks.many A", "+noedns", "+ignore")
     assert cut.truncated and 0 < len(cut.words) < 60
-    assert len(dig(lab, "t-other-1", "many A", "+noedns").words) == 60
-    found = len(addresses(lab, "t-other-1", library, "many")["many"])
+    assert len(dig(lab, "t-other-1", "tasks.many A", "+noedns").words) == 60
+    found = len(addresses(lab, "t-other-1", library, "tasks.many")["tasks.many"])
     assert found == 60 if library == "glibc" else found >= len(cut.words)  # musl has asked by TCP since 1.2.4
 
 

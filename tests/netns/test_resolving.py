@@ -18,7 +18,10 @@ networks:
   alone: {gateway_mode: isolated, internal: true, ipam: {config: [{subnet: 10.94.0.0/24}]}}
   nameless: {dns: off, ipam: {config: [{subnet: 10.95.0.0/24}]}}
 services:
-  web: {image: x, scale: 3, networks: {a: {aliases: [www, api.example.com, Shop]}}}
+  web:
+    image: x
+    deploy: {replicas: 3, endpoint_mode: dnsrr}
+    networks: {a: {aliases: [www, api.example.com, Shop]}}
   both:
     image: x
     networks:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.resource import Fixed, Resource, State, kind, state
 from reconciler.kinds.address import Address
+from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Link, Veth
@@ -162,6 +163,8 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
         if setting:
             yield Sysctl(ns=f"c{n}", name="net/ipv4/ip_default_ttl", value=setting)
         yield from names(picks, f"c{n}", owner)
+        if share := picks.of(0, 1, 2):
+            yield Balancer(ns=f"c{n}", servers=(("10.1.0.9", (("10.1.0.2", share),)),))
         if digest := picks.of("", "d", "e"):
             engine, home = picks.of("podman", "oci"), picks.of(f"c{n}", "")
             yield Workload(name=f"c{n}", project=owner, engine=engine, sandbox=home, digest=digest)

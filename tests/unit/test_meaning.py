@@ -33,16 +33,16 @@ def told(asked, zones=ZONES):
     return [(one.network, one.sandbox, one.kind, str(one.where)) for one in meant(asked, zones)]
 
 
-def test_a_service_is_all_its_replicas_on_every_network_with_both_families():
-    found = meant("web")
-    assert [(one.network, one.sandbox) for one in found] == [
-        ("shop_back", "shop-web-1"),
-        ("shop_back", "shop-web-2"),
-        ("shop_front", "shop-web-1"),
-        ("shop_front", "shop-web-2"),
-    ]
-    assert [len(one.addresses) for one in found] == [1, 1, 2, 2]
-    assert {(one.kind, one.where) for one in found} == {("service", Where("t.yaml", 4, 3))}
+def test_a_service_has_one_address_and_its_tasks_all_on_every_network_with_both_families():
+    for name, kind, holders in (
+        ("web", "service", ["shop/web"]),
+        ("tasks.web", "tasks", ["shop-web-1", "shop-web-2"]),
+    ):
+        found = meant(name)
+        each = [(network, one) for network in ("shop_back", "shop_front") for one in holders]
+        assert [(one.network, one.sandbox) for one in found] == each
+        assert [len(one.addresses) for one in found] == [1] * len(holders) + [2] * len(holders)
+        assert {(one.kind, one.where) for one in found} == {(kind, Where("t.yaml", 4, 3))}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_longest_wildcard_counts_and_what_is_written_in_full_goes_before():
 
 
 def test_an_address_is_what_it_is_called():
-    [two] = [one for one in meant("web") if one.sandbox == "shop-web-2" and one.network == "shop_front"]
+    [two] = [one for one in meant("tasks.web") if one.sandbox == "shop-web-2" and one.network == "shop_front"]
     for ip in two.addresses:
         [found] = meant(ip)
         assert (found.name, found.sandbox, found.addresses) == ("shop-web-2.shop_front", "shop-web-2", (ip,))
@@ -89,7 +89,7 @@ def test_what_one_container_is_told():
     views = {name: view for view in TOPOLOGY.naming.views for name in view.sandboxes}
     front, back = views["shop-lone"], views["shop-db"]
     own = [zone for zone in ZONES if zone.network in front.networks]
-    assert told("db", own) == [] and len(told("web", own)) == 2
+    assert told("db", own) == [] and len(told("tasks.web", own)) == 2
     assert beyond("example.org", front) == "asked of 192.0.2.53"
     for asked, view in (("wbe", front), ("wbe.shop.internal", front), ("example.org", back)):
         assert beyond(asked, view) == "answered here: there is no such name"

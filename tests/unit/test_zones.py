@@ -42,11 +42,13 @@ def view(topology, sandbox):
 def test_what_a_container_is_called():
     end = EndpointSpec(network="front", aliases=("Cache", "*.web"))
     web = replace(container("web", is_service=True, hostname="w.example"), networks=(end,), replicas=2)
-    found = called(shop(FRONT, web))
-    both = found["web"]
-    assert len(both) == 2
-    for name in ("cache", "w", "w.example", "web.shop", "web.shop_front", "web.shop.internal"):
-        assert found[name] == both
+    found, each = called(shop(FRONT, web)), called(shop(FRONT, replace(web, endpoint_mode="dnsrr")))
+    own = {"w", "w.example", "tasks.web"}
+    shared = {"web", "cache", "web.shop", "web.shop_front", "web.shop.internal"}
+    both, [vip] = found["tasks.web"], found["web"]
+    assert len(both) == 2 and vip not in both
+    assert all(found[name] == both for name in own) and all(found[name] == [vip] for name in shared)
+    assert all(each[name] == both for name in own | shared)
     assert len(found["shop-web-1"]) == 1 and "*.web" not in found
     assert {domain for domain, _ in view(shop(FRONT, web), "shop-web-1").wildcards} == {"web"}
 

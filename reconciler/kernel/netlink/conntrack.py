@@ -8,7 +8,7 @@ maps say, or leave otherwise.
 import errno
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -52,6 +52,32 @@ class Astray(Channel):
         family, found = super().message(body)
         strays = astray(family, found, self.wanted) or self.leaving.astray(found)
         return (family, found) if strays else None
+
+
+class Behind(Channel):
+    """Keeps the connections to an address (the first) that another (the second) answers, of these pairs;
+    of `datagrams` only those of UDP, whose next packet begins anew."""
+
+    def __init__(self, all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]]):
+        super().__init__(CONNTRACK)
+        self.all_of, self.datagrams = all_of, datagrams
+
+    def message(self, body: bytes) -> tuple[int, bytes] | None:
+        family, found = super().message(body)
+        sides = attributes(found)
+        original, reply = ends(sides[ORIGINAL]), ends(sides[REPLY])
+        pair = original[2], reply[1]
+        known = pair in self.all_of or (original[0] == PROTOCOLS["udp"] and pair in self.datagrams)
+        return (family, found) if known else None
+
+
+def forget_behind(all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]]) -> None:
+    """What goes to addresses that others answer: pairs of these."""
+    if not (all_of or datagrams) or not tracked():
+        return
+    with Behind(all_of, datagrams) as channel:
+        for family, body in [m for m in dump(channel, socket.AF_UNSPEC) if m]:
+            delete(channel, family, body)
 
 
 def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving) -> None:
@@ -110,6 +136,13 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
     target = leads.get("", NOWHERE) if target == NOWHERE else target
     reply = end(dict(rest)[REPLY])
     return reply is not None and reply.source != (towards.destination if target == NOWHERE else target)
+
+
+def ends(tuple_: bytes) -> tuple[int, str, str]:
+    """Protocol, source and destination."""
+    parts = attributes(tuple_)
+    source, destination = (ip_of(raw) for _, raw in items(parts[1]))
+    return attributes(parts[2])[1][0], source, destination
 
 
 def end(tuple_: bytes) -> FlowEnd | None:

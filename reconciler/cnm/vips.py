@@ -1,0 +1,37 @@
+"""Virtual addresses: which services have one on a network, and how it is chosen."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..family import family
+from ..inventory.facts import Facts
+from ..manifest.spec import ContainerSpec
+from .ipam import Request
+from .topology import Network
+
+if TYPE_CHECKING:
+    from .endpoint import Attachments, SandboxSpec
+
+
+def vip_requests(
+    network: Network, attachments: "Attachments", facts: Facts, number: int
+) -> Iterator[Request]:
+    """One for each service that has several replicas there."""
+    for one, _ in attachments:
+        if has_vip(network, one.spec):
+            name = service_key(one)
+            held = facts.locked.get((network.name, name)) or facts.vips.get((network.name, name.lower()), ())
+            mine = tuple(ip for ip in held if family(ip) == number)
+            yield Request(name, held=mine, where=one.spec.where)
+
+
+def has_vip(network: Network, spec: ContainerSpec) -> bool:
+    """Whether clients on this network are told one address for all of its replicas; on a LAN, whose addresses
+    are others' too, they are told all."""
+    several = spec.replicas > 1 or (spec.placement is not None and spec.placement.everywhere)
+    return network.inner and spec.is_service and several and spec.endpoint_mode == "vip"
+
+
+def service_key(one: "SandboxSpec") -> str:
+    """What the address of all replicas is held under: no sandbox has a slash in its name."""
+    return f"{one.project.name}/{one.spec.name}"

@@ -1,0 +1,26 @@
+"""What stands of services: how their replicas do, and the addresses that all of them have together."""
+
+from ..kinds.ownership import TASKS
+from ..kinds.resolver import ZoneFile
+from ..kinds.workload import RUNNING, Workload
+from .bykind import ByKind
+
+
+def conditions(live: ByKind) -> dict[str, str]:
+    return {r.name: r.health or r.state * (r.state != RUNNING) for r in live.of(Workload)}
+
+
+def vips(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
+    """What services are called by one address: who stands behind it is called `tasks.SERVICE` too."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for r in live.of(ZoneFile):
+        lines = [line.split() for line in r.lines]
+        tasks = {
+            name.removeprefix(TASKS) for _, *called in lines for name in called if name.startswith(TASKS)
+        }
+        for ip, name, *_ in (line for line in lines if len(line) > 1):
+            service = name.removesuffix(f".{r.network.lower()}")
+            if service != name and service in tasks:
+                at = r.network, f"{r.project}/{service}"
+                found[at] = (*found.get(at, ()), ip)
+    return found

@@ -1,0 +1,139 @@
+"""Virtual servers: addresses behind which several others stand, one of which takes each new connection.
+
+They are where the client is, in its own sandbox, so that its address and the network's ways are untouched:
+one table of nftables there, whose chains are constant; what varies is elements.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
+from .namespace import Namespace
+from .nft import Chain, Element, InTable, Map, Table
+from .ownership import TABLE
+
+FAMILY = "inet"
+NUMBERS = 1 << 16  # a random one decides: each backend has an interval of them
+NUMBER = "@nh,0,32"  # how a map says that a part of its key is a number of 32 bits
+DRAWN = f"numgen random mod {NUMBERS}"
+
+
+# Its address and who stands behind it, in order, each with how many of the numbers are its own: none of who
+# keeps what it has and takes nothing new, as IPVS has it with a weight of 0.
+Server = tuple[str, tuple[tuple[str, int], ...]]
+
+
+def maps(family: int) -> dict[str, tuple[str, str, str]]:
+    """Type, value and flags of each."""
+    ip, address = ("ip", "ipv4_addr") if family == 4 else ("ip6", "ipv6_addr")
+    return {
+        f"servers{family}": (address, "", ""),
+        f"backends{family}": (f"{ip} saddr . {NUMBER}", f"{ip} saddr", "interval"),
+        f"quiesced{family}": (f"{address} . {address}", "", ""),
+    }
+
+
+CHAINS = {
+    "connect": (
+        "type nat hook output priority -100; policy accept;",
+        f"dnat ip to ip daddr . {DRAWN} map @backends4",
+        f"dnat ip6 to ip6 daddr . {DRAWN} map @backends6",
+    ),
+    # What still is for one of these found nobody in service.
+    "nobody": (
+        "type filter hook output priority 0; policy accept;",
+        "ip daddr @servers4 goto refuse",
+        "ip6 daddr @servers6 goto refuse",
+    ),
+    "refuse": ("", "meta l4proto 6 reject with tcp reset", "reject"),
+}
+
+
+def skeleton() -> Iterator[InTable | Table]:
+    """What is the same in all sandboxes."""
+    yield Table(family=FAMILY, name=TABLE)
+    for number in (4, 6):
+        for name, (type_, data, flags) in maps(number).items():
+            yield Map(family=FAMILY, table=TABLE, name=name, type=type_, data=data, flags=flags)
+    for name, (hook, *rules) in CHAINS.items():
+        yield Chain(family=FAMILY, table=TABLE, name=name, hook=hook, rules=tuple(rules))
+
+
+def elements(servers: Sequence[Server]) -> Iterator[Element]:
+    for ip, backends in servers:
+        number, ends = 6 if ":" in ip else 4, accumulate(share for _, share in backends)
+        yield element(f"servers{number}", ip)
+        for (backend, share), end in zip(backends, ends, strict=True):
+            if share:
+                yield element(f"backends{number}", f"{ip} . {interval(end - share, end - 1)}", backend)
+            else:
+                yield element(f"quiesced{number}", f"{ip} . {backend}")
+
+
+def element(name: str, item: str, value: str = "") -> Element:
+    return Element(family=FAMILY, table=TABLE, map=name, item=item, value=value)
+
+
+def interval(first: int, last: int) -> str:
+    return f"0x{first:08x}-0x{last:08x}" if last > first else f"0x{first:08x}"
+
+
+def share(text: str) -> int:
+    """How many numbers an interval has."""
+    first, _, last = text.partition("-")
+    return int(last or first, 16) - int(first, 16) + 1
+
+
+def servers(found: Iterable[Element]) -> Iterator[Server]:
+    """What these elements say, be they of ours or not."""
+    backends: dict[str, list[tuple[str, int]]] = {}
+    for r in found:
+        ip, _, rest = r.item.partition(" . ")
+        mine = backends.setdefault(ip, [])
+        if r.value:
+            mine.append((r.value, share(rest)))
+        elif rest:
+            mine.append((rest, 0))
+    return ((ip, tuple(sorted(mine))) for ip, mine in sorted(backends.items()))
+
+
+@kind
+class Balancer(Resource):
+    """All virtual servers that one sandbox reaches."""
+
+    noun, rank, loss = "balancer", 13, "flow"
+
+    ns: Identity[str]
+    servers: tuple[Server, ...] = ()
+    altered: Odd[bool] = False  # by who is root in there: chains or maps are otherwise
+
+    @property
+    def place(self) -> str:
+        return self.ns
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return (Namespace.at(self.ns),)
+
+    @property
+    def contents(self) -> list[Resource]:
+        return [*skeleton(), *elements(self.servers)]
+
+    @property
+    def detail(self) -> str:
+        ways = (f"{ip} -> {' '.join(one for one, share in group if share)}" for ip, group in self.servers)
+        return f"   ({', '.join(ways)})"
+
+    def cost(self, old: Resource | None) -> Disruption:
+        return "none"
+
+    def commands(self, old: Resource | None) -> list[str]:
+        head = self.removal() if old else []
+        return head + [inside_nft(self.ns, line) for r in self.contents for line in r.commands(None)]
+
+    def removal(self) -> list[str]:
+        return [inside_nft(self.ns, f"nft delete table {FAMILY} {TABLE}")]
+
+
+def inside_nft(ns: str, command: str) -> str:
+    return f"ip netns exec {ns} {command}"
