@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
+from tests.netns.lab import ENVIRONMENT, Lab
 from tests.netns.namespaces import throwaway_host
 
 # cgroup2 cannot be mounted by root of a user namespace but in a cgroup namespace that is its own too.
@@ -102,3 +103,33 @@ class EngineRoom:
             assert time.monotonic() < ends, text
             time.sleep(0.05)
         return text
+
+
+@contextmanager
+def with_podman(lab: Lab) -> Iterator[Lab]:
+    """The host of a lab with podman, and an image of busybox."""
+    before = dict(ENVIRONMENT)
+    ENVIRONMENT.update(ROOT)
+    made = lab.run(["sh", "-ec", CONFIGURED], check=False)
+    if made.rc:
+        pytest.skip(f"podman cannot be set up here: {made.err.strip()}")
+    engine("import", "-q", "/run/image.tar", IMAGE)
+    try:
+        yield lab
+    finally:
+        engine("rm", "--force", "--all", "--time=0")
+        ENVIRONMENT.clear()
+        ENVIRONMENT.update(before)
+
+
+def engine(*words: str, data: bytes = b"") -> str:
+    """What podman says; it must succeed."""
+    done = subprocess.run(["podman", *words], input=data, capture_output=True, env={**os.environ, **ROOT})
+    assert done.returncode == 0, f"{words}: {done.stdout.decode()}{done.stderr.decode()}"
+    return done.stdout.decode().strip()
+
+
+def running() -> dict[str, str]:
+    """By name, the ids of the containers that run."""
+    rows = engine("ps", "--format", "{{.Names}} {{.ID}}").splitlines()
+    return dict(row.split() for row in rows)

@@ -9,8 +9,8 @@ from shutil import which
 
 import pytest
 
-from tests.netns.engine_room import CONFIGURED, IMAGE, ROOT
-from tests.netns.lab import ENVIRONMENT, HOST4, Lab
+from tests.netns.engine_room import IMAGE, engine, running, with_podman
+from tests.netns.lab import HOST4, Lab
 from tests.netns.watching import EVENT, until, watching
 
 pytestmark = pytest.mark.skipif(not which("podman"), reason="not installed: podman")
@@ -38,31 +38,8 @@ services:
 
 @pytest.fixture
 def podman(lab: Lab) -> Iterator[Lab]:
-    """A host with podman, and an image of busybox."""
-    before = dict(ENVIRONMENT)
-    ENVIRONMENT.update(ROOT)
-    made = lab.run(["sh", "-ec", CONFIGURED], check=False)
-    if made.rc:
-        pytest.skip(f"podman cannot be set up here: {made.err.strip()}")
-    engine("import", "-q", "/run/image.tar", IMAGE)
-    try:
-        yield lab
-    finally:
-        engine("rm", "--force", "--all", "--time=0")
-        ENVIRONMENT.clear()
-        ENVIRONMENT.update(before)
-
-
-def engine(*words: str) -> str:
-    done = subprocess.run(["podman", *words], capture_output=True, text=True, env={**os.environ, **ROOT})
-    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
-
-
-def running() -> dict[str, str]:
-    """By name, the ids of the containers that run."""
-    rows = engine("ps", "--format", "{{.Names}} {{.ID}}").splitlines()
-    return dict(row.split() for row in rows)
+    with with_podman(lab) as made:
+        yield made
 
 
 def page(lab: Lab) -> str:
