@@ -134,8 +134,9 @@ class KernelError(ReconcileError):
 class NotConverged(ReconcileError):
     """Every step was accepted and these keys still differ."""
 
-    def __init__(self, left: "list[str]"):
-        super().__init__(f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:LISTED])}")
+    def __init__(self, left: "list[str]", words: str = "", where: Where | None = None):
+        said = words or f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:LISTED])}"
+        super().__init__(said, where=where)
         self.left = left
 
 

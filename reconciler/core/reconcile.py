@@ -89,15 +89,26 @@ def still_differing(
         left.setdefault(place if place in stood else "", []).append(key)
     if "" in left:
         raise NotConverged(left[""])
-    return {place: NotConverged(keys) for place, keys in left.items()}
+    return {place: unlike(keys, wanted, now) for place, keys in left.items()}
+
+
+def unlike(keys: list[Key], wanted: State, now: State) -> NotConverged:
+    """In the words of the first that has some, at its place in the manifest."""
+    for key in keys:
+        if key in wanted and (words := wanted[key].outcome(now.get(key))):
+            return NotConverged(keys, words, wanted[key].where)
+    return NotConverged(keys)
 
 
 def put_back(places: frozenset[str], past: State, desired: State, kernel: Kernel) -> None:
-    """These places as they were, as far as whoever is root there lets them be."""
+    """These places as they were, as far as whoever is root there lets them be.  What stands alone, and in
+    nobody's stead, stays as it has become: it can be asked why."""
     named = [r for r in {**desired, **past}.values() if r.place in places]
-    past = {key: r for key, r in past.items() if r.place in places and not r.leftover}
     with suppress(ReconcileError):
-        apply(plan(kernel.observe(named, places), past), kernel)
+        now = kernel.observe(named, places)
+        become = {key: r for key, r in now.items() if r.alone and key in desired.keys() - past.keys()}
+        before = {key: r for key, r in past.items() if r.place in places and not r.leftover}
+        apply(plan(now, become | before), kernel)
 
 
 def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:

@@ -163,6 +163,10 @@ class Resource:
         """What becoming this costs running traffic; `old` is None for a creation."""
         return "none"
 
+    def outcome(self, now: "Resource | None") -> str:
+        """What has become of it, where it was made and is not as it should be; "" says that its key tells."""
+        return ""
+
     def values(self) -> dict[str, Any]:
         """Every field but the origin, by name: what JSON and the digest are made of."""
         names, odd = roles(type(self)).names, roles(type(self)).odd

@@ -92,6 +92,9 @@ class Workload(Resource):
         """One that does not run has nobody to disturb."""
         return "recreate" if isinstance(old, Workload) and old.state == RUNNING else "none"
 
+    def outcome(self, now: Resource | None) -> str:
+        return f"it is {now.state}" if isinstance(now, Workload) else ""
+
     def commands(self, old: Resource | None) -> list[str]:
         how = self.how or How()
         if self.is_same(old):

@@ -34,6 +34,10 @@ services:
     networks: [back]
     healthcheck: {{test: test -e /tmp/ready, interval: 1s, retries: 20}}
 """
+ENDS = f"""{{name: t, runtime: podman, services: {{
+    job: {{image: {IMAGE}, command: [sh, -c, 'echo no such file; exit 3']}},
+    after: {{image: {IMAGE}, command: sleep 100, stop_signal: KILL,
+            depends_on: {{job: {{condition: service_completed_successfully}}}}}}}}}}"""
 
 
 @pytest.fixture
@@ -101,6 +105,18 @@ def test_one_that_does_not_start_is_its_own_trouble(podman):
     after = running()
     assert after["shop-web-1"] == before["shop-web-1"] and after["shop-db-1"] != before["shop-db-1"]
     assert podman.planned(broken) == ["update workload shop-web-1"]
+
+
+def test_one_that_ends_at_once_stays_to_be_asked_why(podman):
+    result = podman.try_apply(ENDS)
+    assert result.rc == 3 and "container t-job-1 does not run as it should: it is exited (3)" in result.err
+    assert "t.yaml:" in result.err and "container t-after-1 does not run" in result.err, result
+    assert podman.reconcile("--logs", "job").out == "no such file\n"
+    assert podman.planned(ENDS) == ["create workload t-after-1", "update workload t-job-1"]
+    podman.apply(ENDS.replace("exit 3", "exit 0"))
+    assert running().keys() == {"t-after-1"} and podman.planned(ENDS.replace("exit 3", "exit 0")) == []
+    podman.destroy()
+    assert engine("ps", "--all", "--quiet") == ""
 
 
 def test_who_waits_for_what_does_not_start_does_not_either(podman):
