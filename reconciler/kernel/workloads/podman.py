@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,11 +14,11 @@ from .. import looking
 from ..processes import systemd_runs
 from .commands import LONG, make_folders, said_by, whereabouts
 from .notes import JOB, as_told, is_done, known
+from .patience import until_passed
 
 PROGRAM = "/usr/bin/podman"
 PACKAGE = "podman"
 BEFORE = ".before"  # behind the name of what is replaced, until that has succeeded
-PACE = 0.2  # seconds between two tests of one that others wait for, at first
 PATIENCE = 20.0  # seconds for what takes a tenth of one, unless another podman keeps the lock
 MISREAD = (ValueError, LookupError, TypeError, RecursionError)  # an image's own idea of our labels
 
@@ -164,19 +163,20 @@ def wait(name: str, condition: str) -> None:
 
 
 def until_healthy(name: str) -> None:
-    """As long as its own test says that this may take (Docker's `HEALTHCHECK`; times are in nanoseconds)."""
+    """As long as its own test says that this may take (Docker's `HEALTHCHECK`: every 30 seconds, three times,
+    where it does not say; times are in nanoseconds)."""
     words = "inspect", "--format={{json .Config.Healthcheck}}", name
     test = json.loads(asked(*words, patience=PATIENCE)) or {}
     if not test.get("Test"):
         raise OSError(errno.EIO, f"{name} has no healthcheck")
-    times = [test.get(key, 0) / 1e9 for key in ("StartPeriod", "Interval", "Timeout")]
-    retries = max(test.get("Retries", 0), 1)
-    ends, pace = time.monotonic() + min(times[0] + retries * (times[1] + times[2]), JOB), PACE
-    while why := failure("healthcheck", "run", name, patience=times[2] or JOB):
-        if time.monotonic() > ends:
-            raise OSError(errno.EIO, f"{name} is not healthy: {why}")
-        time.sleep(pace)
-        pace = min(pace * 1.5, max(times[1], PACE))
+    start, interval, timeout = (test.get(key, 0) / 1e9 for key in ("StartPeriod", "Interval", "Timeout"))
+    interval, retries = interval or 30.0, test.get("Retries") or 3
+
+    def failed() -> str:
+        return failure("healthcheck", "run", name, patience=timeout or JOB)
+
+    if why := until_passed(failed, interval, start + retries * interval):
+        raise OSError(errno.EIO, f"{name} is not healthy: {why}")
 
 
 def failure(*words: str, patience: float) -> str:

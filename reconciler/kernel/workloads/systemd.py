@@ -17,6 +17,7 @@ from . import tallies
 from .commands import make_folders, said_by, whereabouts
 from .commands import remove as ended
 from .notes import JOB, as_told, is_done, known
+from .patience import PACE
 
 PROGRAM = "/usr/bin/systemctl"
 UNITS = "/run/systemd/system"
@@ -157,6 +158,6 @@ def wait(name: str, condition: str) -> None:
         while (shown := show([unit(name)])[0])["ActiveState"] in ACTIVE:
             if time.monotonic() > ends:
                 raise OSError(errno.ETIMEDOUT, f"{name} has not ended within {JOB:g} s")
-            time.sleep(tallies.PACE)
+            time.sleep(PACE)
         if shown["Result"] != "success":
             raise OSError(errno.EIO, f"{name} ended: {shown['Result']}")

@@ -3,17 +3,15 @@
 import errno
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 
 from ... import disk
 from ...kinds.workload import RUN, Workload
 from ..netns import folder
 from .commands import remove, said_by
-from .notes import JOB
+from .patience import until_passed
 
 FAILURES = f"{RUN}/failures"
-PACE = 0.2  # seconds between two tests of one that others wait for, at first
 
 
 def words_of(notes: Mapping[str, str]) -> list[str]:
@@ -64,9 +62,9 @@ def until_healthy(one: Workload, notes: Mapping[str, str], command: Sequence[str
     if not words_of(notes):
         raise OSError(errno.EIO, f"{one.name} has no healthcheck")
     retries, start = int(notes.get("retries", "3")), float(notes.get("start", "0"))
-    ends, pace = time.monotonic() + min(start + retries * one.interval, JOB), PACE
-    while not passes(one, command):
-        if time.monotonic() > ends:
-            raise OSError(errno.EIO, f"{one.name} is not healthy")
-        time.sleep(pace)
-        pace = min(pace * 1.5, max(one.interval, PACE))
+
+    def failure() -> str:
+        return "" if passes(one, command) else f"{one.name} is not healthy"
+
+    if why := until_passed(failure, one.interval, start + retries * one.interval):
+        raise OSError(errno.EIO, why)
