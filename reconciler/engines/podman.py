@@ -156,9 +156,13 @@ def is_unmasked(text: str) -> bool:
 
 
 def logging(said: tuple[str, tuple[tuple[str, str], ...]]) -> Iterator[str]:
-    driver, settings = LOGS[said[0]], said[1]
+    driver = LOGS[said[0]]
     yield from ("--log-driver", driver) if driver else ()
-    yield from listed_pairs("--log-opt")((name, text) for name, text in settings if name in LOG_OPTIONS)
+    yield from pairs("--log-opt")(heeded(said[1]))
+
+
+def heeded(settings: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {name: text for name, text in settings if name in LOG_OPTIONS}
 
 
 def limit(said: tuple[str, int, int]) -> str:
@@ -196,7 +200,7 @@ OPTIONS: Mapping[str, Callable[[Any], Words]] = {
     "platform": one("--platform"),
     "pull_policy": lambda said: ("--pull", PULLS[said]),
     "logging": logging,
-    "annotations": listed_pairs("--annotation"),
+    "annotations": pairs("--annotation"),
     "oom_score_adj": one("--oom-score-adj"),
     "cpus": lambda said: ("--cpus", f"{said:g}"),
     "cpuset": one("--cpuset-cpus"),
@@ -250,6 +254,7 @@ def mistakes(task: Task) -> Iterator[ManifestError]:
         if not is_unmasked(text) and equated(text).partition("=")[0] not in SECURITY:
             words = f"podman has no security option `{text}`"
             yield refusal(task, "security_opt", words, f"there are {known(SECURITY)}")
+    yield from misread(task)
     for mount in spec.mounts:
         told = mount.source + mount.target if mount.source else mount.target
         if ":" in told or not mount.source and "," in told:
@@ -257,6 +262,15 @@ def mistakes(task: Task) -> Iterator[ManifestError]:
             yield ManifestError(
                 words, "name it otherwise", where=task.where if mount.where == NOWHERE else mount.where
             )
+
+
+def misread(task: Task) -> Iterator[ManifestError]:
+    """What podman 4 takes for a line of CSV, and podman 5 as it is."""
+    for key, said in (("annotations", task.spec.annotations), ("logging", heeded(task.spec.logging[1]))):
+        for name, text in sorted(said.items()):
+            if csv(name + text) != name + text:
+                words = f"podman's versions differ on what `,` and `\"` mean in `{name}: {text}`"
+                yield refusal(task, key, words, "leave them out")
 
 
 def known(words: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ WORDS = [
         ("json-file", (("max-file", "3"), ("max-size", "9m"))),
         "--log-driver k8s-file --log-opt max-size=9m",
     ),
-    ("annotations", {"a": 'b,"c"'}, '--annotation "a=b,""c"""'),
+    ("annotations", {"a": "b c"}, "--annotation a=b c"),
     ("oom_score_adj", -5, "--oom-score-adj -5"),
     ("cpus", 0.5, "--cpus 0.5"),
     ("cpuset", "0-1", "--cpuset-cpus 0-1"),
@@ -179,6 +179,8 @@ def test_folders_are_made_where_that_was_asked_for():
     [
         ("command", (), "take an image's command away"),
         ("logging", ("syslog", ()), "does not log to `syslog`"),
+        ("logging", ("", (("tag", "a,b"), ("labels", "a,b"))), "differ on .* mean in `tag: a,b`"),
+        ("annotations", {"a": 'say "b"'}, 'differ on what .* mean in `a: say "b"`'),
         ("pull_policy", "daily", "does not know `pull_policy: daily`"),
         ("security_opt", ("writable-cgroups=true",), "has no security option `writable-cgroups=true`"),
     ],
