@@ -88,11 +88,14 @@ def links() -> Iterator[tarfile.TarInfo]:
 
 POSTGRES_STARTS = """#!/bin/sh
 set -e
+test "$(id -u)" != 0 || exec /usr/bin/setpriv --reuid=postgres --regid=postgres --clear-groups "$0"
 data=/var/lib/postgresql/data
 if ! test -e $data/PG_VERSION; then
-    initdb -D $data --auth=scram-sha-256 --auth-local=trust --pwfile="$POSTGRES_PASSWORD_FILE" --no-sync
+    password=${POSTGRES_PASSWORD_FILE:-/tmp/password}
+    test -e $password || echo "$POSTGRES_PASSWORD" >$password
+    initdb -D $data -U postgres --auth=scram-sha-256 --auth-local=trust --pwfile=$password --no-sync
     echo host all all all scram-sha-256 >>$data/pg_hba.conf
-    echo "create database $POSTGRES_DB" | postgres --single -D $data postgres
+    test -z "$POSTGRES_DB" || echo "create database $POSTGRES_DB" | postgres --single -D $data postgres
 fi
 exec postgres -D $data -c "listen_addresses=*"
 """
@@ -102,6 +105,7 @@ pid /run/nginx.pid;
 error_log /dev/stderr;
 http { access_log off; include /etc/nginx/conf.d/*.conf; }
 """
+WELCOME = 'server { listen 80; location / { return 200 "Welcome to nginx"; } }\n'
 
 
 def psql(name: str) -> None:
@@ -121,7 +125,7 @@ def postgres(name: str) -> None:
         f"ENV PATH={folder}/bin:/bin",
         'ENTRYPOINT ["/bin/starts"]',
         "VOLUME /var/lib/postgresql/data",
-        programs=programs,
+        programs=[*programs, "/usr/bin/setpriv"],
         folders=(f"/usr/share/postgresql/{folder.name}", "/usr/share/zoneinfo/UTC", *libraries),
         texts={"bin/starts": POSTGRES_STARTS},
         own=("var/lib/postgresql/data", "var/run/postgresql"),
@@ -135,6 +139,6 @@ def nginx(name: str) -> None:
         name,
         f'CMD ["{program}", "-g", "daemon off;"]',
         programs=[program],
-        texts={"etc/nginx/nginx.conf": NGINX},
+        texts={"etc/nginx/nginx.conf": NGINX, "etc/nginx/conf.d/default.conf": WELCOME},
         own=("var/lib/nginx", "var/log/nginx"),
     )

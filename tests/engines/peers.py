@@ -4,17 +4,20 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from tests.netns.engine_room import ROOT
-from tests.netns.lab import ENVIRONMENT
+from tests.engines.dockerd import DOCKER, Docker, other_host
+from tests.netns.engine_room import ROOT, engine, with_podman
+from tests.netns.lab import ENVIRONMENT, Lab, command
 
 PROJECT = "story"
+MODES = ("--apply", "--destroy")
 Services = dict[str, Any]
 
 
@@ -58,7 +61,7 @@ class Peer:
         self.prunes, self.keeps = orphans
 
     def up(self, services: Services, option: str = "") -> Told:
-        self.file.write_text(yaml.safe_dump({"services": services}, sort_keys=False))
+        self.write(services)
         before = self.boxes()
         failed = self.run([*self.words, *filter(None, [option])]) != 0
         after = self.boxes()
@@ -72,6 +75,9 @@ class Peer:
             gone=frozenset(before.keys() - after.keys()),
             states={name: box.state for name, box in after.items()},
         )
+
+    def write(self, services: Services) -> None:
+        self.file.write_text(yaml.safe_dump({"services": services}, sort_keys=False))
 
     def down(self) -> None:
         assert self.run(self.ends) == 0
@@ -89,10 +95,15 @@ class Peer:
         return done.returncode
 
     def boxes(self) -> dict[str, Box]:
-        """By service and number, in the order in which they were started."""
-        ids = self.asked("ps", "--all", "--quiet", f"--filter=name={PROJECT}").split()
+        """By service and number, in the order in which they were started; who never was does not count."""
+        ids = self.ids()
         found = map(box, json.loads(self.asked("inspect", *ids)) if ids else [])
-        return dict(sorted(found, key=lambda one: one[1].started))
+        return dict(
+            sorted((one for one in found if one[1].state != "created"), key=lambda one: one[1].started)
+        )
+
+    def ids(self) -> list[str]:
+        return self.asked("ps", "--all", "--quiet", f"--filter=name={PROJECT}").split()
 
     def asked(self, *words: str) -> str:
         done = subprocess.run(
@@ -101,8 +112,8 @@ class Peer:
         return done.stdout
 
     def clear(self) -> None:
-        if boxes := self.boxes():
-            self.asked("rm", "--force", *(one.identity for one in boxes.values()))
+        if ids := self.ids():
+            self.asked("rm", "--force", *ids)
 
 
 def box(found: dict[str, Any]) -> tuple[str, Box]:
@@ -110,3 +121,36 @@ def box(found: dict[str, Any]) -> tuple[str, Box]:
     state = found["State"]
     word = f"exited ({state['ExitCode']})" if state["Status"] == "exited" else state["Status"]
     return name, Box(found["Id"], word, state["Pid"], state["StartedAt"])
+
+
+class Peers(NamedTuple):
+    docker: Peer
+    ours: Peer
+
+    def told(self, what: Callable[[Peer], Any]) -> tuple[Any, Any]:
+        """What this says of docker-compose, and of us, at the same time."""
+        with ThreadPoolExecutor(2) as pool:
+            there, here = pool.map(what, self)
+        return there, here
+
+
+@contextmanager
+def peers(lab: Lab) -> Iterator[Peers]:
+    """Docker on another host than podman and we, and on both busybox as box:1 and box:2."""
+    host = other_host(lab)
+    with with_podman(lab), closing(Docker(lab, host)) as docker:
+        for tag in ("box:1", "box:2"):
+            docker("import", "/run/image.tar", tag)
+            engine("import", "--quiet", "/run/image.tar", f"docker.io/library/{tag}")
+        ENVIRONMENT["DOCKER_HOST"] = docker.host.removeprefix("--host=")
+        apply, destroy = (command(mode, "--runtime=podman", "compose.yaml") for mode in MODES)
+        yield Peers(
+            Peer(
+                Path("/run/docker"),
+                (["docker-compose", "up", "-d"], ["docker-compose", "down"]),
+                [DOCKER, docker.host],
+                ("--remove-orphans", ""),
+                lambda: lab.inside(host),
+            ),
+            Peer(Path("/run/ours"), (apply, destroy), ["podman"], ("", "--no-prune"), lambda: lab.inside("")),
+        )

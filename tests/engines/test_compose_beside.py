@@ -6,65 +6,28 @@ What both do is compared and nowhere written; what we do otherwise on purpose is
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
+from contextlib import suppress
 from shutil import which
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.engines.dockerd import DOCKER, Docker, lack, other_host
-from tests.engines.peers import Peer, Services, Told
+from tests.engines.dockerd import lack
+from tests.engines.peers import Peer, Peers, Services, Told
+from tests.engines.peers import peers as beside
 from tests.netns.conftest import new_lab, privileged
-from tests.netns.engine_room import engine, with_podman
-from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.watching import until
 
 __all__ = ["privileged"]
 MISSING = [name for name in ("docker-compose", "podman", "crun") if not which(name)]
 LACK = lack() or (f"not installed: apt-get install {' '.join(MISSING)}" if MISSING else "")
 pytestmark = pytest.mark.skipif(bool(LACK), reason=LACK)
-MODES = ("--apply", "--destroy")
-
-
-class Peers(NamedTuple):
-    docker: Peer
-    ours: Peer
-
-    def told(self, what: Any) -> tuple[Any, Any]:
-        """What this says of docker-compose, and of us, at the same time."""
-        with ThreadPoolExecutor(2) as pool:
-            there, here = pool.map(what, self)
-        return there, here
 
 
 @pytest.fixture(scope="module")
 def made(privileged: None) -> Iterator[Peers]:
-    with new_lab() as lab, with_podman(lab):
-        host = other_host(lab)
-        with closing(Docker(lab, host)) as docker:
-            for tag in ("box:1", "box:2"):
-                docker("import", "/run/image.tar", tag)
-                engine("import", "--quiet", "/run/image.tar", f"docker.io/library/{tag}")
-            ENVIRONMENT["DOCKER_HOST"] = docker.host.removeprefix("--host=")
-            apply, destroy = (command(mode, "--runtime=podman", "compose.yaml") for mode in MODES)
-            yield Peers(
-                Peer(
-                    Path("/run/docker"),
-                    (["docker-compose", "up", "-d"], ["docker-compose", "down"]),
-                    [DOCKER, docker.host],
-                    ("--remove-orphans", ""),
-                    lambda: lab.inside(host),
-                ),
-                Peer(
-                    Path("/run/ours"),
-                    (apply, destroy),
-                    ["podman"],
-                    ("", "--no-prune"),
-                    lambda: lab.inside(""),
-                ),
-            )
+    with new_lab() as lab, beside(lab) as found:
+        yield found
 
 
 @pytest.fixture
@@ -120,6 +83,8 @@ def story(peer: Peer) -> dict[str, Told]:
 
 def test_what_changed_is_made_anew_and_nothing_else_as_with_docker(peers):
     there, here = peers.told(story)
+    # 2.26 makes anew whoever depends on it too, 1.29 does not.  Here what it reaches stands where it stood.
+    there |= {what: there[what]._replace(anew=there[what].anew - {"front-1"}) for what, _ in WEBS}
     assert here == there
     web = frozenset({"web-1"})
     assert [here[what].anew for what, _ in WEBS] == [web] * len(WEBS)
@@ -138,11 +103,7 @@ ENDED = frozenset({"job-1"})
 FAILURES: dict[str, tuple[Services, Difference | None]] = {
     "one that cannot be started": (
         {"bad": {**APP, "command": ["nosuch"]}, "after": waiting(bad="started"), **FREE},
-        Difference(
-            "what has never run is not left",
-            {"made": {"bad-1", "free-1"}, "states": {"bad-1": "created", "free-1": "running"}},
-            {"made": {"free-1"}, "states": {"free-1": "running"}},
-        ),
+        None,
     ),
     "one that does not get well": (
         {
@@ -176,10 +137,10 @@ def test_what_does_not_start_holds_up_whom_it_holds_up_with_docker(peers, what):
     services, difference = FAILURES[what]
     there, here = peers.told(lambda peer: peer.up(services))
     assert there.failed and here.failed and "after-1" not in here.made
-    assert (there, here) == differing(there, here, difference)
+    assert (there, here) == differing(there, difference)
 
 
-def differing(there: Told, here: Told, difference: Difference | None) -> tuple[Told, Told]:
+def differing(there: Told, difference: Difference | None) -> tuple[Told, Told]:
     """What both should have said: the same, but where they differ on purpose."""
     if not difference:
         return there, there
@@ -194,7 +155,7 @@ def test_a_job_is_waited_for_and_run_again_by_docker_alone(peers):
     there, here = peers.told(lambda peer: peer.up(services))
     assert here == there and here.states == {"job-1": "exited (0)", "after-1": "running"}
     there, here = peers.told(lambda peer: peer.up(services))
-    assert (there, here) == differing(there, here, AGAIN)
+    assert (there, here) == differing(there, AGAIN)
 
 
 NAMED = ("no", "always", "on-failure", "unless-stopped")
@@ -211,13 +172,16 @@ KILLED = {
 }
 
 
+NOBODY = 1 << 30  # no process has this number
+
+
 def killed(peer: Peer) -> bool:
     """Whether all become what their policies say."""
     peer.up(POLICIES)
     before = peer.boxes()
     for box in before.values():
-        if box.pid:
-            os.kill(box.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # one that ends by itself
+            os.kill(box.pid or NOBODY, signal.SIGKILL)
 
     def settled() -> bool:
         after = peer.boxes()

@@ -4,6 +4,7 @@ and PostgreSQL, with a published port, a secret, a volume, a user and a test of 
 import os
 import shutil
 import signal
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +13,14 @@ import pytest
 from tests.engines import images
 from tests.netns.conftest import lab, privileged
 from tests.netns.engine_room import engine, running, with_podman
-from tests.netns.lab import HOST4, Lab
+from tests.netns.lab import HOST4, ROOT, Lab
 from tests.netns.watching import until
 
 __all__ = ["lab", "privileged"]
 NAME = "nginx-golang-postgres"
 PLACES = (folder / "shared/corpus/awesome-compose" / NAME for folder in Path(__file__).parents)
 SOURCE = next((place for place in PLACES if place.exists()), Path())
-LACK = (
-    ("" if "RECONCILER_ENGINES" in os.environ else "run tests/engines/run as root")
-    or images.lack()
-    or ("" if SOURCE.name else "the corpus is not here")
-)
+LACK = ("" if "RECONCILER_ENGINES" in os.environ else "run tests/engines/run as root") or images.lack()
 pytestmark = pytest.mark.skipif(bool(LACK), reason=LACK)
 
 # What the authors have beside the file, in short.
@@ -50,26 +47,33 @@ SHOWN = "Blog post #0\nBlog post #1\n"
 
 
 @pytest.fixture
-def stack(lab: Lab) -> Iterator[Path]:
-    """Its file, on a host that has the images."""
+def host(lab: Lab) -> Iterator[Lab]:
+    """One that has the images."""
     with with_podman(lab):
         images.nginx("docker.io/library/nginx:latest")
         images.postgres("docker.io/library/postgres:latest")
-        images.psql("localhost/psql")
-        shutil.copytree(SOURCE, lab.files / NAME)
-        for name, text in FILES.items():
-            file = lab.files / NAME / name
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(text)
-            file.chmod(0o755)
-        yield lab.files / NAME / "compose.yaml"
+        yield lab
 
 
-def page(lab: Lab) -> str:
+@pytest.fixture
+def stack(host: Lab) -> Path:
+    """Its file, and what is beside it."""
+    images.psql("localhost/psql")
+    shutil.copytree(SOURCE, host.files / NAME)
+    for name, text in FILES.items():
+        file = host.files / NAME / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    return host.files / NAME / "compose.yaml"
+
+
+def page(lab: Lab, port: int = 80) -> str:
     """What a machine of the LAN is shown."""
-    return lab.run(f"curl --silent --max-time 20 http://{HOST4}/", "R", check=False).out
+    return lab.run(f"curl --silent --max-time 20 http://{HOST4}:{port}/", "R", check=False).out
 
 
+@pytest.mark.skipif(not SOURCE.name, reason="the corpus is not here")
 def test_an_unchanged_stack_comes_up_serves_heals_and_goes(lab, stack):
     before = lab.snapshot()
 
@@ -95,3 +99,14 @@ def test_an_unchanged_stack_comes_up_serves_heals_and_goes(lab, stack):
     assert {key for key in after if after[key] != before[key] and "forward" not in key} == set()
     reconcile("--apply")
     assert page(lab) == SHOWN
+
+
+def test_what_the_readme_shows_runs_as_it_says(host):
+    text = (ROOT / "README.md").read_text().partition("<!-- images -->")[2].partition("<!-- /images -->")[0]
+    file = host.write(textwrap.dedent(text), "compose.yaml")
+    host.succeed(host.reconcile("--apply", "--runtime=podman", file))
+    until(lambda: "Welcome to nginx" in page(host, 8080))
+    asked = host.reconcile("--exec", "db", "--", "psql", "-U", "postgres", "-Atc", "select 41 + 1")
+    assert asked.out == "42\n"
+    host.succeed(host.reconcile("--destroy", file))
+    assert engine("ps", "--all", "--quiet") == "" and host.namespaces() == []
