@@ -150,8 +150,7 @@ def exists(what: str, name: str) -> bool:
 
 def remove(old: Workload) -> None:
     if is_ours(old.name):
-        asked("stop", "--ignore", old.name)  # as long as it was told that this may take
-        asked("rm", "--force", "--ignore", "--time=0", "--volumes", old.name)
+        asked("rm", "--force", "--ignore", "--volumes", old.name)  # waits as long as its ending may take
 
 
 def wait(name: str, condition: str) -> None:
