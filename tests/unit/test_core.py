@@ -18,6 +18,7 @@ from reconciler.kinds.ownership import HOST
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.sysctl import Forwarding, Sysctl
+from reconciler.kinds.workload import Workload
 
 BRIDGE = Bridge(ns=HOST, name="br", project="p", network="n", mac="02::1")
 VETH = Veth(ns="c", name="eth0", project="p", host_name="v", mac="02::2", bridge="br")
@@ -204,6 +205,25 @@ def test_what_is_accepted_and_does_not_stand_is_named_and_rolled_back():
     with pytest.raises(NotConverged) as caught:
         reconcile(state(Namespace(name="c", project="p"), BRIDGE), fake)
     assert caught.value.left == [BRIDGE.key] and fake.live == {}
+
+
+@pytest.mark.parametrize("stood", [None, Workload(name="w", project="p", engine="podman", digest="1")])
+def test_who_ends_at_once_stays_as_it_is_but_in_anothers_stead(stood):
+    class Brief(FakeKernel):
+        def execute(self, batch):
+            refusals = super().execute(batch)
+            ended = {key: replace(r, state="exited (3)") for key, r in self.live.items() if r == wanted}
+            self.live |= ended
+            return refusals
+
+    wanted = Workload(name="w", project="p", engine="podman", digest="2")
+    fake = Brief([stood] if stood else [])
+    with pytest.raises(FailedInPart, match=r"container w does not run as it should: it is exited \(3\)"):
+        reconcile(state(wanted, BRIDGE), fake)
+    assert fake.live == state(BRIDGE, stood or replace(wanted, state="exited (3)"))
+    with pytest.raises(FailedInPart):  # as it ended it can be run again, and ends again
+        reconcile(state(wanted, BRIDGE), fake)
+    assert fake.live == state(BRIDGE, stood or replace(wanted, state="exited (3)"))
 
 
 def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
