@@ -1,6 +1,6 @@
 """What runs in the sandboxes, as --status tells it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def statuses(live: State) -> list[ContainerStatus]:
 
 
 def ports_of(
-    ip: str, targets: Mapping[tuple[str, str], Sequence[tuple[Flow, str]]]
+    ip: str, targets: Mapping[tuple[str, str], Collection[tuple[Flow, str]]]
 ) -> Iterator[tuple[str, str]]:
     for (protocol, of), ways in targets.items():
         yield from ((protocol, port) for _, port in ways if of == ip and port)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from ..cnm.shares import part_of
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
 from .options import EXPORTS, Options
 from .session import comparison, machine, tell, tell_who_waits
@@ -73,7 +74,8 @@ def published(port: Port) -> str:
     )
     ip = f"[{port.ip}]" if port.family == 6 else port.ip
     leads = "" if port.routed else f" -> {ip}:{span(port.target)}"
-    return f"{host}:{span(port.first)}/{port.protocol}{leads}"
+    part = f"  {part_of(port.share):.0%} of connections" if port.share else ""
+    return f"{host}:{span(port.first)}/{port.protocol}{leads}{part}"
 
 
 def as_json(topology: Topology) -> dict[str, object]:
@@ -93,6 +95,7 @@ def as_json(topology: Topology) -> dict[str, object]:
                 "count": p.count,
                 "ip": p.ip,
                 "target": p.target,
+                "share": round(part_of(p.share), 4) if p.share else 1,
             }
             for p in topology.ports
         ],

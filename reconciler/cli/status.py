@@ -110,7 +110,7 @@ def guards(live: State) -> str:
 
 def project_row(name: str, root: str, live: State) -> ProjectRow:
     mine = [r for r in live.values() if getattr(r, "project", "") == name]
-    ports = {r.item for r in mine if isinstance(r, Element) and r.flow}
+    ports = {flow[1:] for r in mine if isinstance(r, Element) and (flow := r.flow)}  # of both families once
     networks = sum(isinstance(r, Bridge) for r in mine)
     return ProjectRow(name, root, networks, sum(isinstance(r, Namespace) for r in mine), len(ports))
 

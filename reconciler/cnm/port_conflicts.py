@@ -57,7 +57,7 @@ def by_wire(
     """Who has which host ports, by family and protocol."""
     found: dict[tuple[int, str], list[Holder]] = defaultdict(list)
     for port in ports:
-        if not port.routed:
+        if not port.routed and port.is_first:
             label = f"{port.sandbox} publishes it"
             found[port.family, port.protocol].append(Holder(port.first, port.last, port.host_ip, label, port))
     for claim in facts.claims:

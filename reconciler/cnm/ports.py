@@ -1,5 +1,6 @@
 """Port publishing, decided: which host port leads where, and every conflict before anything is touched."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .driver import Socket
 from .names import number
+from .shares import shares
 from .topology import Endpoint, Network, Port
 
 ANY = ("", "0.0.0.0", "::")
@@ -56,27 +58,49 @@ def why_none(attached: Sequence[tuple[Network, Endpoint]]) -> str:
     return f"it is in VLAN {end.vlan}" if end.vlan > 1 else f"network {network.name} is isolated"
 
 
+class Opening(NamedTuple):
+    """A port as it is written, and whom it leads to: several are replicas of a service, which share it."""
+
+    port: PortSpec
+    to: list[Targets]
+
+    @property
+    def behind(self) -> bool:
+        return any(one.behind for one in self.to)
+
+
+def openings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> list[Opening]:
+    """Of every container; what `mode: host`, or a choice of host ports, gives a replica is its own."""
+    found: dict[tuple[str, bool, str, int, int], Opening] = {}
+    for replica, (spec, to) in enumerate(wanted):
+        for index, port in enumerate(spec.ports):
+            own = port.mode == "host" or (port.published and is_choice(port))
+            key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
+            found.setdefault(key, Opening(port, [])).to.append(to)
+    return [*found.values()]
+
+
 def publish(
     wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts, tunnels: Sequence[Socket]
 ) -> Iterator[Port]:
     """Every port of every container; written ones first, so that random ones go around them."""
-    pairs = [(spec, to, port) for spec, to in wanted for port in spec.ports]
+    opened = openings(wanted)
     chosen = {(c.protocol, p) for c in facts.claims for p in range(c.first, c.last + 1)}
     chosen |= {(one.listener.protocol, one.listener.port) for one in tunnels}
     heard = {(one.protocol, one.port) for one in facts.listeners if one.ip != LOOPBACK6}
-    for _, to, port in pairs:
-        if port.published and not is_choice(port):
-            first, last = port.published
-            chosen |= {(port.protocol, p) for p in range(first, last + 1) if to.behind}
-            yield from resolve(port, to, first, last - first + 1)
-    singles = [(to, one) for _, to, port in pairs for one in singled(port)]
+    for one in opened:
+        if one.port.published and not is_choice(one.port):
+            first, last = one.port.published
+            chosen |= {(one.port.protocol, p) for p in range(first, last + 1) if one.behind}
+            yield from resolve(one, first, last - first + 1)
+    singles = [Opening(port, one.to) for one in opened for port in singled(one.port)]
     held = [0] * len(singles)
-    for at, (to, port) in enumerate(singles):  # whoever comes takes none of these
-        held[at] = held_port(port, to, facts, chosen) if to.behind else port.target[0]
-        chosen |= {(port.protocol, held[at])} if to.behind else set()
-    for first, (to, port) in zip(held, singles, strict=True):
-        around = set() if to.project in facts.bare else heard
-        yield from resolve(port, to, first or pick(port, to, facts, chosen, around), 1)
+    for at, one in enumerate(singles):  # whoever comes takes none of these
+        held[at] = held_port(one, facts, chosen) if one.behind else one.port.target[0]
+        chosen |= {(one.port.protocol, held[at])} if one.behind else set()
+    for first, one in zip(held, singles, strict=True):
+        around = set() if one.to[0].project in facts.bare else heard
+        yield from resolve(one, first or pick(one, facts, chosen, around), 1)
 
 
 def singled(port: PortSpec) -> Iterator[PortSpec]:
@@ -92,14 +116,13 @@ def is_choice(port: PortSpec) -> bool:
     return last - first != port.target[1] - port.target[0]
 
 
-def pick(
-    port: PortSpec, to: Targets, facts: Facts, chosen: set[tuple[str, int]], heard: Set[tuple[str, int]]
-) -> int:
-    """The first free host port from where the sandbox and the target hash to: where a firewall was flushed,
-    that is where it was, whoever is `heard` there since."""
+def pick(one: Opening, facts: Facts, chosen: set[tuple[str, int]], heard: Set[tuple[str, int]]) -> int:
+    """The first free host port from where the first sandbox and the target hash to: where a firewall was
+    flushed, that is where it was, whoever is `heard` there since."""
+    port = one.port
     low, high = port.published or facts.ephemeral
     size = high - low + 1
-    start = number("port", to.sandbox, port.protocol, str(port.target[0])) % size
+    start = number("port", one.to[0].sandbox, port.protocol, str(port.target[0])) % size
     probed = ((port.protocol, low + (start + step) % size) for step in range(size))
     free = (n for protocol, n in probed if (protocol, n) not in chosen and (protocol, n) not in heard)
     if not (found := next(free, 0)):
@@ -108,10 +131,12 @@ def pick(
     return found
 
 
-def held_port(port: PortSpec, to: Targets, facts: Facts, chosen: Set[tuple[str, int]]) -> int:
+def held_port(one: Opening, facts: Facts, chosen: Set[tuple[str, int]]) -> int:
     """The host port that leads to the target already; 0 for none that may."""
+    port = one.port
     low, high = port.published or facts.ephemeral
-    ends = (ip for _, (_, endpoint) in sorted(to.homes.items()) for ip, _ in endpoint.addresses)
+    homes = (end for to in one.to for _, (_, end) in sorted(to.homes.items()))
+    ends = (ip for endpoint in homes for ip, _ in endpoint.addresses)
     ports = (facts.ports.get((port.protocol, f"{ip} . {port.target[0]}"), 0) for ip in ends)
     return next((n for n in ports if low <= n <= high and (port.protocol, n) not in chosen), 0)
 
@@ -140,22 +165,30 @@ def homes_of(port: PortSpec, to: Targets) -> Iterator[Home]:
             yield Home(network, host_ip, endpoint.of_family(version)[0])
 
 
-def resolve(port: PortSpec, to: Targets, first: int, count: int) -> Iterator[Port]:
-    for home in homes_of(port, to):
-        if home.there:
-            yield Port(
-                project=to.project,
-                sandbox=to.sandbox,
-                protocol=port.protocol,
-                host_ip=home.ip if home.routed else "" if home.host_ip in ANY else home.host_ip,
-                first=port.target[0] if home.routed else first,
-                count=count,
-                ip=home.ip,
-                target=port.target[0],
-                bridge=home.network.bridge,
-                routed=home.routed,
-                where=port.where,
-            )
+def resolve(one: Opening, first: int, count: int) -> Iterator[Port]:
+    """Those behind one door of the host share what comes there."""
+    homes = [(to, home) for to in one.to for home in homes_of(one.port, to) if home.there]
+    ports = [port_of(one.port, to, home, first, count) for to, home in homes]
+    doors = Counter(port.door for port in ports)
+    parts = {door: shares([1] * number) for door, number in doors.items()}
+    for port in ports:
+        yield replace(port, share=next(parts[port.door])) if doors[port.door] > 1 else port
+
+
+def port_of(port: PortSpec, to: Targets, home: Home, first: int, count: int) -> Port:
+    return Port(
+        project=to.project,
+        sandbox=to.sandbox,
+        protocol=port.protocol,
+        host_ip=home.ip if home.routed else "" if home.host_ip in ANY else home.host_ip,
+        first=port.target[0] if home.routed else first,
+        count=count,
+        ip=home.ip,
+        target=port.target[0],
+        bridge=home.network.bridge,
+        routed=home.routed,
+        where=port.where,
+    )
 
 
 def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:

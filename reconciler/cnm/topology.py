@@ -12,6 +12,7 @@ from ..manifest.spec import NetworkSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
 from ..values import value
 from .carrier import Carrier
+from .shares import Share
 
 Lock = Mapping[tuple[str, str], tuple[str, ...]]  # (network, name) -> values
 
@@ -216,6 +217,7 @@ class Port:
     target: int
     bridge: str
     routed: bool = False  # reached at the container's own address: no port of the host is taken
+    share: Share | None = None  # of what comes there: the rest is other replicas'
     where: Where = NOWHERE
 
     @property
@@ -225,6 +227,16 @@ class Port:
     @property
     def last(self) -> int:
         return self.first + self.count - 1
+
+    @property
+    def door(self) -> tuple[int, str]:
+        """Where on the host it is, whichever the number."""
+        return self.family, self.host_ip
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the only one behind its door, or the first of those that share it."""
+        return not self.share or self.share[0] == 0
 
 
 @value

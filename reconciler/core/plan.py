@@ -31,7 +31,7 @@ class Step:
     @property
     def disruption(self) -> Disruption:
         gone = self.op == "-" or (self.op == "+" and self.old is not None)
-        return self.resource.loss if gone else self.resource.cost(self.old)
+        return self.resource.toll if gone else self.resource.cost(self.old)
 
     @property
     def facts(self) -> tuple[object, ...]:

@@ -92,7 +92,7 @@ class Resource:
     leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back
     closed: ClassVar[bool] = False  # nothing is done in its place
     alone: ClassVar[bool] = False  # what goes wrong in its place returns nothing else
-    loss: ClassVar[Disruption] = "link"  # what deleting it costs running traffic
+    loss: ClassVar[Disruption] = "link"  # what deleting one mostly costs running traffic
 
     origin: Origin | None = field(default=None, compare=False, repr=False)
 
@@ -158,6 +158,11 @@ class Resource:
     def replaces(self, old: "Resource") -> bool:
         fixed = roles(type(self)).fixed
         return type(self) is not type(old) or fixed(self) != fixed(old)
+
+    @property
+    def toll(self) -> Disruption:
+        """What deleting this one costs running traffic."""
+        return self.loss
 
     def cost(self, old: "Resource | None") -> Disruption:
         """What becoming this costs running traffic; `old` is None for a creation."""

@@ -131,19 +131,19 @@ def of_peers(status: Status) -> Iterator[str]:
         yield f"reconciler_evpn_differences {len(discrepancies(change.topology, announced_routes))}\n"
 
 
-def published_ports(elements: Iterable[Element]) -> dict[tuple[str, str], list[tuple[Flow, str]]]:
+def published_ports(elements: Iterable[Element]) -> dict[tuple[str, str], set[tuple[Flow, str]]]:
     """The published ports by where they lead, each with the container's port, "" for that of the host."""
-    found: dict[tuple[str, str], list[tuple[Flow, str]]] = defaultdict(list)
+    found: dict[tuple[str, str], set[tuple[Flow, str]]] = defaultdict(set)
     for r in elements:
         if flow := r.flow:
             ip, _, port = r.value.partition(" . ")
-            found[flow.protocol, ip].append((flow, port))
+            found[flow.protocol, ip].add((flow, port))
     return found
 
 
 def ways_to(end: ContainerPort, published: Iterable[tuple[Flow, str]]) -> Iterator[str]:
     """The host's addresses and ports that lead to a container's."""
-    for flow, port in published:
+    for flow, port in sorted(published):
         number = flow.first if port else end.port
         if (not port and flow.first <= number <= flow.last) or port == str(end.port):
             ip = flow.ip or ("0.0.0.0" if flow.family == 4 else "::")

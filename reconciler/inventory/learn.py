@@ -38,7 +38,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
-    claims = [Claim(owner(e), *flow) for e, flow in elements]
+    claims = [*dict.fromkeys(Claim(owner(e), *flow) for e, flow in elements)]
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}

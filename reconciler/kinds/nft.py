@@ -19,6 +19,9 @@ OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
 REACHABLE, UNPROTECTED = "reachable", "unprotected"
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
+SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
+# And of that map in which the first of them has all of it; and the other way round.
+TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
 
 
 class Flow(NamedTuple):
@@ -35,6 +38,17 @@ class Flow(NamedTuple):
 def path(resource: Resource) -> tuple[str, ...]:
     """Where it stands: family, table and name; an element's is its map's."""
     return roles(type(resource)).identity(resource)[:3]
+
+
+def is_shared(name: str) -> bool:
+    """Whether what is in the map of this name has a share of a port."""
+    return name.startswith(PUBLISH) and name.endswith(SHARES)
+
+
+def twin(name: str) -> str:
+    """The other map that may publish what the map of this name publishes."""
+    end = next(end for end in TWINS if name.endswith(end))
+    return name.removesuffix(end) + TWINS[end]
 
 
 def short(project: str) -> str:
@@ -150,21 +164,29 @@ class Element(InTable):
 
     @property
     def homes(self) -> tuple[Key, ...]:
-        """Projects and published ports speak for themselves; the rest is counted under a project or table."""
+        """Projects and published ports speak for themselves; shares are counted under their port, and the
+        rest under a project or table."""
+        if is_shared(self.map):
+            return (Element.at(self.family, self.table, twin(self.map), self.item.rpartition(" . ")[0]),)
         if self.flow or self.map == PROJECTS:
             return ()
         above = [Element.at("inet", TABLE, PROJECTS, short(self.project))] if self.project else []
         return (*above, *super().within, *self.within)
 
+    @property
+    def toll(self) -> Disruption:
+        """Connections stay with whoever has a share still; else the port itself goes too, or a sandbox."""
+        return "none" if is_shared(self.map) else self.loss
+
     def cost(self, old: Resource | None) -> Disruption:
-        return "flow" if isinstance(old, Element) and old.value != self.value else "none"
+        return self.toll if isinstance(old, Element) and old.value != self.value else "none"
 
     @property
     def flow(self) -> Flow | None:
         """The connections that this published port carries; None for what publishes nothing."""
         if not self.map.startswith(PUBLISH):
             return None
-        *ip, protocol, port = ["", *self.item.split(" . ")]
+        *ip, protocol, port = ["", *self.item.split(" . ")][: -1 if is_shared(self.map) else None]
         first, _, last = port.partition("-")
         if len(ip) > 2 or not protocol or not first.isdecimal():  # a map that somebody put into our table
             return None

@@ -25,6 +25,7 @@ MAPS = (
     ("publish_at4", f"ipv4_addr . {WIRE}", "ipv4_addr . inet_service", ""),
     ("publish4_range", WIRE, "ipv4_addr", "interval"),
     ("publish6", WIRE, "ipv6_addr . inet_service", ""),
+    ("publish4_spread", "meta l4proto . th dport . @nh,0,32", "ip daddr . th dport", "interval"),
 )
 SKELETON = state(
     Table(family="inet", name=TABLE),
@@ -38,6 +39,8 @@ SKELETON = state(
         name="nat",
         hook=NAT,
         rules=(
+            "fib daddr type local meta l4proto { 6, 17 } dnat ip to"
+            " meta l4proto . th dport . numgen random mod 65536 map @publish4_spread",
             "fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish_at4",
             "fib daddr type local dnat ip to meta l4proto . th dport map @publish4",
             "fib daddr type local dnat ip to meta l4proto . th dport map @publish4_range",
@@ -146,6 +149,50 @@ def test_a_port_that_moves_takes_its_clients_along(
     assert client.ask() == "A"
     become(published(**now))
     assert [client.ask(), client.ask()] == ["B", "B"]
+
+
+HALVES = {"udp . 8080 . 0x00000000-0x00007fff": "10.1.0.2 . 80"}
+HALVES |= {"udp . 8080 . 0x00008000-0x0000ffff": "10.2.0.2 . 80"}
+THIRDS = {"udp . 8080 . 0x00000000-0x00005554": "10.1.0.2 . 80"}
+THIRDS |= {"udp . 8080 . 0x00005555-0x0000ffff": "10.2.0.2 . 80"}
+
+
+@pytest.mark.parametrize(
+    ("past", "now", "moved"),
+    [
+        ({"publish4_spread": HALVES}, {"publish4_spread": THIRDS}, ""),
+        ({"publish4": TO_A, "publish4_spread": HALVES}, {"publish4": TO_A}, "B"),
+        ({"publish4": TO_A, "publish4_spread": HALVES}, {"publish4": TO_B}, "A"),
+        ({"publish4_spread": HALVES}, {"publish4_spread": HALVES | {[*HALVES][1]: "10.2.0.2 . 8080"}}, "B"),
+        ({"publish4": TO_A, "publish4_spread": HALVES}, {"publish_at4": HERE_TO_A}, "B"),
+        ({"publish4": TO_A, "publish4_spread": HALVES}, None, "AB"),
+    ],
+)
+def test_who_shares_a_port_still_keeps_its_clients(
+    town: Lab, past: dict[str, dict[str, str]], now: dict[str, dict[str, str]] | None, moved: str
+) -> None:
+    become(published(**past))
+    clients = [Client(town, HOST4, 8080) for _ in range(20)]
+    homes = [client.ask() for client in clients]
+    assert {*homes} == {"A", "B"}
+    before = entries(town)
+    become({} if now is None else published(**now))
+    assert len(before.items() - entries(town).items()) == sum(home in moved for home in homes)
+    if now:
+        kept = [(c.ask(), home) for c, home in zip(clients, homes, strict=True) if home not in moved]
+        assert all(one == home for one, home in kept)
+
+
+def test_the_rules_made_anew_know_who_shares_a_port(town: Lab) -> None:
+    """What began without them is asked about again, and what they lead to by either map stays."""
+    wanted = published(publish4=TO_A, publish4_spread=HALVES)
+    become(wanted)
+    clients = [Client(town, HOST4, 8080) for _ in range(20)]
+    assert {client.ask() for client in clients} == {"A", "B"}
+    before = entries(town)
+    town.run(f"nft flush chain inet {TABLE} nat")
+    become(wanted)
+    assert not forgotten(town, before)
 
 
 def test_nobody_else_is_disturbed(town: Lab) -> None:

@@ -28,11 +28,20 @@ def written(random: Random) -> str:
         joined = random.sample(sorted(networks), random.randint(1, len(networks)))
         ports = f"['{8000 + index}:{random.choice((80, 81))}']" if random.random() < 0.6 else "[]"
         boxes[f"c{index}"] = f"{{networks: [{', '.join(joined)}], ports: {ports}}}"
+    sections = {"networks": networks, "containers": boxes, "services": services(random, sorted(networks))}
     return "name: t\n" + "".join(
         f"{section}:\n" + "".join(f"  {name}: {body}\n" for name, body in items.items())
-        for section, items in (("networks", networks), ("containers", boxes))
+        for section, items in sections.items()
         if items
     )
+
+
+def services(random: Random, networks: Sequence[str]) -> dict[str, str]:
+    """One of some replicas, which share ports, or none."""
+    ports = random.sample(("8100:80", "8101:80/udp", "127.0.0.1:8102:80", "8103-8104:8103-8104"), 2)
+    net, number = random.choice(networks), random.randint(0, 3)
+    body = f"{{networks: [{net}], deploy: {{replicas: {number}}}, ports: {ports}}}"
+    return {"s": body} if number else {}
 
 
 def manifest(random: Random) -> Manifest:

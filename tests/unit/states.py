@@ -251,6 +251,10 @@ def chains(picks: Picks, at: dict[str, Any]) -> Iterator[Resource]:
     for port in ("80", "81", "82"):
         if value := picks.of("", "10.1.0.2", "10.1.0.3"):
             yield Element(**at, map="publish4", item=port if wide else f"tcp . {port}", value=value)
+    yield Map(**at, name="publish4_spread", type="inet_proto . inet_service . @nh,0,32", data="ipv4_addr")
+    for share in picks.of((), ("0-65535",), ("0-32767", "32768-65535"), ("0-21844", "21845-65535")):
+        value = picks.of("10.1.0.2", "10.1.0.3")
+        yield Element(**at, map="publish4_spread", item=f"tcp . 80 . {share}", value=value)
     yield Chain(
         **at,
         name="base",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.cli.show import as_text
 from reconciler.cnm.port_conflicts import Holder, meetings
+from reconciler.cnm.shares import WHOLE, part_of, shares
 from reconciler.cnm.topology import Port
 from reconciler.errors import ManifestError, Where
 from reconciler.inventory.facts import Claim, Facts, Listener
@@ -81,6 +82,73 @@ def test_one_port_is_taken_out_of_a_range_of_host_ports():
     assert sorted(got) == [8000, 8001]
     with pytest.raises(ManifestError, match="no host port is free between 8000 and 8001"):
         published(choice, choice, choice)
+
+
+def replicas(*ports, number=3, facts=NOTHING, network=DUAL):
+    web = container("web", ports=ports, is_service=True, replicas=number)
+    return build(manifest(project("p", network, web)), facts)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        port(80, 8080),
+        port(80, 8080, host_ip="127.0.0.1"),
+        port(9000, 9000, count=5),
+        port(80, 8000, count=3),
+        port(80),
+    ],
+)
+def test_replicas_share_a_port_in_each_family(wanted):
+    found = replicas(wanted).ports
+    for version in {p.family for p in found}:
+        mine = [p for p in found if p.family == version]
+        assert [p.sandbox for p in mine] == ["p-web-1", "p-web-2", "p-web-3"]
+        assert len({(p.first, p.count, p.host_ip) for p in mine}) == 1
+        assert [p.share for p in mine] == [(0, 21844), (21845, 43689), (43690, 65535)]
+
+
+def test_who_is_alone_shares_nothing():
+    assert {p.share for p in replicas(port(80, 8080), number=1).ports} == {None}
+    assert {p.share for p in replicas(port(80, 8080), number=2, network=ROUTED).ports} == {None}
+
+
+def test_with_mode_host_each_has_a_port_of_its_own():
+    assert len({p.first for p in replicas(port(80, mode="host")).ports}) == 3
+    with pytest.raises(ManifestError, match="8080/tcp is taken: p-web-1 publishes it"):
+        replicas(port(80, 8080, mode="host"))
+
+
+def test_of_a_range_of_host_ports_for_one_target_each_has_one():
+    choice = PortSpec(target=(80, 80), published=(8000, 8002))
+    found = replicas(choice).ports
+    assert {p.first for p in found} == {8000, 8001, 8002} and {p.share for p in found} == {None}
+
+
+def test_one_port_that_is_written_twice_is_not_shared():
+    with pytest.raises(ManifestError, match="8080/tcp is taken"):
+        replicas(port(80, 8080), port(81, 8080))
+
+
+def test_a_random_port_that_one_of_them_holds_is_that_of_all():
+    found = replicas(port(80)).ports
+    held = next(p for p in found if p.sandbox == "p-web-2")
+    facts = Facts(ports={("tcp", f"{held.ip} . 80"): 40000})
+    assert {p.first for p in replicas(port(80), facts=facts).ports} == {40000}
+    assert {p.first for p in replicas(port(80), number=1).ports} == {held.first}
+
+
+@given(st.lists(st.integers(1, 255), min_size=1, max_size=200))
+def test_shares_are_the_whole_and_as_wide_as_their_weights(weights):
+    found = [*shares(weights)]
+    assert [0, *(last + 1 for _, last in found)] == [*(first for first, _ in found), WHOLE]
+    for share, weight in zip(found, weights, strict=True):
+        assert abs(part_of(share) - weight / sum(weights)) < 1 / WHOLE
+
+
+def test_a_share_is_shown():
+    lines = as_text(replicas(port(80, 8080), network=NetworkSpec(name="default"), number=2))
+    assert lines.count(":80  50% of connections") == 2
 
 
 def test_internal_networks_publish_nothing():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.resource import State
-from ...kinds.nft import Element
+from ...kinds.nft import Element, is_shared
 from .capacity import Capacity
 from .sessions import Key, Target
 from .sockets import LOOPBACK
@@ -33,9 +33,11 @@ Ports = Mapping[Key, Target]  # by (tcp or udp, host port)
 
 
 def relayed_ports(state: State) -> dict[Key, Target]:
-    """Where each port published to any address, or on ::1, leads; IPv6 wins over IPv4."""
+    """Where each port published to any address, or on ::1, leads, or the first of those that share it; IPv6
+    wins over IPv4."""
     found: dict[Key, Target] = {}
-    flows = [(flow, r.value) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
+    elements = (r for r in state.values() if isinstance(r, Element) and not is_shared(r.map))
+    flows = [(flow, r.value) for r in elements if (flow := r.flow)]
     for flow, value in sorted(flows, key=lambda pair: pair[0].family):
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue

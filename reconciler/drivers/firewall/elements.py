@@ -11,13 +11,14 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, Element, short
+from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, Element, short, twin
 from ...kinds.ownership import HOST
 from . import apart
 from .guard import GUARD, guard_items
 from .routing_policy import BRIDGED
 from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
+from .shared import SHARED, interval
 
 
 def lower(topology: Topology) -> Iterator[Resource]:
@@ -37,6 +38,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from ELSEWHERE.skeleton()
     for view in topology.naming.views:
         yield from declared(CORE, view.project, view_items(view, inner), view.where)
+    if any(port.share for port in topology.ports):
+        yield from SHARED.skeleton()
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
     yield from ports_marked(topology.ports)
@@ -49,7 +52,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (MARKS, PORT_MARKS, CORE, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    for ruleset in (MARKS, PORT_MARKS, CORE, SHARED, ELSEWHERE, GUARD, apart.APART, BRIDGED):
         yield from ruleset.skeleton()
 
 
@@ -141,7 +144,16 @@ def subnet_items(network: Network, subnet: Subnet) -> Iterator[Item]:
 
 def port_items(port: Port) -> Iterator[Item]:
     """One element a port, or one for a whole range that keeps its numbers; a shifted range needs
-    one for each."""
+    one for each.  The first of those that share a port has all of it too (see shared.py)."""
+    for name, item, value in whole_items(port):
+        if port.is_first:
+            yield name, item, value
+        if port.share:
+            yield twin(name), f"{item} . {interval(port.share)}", value
+
+
+def whole_items(port: Port) -> Iterator[Item]:
+    """As where nobody shares it."""
     family, wire = port.family, port.protocol
     if port.routed:
         for offset in range(port.count):

@@ -29,8 +29,7 @@ ATTEMPTS = 4
 
 Port = tuple[int, int, int]  # address family, protocol, port: of the original destination
 Home = tuple[str, int]  # where a published port leads
-NOWHERE: Home = ("", 0)
-Targets = Mapping[Port, dict[str, Home]]  # by published address, "" for any of the host's
+Targets = Mapping[Port, dict[str, set[Home]]]  # by published address, "" for any of the host's
 
 
 class FlowEnd(NamedTuple):
@@ -81,7 +80,7 @@ def forget_behind(all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]])
 
 
 def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving) -> None:
-    """Each flow with where it leads now, as the map's value has it, "" for nowhere; later changes win."""
+    """Each flow with every home that it has now, as the maps' values say them; one without comes with ""."""
     if not tracked():
         return
     wanted = targets(changes)
@@ -105,13 +104,13 @@ def tracked() -> bool:
 
 
 def targets(changes: Iterable[tuple[Flow, str]]) -> Targets:
-    found: dict[Port, dict[str, Home]] = {}
+    found: dict[Port, dict[str, set[Home]]] = {}
     for flow, value in changes:
         family = socket.AF_INET6 if flow.family == 6 else socket.AF_INET
         ip, _, port = value.partition(" . ")
         for published in range(flow.first, flow.last + 1):
             at = found.setdefault((family, PROTOCOLS[flow.protocol], published), {})
-            at[flow.ip] = ip, int(port or published) if ip else 0
+            at.setdefault(flow.ip, set()).update({(ip, int(port or published))} if ip else ())
     return found
 
 
@@ -123,7 +122,7 @@ def dump(channel: Channel, family: int) -> list[tuple[int, bytes] | None]:
 
 
 def astray(family: int, body: bytes, wanted: Targets) -> bool:
-    """Whether it is towards a port that changed, and its replies come from elsewhere than the map says."""
+    """Whether it is towards a port that changed, and its replies come from elsewhere than the maps say."""
     rest = items(body)
     first, original = next(rest)  # always the original direction: most entries are done with it
     towards = end(original) if first == ORIGINAL else None
@@ -132,10 +131,9 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
     ip = towards.destination[0]
     if ip not in leads and not ("" in leads and local(ip)):
         return False
-    target = leads.get(ip, NOWHERE)
-    target = leads.get("", NOWHERE) if target == NOWHERE else target
+    homes = leads.get(ip) or leads.get("") or {towards.destination}
     reply = end(dict(rest)[REPLY])
-    return reply is not None and reply.source != (towards.destination if target == NOWHERE else target)
+    return reply is not None and reply.source not in homes
 
 
 def ends(tuple_: bytes) -> tuple[int, str, str]:

@@ -201,6 +201,10 @@ EXPRESSIONS = {
     "ether saddr": "ether_addr",
     "ip saddr": "ipv4_addr",
     "ip6 saddr": "ipv6_addr",
+    "ip daddr": "ipv4_addr",
+    "ip6 daddr": "ipv6_addr",
+    "meta l4proto": "inet_proto",
+    "th dport": "inet_service",
     "udp dport": "inet_service",
 }  # words of a `typeof` that are not datatypes
 PAYLOAD = re.compile(r"@(?:ll|nh|th),\d{1,4},(\d{1,3})")

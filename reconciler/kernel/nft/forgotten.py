@@ -3,7 +3,19 @@
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
-from ...kinds.nft import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, Chain, Element, Flow, path
+from ...kinds.nft import (
+    INSIDE,
+    OPEN,
+    OUT,
+    REACHABLE,
+    UNPROTECTED,
+    Chain,
+    Element,
+    Flow,
+    is_shared,
+    path,
+    twin,
+)
 from ...kinds.ownership import TABLE
 from ..netlink import conntrack
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
@@ -20,14 +32,16 @@ def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> No
 
 
 def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> Iterator[tuple[Flow, str]]:
-    """Published ports that went or changed, with where they lead now, "" for nowhere."""
+    """Published ports that went or changed, with each home that they have now, "" for none."""
     afresh = renewed(work)
-    yield from ((flow, e.value) for e in live if path(e) in afresh and (flow := e.flow))
-    yield from ((flow, "") for e in live if {path(e), path(e)[:2]} & gone and (flow := e.flow))
-    for place, group in work.elements.items():
-        for step in group if publishing(place[2]) else ():
-            if isinstance(r := step.resource, Element) and (flow := r.flow):
-                yield flow, "" if step.op == "-" else r.value
+    leads = {e.key: (e.flow, e.value) for e in live if path(e) in afresh}
+    leads |= {e.key: (e.flow, "") for e in live if {path(e), path(e)[:2]} & gone}
+    for step in chain.from_iterable(group for place, group in work.elements.items() if publishing(place[2])):
+        if isinstance(r := step.resource, Element):
+            leads[r.key] = r.flow, "" if step.op == "-" else r.value
+    changed = {flow for flow, _ in leads.values()}
+    leads = {e.key: (e.flow, e.value) for e in live if e.flow in changed} | leads  # who shares it still
+    yield from ((flow, home) for flow, home in leads.values() if flow)
     for name in (f"{REACHABLE}{family}" for family in (4, 6)):
         for step in work.elements.get(("inet", TABLE, name), ()):
             if step.op == "-" and isinstance(r := step.resource, Element):
@@ -82,6 +96,8 @@ def concerned(work: FirewallSteps) -> set[Place]:
     """The maps that tell which connections are to be forgotten, beside those that change."""
     afresh = renewed(work)
     places = {*afresh, *work.elements}
+    ports = {p for p in (*places, *(path(s.resource) for s in work.maps)) if publishing(p[2])}
+    sharing = {(*p[:2], twin(p[2])) for p in ports} | {p for p in ports if is_shared(p[2])}
     outward = any(place[2] == UNPROTECTED or place[2][:-1] in (*OUT, OPEN) for place in places)
     names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
-    return {place for place in afresh if publishing(place[2])} | {("inet", TABLE, name) for name in names}
+    return (ports & afresh) | sharing | {("inet", TABLE, name) for name in names}

@@ -1,0 +1,65 @@
+"""Ports that several replicas share: which of them gets a connection is drawn as that begins.
+
+This comes before `inbound` and `local` of the core, where the first replica has the whole port, so that a
+port is never nobody's: before Linux 6.17 a packet may find nothing in a map of ranges that is just changing
+(nft_set_pipapo.c).  What is translated here is shown to no further chain of the hook (nf_nat_inet_fn).
+"""
+
+from collections.abc import Iterator
+
+from ...cnm.shares import WHOLE, Share
+from ...kinds.nft import SHARES
+from ...kinds.ownership import GROUP
+from .rules import DOCKER_DNS, QUESTION
+from .ruleset import Maps, MapType, Ruleset
+
+WIRE = "meta l4proto . th dport"
+NUMBER = "@nh,0,32"  # what is drawn: a part of a packet, as nft has no other name for a number in a map
+
+
+def of_family(family: int, ip: str) -> Maps:
+    """Of a port, and of a range that keeps its numbers; on any address of the host, and on one."""
+    at, ports = f"{ip} daddr . ", f"{WIRE} . {NUMBER}"
+    service = f"{ip} daddr . th dport"
+    return {
+        f"publish{family}_spread": MapType(ports, service, "interval"),
+        f"publish_at{family}_spread": MapType(at + ports, service, "interval"),
+        f"publish{family}_spans": MapType(ports, f"{ip} daddr", "interval"),
+        f"publish_at{family}_spans": MapType(at + ports, f"{ip} daddr", "interval"),
+    }
+
+
+def drawn(family: int, ip: str) -> Iterator[str]:
+    """In the order of `publish` of the core.  The protocol is named once more, as libnftables wants it of
+    ports that come out of such a map: TCP, UDP and SCTP, as numbers."""
+    number = f"{WIRE} . numgen random mod {WHOLE}"
+    for end in SHARES:
+        yield f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to {ip} daddr . {number} map @publish_at{family}{end}"
+        yield f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to {number} map @publish{family}{end}"
+
+
+SHARED = Ruleset(
+    "inet",
+    {**of_family(4, "ip"), **of_family(6, "ip6")},
+    {
+        "share": ("", *drawn(4, "ip"), *drawn(6, "ip6")),
+        # As in `inbound`, and in `question`, whose questions to a gateway are left to it.
+        "share_inbound": (
+            "type nat hook prerouting priority -101; policy accept;",
+            f"iifgroup != {GROUP} ip6 saddr fe80::/10 accept",
+            f"iifgroup {GROUP} {QUESTION} fib daddr . iif type local accept",
+            f"iifgroup {GROUP} ip daddr . {WIRE} {DOCKER_DNS} accept",
+            "fib daddr type local jump share",
+        ),
+        "share_local": (
+            "type nat hook output priority -101; policy accept;",
+            "ip6 daddr { ::1, fe80::/10 } accept",
+            "fib daddr type local jump share",
+        ),
+    },
+)
+
+
+def interval(share: Share) -> str:
+    first, last = share
+    return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"

@@ -1,0 +1,236 @@
+"""Replicas of a service share its published ports: how many connections each has, whose they are, and that
+those that are open stay where they are."""
+
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from tests.netns.lab import HOST4, HOST6, OURS, PATIENCE, REMOTE4, REMOTE6, Lab, family_of
+from tests.netns.servers import KINDS
+
+SERVED = """
+name: t
+networks: {n: {enable_ipv6: true}, m: {enable_ipv6: true}}
+services:
+  web: {deploy: {replicas: %d}, networks: [n], ports: %s}
+containers:
+  near: {networks: [n]}
+  far: {networks: [m]}
+"""
+PORTS = ["8080:80", "8080:80/udp", "127.0.0.1:8081:80", "9000-9001:9000-9001", "5000-5001:80-81", "53:80/udp"]
+MANY = 300
+REPLICAS = ("t-web-1", "t-web-2", "t-web-3")
+ABORT = struct.pack("ii", 1, 0)  # closed by a reset, which leaves no TIME_WAIT behind
+
+
+def served(replicas: int, *ports: str) -> str:
+    return SERVED % (replicas, list(ports or PORTS))
+
+
+@pytest.fixture(scope="module")
+def shared(netfiltered: Lab) -> Lab:
+    netfiltered.run("ip addr add 198.51.100.7/24 dev uplink")
+    netfiltered.apply(served(3))
+    for name in REPLICAS:
+        netfiltered.serve(name, 80, 81, 9000, 9001)
+        netfiltered.serve(name, 80, proto="udp")
+    return netfiltered
+
+
+def answers(
+    lab: Lab, who: str, address: str, port: int, proto: str = "tcp", many: int = MANY
+) -> Counter[str]:
+    """What so many new connections were told."""
+    found = Counter[str]()
+    with lab.inside(who):
+        for _ in range(many):
+            with socket.socket(family_of(address), KINDS[proto]) as sock:
+                sock.settimeout(PATIENCE)
+                sock.connect((address, port))
+                if proto == "tcp":
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+                else:
+                    sock.send(b"?")
+                found[sock.recv(200).decode().strip()] += 1
+    return found
+
+
+def even(found: Counter[str], of: int = 3) -> bool:
+    """Within five standard deviations of the binomial distribution."""
+    many = found.total()
+    least = many / of - 5 * (many / of * (1 - 1 / of)) ** 0.5
+    names = Counter[str]()
+    for answer, count in found.items():
+        names[answer.split()[0]] += count
+    return len(names) == of and min(names.values()) >= least
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize(
+    ("who", "address"),
+    [
+        ("R", HOST4),
+        ("R", HOST6),
+        ("R", "198.51.100.7"),
+        ("", HOST4),
+        ("", HOST6),
+        ("", "127.0.0.1"),
+        ("t-near", HOST4),
+        ("t-near", HOST6),
+        ("t-far", HOST4),
+        ("t-far", HOST6),
+        ("t-web-1", HOST4),
+        ("t-web-1", HOST6),
+    ],
+)
+def test_each_has_its_share(shared, who, address, proto):
+    found = answers(shared, who, address, 8080, proto)
+    assert even(found), found
+    if who == "R":
+        assert {answer.split()[1] for answer in found} == {REMOTE6 if ":" in address else REMOTE4}
+
+
+@pytest.mark.parametrize(
+    ("who", "address", "port"),
+    [("", "127.0.0.1", 8081), ("R", HOST4, 9000), ("R", HOST6, 9001), ("R", HOST4, 5000), ("R", HOST6, 5001)],
+)
+def test_so_it_is_at_one_address_and_in_ranges(shared, who, address, port):
+    assert even(answers(shared, who, address, port))
+
+
+def test_what_is_beside_them_is_closed(shared):
+    shared.silent(("R", HOST4, 8081), ("t-near", HOST4, 8081), ("R", HOST4, 9002), ("R", HOST6, 8999))
+    shared.silent(("R", HOST4, 80), ("", "::1", 8080), ("R", HOST4, 8082))
+
+
+def test_questions_for_names_are_no_connections_to_a_shared_port_53(shared):
+    assert even(answers(shared, "t-near", HOST4, 53, "udp"))
+    assert even(answers(shared, "R", HOST6, 53, "udp"))
+    for ns, bridge in (("t-near", "br-t-n"), ("t-far", "br-t-m")):
+        gateway = shared.addresses("", bridge)[0].split("/")[0]
+        for server in (gateway, "127.0.0.11"):
+            told = shared.run(f"dig +short +time=5 +tries=1 @{server} {ns}", ns).out
+            assert told.strip() == shared.address(ns)
+
+
+def test_a_plan_after_apply_is_empty_and_what_is_flushed_is_put_back(shared):
+    assert shared.planned(served(3)) == []
+    before = shared.declared("t")
+    for flush in ("map inet reconciler publish4_spread", "chain inet reconciler share", "ruleset"):
+        shared.run(f"nft flush {flush}")
+        shared.apply(served(3))
+        assert shared.declared("t") == before and even(answers(shared, "R", HOST4, 8080))
+
+
+def test_while_shares_are_missing_the_first_has_all(lab):
+    """Before Linux 6.17 a packet may find none while they change."""
+    lab.apply(served(2, "8080:80"))
+    lab.serve("t-web-1", 80)
+    lab.run("nft flush map inet reconciler publish4_spread")
+    assert answers(lab, "R", HOST4, 8080, many=20) == {f"t-web-1 {REMOTE4}": 20}
+
+
+def test_what_no_two_share_needs_no_rule_for_it(lab):
+    lab.apply(served(1, "8080:80"))
+    alone = lab.rules()
+    assert "numgen" not in alone
+    lab.apply(served(2, "8080:80"))
+    assert "numgen" in lab.rules()
+    lab.apply(served(1, "8080:80"))
+    assert lab.rules() == alone
+
+
+def test_a_random_port_is_one_and_stays(lab):
+    def shown(replicas: int) -> set[int]:
+        lab.apply(served(replicas, "80"))
+        listed = lab.reconcile("--show", "-o", "json", lab.files / "t.yaml").json["ports"]
+        return {port["first"] for port in listed}
+
+    [port] = shown(1)
+    assert [shown(replicas) for replicas in (3, 2, 1)] == [{port}] * 3
+
+
+# those that are open
+
+
+class Held:
+    """A connection that is asked again and again."""
+
+    def __init__(self, lab: Lab, address: str, proto: str):
+        with lab.inside("R"):
+            self.sock = socket.socket(family_of(address), KINDS[proto])
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect((address, 8080))
+        if proto == "udp":
+            self.sock.send(b"?")
+        self.home = self.sock.recv(200).decode().split()[0]
+        self.sent, self.bad = 0, 0
+
+    def ask(self) -> None:
+        said = b"#%d" % self.sent
+        self.sent += 1
+        try:
+            self.sock.send(said)
+            self.bad += self.sock.recv(200) != said
+        except OSError:
+            self.bad += 1
+
+    def asked_who(self) -> str:
+        self.sock.send(b"?")
+        return self.sock.recv(200).decode().split()[0]
+
+
+@contextmanager
+def asking(held: list[Held]) -> Iterator[None]:
+    """Each of them, one after another, as long as the body runs."""
+    over = Event()
+
+    def run() -> None:
+        while not over.is_set():
+            for one in held:
+                one.ask()
+            time.sleep(0.002)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_those_that_are_open_stay_while_replicas_come_and_go(lab):
+    """Those of a replica that goes are told another home, of UDP, by the next message."""
+    lab.apply(served(2))
+    for name in REPLICAS[:2]:
+        lab.serve(name, 80)
+        lab.serve(name, 80, proto="udp")
+    ways = [(address, proto) for address in OURS.values() for proto in ("tcp", "udp")]
+    first = [Held(lab, *way) for way in ways for _ in range(6)]
+    with asking(first):
+        lab.apply(served(3))
+    lab.serve("t-web-3", 80)
+    lab.serve("t-web-3", 80, proto="udp")
+    assert even(answers(lab, "R", HOST4, 8080)) and even(answers(lab, "R", HOST6, 8080, "udp"))
+    held = [*first, *(Held(lab, *way) for way in ways for _ in range(6))]
+    staying = [one for one in held if one.home != "t-web-3"]
+    going = [one for one in held if one.home == "t-web-3" and one.sock.type == socket.SOCK_DGRAM]
+    with asking(staying):
+        lab.apply(served(2))
+    sent, bad = sum(one.sent for one in held), sum(one.bad for one in held)
+    assert sent > 200 and not bad, (sent, bad)
+    assert [one.asked_who() for one in staying if one.sock.type == socket.SOCK_DGRAM]
+    assert {one.asked_who() for one in going} <= set(REPLICAS[:2])
+    assert even(answers(lab, "R", HOST4, 8080), of=2)
+    lab.apply(served(1))
+    kept = [one for one in staying if one.home == "t-web-1"]
+    with asking(kept):
+        lab.apply(served(2))
+    assert not sum(one.bad for one in kept)
