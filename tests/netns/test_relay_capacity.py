@@ -31,7 +31,7 @@ class Bench:
         for sock in (self.server, self.datagrams):
             sock.settimeout(5)
         self.relay = stack.enter_context(RelayProcess(capacity))
-        assert self.relay.serve({TCP: (ip, INNER), UDP: (ip, INNER)}) == ""
+        assert self.relay.serve({TCP: ((ip, INNER),), UDP: ((ip, INNER),)}) == ""
 
     def client(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         sock = self.stack.enter_context(socket.socket(socket.AF_INET6, kind))
@@ -167,10 +167,29 @@ def test_clients_of_udp_are_few_and_forgotten(bench, ip):
 def test_a_port_that_leads_elsewhere_cuts_off_who_came(bench):
     desk = bench()
     client, _ = desk.pair()
-    desk.relay.serve({UDP: (HOST6, INNER)})
+    desk.relay.serve({UDP: ((HOST6, INNER),)})
     assert cut(client) and desk.status()["ports"] == ["[::1]:8080/udp"]
     with pytest.raises(ConnectionRefusedError):
         desk.client()
+
+
+def test_those_that_share_a_port_keep_who_came_to_them(bench):
+    """Who comes is led to any of them, and stays there while others come and go."""
+    desk = bench()
+    client, there = desk.pair()
+    other = desk.stack.enter_context(socket.create_server((HOST4, INNER)))
+    other.setblocking(False)
+    desk.relay.serve({TCP: ((HOST4, INNER), (HOST6, INNER))})
+    clients = [desk.client() for _ in range(20)]
+    for one in clients:
+        one.send(b"x")
+    assert select.select([other], [], [], 5)[0] and select.select([desk.server], [], [], 5)[0]
+    desk.relay.serve({TCP: ((HOST6, INNER),)})
+    desk.until(lambda: 1 < desk.status()["connections"] < 21)
+    client.send(b"still")
+    assert there.recv(5) == b"still"
+    there.send(b"here")
+    assert client.recv(4) == b"here"
 
 
 def test_one_that_has_died_is_started_again(bench):

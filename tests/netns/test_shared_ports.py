@@ -13,6 +13,7 @@ import pytest
 
 from tests.netns.lab import HOST4, HOST6, OURS, PATIENCE, REMOTE4, REMOTE6, Lab, family_of
 from tests.netns.servers import KINDS
+from tests.netns.watching import watching
 
 SERVED = """
 name: t
@@ -154,6 +155,15 @@ def test_a_random_port_is_one_and_stays(lab):
 
     [port] = shown(1)
     assert [shown(replicas) for replicas in (3, 2, 1)] == [{port}] * 3
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+def test_the_watcher_shares_it_on_loopback(lab, proto):
+    file = lab.write(served(2, f"8080:80/{proto}"))
+    with watching(lab, file):
+        for name in REPLICAS[:2]:
+            lab.serve(name, 80, proto=proto)
+        assert even(answers(lab, "", "::1", 8080, proto, many=100), of=2)
 
 
 # those that are open

@@ -1,10 +1,11 @@
 """UDP: every client has a socket of its own towards the container, as long as it speaks."""
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .sessions import Key, Sessions, Target
+from .sessions import Passage, Sessions
 from .sockets import READ, Poll, towards
 
 LARGEST = 1 << 16  # bytes of a datagram
@@ -13,8 +14,8 @@ LARGEST = 1 << 16  # bytes of a datagram
 class Datagrams:
     """One published port."""
 
-    def __init__(self, door: socket.socket, key: Key, target: Target):
-        self.door, self.key, self.target = door, key, target
+    def __init__(self, door: socket.socket, choose: Callable[[], Passage]):
+        self.door, self.choose = door, choose
         self.clients: dict[Any, Client] = {}  # by address
 
     def receive(self, poll: Poll, sessions: Sessions, _: int) -> None:
@@ -31,8 +32,8 @@ class Client:
 
     def __init__(self, port: Datagrams, address: Any, poll: Poll, sessions: Sessions):
         self.port, self.address, self.poll, self.sessions = port, address, poll, sessions
-        self.key = port.key
-        self.there = towards(port.target, socket.SOCK_DGRAM)
+        self.passage = port.choose()
+        self.there = towards(self.passage.target, socket.SOCK_DGRAM)
         poll.register(self.there, READ, self.answered)
 
     def send(self, data: bytes) -> None:

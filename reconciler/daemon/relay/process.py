@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.resource import State
-from ...kinds.nft import Element, is_shared
+from ...kinds.nft import Element
 from .capacity import Capacity
-from .sessions import Key, Target
+from .sessions import Homes, Key, Target
 from .sockets import LOOPBACK
 
 PATIENCE = 10.0  # seconds for an answer; after that it is taken for dead
@@ -29,22 +29,21 @@ PROGRAM = (
 )
 HOME = str(Path(__file__).parents[3])  # where that is; after the standard library, all else that it has
 
-Ports = Mapping[Key, Target]  # by (tcp or udp, host port)
+Ports = Mapping[Key, Homes]  # by (tcp or udp, host port)
 
 
-def relayed_ports(state: State) -> dict[Key, Target]:
-    """Where each port published to any address, or on ::1, leads, or the first of those that share it; IPv6
-    wins over IPv4."""
-    found: dict[Key, Target] = {}
-    elements = (r for r in state.values() if isinstance(r, Element) and not is_shared(r.map))
-    flows = [(flow, r.value) for r in elements if (flow := r.flow)]
-    for flow, value in sorted(flows, key=lambda pair: pair[0].family):
+def relayed_ports(state: State) -> dict[Key, Homes]:
+    """Where each port published to any address, or on ::1, leads, whoever shares it; IPv6 wins over IPv4."""
+    found: dict[Key, dict[int, set[Target]]] = {}
+    flows = [(flow, r.value) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
+    for flow, value in flows:
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue
         ip, _, port = value.partition(" . ")
         for number in range(flow.first, flow.last + 1):
-            found[flow.protocol, number] = ip, int(port) if port else number
-    return found
+            homes = found.setdefault((flow.protocol, number), {}).setdefault(flow.family, set())
+            homes.add((ip, int(port) if port else number))
+    return {key: tuple(sorted(homes[max(homes)])) for key, homes in found.items()}
 
 
 class RelayProcess:
@@ -108,7 +107,7 @@ class RelayProcess:
             )
 
     def ask(self) -> dict[str, Any]:
-        rows = [(*key, *target) for key, target in self.ports.items()]
+        rows = [(*key, homes) for key, homes in self.ports.items()]
         self.channel.sendall(json.dumps(rows).encode() + b"\n")
         with self.channel.makefile("rb") as lines:
             line = lines.readline()

@@ -6,6 +6,7 @@ watcher ends, it ends.  It imports little of ours, and little else, to start qui
 
 import errno
 import json
+import os
 import resource
 import socket
 import sys
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 from .capacity import Capacity
 from .datagrams import Datagrams
-from .sessions import Key, Sessions, Target
+from .sessions import Homes, Key, Passage, Sessions
 from .sockets import LOOPBACK, READ, Poll, Ready, listener, reset, towards
 from .streams import Connection
 
@@ -32,7 +33,7 @@ class Relay:
         self.capacity, self.poll = capacity, Poll()
         self.connections = Sessions(capacity.connections, capacity.idle)
         self.clients = Sessions(capacity.clients, capacity.idle_client)
-        self.listening: dict[Key, tuple[Target, socket.socket]] = {}
+        self.listening: dict[Key, tuple[Homes, socket.socket]] = {}
         self.refused: dict[Key, str] = {}
         self.left = 0  # ports beyond those that are relayed
 
@@ -40,34 +41,43 @@ class Relay:
         while True:
             self.poll.round(min(self.connections.expire(), self.clients.expire()))
 
-    def bring(self, published: dict[Key, Target]) -> None:
+    def bring(self, published: dict[Key, Homes]) -> None:
         wanted = dict(list(published.items())[: self.capacity.ports])
         self.refused, self.left = {}, len(published) - len(wanted)
-        for key, (target, door) in list(self.listening.items()):
-            if wanted.get(key) != target:
+        for key, (homes, door) in list(self.listening.items()):
+            now = wanted.get(key, ())
+            if not now:
                 self.poll.unregister(door)
                 door.close()
-                (self.connections if key[0] == "tcp" else self.clients).leave(key)
                 del self.listening[key]
-        for key, target in wanted.items():
+            elif now != homes:
+                self.listening[key] = now, door
+            if now != homes:
+                (self.connections if key[0] == "tcp" else self.clients).leave(key, now)
+        for key, homes in wanted.items():
             if key not in self.listening:
-                self.listen(key, target)
+                self.listen(key, homes)
 
-    def listen(self, key: Key, target: Target) -> None:
+    def listen(self, key: Key, homes: Homes) -> None:
         try:
             door = listener(key)
         except OSError as error:
             self.refused[key] = error.strerror or str(error)
             return
-        self.listening[key] = target, door
-        self.poll.register(door, READ, self.answering(door, key, target))
+        self.listening[key] = homes, door
+        self.poll.register(door, READ, self.answering(door, key))
 
-    def answering(self, door: socket.socket, key: Key, target: Target) -> Ready:
+    def answering(self, door: socket.socket, key: Key) -> Ready:
         if key[0] == "tcp":
-            return partial(self.accept, door, key, target)
-        return partial(Datagrams(door, key, target).receive, self.poll, self.clients)
+            return partial(self.accept, door, key)
+        return partial(Datagrams(door, partial(self.passage, key)).receive, self.poll, self.clients)
 
-    def accept(self, door: socket.socket, key: Key, target: Target, _: int) -> None:
+    def passage(self, key: Key) -> Passage:
+        """Of who comes now."""
+        homes, _ = self.listening[key]
+        return Passage(key, homes[int.from_bytes(os.urandom(4)) % len(homes)])
+
+    def accept(self, door: socket.socket, key: Key, _: int) -> None:
         for _ in range(ACCEPTED):
             try:
                 client, _address = door.accept()
@@ -76,8 +86,14 @@ class Relay:
                 return
             client.setblocking(False)
             self.connections.make_room()
+            passage = self.passage(key)
             try:
-                Connection(key, (client, towards(target, socket.SOCK_STREAM)), self.poll, self.connections)
+                Connection(
+                    passage,
+                    (client, towards(passage.target, socket.SOCK_STREAM)),
+                    self.poll,
+                    self.connections,
+                )
             except OSError:
                 reset(client)
 
@@ -107,7 +123,8 @@ class Control:
             sys.exit()
         *lines, self.said = (self.said + data).split(b"\n")
         for line in lines:
-            self.relay.bring({(row[0], row[1]): (row[2], row[3]) for row in json.loads(line)})
+            rows = json.loads(line)
+            self.relay.bring({(kind, port): tuple(map(tuple, homes)) for kind, port, homes in rows})
             self.sock.sendall(json.dumps(self.relay.status()).encode() + b"\n")
 
 

@@ -1,16 +1,25 @@
 """Who is relayed, in the order in which they were last heard."""
 
 import time
-from typing import Protocol
+from collections.abc import Collection
+from typing import NamedTuple, Protocol
 
 Key = tuple[str, int]  # of a published port: tcp or udp, and its number on the host
 Target = tuple[str, int]  # where it leads
+Homes = tuple[Target, ...]  # several share it
+
+
+class Passage(NamedTuple):
+    """By which port somebody came, and where that led."""
+
+    key: Key
+    target: Target
 
 
 class Session(Protocol):
     """What can be cut off."""
 
-    key: Key
+    passage: Passage
 
     def end(self) -> None: ...
 
@@ -44,7 +53,8 @@ class Sessions:
             session.end()
         return self.idle
 
-    def leave(self, key: Key) -> None:
-        """Of a port that leads elsewhere from now on."""
-        for session in [session for session in self.heard if session.key == key]:
+    def leave(self, key: Key, homes: Collection[Target]) -> None:
+        """Of a port that leads to these alone from now on."""
+        of_port = [session for session in self.heard if session.passage.key == key]
+        for session in (session for session in of_port if session.passage.target not in homes):
             session.end()

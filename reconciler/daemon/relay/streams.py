@@ -5,7 +5,7 @@ import socket
 from contextlib import suppress
 from functools import partial
 
-from .sessions import Key, Sessions
+from .sessions import Passage, Sessions
 from .sockets import READ, WRITE, Poll, reset
 
 CHUNK = 1 << 14  # bytes that wait in one direction
@@ -23,8 +23,10 @@ class Side:
 class Connection:
     """A session whose container may not have answered yet."""
 
-    def __init__(self, key: Key, ends: tuple[socket.socket, socket.socket], poll: Poll, sessions: Sessions):
-        self.key, self.poll, self.sessions = key, poll, sessions
+    def __init__(
+        self, passage: Passage, ends: tuple[socket.socket, socket.socket], poll: Poll, sessions: Sessions
+    ):
+        self.passage, self.poll, self.sessions = passage, poll, sessions
         self.client, self.there = map(Side, ends)
         self.connected = self.over = False
         sessions.touch(self)
