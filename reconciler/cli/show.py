@@ -74,7 +74,8 @@ def published(port: Port) -> str:
     )
     ip = f"[{port.ip}]" if port.family == 6 else port.ip
     leads = "" if port.routed else f" -> {ip}:{span(port.target)}"
-    part = f"  {part_of(port.share):.0%} of connections" if port.share else ""
+    whole = "clients" if port.by_client else "connections"
+    part = f"  {part_of(port.share):.0%} of {whole}" if port.share else ""
     return f"{host}:{span(port.first)}/{port.protocol}{leads}{part}"
 
 

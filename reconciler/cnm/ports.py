@@ -63,6 +63,7 @@ class Opening(NamedTuple):
 
     port: PortSpec
     to: list[Targets]
+    by_client: bool = False
 
     @property
     def behind(self) -> bool:
@@ -76,7 +77,7 @@ def openings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> list[Opening]:
         for index, port in enumerate(spec.ports):
             own = port.mode == "host" or (port.published and is_choice(port))
             key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
-            found.setdefault(key, Opening(port, [])).to.append(to)
+            found.setdefault(key, Opening(port, [], spec.affinity == "client")).to.append(to)
     return [*found.values()]
 
 
@@ -93,7 +94,7 @@ def publish(
             first, last = one.port.published
             chosen |= {(one.port.protocol, p) for p in range(first, last + 1) if one.behind}
             yield from resolve(one, first, last - first + 1)
-    singles = [Opening(port, one.to) for one in opened for port in singled(one.port)]
+    singles = [one._replace(port=port) for one in opened for port in singled(one.port)]
     held = [0] * len(singles)
     for at, one in enumerate(singles):  # whoever comes takes none of these
         held[at] = held_port(one, facts, chosen) if one.behind else one.port.target[0]
@@ -172,7 +173,8 @@ def resolve(one: Opening, first: int, count: int) -> Iterator[Port]:
     doors = Counter(port.door for port in ports)
     parts = {door: shares([1] * number) for door, number in doors.items()}
     for port in ports:
-        yield replace(port, share=next(parts[port.door])) if doors[port.door] > 1 else port
+        alone = doors[port.door] == 1
+        yield port if alone else replace(port, share=next(parts[port.door]), by_client=one.by_client)
 
 
 def port_of(port: PortSpec, to: Targets, home: Home, first: int, count: int) -> Port:

@@ -218,6 +218,7 @@ class Port:
     bridge: str
     routed: bool = False  # reached at the container's own address: no port of the host is taken
     share: Share | None = None  # of what comes there: the rest is other replicas'
+    by_client: bool = False  # of those who come, not of their connections
     where: Where = NOWHERE
 
     @property

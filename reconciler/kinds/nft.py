@@ -193,6 +193,11 @@ class Element(InTable):
         return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
 
     @property
+    def by_client(self) -> bool:
+        """Whether it is a share of clients (drivers/firewall/shared.py)."""
+        return is_shared(self.map) and self.item.rpartition(" . ")[2] >= "0x00010000"
+
+    @property
     def detail(self) -> str:
         return f" : {self.value}" if self.value else ""
 

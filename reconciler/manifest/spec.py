@@ -137,6 +137,7 @@ class ContainerSpec:
     host: Annotated[str, Key("Which of `hosts:` it stands on.")] = ""  # "" is every host, or this one
     placement: PlacementSpec | None = None
     endpoint_mode: str = "vip"
+    affinity: str = ""  # "client": to each its replica
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )

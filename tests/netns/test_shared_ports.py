@@ -44,6 +44,10 @@ def shared(netfiltered: Lab) -> Lab:
     return netfiltered
 
 
+def with_affinity(replicas: int, *ports: str) -> str:
+    return served(replicas, *ports).replace("web: {deploy", "web: {affinity: client, deploy")
+
+
 def answers(
     lab: Lab, who: str, address: str, port: int, proto: str = "tcp", many: int = MANY
 ) -> Counter[str]:
@@ -155,6 +159,49 @@ def test_a_random_port_is_one_and_stays(lab):
 
     [port] = shown(1)
     assert [shown(replicas) for replicas in (3, 2, 1)] == [{port}] * 3
+
+
+def told(lab: Lab, source: str, address: str, proto: str, many: int) -> set[str]:
+    """Who answers one client."""
+    with lab.inside("R"):
+        found = set()
+        for _ in range(many):
+            with socket.socket(family_of(address), KINDS[proto]) as sock:
+                sock.settimeout(PATIENCE)
+                sock.bind((source, 0))
+                sock.connect((address, 8080))
+                sock.send(b"?")
+                found.add(sock.recv(200).decode().split()[0])
+        return found
+
+
+def homes(lab: Lab, many: int = 3) -> list[str]:
+    """Of each of some clients, who have one by all ways."""
+    found = []
+    for address, prefix in ((HOST4, "198.51.100."), (HOST6, "2001:db8:1::1:")):
+        for number in range(100, 160):
+            asked = [told(lab, f"{prefix}{number}", address, proto, many) for proto in ("tcp", "udp")]
+            assert asked[0] == asked[1] and len(asked[0]) == 1
+            found += asked[0]
+    return found
+
+
+def test_with_affinity_a_client_comes_to_one_replica(lab):
+    """And to the same when the firewall was flushed; many clients come to all in equal parts."""
+    lab.apply(served(3, "8080:80", "8080:80/udp"))
+    lab.apply(with_affinity(3, "8080:80", "8080:80/udp"))
+    lines = [f"addr add 198.51.100.{n}/24 dev eth0" for n in range(100, 160)]
+    lab.ip("\n".join(lines + [f"addr add 2001:db8:1::1:{n}/64 dev eth0 nodad" for n in range(100, 160)]), "R")
+    for name in REPLICAS:
+        lab.serve(name, 80)
+        lab.serve(name, 80, proto="udp")
+    found = homes(lab)
+    assert even(Counter(found))
+    assert len(answers(lab, "", "127.0.0.1", 8080, many=20)) == 1
+    assert "of clients" in lab.reconcile("--show", lab.files / "t.yaml").out
+    lab.run("nft flush ruleset")
+    lab.apply(with_affinity(3, "8080:80", "8080:80/udp"))
+    assert homes(lab, many=1) == found and lab.planned(with_affinity(3, "8080:80", "8080:80/udp")) == []
 
 
 @pytest.mark.parametrize("proto", ["tcp", "udp"])

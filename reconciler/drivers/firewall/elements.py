@@ -149,7 +149,7 @@ def port_items(port: Port) -> Iterator[Item]:
         if port.is_first:
             yield name, item, value
         if port.share:
-            yield twin(name), f"{item} . {interval(port.share)}", value
+            yield twin(name), f"{item} . {interval(port.share, by_client=port.by_client)}", value
 
 
 def whole_items(port: Port) -> Iterator[Item]:

@@ -1,4 +1,5 @@
-"""Ports that several replicas share: which of them gets a connection is drawn as that begins.
+"""Ports that several replicas share: which of them gets a connection is drawn as that begins, or told by
+the client's address: those numbers come behind those that are drawn, in the same maps.
 
 This comes before `inbound` and `local` of the core, where the first replica has the whole port, so that a
 port is never nobody's: before Linux 6.17 a packet may find nothing in a map of ranges that is just changing
@@ -15,6 +16,7 @@ from .ruleset import Maps, MapType, Ruleset
 
 WIRE = "meta l4proto . th dport"
 NUMBER = "@nh,0,32"  # what is drawn: a part of a packet, as nft has no other name for a number in a map
+SEED = 1  # of all rules and hosts: where none is said, Linux has another for each rule that is made
 
 
 def of_family(family: int, ip: str) -> Maps:
@@ -29,20 +31,22 @@ def of_family(family: int, ip: str) -> Maps:
     }
 
 
-def drawn(family: int, ip: str) -> Iterator[str]:
+def rules(family: int, ip: str) -> Iterator[str]:
     """In the order of `publish` of the core.  The protocol is named once more, as libnftables wants it of
     ports that come out of such a map: TCP, UDP and SCTP, as numbers."""
-    number = f"{WIRE} . numgen random mod {WHOLE}"
-    for end in SHARES:
-        yield f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to {ip} daddr . {number} map @publish_at{family}{end}"
-        yield f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to {number} map @publish{family}{end}"
+    drawn, told = f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
+    dnat = f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to"
+    for number in (drawn, told):
+        for end in SHARES:
+            yield f"{dnat} {ip} daddr . {WIRE} . {number} map @publish_at{family}{end}"
+            yield f"{dnat} {WIRE} . {number} map @publish{family}{end}"
 
 
 SHARED = Ruleset(
     "inet",
     {**of_family(4, "ip"), **of_family(6, "ip6")},
     {
-        "share": ("", *drawn(4, "ip"), *drawn(6, "ip6")),
+        "share": ("", *rules(4, "ip"), *rules(6, "ip6")),
         # As in `inbound`, and in `question`, whose questions to a gateway are left to it.
         "share_inbound": (
             "type nat hook prerouting priority -101; policy accept;",
@@ -60,6 +64,6 @@ SHARED = Ruleset(
 )
 
 
-def interval(share: Share) -> str:
-    first, last = share
+def interval(share: Share, *, by_client: bool) -> str:
+    first, last = (number + WHOLE * by_client for number in share)
     return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"

@@ -153,3 +153,7 @@ class Service(Container):
 
     scale: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
     deploy: Deploy | None = Is("Replicas and how they are reached.", default=None)
+    affinity: Literal["client"] | None = Is(
+        "client: who came once, by the address, comes to the same replica, while there are as many.",
+        default=None,
+    )

@@ -84,6 +84,7 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         extra_hosts=tuple(extra_hosts(written)),
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
+        affinity=getattr(record, "affinity", None) or "",
         environment=environment(written, spec, variables),
     )
     return replace(spec, attach=attachment(written, spec))

@@ -100,6 +100,13 @@ def test_replicas(desk, body, expected):
     assert desk.container(f"services: {{web: {body}}}").replicas == expected
 
 
+def test_affinity(desk):
+    assert desk.container("services: {web: {affinity: client}}").affinity == "client"
+    assert desk.container("services: {web: {}}").affinity == ""
+    assert "'host' is no value of `affinity`" in desk.only("services: {web: {affinity: host}}").message
+    assert "unknown key `affinity`" in desk.only("containers: {web: {affinity: client}}").message
+
+
 def test_endpoint_mode(desk):
     assert desk.container("services: {web: {deploy: {endpoint_mode: dnsrr}}}").endpoint_mode == "dnsrr"
 
