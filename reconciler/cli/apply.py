@@ -29,6 +29,7 @@ from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
 from .options import Options
+from .scaled import in_words, warn_of_return, warn_of_watcher
 from .session import (
     applied_before,
     comparing,
@@ -49,6 +50,8 @@ def apply(options: Options) -> int:
         change = comparison(options, host)
         let_finish(paths, 0)  # it may have begun since
         change = within_removals(options, change, host)
+        warn_of_return(options, change)
+        warn_of_watcher(options, change)
         failed = carry_out(options, change, host)
     if not options.confirm_within:
         remember(options, change)
@@ -87,6 +90,8 @@ def rollback(options: Options) -> int:
     past = Revisions(options.state_dir)
     wanted = past.find(options.rollback)
     manifest = wanted.manifest
+    if wanted.scaled:
+        note(options, f"revision {wanted.number} was applied with {in_words(wanted.scaled)}")
     host = machine(options)
     with lock(options.wait):
         change = compare(manifest, host, prune=not options.no_prune, strict=True, adopt=options.adopt)

@@ -60,6 +60,7 @@ MODES = {
 
 
 LOOKING = ("plan", "show", "explain", "resolve")  # modes that may be about another host
+SCALED = ("plan", "apply", "rehearse", "show", "explain", "lock")  # modes that may scale beside the files
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
 
@@ -138,7 +139,7 @@ def parse(argv: Sequence[str]) -> Options:
         raise UsageError(f"`{paths[0]}` is no file", f"the mode is written --{paths[0]}")
     if "" in paths:
         raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
-    given["project"] = tuple(given.get("project", ()))
+    given |= {name: tuple(given.get(name, ())) for name in ("project", "scale")}
     given |= {"paths": paths, "stdin": stdin, "words": tuple(argv)}
     options = Options(**{"mode": implied(given), **given})
     refuse_idle(options)
@@ -157,6 +158,8 @@ def refuse_idle(options: Options) -> None:
         raise UsageError("--confirm-within goes with --apply")
     if options.only and options.mode not in ("apply", "destroy", "rollback"):
         raise UsageError("--only goes with --apply, --destroy and --rollback")
+    if options.scale and options.mode not in SCALED:
+        raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
     if options.output in EXPORTS and options.mode != "show":
         raise UsageError(f"-o {options.output} goes with --show")
     if options.mode in WHOLE and (options.project or options.paths):

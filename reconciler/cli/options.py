@@ -10,6 +10,7 @@ from dataclasses import field, fields
 from typing import NamedTuple, TypeVar
 
 from ..errors import UsageError
+from ..manifest.scale import parsed
 from ..manifest.workload import RUNTIMES
 from ..paths import DEFAULT_PATH, STATE
 from ..values import value
@@ -38,6 +39,14 @@ def word(text: str) -> str:
 def project_name(text: str) -> str:
     if not PROJECT.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no project name: small letters, digits, `-` and `_`")
+    return text
+
+
+def scale(text: str) -> str:
+    try:
+        parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
@@ -97,6 +106,9 @@ class Options:
     runtime: str = option(
         "", Syntax("what runs the containers of projects that do not say (default: none)", choices=RUNTIMES)
     )
+    scale: tuple[str, ...] = option(
+        (), Syntax("as many replicas, whatever the files say (repeatable)", scale, "[PROJECT/]SERVICE=N")
+    )
     check: bool = option(False, Syntax("--lock: only tell whether the file is as it should be"))
     exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
     no_memo: bool = option(False, Syntax("--plan: ask and decide anew, whatever was said before"))
@@ -148,7 +160,8 @@ class Options:
 
     def environ(self, outside: Mapping[str, str] = os.environ) -> Mapping[str, str]:
         """What manifests are read with: a twin that counts there is as it was asked for."""
-        return {**outside, twin("runtime"): self.runtime} if self.runtime else outside
+        said = {twin("runtime"): self.runtime, twin("scale"): ",".join(self.scale)}
+        return {**outside, **{name: text for name, text in said.items() if text}}
 
     @property
     def projects(self) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ from ..safety import removals
 from ..safety.limits import REMOVALS
 from . import memo, streams
 from .options import Options
+from .scaled import warn_of_return
 from .session import comparison, machine, note, plan_json, print_plan, tell, tell_who_waits, write_out
 
 
@@ -18,6 +19,7 @@ def plan(options: Options) -> int:
             write_out(options.out, map(str.encode, plan_json(change)))
         print_plan(options, change)
         warn_of_removals(options, change)
+        warn_of_return(options, change)
     if not (change.todo or change.closed or change.waiting) and origin == memo.origin(options):
         memo.keep(options, host.transcript, origin, said)
     tell_who_waits(change)

@@ -21,8 +21,9 @@ from ..kinds.nft import Element
 from ..paths import DEFAULT_PATH
 from ..pipeline import Change, LastingHost
 from ..safety.commit_confirm import state_in_words
-from ..safety.revisions import Revision, Revisions
-from . import containers
+from ..safety.revision import Revision
+from ..safety.revisions import Revisions
+from . import containers, scaled
 from .options import Options
 from .session import comparison, machine, note, say, sizes, tell, write_out
 
@@ -49,6 +50,7 @@ def status(options: Options) -> int:
     others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
     names = answering.statuses(change.desired if change else {}, live)
     running = containers.statuses(live)
+    beside = Revisions(options.state_dir).scaled([row.project for row in rows])
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {
@@ -59,12 +61,15 @@ def status(options: Options) -> int:
             "resolvers": [one.row for one in names],
             "containers": [one.row for one in running],
             "differences": wrong,
+            "scaled": beside,
         }
         tell(options, json.dumps(told, indent=1))
         return exit_code(trouble, in_sync=in_sync)
     for row in rows:
         root = f", from {row.root}" if row.root else ""
         say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
+    if beside:
+        say(options, f"beside the files: {scaled.in_words(beside)}")
     for line in (*containers.in_words(running), *peers.in_words(others), *answering.in_words(names)):
         say(options, line)
     if guarded := guards(live):
@@ -126,10 +131,10 @@ def history(options: Options) -> int:
     for r in known:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
         about = f"{r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}"
-        say(options, f"{r.number:>5}  {at}  {about}")
+        say(options, f"{r.number:>5}  {at}  {about}{f'   {scaled.in_words(r.scaled)}' * bool(r.scaled)}")
     return 0
 
 
 def revision_row(r: Revision) -> dict[str, object]:
-    names = ("number", "digest", "at", "commit", "paths", "summary")
+    names = ("number", "digest", "at", "commit", "paths", "summary", "scaled")
     return {name: getattr(r, name) for name in names}

@@ -1,7 +1,7 @@
 """Whether addresses.lock has all that hosts must agree on."""
 
 from ..errors import ManifestError, ManifestErrors
-from ..manifest.spec import Manifest
+from ..manifest.spec import Manifest, ProjectSpec
 from ..manifest.store import lockfile
 from .topology import Topology
 
@@ -11,12 +11,17 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
     locked = set(manifest.lock.splitlines())
     left = [line for line in lockfile.lines(topology.lock) if line not in locked]
     lacking = {line.split()[0] for line in left}
-    hint = "run `reconcile --lock` with the same PATHs, and commit the file"
     mistakes = []
     for project in manifest.projects:
         own = {network.name for network in topology.networks if network.project == project.name}
         if rows := [line for line in left if line.split()[0] in own] if own & lacking else ():
             words = f"{lockfile.NAME} is stale: it lacks {len(rows)} lines, first {min(rows)}"
-            mistakes.append(ManifestError(words, hint, project.where))
+            mistakes.append(ManifestError(words, hint(project), project.where))
     if mistakes:
         raise ManifestErrors(mistakes)
+
+
+def hint(project: ProjectSpec) -> str:
+    if any(spec.files_say is not None for spec in project.containers):
+        return "run `reconcile --lock` with the same PATHs and --scale, and give all hosts both"
+    return "run `reconcile --lock` with the same PATHs, and commit the file"

@@ -27,7 +27,7 @@ class Past:
         if self.history.is_lost:
             self.begin_anew()
         if self.stamp != (stamp := self.history.stamp):
-            self.stamp = stamp
+            self.stamp, self.kept = stamp, (None, "")  # somebody has written: what stands is said again
             with self.troubles.contained(LAST_GOOD):
                 return self.history.last(self.reader.paths)
         return None

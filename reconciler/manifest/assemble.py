@@ -7,7 +7,8 @@ from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
-from ..errors import ManifestErrors
+from ..errors import ManifestError, ManifestErrors
+from . import scale
 from .compose.files import STDIN, Inputs, find
 from .compose.groups import Group, grouped, reading, wanted
 from .compose.library import Library
@@ -36,8 +37,8 @@ def assemble(
         for name, group in sorted(groups.items())
     ]
     lock = locked(lockfile.beside(paths), inputs)
-    if inputs.mistakes:
-        raise ManifestErrors(inputs.mistakes)
+    if mistakes := inputs.mistakes or list(scale_mistakes(inputs, done)):
+        raise ManifestErrors(mistakes)
     texts = {file: text for file, text in inputs.shelf.items() if text is not None}
     said = [remarks(library), *(one.remarks for one in done)]
     manifest = Manifest(
@@ -86,6 +87,12 @@ def locked(file: str, inputs: Inputs) -> str:
     found = list(lockfile.unreadable(text, file))
     inputs.mistakes.extend(found or chain(lockfile.mistakes(text, file), value_mistakes(text, file)))
     return text
+
+
+def scale_mistakes(inputs: Inputs, done: Sequence[KnownProject]) -> Iterator[ManifestError]:
+    """What was asked for beside the files and is nowhere in them."""
+    idle = {name: why for one in done for name, why in one.remarks.idle.items()}
+    return scale.mistakes(scale.asked(inputs.environ), [one.spec for one in done], idle)
 
 
 def notes(said: Sequence[Remarks]) -> Iterator[str]:

@@ -115,6 +115,7 @@ class ContainerSpec:
     name: str  # the key
     is_service: bool  # replicas are named NAME-1, NAME-2, ...
     replicas: int = 1
+    files_say: int | None = None  # how many, where a person has asked for another number beside them
     container_name: Annotated[str, Key("Name of the sandbox, instead of PROJECT-CONTAINER.", "Name")] = ""
     network_mode: Annotated[
         str, Key("host, none, bridge, service:NAME or container:NAME; instead of `networks`.", "NetworkMode")

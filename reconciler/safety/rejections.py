@@ -11,7 +11,8 @@ from ..errors import ReconcileError, Refused
 from ..manifest.parts import sayings, with_older
 from ..manifest.spec import Manifest
 from ..pipeline import load
-from .revisions import Revision, Revisions, rejection
+from .revision import Revision
+from .revisions import Revisions, rejection
 
 HINT = "change the manifests, or run --apply yourself"
 

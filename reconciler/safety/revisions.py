@@ -10,9 +10,6 @@ import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import sha256
 from itertools import islice, pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -21,104 +18,18 @@ from typing import Any
 from .. import disk
 from ..errors import ReconcileError, UsageError
 from ..manifest.parts import sayings, with_older
-from ..manifest.sources import again
+from ..manifest.scale import scaled
 from ..manifest.spec import Manifest
-from ..manifest.store.codec import Unknown, decode, encode, shape
+from ..manifest.store.codec import encode, shape
 from ..paths import STATE
-from ..truth import sources_of
+from .revision import FORMAT, Revision, revision, sealed
 
-FORMAT = 1  # of a manifest's file; version 0.1.0 numbered none
 KEPT = 100  # revisions
 LOOKED_AT = 2 * KEPT  # files, if somebody has put more there
 UNKEPT = (
     "what is applied now can neither be gone back to, nor held where manifests are broken after a restart"
 )
 NUMBER = re.compile("[0-9]{1,9}")
-LATEST = 1 << 36  # seconds: there the year has four digits still
-
-
-@dataclass(frozen=True, eq=False)
-class Revision:
-    """One apply that went through: `number` counts up, `commit` is git's where the manifests are in git."""
-
-    number: int
-    digest: str
-    at: float
-    commit: str
-    paths: tuple[str, ...]
-    summary: str
-    format: int
-    seal: str  # the digest of its file
-    file: Path
-    partial: bool = False  # only some of the projects there were asked for
-    told: Mapping[str, str] | None = None  # what each project says; those of before 0.3 are to be read for it
-
-    @cached_property
-    def said(self) -> Mapping[str, str]:
-        """What each of its projects says; nothing where that cannot be read."""
-        if self.told is not None:
-            return self.told
-        with suppress(ReconcileError):
-            return sayings(self.manifest)
-        return {}
-
-    @property
-    def is_readable(self) -> bool:
-        with suppress(ReconcileError):
-            return bool(self.manifest)
-        return False
-
-    def is_of(self, paths: tuple[str, ...]) -> bool:
-        """However they were spelt."""
-        return self.paths == paths or real(self.paths) == real(paths)
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """Raises ReconcileError where the file is not as it was written, or another version's."""
-        if self.format != FORMAT:
-            who = "a later" if self.format > FORMAT else "an earlier"
-            raise self.unreadable(f"{who} version of reconcile wrote it")
-        try:
-            data = disk.read(self.file, disk.LARGE)
-            if sealed(data) == self.seal:
-                found = disk.parsed(data)
-                manifest = decode(Manifest, found["manifest"], found["shape"])
-                return replace(manifest, sources=tuple(map(again, sources_of(manifest))))
-        except Unknown as name:
-            raise self.unreadable(f"a later version of reconcile wrote it, which knows `{name}`") from None
-        except (OSError, ValueError, TypeError, LookupError):
-            pass
-        raise self.unreadable(f"{self.file} is not as it was written")
-
-    def unreadable(self, why: str) -> ReconcileError:
-        hint = f"apply the manifests of commit {self.commit}" if self.commit else "apply its manifests"
-        return ReconcileError(f"revision {self.number} cannot be read: {why}", hint)
-
-
-def sealed(data: bytes) -> str:
-    return sha256(data).hexdigest()
-
-
-def real(paths: tuple[str, ...]) -> list[str]:
-    return sorted(map(os.path.realpath, paths))
-
-
-def revision(number: int, file: Path) -> Revision:
-    """What is told of a revision; raises ValueError where that is of another shape."""
-    match disk.parsed(disk.read(file.with_suffix(".meta"))):
-        case {
-            "digest": str(digest),
-            "at": int() | float() as at,
-            "commit": str(commit),
-            "paths": [*paths],
-            "summary": str(summary),
-            **more,
-        } if all(isinstance(path, str) for path in paths) and 0 <= at < LATEST:
-            match more.get("format", 0), more.get("seal", ""):
-                case int(format_), str(seal):
-                    one = Revision(number, digest, at, commit, tuple(paths), summary, format_, seal, file)
-                    return replace(one, partial=more.get("partial") is True, told=texts(more.get("projects")))
-    raise ValueError("no revision")
 
 
 def rejection(name: str, said: str) -> str:
@@ -146,13 +57,6 @@ def same_as_last(about: Mapping[str, Any], known: Sequence[Revision]) -> Revisio
             same = (one.digest, one.said, one.partial, one.format) == facts
             since = set().union(*(later.said for later in known[:place]))
             return one if same and since.isdisjoint(about["projects"]) else None
-    return None
-
-
-def texts(found: object) -> Mapping[str, str] | None:
-    """By its name, what each project says; None where nothing tells."""
-    if isinstance(found, dict) and all(isinstance(said, str) for said in found.values()):
-        return found
     return None
 
 
@@ -220,6 +124,18 @@ class Revisions:
         sources = newest({*also, *(whole.said if whole else ())}, self, ())
         return {name: one.said[name] for name, one in sources.items()}
 
+    def scaled(self, projects: Collection[str]) -> dict[str, int]:
+        """By PROJECT/SERVICE, those that stood otherwise than their files say when that was applied last."""
+        found: dict[str, int] = {}
+        left = set(projects)
+        for one in self:
+            if not left:
+                break
+            mine = left & one.said.keys()
+            found |= {what: n for what, n in one.scaled.items() if what.partition("/")[0] in mine}
+            left -= mine
+        return found
+
     def find(self, number: int) -> Revision:
         """By its number; 0 and below count back from the newest, among those of its paths: from one that says
         something else to the next."""
@@ -246,6 +162,7 @@ class Revisions:
             "summary": summary,
             "partial": manifest.partial,
             "projects": sayings(manifest),
+            "scaled": scaled(manifest),
         }
         if same := same_as_last(about, known):
             if same.commit != commit:

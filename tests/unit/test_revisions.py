@@ -13,7 +13,8 @@ from reconciler.errors import ReconcileError, UsageError
 from reconciler.manifest.parts import sayings, with_older
 from reconciler.pipeline import load
 from reconciler.safety.rejections import going_back, held_back, let_go, pardon, said_anew
-from reconciler.safety.revisions import Revisions, rejection, sealed
+from reconciler.safety.revision import sealed
+from reconciler.safety.revisions import Revisions, rejection
 from tests.odd import ODD, odd
 from tests.unit.worlds import container, manifest, project, shop
 

@@ -17,7 +17,8 @@ from reconciler.drivers import DRIVERS
 from reconciler.errors import ManifestErrors, ReconcileError
 from reconciler.manifest.store import cache, lockfile
 from reconciler.pipeline import load
-from reconciler.safety.revisions import FORMAT, Revisions
+from reconciler.safety.revision import FORMAT
+from reconciler.safety.revisions import Revisions
 
 HERE = Path(__file__).parent
 VERSIONS = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())

@@ -20,9 +20,10 @@ from ..workload import RUNTIMES
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from .attach import attachment
 from .ports import port_specs
+from .replicas import deploy_of, with_replicas
 
 if TYPE_CHECKING:
-    from ..model.service import Container, Deploy, EndpointRecord
+    from ..model.service import Container, EndpointRecord
 
 HOST_GATEWAY = "host-gateway"
 SYSCTL = re.compile(r"net(\.[A-Za-z0-9_:@-][A-Za-z0-9_/:@-]*)+")  # as sysctl(8): a slash stands for a dot
@@ -42,6 +43,7 @@ class WrittenContainer(NamedTuple):
     record: "Container"
     inputs: Inputs
     runtime: str  # of containers that say nothing
+    scale: int | None  # what was asked for beside the files
     unused: set[str]  # paths of its keys that nothing uses
 
     @property
@@ -75,10 +77,9 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         is_service=written.section == "services",
         where=where(written.spot, written.path),
     )
-    spec = replace(spec, runtime=runtime(written, spec))
+    spec = replace(with_replicas(spec, written), runtime=runtime(written, spec))
     spec = replace(
         spec,
-        replicas=1 if is_global(record) else replicas(written, spec),
         networks=endpoints(written, spec),
         ports=tuple(port_specs(record.ports, places(written), f"{written.path}.ports")),
         extra_hosts=tuple(extra_hosts(written)),
@@ -88,31 +89,6 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         environment=environment(written, spec, variables),
     )
     return replace(spec, attach=attachment(written, spec))
-
-
-def deploy_of(record: "Container") -> "Deploy | None":
-    """That of a service; a container has none."""
-    found: Deploy | None = getattr(record, "deploy", None)
-    return found
-
-
-def is_global(record: "Container") -> bool:
-    deploy = deploy_of(record)
-    return deploy is not None and deploy.mode.startswith("global")
-
-
-def replicas(written: WrittenContainer, spec: ContainerSpec) -> int:
-    """`scale` and `deploy.replicas` must agree, and a container's name cannot be shared."""
-    deploy, scale = deploy_of(written.record), getattr(written.record, "scale", None)
-    count = deploy.replicas if deploy else None
-    if scale is not None and count is not None and scale != count:
-        written.wrong(("scale",), f"`scale` is {scale} and `deploy.replicas` is {count}", "keep one of them")
-    number = next((n for n in (scale, count) if n is not None), 1)
-    if number > 1 and spec.container_name:
-        written.wrong(
-            ("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name"
-        )
-    return number
 
 
 def runtime(written: WrittenContainer, spec: ContainerSpec) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
 from ..yaml.node import dotted, followed, locate, where
-from .containers import WrittenContainer, deploy_of, is_global
+from .containers import WrittenContainer
+from .replicas import deploy_of, is_global
 
 if TYPE_CHECKING:
     from ..model.service import Placement

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import Where
+from .. import scale
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import ACCEPTED, name_mistake
@@ -120,7 +121,7 @@ def network_specs(reading: ProjectReading) -> Iterator[NetworkSpec]:
 def container_specs(name: str, reading: ProjectReading) -> Iterator[ContainerSpec]:
     """Those that are there, with what runs in them."""
     default, done = running.default(reading), []
-    for written in written_containers(reading, default):
+    for written in written_containers(name, reading, default):
         reading.needs += dependencies(written, reading)
         spec = containers.spec_of(written, reading.variables)
         spec = placement.with_placement(spec, written, on_hosts=bool(reading.names("hosts")))
@@ -128,8 +129,13 @@ def container_specs(name: str, reading: ProjectReading) -> Iterator[ContainerSpe
     return running.with_workloads(name, reading, done)
 
 
-def written_containers(reading: ProjectReading, default: str) -> Iterator[containers.WrittenContainer]:
+def written_containers(
+    project: str, reading: ProjectReading, default: str
+) -> Iterator[containers.WrittenContainer]:
     """Those of active profiles, of which nothing else takes care."""
+    scales = scale.asked(reading.inputs.environ)
+    if scales:
+        reading.asked[scale.VARIABLE] = reading.inputs.environ[scale.VARIABLE]
     active = {word.strip() for word in reading.variables.get("COMPOSE_PROFILES", "").split(",")}
     for section, model in SECTIONS.items():
         unused: set[str] = set()
@@ -140,8 +146,9 @@ def written_containers(reading: ProjectReading, default: str) -> Iterator[contai
                 reading.idle[key] = f"is in the profile {record.profiles[0]}, which is not active"
             else:
                 mine = {*unused}
+                number = scale.number(scales, project, key) if section == "services" else None
                 yield containers.WrittenContainer(
-                    section, key, node, spot, record, reading.inputs, default, mine
+                    section, key, node, spot, record, reading.inputs, default, number, mine
                 )
                 unused.clear()
         reading.unused |= unused
