@@ -42,11 +42,17 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
         return None
-    if change.topology.services and conditions(by_kind(known.live)) != conditions(by_kind(change.live)):
+    if has_replicas(change) and conditions(by_kind(known.live)) != conditions(by_kind(change.live)):
         return decided_again(change, manifest, host)
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)
+
+
+def has_replicas(change: Change) -> bool:
+    """Whether it matters how some container does."""
+    containers = (one for project in change.manifest.projects for one in project.containers)
+    return any(one.replicas > 1 or one.placement for one in containers if one.is_service)
 
 
 def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | None:
@@ -156,3 +162,9 @@ def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     """Whether what other projects have is not what it was; what is left over of them is nothing they have."""
     one, other = (ownership.without_leftovers(ownership.of_others(state, names)) for state in (before, now))
     return one != other
+
+
+def as_read(change: Change) -> State:
+    """What is wanted, as it stands: what was so before tells more than is compared, as how it does."""
+    pairs = ((key, change.live.get(key), new) for key, new in change.desired.items())
+    return {key: old if old == new and old is not None else new for key, old, new in pairs}

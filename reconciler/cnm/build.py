@@ -52,6 +52,7 @@ def decided(
     if errors := [*pending(manifest), *undriven(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     found: list[Finding] = []
+    facts = ownership.with_lost_aliases(titles(manifest), facts)
     try:
         topology = topology_of(manifest, facts, drivers, found)
     except ManifestError as error:
@@ -74,23 +75,23 @@ def topology_of(
     manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver], found: list[Finding]
 ) -> Topology:
     """As far as it can be decided; `found` takes what cannot be as it is written, and what is to be told."""
-    facts = ownership.with_lost_aliases(titles(manifest), facts)
     everywhere, wished = sandbox_specs(manifest, facts)
     here = [*attach.able(wished, facts, found)]
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
     bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
-    joined = with_others(Joined(manifest.projects, attachments, given), bare, everywhere, facts)
+    joined = Joined(manifest.projects, attachments, given, services.resting(everywhere, facts))
+    joined = with_others(joined, bare, everywhere, facts)
     bare = settled_networks(bare, joined, facts, drivers)
     attached = ends_of(here, bare, given, facts)
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
-    ports = tuple(publish(wanted, facts, listening))
+    ports = tuple(publish(wanted, facts, listening, joined.resting))
     naming = zones.naming(networks, joined, attached, here, facts)
-    balanced = tuple(services.services(networks, joined, facts))
+    balanced = tuple(services.services(networks, joined))
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
         naming.lack,

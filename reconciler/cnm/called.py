@@ -21,17 +21,17 @@ class Line(NamedTuple):
     wildcards: tuple[str, ...] = ()
 
 
-def lines_of(network: Network, one: SandboxSpec, end: EndpointSpec) -> Iterator[Line]:
+def lines_of(network: Network, one: SandboxSpec, end: EndpointSpec, *, rests: bool = False) -> Iterator[Line]:
     """Its own, and where all replicas of a service have one address that is told by the service's names,
-    that one's: alike for each of them."""
+    that one's: alike for each of them.  By what all are called nobody finds who `rests`."""
     shared = (*of_service(network.name, one), *map(str.lower, end.aliases))
     wild = tuple(name[2:].lower() for name in end.aliases if name.startswith("*."))
-    own = (*of_container(network.name, one), *of_tasks(one))
+    own, tasks = tuple(of_container(network.name, one)), () if rests else tuple(of_tasks(one))
     if has_vip(network, one.spec):
-        yield Line(one.name, askable(own))
+        yield Line(one.name, askable((*own, *tasks)))
         yield Line(service_key(one), askable(shared), wild)
     else:
-        yield Line(one.name, askable((*own, *shared)), wild)
+        yield Line(one.name, askable(own if rests else (*own, *tasks, *shared)), () if rests else wild)
 
 
 def askable(called: Iterable[str]) -> tuple[str, ...]:

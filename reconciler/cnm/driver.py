@@ -40,6 +40,7 @@ class Joined(NamedTuple):
     projects: Sequence[ProjectSpec]
     attachments: Mapping[str, Attachments]  # by the network's full name
     given: Addresses
+    resting: frozenset[str] = frozenset()  # replicas that take nothing new
 
 
 class Socket(NamedTuple):

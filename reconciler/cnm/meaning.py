@@ -52,7 +52,8 @@ def members(manifest: Manifest, topology: Topology) -> Members:
         (network.name, line.called): Member(one, end, line.holder)
         for network, one, end in found
         if network
-        for line in lines_of(network, one, end)
+        for rests in (False, True)
+        for line in lines_of(network, one, end, rests=rests)
     }
 
 

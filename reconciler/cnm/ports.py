@@ -70,22 +70,29 @@ class Opening(NamedTuple):
         return any(one.behind for one in self.to)
 
 
-def openings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> list[Opening]:
-    """Of every container; what `mode: host`, or a choice of host ports, gives a replica is its own."""
+def openings(wanted: Iterable[tuple[ContainerSpec, Targets]], resting: Set[str]) -> list[Opening]:
+    """Of every container, but for replicas that rest while others do not.  What `mode: host`, or a choice of
+    host ports, gives a replica is its own."""
     found: dict[tuple[str, bool, str, int, int], Opening] = {}
     for replica, (spec, to) in enumerate(wanted):
         for index, port in enumerate(spec.ports):
             own = port.mode == "host" or (port.published and is_choice(port))
             key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
             found.setdefault(key, Opening(port, [], spec.affinity == "client")).to.append(to)
-    return [*found.values()]
+    return [
+        one._replace(to=[to for to in one.to if to.sandbox not in resting] or one.to)
+        for one in found.values()
+    ]
 
 
 def publish(
-    wanted: Iterable[tuple[ContainerSpec, Targets]], facts: Facts, tunnels: Sequence[Socket]
+    wanted: Iterable[tuple[ContainerSpec, Targets]],
+    facts: Facts,
+    tunnels: Sequence[Socket],
+    resting: Set[str] = frozenset(),
 ) -> Iterator[Port]:
     """Every port of every container; written ones first, so that random ones go around them."""
-    opened = openings(wanted)
+    opened = openings(wanted, resting)
     chosen = {(c.protocol, p) for c in facts.claims for p in range(c.first, c.last + 1)}
     chosen |= {(one.listener.protocol, one.listener.port) for one in tunnels}
     heard = {(one.protocol, one.port) for one in facts.listeners if one.ip != LOOPBACK6}

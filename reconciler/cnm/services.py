@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from ..family import family
 from ..inventory.facts import Facts
+from .balanced import BalancedService, VirtualServer
 from .driver import Joined
 from .endpoint import Attachments, SandboxSpec
-from .topology import BalancedService, Endpoint, Network, Sandbox, VirtualServer
+from .topology import Endpoint, Network, Sandbox
 from .vips import has_vip, service_key
 
 USUAL_WEIGHT = 1
-STARTING, HEALTHY = "starting", "healthy"
+UNKNOWN, STARTING, HEALTHY = "", "starting", "healthy"  # what engines tell; of some nothing, or none runs
 
 
 def replicas(network: Network, attachments: Attachments) -> Mapping[str, Attachments]:
@@ -23,42 +25,50 @@ def replicas(network: Network, attachments: Attachments) -> Mapping[str, Attachm
     return found
 
 
-def services(networks: Iterable[Network], joined: Joined, facts: Facts) -> Iterator[BalancedService]:
+def services(networks: Iterable[Network], joined: Joined) -> Iterator[BalancedService]:
     for network in {network.name: network for network in networks}.values():
         for name, group in replicas(network, joined.attachments[network.name]).items():
-            names = [one.name for one, _ in group]
-            weights = dict(zip(names, weighed([condition(one, facts) for one, _ in group]), strict=True))
+            first, names = group[0][0], [one.name for one, _ in group]
+            weights = {one: 0 if one in joined.resting else USUAL_WEIGHT for one in names}
             given = {one: [ip for ip, _ in joined.given.get((network.name, one), ())] for one in names}
-            first = group[0][0]
             yield BalancedService(
                 project=first.project.name,
                 name=first.spec.name,
                 network=network.name,
-                servers=tuple(servers(joined.given.get((network.name, name), ()), given, weights)),
+                servers=tuple(
+                    VirtualServer(ip, behind(ip, given, weights), by_client=first.spec.affinity == "client")
+                    for ip, _ in joined.given.get((network.name, name), ())
+                ),
             )
 
 
-def servers(
-    vips: Iterable[tuple[str, int]], given: Mapping[str, Sequence[str]], weights: Mapping[str, int]
-) -> Iterator[VirtualServer]:
-    for vip, _ in vips:
-        mine = ((ip, weights[one]) for one, ips in given.items() for ip in ips if family(ip) == family(vip))
-        yield VirtualServer(vip, tuple(sorted(mine)))
+def behind(
+    vip: str, given: Mapping[str, Sequence[str]], weights: Mapping[str, int]
+) -> tuple[tuple[str, int], ...]:
+    """Those of its family, with their weights."""
+    found = ((ip, weights[one]) for one, ips in given.items() for ip in ips if family(ip) == family(vip))
+    return tuple(sorted(found))
+
+
+def resting(specs: Iterable[SandboxSpec], facts: Facts) -> frozenset[str]:
+    """Of services with several replicas, those that take nothing new: who is sick, or has ended, or has yet
+    to show that it is well, as long as another has."""
+    groups: dict[str, list[SandboxSpec]] = {}
+    for one in specs if facts.conditions else ():
+        groups.setdefault(service_key(one), []).append(one)
+    return frozenset(chain.from_iterable(resting_of(group, facts) for group in groups.values() if group[1:]))
+
+
+def resting_of(group: Sequence[SandboxSpec], facts: Facts) -> Iterator[str]:
+    found = {one.name: condition(one, facts) for one in group}
+    fine = {UNKNOWN, HEALTHY} if HEALTHY in found.values() else {UNKNOWN, STARTING}
+    return (name for name, told in found.items() if told not in fine)
 
 
 def condition(one: SandboxSpec, facts: Facts) -> str:
     """As its engine tells; who is yet to run, and is tested, is about to start."""
     tested = one.spec.workload is not None and one.spec.workload.health is not None
-    return facts.conditions.get(one.name, STARTING if tested else "")
-
-
-def weighed(conditions: Sequence[str]) -> list[int]:
-    """0 for who takes nothing new: who is sick, or has ended, or has yet to show that it is well, as long
-    as another has.  `conditions` are as engines tell them, "" of what none runs."""
-    well = any(one == HEALTHY for one in conditions)
-    out = {STARTING} if well else set()
-    fine = {"", HEALTHY, STARTING} - out
-    return [USUAL_WEIGHT if one in fine else 0 for one in conditions]
+    return facts.conditions.get(one.name, STARTING if tested else UNKNOWN)
 
 
 def with_servers(

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
-WHOLE = 1 << 16  # of these numbers there are
+from ..kinds.ownership import WHOLE
 
 Share = tuple[int, int]  # the first and the last
 
 
 def shares(weights: Sequence[int]) -> Iterator[Share]:
-    """One for each, as wide as its weight among all, which are at least 1, and at most so many."""
-    whole = sum(weights)
+    """One for each, as wide as its weight among all; that of who has none ends before it begins."""
+    whole = sum(weights) or 1
     for first, beyond in pairwise(WHOLE * part // whole for part in accumulate(weights, initial=0)):
         yield first, beyond - 1
 

@@ -11,6 +11,7 @@ from ..kinds.ownership import HOST
 from ..manifest.spec import NetworkSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
 from ..values import value
+from .balanced import BalancedService, VirtualServer
 from .carrier import Carrier
 from .shares import Share
 
@@ -148,13 +149,6 @@ class Network:
         return self.spec.gateway_mode if family == 4 else self.spec.gateway_mode_ipv6
 
 
-class VirtualServer(NamedTuple):
-    """An address behind which others stand, each with its weight: who has none takes nothing new."""
-
-    ip: str
-    backends: tuple[tuple[str, int], ...]
-
-
 @value
 class Sandbox:
     project: str
@@ -165,16 +159,6 @@ class Sandbox:
     attached: ForeignNamespace | None = None  # to the namespace of somebody else's
     servers: tuple[VirtualServer, ...] = ()  # virtual ones that it reaches
     where: Where = NOWHERE
-
-
-@value
-class BalancedService:
-    """Several replicas behind one address a family, on one network."""
-
-    project: str
-    name: str
-    network: str
-    servers: tuple[VirtualServer, ...]
 
 
 class Awaited(NamedTuple):

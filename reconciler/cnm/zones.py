@@ -78,7 +78,9 @@ def zones(networks: Iterable[Network], joined: Joined) -> Iterator[Zone]:
         lines: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
         wildcards: dict[str, list[tuple[str, str]]] = defaultdict(list)
         every = (
-            (o, line) for o, end in joined.attachments[network.name] for line in lines_of(network, o, end)
+            (one, line)
+            for one, end in joined.attachments[network.name]
+            for line in lines_of(network, one, end, rests=one.name in joined.resting)
         )
         for one, (holder, called, wild) in every:
             for ip, _ in joined.given.get((network.name, holder), ()):

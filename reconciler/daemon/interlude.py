@@ -157,5 +157,5 @@ class Interludes:
             enact(change, section)
         except FailedInPart as error:
             untouched.leave(error.refusals)
-        self.repair.count_fights(change)
+        self.repair.count_fights(change, known.desired)
         return Outcome(change, True, self.clock() - began)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..core.plan import Plan
-from ..core.resource import Key
+from ..core.resource import Key, State
 from ..errors import (
     FailedInPart,
     Foreign,
@@ -29,7 +29,7 @@ from ..inventory.ownership import ownership
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
-from ..remembered import Dirty, look_again
+from ..remembered import Dirty, as_read, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
@@ -211,16 +211,16 @@ class RepairLoop:
                 return Outcome(change, error=held)
             stood = self.known and self.known.manifest.digest == change.manifest.digest
             drift = drift or bool(held and stood)
-            began = time.monotonic()
+            began, wanted = time.monotonic(), self.known.desired if self.known else {}
             self.known = None
             self.enact(change)
         self.stood |= change.projects
         change = self.due_part(change)
         # It was read back, all of it, and nobody stands by an older revision.
         if not (deferred or change.closed or self.failing.delays() or self.refusing.delays()):
-            self.known = replace(change, live=change.desired, todo=Plan())
+            self.known = replace(change, live=as_read(change), todo=Plan())
         if drift:
-            self.count_fights(change)
+            self.count_fights(change, wanted)
         if not (held or self.failing.delays() or self.stuck.delays()):
             self.accept(manifest, change.waiting)
         seconds, error = time.monotonic() - began, held or self.refused or self.part_failure(change)
@@ -292,8 +292,9 @@ class RepairLoop:
                 (self.stuck if project in old else self.failing).increase(project)
             raise
 
-    def count_fights(self, change: Change) -> None:
-        """A thing that is put right over and over is one that another program wants otherwise."""
+    def count_fights(self, change: Change, wanted: State) -> None:
+        """What is put right over and over another program wants otherwise, unless that was `wanted` before."""
         owner = change.owner
-        for step in change.todo:
-            self.fights.increase((owner(step.resource.key), step.resource.key))
+        for key in (step.resource.key for step in change.todo):
+            if wanted.get(key) in (None, change.desired.get(key)):
+                self.fights.increase((owner(key), key))

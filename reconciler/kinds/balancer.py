@@ -4,23 +4,19 @@ They are where the client is, in its own sandbox, so that its address and the ne
 one table of nftables there, whose chains are constant; what varies is elements.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
 from .namespace import Namespace
 from .nft import Chain, Element, InTable, Map, Table
-from .ownership import TABLE
+from .ownership import NUMBER, SEED, TABLE, WHOLE
 
 FAMILY = "inet"
-NUMBERS = 1 << 16  # a random one decides: each backend has an interval of them
-NUMBER = "@nh,0,32"  # how a map says that a part of its key is a number of 32 bits
-DRAWN = f"numgen random mod {NUMBERS}"
-
-
-# Its address and who stands behind it, in order, each with how many of the numbers are its own: none of who
-# keeps what it has and takes nothing new, as IPVS has it with a weight of 0.
-Server = tuple[str, tuple[tuple[str, int], ...]]
+# Its address, whether the client's address tells who answers, and who stands behind it, in order, each with
+# how many of the numbers are its own: none of who keeps what it has and takes nothing new, as IPVS has it
+# with a weight of 0.
+Server = tuple[str, bool, tuple[tuple[str, int], ...]]
 
 
 def maps(family: int) -> dict[str, tuple[str, str, str]]:
@@ -29,16 +25,21 @@ def maps(family: int) -> dict[str, tuple[str, str, str]]:
     return {
         f"servers{family}": (address, "", ""),
         f"backends{family}": (f"{ip} saddr . {NUMBER}", f"{ip} saddr", "interval"),
+        f"first{family}": (address, address, ""),
         f"quiesced{family}": (f"{address} . {address}", "", ""),
     }
 
 
+def led(ip: str, family: int) -> Iterator[str]:
+    """Before Linux 6.17 a packet may find nothing in a map of ranges that is just changing
+    (nft_set_pipapo.c): the first in service is never nobody."""
+    drawn, told = f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
+    yield from (f"dnat {ip} to {ip} daddr . {number} map @backends{family}" for number in (drawn, told))
+    yield f"dnat {ip} to {ip} daddr map @first{family}"
+
+
 CHAINS = {
-    "connect": (
-        "type nat hook output priority -100; policy accept;",
-        f"dnat ip to ip daddr . {DRAWN} map @backends4",
-        f"dnat ip6 to ip6 daddr . {DRAWN} map @backends6",
-    ),
+    "connect": ("type nat hook output priority -100; policy accept;", *led("ip", 4), *led("ip6", 6)),
     # What still is for one of these found nobody in service.
     "nobody": (
         "type filter hook output priority 0; policy accept;",
@@ -59,13 +60,16 @@ def skeleton() -> Iterator[InTable | Table]:
         yield Chain(family=FAMILY, table=TABLE, name=name, hook=hook, rules=tuple(rules))
 
 
-def elements(servers: Sequence[Server]) -> Iterator[Element]:
-    for ip, backends in servers:
+def elements(servers: Iterable[Server]) -> Iterator[Element]:
+    for ip, by_client, backends in servers:
         number, ends = 6 if ":" in ip else 4, accumulate(share for _, share in backends)
         yield element(f"servers{number}", ip)
+        for first in [backend for backend, share in backends if share][:1]:
+            yield element(f"first{number}", ip, first)
         for (backend, share), end in zip(backends, ends, strict=True):
+            beyond = end + WHOLE * by_client
             if share:
-                yield element(f"backends{number}", f"{ip} . {interval(end - share, end - 1)}", backend)
+                yield element(f"backends{number}", f"{ip} . {interval(beyond - share, beyond - 1)}", backend)
             else:
                 yield element(f"quiesced{number}", f"{ip} . {backend}")
 
@@ -78,23 +82,27 @@ def interval(first: int, last: int) -> str:
     return f"0x{first:08x}-0x{last:08x}" if last > first else f"0x{first:08x}"
 
 
-def share(text: str) -> int:
-    """How many numbers an interval has."""
+def numbers(text: str) -> tuple[int, int]:
+    """How many an interval has, and the last."""
     first, _, last = text.partition("-")
-    return int(last or first, 16) - int(first, 16) + 1
+    end = int(last or first, 16)
+    return end - int(first, 16) + 1, end
 
 
 def servers(found: Iterable[Element]) -> Iterator[Server]:
     """What these elements say, be they of ours or not."""
     backends: dict[str, list[tuple[str, int]]] = {}
+    sticky: set[str] = set()
     for r in found:
         ip, _, rest = r.item.partition(" . ")
         mine = backends.setdefault(ip, [])
-        if r.value:
-            mine.append((r.value, share(rest)))
+        if rest and r.value:
+            share, last = numbers(rest)
+            mine.append((r.value, share))
+            sticky |= {ip} if last >= WHOLE else set()
         elif rest:
             mine.append((rest, 0))
-    return ((ip, tuple(sorted(mine))) for ip, mine in sorted(backends.items()))
+    return ((ip, ip in sticky, tuple(sorted(mine))) for ip, mine in sorted(backends.items()))
 
 
 @kind
@@ -121,7 +129,7 @@ class Balancer(Resource):
 
     @property
     def detail(self) -> str:
-        ways = (f"{ip} -> {' '.join(one for one, share in group if share)}" for ip, group in self.servers)
+        ways = (f"{ip} -> {' '.join(one for one, share in group if share)}" for ip, _, group in self.servers)
         return f"   ({', '.join(ways)})"
 
     def cost(self, old: Resource | None) -> Disruption:

@@ -28,6 +28,11 @@ TABLE = "reconciler"  # of both nftables tables of ours, inet and bridge
 TABLE_PREFIX = "reconciler-"  # of those of before 0.3, two for each project
 DOCKER_RESOLVER = "127.0.0.11"  # where it answers, and so what many a configuration names
 SHARED = "host"  # the implicit project of what all share; it goes with the last one
+# Of what several share each has an interval of these numbers, one of which is drawn for a connection, or told
+# by its client's address: then it is of as many that come behind.  Where no seed is said, Linux has another
+# for each rule that is made.
+WHOLE, SEED = 1 << 16, 1
+NUMBER = "@nh,0,32"  # such a number in the key of a map: as a part of a packet, since nft has no other name
 TASKS = "tasks."  # before a service's name, which may tell one address for all replicas: the names of these
 FILE_MARK = "# reconciler: generated, edits are undone"
 

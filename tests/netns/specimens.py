@@ -14,14 +14,14 @@ from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
 from reconciler.kernel.netlink.links import SETTINGS
 from reconciler.kinds.address import Address
-from reconciler.kinds.balancer import NUMBERS, Balancer
+from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Veth, Vlans
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
-from reconciler.kinds.ownership import FILE_MARK, HOST
+from reconciler.kinds.ownership import FILE_MARK, HOST, WHOLE
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
@@ -289,10 +289,11 @@ def files() -> Iterator[Specimen]:
 
 
 def balancers() -> Iterator[Specimen]:
-    one = ("10.1.0.9", (("10.1.0.2", NUMBERS // 2), ("10.1.0.3", NUMBERS // 2)))
-    six = ("fd00::9", (("fd00::2", 1), ("fd00::3", 0), ("fd00::4", NUMBERS - 1)))
-    nobody = ("10.1.0.9", (("10.1.0.2", 0), ("10.1.0.3", 0)))
-    changes = {"servers": [(one, six), (nobody,), (("10.1.0.8", ()), one), (("10.1.0.9", one[1][:1]),)]}
+    two = (("10.1.0.2", WHOLE // 2), ("10.1.0.3", WHOLE // 2))
+    one, sticky, half = (("10.1.0.9", by, two[:count]) for by, count in ((False, 2), (True, 2), (False, 1)))
+    six = ("fd00::9", True, (("fd00::2", 1), ("fd00::3", 0), ("fd00::4", WHOLE - 1)))
+    nobody, bare = ("10.1.0.9", False, (("10.1.0.2", 0), ("10.1.0.3", 0))), ("10.1.0.8", False, ())
+    changes = {"servers": [(one, six), (sticky,), (nobody,), (bare, one), (half,)]}
     yield Specimen(Balancer(ns="box", servers=(one,)), (BOX,), changes)
 
 

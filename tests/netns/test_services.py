@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.netns.lab import PATIENCE, Lab
+from tests.netns.lab import HOST4, PATIENCE, Lab
 from tests.netns.watching import EVENT, watching
 
 SHOP = """
@@ -225,4 +225,25 @@ def test_who_is_sick_takes_nothing_new_until_well_again(lab):
         with lab.inside("t-k"), pytest.raises(ConnectionRefusedError):  # at once
             socket.create_connection((vip(), 80), PATIENCE)
         watcher.synced()
+    lab.destroy()
+
+
+@pytest.mark.parametrize("mode", ["vip", "dnsrr"])
+def test_who_is_sick_is_found_by_no_name_and_no_port_of_all(lab, mode):
+    """But by its own."""
+    lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
+    manifest = TESTED.replace("replicas: 3", f"replicas: 3, endpoint_mode: {mode}").replace(
+        "    networks: [n]\n    deploy", '    networks: [n]\n    ports: ["8080:80"]\n    deploy'
+    )
+    with watching(lab, lab.write(manifest)) as watcher:
+        watcher.until(lambda: lab.reconcile("--status", lab.write(manifest)).out.count("healthy") == 3, EVENT)
+        serve(lab, 1, 2, 3)
+        all_ = {lab.address(f"t-web-{n}"): n for n in (1, 2, 3)}
+        name = "tasks.web" if mode == "vip" else "web"
+        watcher.until(lambda: lookup(lab, "t-k", name) == {*all_}, EVENT)
+        lab.succeed(lab.reconcile("--exec", "t-web-1", "--", "rm", "/tmp/well"))
+        watcher.until(lambda: {all_[ip] for ip in lookup(lab, "t-k", name)} == {2, 3}, EVENT)
+        assert lookup(lab, "t-k", "t-web-1") == {lab.address("t-web-1")}
+        found = Counter(str(lab.ask("R", HOST4, 8080)).split()[0] for _ in range(40))
+        assert found.keys() == {"t-web-2", "t-web-3"}
     lab.destroy()

@@ -164,7 +164,7 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
             yield Sysctl(ns=f"c{n}", name="net/ipv4/ip_default_ttl", value=setting)
         yield from names(picks, f"c{n}", owner)
         if share := picks.of(0, 1, 2):
-            yield Balancer(ns=f"c{n}", servers=(("10.1.0.9", (("10.1.0.2", share),)),))
+            yield Balancer(ns=f"c{n}", servers=(("10.1.0.9", False, (("10.1.0.2", share),)),))
         if digest := picks.of("", "d", "e"):
             engine, home = picks.of("podman", "oci"), picks.of(f"c{n}", "")
             yield Workload(name=f"c{n}", project=owner, engine=engine, sandbox=home, digest=digest)

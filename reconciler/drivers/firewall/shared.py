@@ -8,15 +8,13 @@ port is never nobody's: before Linux 6.17 a packet may find nothing in a map of 
 
 from collections.abc import Iterator
 
-from ...cnm.shares import WHOLE, Share
+from ...cnm.shares import Share
 from ...kinds.nft import SHARES
-from ...kinds.ownership import GROUP
+from ...kinds.ownership import GROUP, NUMBER, SEED, WHOLE
 from .rules import DOCKER_DNS, QUESTION
 from .ruleset import Maps, MapType, Ruleset
 
 WIRE = "meta l4proto . th dport"
-NUMBER = "@nh,0,32"  # what is drawn: a part of a packet, as nft has no other name for a number in a map
-SEED = 1  # of all rules and hosts: where none is said, Linux has another for each rule that is made
 
 
 def of_family(family: int, ip: str) -> Maps:

@@ -51,7 +51,7 @@ def departed(old: Sequence[Server], new: Sequence[Server]) -> tuple[set[End], se
 
 
 def pairs(servers: Sequence[Server]) -> Iterator[tuple[End, int]]:
-    return (((ip, backend), share) for ip, backends in servers for backend, share in backends)
+    return (((ip, backend), share) for ip, _, backends in servers for backend, share in backends)
 
 
 @remembered(ends=False)
