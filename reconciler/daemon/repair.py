@@ -293,7 +293,7 @@ class RepairLoop:
             raise
 
     def count_fights(self, change: Change, wanted: State) -> None:
-        """What is put right over and over another program wants otherwise, unless that was `wanted` before."""
+        """What is put right over and over another program wants otherwise, or it was `wanted` so before."""
         owner = change.owner
         for key in (step.resource.key for step in change.todo):
             if wanted.get(key) in (None, change.desired.get(key)):
