@@ -1,6 +1,6 @@
 """Port publishing, decided: which host port leads where, and every conflict before anything is touched."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .driver import Socket
 from .names import number
-from .shares import shares
+from .shares import shares, weight_of
 from .topology import Endpoint, Network, Port
 
 ANY = ("", "0.0.0.0", "::")
@@ -63,7 +63,8 @@ class Opening(NamedTuple):
 
     port: PortSpec
     to: list[Targets]
-    by_client: bool = False
+    weights: list[int]  # of each
+    by_client: bool
 
     @property
     def behind(self) -> bool:
@@ -71,18 +72,17 @@ class Opening(NamedTuple):
 
 
 def openings(wanted: Iterable[tuple[ContainerSpec, Targets]], resting: Set[str]) -> list[Opening]:
-    """Of every container, but for replicas that rest while others do not.  What `mode: host`, or a choice of
-    host ports, gives a replica is its own."""
+    """Of every container; what `mode: host`, or a choice of host ports, gives a replica is its own.  Who is
+    `resting` gets nothing more, as if it weighed nothing."""
     found: dict[tuple[str, bool, str, int, int], Opening] = {}
     for replica, (spec, to) in enumerate(wanted):
         for index, port in enumerate(spec.ports):
             own = port.mode == "host" or (port.published and is_choice(port))
             key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
-            found.setdefault(key, Opening(port, [], spec.affinity == "client")).to.append(to)
-    return [
-        one._replace(to=[to for to in one.to if to.sandbox not in resting] or one.to)
-        for one in found.values()
-    ]
+            one = found.setdefault(key, Opening(port, [], [], spec.affinity == "client"))
+            one.to.append(to)
+            one.weights.append(0 if to.sandbox in resting else weight_of(spec, to.project, to.sandbox))
+    return [*found.values()]
 
 
 def publish(
@@ -175,12 +175,15 @@ def homes_of(port: PortSpec, to: Targets) -> Iterator[Home]:
 
 def resolve(one: Opening, first: int, count: int) -> Iterator[Port]:
     """Those behind one door of the host share what comes there."""
-    homes = [(to, home) for to in one.to for home in homes_of(one.port, to) if home.there]
-    ports = [port_of(one.port, to, home, first, count) for to, home in homes]
-    doors = Counter(port.door for port in ports)
-    parts = {door: shares([1] * number) for door, number in doors.items()}
-    for port in ports:
-        alone = doors[port.door] == 1
+    weighed = [*zip(one.to, one.weights, strict=True)]
+    homes = [(to, home, weight) for to, weight in weighed for home in homes_of(one.port, to) if home.there]
+    ports = [(port_of(one.port, to, home, first, count), weight) for to, home, weight in homes]
+    doors: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for port, weight in ports:
+        doors[port.door].append(weight)
+    parts = {door: shares(weights) for door, weights in doors.items()}
+    for port, weight in ports:
+        alone = port.routed or (weight and len(doors[port.door]) == 1)
         yield port if alone else replace(port, share=next(parts[port.door]), by_client=one.by_client)
 
 

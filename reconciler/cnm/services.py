@@ -9,10 +9,10 @@ from ..inventory.facts import Facts
 from .balanced import BalancedService, VirtualServer
 from .driver import Joined
 from .endpoint import Attachments, SandboxSpec
+from .shares import weight_of
 from .topology import Endpoint, Network, Sandbox
 from .vips import has_vip, service_key
 
-USUAL_WEIGHT = 1
 UNKNOWN, STARTING, HEALTHY = "", "starting", "healthy"  # what engines tell; of some nothing, or none runs
 
 
@@ -28,9 +28,10 @@ def replicas(network: Network, attachments: Attachments) -> Mapping[str, Attachm
 def services(networks: Iterable[Network], joined: Joined) -> Iterator[BalancedService]:
     for network in {network.name: network for network in networks}.values():
         for name, group in replicas(network, joined.attachments[network.name]).items():
-            first, names = group[0][0], [one.name for one, _ in group]
-            weights = {one: 0 if one in joined.resting else USUAL_WEIGHT for one in names}
-            given = {one: [ip for ip, _ in joined.given.get((network.name, one), ())] for one in names}
+            first, each = group[0][0], [one for one, _ in group]
+            weights = {one.name: weight_of(one.spec, one.project.name, one.name) for one in each}
+            weights |= dict.fromkeys(weights.keys() & joined.resting, 0)
+            given = {one: [ip for ip, _ in joined.given.get((network.name, one), ())] for one in weights}
             yield BalancedService(
                 project=first.project.name,
                 name=first.spec.name,

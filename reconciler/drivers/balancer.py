@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from ..cnm.balanced import VirtualServer
-from ..cnm.shares import shares
+from ..cnm.shares import shares, width
 from ..cnm.topology import Sandbox
 from ..core.resource import Origin
 from ..kinds.balancer import Balancer, Server
@@ -18,6 +18,6 @@ def lower(box: Sandbox, origin: Origin) -> Iterator[Balancer]:
 @cache
 def server(one: VirtualServer) -> Server:
     """As many sandboxes have it."""
-    widths = [last + 1 - first for first, last in shares([weight for _, weight in one.backends])]
+    widths = list(map(width, shares([weight for _, weight in one.backends])))
     backends = tuple((ip, width) for (ip, _), width in zip(one.backends, widths, strict=True))
     return one.ip, one.by_client and any(widths), backends

@@ -193,9 +193,9 @@ class Element(InTable):
         return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
 
     @property
-    def by_client(self) -> bool:
-        """Whether it is a share of clients (drivers/firewall/shared.py)."""
-        return is_shared(self.map) and self.item.rpartition(" . ")[2] >= "0x00010000"
+    def drawn(self) -> bool:
+        """Whether connections come to it by chance, or to it alone (drivers/firewall/shared.py)."""
+        return not is_shared(self.map) or self.item.rpartition(" . ")[2] < "0x00010000"
 
     @property
     def detail(self) -> str:

@@ -139,6 +139,7 @@ class ContainerSpec:
     placement: PlacementSpec | None = None
     endpoint_mode: str = "vip"
     affinity: str = ""  # "client": to each its replica
+    weights: Mapping[str, int] = field(default_factory=dict)  # by the number of a replica, where it is not 1
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )

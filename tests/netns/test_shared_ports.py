@@ -141,6 +141,15 @@ def test_while_shares_are_missing_the_first_has_all(lab):
     assert answers(lab, "R", HOST4, 8080, many=20) == {f"t-web-1 {REMOTE4}": 20}
 
 
+def test_another_project_is_told_whose_it_is(lab):
+    lab.apply(served(2, "8080:80", "9000-9001:9000-9001"))
+    for number in (8080, 9001):
+        web = f"name: o\nservices: {{web: {{deploy: {{replicas: 2}}, ports: ['{number}:80']}}}}"
+        result = lab.reconcile("--plan", lab.write(web, "o.yaml"))
+        assert result.rc == 65 and f"{number}/tcp is taken: project t publishes it" in result.err
+    assert "t: 2 networks, 4 sandboxes, 2 published ports" in lab.reconcile("--status").out
+
+
 def test_what_no_two_share_needs_no_rule_for_it(lab):
     lab.apply(served(1, "8080:80"))
     alone = lab.rules()
@@ -241,6 +250,34 @@ class Held:
     def asked_who(self) -> str:
         self.sock.send(b"?")
         return self.sock.recv(200).decode().split()[0]
+
+
+def test_weights_tell_the_parts_and_0_keeps_what_it_has(lab):
+    def weighed(*weights: int) -> str:
+        said = ", ".join(f"{number}: {weight}" for number, weight in enumerate(weights, 1))
+        return served(2, "8080:80", "8080:80/udp").replace(
+            "web: {deploy", f"web: {{weights: {{{said}}}, deploy"
+        )
+
+    lab.apply(weighed(3, 1))
+    for name in REPLICAS[:2]:
+        lab.serve(name, 80)
+        lab.serve(name, 80, proto="udp")
+    found = answers(lab, "R", HOST4, 8080, many=400)
+    assert 300 - 44 < found[f"t-web-1 {REMOTE4}"] < 300 + 44  # five standard deviations
+    held = [
+        Held(lab, address, proto) for address in OURS.values() for proto in ("tcp", "udp") for _ in range(8)
+    ]
+    assert {one.home for one in held} == {*REPLICAS[:2]}
+    for weights, left in (((0, 1), "t-web-2"), ((1, 0), "t-web-1")):
+        with asking(held):
+            lab.apply(weighed(*weights))
+        assert answers(lab, "R", HOST4, 8080, many=20) == {f"{left} {REMOTE4}": 20}
+        assert answers(lab, "R", HOST6, 8080, "udp", many=20) == {f"{left} {REMOTE6}": 20}
+        assert lab.planned(weighed(*weights)) == []
+    assert not sum(one.bad for one in held)
+    datagrams = [one for one in held if one.sock.type == socket.SOCK_DGRAM]
+    assert [one.asked_who() for one in datagrams] == [one.home for one in datagrams]
 
 
 @contextmanager

@@ -84,8 +84,8 @@ def test_one_port_is_taken_out_of_a_range_of_host_ports():
         published(choice, choice, choice)
 
 
-def replicas(*ports, number=3, facts=NOTHING, network=DUAL):
-    web = container("web", ports=ports, is_service=True, replicas=number)
+def replicas(*ports, number=3, facts=NOTHING, network=DUAL, weights=None):
+    web = container("web", ports=ports, is_service=True, replicas=number, weights=weights or {})
     return build(manifest(project("p", network, web)), facts)
 
 
@@ -144,6 +144,26 @@ def test_shares_are_the_whole_and_as_wide_as_their_weights(weights):
     assert [0, *(last + 1 for _, last in found)] == [*(first for first, _ in found), WHOLE]
     for share, weight in zip(found, weights, strict=True):
         assert abs(part_of(share) - weight / sum(weights)) < 1 / WHOLE
+
+
+def test_who_weighs_nothing_has_nothing_and_a_place_of_its_own():
+    assert [part_of(share) for share in shares([0, 3, 0, 1])] == [0, 0.75, 0, 0.25]
+    for weights in ([0], [0, 0], [1, 0, 256, 0], [256] * 300 + [1]):
+        found = [*shares(weights)]
+        assert all(first <= last for first, last in found) and len({*found}) == len(weights)
+
+
+def shown(**more):
+    """The parts of the replicas, and who has the port where nothing is shared."""
+    found = replicas(port(80, 8080), network=NetworkSpec(name="default"), **more).ports
+    return [p.share and part_of(p.share) for p in found], [p.sandbox for p in found if p.is_first]
+
+
+def test_weights_are_of_replicas_by_their_numbers():
+    assert shown(weights={"2": 3}, number=2) == ([0.25, 0.75], ["p-web-1"])
+    assert shown(weights={"1": 0}) == ([0, 0.5, 0.5], ["p-web-2"])
+    assert shown(weights={"1": 0}, number=1) == ([0], [])
+    assert shown(weights={"1": 7, "9": 5}, number=1) == ([None], ["p-web-1"])
 
 
 def test_a_share_is_shown():

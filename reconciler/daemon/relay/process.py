@@ -36,7 +36,7 @@ def relayed_ports(state: State) -> dict[Key, Homes]:
     """Where each port published to any address, or on ::1, leads, whoever shares it; IPv6 wins over IPv4.
     Who asks there is one client: where clients are shared out, its replica is the first."""
     found: dict[Key, dict[int, set[Target]]] = {}
-    elements = (r for r in state.values() if isinstance(r, Element) and not r.by_client)
+    elements = (r for r in state.values() if isinstance(r, Element) and r.drawn)
     for flow, value in [(flow, r.value) for r in elements if (flow := r.flow)]:
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue

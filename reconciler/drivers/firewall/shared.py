@@ -1,5 +1,6 @@
 """Ports that several replicas share: which of them gets a connection is drawn as that begins, or told by
-the client's address: those numbers come behind those that are drawn, in the same maps.
+the client's address: those numbers come behind those that are drawn, in the same maps.  Behind both is who
+gets nothing new: connections are forgotten that lead to nobody who is in a map.
 
 This comes before `inbound` and `local` of the core, where the first replica has the whole port, so that a
 port is never nobody's: before Linux 6.17 a packet may find nothing in a map of ranges that is just changing

@@ -23,6 +23,7 @@ WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
 RATE = re.compile(r"[1-9][0-9]*(/(second|minute|hour|day))?")
+REPLICA = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def wrong(message: str, hint: str = "") -> PydanticCustomError:
@@ -65,6 +66,7 @@ link = matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` 
 word = matching(WORD, "single word", "no spaces and no control characters")
 bandwidth = matching(BANDWIDTH, "bandwidth", "as 100mbit")
 rate = matching(RATE, "rate", "as 100/second")
+replica_number = matching(REPLICA, "number of a replica", "they are counted from 1")
 
 
 def host_name(text: str) -> str:

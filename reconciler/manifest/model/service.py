@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 from ..compose.ignored_keys import DEPLOY, SERVICE
 from ..spec import ContainerSpec, EndpointSpec, PortSpec
 from . import fields, port_syntax
-from .checks import Bits, Prefix, Unicast, Vlan
+from .checks import Bits, Prefix, ReplicaNumber, Unicast, Vlan, Weight
 from .record import ALSO, Also, Is, Record, of
 
 
@@ -153,6 +153,11 @@ class Service(Container):
 
     scale: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
     deploy: Deploy | None = Is("Replicas and how they are reached.", default=None)
+    weights: dict[ReplicaNumber, Weight] = Is(
+        "By the number of a replica, its part beside others', as {1: 3}; 1 where nothing is said."
+        " With 0 it gets no new connections, and keeps those that it has.",
+        default_factory=dict,
+    )
     affinity: Literal["client"] | None = Is(
         "client: who came once, by the address, comes to the same replica, while there are as many.",
         default=None,

@@ -107,6 +107,13 @@ def test_affinity(desk):
     assert "unknown key `affinity`" in desk.only("containers: {web: {affinity: client}}").message
 
 
+def test_weights(desk):
+    assert desk.container("services: {web: {weights: {1: 3, '4': 0}}}").weights == {"1": 3, "4": 0}
+    assert "'web-1' is no number of a replica" in desk.only("services: {web: {weights: {web-1: 2}}}").message
+    for weight in (-1, 257, "many"):
+        assert desk.only(f"services: {{web: {{weights: {{1: {weight}}}}}}}").where.line == 1
+
+
 def test_endpoint_mode(desk):
     assert desk.container("services: {web: {deploy: {endpoint_mode: dnsrr}}}").endpoint_mode == "dnsrr"
 
