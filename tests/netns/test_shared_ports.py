@@ -24,7 +24,9 @@ containers:
   near: {networks: [n]}
   far: {networks: [m]}
 """
-PORTS = ["8080:80", "8080:80/udp", "127.0.0.1:8081:80", "9000-9001:9000-9001", "5000-5001:80-81", "53:80/udp"]
+PORTS = ["8080:80", "8080:80/udp", "9000-9001:9000-9001", "5000-5001:80-81", "53:80/udp"]
+PORTS += ["127.0.0.1:8081:80", f"[{HOST6}]:8083:80"]
+PORTS += [f"{at}:9100-9101:9100-9101" for at in (HOST4, f"[{HOST6}]")]
 MANY = 300
 REPLICAS = ("t-web-1", "t-web-2", "t-web-3")
 ABORT = struct.pack("ii", 1, 0)  # closed by a reset, which leaves no TIME_WAIT behind
@@ -39,7 +41,7 @@ def shared(netfiltered: Lab) -> Lab:
     netfiltered.run("ip addr add 198.51.100.7/24 dev uplink")
     netfiltered.apply(served(3))
     for name in REPLICAS:
-        netfiltered.serve(name, 80, 81, 9000, 9001)
+        netfiltered.serve(name, 80, 81, 9000, 9001, 9100, 9101)
         netfiltered.serve(name, 80, proto="udp")
     return netfiltered
 
@@ -103,7 +105,17 @@ def test_each_has_its_share(shared, who, address, proto):
 
 @pytest.mark.parametrize(
     ("who", "address", "port"),
-    [("", "127.0.0.1", 8081), ("R", HOST4, 9000), ("R", HOST6, 9001), ("R", HOST4, 5000), ("R", HOST6, 5001)],
+    [
+        ("", "127.0.0.1", 8081),
+        ("R", HOST6, 8083),
+        ("t-near", HOST6, 8083),
+        ("R", HOST4, 9101),
+        ("R", HOST6, 9100),
+        ("R", HOST4, 9000),
+        ("R", HOST6, 9001),
+        ("R", HOST4, 5000),
+        ("R", HOST6, 5001),
+    ],
 )
 def test_so_it_is_at_one_address_and_in_ranges(shared, who, address, port):
     assert even(answers(shared, who, address, port))
@@ -112,6 +124,19 @@ def test_so_it_is_at_one_address_and_in_ranges(shared, who, address, port):
 def test_what_is_beside_them_is_closed(shared):
     shared.silent(("R", HOST4, 8081), ("t-near", HOST4, 8081), ("R", HOST4, 9002), ("R", HOST6, 8999))
     shared.silent(("R", HOST4, 80), ("", "::1", 8080), ("R", HOST4, 8082))
+
+
+@pytest.mark.parametrize("netfilter", [0, 1])
+def test_so_it_is_for_neighbours_that_are_kept_apart(lab, netfilter):
+    for name in ("iptables", "ip6tables"):
+        lab.sysctl(f"net/bridge/bridge-nf-call-{name}", value=netfilter)
+    lab.apply(served(2, "8080:80").replace("n: {", "n: {icc: false, "))
+    for name in REPLICAS[:2]:
+        lab.serve(name, 80)
+    for who in ("t-web-1", "t-near", "t-far"):
+        for address in (HOST4, HOST6):
+            assert even(answers(lab, who, address, 8080, many=60), of=2)
+    lab.silent(("t-near", lab.address("t-web-1"), 80))
 
 
 def test_questions_for_names_are_no_connections_to_a_shared_port_53(shared):
