@@ -1,8 +1,7 @@
 """What the user wrote, validated and merged: frozen values with their places.  `...Spec` means as written.
 
 A field with a `Key` is said here and nowhere else: where text must be checked, model/ makes pydantic's models
-and the schema of it.  Everything behind `load` sees these alone, so that a plan whose manifests are cached
-never imports pydantic.
+and the schema of it.  All behind `load` sees these alone: a plan of cached manifests imports no pydantic.
 """
 
 from collections.abc import Mapping
