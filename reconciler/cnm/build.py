@@ -9,7 +9,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
-from . import attach, macs, ownership, services, zones
+from . import attach, macs, mesh, ownership, services, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -30,7 +30,7 @@ from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_conflicts, socket_conflicts
-from .ports import publish, targets, unpublished_warnings
+from .ports import publish
 from .tasks import tasks
 from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
 
@@ -52,8 +52,8 @@ def decided(
     if errors := [*pending(manifest), *undriven(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     found: list[Finding] = []
-    facts = ownership.with_lost_aliases(titles(manifest), facts)
     try:
+        facts = ownership.with_lost_aliases(titles(manifest), facts)
         topology = topology_of(manifest, facts, drivers, found)
     except ManifestError as error:
         if not any(mistakes(found)):
@@ -88,8 +88,8 @@ def topology_of(
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
-    wanted = [(one.spec, targets(one.project.name, one.name, attached[one.name])) for one in here]
-    ports = tuple(publish(wanted, facts, listening, joined.resting))
+    replicas = mesh.replicas(everywhere, attached, bare, given, facts)
+    ports = tuple(publish(replicas.all, facts, listening, joined.resting))
     naming = zones.naming(networks, joined, attached, here, facts)
     balanced = tuple(services.services(networks, joined))
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
@@ -101,7 +101,7 @@ def topology_of(
         *(driver.findings(networks, facts) for driver in used_by),
         socket_conflicts(listening, facts),
         port_conflicts(ports, facts, listening),
-        unpublished_warnings(wanted),
+        replicas.warnings,
     ):
         found += findings
     shared = policy(manifest.projects, networks, facts)
@@ -113,8 +113,9 @@ def topology_of(
         tasks=tuple(tasks(manifest, facts, found)),
         ports=ports,
         services=balanced,
+        mesh=mesh.mesh(replicas, given, manifest.projects),
         naming=naming,
-        policy=shared,
+        policy=replace(shared, meshed=tuple(sorted(facts.meshed | replicas.families))),
         ipv6="IPv6" not in facts.missing,
         awaited=tuple(attach.awaited(wished, facts)),
         lock=lock_of(networks, joined),

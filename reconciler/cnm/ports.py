@@ -25,6 +25,8 @@ class Targets(NamedTuple):
     project: str
     homes: dict[int, tuple[Network, Endpoint]]
     why_none: str = ""
+    host: str = ""  # of `hosts:`, where the sandbox is on one of them
+    away: bool = False  # that is another one
 
     @property
     def behind(self) -> bool:
@@ -77,6 +79,8 @@ def openings(wanted: Iterable[tuple[ContainerSpec, Targets]], resting: Set[str])
     found: dict[tuple[str, bool, str, int, int], Opening] = {}
     for replica, (spec, to) in enumerate(wanted):
         for index, port in enumerate(spec.ports):
+            if to.away and not port.meshed:
+                continue
             own = port.mode == "host" or (port.published and is_choice(port))
             key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
             one = found.setdefault(key, Opening(port, [], [], spec.affinity == "client"))

@@ -13,6 +13,7 @@ from ..manifest.workload import WorkloadSpec
 from ..values import value
 from .balanced import BalancedService, VirtualServer
 from .carrier import Carrier
+from .entrance import Mesh
 from .shares import Share
 
 Lock = Mapping[tuple[str, str], tuple[str, ...]]  # (network, name) -> values
@@ -276,6 +277,7 @@ class HostPolicy:
     forwarders: tuple[str, ...] = ()  # links of ours that IPv4 is forwarded from
     guards: tuple[int, ...] = ()  # families in which the host was no router before us
     tagged: tuple[Tagged, ...] = ()  # 802.1Q links that are ours
+    meshed: tuple[int, ...] = ()  # families in which ports lead to replicas on other hosts
     advertised: tuple[str, ...] = ()  # links whose router advertisements must survive forwarding
 
 
@@ -288,6 +290,7 @@ class Topology:
     tasks: tuple[Task, ...] = ()
     ports: tuple[Port, ...] = ()
     services: tuple[BalancedService, ...] = ()
+    mesh: Mesh = Mesh()
     naming: Naming = Naming()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it

@@ -13,7 +13,7 @@ from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
 from . import names, sandbox
-from .firewall import elements, routing_policy
+from .firewall import elements, mesh, routing_policy
 
 # By name, as an entry point says it: a plan imports the rooms of those alone that its networks name.
 BUILT_IN = {
@@ -94,6 +94,8 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from lower_network(network)
     yield from names.lower(topology.naming)
     yield from elements.lower(topology)
+    yield from mesh.lower(topology)
+    yield from mesh.ways(topology.policy)
     yield from routing_policy.lower(topology.policy)
     if topology.tasks:
         yield from engines.lower(topology.tasks)

@@ -185,6 +185,7 @@ class Facts(HostFacts):
     children: tuple[StackedNetwork, ...] = ()  # likewise
     macs: tuple[HeldMac, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
+    meshed: frozenset[int] = frozenset()  # families in which ports of theirs lead to other hosts
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose
     wireguard: Mapping[int, str] = field(default_factory=dict)  # UDP port of a link -> its project

@@ -65,6 +65,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         claims=tuple(claim for claim in claims if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
+        meshed=meshed(live, owner, projects),
         vlans=vlans(live, owner, projects),
         # Our 802.1Q links that somebody stands on who is not of this run.
         tagged=tuple(tagged_link(r, host) for r in live.of(Vlan) if r.name in used),
@@ -78,6 +79,12 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
+
+
+def meshed(live: ByKind, owner: Owner, projects: frozenset[str]) -> frozenset[int]:
+    families = {"mesh4": 4, "mesh6": 6}
+    theirs = (e for e in live.of(Element) if e.map in families and owner(e) not in projects)
+    return frozenset(families[e.map] for e in theirs)
 
 
 def bare(live: ByKind) -> set[str]:

@@ -1,6 +1,6 @@
 """A routing policy rule, marked as ours by its protocol number.  Rules cannot be changed: all is fixed."""
 
-from ..core.resource import Fixed, Identity, Resource, kind
+from ..core.resource import Fixed, Identity, Ownership, Resource, kind
 from .ownership import HOST, PROTOCOL, place
 
 
@@ -24,6 +24,10 @@ class Rule(Resource):
     mark: Fixed[int] = 0
     mask: Fixed[int] = 0
     narrowed: Fixed[bool] = False
+
+    def owner(self, known: Ownership) -> str:
+        """What chooses by a mark among the packets of one link is its project's."""
+        return known.of(self.place, self.iif if self.mask else "")
 
     def commands(self, old: Resource | None) -> list[str]:
         words = [

@@ -39,9 +39,8 @@ class PortSpec:
     ] = None
     host_ip: Annotated[str, Key("Address of the host to publish on; any where absent.", "HostIp")] = ""
     protocol: Annotated[str, Key("tcp, udp or sctp.", "Protocol")] = "tcp"
-    mode: Annotated[str, Key("ingress: every host of a cluster answers; host: this one.", "PortMode")] = (
-        "ingress"
-    )
+    mode: Annotated[str, Key("ingress: all of `hosts:` answer; host: this one.", "PortMode")] = "ingress"
+    meshed: bool = False  # `mode: ingress` is written, and not taken for granted
     name: Annotated[str, Key("For people.")] = ""
     host_if: Annotated[str, Key("Only what comes in by this link of the host.", "Link")] = ""
     allow_from: Annotated[

@@ -15,6 +15,7 @@ from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, Element, short, twin
 from ...kinds.ownership import HOST
 from . import apart
 from .guard import GUARD, guard_items
+from .mesh import MESH
 from .routing_policy import BRIDGED
 from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
@@ -52,7 +53,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (MARKS, PORT_MARKS, CORE, SHARED, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    for ruleset in (MARKS, PORT_MARKS, CORE, SHARED, MESH, ELSEWHERE, GUARD, apart.APART, BRIDGED):
         yield from ruleset.skeleton()
 
 

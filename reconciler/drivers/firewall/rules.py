@@ -11,7 +11,7 @@ from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 WIRE = "inet_proto . inet_service"
 # Set on packets to a container that the firewall admits, from the end of prerouting to the start of forward
 # or input, and on frames that a bridge forwards, while br_netfilter shows them to inet; no other bit is
-# ours.
+# ours, but for those of mesh.py.
 MARK = 1 << 24
 MARKED = f"meta mark & {MARK:#x} == {MARK:#x}"
 SET = f"meta mark set meta mark | {MARK:#x}"

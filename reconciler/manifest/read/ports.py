@@ -19,6 +19,7 @@ def port_specs(ports: "Sequence[PortRecord]", places: Sequence[Place], path: str
     seen: set[tuple[Any, ...]] = set()
     for index, port in enumerate(ports):
         spec = from_record(PortSpec, port, where=where(places[index], f"{path}[{index}]"))
+        spec = replace(spec, meshed=spec.mode == "ingress" and "mode" in port.model_fields_set)
         ip = spec.host_ip or "0.0.0.0"
         if spec.published and spec.published[1] - spec.published[0] == spec.target[1] - spec.target[0]:
             shift = spec.published[0] - spec.target[0]

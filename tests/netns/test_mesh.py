@@ -1,0 +1,180 @@
+"""`mode: ingress` over three hosts: every host's port leads to the replicas of all, and clients keep their
+address."""
+
+import itertools
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
+from tests.netns.lab import IMPATIENCE, PATIENCE, family_of
+from tests.netns.servers import KINDS
+
+MANIFEST = """
+name: t
+hosts:
+  h1: {address: 10.99.0.1, address6: 'fd99::1'}
+  h2: {address: 10.99.0.2, address6: 'fd99::2'}
+  h3: {address: 10.99.0.3, address6: 'fd99::3'}
+networks:
+  n:
+    driver: overlay
+    enable_ipv6: true
+    ipam: {config: [{subnet: 10.55.0.0/24}, {subnet: 'fd55::/64'}]}
+  m: {enable_ipv6: true}
+services:
+  web:
+    networks: [n]
+    deploy: {replicas: 2}
+    ports:
+      - {mode: ingress, published: 8080, target: 80}
+      - {mode: ingress, published: 8080, target: 80, protocol: udp}
+  near: {networks: [m], deploy: {mode: global}}
+"""
+WAYS = [*itertools.product((4, 6), ("tcp", "udp"))]
+BOTH = {"t-web-1", "t-web-2"}
+
+
+@pytest.fixture(scope="module", params=[(0, 1), (1, 0)], ids=["strict", "br_netfilter"])
+def meshed(request, privileged, tmp_path_factory) -> Iterator[Cluster]:
+    bridged, strict = request.param
+    with clustered(tmp_path_factory.mktemp("mesh")) as made:
+        for host in made.hosts:
+            for family in ("", "6"):
+                host.sysctl(f"net/bridge/bridge-nf-call-ip{family}tables", value=bridged)
+            host.sysctl("net/ipv4/conf/all/rp_filter", value=strict)
+            host.run(f"ip -6 route add default via {OUTSIDE[6]}")
+        made.folder = made.apply(MANIFEST)
+        for number in (1, 2):
+            for proto in KINDS:
+                made[f"h{number}"].serve(f"t-web-{number}", 80, proto=proto)
+        yield made
+
+
+def heard(host: Machine, family: int, proto: str, many: int = 40) -> Counter[str]:
+    """What a client outside is answered at the host's port."""
+    found = Counter[str]()
+    for _ in range(many):
+        address = host.underlay[family]
+        with socket.socket(family_of(address), KINDS[proto]) as sock:
+            sock.settimeout(5)
+            sock.connect((address, 8080))
+            if proto == "udp":
+                sock.send(b"?")
+            found[sock.recv(200).decode().strip()] += 1
+    return found
+
+
+@pytest.mark.parametrize(("family", "proto"), WAYS)
+def test_every_host_leads_to_all_and_clients_keep_their_address(meshed, family, proto):
+    for host in meshed.hosts:
+        assert {*heard(host, family, proto)} == {f"{name} {OUTSIDE[family]}" for name in BOTH}
+
+
+@pytest.mark.parametrize(("family", "proto"), WAYS)
+def test_hosts_and_containers_are_answered_too(meshed, family, proto):
+    """By their own host and by any other, which leads back to them as well."""
+    for host, by in itertools.product(meshed.hosts, repeat=2):
+        for ns in ("", f"t-near-{host.number}", *(name for name in BOTH if name[-1] == str(host.number))):
+            found = {str(host.ask(ns, by.underlay[family], 8080, proto)).split()[0] for _ in range(16)}
+            assert found == BOTH, (host.name, ns, by.name)
+
+
+def test_nothing_is_left_to_do_anywhere(meshed):
+    for host in meshed.hosts:
+        assert host.succeed(host.reconcile("--plan", meshed.folder, "-o", "json")).steps == []
+
+
+def test_other_addresses_lead_nowhere(meshed):
+    """Who routes to a container by any host is not let in, from outside or from another network."""
+    address = {family: meshed["h2"].address("t-web-2", family=family) for family in (4, 6)}
+    for family, ip in address.items():
+        for host in meshed.hosts:
+            route = ("ip", f"-{family}", "route", "replace", ip, "via", host.underlay[family])
+            subprocess.run(route, check=True)
+            assert Counter(answered(ip, 80, proto) for proto in KINDS) == {None: 2}, host.name
+            assert not host.ask(f"t-near-{host.number}", ip, 80, patience=IMPATIENCE), host.name
+        subprocess.run(("ip", f"-{family}", "route", "del", ip), check=True)
+
+
+def answered(address: str, port: int, proto: str) -> str | None:
+    with socket.socket(family_of(address), KINDS[proto]) as sock:
+        sock.settimeout(IMPATIENCE)
+        try:
+            sock.connect((address, port))
+            if proto == "udp":
+                sock.send(b"?")
+            return sock.recv(200).decode()
+        except OSError:
+            return None
+
+
+class Held:
+    """A client's connection by one host, with whoever has answered."""
+
+    def __init__(self, host: Machine, family: int, proto: str):
+        address = host.underlay[family]
+        self.sock = socket.socket(family_of(address), KINDS[proto])
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect((address, 8080))
+        if proto == "udp":
+            self.sock.send(b"?")
+        self.by, self.home = host.name, self.sock.recv(200).decode().split()[0]
+
+    def echoes(self, data: bytes) -> bool:
+        self.sock.send(data)
+        found = b""
+        while len(found) < len(data):
+            found += self.sock.recv(1 << 16)
+        return found == data
+
+
+def held(cluster: Cluster) -> list[Held]:
+    return [Held(host, *way) for host in cluster.hosts for way in WAYS for _ in range(4)]
+
+
+def test_what_is_longer_than_a_packet_passes(meshed):
+    """Clients on a wider link are told so (RFC 1191, RFC 8201)."""
+    for one in held(meshed):
+        if one.sock.type == socket.SOCK_STREAM:
+            assert one.echoes(b"#" * 60000)
+        else:
+            with suppress(OSError):
+                one.echoes(b"#" * 3000)
+            assert one.echoes(b"#" * 3000)
+
+
+def test_another_project_and_an_end_of_it(meshed):
+    """What others apply leaves it as it is, and when it goes nothing of it is left."""
+    host = meshed["h2"]
+    flows = [one for one in held(meshed) if one.home == "t-web-2"]
+    other = meshed.files / "o.yaml"
+    other.write_text("{name: o, networks: {n: }, services: {web: {networks: [n]}}}")
+    host.succeed(host.reconcile("--apply", other))
+    assert all(one.echoes(b"#still") for one in flows)
+    host.succeed(host.reconcile("--destroy", meshed.folder))
+    rules = host.run("ip rule").out + host.run("ip -6 rule").out
+    assert "br-t-n" not in rules and "0x4000000" not in rules
+    assert not host.declared("t")
+    host.succeed(host.reconcile("--destroy", other))
+    assert "mesh" not in host.rules()
+    host.succeed(host.reconcile("--apply", meshed.folder))
+    assert host.succeed(host.reconcile("--plan", meshed.folder, "-o", "json")).steps == []
+
+
+def test_a_host_that_dies_takes_its_own_connections_along_and_no_others(privileged, tmp_path):
+    with clustered(tmp_path) as cluster:
+        cluster.apply(MANIFEST)
+        cluster["h2"].serve("t-web-2", 80)
+        cluster["h2"].serve("t-web-2", 80, proto="udp")
+        cluster["h1"].serve("t-web-1", 80)
+        cluster["h1"].serve("t-web-1", 80, proto="udp")
+        flows = [Held(host, 4, proto) for host in cluster.hosts for proto in KINDS for _ in range(8)]
+        assert {one.home for one in flows} == BOTH
+        cluster["h1"].kill()
+        left = [one for one in flows if one.by != "h1" and one.home != "t-web-1"]
+        assert left and all(one.echoes(b"#alive") for one in left)

@@ -1,0 +1,97 @@
+"""`mode: ingress` over hosts: what each decides by itself fits what the others do."""
+
+import pytest
+
+from reconciler.errors import ManifestErrors
+from reconciler.inventory.facts import Facts
+from reconciler.kinds.nft import Chain, Element
+from reconciler.kinds.rule import Rule
+from reconciler.pipeline import decide, load
+
+HOSTS = ("h1", "h2", "h3")
+TEXT = """
+name: t
+hosts: {h1: {address: 192.0.2.1}, h2: {address: 192.0.2.2}, h3: {address: 192.0.2.3}}
+networks:
+  n: {driver: overlay, enable_ipv6: true, ipam: {config: [{subnet: 10.1.0.0/24}, {subnet: "fd01::/64"}]}}
+  r: {gateway_mode: routed, ipam: {config: [{subnet: 10.2.0.0/16}]}}
+  alone: {driver: overlay, icc: false, ipam: {config: [{subnet: 10.3.0.0/24}]}}
+  local: {}
+services:
+  web: {networks: [n], deploy: {replicas: 2}, ports: [%s]}
+"""
+INGRESS = "{mode: ingress, published: 8080, target: 80}"
+
+
+@pytest.fixture
+def decided(tmp_path):
+    def on(text: str, **facts):
+        (tmp_path / "t.yaml").write_text(text)
+        manifest = load([tmp_path / "t.yaml"], environ={})
+        return {name: decide(manifest, Facts(name=name, **facts)) for name in HOSTS}
+
+    return on
+
+
+def net(topology):
+    return next(network for network in topology.networks if network.key == "n")
+
+
+def test_ways_lead_to_the_hosts_that_take_them_for_entrances(decided):
+    worlds = {name: topology for name, (topology, _) in decided(TEXT % INGRESS).items()}
+    gateways = {n: [s.gateway for s in net(t).subnets] for n, t in worlds.items()}
+    macs = {name: net(topology).mac for name, topology in worlds.items()}
+    ends = {n: net(t).endpoints[0].addresses for n, t in worlds.items() if net(t).endpoints}
+    assert ends.keys() == {"h1", "h2"}
+    for name, topology in worlds.items():
+        others = [other for other in ends if other != name]
+        wanted = {
+            ("br-t-n", ip, via)
+            for other in others
+            for (ip, _), via in zip(ends[other], gateways[other], strict=True)
+        }
+        assert {way[:3] for way in topology.mesh.ways} == wanted and topology.policy.meshed
+        known = {one.mac: list(one.gateways) for one in topology.mesh.entrances}
+        assert known == ({macs[o]: gateways[o] for o in HOSTS if o != name} if name in ends else {})
+        marks = [one.mark for one in topology.mesh.entrances]
+        assert len({*marks}) == len(marks) and all(mark >> 25 == 1 for mark in marks)
+
+
+def test_the_replicas_of_all_hosts_share_a_port(decided):
+    for topology, _ in decided(TEXT % INGRESS).values():
+        shares = {(port.family, port.sandbox): port.share for port in topology.ports}
+        assert {shares[4, "t-web-1"], shares[4, "t-web-2"]} == {(0, 32767), (32768, 65535)}
+        assert {key[0] for key in shares} == {4, 6} and len(shares) == 4
+
+
+PLAIN = ("'8080:80'", "{published: 8080, target: 80}", INGRESS.replace("ingress", "host"))
+
+
+@pytest.mark.parametrize("port", PLAIN)
+def test_what_is_not_written_is_not_so(decided, port):
+    for name, (topology, state) in decided(TEXT % port).items():
+        assert not topology.mesh.ways and not topology.mesh.entrances and not topology.policy.meshed
+        assert [p.sandbox[-1] for p in topology.ports if p.family == 4] == [name[1]] * (name != "h3")
+        assert not any(isinstance(r, Chain) and r.name.startswith("mesh") for r in state.values())
+
+
+def test_those_of_another_project_stay(decided):
+    _, state = decided(TEXT % "'8080:80'", meshed=frozenset({4, 6}))["h3"]
+    rules = {r.family for r in state.values() if isinstance(r, Rule) and r.priority == "1095"}
+    assert rules == {"inet", "inet6"}
+
+
+@pytest.mark.parametrize("network", ["r", "alone", "local"])
+def test_where_other_hosts_do_not_lead_is_told(decided, network):
+    text = (TEXT % INGRESS).replace("networks: [n]", f"networks: [{network}]")
+    for name, (topology, state) in decided(text).items():
+        told = [words for words in topology.warnings if "do not lead to port 80 of t-web" in words]
+        assert len(told) == (name != "h3") and not topology.mesh.ways
+        assert not any(isinstance(r, Element) and r.map.startswith("mesh") for r in state.values())
+
+
+def test_a_port_of_all_hosts_is_taken_on_all(decided):
+    other = "  api: {networks: [n], host: h3, ports: ['8080:80']}\n"
+    with pytest.raises(ManifestErrors) as caught:
+        decided(TEXT % INGRESS + other)
+    assert "host port 8080/tcp is taken" in caught.value.errors[0].message
