@@ -6,7 +6,9 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -178,3 +180,54 @@ def test_a_host_that_dies_takes_its_own_connections_along_and_no_others(privileg
         cluster["h1"].kill()
         left = [one for one in flows if one.by != "h1" and one.home != "t-web-1"]
         assert left and all(one.echoes(b"#alive") for one in left)
+
+
+def test_what_is_open_stays_while_replicas_come_and_go(privileged, tmp_path):
+    with clustered(tmp_path) as cluster:
+        folder = cluster.apply(MANIFEST)
+        for host in cluster.hosts[:2]:
+            for proto in KINDS:
+                host.serve(f"t-web-{host.number}", 80, proto=proto)
+        flows = [
+            Held(host, family, proto) for host in cluster.hosts for family, proto in WAYS for _ in range(3)
+        ]
+        with asked(flows):
+            scaled(cluster, folder, 3)
+        for proto in KINDS:
+            cluster["h3"].serve("t-web-3", 80, proto=proto)
+        for host in cluster.hosts:
+            assert len(heard(host, 4, "tcp")) == len(heard(host, 6, "udp")) == 3
+        with asked(flows):
+            scaled(cluster, folder, 2)
+        assert {*heard(cluster["h1"], 4, "tcp")} == {f"{name} {OUTSIDE[4]}" for name in BOTH}
+
+
+def scaled(cluster: Cluster, folder: Path, number: int) -> None:
+    scale = ("--scale", f"web={number}", folder)
+    cluster["h1"].succeed(cluster["h1"].reconcile("--lock", *scale))
+    for host in cluster.hosts:
+        host.succeed(host.reconcile("--apply", *scale))
+
+
+@contextmanager
+def asked(flows: list[Held]) -> Iterator[None]:
+    """All of them are, one after another, as long as the body runs; and all answer."""
+    over, bad = Event(), list[tuple[str, str]]()
+
+    def run() -> None:
+        while not over.is_set():
+            for number, one in enumerate(flows):
+                try:
+                    fine = one.echoes(b"#%d" % number)
+                except OSError:
+                    fine = False
+                bad.extend([] if fine else [(one.by, one.home)])
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    assert not bad
