@@ -29,7 +29,7 @@ from .hosts import is_here, sandboxes_of
 from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
-from .port_conflicts import port_conflicts, socket_conflicts
+from .port_conflicts import port_findings
 from .ports import publish
 from .tasks import tasks
 from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
@@ -99,8 +99,7 @@ def topology_of(
         macs.findings(networks, facts),
         attach.findings(here, networks, facts),
         *(driver.findings(networks, facts) for driver in used_by),
-        socket_conflicts(listening, facts),
-        port_conflicts(ports, facts, listening),
+        port_findings(ports, facts, listening),
         replicas.warnings,
     ):
         found += findings

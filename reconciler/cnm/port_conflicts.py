@@ -35,6 +35,11 @@ class Holder(NamedTuple):
         return ours and (self.ip == other.ip or not self.ip or not other.ip)
 
 
+def port_findings(ports: Sequence[Port], facts: Facts, tunnels: Sequence[Socket]) -> Iterator[Finding]:
+    yield from socket_conflicts(tunnels, facts)
+    yield from port_conflicts(ports, facts, tunnels)
+
+
 def port_conflicts(ports: Sequence[Port], facts: Facts, tunnels: Sequence[Socket]) -> Iterator[Finding]:
     """Two that want one port of one address; a wildcard meets every address.  A socket that somebody opened
     where a port is published already takes nothing away: that is told, and refused where the port is new."""
