@@ -10,7 +10,8 @@ from itertools import accumulate
 from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
 from .namespace import Namespace
 from .nft import Chain, Element, InTable, Map, Table
-from .ownership import NUMBER, SEED, TABLE, WHOLE
+from .ownership import NUMBER, SEED, WHOLE
+from .ownership import TABLE as NAME
 
 FAMILY = "inet"
 # Its address, whether the client's address tells who answers, and who stands behind it, in order, each with
@@ -50,14 +51,17 @@ CHAINS = {
 }
 
 
+TABLE = Table(family=FAMILY, name=NAME)
+
+
 def skeleton() -> Iterator[InTable | Table]:
     """What is the same in all sandboxes."""
-    yield Table(family=FAMILY, name=TABLE)
+    yield TABLE
     for number in (4, 6):
         for name, (type_, data, flags) in maps(number).items():
-            yield Map(family=FAMILY, table=TABLE, name=name, type=type_, data=data, flags=flags)
+            yield Map(family=FAMILY, table=NAME, name=name, type=type_, data=data, flags=flags)
     for name, (hook, *rules) in CHAINS.items():
-        yield Chain(family=FAMILY, table=TABLE, name=name, hook=hook, rules=tuple(rules))
+        yield Chain(family=FAMILY, table=NAME, name=name, hook=hook, rules=tuple(rules))
 
 
 def elements(servers: Iterable[Server]) -> Iterator[Element]:
@@ -74,8 +78,13 @@ def elements(servers: Iterable[Server]) -> Iterator[Element]:
                 yield element(f"quiesced{number}", f"{ip} . {backend}")
 
 
+def contents(servers: Iterable[Server]) -> list[Resource]:
+    """All that a sandbox has of them."""
+    return [*skeleton(), *elements(servers)]
+
+
 def element(name: str, item: str, value: str = "") -> Element:
-    return Element(family=FAMILY, table=TABLE, map=name, item=item, value=value)
+    return Element(family=FAMILY, table=NAME, map=name, item=item, value=value)
 
 
 def interval(first: int, last: int) -> str:
@@ -124,10 +133,6 @@ class Balancer(Resource):
         return (Namespace.at(self.ns),)
 
     @property
-    def contents(self) -> list[Resource]:
-        return [*skeleton(), *elements(self.servers)]
-
-    @property
     def detail(self) -> str:
         ways = (f"{ip} -> {' '.join(one for one, share in group if share)}" for ip, _, group in self.servers)
         return f"   ({', '.join(ways)})"
@@ -137,10 +142,10 @@ class Balancer(Resource):
 
     def commands(self, old: Resource | None) -> list[str]:
         head = self.removal() if old else []
-        return head + [inside_nft(self.ns, line) for r in self.contents for line in r.commands(None)]
+        return head + [inside_nft(self.ns, line) for r in contents(self.servers) for line in r.commands(None)]
 
     def removal(self) -> list[str]:
-        return [inside_nft(self.ns, f"nft delete table {FAMILY} {TABLE}")]
+        return [inside_nft(self.ns, f"nft delete table {FAMILY} {NAME}")]
 
 
 def inside_nft(ns: str, command: str) -> str:

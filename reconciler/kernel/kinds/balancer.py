@@ -1,20 +1,25 @@
 """Virtual servers in sandboxes: a table of nftables that is compared and changed as the host's own is."""
 
+import errno
 import os
 from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ...core.plan import plan
-from ...core.resource import State, state
-from ...kinds.balancer import Balancer, Server, servers, skeleton
+from ...core.resource import state
+from ...errors import KernelError, ReconcileError
+from ...kinds.balancer import TABLE, Balancer, Server, contents, servers, skeleton
 from ...kinds.nft import Element
-from .. import looking, netns, nft
+from .. import looking, netns
+from ..apply.requests import refused
 from ..lock import RUN
 from ..netlink import conntrack
 from ..nft import sandbox
+from ..nft.sandbox import Frozen, Prepared
 from ..transcript import EVERYWHERE
-from .table import Kind, Readings, Requests, Step, register, remembered
+from .table import Batch, Kind, Readings, Requests, Step, register, remembered
 
+ABREAST = 32  # transactions at a time: more do not end sooner
 End = tuple[str, str]  # a virtual address, and one of those behind it
 FOLDER = f"{RUN}/balancers"  # a file for each sandbox that has some: others are not asked
 
@@ -24,24 +29,76 @@ def mark(ns: str) -> str:
 
 
 def put(requests: Requests, step: Step, new: Balancer) -> None:
-    requests.flush()
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
     open(mark(new.ns), "w").close()
-    become(state(*new.contents))
-    if isinstance(step.old, Balancer):
-        conntrack.forget_behind(*departed(step.old.servers, new.servers))
+    requests.batch.later(balance, step)
 
 
-def remove(requests: Requests, _: Step, old: Balancer) -> None:
-    requests.flush()
-    become({})
+def remove(requests: Requests, step: Step, old: Balancer) -> None:
     with suppress(FileNotFoundError):
         os.unlink(mark(old.ns))
+    requests.batch.later(balance, step)
 
 
-def become(wanted: State) -> None:
-    """The ruleset of the namespace that the thread is in."""
-    nft.execute(plan(state(*sandbox.read(skeleton())), wanted))
+def balance(batch: Batch, steps: list[Step]) -> None:
+    """Many sandboxes at a time: what takes something away waits for all processors (synchronize_rcu in
+    nf_tables_commit).  What all of them are told is worked out before there are threads."""
+    for step in steps:
+        transactions(step)
+    with ThreadPoolExecutor(min(ABREAST, len(steps))) as pool:
+        found = list(pool.map(refusal, steps))
+    for step, error in ((step, error) for step, error in zip(steps, found, strict=True) if error):
+        with batch.confined(step.resource.place):
+            raise error
+
+
+def refusal(step: Step) -> Exception | None:
+    """What a sandbox says to it, if not yes; on a thread that is there when it ends."""
+    try:
+        netns.enter(step.resource.place)
+    except FileNotFoundError as error:
+        return None if step.op == "-" else refused(step, errno.ENOENT, str(error))
+    try:
+        carry_out(*transactions(step))
+        old, new = step.old, step.resource
+        if step.op != "-" and isinstance(old, Balancer) and isinstance(new, Balancer):
+            conntrack.forget_behind(*departed(old.servers, new.servers))
+    except ReconcileError as error:
+        return KernelError(str(step), getattr(error, "number", 0), error.message, step.resource.where)
+    return None
+
+
+def carry_out(likely: Prepared, surely: Prepared) -> None:
+    """What stands may be otherwise than was read: who is root there may change it at any time."""
+    try:
+        sandbox.commit(likely)
+    except KernelError:
+        sandbox.commit(surely)
+
+
+def transactions(step: Step) -> tuple[Prepared, Prepared]:
+    """From what was read, and from whatever is there."""
+    assert isinstance(new := step.resource, Balancer)
+    if step.op == "-":
+        return gone(), gone()
+    old = step.old if isinstance(step.old, Balancer) and step.op == "~" else None
+    whole = anew(new.servers)
+    return (whole if not old or old.altered else between(old.servers, new.servers)), whole
+
+
+@sandbox.cached
+def gone() -> Prepared:
+    return sandbox.replacement(TABLE, [])
+
+
+@sandbox.cached
+def anew(wanted: tuple[Server, ...]) -> Prepared:
+    return sandbox.replacement(TABLE, contents(wanted))
+
+
+@sandbox.cached
+def between(old: tuple[Server, ...], new: tuple[Server, ...]) -> Prepared:
+    return sandbox.change(contents(old), contents(new))
 
 
 def departed(old: Sequence[Server], new: Sequence[Server]) -> tuple[set[End], set[End]]:
@@ -58,11 +115,19 @@ def pairs(servers: Sequence[Server]) -> Iterator[tuple[End, int]]:
 def balancer(readings: Readings, ns: str) -> Balancer | None:
     with netns.kept():
         netns.enter(ns)
-        found = sandbox.read(skeleton())
+        found = sandbox.look()
     if not found:
         return None
-    made = Balancer(ns=ns, servers=tuple(servers(r for r in found if isinstance(r, Element))))
-    return made if state(*found) == state(*made.contents) else Balancer(ns=ns, altered=True)
+    said, altered = meaning(found)
+    return Balancer(ns=ns, servers=() if altered else said, altered=altered)
+
+
+@sandbox.cached
+def meaning(found: tuple[Frozen, ...]) -> tuple[tuple[Server, ...], bool]:
+    """What these tables say, and whether that is all."""
+    known = sandbox.read(found, skeleton())
+    said = tuple(servers(r for r in known if isinstance(r, Element)))
+    return said, state(*known) != state(*contents(said))
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:

@@ -71,8 +71,13 @@ def open_channel() -> tuple[socket.socket, int]:
 
 def send(channel: socket.socket, messages: Sequence[BatchMessage], generation: int) -> None:
     """Raises Outdated, or KernelError; nothing has happened then."""
+    deliver(channel, b"".join(packed(messages, generation)), messages)
+
+
+def deliver(channel: socket.socket, data: bytes, messages: Sequence[BatchMessage]) -> None:
+    """Of what is `packed` already."""
     try:
-        channel.send(b"".join(packed(messages, generation)))
+        channel.send(data)
     except OSError as error:
         raise KernelError("the firewall transaction", error.errno or 0, str(error.strerror)) from None
     found = sorted(complaints(channel))
@@ -85,9 +90,10 @@ def send(channel: socket.socket, messages: Sequence[BatchMessage], generation: i
         raise KernelError("the firewall transaction", 0, "the kernel does not say what became of it")
 
 
-def packed(messages: Sequence[BatchMessage], generation: int) -> Iterator[bytes]:
-    """The last one asks for an answer; what is refused is told of each."""
-    yield framed(BEGIN, 0, 0, NFGEN.pack(0, 0, NFTABLES) + attr(GENERATION, struct.pack("!I", generation)))
+def packed(messages: Sequence[BatchMessage], generation: int | None = None) -> Iterator[bytes]:
+    """The last one asks for an answer; what is refused is told of each.  Without a generation any will do."""
+    made_for = b"" if generation is None else attr(GENERATION, struct.pack("!I", generation))
+    yield framed(BEGIN, 0, 0, NFGEN.pack(0, 0, NFTABLES) + made_for)
     for sequence, (kind, flags, family, body, *_) in enumerate(messages, 1):
         asked = ACK if sequence == len(messages) else 0
         yield framed(NFTABLES << 8 | kind, flags | asked, sequence, NFGEN.pack(family, 0, 0) + body)
