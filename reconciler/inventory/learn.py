@@ -38,7 +38,8 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
-    claims = [*dict.fromkeys(Claim(owner(e), *flow) for e, flow in elements)]
+    told = ((owner(e) or e.declared_by, flow) for e, flow in elements)  # nobody's are about to go
+    claims = [*dict.fromkeys(Claim(project, *flow) for project, flow in told if project)]
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}

@@ -186,9 +186,10 @@ class Element(InTable):
         """The connections that this published port carries; None for what publishes nothing."""
         if not self.map.startswith(PUBLISH):
             return None
-        *ip, protocol, port = ["", *self.item.split(" . ")][: -1 if is_shared(self.map) else None]
+        parts = self.item.split(" . ")
+        *ip, protocol, port = ["", "", *(parts[:-1] if is_shared(self.map) else parts)]
         first, _, last = port.partition("-")
-        if len(ip) > 2 or not protocol or not first.isdecimal():  # a map that somebody put into our table
+        if len(ip) > 3 or not protocol or not first.isdecimal():  # a map that somebody put into our table
             return None
         return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
 

@@ -158,6 +158,20 @@ def test_a_plan_after_apply_is_empty_and_what_is_flushed_is_put_back(shared):
         assert shared.declared("t") == before and even(answers(shared, "R", HOST4, 8080))
 
 
+def test_what_somebody_puts_in_place_of_a_share_goes(shared):
+    """Also where both would have the same numbers, and where a map is not ours at all."""
+    before, spread = shared.declared("t"), "element inet reconciler publish4_spread { tcp . 8080 ."
+    shared.nft(
+        "add map inet reconciler publish_x_spread { type ifname : ipv4_addr; elements = { lo : 1.2.3.4 }; }\n"
+        f"delete {spread} 0x5555-0xaaa9 }}\n"
+        f"add {spread} 0x6000-0x6fff : {REMOTE4} . 80 }}\n"
+        f"add {spread} 0x30000 : {REMOTE4} . 80 }}"
+    )
+    shared.apply(served(3))
+    assert shared.declared("t") == before and even(answers(shared, "R", HOST4, 8080))
+    assert "publish_x" not in shared.rules() and shared.planned(served(3)) == []
+
+
 def test_while_shares_are_missing_the_first_has_all(lab):
     """Before Linux 6.17 a packet may find none while they change."""
     lab.apply(served(2, "8080:80"))
