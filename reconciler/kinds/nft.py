@@ -194,9 +194,12 @@ class Element(InTable):
         return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
 
     @property
-    def drawn(self) -> bool:
-        """Whether connections come to it by chance, or to it alone (drivers/firewall/shared.py)."""
-        return not is_shared(self.map) or self.item.rpartition(" . ")[2] < "0x00010000"
+    def part(self) -> int:
+        """Of a published port how many of the numbers that are drawn lead here; 1 where all do."""
+        first, _, last = self.item.rpartition(" . ")[2].partition("-")
+        if not is_shared(self.map):
+            return 1
+        return int(last or first, 16) - int(first, 16) + 1 if first < "0x00010000" else 0
 
     @property
     def detail(self) -> str:

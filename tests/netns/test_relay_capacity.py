@@ -31,7 +31,7 @@ class Bench:
         for sock in (self.server, self.datagrams):
             sock.settimeout(5)
         self.relay = stack.enter_context(RelayProcess(capacity))
-        assert self.relay.serve({TCP: ((ip, INNER),), UDP: ((ip, INNER),)}) == ""
+        assert self.relay.serve({TCP: {(ip, INNER): 1}, UDP: {(ip, INNER): 1}}) == ""
 
     def client(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         sock = self.stack.enter_context(socket.socket(socket.AF_INET6, kind))
@@ -167,7 +167,7 @@ def test_clients_of_udp_are_few_and_forgotten(bench, ip):
 def test_a_port_that_leads_elsewhere_cuts_off_who_came(bench):
     desk = bench()
     client, _ = desk.pair()
-    desk.relay.serve({UDP: ((HOST6, INNER),)})
+    desk.relay.serve({UDP: {(HOST6, INNER): 1}})
     assert cut(client) and desk.status()["ports"] == ["[::1]:8080/udp"]
     with pytest.raises(ConnectionRefusedError):
         desk.client()
@@ -179,12 +179,14 @@ def test_those_that_share_a_port_keep_who_came_to_them(bench):
     client, there = desk.pair()
     other = desk.stack.enter_context(socket.create_server((HOST4, INNER)))
     other.setblocking(False)
-    desk.relay.serve({TCP: ((HOST4, INNER), (HOST6, INNER))})
+    desk.relay.serve({TCP: {(HOST4, INNER): 1, (HOST6, INNER): 1}})
     clients = [desk.client() for _ in range(20)]
     for one in clients:
         one.send(b"x")
     assert select.select([other], [], [], 5)[0] and select.select([desk.server], [], [], 5)[0]
-    desk.relay.serve({TCP: ((HOST6, INNER),)})
+    desk.relay.serve({TCP: {(HOST4, INNER): 1, (HOST6, INNER): 0}})  # who has no part keeps whom it has
+    assert desk.status()["connections"] == 21
+    desk.relay.serve({TCP: {(HOST6, INNER): 1}})
     desk.until(lambda: 1 < desk.status()["connections"] < 21)
     client.send(b"still")
     assert there.recv(5) == b"still"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.netns.lab import HOST4, HOST6, OURS, PATIENCE, REMOTE4, REMOTE6, Lab, family_of
 from tests.netns.servers import KINDS
-from tests.netns.watching import watching
+from tests.netns.watching import until, watching
 
 SERVED = """
 name: t
@@ -308,6 +308,13 @@ def test_weights_tell_the_parts_and_0_keeps_what_it_has(lab):
         Held(lab, address, proto) for address in OURS.values() for proto in ("tcp", "udp") for _ in range(8)
     ]
     assert {one.home for one in held} == {*REPLICAS[:2]}
+    file = lab.write(weighed(3, 1))
+    with watching(lab, file):
+        found = answers(lab, "", "::1", 8080, many=400)
+        assert 300 - 44 < sum(found[told] for told in found if told.startswith("t-web-1")) < 300 + 44
+        file.write_text(weighed(1, 0))
+        answered = "t-web-1 " + lab.address("", "br-t-n", 6).split("/")[0]
+        until(lambda: answers(lab, "", "::1", 8080, many=20) == {answered: 20})
     for weights, left in (((0, 1), "t-web-2"), ((1, 0), "t-web-1")):
         with asking(held):
             lab.apply(weighed(*weights))

@@ -15,7 +15,7 @@ from typing import Any
 from ...core.resource import State
 from ...kinds.nft import Element
 from .capacity import Capacity
-from .sessions import Homes, Key, Target
+from .sessions import Homes, Key
 from .sockets import LOOPBACK
 
 PATIENCE = 10.0  # seconds for an answer; after that it is taken for dead
@@ -35,16 +35,18 @@ Ports = Mapping[Key, Homes]  # by (tcp or udp, host port)
 def relayed_ports(state: State) -> dict[Key, Homes]:
     """Where each port published to any address, or on ::1, leads, whoever shares it; IPv6 wins over IPv4.
     Who asks there is one client: where clients are shared out, its replica is the first."""
-    found: dict[Key, dict[int, set[Target]]] = {}
-    elements = (r for r in state.values() if isinstance(r, Element) and r.drawn)
-    for flow, value in [(flow, r.value) for r in elements if (flow := r.flow)]:
+    found: dict[Key, dict[int, Homes]] = {}
+    elements = [(r, flow) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
+    for r, flow in elements:
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue
-        ip, _, port = value.partition(" . ")
+        ip, _, port = r.value.partition(" . ")
         for number in range(flow.first, flow.last + 1):
-            homes = found.setdefault((flow.protocol, number), {}).setdefault(flow.family, set())
-            homes.add((ip, int(port) if port else number))
-    return {key: tuple(sorted(homes[max(homes)])) for key, homes in found.items()}
+            homes = found.setdefault((flow.protocol, number), {}).setdefault(flow.family, {})
+            target = ip, int(port) if port else number
+            homes[target] = homes.get(target, 0) + r.part
+    best = {key: homes[max(homes)] for key, homes in found.items()}
+    return {key: homes for key, homes in best.items() if any(homes.values())}
 
 
 class RelayProcess:
@@ -108,7 +110,7 @@ class RelayProcess:
             )
 
     def ask(self) -> dict[str, Any]:
-        rows = [(*key, homes) for key, homes in self.ports.items()]
+        rows = [(*key, [(*home, part) for home, part in homes.items()]) for key, homes in self.ports.items()]
         self.channel.sendall(json.dumps(rows).encode() + b"\n")
         with self.channel.makefile("rb") as lines:
             line = lines.readline()

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from functools import partial
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from .capacity import Capacity
@@ -45,7 +46,7 @@ class Relay:
         wanted = dict(list(published.items())[: self.capacity.ports])
         self.refused, self.left = {}, len(published) - len(wanted)
         for key, (homes, door) in list(self.listening.items()):
-            now = wanted.get(key, ())
+            now = wanted.get(key, {})
             if not now:
                 self.poll.unregister(door)
                 door.close()
@@ -75,7 +76,9 @@ class Relay:
     def passage(self, key: Key) -> Passage:
         """Of who comes now."""
         homes, _ = self.listening[key]
-        return Passage(key, homes[int.from_bytes(os.urandom(4)) % len(homes)])
+        drawn = int.from_bytes(os.urandom(4)) % sum(homes.values())
+        ends = zip(homes, accumulate(homes.values()), strict=True)
+        return Passage(key, next(target for target, end in ends if drawn < end))
 
     def accept(self, door: socket.socket, key: Key, _: int) -> None:
         for _ in range(ACCEPTED):
@@ -124,7 +127,9 @@ class Control:
         *lines, self.said = (self.said + data).split(b"\n")
         for line in lines:
             rows = json.loads(line)
-            self.relay.bring({(kind, port): tuple(map(tuple, homes)) for kind, port, homes in rows})
+            self.relay.bring(
+                {(kind, port): {(ip, to): part for ip, to, part in homes} for kind, port, homes in rows}
+            )
             self.sock.sendall(json.dumps(self.relay.status()).encode() + b"\n")
 
 

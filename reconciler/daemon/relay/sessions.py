@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 Key = tuple[str, int]  # of a published port: tcp or udp, and its number on the host
 Target = tuple[str, int]  # where it leads
-Homes = tuple[Target, ...]  # several share it
+Homes = dict[Target, int]  # and what part each has of who comes; of nobody, who keeps whom it has
 
 
 class Passage(NamedTuple):
