@@ -6,13 +6,14 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
+from tests.netns.frames import Sniffer, ethernet, ipv4, marker, send, udp
 from tests.netns.lab import IMPATIENCE, PATIENCE, family_of
 from tests.netns.servers import KINDS
 
@@ -41,6 +42,14 @@ WAYS = [*itertools.product((4, 6), ("tcp", "udp"))]
 BOTH = {"t-web-1", "t-web-2"}
 
 
+class Outside:
+    """The underlay's own side of the cables, for a sniffer."""
+
+    @staticmethod
+    def inside(_: str) -> nullcontext[None]:
+        return nullcontext()
+
+
 @pytest.fixture(scope="module", params=[(0, 1), (1, 0)], ids=["strict", "br_netfilter"])
 def meshed(request, privileged, tmp_path_factory) -> Iterator[Cluster]:
     bridged, strict = request.param
@@ -57,7 +66,7 @@ def meshed(request, privileged, tmp_path_factory) -> Iterator[Cluster]:
         yield made
 
 
-def heard(host: Machine, family: int, proto: str, many: int = 40) -> Counter[str]:
+def heard_at(host: Machine, family: int, proto: str, many: int = 40) -> Counter[str]:
     """What a client outside is answered at the host's port."""
     found = Counter[str]()
     for _ in range(many):
@@ -74,7 +83,7 @@ def heard(host: Machine, family: int, proto: str, many: int = 40) -> Counter[str
 @pytest.mark.parametrize(("family", "proto"), WAYS)
 def test_every_host_leads_to_all_and_clients_keep_their_address(meshed, family, proto):
     for host in meshed.hosts:
-        assert {*heard(host, family, proto)} == {f"{name} {OUTSIDE[family]}" for name in BOTH}
+        assert {*heard_at(host, family, proto)} == {f"{name} {OUTSIDE[family]}" for name in BOTH}
 
 
 @pytest.mark.parametrize(("family", "proto"), WAYS)
@@ -101,6 +110,29 @@ def test_other_addresses_lead_nowhere(meshed):
             assert Counter(answered(ip, 80, proto) for proto in KINDS) == {None: 2}, host.name
             assert not host.ask(f"t-near-{host.number}", ip, 80, patience=IMPATIENCE), host.name
         subprocess.run(("ip", f"-{family}", "route", "del", ip), check=True)
+
+
+@pytest.mark.parametrize("sender", ["h1", "h3", ""])
+def test_no_container_is_taken_for_a_host(meshed, sender):
+    """Root in one on h1 says that a client outside sends this, by a host's bridge or by its own link."""
+    h1, h2, seen = meshed["h1"], meshed["h2"], marker(7)
+    source = meshed[sender].link("br-t-n")["address"] if sender else h1.link("eth0", "t-web-1")["address"]
+    through, target = h2.link("br-t-n")["address"], h2.address("t-web-2")
+    frame = ethernet(through, source, 0x0800, ipv4(OUTSIDE[4], target, 17, udp(1234, 80, seen)))
+    with Sniffer(h2, "t-web-2", "eth0") as heard:
+        send(h1, "t-web-1", [frame] * 3)
+        assert h1.ping("t-web-1", target)
+    assert not any(seen in frame for frame in heard.frames)
+
+
+def test_clients_are_told_of_no_better_way(meshed):
+    with Sniffer(Outside(), "", "ul") as heard:
+        for host, (family, proto) in itertools.product(meshed.hosts, WAYS):
+            assert len(heard_at(host, family, proto, 16)) == len(BOTH)
+    kinds = {(f[12:14], f[23:24], f[34:35]) for f in heard.frames}
+    kinds6 = {(f[12:14], f[20:21], f[54:55]) for f in heard.frames}
+    assert (b"\x08\0", b"\x01", b"\x05") not in kinds and (b"\x86\xdd", b"\x3a", b"\x89") not in kinds6
+    assert len(heard.frames) > 100
 
 
 def answered(address: str, port: int, proto: str) -> str | None:
@@ -196,10 +228,10 @@ def test_what_is_open_stays_while_replicas_come_and_go(privileged, tmp_path):
         for proto in KINDS:
             cluster["h3"].serve("t-web-3", 80, proto=proto)
         for host in cluster.hosts:
-            assert len(heard(host, 4, "tcp")) == len(heard(host, 6, "udp")) == 3
+            assert len(heard_at(host, 4, "tcp")) == len(heard_at(host, 6, "udp")) == 3
         with asked(flows):
             scaled(cluster, folder, 2)
-        assert {*heard(cluster["h1"], 4, "tcp")} == {f"{name} {OUTSIDE[4]}" for name in BOTH}
+        assert {*heard_at(cluster["h1"], 4, "tcp")} == {f"{name} {OUTSIDE[4]}" for name in BOTH}
 
 
 def scaled(cluster: Cluster, folder: Path, number: int) -> None:

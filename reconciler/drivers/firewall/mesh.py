@@ -81,11 +81,12 @@ MESH = Ruleset(
             f"meta mark & {KIND:#x} == {FROM:#x} meta mark set 0",
             f"meta mark & {AWAY:#x} == {AWAY:#x} meta mark set meta mark & {ALL ^ AWAY:#x}",
         ),
-        # It goes out where it came in, which clients are not to be told of.
+        # It goes out where it came in, which clients are not to be told of: of IPv6 by whatever link leads to
+        # them, and untracked.
         "mesh_redirects": (
             filtering("output", 0),
             f"icmp type redirect {CAME} drop",
-            f"oifgroup {GROUP} icmpv6 type nd-redirect drop",
+            "icmpv6 type nd-redirect drop",
         ),
     },
 )
