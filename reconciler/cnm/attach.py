@@ -50,6 +50,8 @@ def namespace(one: SandboxSpec, facts: Facts) -> ForeignNamespace:
     stood = facts.identities.get(one.name, "")
     if told.identity and is_other(told.identity, stood):
         told = ForeignNamespace(lack=f"process {which} is another than that which it is attached to")
+    if told.wrong and stood:
+        told = ForeignNamespace(lack=told.wrong)
     return told if told.identity or told.wrong else told._replace(identity=stood)
 
 
@@ -70,13 +72,6 @@ def by_name(here: Iterable[SandboxSpec], facts: Facts) -> Mapping[str, ForeignNa
     return {one.name: namespace(one, facts) for one in here if one.spec.attach}
 
 
-def own_links(sandbox: str, told: ForeignNamespace, facts: Facts) -> set[str]:
-    """What we have made in there."""
-    stands = facts.identities.get(sandbox) == told.identity
-    found = (name for (ns, _), there in facts.ifnames.items() if ns == sandbox for name, _ in there)
-    return {*found} if stands else set()
-
-
 def beside_others(
     one: SandboxSpec, ends: Iterable[tuple[Network, Endpoint]], facts: Facts
 ) -> Iterator[tuple[Network, Endpoint]]:
@@ -88,7 +83,8 @@ def beside_others(
 
 
 def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Facts) -> Iterator[Finding]:
-    """One namespace has one sandbox, and what others have made in there keeps its names."""
+    """One namespace has one sandbox, and what others have made in there keeps its names.  Whoever is root
+    there and takes one of ours later brings trouble to his sandbox alone."""
     to = by_name(here, facts)
     specs = {one.name: one.spec for one in here}
     stands = ((name, told) for name, told in facts.identities.items() if name in facts.sandboxes)
@@ -102,7 +98,8 @@ def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Fa
         if one.spec.ports and namespace(one, facts).routed:
             route = f"{title(one.spec)} has a default route of its own, by which answers leave"
             yield f"{one.spec.where}: published ports of {one.name} may not be reached: {route}"
-    for end in (end for network in networks for end in network.endpoints if end.sandbox in to):
-        if end.ifname in to[end.sandbox].links - own_links(end.sandbox, to[end.sandbox], facts):
+    new = {name for name, told in to.items() if facts.identities.get(name) != told.identity}
+    for end in (end for network in networks for end in network.endpoints if end.sandbox in new):
+        if end.ifname in to[end.sandbox].links:
             message = f"{title(specs[end.sandbox])} has a link {end.ifname} that is not ours"
             yield ManifestError(message, "set `interface_name` to another", end.where)

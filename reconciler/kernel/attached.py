@@ -16,6 +16,7 @@ from . import netns, records
 from .kinds.route import asked
 from .netlink.links import ALL_LINKS, GETLINK, GETROUTE, Seen
 from .netlink.socket import dump, families, open_socket
+from .observe.readings import MOST
 from .observe.routes import seen as seen_routes
 from .transcript import HOST_PLACE, NOTED, Transcript, note, noting
 from .workloads import podman
@@ -118,10 +119,11 @@ def sandbox(inode: int) -> str:
 
 
 def inside(fd: int) -> tuple[frozenset[str], frozenset[int]]:
-    """The names of the links in there, and the families of which others route all that is left."""
-    with entered(fd), open_socket() as channel:
-        links = [Seen(body) for body in dump(channel, GETLINK, ALL_LINKS)]
-        routes = [body for number in families() for body in dump(channel, GETROUTE, asked(number))]
+    """The names of the links in there, and the families of which others route all that is left.  Raises
+    OSError where that is more than is looked through."""
+    with noting(Transcript()), entered(fd), open_socket() as channel:
+        links = [Seen(body) for body in dump(channel, GETLINK, ALL_LINKS, MOST)]
+        routes = [body for number in families() for body in dump(channel, GETROUTE, asked(number), MOST)]
     names = frozenset(name for one in links for name in (one.name, *one.altnames))
     ways = [one.prefix for one in seen_routes(routes) if one.default and one.main]
     return names, frozenset(6 if ":" in prefix else 4 for prefix in ways)

@@ -158,6 +158,20 @@ def test_what_it_excludes(lab: Lab, more: str, words: str) -> None:
     assert words in lab.refused(f"name: t\nnetworks: {{n: {{}}}}\ncontainers: {{a: {{{more}}}}}\n").err
 
 
+def test_who_takes_a_name_of_ours_later_is_in_trouble_alone(lab: Lab) -> None:
+    with somebody() as pid:
+        lab.apply(of("pid", pid))
+        inside(pid, "ip link del eth0")
+        inside(pid, "ip link add eth0 type bridge")
+        lab.run("ip -n t-b link del eth0")
+        result = lab.try_apply(of("pid", pid))
+        assert result.rc == 3 and "sandbox t-a is left as it is" in result.err, result
+        assert "eth0" in lab.links("t-b")
+        inside(pid, "ip link del eth0")
+        lab.apply(of("pid", pid))
+        assert lab.planned(of("pid", pid)) == []
+
+
 def test_a_rehearsal_touches_nobody(lab: Lab) -> None:
     with somebody() as pid:
         before = everything(pid)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from reconciler.kernel.nft.wire import BoundedReading
 from tests.netns.lab import HOST4, PATIENCE, Lab
 from tests.netns.watching import EVENT, watching
 
@@ -247,3 +248,13 @@ def test_who_is_sick_is_found_by_no_name_and_no_port_of_all(lab, mode):
         found = Counter(str(lab.ask("R", HOST4, 8080)).split()[0] for _ in range(40))
         assert found.keys() == {"t-web-2", "t-web-3"}
     lab.destroy()
+
+
+def test_who_makes_more_than_anybody_reads_is_not_heard_out(web, monkeypatch):
+    """And finds it gone."""
+    monkeypatch.setattr(BoundedReading, "most", 100_000)  # bytes
+    many = ", ".join(f"10.0.{n >> 8}.{n & 255}" for n in range(3000))
+    web.run("nft -f -", "t-k-1", input=f"add element inet reconciler servers4 {{ {many} }}")
+    assert web.planned(shop()) == ["update balancer t-k-1"]
+    web.apply(shop())
+    assert web.planned(shop()) == [] and len(web.run("nft list ruleset", "t-k-1").out) < 5000

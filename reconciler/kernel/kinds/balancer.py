@@ -116,9 +116,9 @@ def balancer(readings: Readings, ns: str) -> Balancer | None:
     with netns.kept():
         netns.enter(ns)
         found = sandbox.look()
-    if not found:
+    if found == ():
         return None
-    said, altered = meaning(found)
+    said, altered = meaning(found) if found else ((), True)
     return Balancer(ns=ns, servers=() if altered else said, altered=altered)
 
 

@@ -1,6 +1,7 @@
 """Tables of ours in sandboxes, many of which have the same: what is said and read is worked out once."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from .hooks import Hook
 from .read import resources
 from .text import shape
 from .transaction import made, removed, sorted_out, transaction
-from .wire import snapshot
+from .wire import BoundedReading, TooMuch, snapshot
 from .write import codes
 
 DIFFERENT = 256  # tables, or changes of tables, that are remembered
@@ -44,9 +45,9 @@ class Frozen(NamedTuple):
 
 
 def tables() -> tuple[Frozen, ...]:
-    """Those of the namespace that the thread is in: they are that place's, not the host's."""
+    """Those of the namespace that the thread is in: they are its own, not the host's.  Raises TooMuch."""
     with noting(Transcript()):
-        found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.is_ours)))
+        found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.is_ours)), BoundedReading)
     return tuple(map(frozen, found))
 
 
@@ -73,13 +74,18 @@ def words(found: Sequence[Frozen]) -> list[bytes]:
 
 
 def answer() -> list[bytes]:
-    """What `look` notes."""
-    return words(tables())
+    """What `look` notes; nothing where that is too much."""
+    with suppress(TooMuch):
+        return words(tables())
+    return [b""]
 
 
-def look() -> tuple[Frozen, ...]:
-    found = tables()
-    note("tables", (), words(found), HERE.get())
+def look() -> tuple[Frozen, ...] | None:
+    """None where it is too much."""
+    found = None
+    with suppress(TooMuch):
+        found = tables()
+    note("tables", (), [b""] if found is None else words(found), HERE.get())
     return found
 
 

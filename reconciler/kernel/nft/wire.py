@@ -56,8 +56,25 @@ class RulesetReading(Channel):
         return NftMessage(FAMILIES.get(family, str(family)), attributes(body, NFGEN.size))
 
 
-def once(read: Callable[[RulesetReading], T]) -> T:
-    with RulesetReading() as reading:
+class TooMuch(Exception):
+    """More is said than is listened to."""
+
+
+class BoundedReading(RulesetReading):
+    """One that hears no more than `most` bytes of objects: who is root in a sandbox may make as many as he
+    likes.  Raises TooMuch."""
+
+    most, heard = 4 << 20, 0  # some 40,000 elements
+
+    def message(self, body: bytes) -> NftMessage:
+        self.heard += len(body)
+        if self.heard > self.most:
+            raise TooMuch
+        return super().message(body)
+
+
+def once(read: Callable[[RulesetReading], T], reading_of: type[RulesetReading]) -> T:
+    with reading_of() as reading:
         result = read(reading)
         if reading.current() != reading.generation:
             raise Torn
@@ -65,11 +82,11 @@ def once(read: Callable[[RulesetReading], T]) -> T:
         return result
 
 
-def snapshot(read: Callable[[RulesetReading], T]) -> T:
+def snapshot(read: Callable[[RulesetReading], T], reading_of: type[RulesetReading] = RulesetReading) -> T:
     """What `read` makes of one generation of the ruleset; raises rather than return less than there is."""
     for attempt in range(ATTEMPTS):
         try:
-            return once(read)
+            return once(read, reading_of)
         except Torn:
             pass
         except OSError as error:
