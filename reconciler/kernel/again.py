@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import inf
 from typing import Any
 
-from . import attached, covered, looking, netns
+from . import covered, looking, netns
 from .netlink.netfilter import Channel, Torn
 from .netlink.nsid import number_of
 from .netlink.socket import BUFFER, DONE, ROUTE, attributes, dump, dump_request, get, open_socket
@@ -206,6 +206,12 @@ class Asker:
         return covered.answer(name, self.beneath)
 
 
+def attached_to(kind: str, which: str) -> list[bytes]:
+    from .attached import look  # which few have
+
+    return [repr(look(kind, which)).encode()]
+
+
 def tables_here() -> list[bytes]:
     from .nft.sandbox import answer  # with all that reads rules
 
@@ -229,6 +235,6 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "tables": lambda _: tables_here(),
-    "attached": lambda _, kind, which: [repr(attached.look(kind, which)).encode()],
+    "attached": lambda _, kind, which: attached_to(kind, which),
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],
 }

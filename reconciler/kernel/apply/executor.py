@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from itertools import groupby
 
@@ -108,12 +108,15 @@ def execute_inside(place: str, batch: Batch, steps: list[Step]) -> None:
     if place in batch.refusals:
         return
     new = batch.new.get(place) if steps[-1].op != "-" else None
-    made = new and not new.attached
+    foreign = new is not None and bool(new.attached)
     try:
-        with batch.confined(place), refusing(steps[0]):
+        with batch.confined(place) if foreign else nullcontext(), refusing(steps[0]):
             enter(place, new, batch.join)
+        if place in batch.refusals:  # whose namespace it was has gone with it
+            return
+        with batch.confined(place), refusing(steps[0]):
             with open_socket() as channel:
-                carry_out(steps, Requests(batch, channel, place, new=bool(made)))
+                carry_out(steps, Requests(batch, channel, place, new=new is not None and not foreign))
             if new:
                 records.publish(place, record(new))
     finally:
