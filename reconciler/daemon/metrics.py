@@ -16,6 +16,7 @@ from ..kernel.resolvers import runs
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, Flow
 from ..kinds.resolver import Resolver
+from ..kinds.workload import HEALTHY, RUNNING, Workload
 from .answering import Answering
 from .repair import RepairLoop
 from .status import SUSPENDED, Status, Tally
@@ -42,7 +43,8 @@ def publish(status: Status, repair: RepairLoop, counts: Mapping[Key, Counts]) ->
     """Whole or not at all."""
     standing = status.standing
     ports, names = of_ports(standing, traffic()), of_names(standing.answering.values(), counts)
-    text = "".join([*lines(status, repair), *ports, *names, *of_peers(status)])
+    rest = *of_peers(status), *of_containers(status.containers)
+    text = "".join([*lines(status, repair), *ports, *names, *rest])
     disk.write(FILE, text.encode(), 0o644)
 
 
@@ -92,6 +94,19 @@ def of_ports(standing: Tally, counts: Mapping[ContainerPort, Traffic]) -> Iterat
             }
             text = ",".join(f'{label}="{value}"' for label, value in labels.items())
             yield f"reconciler_port_{name}_total{{{text}}} {counted[number]}\n"
+
+
+def of_containers(known: Iterable[Workload]) -> Iterator[str]:
+    """What engines run, and how those do whose health somebody tests."""
+    found = sorted(known, key=lambda r: r.key)
+    labels = {r.key: f'project="{r.project}",container="{r.name}",engine="{r.engine}"' for r in found}
+    yield from head("container_up", "gauge", "1 while it runs as it should")
+    yield from (f"reconciler_container_up{{{labels[r.key]}}} {int(r.state == RUNNING)}\n" for r in found)
+    yield from head("container_healthy", "gauge", "1 while its test passes")
+    tested = (r for r in found if r.health)
+    yield from (
+        f"reconciler_container_healthy{{{labels[r.key]}}} {int(r.health == HEALTHY)}\n" for r in tested
+    )
 
 
 def of_names(known: Iterable[Answering], counts: Mapping[Key, Counts]) -> Iterator[str]:

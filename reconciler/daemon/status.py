@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +21,8 @@ from ..kinds.address import Address
 from ..kinds.evpn import Router
 from ..kinds.nft import Element
 from ..kinds.wireguard import Wireguard
+from ..kinds.workload import Workload
+from ..pipeline import Change
 from .answering import Answering, answering
 from .repair import Outcome, RepairLoop
 
@@ -66,6 +68,12 @@ class Tally:
         return {key: r for key, r in self.live.items() if isinstance(r, Wireguard | Router)}
 
 
+def containers(change: Change) -> list[Workload]:
+    """Those that are wanted; how they do tells whoever was read so."""
+    wanted = ((change.live.get(key), r) for key, r in change.desired.items() if isinstance(r, Workload))
+    return [old if isinstance(old, Workload) and old == r else r for old, r in wanted]
+
+
 @dataclass
 class Status:
     """Counts since the watcher started; times are of the wall clock and only shown."""
@@ -86,6 +94,7 @@ class Status:
         default_factory=dict
     )  # projects that this host lacks something for
     standing: Tally = field(default_factory=lambda: Tally({}))  # after the last turn that could tell
+    containers: Sequence[Workload] = ()  # that engines run, likewise
     commits: dict[str, str] = field(default_factory=dict)  # by the digest of a revision
     healings: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
@@ -94,6 +103,7 @@ class Status:
         self.outcome, self.trigger, self.at = outcome, trigger, time.time()
         if outcome.change:
             self.warnings, self.waiting = outcome.change.topology.warnings, outcome.change.waiting
+            self.containers = containers(outcome.change)
         if outcome.change and outcome.change.desired is not self.standing.live:
             self.standing = Tally(outcome.change.desired)
         self.failures += outcome.error is not None

@@ -8,6 +8,7 @@ from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resourc
 from ..values import value
 from .namespace import Namespace
 
+HEALTHY = "healthy"  # as engines tell of one whose test passes
 RUNNING = "running"  # so is one that has done its work, and is not to be started again
 ASTRAY = "in a namespace that is no more"
 ENDED = "ended"  # which its engine has not seen yet

@@ -203,6 +203,10 @@ containers:
 """
 
 
+SICK = 'project="t",container="t-web-2",engine="oci"'
+METRICS = Path("/run/reconciler/metrics.prom")
+
+
 def behind(lab: Lab) -> set[str]:
     """Whom a client of the service is led to."""
     rules = lab.run("nft list map inet reconciler backends4", "t-k").out
@@ -218,6 +222,8 @@ def test_who_is_sick_takes_nothing_new_until_well_again(lab):
         watcher.until(lambda: behind(lab) == {"t-web-1", "t-web-3"}, EVENT)
         assert lab.address("t-web-2") in lab.run("nft list set inet reconciler quiesced4", "t-k").out
         assert lookup(lab, "t-k", "web") == {vip()}
+        watcher.until(lambda: f"healthy{{{SICK}}} 0" in METRICS.read_text())
+        assert f"container_up{{{SICK}}} 1" in METRICS.read_text()
         lab.succeed(lab.reconcile("--exec", "t-web-2", "--", "touch", "/tmp/well"))
         watcher.until(lambda: behind(lab) == {"t-web-1", "t-web-2", "t-web-3"}, EVENT)
         for n in (1, 2, 3):
