@@ -366,7 +366,7 @@ def beyond(chain: Chain, inside: list[Map | Chain]) -> list[Chain]:
 
 
 def firewall() -> Iterator[Specimen]:
-    parts = list(skeleton())
+    parts = list({r.key: r for r in skeleton()}.values())  # each once, whichever ruleset has it
     for table in [r for r in parts if isinstance(r, Table)]:
         yield Specimen(table)
         inside = [r for r in parts if isinstance(r, Map | Chain) and r.family == table.family]
