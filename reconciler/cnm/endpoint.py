@@ -10,10 +10,11 @@ from itertools import count, islice
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.reserved import assignable, first_free, is_link_local
-from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec, SubnetSpec
+from ..manifest.reserved import assignable, is_link_local
+from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import conflicts, macs, names
 from .ipam import Range, Request, assign
+from .occupied import had_by_others, of_the_lan
 from .topology import Endpoint, Network, Subnet
 from .vips import vip_requests
 
@@ -134,10 +135,11 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         Request(f"@{host}", held=facts.locked.get((network.name, f"@{host}"), ()), where=network.spec.where)
         for host, _ in network.carrier.hosts
     ]
+    others = [*had_by_others(network, attachments, facts)]
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
-            Range(spec, subnet.gateway, shunned(network, spec, subnet, facts))
+            Range(spec, subnet.gateway, [*of_the_lan(network, spec, subnet, facts), *others])
             for spec, subnet in zip(network.ranges, network.subnets, strict=True)
             if subnet.family == number
         ]
@@ -151,14 +153,6 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
                 given[network.name, name].append((ip, prefix_of(ip, ranges)))
         found += conflicts.addresses(network.name, ranges, refused, requests)
     return given
-
-
-def shunned(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts) -> list[str]:
-    """What nobody is given unasked: on a LAN the host's own, and what its router has if nobody says which."""
-    if not network.carrier.on_lan:
-        return []
-    likely = [first_free(spec)] if not subnet.gateway else []
-    return likely + [ip for ip, link in facts.addresses.items() if link == network.carrier.segment]
 
 
 def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
