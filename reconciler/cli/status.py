@@ -43,7 +43,8 @@ def status(options: Options) -> int:
     watcher, live = watcher_status(), host.observe()
     change, trouble = compared(options, host)
     if options.out:
-        write_out(options.out, [save(machine(options), change.desired.values() if change else ())])
+        said = (change.desired.values(), change.manifest) if change else ((),)
+        write_out(options.out, [save(machine(options), *said)])
     in_sync = not trouble and (change is None or not (change.todo or change.closed or change.waiting))
     waiting = change.waiting if change else {}
     rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]

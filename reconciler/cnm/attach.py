@@ -9,14 +9,8 @@ from dataclasses import replace
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts, ForeignNamespace
-from ..manifest.spec import ContainerSpec
 from .endpoint import SandboxSpec
 from .topology import Awaited, Endpoint, Network
-
-
-def title(spec: ContainerSpec) -> str:
-    """`docker web`, as the manifest has it."""
-    return " ".join(*spec.attach.items())
 
 
 def able(here: Iterable[SandboxSpec], facts: Facts, found: list[Finding]) -> Iterator[SandboxSpec]:
@@ -24,10 +18,10 @@ def able(here: Iterable[SandboxSpec], facts: Facts, found: list[Finding]) -> Ite
     for one in here:
         told = namespace(one, facts)
         if told.wrong:
-            message = f"{one.name} cannot be attached to {title(one.spec)}: {told.wrong}"
+            message = f"{one.name} cannot be attached to {one.spec.attach}: {told.wrong}"
             found.append(ManifestError(message, "name another", one.spec.where))
         elif told.lack:
-            found.append(f"{one.spec.where}: {one.name} is attached to {title(one.spec)} later: {told.lack}")
+            found.append(f"{one.spec.where}: {one.name} is attached to {one.spec.attach} later: {told.lack}")
         if told.identity:
             yield one
 
@@ -36,20 +30,20 @@ def awaited(here: Iterable[SandboxSpec], facts: Facts) -> Iterator[Awaited]:
     """What these are to be attached to, and is not there."""
     for one in here:
         if namespace(one, facts).lack:
-            yield from (Awaited(one.project.name, kind, which) for kind, which in one.spec.attach.items())
+            yield Awaited(one.project.name, one.spec.attach)
 
 
 def namespace(one: SandboxSpec, facts: Facts) -> ForeignNamespace:
     """The namespace that it is attached to, or is to be; one of its own tells itself apart by its name."""
     if not one.spec.attach:
         return ForeignNamespace(identity=one.name)
-    [(kind, which)] = one.spec.attach.items()
+    title = one.spec.attach
     if not facts.known:
-        return ForeignNamespace(identity=title(one.spec))
-    told = facts.attached.get((kind, which), ForeignNamespace(lack="nothing is known of it"))
+        return ForeignNamespace(identity=title)
+    told = facts.attached.get(title, ForeignNamespace(lack="nothing is known of it"))
     stood = facts.identities.get(one.name, "")
     if told.identity and is_other(told.identity, stood):
-        told = ForeignNamespace(lack=f"process {which} is another than that which it is attached to")
+        told = ForeignNamespace(lack=f"{title} is another process than it is attached to")
     if told.wrong and stood:
         told = ForeignNamespace(lack=told.wrong)
     return told if told.identity or told.wrong else told._replace(identity=stood)
@@ -96,10 +90,10 @@ def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Fa
             yield ManifestError(message, "one container can be on several networks", specs[name].where)
     for one in here:
         if one.spec.ports and namespace(one, facts).routed:
-            route = f"{title(one.spec)} has a default route of its own, by which answers leave"
+            route = f"{one.spec.attach} has a default route of its own, by which answers leave"
             yield f"{one.spec.where}: published ports of {one.name} may not be reached: {route}"
     new = {name for name, told in to.items() if facts.identities.get(name) != told.identity}
     for end in (end for network in networks for end in network.endpoints if end.sandbox in new):
         if end.ifname in to[end.sandbox].links:
-            message = f"{title(specs[end.sandbox])} has a link {end.ifname} that is not ours"
+            message = f"{specs[end.sandbox].attach} has a link {end.ifname} that is not ours"
             yield ManifestError(message, "set `interface_name` to another", end.where)

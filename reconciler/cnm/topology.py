@@ -166,8 +166,7 @@ class Awaited(NamedTuple):
     """What a sandbox is to be attached to, and is not there."""
 
     project: str
-    kind: str  # docker, podman, pid or netns
-    which: str
+    title: str  # as `docker web`
 
 
 @value

@@ -12,13 +12,13 @@ PACE = 1.0  # seconds between two looks; a runtime takes a tenth of one to answe
 class Arrivals:
     """`tell` is called when one has come."""
 
-    def __init__(self, tell: Callable[[str, str], object]):
+    def __init__(self, tell: Callable[[str], object]):
         self.tell = tell
-        self.awaited: frozenset[tuple[str, str]] = frozenset()
+        self.awaited: frozenset[str] = frozenset()
         self.thread: threading.Thread | None = None
 
-    def follow(self, awaited: Iterable[tuple[str, str]]) -> None:
-        """Look for these (docker, podman, pid or netns, and which), and no others, from now on."""
+    def follow(self, awaited: Iterable[str]) -> None:
+        """Look for these, as `docker web`, and no others, from now on."""
         self.awaited = frozenset(awaited)
         if self.awaited and not self.thread:
             self.thread = threading.Thread(target=self.run, name="arrivals", daemon=True)
@@ -27,6 +27,6 @@ class Arrivals:
     def run(self) -> None:
         while True:
             time.sleep(PACE)
-            for kind, which in self.awaited:
-                if not attached.look(kind, which).lack:
-                    self.tell(kind, which)
+            for title in self.awaited:
+                if not attached.look(title).lack:
+                    self.tell(title)

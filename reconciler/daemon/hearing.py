@@ -30,7 +30,7 @@ class Hearing:
         self.events, self.fire, self.note = events, fire, note
         self.missed: dict[str, int] = {}  # by place, how often one did not run when it should
         self.health = HealthTimer(self.tell)
-        self.arrivals = Arrivals(lambda kind, which: fire(EVENT, "", f"{kind} {which}"))
+        self.arrivals = Arrivals(lambda title: fire(EVENT, "", title))
 
     def tell(self, one: Workload, words: str) -> None:
         self.note(f"container {one.name} is {words}")
@@ -62,7 +62,7 @@ class Hearing:
         self.events.follow(
             [box.attached.pid for box in change.topology.sandboxes if box.attached and box.attached.pid]
         )
-        self.arrivals.follow((one.kind, one.which) for one in change.topology.awaited)
+        self.arrivals.follow(one.title for one in change.topology.awaited)
 
     def follow_workloads(self, moved: Set[str]) -> None:
         """Those that run.  Who should and does not may have ended before it was heard, or be about to be

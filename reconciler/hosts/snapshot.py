@@ -24,16 +24,20 @@ from ..kinds.link import Link
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.ownership import HOST
 from ..kinds.sysctl import Sysctl, usual
+from ..manifest.spec import Manifest
 from ..manifest.store.codec import Reader, encode, shape
 from ..version import __version__
 
+NONE = Manifest()
 SCHEMA_VERSION = 2
 PARTS = ("bare", "told", "asked")  # of what stands: unasked, in the words of `asked`
 Worded = Table | Map | Chain  # what is read back in the words it is asked for, where it stands like that
 
 
-def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
-    """Everything of ours on this host and its facts; `wanted` is what its manifests say."""
+def save(host: Linux, wanted: Iterable[Resource], manifest: Manifest = NONE) -> bytes:
+    """Everything of ours on this host and its facts; `wanted` is what its manifest says."""
+    containers = (one for project in manifest.projects for one in project.containers)
+    asked_for = [one.attach for one in containers if one.attach]
     bare, facts = host.observe(), host.facts()
     asked = state(*questions(bare, facts), *wanted)
     asked = {key: r for key, r in asked.items() if isinstance(r, Worded | Sysctl)}
@@ -41,7 +45,8 @@ def save(host: Linux, wanted: Iterable[Resource]) -> bytes:
     parts = (bare, {key: told[key] for key in asked.keys() & told.keys()}, asked)
     kinds = {type(r) for part in parts for r in part.values()}
     head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
-    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing), attached=dict(facts.attached))
+    attached = {title: facts.attached[title] for title in asked_for}
+    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached)
     whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})
     return encode({**json.loads(whole), "seal": sealed(whole)})
 

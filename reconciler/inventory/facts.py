@@ -144,8 +144,8 @@ class HostFacts:
     secret: str = ""  # the file with WireGuard's private key of this host, and
     public_key: Callable[[], str] = str  # what it makes public; "" where there is none
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
-    # (docker, podman, pid or netns; which) -> its namespace
-    attached: Mapping[tuple[str, str], ForeignNamespace] = field(default_factory=dict)
+    # What a manifest attaches to, as `docker web`, -> its namespace
+    attached: Mapping[str, ForeignNamespace] = field(default_factory=dict)
 
 
 @value

@@ -206,10 +206,10 @@ class Asker:
         return covered.answer(name, self.beneath)
 
 
-def attached_to(kind: str, which: str) -> list[bytes]:
+def attached_to(title: str) -> list[bytes]:
     from .attached import look  # which few have
 
-    return [repr(look(kind, which)).encode()]
+    return [repr(look(title)).encode()]
 
 
 def tables_here() -> list[bytes]:
@@ -235,6 +235,6 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "hostname": lambda _: [socket.gethostname().encode()],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "tables": lambda _: tables_here(),
-    "attached": lambda _, kind, which: attached_to(kind, which),
+    "attached": lambda _, title: attached_to(title),
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],
 }

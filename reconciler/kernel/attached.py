@@ -28,38 +28,39 @@ GET_NSTYPE = 0xB703  # linux/nsfs.h, NS_GET_NSTYPE
 START = 19  # field 22 of proc(5)'s stat, counted behind the name
 
 
-class Attached(Mapping[tuple[str, str], ForeignNamespace]):
+class Attached(Mapping[str, ForeignNamespace]):
     """Facts.attached: looked up when first asked for, since few manifests attach anything."""
 
     def __init__(self) -> None:
         self.transcript = NOTED.get() or Transcript()
-        self.known: dict[tuple[str, str], ForeignNamespace] = {}
+        self.known: dict[str, ForeignNamespace] = {}
 
-    def __getitem__(self, key: tuple[str, str]) -> ForeignNamespace:
-        if key not in self.known:
+    def __getitem__(self, title: str) -> ForeignNamespace:
+        if title not in self.known:
             with noting(self.transcript):
-                self.known[key] = found(*key)
-        return self.known[key]
+                self.known[title] = found(title)
+        return self.known[title]
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.known)
 
     def __len__(self) -> int:
         return len(self.known)
 
 
-def found(kind: str, which: str) -> ForeignNamespace:
-    told = look(kind, which)
-    note("attached", (kind, which), [repr(told).encode()], HOST_PLACE)
+def found(title: str) -> ForeignNamespace:
+    told = look(title)
+    note("attached", (title,), [repr(told).encode()], HOST_PLACE)
     return told
 
 
-def look(kind: str, which: str) -> ForeignNamespace:
-    """What container, process or path `which` has, or why there is nothing to attach to."""
+def look(title: str) -> ForeignNamespace:
+    """What a container, process or path (as `docker web`) has, or why there is nothing to attach to."""
+    kind, _, which = title.partition(" ")
     try:
         return seen(which, 0) if kind == "netns" else of_process(kind, which)
-    except OSError as error:
-        return ForeignNamespace(lack=error.strerror or str(error))
+    except (OSError, ValueError) as error:  # ValueError of what a runtime says that nobody understands
+        return ForeignNamespace(lack=getattr(error, "strerror", "") or str(error))
 
 
 def of_process(kind: str, which: str) -> ForeignNamespace:

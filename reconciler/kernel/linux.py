@@ -52,7 +52,7 @@ class Linux:
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
         self.last_facts: HostFacts | None = None
-        self.attached: Mapping[tuple[str, str], ForeignNamespace] = {}  # what was asked of the last
+        self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last
 
     def aside(self) -> "Linux":
         """The same host to another reader, who knows its facts and disturbs no reading here."""

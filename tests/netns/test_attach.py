@@ -17,6 +17,7 @@ networks: {{n: {{enable_ipv6: true}}}}
 containers:
   a: {{attach: {{{kind}: {which}}}, networks: [n], ports: ["8080:80"]}}
   b: {{networks: [n]}}
+services: {{s: {{networks: [n], deploy: {{replicas: 2}}}}}}
 """
 TABLES = ("ip -br link", "ip -br address", "ip route show table all", "ip -6 route show table all")
 OTHERS = ("nft list ruleset", "sysctl -a --pattern net.(ipv4|ipv6).conf.(all|default|lo)")
@@ -97,6 +98,8 @@ def test_one_that_is_gone_comes_back_at_its_address(lab: Lab) -> None:
     with somebody() as pid:
         lab.apply(of("pid", pid))
         assert lab.address("t-a") == address and lab.links("box") == ["lo"]
+        assert lab.run("nft list ruleset", "box").out == ""
+        assert "backends4" in inside(pid, "nft list ruleset")
 
 
 def test_a_number_that_another_process_has_by_now_is_not_followed(lab: Lab) -> None:
@@ -108,7 +111,7 @@ def test_a_number_that_another_process_has_by_now_is_not_followed(lab: Lab) -> N
             if other != pid:
                 continue
             result = lab.plan(of("pid", pid))
-            assert "Nothing to do." in result.out and f"process {pid} is another than" in result.err
+            assert "Nothing to do." in result.out and f"pid {pid} is another process than" in result.err
             assert "eth0" not in inside(other, TABLES[0])
             return
     pytest.fail(f"no process was given the number {pid}")
@@ -116,7 +119,7 @@ def test_a_number_that_another_process_has_by_now_is_not_followed(lab: Lab) -> N
 
 def test_nothing_is_there_yet(lab: Lab) -> None:
     result = lab.apply(of("netns", "/run/netns/box"))
-    assert "later" in result.err and lab.namespaces() == ["t-b"]
+    assert "later" in result.err and lab.namespaces() == ["t-b", "t-s-1", "t-s-2"]
     for kind, which, words in (
         ("pid", 4000000, "no process 4000000 runs"),
         ("docker", "web", "no docker answers"),
@@ -133,7 +136,8 @@ def test_what_cannot_be_attached_to_is_refused_with_its_place(lab: Lab) -> None:
     lab.refused(of("netns", "/etc/passwd"), "/etc/passwd is no network namespace")
     lab.refused(of("netns", "/run/netns/t-b"), "it is in sandbox t-b already")
     with somebody() as pid:
-        twice = of("pid", pid) + f"  c: {{attach: {{netns: /proc/{pid}/ns/net}}, networks: [n]}}\n"
+        other = f"  c: {{attach: {{netns: /proc/{pid}/ns/net}}, networks: [n]}}\n"
+        twice = of("pid", pid).replace("services:", f"{other}services:")
         lab.refused(twice, "t-c and t-a would be attached to one namespace", "t.yaml:7")
         inside(pid, "ip link add eth0 type bridge")
         lab.refused(of("pid", pid), f"pid {pid} has a link eth0 that is not ours", "interface_name")
@@ -170,6 +174,17 @@ def test_who_takes_a_name_of_ours_later_is_in_trouble_alone(lab: Lab) -> None:
         inside(pid, "ip link del eth0")
         lab.apply(of("pid", pid))
         assert lab.planned(of("pid", pid)) == []
+
+
+def test_a_picture_of_the_host_tells_what_is_there_to_attach_to(lab: Lab) -> None:
+    with somebody() as pid:
+        file, picture = lab.write(of("pid", pid)), lab.files / "state.json"
+        assert lab.reconcile("--status", "--out", picture, file).rc == 2
+        planned = lab.succeed(lab.reconcile("--plan", "--against", picture, "-o", "json", file)).steps
+        assert "create namespace t-a" in planned and planned == lab.planned(of("pid", pid))
+        lab.apply(of("pid", pid))
+        lab.succeed(lab.reconcile("--status", "--out", picture, file))
+        assert "Nothing to do." in lab.reconcile("--plan", "--against", picture, file).out
 
 
 def test_a_rehearsal_touches_nobody(lab: Lab) -> None:

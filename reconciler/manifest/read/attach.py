@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from .containers import WrittenContainer
 
 
-def attachment(written: "WrittenContainer", spec: ContainerSpec) -> dict[str, str]:
-    """By docker, podman, pid or netns, which."""
+def attachment(written: "WrittenContainer", spec: ContainerSpec) -> str:
+    """As `docker web`; "" where it has a namespace of its own."""
     attach = written.record.attach
     if not attach:
-        return {}
+        return ""
     said = {kind: str(which) for kind, which in vars(attach).items() if which}
     if len(said) != 1:
         written.wrong(("attach",), "it is attached to one thing", "one of docker, podman, pid and netns")
@@ -26,4 +26,4 @@ def attachment(written: "WrittenContainer", spec: ContainerSpec) -> dict[str, st
         written.wrong(("sysctls",), "the namespace is another's", "set them where it is made")
     if spec.replicas != 1:
         written.wrong(("attach",), "several replicas cannot be attached to one", "write one container each")
-    return said
+    return " ".join(next(iter(said.items()), ()))

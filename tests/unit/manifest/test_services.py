@@ -196,7 +196,7 @@ def test_attach_and_host(desk):
     project = desk.project(
         "hosts: {h1: {address: 192.0.2.1}}\ncontainers: {a: {attach: {docker: web}, host: h1}}"
     )
-    assert (project.containers[0].attach, project.containers[0].host) == ({"docker": "web"}, "h1")
+    assert (project.containers[0].attach, project.containers[0].host) == ("docker web", "h1")
     assert project.hosts[0].address == "192.0.2.1"
 
 
