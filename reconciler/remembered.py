@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .cnm.part import is_apart, joined
+from .cnm.vips import is_replicated
 from .core.plan import plan
 from .core.reconcile import Kernel
 from .core.resource import State
@@ -51,8 +52,7 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
 
 def has_replicas(change: Change) -> bool:
     """Whether it matters how some container does."""
-    containers = (one for project in change.manifest.projects for one in project.containers)
-    return any(one.replicas > 1 or one.placement for one in containers if one.is_service)
+    return any(is_replicated(one) for project in change.manifest.projects for one in project.containers)
 
 
 def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | None:

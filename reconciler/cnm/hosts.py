@@ -54,8 +54,9 @@ def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
 def replicas(project: ProjectSpec, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
     """The name of each, and its host; "" is every one."""
     for number, home in homes_of(spec, project.hosts):
-        key = f"{spec.name}-{number}" if spec.is_service else spec.name
-        yield spec.container_name or names.sandbox(project.name, key), home
+        own = names.sandbox(project.name, spec.name)
+        known = names.replica(project.name, spec.name, number) if spec.is_service else own
+        yield spec.container_name or known, home
 
 
 def is_here(home: str, facts: Facts) -> bool:

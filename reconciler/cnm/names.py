@@ -23,6 +23,10 @@ def sandbox(project: str, container: str) -> str:
     return f"{project}-{container}"
 
 
+def replica(project: str, service: str, number: int) -> str:
+    return sandbox(project, f"{service}-{number}")
+
+
 def network(project: str, key: str) -> str:
     return f"{project}_{key}"
 

@@ -79,10 +79,9 @@ def with_servers(
 ) -> Iterator[Sandbox]:
     """The sandboxes, each with the virtual servers that it reaches."""
     by_networks: dict[frozenset[str], tuple[VirtualServer, ...]] = {}
-    for box in sandboxes if known else ():
+    for box in sandboxes:
         mine = frozenset(network.name for network, _ in attached[box.name])
         if mine not in by_networks:
             found = (one for service in known if service.network in mine for one in service.servers)
             by_networks[mine] = tuple(sorted(found))
-        yield replace(box, servers=by_networks[mine])
-    yield from sandboxes if not known else ()
+        yield replace(box, servers=by_networks[mine]) if by_networks[mine] else box

@@ -5,7 +5,7 @@ from itertools import accumulate
 
 from ..kinds.ownership import WHOLE
 from ..manifest.spec import ContainerSpec
-from .names import sandbox
+from .names import replica
 
 NEVER = 2 * WHOLE  # from here on none comes: what is there has nothing, and keeps what it had
 
@@ -34,5 +34,5 @@ def part_of(share: Share) -> float:
 
 def weight_of(spec: ContainerSpec, project: str, name: str) -> int:
     """Of one replica, by the sandbox that it is."""
-    said = {sandbox(project, f"{spec.name}-{number}"): weight for number, weight in spec.weights.items()}
+    said = {replica(project, spec.name, int(number)): weight for number, weight in spec.weights.items()}
     return said.get(name, 1)

@@ -25,11 +25,17 @@ def vip_requests(
             yield Request(name, held=mine, where=one.spec.where)
 
 
+def is_replicated(spec: ContainerSpec) -> bool:
+    """Whether it may stand several times."""
+    return spec.is_service and (
+        spec.replicas > 1 or (spec.placement is not None and spec.placement.everywhere)
+    )
+
+
 def has_vip(network: Network, spec: ContainerSpec) -> bool:
     """Whether clients on this network are told one address for all of its replicas; on a LAN, whose addresses
     are others' too, they are told all."""
-    several = spec.replicas > 1 or (spec.placement is not None and spec.placement.everywhere)
-    return network.inner and spec.is_service and several and spec.endpoint_mode == "vip"
+    return network.inner and is_replicated(spec) and spec.endpoint_mode == "vip"
 
 
 def service_key(one: "SandboxSpec") -> str:

@@ -43,26 +43,16 @@ def naming(
     facts: Facts,
 ) -> Naming:
     """All that is decided of names."""
-    answered = answering(networks, joined, attached, here, facts)
-    return replace(answered, linked=told_by_links(networks, joined, here, answered))
-
-
-def answering(
-    networks: Sequence[Network],
-    joined: Joined,
-    attached: Mapping[str, Attached],
-    here: Sequence[SandboxSpec],
-    facts: Facts,
-) -> Naming:
-    """Who answers which names, where anybody can."""
-    if any(has_names(n) and n.endpoints for n in networks) and (hint := facts.missing.get("names")):
+    hint = facts.missing.get("names") if any(has_names(n) and n.endpoints for n in networks) else ""
+    known = () if hint else tuple(zones(filter(has_names, networks), joined))
+    linked = told_by_links(networks, joined, here, known)
+    if hint:
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
-        return Naming(lack=(lack,))
-    known = tuple(zones(filter(has_names, networks), joined))
+        return Naming(linked=linked, lack=(lack,))
     wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
     told, found = without_resolved([*with_ports(wanted, facts)], facts)
     deaf = tuple(blocked(facts)) if any(view.ns == HOST for view in found) else ()
-    return Naming(zones=known, views=tuple(found), lack=(*told, *deaf))
+    return Naming(zones=known, views=tuple(found), linked=linked, lack=(*told, *deaf))
 
 
 def blocked(facts: Facts) -> Iterator[Finding]:
@@ -245,12 +235,12 @@ def with_resolvers(
 
 
 def told_by_links(
-    networks: Iterable[Network], joined: Joined, here: Iterable[SandboxSpec], naming: Naming
+    networks: Iterable[Network], joined: Joined, here: Iterable[SandboxSpec], known: Sequence[Zone]
 ) -> tuple[Zone, ...]:
     """Whose names links tell: also those of networks where nobody answers, as on Docker's default bridge."""
     if not any(one.spec.links for one in here):
         return ()
-    return (*naming.zones, *zones((n for n in networks if not has_names(n)), joined))
+    return (*known, *zones((n for n in networks if not has_names(n)), joined))
 
 
 def aliases_of_links(one: SandboxSpec, ends: Attached, known: Sequence[Zone]) -> Iterator[tuple[str, str]]:

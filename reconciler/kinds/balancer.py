@@ -9,8 +9,8 @@ from itertools import accumulate
 
 from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
 from .namespace import Namespace
-from .nft import Chain, Element, InTable, Map, Table
-from .ownership import NUMBER, SEED, WHOLE
+from .nft import Chain, Element, InTable, Map, Table, drawn_and_told, interval
+from .ownership import NUMBER, WHOLE
 from .ownership import TABLE as NAME
 
 FAMILY = "inet"
@@ -34,8 +34,7 @@ def maps(family: int) -> dict[str, tuple[str, str, str]]:
 def led(ip: str, family: int) -> Iterator[str]:
     """Before Linux 6.17 a packet may find nothing in a map of ranges that is just changing
     (nft_set_pipapo.c): the first in service is never nobody."""
-    drawn, told = f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
-    yield from (f"dnat {ip} to {ip} daddr . {number} map @backends{family}" for number in (drawn, told))
+    yield from (f"dnat {ip} to {ip} daddr . {n} map @backends{family}" for n in drawn_and_told(ip))
     yield f"dnat {ip} to {ip} daddr map @first{family}"
 
 
@@ -85,10 +84,6 @@ def contents(servers: Iterable[Server]) -> list[Resource]:
 
 def element(name: str, item: str, value: str = "") -> Element:
     return Element(family=FAMILY, table=NAME, map=name, item=item, value=value)
-
-
-def interval(first: int, last: int) -> str:
-    return f"0x{first:08x}-0x{last:08x}" if last > first else f"0x{first:08x}"
 
 
 def numbers(text: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
 from .comment import encoded
-from .ownership import TABLE, TABLE_PREFIX
+from .ownership import SEED, TABLE, TABLE_PREFIX, WHOLE
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
@@ -22,6 +22,17 @@ PUBLISH = "publish"  # first word of the name of every map whose elements are pu
 SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
 # And of that map in which the first of them has all of it; and the other way round.
 TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
+
+
+def drawn_and_told(ip: str) -> tuple[str, str]:
+    """How a rule says the number by which one of several is chosen: drawn for a connection or, behind these,
+    told by its client's address; `ip` is ip or ip6."""
+    return f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
+
+
+def interval(first: int, last: int) -> str:
+    """Of such numbers, in a map."""
+    return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"
 
 
 class Flow(NamedTuple):

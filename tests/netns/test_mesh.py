@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
 from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
 from tests.netns.frames import Sniffer, ethernet, ipv4, marker, send, udp
 from tests.netns.lab import IMPATIENCE, PATIENCE, family_of
+from tests.netns.meanwhile import meanwhile
 from tests.netns.servers import KINDS
 
 MANIFEST = """
@@ -243,23 +243,16 @@ def scaled(cluster: Cluster, folder: Path, number: int) -> None:
 
 @contextmanager
 def asked(flows: list[Held]) -> Iterator[None]:
-    """All of them are, one after another, as long as the body runs; and all answer."""
-    over, bad = Event(), list[tuple[str, str]]()
+    """All of them are, as long as the body runs; and all answer."""
+    bad = list[tuple[str, str]]()
 
-    def run() -> None:
-        while not over.is_set():
-            for number, one in enumerate(flows):
-                try:
-                    fine = one.echoes(b"#%d" % number)
-                except OSError:
-                    fine = False
-                bad.extend([] if fine else [(one.by, one.home)])
+    def ask() -> None:
+        for number, one in enumerate(flows):
+            fine = False
+            with suppress(OSError):
+                fine = one.echoes(b"#%d" % number)
+            bad.extend([] if fine else [(one.by, one.home)])
 
-    thread = Thread(target=run)
-    thread.start()
-    try:
+    with meanwhile(ask):
         yield
-    finally:
-        over.set()
-        thread.join()
     assert not bad

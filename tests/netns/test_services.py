@@ -237,22 +237,25 @@ def test_who_is_sick_takes_nothing_new_until_well_again(lab):
 
 @pytest.mark.parametrize("mode", ["vip", "dnsrr"])
 def test_who_is_sick_is_found_by_no_name_and_no_port_of_all(lab, mode):
-    """But by its own."""
+    """But by its own.  Control groups are told apart by name, on whichever host."""
     lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
-    manifest = TESTED.replace("replicas: 3", f"replicas: 3, endpoint_mode: {mode}").replace(
-        "    networks: [n]\n    deploy", '    networks: [n]\n    ports: ["8080:80"]\n    deploy'
+    manifest = (
+        TESTED.replace("name: t", f"name: {mode}")
+        .replace("replicas: 3", f"replicas: 3, endpoint_mode: {mode}")
+        .replace("    networks: [n]\n    deploy", '    networks: [n]\n    ports: ["8080:80"]\n    deploy')
     )
     with watching(lab, lab.write(manifest)) as watcher:
         watcher.until(lambda: lab.reconcile("--status", lab.write(manifest)).out.count("healthy") == 3, EVENT)
-        serve(lab, 1, 2, 3)
-        all_ = {lab.address(f"t-web-{n}"): n for n in (1, 2, 3)}
+        for n in (1, 2, 3):
+            lab.serve(f"{mode}-web-{n}", 80)
+        all_ = {lab.address(f"{mode}-web-{n}"): n for n in (1, 2, 3)}
         name = "tasks.web" if mode == "vip" else "web"
-        watcher.until(lambda: lookup(lab, "t-k", name) == {*all_}, EVENT)
-        lab.succeed(lab.reconcile("--exec", "t-web-1", "--", "rm", "/tmp/well"))
-        watcher.until(lambda: {all_[ip] for ip in lookup(lab, "t-k", name)} == {2, 3}, EVENT)
-        assert lookup(lab, "t-k", "t-web-1") == {lab.address("t-web-1")}
+        watcher.until(lambda: lookup(lab, f"{mode}-k", name) == {*all_}, EVENT)
+        lab.succeed(lab.reconcile("--exec", f"{mode}-web-1", "--", "rm", "/tmp/well"))
+        watcher.until(lambda: {all_[ip] for ip in lookup(lab, f"{mode}-k", name)} == {2, 3}, EVENT)
+        assert lookup(lab, f"{mode}-k", f"{mode}-web-1") == {lab.address(f"{mode}-web-1")}
         found = Counter(str(lab.ask("R", HOST4, 8080)).split()[0] for _ in range(40))
-        assert found.keys() == {"t-web-2", "t-web-3"}
+        assert found.keys() == {f"{mode}-web-2", f"{mode}-web-3"}
     lab.destroy()
 
 
@@ -264,3 +267,23 @@ def test_who_makes_more_than_anybody_reads_is_not_heard_out(web, monkeypatch):
     assert web.planned(shop()) == ["update balancer t-k-1"]
     web.apply(shop())
     assert web.planned(shop()) == [] and len(web.run("nft list ruleset", "t-k-1").out) < 5000
+
+
+OTHERS = """
+name: {name}
+networks: {{n: {{name: shared, {what}}}}}
+services: {{web: {{networks: [n], deploy: {{replicas: {count}}}}}}}
+"""
+
+
+def test_who_joins_later_is_given_what_no_replica_and_no_service_has(lab):
+    """Of six addresses the gateway, three replicas and their service have five; nor does who was first."""
+    owner = OTHERS.format(name="a", what="ipam: {config: [{subnet: 10.9.0.0/29}]}", count=3)
+    lab.succeed(lab.reconcile("--apply", lab.write(owner, "a/a.yaml")))
+    guest = OTHERS.format(name="b", what="external: true", count=1)
+    lab.succeed(lab.reconcile("--apply", lab.write(guest, "b/b.yaml")))
+    zones = [Path(f"/run/reconciler-dns/names/shared/{name}").read_text() for name in "ab"]
+    held = sorted(line.split()[0] for text in zones for line in text.splitlines()[1:])
+    assert held == [f"10.9.0.{n}" for n in range(2, 7)]
+    full = lab.reconcile("--apply", lab.write(owner.replace("replicas: 3", "replicas: 4"), "a/a.yaml"))
+    assert full.rc == 65 and "network shared has no free address left" in full.err

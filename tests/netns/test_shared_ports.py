@@ -3,15 +3,12 @@ those that are open stay where they are."""
 
 import socket
 import struct
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
 
 import pytest
 
 from tests.netns.lab import HOST4, HOST6, OURS, PATIENCE, REMOTE4, REMOTE6, Lab, family_of
+from tests.netns.meanwhile import meanwhile
 from tests.netns.servers import KINDS
 from tests.netns.watching import until, watching
 
@@ -316,7 +313,7 @@ def test_weights_tell_the_parts_and_0_keeps_what_it_has(lab):
         answered = "t-web-1 " + lab.address("", "br-t-n", 6).split("/")[0]
         until(lambda: answers(lab, "", "::1", 8080, many=20) == {answered: 20})
     for weights, left in (((0, 1), "t-web-2"), ((1, 0), "t-web-1")):
-        with asking(held):
+        with meanwhile(lambda: ask_all(held)):
             lab.apply(weighed(*weights))
         assert answers(lab, "R", HOST4, 8080, many=20) == {f"{left} {REMOTE4}": 20}
         assert answers(lab, "R", HOST6, 8080, "udp", many=20) == {f"{left} {REMOTE6}": 20}
@@ -326,24 +323,9 @@ def test_weights_tell_the_parts_and_0_keeps_what_it_has(lab):
     assert [one.asked_who() for one in datagrams] == [one.home for one in datagrams]
 
 
-@contextmanager
-def asking(held: list[Held]) -> Iterator[None]:
-    """Each of them, one after another, as long as the body runs."""
-    over = Event()
-
-    def run() -> None:
-        while not over.is_set():
-            for one in held:
-                one.ask()
-            time.sleep(0.002)
-
-    thread = Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def ask_all(held: list[Held]) -> None:
+    for one in held:
+        one.ask()
 
 
 def test_those_that_are_open_stay_while_replicas_come_and_go(lab):
@@ -354,7 +336,7 @@ def test_those_that_are_open_stay_while_replicas_come_and_go(lab):
         lab.serve(name, 80, proto="udp")
     ways = [(address, proto) for address in OURS.values() for proto in ("tcp", "udp")]
     first = [Held(lab, *way) for way in ways for _ in range(6)]
-    with asking(first):
+    with meanwhile(lambda: ask_all(first)):
         lab.apply(served(3))
     lab.serve("t-web-3", 80)
     lab.serve("t-web-3", 80, proto="udp")
@@ -362,7 +344,7 @@ def test_those_that_are_open_stay_while_replicas_come_and_go(lab):
     held = [*first, *(Held(lab, *way) for way in ways for _ in range(6))]
     staying = [one for one in held if one.home != "t-web-3"]
     going = [one for one in held if one.home == "t-web-3" and one.sock.type == socket.SOCK_DGRAM]
-    with asking(staying):
+    with meanwhile(lambda: ask_all(staying)):
         lab.apply(served(2))
     sent, bad = sum(one.sent for one in held), sum(one.bad for one in held)
     assert sent > 200 and not bad, (sent, bad)
@@ -371,6 +353,6 @@ def test_those_that_are_open_stay_while_replicas_come_and_go(lab):
     assert even(answers(lab, "R", HOST4, 8080), of=2)
     lab.apply(served(1))
     kept = [one for one in staying if one.home == "t-web-1"]
-    with asking(kept):
+    with meanwhile(lambda: ask_all(kept)):
         lab.apply(served(2))
     assert not sum(one.bad for one in kept)

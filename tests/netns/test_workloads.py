@@ -292,13 +292,13 @@ def test_an_engine_that_answers_nothing_holds_up_nobody_else(podman):
 
 
 def test_what_one_waits_for_may_be_another_engines(podman):
-    both = f"""{{name: t, runtime: podman, services: {{
+    both = f"""{{name: both, runtime: podman, services: {{
         web: {{image: {IMAGE}, command: sleep 100, stop_signal: KILL,
               depends_on: {{db: {{condition: service_healthy}}}}}},
         db: {{runtime: oci, command: [sh, -c, 'touch /tmp/ready; sleep 100'], stop_signal: SIGKILL,
              healthcheck: {{test: test -e /tmp/ready, interval: 1s}}}}}}}}"""
     podman.apply(both)
-    assert running().keys() == {"t-web-1"} and podman.planned(both) == []
+    assert running().keys() == {"both-web-1"} and podman.planned(both) == []
     podman.succeed(podman.reconcile("--destroy", podman.write(both)))
     assert not Path("/run/reconciler-workloads").exists() and not Path("/var/lib/reconciler/engines").exists()
 
@@ -306,17 +306,17 @@ def test_what_one_waits_for_may_be_another_engines(podman):
 @pytest.mark.parametrize("engine_of", ["podman", "oci"])
 def test_a_test_that_never_ends_has_failed_when_its_time_is_over(podman, engine_of):
     what = f"image: {IMAGE}, " if engine_of == "podman" else ""
-    hangs = f"""{{name: t, runtime: {engine_of}, services: {{web: {{{what}command: sleep 100,
+    hangs = f"""{{name: hangs, runtime: {engine_of}, services: {{web: {{{what}command: sleep 100,
         stop_signal: SIGKILL, healthcheck: {{test: sleep 50, interval: 1s, timeout: 1s, retries: 1}}}}}}}}"""
     with watching(podman, podman.write(hangs)) as watcher:
-        watcher.until(lambda: "container t-web-1 is not healthy" in watcher.log)
+        watcher.until(lambda: "container hangs-web-1 is not healthy" in watcher.log)
         assert watcher.status["in_sync"]
 
 
 def test_what_a_container_says_is_not_kept_in_memory(lab):
     lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
     command = "[sh, -c, 'echo said; exec sleep 100']"
-    loud = f"{{name: t, runtime: oci, services: {{web: {{command: {command}, stop_signal: SIGKILL}}}}}}"
+    loud = f"{{name: loud, runtime: oci, services: {{web: {{command: {command}, stop_signal: SIGKILL}}}}}}"
     lab.apply(loud)
     until(lambda: lab.reconcile("--logs", "web").out == "said\n", EVENT)
     assert lab.run(["grep", "-rlx", "said", "/run/reconciler-workloads"], check=False).out == ""

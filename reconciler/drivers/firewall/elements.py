@@ -19,7 +19,7 @@ from .mesh import MESH
 from .routing_policy import BRIDGED
 from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
-from .shared import SHARED, interval
+from .shared import SHARED, numbers
 
 
 def lower(topology: Topology) -> Iterator[Resource]:
@@ -150,7 +150,7 @@ def port_items(port: Port) -> Iterator[Item]:
         if port.is_first:
             yield name, item, value
         if port.share:
-            yield twin(name), f"{item} . {interval(port.share, by_client=port.by_client)}", value
+            yield twin(name), f"{item} . {numbers(port.share, by_client=port.by_client)}", value
 
 
 def whole_items(port: Port) -> Iterator[Item]:

@@ -10,8 +10,8 @@ port is never nobody's: before Linux 6.17 a packet may find nothing in a map of 
 from collections.abc import Iterator
 
 from ...cnm.shares import Share
-from ...kinds.nft import SHARES
-from ...kinds.ownership import GROUP, NUMBER, SEED, WHOLE
+from ...kinds.nft import SHARES, drawn_and_told, interval
+from ...kinds.ownership import GROUP, NUMBER, WHOLE
 from .rules import DOCKER_DNS, QUESTION
 from .ruleset import Maps, MapType, Ruleset
 
@@ -33,9 +33,8 @@ def of_family(family: int, ip: str) -> Maps:
 def rules(family: int, ip: str) -> Iterator[str]:
     """In the order of `publish` of the core.  The protocol is named once more, as libnftables wants it of
     ports that come out of such a map: TCP, UDP and SCTP, as numbers."""
-    drawn, told = f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
     dnat = f"meta l4proto {{ 6, 17, 132 }} dnat {ip} to"
-    for number in (drawn, told):
+    for number in drawn_and_told(ip):
         for end in SHARES:
             yield f"{dnat} {ip} daddr . {WIRE} . {number} map @publish_at{family}{end}"
             yield f"{dnat} {WIRE} . {number} map @publish{family}{end}"
@@ -63,6 +62,6 @@ SHARED = Ruleset(
 )
 
 
-def interval(share: Share, *, by_client: bool) -> str:
+def numbers(share: Share, *, by_client: bool) -> str:
     first, last = (number + WHOLE * by_client for number in share)
-    return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"
+    return interval(first, last)

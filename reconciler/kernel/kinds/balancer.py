@@ -5,22 +5,24 @@ import os
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 
 from ...core.resource import state
 from ...errors import KernelError, ReconcileError
 from ...kinds.balancer import TABLE, Balancer, Server, contents, servers, skeleton
 from ...kinds.nft import Element
-from .. import looking, netns
+from .. import looking, netns, records
 from ..apply.requests import refused
 from ..lock import RUN
 from ..netlink import conntrack
 from ..nft import sandbox
-from ..nft.sandbox import Frozen, Prepared
+from ..nft.sandbox import Prepared
 from ..transcript import EVERYWHERE
 from .table import Batch, Kind, Readings, Requests, Step, register, remembered
 
 ABREAST = 32  # transactions at a time: more do not end sooner
 End = tuple[str, str]  # a virtual address, and one of those behind it
+MEANINGS: dict[bytes, tuple[Server, ...] | None] = {}  # of what was read: many sandboxes have the same
 FOLDER = f"{RUN}/balancers"  # a file for each sandbox that has some: others are not asked
 
 
@@ -35,32 +37,38 @@ def put(requests: Requests, step: Step, new: Balancer) -> None:
 
 
 def remove(requests: Requests, step: Step, old: Balancer) -> None:
+    """At once where the namespace is another's, which outlives the name that we have for it."""
     with suppress(FileNotFoundError):
         os.unlink(mark(old.ns))
-    requests.batch.later(balance, step)
+    if records.read([old.ns])[old.ns].attached:
+        requests.flush()
+        sandbox.commit(gone())
+    else:
+        requests.batch.later(balance, step)
 
 
 def balance(batch: Batch, steps: list[Step]) -> None:
     """Many sandboxes at a time: what takes something away waits for all processors (synchronize_rcu in
     nf_tables_commit).  What all of them are told is worked out before there are threads."""
-    for step in steps:
-        transactions(step)
-    with ThreadPoolExecutor(min(ABREAST, len(steps))) as pool:
-        found = list(pool.map(refusal, steps))
-    for step, error in ((step, error) for step, error in zip(steps, found, strict=True) if error):
-        with batch.confined(step.resource.place):
-            raise error
+    last = {step.resource.place: step for step in steps}  # what is replaced comes after it went
+    work = [(step, *transactions(step)) for step in last.values()]
+    with ThreadPoolExecutor(min(ABREAST, len(work))) as pool:
+        found = list(pool.map(lambda one: refusal(*one), work))
+    for (step, *_), error in zip(work, found, strict=True):
+        if error:
+            with batch.confined(step.resource.place):
+                raise error
 
 
-def refusal(step: Step) -> Exception | None:
+def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
     """What a sandbox says to it, if not yes; on a thread that is there when it ends."""
     try:
         netns.enter(step.resource.place)
     except FileNotFoundError as error:
         return None if step.op == "-" else refused(step, errno.ENOENT, str(error))
     try:
-        carry_out(*transactions(step))
-        old, new = step.old, step.resource
+        carry_out(likely, surely)
+        old, new = step.before, step.resource
         if step.op != "-" and isinstance(old, Balancer) and isinstance(new, Balancer):
             conntrack.forget_behind(*departed(old.servers, new.servers))
     except ReconcileError as error:
@@ -81,22 +89,23 @@ def transactions(step: Step) -> tuple[Prepared, Prepared]:
     assert isinstance(new := step.resource, Balancer)
     if step.op == "-":
         return gone(), gone()
-    old = step.old if isinstance(step.old, Balancer) and step.op == "~" else None
-    whole = anew(new.servers)
-    return (whole if not old or old.altered else between(old.servers, new.servers)), whole
+    old, whole = step.before, anew(new.servers)
+    if isinstance(old, Balancer) and not old.altered:
+        return between(old.servers, new.servers), whole
+    return whole, whole
 
 
-@sandbox.cached
+@lru_cache
 def gone() -> Prepared:
     return sandbox.replacement(TABLE, [])
 
 
-@sandbox.cached
+@lru_cache(sandbox.MOST_KNOWN)
 def anew(wanted: tuple[Server, ...]) -> Prepared:
     return sandbox.replacement(TABLE, contents(wanted))
 
 
-@sandbox.cached
+@lru_cache(sandbox.MOST_KNOWN)
 def between(old: tuple[Server, ...], new: tuple[Server, ...]) -> Prepared:
     return sandbox.change(contents(old), contents(new))
 
@@ -116,18 +125,21 @@ def balancer(readings: Readings, ns: str) -> Balancer | None:
     with netns.kept():
         netns.enter(ns)
         found = sandbox.look()
-    if found == ():
+    if found is not sandbox.TOO_MUCH and not found.tables:
         return None
-    said, altered = meaning(found) if found else ((), True)
-    return Balancer(ns=ns, servers=() if altered else said, altered=altered)
+    said = meaning(found)
+    return Balancer(ns=ns, servers=said or (), altered=said is None)
 
 
-@sandbox.cached
-def meaning(found: tuple[Frozen, ...]) -> tuple[tuple[Server, ...], bool]:
-    """What these tables say, and whether that is all."""
-    known = sandbox.read(found, skeleton())
-    said = tuple(servers(r for r in known if isinstance(r, Element)))
-    return said, state(*known) != state(*contents(said))
+def meaning(found: sandbox.Look) -> tuple[Server, ...] | None:
+    """What these tables say; None where that is not all."""
+    if found.said not in MEANINGS:
+        known = sandbox.read(found, skeleton())
+        said = tuple(servers(r for r in known if isinstance(r, Element)))
+        if len(MEANINGS) >= sandbox.MOST_KNOWN:
+            MEANINGS.clear()
+        MEANINGS[found.said] = said if state(*known) == state(*contents(said)) else None
+    return MEANINGS[found.said]
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:
@@ -137,4 +149,4 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:
             yield found
 
 
-register(Kind(of=Balancer, put=put, remove=remove, at_once=True, places=(False, False), asked=asked))
+register(Kind(of=Balancer, put=put, remove=remove, places=(False, False), asked=asked))

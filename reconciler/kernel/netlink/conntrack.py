@@ -63,10 +63,11 @@ class Behind(Channel):
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
         family, found = super().message(body)
-        sides = attributes(found)
-        original, reply = ends(sides[ORIGINAL]), ends(sides[REPLY])
-        pair = original[2], reply[1]
-        known = pair in self.all_of or (original[0] == PROTOCOLS["udp"] and pair in self.datagrams)
+        told = attributes(found)
+        protocol, _, asked, _ = sides(told[ORIGINAL])
+        _, answers, _, _ = sides(told[REPLY])
+        pair = asked, answers
+        known = pair in self.all_of or (protocol == PROTOCOLS["udp"] and pair in self.datagrams)
         return (family, found) if known else None
 
 
@@ -136,22 +137,21 @@ def astray(family: int, body: bytes, wanted: Targets) -> bool:
     return reply is not None and reply.source not in homes
 
 
-def ends(tuple_: bytes) -> tuple[int, str, str]:
-    """Protocol, source and destination."""
-    parts = attributes(tuple_)
+def sides(tuple_: bytes) -> tuple[int, str, str, dict[int, bytes]]:
+    """Protocol, source, destination, and what else the protocol tells."""
+    parts = attributes(tuple_)  # 1: CTA_TUPLE_IP, 2: CTA_TUPLE_PROTO
     source, destination = (ip_of(raw) for _, raw in items(parts[1]))
-    return attributes(parts[2])[1][0], source, destination
+    more = attributes(parts[2])
+    return more[1][0], source, destination, more
 
 
 def end(tuple_: bytes) -> FlowEnd | None:
     """None for a protocol without ports."""
-    parts = attributes(tuple_)  # 1: CTA_TUPLE_IP, 2: CTA_TUPLE_PROTO
-    source, destination = (ip_of(raw) for _, raw in items(parts[1]))
-    ports = attributes(parts[2])
-    if 2 not in ports:
+    protocol, source, destination, more = sides(tuple_)
+    if 2 not in more:
         return None
-    one, two = (int.from_bytes(ports[kind], "big") for kind in (2, 3))
-    return FlowEnd(ports[1][0], (source, one), (destination, two))
+    one, two = (int.from_bytes(more[kind], "big") for kind in (2, 3))
+    return FlowEnd(protocol, (source, one), (destination, two))
 
 
 def delete(channel: Channel, family: int, body: bytes) -> None:
