@@ -24,6 +24,7 @@ from .cnm.topology import Topology
 from .core.plan import Plan, inside, plan
 from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
 from .core.resource import Key, State
+from .draining import with_rest
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
@@ -275,7 +276,8 @@ def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] 
     mine = change.projects & change.touched.union(change.owner(r.key) for r in told)
     theirs = ownership.of_others(change.live, mine).keys() - {step.resource.key for step in change.todo}
     view = ScopedKernel(host, mine, theirs, change.live.keys() | change.desired.keys())
-    apply_and_verify(change.todo, view.mine(change.live), view.mine(change.desired), view, forward)
+    todo = with_rest(change.todo, change.live, change.desired)
+    apply_and_verify(todo, view.mine(change.live), view.mine(change.desired), view, forward)
 
 
 def change_outside(change: Change, sandboxes: Set[str]) -> Change:

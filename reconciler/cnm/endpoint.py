@@ -27,6 +27,7 @@ class SandboxSpec:
     spec: ContainerSpec
     project: ProjectSpec
     host: str = ""  # of `hosts:`; "" is every one
+    weight: int = 1  # beside other replicas
 
     @property
     def endpoints(self) -> tuple[EndpointSpec, ...]:

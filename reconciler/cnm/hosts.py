@@ -9,7 +9,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from . import names
 from .endpoint import SandboxSpec
-from .placement import homes_of
+from .placement import admits, homes_of
 
 PLACEHOLDER = re.compile(r"\{host\.([\w-]+)\}")
 
@@ -47,16 +47,22 @@ def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
     for spec in project.containers:
         if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
             continue
-        for name, home in replicas(project, spec):
-            yield SandboxSpec(name, spec, project, home)
+        yield from replicas(project, spec)
 
 
-def replicas(project: ProjectSpec, spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    """The name of each, and its host; "" is every one."""
+def replicas(project: ProjectSpec, spec: ContainerSpec) -> Iterator[SandboxSpec]:
+    hosts = {host.name: host for host in project.hosts}
     for number, home in homes_of(spec, project.hosts):
         own = names.sandbox(project.name, spec.name)
         known = names.replica(project.name, spec.name, number) if spec.is_service else own
-        yield spec.container_name or known, home
+        weight = weight_of(number, spec, hosts.get(home))
+        yield SandboxSpec(spec.container_name or known, spec, project, home, weight)
+
+
+def weight_of(number: int, spec: ContainerSpec, host: HostSpec | None) -> int:
+    """Of one replica, beside the others."""
+    by_host = (weight for constraint, weight in spec.host_weights if host and admits(constraint, host))
+    return spec.weights.get(str(number), next(by_host, 1))
 
 
 def is_here(home: str, facts: Facts) -> bool:

@@ -83,7 +83,7 @@ def replicas(
 
 
 def aims(one: SandboxSpec, attached: Attached) -> Targets:
-    return targets(one.project.name, one.name, attached)._replace(host=one.host)
+    return targets(one.project.name, one.name, attached)._replace(host=one.host, weight=one.weight)
 
 
 def reachable(to: Targets) -> Targets:

@@ -11,7 +11,7 @@ from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .driver import Socket
 from .names import number
-from .shares import shares, weight_of
+from .shares import shares
 from .topology import Endpoint, Network, Port
 
 ANY = ("", "0.0.0.0", "::")
@@ -27,6 +27,7 @@ class Targets(NamedTuple):
     why_none: str = ""
     host: str = ""  # of `hosts:`, where the sandbox is on one of them
     away: bool = False  # that is another one
+    weight: int = 1  # beside other replicas
 
     @property
     def behind(self) -> bool:
@@ -85,7 +86,7 @@ def openings(wanted: Iterable[tuple[ContainerSpec, Targets]], resting: Set[str])
             key = (to.project, spec.is_service, spec.name, index, replica if own else -1)
             one = found.setdefault(key, Opening(port, [], [], spec.affinity == "client"))
             one.to.append(to)
-            one.weights.append(0 if to.sandbox in resting else weight_of(spec, to.project, to.sandbox))
+            one.weights.append(0 if to.sandbox in resting else to.weight)
     return [*found.values()]
 
 

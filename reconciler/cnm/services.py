@@ -9,7 +9,6 @@ from ..inventory.facts import Facts
 from .balanced import BalancedService, VirtualServer
 from .driver import Joined
 from .endpoint import Attachments, SandboxSpec
-from .shares import weight_of
 from .topology import Endpoint, Network, Sandbox
 from .vips import has_vip, service_key
 
@@ -29,7 +28,7 @@ def services(networks: Iterable[Network], joined: Joined) -> Iterator[BalancedSe
     for network in {network.name: network for network in networks}.values():
         for name, group in replicas(network, joined.attachments[network.name]).items():
             first, each = group[0][0], [one for one, _ in group]
-            weights = {one.name: weight_of(one.spec, one.project.name, one.name) for one in each}
+            weights = {one.name: one.weight for one in each}
             weights |= dict.fromkeys(weights.keys() & joined.resting, 0)
             given = {one: [ip for ip, _ in joined.given.get((network.name, one), ())] for one in weights}
             yield BalancedService(

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from ..kinds.ownership import WHOLE
-from ..manifest.spec import ContainerSpec
-from .names import replica
 
 NEVER = 2 * WHOLE  # from here on none comes: what is there has nothing, and keeps what it had
 
@@ -30,9 +28,3 @@ def width(share: Share) -> int:
 def part_of(share: Share) -> float:
     """How much of the whole it is."""
     return width(share) / WHOLE
-
-
-def weight_of(spec: ContainerSpec, project: str, name: str) -> int:
-    """Of one replica, by the sandbox that it is."""
-    said = {replica(project, spec.name, int(number)): weight for number, weight in spec.weights.items()}
-    return said.get(name, 1)

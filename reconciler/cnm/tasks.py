@@ -27,7 +27,7 @@ def tasks(manifest: Manifest, facts: Facts, found: list[Finding]) -> Iterator[Ta
 
 def names_here(project: ProjectSpec, spec: ContainerSpec, facts: Facts) -> list[str]:
     """Of a container's replicas on this host."""
-    return [name for name, home in replicas(project, spec) if is_here(home, facts)]
+    return [one.name for one in replicas(project, spec) if is_here(one.host, facts)]
 
 
 def absent(spec: ContainerSpec, run: WorkloadSpec, here: Sequence[str], facts: Facts) -> Iterator[Finding]:

@@ -137,7 +137,8 @@ class ContainerSpec:
     placement: PlacementSpec | None = None
     endpoint_mode: str = "vip"
     affinity: str = ""  # "client": to each its replica
-    weights: Mapping[str, int] = field(default_factory=dict)  # by the number of a replica, where it is not 1
+    weights: Mapping[str, int] = field(default_factory=dict)  # by the number of a replica
+    host_weights: tuple[tuple[ConstraintSpec, int], ...] = ()  # of those on hosts; else it is 1
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )

@@ -9,7 +9,7 @@ from reconciler.inventory import learn
 from reconciler.inventory.facts import Facts, HostFacts
 from reconciler.kinds.balancer import elements, servers
 from reconciler.kinds.ownership import WHOLE
-from reconciler.manifest.spec import HostSpec, NetworkSpec, SubnetSpec
+from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, SubnetSpec
 from reconciler.manifest.workload import HealthSpec, WorkloadSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, project
@@ -58,6 +58,16 @@ def test_it_is_equal_on_all_hosts_and_where_it_is_locked():
     assert known[0].lock["shop_mesh", "shop/web"] == (one.ip,)
     moved = Facts(known=False, name="h1", locked={("shop_mesh", "shop/web"): ("10.5.0.77",)})
     assert only(build(world, moved)).servers[0].ip == "10.5.0.77"
+
+
+def test_hosts_weigh_by_what_is_so_of_them_and_numbers_go_before():
+    hosts = tuple(replace(host, labels={"size": size}) for host, size in zip(HOSTS, ("big", ""), strict=True))
+    big = ConstraintSpec(attribute="node.labels.size", equal=True, value="BIG")
+    said = {"host_weights": ((big, 3), (big, 9)), "weights": {"3": 0}}
+    web = container("web", "mesh", is_service=True, replicas=4, **said)
+    one = replace(project("shop", MESH, web), hosts=hosts)
+    found = [build(manifest(one), Facts(name=host.name)) for host in hosts]
+    assert [sorted(weights(topology)) for topology in found] == [[0, 1, 1, 3]] * 2
 
 
 def test_it_stays_where_its_names_tell_it():

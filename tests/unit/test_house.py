@@ -39,7 +39,8 @@ ROOMS = {
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
-    "pipeline": "healing errors core inventory/facts manifest cnm drivers inventory truth",
+    "draining": "core kinds/ownership kinds cnm drivers",
+    "pipeline": "healing draining errors core inventory/facts manifest cnm drivers inventory truth",
     "remembered": "errors core kinds manifest cnm inventory truth pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"

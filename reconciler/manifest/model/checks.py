@@ -53,7 +53,7 @@ Protocol = Annotated[
     Field(json_schema_extra={"enum": list(port_syntax.PROTOCOLS)}),
 ]
 PortMode = Literal["ingress", "host"]
-ReplicaNumber = Annotated[str, AfterValidator(fields.replica_number)]
+WeightKey = Annotated[str, AfterValidator(fields.weight_key)]
 Weight = Annotated[int, Field(ge=0, le=256)]  # as HAProxy's
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Exposed = Annotated[str, BeforeValidator(port_syntax.exposed, json_schema_input_type=str | int)]

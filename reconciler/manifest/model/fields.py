@@ -24,6 +24,7 @@ MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
 RATE = re.compile(r"[1-9][0-9]*(/(second|minute|hour|day))?")
 REPLICA = re.compile(r"[1-9][0-9]{0,4}")
+CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 
 
 def wrong(message: str, hint: str = "") -> PydanticCustomError:
@@ -66,7 +67,14 @@ link = matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` 
 word = matching(WORD, "single word", "no spaces and no control characters")
 bandwidth = matching(BANDWIDTH, "bandwidth", "as 100mbit")
 rate = matching(RATE, "rate", "as 100/second")
-replica_number = matching(REPLICA, "number of a replica", "they are counted from 1")
+
+
+def weight_key(text: str) -> str:
+    """The number of a replica, or what is so of its host."""
+    if not (REPLICA.fullmatch(text) or CONSTRAINT.fullmatch(text)):
+        hint = "as 1, from which they are counted, or node.labels.zone == east, or !="
+        raise wrong(f"{text[:60]!r} is no number of a replica, and says nothing of its host", hint)
+    return text
 
 
 def host_name(text: str) -> str:

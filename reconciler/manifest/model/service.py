@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 from ..compose.ignored_keys import DEPLOY, SERVICE
 from ..spec import ContainerSpec, EndpointSpec, PortSpec
 from . import fields, port_syntax
-from .checks import Bits, Prefix, ReplicaNumber, Unicast, Vlan, Weight
+from .checks import Bits, Prefix, Unicast, Vlan, Weight, WeightKey
 from .record import ALSO, Also, Is, Record, of
 
 
@@ -153,9 +153,10 @@ class Service(Container):
 
     scale: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
     deploy: Deploy | None = Is("Replicas and how they are reached.", default=None)
-    weights: dict[ReplicaNumber, Weight] = Is(
-        "By the number of a replica, its part beside others', as {1: 3}; 1 where nothing is said."
-        " With 0 it gets no new connections, and keeps those that it has.",
+    weights: dict[WeightKey, Weight] = Is(
+        "By the number of a replica, its part beside others', as {1: 3}, or by its host, in the words of"
+        " placement constraints (`node.labels.size == big`): the number goes before these, and of these the"
+        " first that is so; 1 where nothing is said.  With 0 it gets no new connections, and keeps its own.",
         default_factory=dict,
     )
     affinity: Literal["client"] | None = Is(

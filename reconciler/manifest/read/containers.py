@@ -86,7 +86,7 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",
         affinity=getattr(record, "affinity", None) or "",
-        weights=getattr(record, "weights", {}),
+        weights={key: n for key, n in getattr(record, "weights", {}).items() if key.isdecimal()},
         environment=environment(written, spec, variables),
     )
     return replace(spec, attach=attachment(written, spec))

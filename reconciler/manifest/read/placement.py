@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from ..model.fields import CONSTRAINT
 from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
 from ..yaml.node import dotted, followed, locate, where
 from .containers import WrittenContainer
@@ -14,21 +15,23 @@ from .replicas import deploy_of, is_global
 if TYPE_CHECKING:
     from ..model.service import Placement
 
-CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 LABEL = re.compile(r"node\.labels\.(.+)", re.IGNORECASE)
 KNOWN = ("node.hostname", "node.ip")
 AT = ("deploy", "placement")
 
 
 def with_placement(spec: ContainerSpec, written: WrittenContainer, *, on_hosts: bool) -> ContainerSpec:
-    """The container with its placement, which without `hosts:` concerns nothing."""
+    """The container with its placement, and weights by it, which without `hosts:` concern nothing."""
     deploy, everywhere = deploy_of(written.record), is_global(written.record)
     placement = deploy.placement if deploy else None
-    if not placement and not everywhere:
-        return spec
+    weights = tuple(host_weights(written))
     if not on_hosts:
-        if placement:
-            written.inputs.notes.append("services.*.deploy.placement: accepted, not used without `hosts:`")
+        unused = {"deploy.placement": placement, "weights by host": weights}
+        notes = (f"services.*.{what}: accepted, not used without `hosts:`" for what in unused if unused[what])
+        written.inputs.notes += notes
+        return spec
+    spec = replace(spec, host_weights=weights)
+    if not placement and not everywhere:
         return spec
     if everywhere:
         refuse_number(written)
@@ -53,22 +56,33 @@ def refuse_number(written: WrittenContainer) -> None:
 
 def constraints(written: WrittenContainer, placement: "Placement") -> Iterator[ConstraintSpec]:
     for index, text in enumerate(placement.constraints):
-        steps = (*AT, "constraints", index)
-        if not (found := CONSTRAINT.fullmatch(text)):
-            written.wrong(steps, f"{text[:60]!r} is no constraint", "as node.labels.zone == east, or !=")
-            continue
-        attribute, operator, value = found.groups()
-        message, hint = mistake(attribute, value)
-        if message:
-            written.wrong(steps, message, hint)
-            continue
-        label = LABEL.fullmatch(attribute)
-        yield ConstraintSpec(
-            attribute=f"node.labels.{label[1]}" if label else attribute.lower(),
-            equal=operator == "==",
-            value=value,
-            where=where(locate(written.node, steps), dotted((written.section, written.key, *steps))),
-        )
+        if found := constraint(written, text, (*AT, "constraints", index)):
+            yield found
+
+
+def host_weights(written: WrittenContainer) -> Iterator[tuple[ConstraintSpec, int]]:
+    for text, weight in getattr(written.record, "weights", {}).items():
+        if not text.isdecimal() and (found := constraint(written, text, ("weights", text))):
+            yield found, weight
+
+
+def constraint(written: WrittenContainer, text: str, steps: tuple[str | int, ...]) -> ConstraintSpec | None:
+    """What it says of hosts; None where it is refused."""
+    if not (found := CONSTRAINT.fullmatch(text)):
+        written.wrong(steps, f"{text[:60]!r} is no constraint", "as node.labels.zone == east, or !=")
+        return None
+    attribute, operator, value = found.groups()
+    message, hint = mistake(attribute, value)
+    if message:
+        written.wrong(steps, message, hint)
+        return None
+    label = LABEL.fullmatch(attribute)
+    return ConstraintSpec(
+        attribute=f"node.labels.{label[1]}" if label else attribute.lower(),
+        equal=operator == "==",
+        value=value,
+        where=where(locate(written.node, steps), dotted((written.section, written.key, *steps))),
+    )
 
 
 def mistake(attribute: str, value: str) -> tuple[str, str]:

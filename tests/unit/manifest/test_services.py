@@ -109,6 +109,10 @@ def test_affinity(desk):
 
 def test_weights(desk):
     assert desk.container("services: {web: {weights: {1: 3, '4': 0}}}").weights == {"1": 3, "4": 0}
+    text = "hosts: {a: {address: 192.0.2.1}}\nservices: {web: {weights: {node.labels.size == big: 3, 1: 2}}}"
+    [(constraint, weight)] = desk.container(text).host_weights
+    assert (str(constraint), weight, constraint.where.line) == ("node.labels.size == big", 3, 2)
+    assert "hosts have no `node.role`" in desk.only(text.replace("node.labels.size", "node.role")).message
     assert "'web-1' is no number of a replica" in desk.only("services: {web: {weights: {web-1: 2}}}").message
     for weight in (-1, 257, "many"):
         assert desk.only(f"services: {{web: {{weights: {{1: {weight}}}}}}}").where.line == 1
