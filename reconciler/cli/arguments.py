@@ -55,6 +55,11 @@ MODES = {
     "exec": Mode(
         "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}
     ),
+    "guest": Mode(
+        "guest",
+        "answer a runtime's plugin call on standard input: cni, or netavark with its words",
+        {"metavar": "KIND", "choices": ("cni", "netavark")},
+    ),
     "rehearse": Mode("apply"),
 }
 

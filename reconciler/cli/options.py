@@ -100,6 +100,7 @@ class Options:
     resolve: str = ""  # a name or an address
     logs: str = ""  # a container
     exec: str = ""  # likewise; the command is in `paths`
+    guest: str = ""  # a kind of runtime; its words are in `paths`
 
     project: tuple[str, ...] = option((), Syntax("only these projects (repeatable)", project_name, "NAME"))
     host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))

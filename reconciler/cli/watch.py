@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ def watch(options: Options) -> int:
     from ..daemon.relay.process import RelayProcess
     from ..daemon.service import Watcher
     from ..daemon.triggers import STOP, Triggers
+    from ..guests.server import Server
     from ..kernel.netlink.events import Events
 
     collect_seldom()
@@ -46,9 +47,11 @@ def watch(options: Options) -> int:
         fallen_threads(options, fire),
         Events(fire) as events,
         RelayProcess() as relay,
+        closing(Server(told.note)) as guests,
     ):
         files = Files(triggers, [*told.paths, SUSPENDED], NAMES_FROM)
         watcher = Watcher(told, machine(options, Progress()), files, events, relay)
+        watcher.healed = guests.keeper.ring
         for number, kind in ((signal.SIGTERM, STOP), (signal.SIGINT, STOP), (signal.SIGHUP, "asked")):
             signal.signal(number, lambda *_, kind=kind: fire(kind))
         fire("start")

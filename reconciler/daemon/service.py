@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..core.resource import Key, State
@@ -70,6 +70,7 @@ class Watcher:
         self.relayed: State | None = None  # whose ports the relay was told
         self.wanted: State | None = None  # what was remembered as wanted
         self.relay_status: dict[str, object] = {"ports": [], "refused": [], "notes": []}
+        self.healed: Callable[[], None] = lambda: None  # called when something has been put right
 
     def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""
@@ -123,6 +124,8 @@ class Watcher:
         if outcome:
             self.status.add(outcome, why, who)
             self.answer(outcome, who)
+            if outcome.seconds is not None:
+                self.healed()
             if outcome.error:
                 without_frames(outcome.error)
                 collect_frames()

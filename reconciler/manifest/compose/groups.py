@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...errors import ManifestError
 from ..read.project import ProjectReading
 from ..store.known import Gist, Stacks, digest
-from ..yaml.node import Mistakes, Node, Place, nearest
+from ..yaml.node import Mistakes, Node, Place, nearest, raw
 from .files import Found
 from .interpolate import interpolated
 from .library import Context, Library, context
@@ -162,12 +162,18 @@ def united(trees: Sequence[Node], mistakes: Mistakes) -> Node:
     return Node(children, trees[0].place, "", keys)
 
 
+def is_external(node: Node) -> bool:
+    return type(node.value) is dict and bool((node.get("external") or node).value is True)
+
+
 def joined(section: str, one: Node, two: Node, mistakes: Mistakes) -> Node:
     if type(one.value) is list and type(two.value) is list:
         return Node([*one.value, *two.value], one.place)
     if type(one.value) is not dict or type(two.value) is not dict:
         return one if two.value is None else two
     for name in one.value.keys() & two.value.keys() if not section.startswith("x-") else ():
+        if is_external(one.value[name]) and raw(one.value[name]) == raw(two.value[name]):
+            continue  # which neither defines
         place = two.keys.get(name, two.place)
         label = (one.keys.get(name, one.place), "and here")
         hint = "name the files one by one to merge them, or rename one of the two"

@@ -139,6 +139,15 @@ def test_files_side_by_side_make_one_project(desk):
     assert [n.name for n in project.networks] == ["n"] and [c.name for c in project.containers] == ["web"]
 
 
+def test_files_side_by_side_may_say_the_same_of_what_neither_defines(desk):
+    for name, service in (("a.yaml", "web"), ("b.yaml", "db")):
+        desk.write(name, f"networks: {{n: {{external: true}}}}\nservices: {{{service}: {{networks: [n]}}}}")
+    (project,) = desk.load(".").projects
+    assert [n.name for n in project.networks] == ["n"] and len(project.containers) == 2
+    desk.write("b.yaml", "networks: {n: {external: true, name: m}}")
+    assert [error.message for error in desk.refused(".")] == ["`n` is defined in two files"]
+
+
 def test_files_side_by_side_must_not_define_one_thing_twice(desk):
     desk.write("a.yaml", "services:\n  web: {image: a}")
     desk.write("b.yaml", "services:\n  other:\n  web: {image: b}")

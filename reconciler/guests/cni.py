@@ -1,0 +1,194 @@
+"""A plugin of the Container Network Interface: https://github.com/containernetworking/cni, SPEC.md 1.1.0."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..errors import Locked, ManifestError, NotConverged, ReconcileError, foreseen
+from ..family import family
+from . import attending
+from .attending import Given
+from .guest import Guest, GuestEnd, GuestPort
+from .request import Malformed, Said, said
+
+RUNTIME = "cni"
+VERSIONS = ("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
+CURRENT = VERSIONS[-1]
+ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+IFNAME = re.compile(r"(?!\.{1,2}$)[^/:\s]{1,15}")
+ATTACHMENTS = "cni.dev/valid-attachments"  # of GC: who is still there
+# "Well-known error codes" of the specification; from 100 on they are a plugin's own.
+INCOMPATIBLE, ENVIRONMENT, IO, UNREADABLE, INVALID, LATER, UNAVAILABLE = 1, 4, 5, 6, 7, 11, 50
+DIFFERS, OTHER = 100, 101
+
+
+class Failure(Exception):
+    def __init__(self, code: int, message: str, details: str = ""):
+        super().__init__(message)
+        self.code, self.message, self.details = code, message, details
+
+
+class Call:
+    """What a runtime asks, checked as far as any command needs it."""
+
+    def __init__(self, environ: Mapping[str, str], config: Said):
+        self.environ, self.config = environ, config
+        self.version = config.text("cniVersion") or "0.1.0"
+        self.runtime = config.object("runtimeConfig")
+        pairs = (pair.partition("=") for pair in environ.get("CNI_ARGS", "").split(";"))
+        self.args = {key: value for key, _, value in pairs}
+
+    @property
+    def network(self) -> str:
+        """Its full name; the list of plugins may be called as it is."""
+        if not (name := self.config.text("network") or self.config.text("name")):
+            raise Failure(INVALID, "no `network` is named", "as shop_front")
+        return name
+
+    def variable(self, name: str, form: re.Pattern[str]) -> str:
+        text = self.environ.get(name, "")
+        if not form.fullmatch(text):
+            raise Failure(ENVIRONMENT, f"{name}={text[:60]!r} is not what it has to be", name)
+        return text
+
+    @property
+    def ifname(self) -> str:
+        return self.variable("CNI_IFNAME", IFNAME)
+
+    def guest(self, *, there: bool = True) -> Guest:
+        ident, netns, inode = self.variable("CNI_CONTAINERID", ID), self.environ.get("CNI_NETNS", ""), 0
+        if there:
+            try:
+                inode = os.stat(netns).st_ino
+            except OSError as error:
+                why = f"CNI_NETNS={netns!r}: {error.strerror}"
+                raise Failure(ENVIRONMENT, why, "CNI_NETNS") from None
+        name = self.args.get("K8S_POD_NAME", "")
+        return Guest(runtime=RUNTIME, id=ident, netns=netns, inode=inode, name=name)
+
+    @property
+    def end(self) -> GuestEnd:
+        asked = (*self.runtime.texts("ips"), *filter(None, self.args.get("IP", "").split(",")))
+        aliases = self.runtime.object("aliases")
+        return GuestEnd(
+            network=self.network,
+            ifname=self.ifname,
+            ips=tuple(dict.fromkeys(ip.partition("/")[0] for ip in asked)),
+            mac=self.runtime.text("mac") or self.args.get("MAC", ""),
+            aliases=tuple(dict.fromkeys(one for key in aliases.value for one in aliases.texts(key))),
+            ports=tuple(dict.fromkeys(ports(self.runtime))),
+        )
+
+
+def ports(runtime: Said) -> Iterator[GuestPort]:
+    """Without a port of the host nothing is published, as the portmap plugin has it."""
+    for one in runtime.objects("portMappings"):
+        if host := one.number("hostPort"):
+            target, protocol = one.number("containerPort"), (one.text("protocol") or "tcp").lower()
+            yield GuestPort(target=target, published=host, protocol=protocol, host_ip=one.text("hostIP"))
+
+
+def answer(environ: Mapping[str, str], data: bytes) -> tuple[int, str]:
+    """The exit code, and what is told on standard output."""
+    version = CURRENT
+    try:
+        command = environ.get("CNI_COMMAND", "")
+        if command not in COMMANDS:
+            raise Failure(ENVIRONMENT, f"CNI_COMMAND={command[:60]!r} is none", "CNI_COMMAND")
+        call = Call(environ, said(data))
+        version = call.version
+        if command != "VERSION" and version not in VERSIONS:
+            details = f"this plugin speaks {', '.join(VERSIONS)}"
+            raise Failure(INCOMPATIBLE, f"incompatible CNI version {version[:60]!r}", details)
+        told = COMMANDS[command](call)
+        return 0, json.dumps(told) if told is not None else ""
+    except Exception as error:
+        failure = failure_of(error)
+        version = version if version in VERSIONS else CURRENT
+        found = {"cniVersion": version, "code": failure.code, "msg": failure.message}
+        return 1, json.dumps(found | ({"details": failure.details} if failure.details else {}))
+
+
+def failure_of(error: Exception) -> Failure:
+    match error:
+        case Failure():
+            return error
+        case Malformed():
+            return Failure(UNREADABLE, str(error))
+    known = foreseen(error)
+    kinds: tuple[tuple[type[ReconcileError], int], ...] = (
+        (Locked, LATER),
+        (ManifestError, INVALID),
+        (NotConverged, DIFFERS),
+    )
+    code = next((code for kind, code in kinds if isinstance(known, kind)), OTHER)
+    return Failure(code, attending.words(known), known.hint)
+
+
+def add(call: Call) -> dict[str, Any]:
+    one, end = call.guest(), call.end
+    return result(call, one, attending.join(one, end))
+
+
+def result(call: Call, one: Guest, given: Given) -> dict[str, Any]:
+    """What stands, behind what plugins before this one have made."""
+    before = call.config.object("prevResult")
+    interfaces, end = before.list("interfaces"), given.end
+    gateways = {family(via): via for via, _ in end.gateways}
+    ours: dict[str, Any] = {"name": end.ifname, "mac": end.mac, "sandbox": one.netns}
+    ours |= {"mtu": given.network.mtu} if call.version >= "1.1.0" else {}
+    ips: list[dict[str, Any]] = []
+    for ip, prefix in end.addresses:
+        number = family(ip)
+        at = {"address": f"{ip}/{prefix}", "interface": len(interfaces) + 1}
+        at |= {"gateway": gateways[number]} if number in gateways else {}
+        ips.append(at | ({} if call.version >= "1.0.0" else {"version": str(number)}))
+    anywhere = {4: "0.0.0.0/0", 6: "::/0"}
+    routes = [{"dst": anywhere[number], "gw": via} for number, via in gateways.items()]
+    routes += [{"dst": prefix, "gw": via} for prefix, via in end.routes]
+    return {
+        "cniVersion": call.version,
+        "interfaces": [*interfaces, {"name": end.host_link}, ours],
+        "ips": [*before.list("ips"), *ips],
+        "routes": [*before.list("routes"), *routes],
+        "dns": {"nameservers": list(given.servers)} if given.servers else before.object("dns").value,
+    }
+
+
+def delete(call: Call) -> None:
+    """As often as it is asked, whatever is still there."""
+    attending.part(call.guest(there=False), call.ifname)
+
+
+def check(call: Call) -> None:
+    if call.config.get("prevResult") is None:
+        raise Failure(INVALID, "CHECK needs the `prevResult` of ADD", "prevResult")
+    attending.check(call.guest(), call.ifname)
+
+
+def collect(call: Call) -> None:
+    there = call.config.objects(ATTACHMENTS)
+    kept = frozenset((one.text("containerID"), one.text("ifname")) for one in there)
+    attending.collect(RUNTIME, call.network, kept)
+
+
+def status(call: Call) -> None:
+    if name := attending.lacking(call.network):
+        raise Failure(UNAVAILABLE, f"no network {name} stands on this host")
+
+
+def version(call: Call) -> dict[str, Any]:
+    told = call.version if call.version in VERSIONS else CURRENT
+    return {"cniVersion": told, "supportedVersions": list(VERSIONS)}
+
+
+COMMANDS: Mapping[str, Callable[[Call], dict[str, Any] | None]] = {
+    "ADD": add,
+    "DEL": delete,
+    "CHECK": check,
+    "GC": collect,
+    "STATUS": status,
+    "VERSION": version,
+}

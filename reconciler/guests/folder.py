@@ -1,0 +1,60 @@
+"""Where guests stand until the next boot, as their namespaces do: a file each, root's alone."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+from .. import disk
+from ..kernel.lock import RUN
+from .guest import Guest, guest, manifest
+
+FOLDER = f"{RUN}/guests"
+
+
+def path(one: Guest) -> str:
+    return f"{FOLDER}/{one.sandbox}.yaml"
+
+
+def put(one: Guest) -> None:
+    """Who is on no network any more has gone."""
+    if one.ends:
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        disk.write(path(one), manifest(one).encode())
+    else:
+        with suppress(FileNotFoundError):
+            os.unlink(path(one))
+
+
+def known(one: Guest) -> Guest | None:
+    """As it stands, whatever has been told of it now."""
+    try:
+        return guest(disk.read(path(one)).decode())
+    except (OSError, ValueError):
+        return None
+
+
+def guests(runtime: str = "") -> Iterator[Guest]:
+    """Of this runtime, or of all."""
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(FOLDER)):
+            with suppress(OSError, ValueError):
+                one = guest(disk.read(f"{FOLDER}/{name}").decode())
+                if runtime in ("", one.runtime):
+                    yield one
+
+
+def has_gone(one: Guest) -> bool:
+    """Whether its namespace is no more, or is another by now."""
+    try:
+        return os.stat(one.netns).st_ino != one.inode
+    except OSError:
+        return True
+
+
+def collect() -> list[Guest]:
+    """Forget those that have gone; returns them."""
+    gone = [one for one in guests() if has_gone(one)]
+    for one in gone:
+        with suppress(FileNotFoundError):
+            os.unlink(path(one))
+    return gone

@@ -1,0 +1,117 @@
+"""A guest as its runtime tells of it, and the manifest that says so."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from hashlib import sha256
+from typing import Any
+
+from ..family import family
+from ..values import value
+
+SAID = "x-guest"  # the key of what the runtime has told, as it did
+NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9_])?")  # that another container may ask for
+
+
+@value
+class GuestPort:
+    """A published port of the host; `published` is 0 for one of the host's choice."""
+
+    target: int
+    published: int = 0
+    protocol: str = "tcp"
+    host_ip: str = ""
+
+
+@value
+class GuestEnd:
+    """Its place on one network."""
+
+    network: str  # its full name, as shop_front
+    ifname: str
+    ips: tuple[str, ...] = ()  # that the runtime asks for
+    mac: str = ""  # likewise
+    aliases: tuple[str, ...] = ()
+    ports: tuple[GuestPort, ...] = ()
+
+
+@value
+class Guest:
+    runtime: str  # which is the name of its project
+    id: str
+    netns: str = ""  # the path of its namespace
+    inode: int = 0  # of that, by which it is told from another at the same path
+    name: str = ""  # what people call it
+    ends: tuple[GuestEnd, ...] = ()
+
+    @property
+    def short_id(self) -> str:
+        """12 hex digits, as Docker cuts an id; where it is no such id, of what is."""
+        known = re.fullmatch(r"[0-9a-f]{12,}", self.id)
+        return self.id[:12] if known else sha256(self.id.encode()).hexdigest()[:12]
+
+    @property
+    def sandbox(self) -> str:
+        """What its sandbox is called here."""
+        return f"{self.runtime}-{self.short_id}"
+
+    def end(self, ifname: str) -> GuestEnd | None:
+        return next((end for end in self.ends if end.ifname == ifname), None)
+
+    def only(self, ends: Iterable[GuestEnd]) -> "Guest":
+        return replace(self, ends=tuple(ends))
+
+    def joined(self, end: GuestEnd) -> "Guest":
+        """With this place, instead of what it has by that interface."""
+        return self.only((*self.parted(end.ifname).ends, end))
+
+    def parted(self, ifname: str) -> "Guest":
+        return self.only(end for end in self.ends if end.ifname != ifname)
+
+
+def manifest(guest: Guest) -> str:
+    """JSON, which is YAML: the container, its networks, which others declare, and what was told."""
+    networks = {end.network: {"external": True, "name": end.network} for end in guest.ends}
+    container = {
+        "container_name": guest.sandbox,
+        "attach": {"netns": guest.netns},
+        "networks": {end.network: attachment(guest, end) for end in guest.ends},
+        "ports": [port(one) for end in guest.ends for one in end.ports],
+    }
+    said = {
+        "name": guest.runtime,
+        "networks": networks,
+        "containers": {guest.short_id: container},
+        SAID: asdict(guest),
+    }
+    return json.dumps(said, indent=1) + "\n"
+
+
+def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
+    found: dict[str, object] = {"interface_name": end.ifname}
+    found |= {f"ipv{family(ip)}_address": ip for ip in end.ips}
+    found |= {"mac_address": end.mac} if end.mac else {}
+    names = dict.fromkeys(filter(NAME.fullmatch, (guest.name, *end.aliases)))
+    return found | {"aliases": [*names]}
+
+
+def port(one: GuestPort) -> dict[str, object]:
+    found: dict[str, object] = {"target": one.target, "protocol": one.protocol, "mode": "host"}
+    found |= {"published": str(one.published)} if one.published else {}
+    return found | ({"host_ip": one.host_ip} if one.host_ip else {})
+
+
+def guest(text: str) -> Guest:
+    """Whose manifest it is; raises ValueError where it is none of ours."""
+    try:
+        said = json.loads(text)[SAID]
+        ends = tuple(end_of(end) for end in said["ends"])
+        return Guest(**{**said, "ends": ends})
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"no guest of ours: {error}") from None
+
+
+def end_of(said: Mapping[str, Any]) -> GuestEnd:
+    ports = tuple(GuestPort(**one) for one in said["ports"])
+    return GuestEnd(**{**said, "ips": tuple(said["ips"]), "aliases": tuple(said["aliases"]), "ports": ports})

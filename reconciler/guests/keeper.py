@@ -1,0 +1,60 @@
+"""Guests are kept as they were told, as long as the watcher runs, and forgotten when they have gone."""
+
+import threading
+from collections.abc import Callable
+
+from ..errors import ReconcileError, foreseen
+from ..kernel.linux import Linux
+from ..kernel.lock import lock
+from . import attending, folder
+from .guest import Guest
+
+PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
+
+
+class Keeper(threading.Thread):
+    """`note` takes what went wrong, once each."""
+
+    def __init__(self, note: Callable[[str], object]):
+        super().__init__(name="keeper of guests", daemon=True)
+        self.note, self.host, self.bell, self.complained = note, Linux(), threading.Event(), ""
+        self.known: list[Guest] = []  # as they stood when all was as it should be
+        self.start()
+
+    def ring(self) -> None:
+        """Look now: something has been put right."""
+        self.bell.set()
+
+    def run(self) -> None:
+        while True:
+            self.bell.wait(PERIOD)
+            self.bell.clear()
+            try:
+                self.round()
+                self.complained = ""
+            except Exception as error:
+                self.complain(foreseen(error))
+
+    def round(self) -> None:
+        """They are compared with what stands when anything has moved since it was so."""
+        found = [*folder.guests()]
+        if not any(map(folder.has_gone, found)) and found == self.known and not self.moved():
+            return
+        self.known = []
+        with lock(attending.PATIENCE):
+            gone = {one.runtime for one in folder.collect()}
+            found = [*folder.guests()]
+            self.host.forget()
+            self.host.transcribe()
+            for runtime in sorted(gone | {one.runtime for one in found}):
+                attending.brought(runtime, host=self.host)
+        self.known = found
+
+    def moved(self) -> bool:
+        return bool(self.known) and self.host.moved(self.host.places_read()) != frozenset()
+
+    def complain(self, error: ReconcileError) -> None:
+        words = attending.words(error)
+        if words != self.complained:
+            self.note(f"guests: {words}")
+        self.complained = words
