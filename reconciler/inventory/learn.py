@@ -248,13 +248,13 @@ def tagged_link(r: Vlan, host: HostFacts) -> Tagged:
 
 
 def pairs(live: ByKind) -> Iterator[tuple[str, Veth, tuple[str, ...]]]:
-    """The host ends of pairs without a bridge, with the subnets that the routing policy keeps for them."""
+    """The host ends of pairs that never had a bridge, with the subnets that routing policy keeps for them."""
     ends = {(r.ns, r.name): r for r in live.of(Veth) if not r.bridge}
     kept = {r.dst for r in live.of(Route) if r.kind == "prohibit"} if ends else set()
     lengths = {int(cidr.partition("/")[2]) for cidr in kept}
     subnets: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in live.of(Address) if ends else ():
-        if (one.ns, one.link) in ends:
+        if (one.ns, one.link) in ends and one.prefix in (32, 128):
             subnets[one.ns, one.link] |= kept.intersection(around(one.ip, lengths))
     for end, r in ends.items():
         yield r.host_name, r, tuple(sorted(subnets[end]))
