@@ -1,6 +1,7 @@
 """The modes that change a host: all of it, or as it was."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -44,7 +45,7 @@ from .session import (
 
 
 def apply(options: Options) -> int:
-    host, paths = machine(options), options.absolute_paths
+    host, paths, began = machine(options), options.absolute_paths, time.monotonic()
     let_finish(paths)
     with lock(options.wait):
         change = comparison(options, host)
@@ -55,7 +56,7 @@ def apply(options: Options) -> int:
         failed = carry_out(options, change, host)
     if not options.confirm_within:
         remember(options, change)
-    print_plan(options, part_done(change, failed))
+    print_plan(options, part_done(change, failed), time.monotonic() - began)
     return exit_code(failed)
 
 
@@ -74,12 +75,12 @@ def destroy(options: Options) -> int:
     wanted = destruction(manifest, frozenset(options.project))
     if not wanted.projects:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
-    host = machine(options)
+    host, began = machine(options), time.monotonic()
     with lock(options.wait):
         change = compare(wanted, host, adopt=options.adopt)
         left = forwarding_left(change, host.facts())
         failed = carry_out(options, change, host)
-    print_plan(options, part_done(change, failed))
+    print_plan(options, part_done(change, failed), time.monotonic() - began)
     if left:
         note(options, f"left as it is: {', '.join(left)}")
     return exit_code(failed)
@@ -92,13 +93,13 @@ def rollback(options: Options) -> int:
     manifest = wanted.manifest
     if wanted.scaled:
         note(options, f"revision {wanted.number} was applied with {in_words(wanted.scaled)}")
-    host = machine(options)
+    host, began = machine(options), time.monotonic()
     with lock(options.wait):
         change = compare(manifest, host, prune=not options.no_prune, strict=True, adopt=options.adopt)
         failed = carry_out(options, change, host, going_back(wanted, past, partial(unless_watched, options)))
         with recording(options):
             past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
-    print_plan(options, part_done(change, failed))
+    print_plan(options, part_done(change, failed), time.monotonic() - began)
     return exit_code(failed)
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from .. import disk
 from ..core import render
 from ..errors import FailedInPart, ReconcileError, Unwritten, trace
+from ..inventory.subjects import Subjects
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..paths import CACHE
 from ..pipeline import Change, Host, compare
 from ..truth import there
-from . import streams
+from . import story, streams
 from .arguments import LOOKING
 from .options import Options
 
@@ -140,6 +141,7 @@ def plan_json(change: Change) -> Iterator[str]:
     return render.as_json(
         change.todo,
         change.live,
+        Subjects(change.live, change.desired).words,
         projects=list(change.topology.projects),
         revision=change.manifest.digest,
         warnings=list(change.topology.warnings),
@@ -147,7 +149,8 @@ def plan_json(change: Change) -> Iterator[str]:
     )
 
 
-def print_plan(options: Options, change: Change) -> None:
+def print_plan(options: Options, change: Change, seconds: float | None = None) -> None:
+    """What is to be done, or what was, in so many seconds."""
     if options.quiet:
         return
     match options.output:
@@ -155,9 +158,13 @@ def print_plan(options: Options, change: Change) -> None:
             streams.tell_all(chain(plan_json(change), "\n"), hint(options))
         case "shell":
             say(options, render.shell(change.todo).rstrip())
-        case layout:
-            say(options, render.text(change.todo, wide=layout == "wide", colour=coloured(options)).rstrip())
-            say(options, render.summary(change.todo))
+        case "wide":
+            say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
+            say(options, story.summary(change, seconds))
+        case _:
+            if seconds is None:
+                say(options, story.text(change, colour=coloured(options)).rstrip())
+            say(options, story.summary(change, seconds))
 
 
 def coloured(options: Options) -> bool:

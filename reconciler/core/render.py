@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -98,9 +98,11 @@ def commands(step: Step) -> list[str]:
     return step.resource.commands(None if step.op == "+" else step.old)
 
 
-def as_json(todo: Plan, live: State, **more: Any) -> Iterator[str]:
+def as_json(
+    todo: Plan, live: State, about: Callable[[Resource], Mapping[str, str]] = lambda r: {}, **more: Any
+) -> Iterator[str]:
     """The text that `-o json` prints, a step at a time: as a whole it is larger than all that it is about.
-    Keys are only ever added, never renamed (see `schema_version`)."""
+    `about` tells what a person calls what a resource is part of.  Keys are only added, never renamed."""
     counts = todo.counts()
     untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
     told = {
@@ -108,7 +110,7 @@ def as_json(todo: Plan, live: State, **more: Any) -> Iterator[str]:
         **more,
         "digest": todo.digest,
         "summary": {**counts, "unchanged": max(untouched, 0)},
-        "steps": StepList(todo),
+        "steps": StepList(todo, about),
     }
     words = json.JSONEncoder(indent=1).iterencode(told)
     while piece := "".join(islice(words, PIECE)):
@@ -118,8 +120,12 @@ def as_json(todo: Plan, live: State, **more: Any) -> Iterator[str]:
 class StepList(list[Step]):
     """Which json writes step by step, each as what it tells."""
 
+    def __init__(self, steps: Iterable[Step], about: Callable[[Resource], Mapping[str, str]]):
+        super().__init__(steps)
+        self.about = about
+
     def __iter__(self) -> Iterator[Any]:
-        return map(step_json, super().__iter__())
+        return ({**step_json(step), **self.about(step.resource)} for step in super().__iter__())
 
 
 def step_json(step: Step) -> dict[str, Any]:

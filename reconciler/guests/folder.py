@@ -35,12 +35,12 @@ def known(one: Guest) -> Guest | None:
 
 def guests(runtime: str = "") -> Iterator[Guest]:
     """Of this runtime, or of all."""
-    with suppress(FileNotFoundError):
-        for name in sorted(os.listdir(FOLDER)):
-            with suppress(OSError, ValueError):
-                one = guest(disk.read(f"{FOLDER}/{name}").decode())
-                if runtime in ("", one.runtime):
-                    yield one
+    names = os.listdir(FOLDER) if os.path.isdir(FOLDER) else ()
+    for name in sorted(names):
+        with suppress(OSError, ValueError):
+            one = guest(disk.read(f"{FOLDER}/{name}").decode())
+            if runtime in ("", one.runtime):
+                yield one
 
 
 def has_gone(one: Guest) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import show
+from reconciler.cli import show, story
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.inventory.facts import Facts
-from reconciler.pipeline import decide, load
+from reconciler.pipeline import Change, decide, load
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -32,11 +32,11 @@ def texts(path: Path) -> dict[str, str]:
     secret = "/var/lib/reconciler/wireguard.key"
     facts = replace(HOST, name=name, secret=secret, public_key=lambda: keys[name])
     topology, desired = decide(manifest, facts)
-    todo = plan({}, desired)
+    change = Change(manifest, topology, {}, desired, plan({}, desired), frozenset())
     return {
         "topology.txt": show.as_text(topology),
         "state.txt": render.listing(desired),
-        "plan.txt": f"{render.text(todo)}{render.summary(todo)}\n",
+        "plan.txt": f"{story.text(change)}{story.summary(change)}\n",
     }
 
 

@@ -37,7 +37,7 @@ def test_confirmed_it_stays(lab):
 
 def test_unconfirmed_it_is_undone_and_the_outcome_is_told(lab):
     lab.apply(WEB)
-    assert "+ namespace t-cache" in lab.apply(MORE, "--confirm-within", 1).out
+    assert "container created" in lab.apply(MORE, "--confirm-within", 1).out
     until(lambda: state() == "undone")
     assert lab.planned(WEB) == []
     assert lab.namespaces() == ["t-db", "t-web"]

@@ -243,7 +243,7 @@ def test_a_sandbox_that_lost_its_name_makes_room_for_a_new_one(lab):
         until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
         lab.run("ip netns del t-a")
         lab.ip("link add theirs type bridge")
-        assert f"- nameless-link sleep/{process.pid}/eth0" in lab.plan(lan()).out
+        assert f"- nameless-link sleep/{process.pid}/eth0" in lab.plan(lan(), "-o", "wide").out
         lab.apply(lan())
         assert lab.planned(lan()) == []
         assert lab.ping("R", A4) and neighbour(lab, A4) == "02:00:00:00:00:0a"

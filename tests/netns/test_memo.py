@@ -93,7 +93,7 @@ def test_they_agree_whatever_befalls_the_host(lab: Lab, drifts: list[str]) -> No
 
 def test_other_manifests_are_decided_anew(synced: Lab) -> None:
     synced.write(MORE)
-    assert "namespace t-cache" in plan(synced).out
+    assert "container t-cache" in plan(synced).out
     synced.write(WEB)
     settle(synced)
     synced.write("PORT=1\n", ".env")

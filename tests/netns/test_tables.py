@@ -138,7 +138,7 @@ def test_the_tables_of_before_are_replaced_in_one_transaction(lab: Lab, folder: 
     for address in (WEB, DB, BLOG):
         lab.run(f"ip route add {address} via {HOST4}", "R")
     with attacked(lab) as heard, lab.flow("R", HOST4, 8080) as flow:
-        seen = lab.start("--apply", "--adopt", folder)
+        seen = lab.start("--apply", "--adopt", "-o", "wide", folder)
         out, err = seen.communicate(timeout=60)
         assert seen.returncode == 0, err
     assert flow.received > 20 and flow.lost <= 2 and not flow.error and not heard

@@ -84,7 +84,7 @@ def test_what_is_told_otherwise_is_made_anew_in_the_same_sandbox(podman):
     before, address = running(), mac(podman)
     changed = SHOP.replace("hush", "hushed")
     plan = podman.plan(changed)
-    assert "~ workload shop-web-1   # digest" in plan.out and "[recreate]" in plan.out
+    assert "~ container shop-web-1   workload shop-web-1: digest" in plan.out and "[recreate]" in plan.out
     podman.apply(changed)
     after = running()
     assert after["shop-db-1"] == before["shop-db-1"] and after["shop-web-1"] != before["shop-web-1"]

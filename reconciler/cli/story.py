@@ -1,0 +1,212 @@
+"""A plan in the words of who wrote the manifest: a line for each container, network and port, by project."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from ..core.plan import Step
+from ..core.render import COLOURS, number, outermost, place
+from ..core.resource import DISRUPTIONS, Disruption, Resource
+from ..inventory.subjects import (
+    CONTAINER,
+    EVERYBODY,
+    FIREWALL,
+    KINDS,
+    NAMES,
+    NETWORK,
+    PORT,
+    SERVICES,
+    Subject,
+    Subjects,
+)
+from ..kinds.address import Address
+from ..kinds.balancer import Balancer
+from ..kinds.file import File
+from ..kinds.link import NetworkLink, Veth
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Element
+from ..pipeline import Change
+
+CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
+MOST = 4  # changes of one container or network that are told one by one
+ORDER = ("-", "-/+", "~", "+")
+COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
+DONE = {"+": "created", "~": "changed", "-/+": "made anew", "-": "removed"}
+
+
+class Becoming(NamedTuple):
+    """What becomes of one of them."""
+
+    op: str  # one of ORDER
+    subject: Subject
+    detail: str
+    cost: Disruption
+    place: str
+
+    @property
+    def text(self) -> str:
+        _, kind, name = self.subject
+        words = f"{self.op} {kind} {name}".rstrip() + f"   {self.detail}" * bool(self.detail)
+        return words + f"   [{self.cost}]" * (self.cost != "none") + self.place
+
+
+class Story:
+    def __init__(self, change: Change):
+        self.change, self.subjects = change, Subjects(change.live, change.desired)
+        self.groups: dict[Subject, list[Step]] = {}
+        for step in change.todo:
+            self.groups.setdefault(self.subjects.of(step.resource), []).append(step)
+        self.created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
+
+    def lines(self) -> list[Becoming]:
+        """By project, what is lost first."""
+        found = (self.line(subject, steps) for subject, steps in self.groups.items())
+        return sorted(
+            found, key=lambda one: (one.subject.project == EVERYBODY, one.subject.project, rank(one))
+        )
+
+    def line(self, subject: Subject, steps: Sequence[Step]) -> Becoming:
+        op = operation(subject, steps)
+        cost = max((step.disruption for step in steps), key=DISRUPTIONS.index) if op != "+" else "none"
+        where = next((told for step in defining_first(subject, steps) if (told := place(step.resource))), "")
+        parts = filter(None, (self.detail(subject, op, steps), elements(subject, op, steps)))
+        return Becoming(op, subject, "   ".join(parts), cost, where)
+
+    def detail(self, subject: Subject, op: str, steps: Sequence[Step]) -> str:
+        if op == "-" or subject.kind == NAMES or (subject.kind == FIREWALL and op == "+"):
+            return ""
+        if subject.kind == PORT:
+            return self.target(steps)
+        if subject.kind == SERVICES:
+            return led(steps)
+        if op == "+" and subject.kind in (CONTAINER, NETWORK):
+            return self.introduced(subject, steps)
+        told = [words for step in steps if (words := self.changed(step))]
+        told = sorted(dict.fromkeys((*moved(steps), *told)), key=lambda words: words.startswith(("+", "-")))
+        return "; ".join([*told[:MOST], *[f"and {len(told) - MOST} more"] * (len(told) > MOST)])
+
+    def introduced(self, subject: Subject, steps: Sequence[Step]) -> str:
+        """Its addresses, and where it has them."""
+        made = [step.resource for step in steps if step.op == "+"]
+        addresses = [r for r in made if isinstance(r, Address) and not r.ip.startswith("fe80:")]
+        if subject.kind == NETWORK:
+            return " ".join(str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses)
+        given = [r.ip for r in addresses]
+        bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
+        networks = sorted(self.subjects.links.get(name, ("", name))[1] for name in bridges)
+        return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
+
+    def changed(self, step: Step) -> str:
+        """What one step does to something that stands, less what goes without saying."""
+        if isinstance(step.resource, Element | Address) or outermost(step, self.created):
+            return ""
+        if step.because.startswith(CONSEQUENT):
+            return ""
+        if isinstance(step.resource, File):
+            return step.resource.path.rpartition("/")[2]
+        what = step.resource.key.replace(f" {step.resource.place or EVERYBODY}/", " ", 1)
+        return f"{step.op if step.op != '~' else ''}{what}" + f": {step.because}" * bool(step.because)
+
+    def target(self, steps: Iterable[Step]) -> str:
+        """Where a port leads."""
+        made = [step.resource for step in steps if step.op != "-"]
+        ends = dict.fromkeys(self.end(r.value) for r in made if isinstance(r, Element))
+        told = f"to {', '.join([*ends][:MOST])}" if ends else ""
+        return told + f" and {len(ends) - MOST} more" * (len(ends) > MOST)
+
+    def end(self, value: str) -> str:
+        """`10.1.0.2 . 80` as the container that has it, and its port."""
+        ip, _, number = value.partition(" . ")
+        return f"{self.subjects.addresses.get(ip, ('', ip))[1]}" + f" port {number}" * bool(number)
+
+
+def moved(steps: Iterable[Step]) -> Iterator[str]:
+    """The addresses that come in the stead of others."""
+    found = [(step.op, step.resource.ip) for step in steps if isinstance(step.resource, Address)]
+    for is_ipv6 in (False, True):
+        old, new = ([ip for op, ip in found if op == sign and (":" in ip) == is_ipv6] for sign in "-+")
+        if old and new:
+            yield f"address {' '.join(old)} -> {' '.join(new)}"
+        elif old or new:
+            yield f"{'-' if old else '+'}address {' '.join(old or new)}"
+
+
+def led(steps: Sequence[Step]) -> str:
+    """Which virtual addresses lead somewhere else, and for how many."""
+    found = [step.resource for step in steps if isinstance(step.resource, Balancer)]
+    ips = [*dict.fromkeys(ip for one in found for ip, *_ in one.servers)]
+    more = f" and {len(ips) - MOST} more" * (len(ips) > MOST)
+    return f"{', '.join(ips[:MOST])}{more} from {number(len(found), 'container')}"
+
+
+def rank(line: Becoming) -> tuple[int, int, str]:
+    return ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
+
+
+def operation(subject: Subject, steps: Sequence[Step]) -> str:
+    """What becomes of it as a whole."""
+    ops = {step.op for step in defining(subject, steps)}
+    if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
+        return "-/+" if subject.kind in (CONTAINER, NETWORK) else "~"
+    return ops.pop() if len(ops) == 1 else "~"
+
+
+def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
+    """Those that make it what it is: a container has a namespace, a network links, and the rest are
+    together what they are."""
+    kinds: dict[str, type[Resource]] = {CONTAINER: Namespace, NETWORK: NetworkLink}
+    return (step for step in steps if isinstance(step.resource, kinds.get(subject.kind, Resource)))
+
+
+def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:
+    return [*defining(subject, steps), *steps]
+
+
+def elements(subject: Subject, op: str, steps: Iterable[Step]) -> str:
+    """How many entries of the firewall come, go or change."""
+    if subject.kind == PORT or op == "-":
+        return ""
+    counts = Counter(step.op for step in steps if isinstance(step.resource, Element))
+    signed = " ".join(f"{sign}{counts[sign]}" for sign in "+-~" if counts[sign])
+    return f"({signed} firewall {'element' if counts.total() == 1 else 'elements'})" if signed else ""
+
+
+def text(change: Change, *, colour: bool = False) -> str:
+    """A line each below the name of its project."""
+    rows, project = [], ""
+    for line in Story(change).lines():
+        if line.subject.project != project:
+            project = line.subject.project
+            rows.append(f"{project}:")
+        rows.append(painted(line, colour=colour))
+    return "".join(f"{row}\n" for row in rows)
+
+
+def painted(line: Becoming, *, colour: bool) -> str:
+    code = COLOURS[line.op[0]]
+    return f"  \033[{code}m{line.text}\033[0m" if colour else f"  {line.text}"
+
+
+def summary(change: Change, seconds: float | None = None) -> str:
+    """The last line of a plan, or of what was done in so many seconds."""
+    if not change.todo:
+        return "Nothing to do."
+    lines, traffic = Story(change).lines(), f"running traffic: {change.todo.disruption}"
+    if seconds is not None:
+        return f"{counted(lines, DONE)} in {seconds:.2f} s; {traffic}"
+    return f"{counted(lines, COUNTED)}; {traffic}; plan {change.todo.digest}"
+
+
+def counted(lines: Iterable[Becoming], words: dict[str, str]) -> str:
+    """`2 containers, 1 network to create, 1 container to change`."""
+    counts = Counter((line.op, line.subject.kind) for line in lines)
+    told = []
+    for op in reversed(ORDER):
+        kinds = [kind_words(kind, counts[op, kind]) for kind in KINDS if counts[op, kind]]
+        told += [f"{', '.join(kinds)} {words[op]}"] if kinds else []
+    return "; ".join(told)
+
+
+def kind_words(kind: str, many: int) -> str:
+    return number(many, kind) if kind in (CONTAINER, NETWORK, PORT) else kind
