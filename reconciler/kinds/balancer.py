@@ -14,6 +14,7 @@ from .ownership import NUMBER, WHOLE
 from .ownership import TABLE as NAME
 
 FAMILY = "inet"
+CATCH_ALL = "*"  # of elements, which ours have none of
 # Its address, whether the client's address tells who answers, and who stands behind it, in order, each with
 # how many of the numbers are its own: none of who keeps what it has and takes nothing new, as IPVS has it
 # with a weight of 0.
@@ -97,7 +98,7 @@ def servers(found: Iterable[Element]) -> Iterator[Server]:
     """What these elements say, be they of ours or not."""
     backends: dict[str, list[tuple[str, int]]] = {}
     sticky: set[str] = set()
-    for r in found:
+    for r in (r for r in found if r.item != CATCH_ALL):
         ip, _, rest = r.item.partition(" . ")
         mine = backends.setdefault(ip, [])
         if rest and r.value:

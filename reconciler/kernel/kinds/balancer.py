@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 
-from ...core.resource import state
+from ...core.resource import Resource, state
 from ...errors import KernelError, ReconcileError
 from ...kinds.balancer import TABLE, Balancer, Server, contents, servers, skeleton
 from ...kinds.nft import Element
@@ -125,7 +125,7 @@ def balancer(readings: Readings, ns: str) -> Balancer | None:
     with netns.kept():
         netns.enter(ns)
         found = sandbox.look()
-    if found is not sandbox.TOO_MUCH and not found.tables:
+    if found is not sandbox.ILLEGIBLE and not found.tables:
         return None
     said = meaning(found)
     return Balancer(ns=ns, servers=said or (), altered=said is None)
@@ -134,12 +134,18 @@ def balancer(readings: Readings, ns: str) -> Balancer | None:
 def meaning(found: sandbox.Look) -> tuple[Server, ...] | None:
     """What these tables say; None where that is not all."""
     if found.said not in MEANINGS:
-        known = sandbox.read(found, skeleton())
-        said = tuple(servers(r for r in known if isinstance(r, Element)))
         if len(MEANINGS) >= sandbox.MOST_KNOWN:
             MEANINGS.clear()
-        MEANINGS[found.said] = said if state(*known) == state(*contents(said)) else None
+        MEANINGS[found.said] = said_by(sandbox.read(found, skeleton()))
     return MEANINGS[found.said]
+
+
+def said_by(known: Sequence[Resource]) -> tuple[Server, ...] | None:
+    """Who is root there may give our names to maps of anything: what is in such is not looked at."""
+    if state(*(r for r in known if not isinstance(r, Element))) != state(*skeleton()):
+        return None
+    said = tuple(servers(r for r in known if isinstance(r, Element)))
+    return said if state(*known) == state(*contents(said)) else None
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:

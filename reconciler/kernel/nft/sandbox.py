@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from ...core.plan import Step, plan
 from ...core.resource import Resource, state
+from ...errors import KernelError
+from ...kinds.balancer import FAMILY
 from ...kinds.nft import Chain, Map, Table, path
+from ...kinds.ownership import TABLE
 from ..netlink.socket import items
 from ..transcript import HERE, Transcript, note, noting
 from . import raw
@@ -21,22 +24,24 @@ MOST_KNOWN = 256  # tables, or changes of tables, that are remembered
 
 
 class Look(NamedTuple):
-    """The tables of ours in one namespace, and all that they say as bytes, whatever the order of their
-    elements; none, and nothing, where that is too much."""
+    """The table of ours in one namespace, or none, and all that it says as bytes, whatever the order of its
+    elements; none, and nothing, where that is too much, or never twice the same."""
 
     tables: Sequence[raw.RawTable]
     said: bytes
 
 
-TOO_MUCH = Look((), b"")
+ILLEGIBLE = Look((), b"")
+ALIKE = raw.Selection(TABLE.__eq__)  # others of theirs are of who is root there
 
 
 def looked() -> Look:
     """In the namespace that the thread is in: that place's, and nothing of the host's."""
-    with noting(Transcript()), suppress(TooMuch):
-        found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.is_ours)), BoundedReading)
+    with noting(Transcript()), suppress(TooMuch, KernelError):
+        every = snapshot(lambda reading: raw.tables(reading, ALIKE), BoundedReading)
+        found = [table for table in every if table.family == FAMILY]
         return Look(found, words(found))
-    return TOO_MUCH
+    return ILLEGIBLE
 
 
 def words(found: Iterable[raw.RawTable]) -> bytes:

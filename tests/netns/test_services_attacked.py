@@ -1,0 +1,88 @@
+"""Services, and who is root in a client or beside it: whatever he does is his own trouble."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.netns.lab import Lab
+from tests.netns.test_services import shop
+
+OTHERS = "{name: o, networks: {m: }, services: {w: {networks: [m], scale: 2}, q: {networks: [m]}}}"
+TABLE = "add table inet reconciler; "
+MAPS = {  # by what is odd about them, of our names
+    "type": ("backends4", "map", "ipv4_addr . ifname : ipv4_addr;", "10.0.0.1 . eth0 : 10.0.0.2"),
+    "intervals": (
+        "backends4",
+        "map",
+        "ipv4_addr . ipv4_addr : ipv4_addr; flags interval;",
+        "10.0.0.1 . 10.0.0.0/8 : 10.0.0.2",
+    ),
+    "verdicts": ("quiesced4", "map", "ipv4_addr . ipv4_addr : verdict;", "10.0.0.1 . 1.1.1.1 : accept"),
+    "comment": ("servers4", "set", "ipv4_addr;", '1.2.3.4 comment "x y"'),
+}
+OTHER_TABLES = "; ".join(f"add table {family} reconciler" for family in ("ip", "bridge", "netdev"))
+CHURN = "nft add table inet x; yes 'add chain inet x y; delete chain inet x y' | nft -i >/dev/null 2>&1"
+
+
+def stand(lab: Lab, count: int = 2) -> None:
+    lab.write(shop(), "both/t.yaml")
+    lab.write(OTHERS.replace("scale: 2", f"scale: {count}"), "both/o.yaml")
+
+
+def both(lab: Lab, mode: str, *more: str):
+    return lab.reconcile(mode, *more, lab.files / "both")
+
+
+@pytest.fixture
+def stood(lab: Lab) -> Lab:
+    stand(lab)
+    lab.succeed(both(lab, "--apply"))
+    return lab
+
+
+@pytest.mark.parametrize("odd", MAPS)
+def test_maps_of_our_names_that_hold_anything_are_put_right(stood, odd):
+    name, kind, types, item = MAPS[odd]
+    made = f"{TABLE}add {kind} inet reconciler {name} {{ type {types} }}; "
+    stood.run(["nft", f"flush ruleset; {made}add element inet reconciler {name} {{ {item} }}"], "t-k-1")
+    stood.run("nft delete table inet reconciler", "o-q-1")
+    wanted = {"update balancer t-k-1", "create balancer o-q-1"}
+    assert {*stood.succeed(both(stood, "--plan", "-o", "json")).steps} == wanted
+    stood.succeed(both(stood, "--apply"))
+    assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_what_stands_for_any_address_is_put_right(stood):
+    stood.run(["nft", "add element inet reconciler servers4 { * }"], "t-k-1")
+    assert stood.succeed(both(stood, "--plan", "-o", "json")).steps == ["update balancer t-k-1"]
+    stood.succeed(both(stood, "--apply"))
+    assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_other_tables_of_our_name_are_his_own(stood):
+    stood.run(["nft", OTHER_TABLES], "t-k-1")
+    assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_what_never_stands_still_holds_up_nobody(stood):
+    with churning(stood, "t-k-1"):
+        stood.run("nft delete table inet reconciler", "o-q-1")
+        stand(stood, count=3)
+        both(stood, "--apply")
+        assert stood.reconcile("--plan", "--project", "o", stood.files / "both").out == "Nothing to do.\n"
+    stood.succeed(both(stood, "--apply"))
+
+
+@contextmanager
+def churning(lab: Lab, ns: str) -> Iterator[None]:
+    with lab.inside(ns):
+        made = subprocess.Popen(["sh", "-c", CHURN], start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(made.pid, signal.SIGKILL)
+        made.wait()
