@@ -126,9 +126,11 @@ def test_scaling_moves_no_address_and_breaks_no_connection(lab):
         serve(lab, *range(3 if count == 3 else 4, count + 1))
         assert (vip(), vip(family=6)) == before
         assert spread(lab, "t-k-1", before[0], asked=80).keys() == each(lab.address("t-k-1"), count)
+    held = {connected(lab, address) for _ in range(8) for address in before}
     lab.apply(shop(1))
+    assert {one.who for one in held if one.goes_on()} == {"t-web-1"}
     assert lookup(lab, "t-k-1", "web") == {lab.address("t-web-1", family=family) for family in FAMILIES}
-    assert "inet reconciler" not in lab.run("nft list ruleset", "t-k-1").out
+    assert "elements" not in lab.run("nft list ruleset", "t-k-1").out
     assert lab.planned(shop(1)) == []
     lab.apply(shop(2))
     lab.destroy()

@@ -37,7 +37,9 @@ def put(requests: Requests, step: Step, new: Balancer) -> None:
 
 
 def remove(requests: Requests, step: Step, old: Balancer) -> None:
-    """At once where the namespace is another's, which outlives the name that we have for it."""
+    """All that is in its table: without that, packets of connections to whoever stays were translated no more.
+    At once, and the table too, where the namespace is another's, which outlives the name that we have for it.
+    """
     with suppress(FileNotFoundError):
         os.unlink(mark(old.ns))
     if records.read([old.ns])[old.ns].attached:
@@ -88,7 +90,7 @@ def transactions(step: Step) -> tuple[Prepared, Prepared]:
     """From what was read, and from whatever is there."""
     assert isinstance(new := step.resource, Balancer)
     if step.op == "-":
-        return gone(), gone()
+        return gone() if new.altered else between(new.servers, ()), gone()
     old, whole = step.before, anew(new.servers)
     if isinstance(old, Balancer) and not old.altered:
         return between(old.servers, new.servers), whole
