@@ -2,14 +2,16 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from reconciler.kernel.netlink.conntrack import Behind
 from tests.netns.lab import Lab
-from tests.netns.test_services import shop
+from tests.netns.test_services import answer, serve, shop, vip
 
 OTHERS = "{name: o, networks: {m: }, services: {w: {networks: [m], scale: 2}, q: {networks: [m]}}}"
 TABLE = "add table inet reconciler; "
@@ -86,3 +88,17 @@ def churning(lab: Lab, ns: str) -> Iterator[None]:
     finally:
         os.killpg(made.pid, signal.SIGKILL)
         made.wait()
+
+
+def test_who_holds_more_connections_than_anybody_reads_is_left_some(stood, monkeypatch):
+    monkeypatch.setattr(Behind, "most", 20)
+    serve(stood, 1, 2, 3)
+    with stood.inside("t-k-1"):
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(300)]
+    before = len([sock for sock in socks if answer(sock, vip()).startswith("t-web-3 ")])
+    stood.write(shop(2), "both/t.yaml")
+    stood.succeed(both(stood, "--apply"))
+    kept = stood.run(f"conntrack -L -p udp --orig-dst {vip()}", "t-k-1").out.count("udp")
+    assert before > 40 and kept == len(socks) - 20
+    for sock in socks:
+        sock.close()

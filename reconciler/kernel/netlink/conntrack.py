@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ...errors import KernelError, Unsupported
 from ...kinds.nft import Flow
 from .leaving import ORIGINAL, REPLY, Leaving, local
-from .links import ip_of
+from .links import ip_of, packed
 from .netfilter import Channel, Torn
 from .socket import ACK, attr, attributes, items
 
@@ -55,19 +55,26 @@ class Astray(Channel):
 
 class Behind(Channel):
     """Keeps the connections to an address (the first) that another (the second) answers, of these pairs;
-    of `datagrams` only those of UDP, whose next packet begins anew."""
+    of `datagrams` only those of UDP, whose next packet begins anew.  Who is root in a sandbox may have any
+    number: what is beyond `most` ends by itself."""
+
+    most = 1 << 14
 
     def __init__(self, all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]]):
         super().__init__(CONNTRACK)
-        self.all_of, self.datagrams = all_of, datagrams
+        self.all_of, self.datagrams, self.kept = all_of, datagrams, 0
+        self.answering = {packed(answers)[1] for _, answers in all_of | datagrams}
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
+        if self.kept >= self.most or not any(address in body for address in self.answering):
+            return None
         family, found = super().message(body)
         told = attributes(found)
         protocol, _, asked, _ = sides(told[ORIGINAL])
         _, answers, _, _ = sides(told[REPLY])
         pair = asked, answers
         known = pair in self.all_of or (protocol == PROTOCOLS["udp"] and pair in self.datagrams)
+        self.kept += known
         return (family, found) if known else None
 
 
