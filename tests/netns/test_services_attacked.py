@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from reconciler.kernel.netlink.conntrack import Behind
+from reconciler.kernel.nft import sandbox
 from tests.netns.lab import Lab
 from tests.netns.test_services import answer, serve, shop, vip
 
@@ -63,6 +64,15 @@ def test_what_stands_for_any_address_is_put_right(stood):
     assert stood.succeed(both(stood, "--plan", "-o", "json")).steps == ["update balancer t-k-1"]
     stood.succeed(both(stood, "--apply"))
     assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_a_table_is_read_again_where_something_has_changed_alone(stood):
+    with stood.inside("t-k-1"):
+        first = sandbox.look()
+        assert sandbox.look() is first
+    stood.run("nft flush chain inet reconciler connect", "t-k-1")
+    with stood.inside("t-k-1"):
+        assert sandbox.look().said != first.said
 
 
 def test_other_tables_of_our_name_are_his_own(stood):

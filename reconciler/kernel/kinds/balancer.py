@@ -37,7 +37,7 @@ def put(requests: Requests, step: Step, new: Balancer) -> None:
 
 
 def remove(requests: Requests, step: Step, old: Balancer) -> None:
-    """All that is in its table: without that, packets of connections to whoever stays were translated no more.
+    """All that is in its table: without it, packets of connections to whoever stays were translated no more.
     At once, and the table too, where the namespace is another's, which outlives the name that we have for it.
     """
     with suppress(FileNotFoundError):
