@@ -7,7 +7,8 @@ from .bykind import ByKind
 
 
 def conditions(live: ByKind) -> dict[str, str]:
-    return {r.name: r.health or r.state * (r.state != RUNNING) for r in live.of(Workload)}
+    """What has ended is that, however it did before."""
+    return {r.name: r.health if r.state == RUNNING else r.state for r in live.of(Workload)}
 
 
 def vips(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:

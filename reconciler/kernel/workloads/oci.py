@@ -147,7 +147,7 @@ def last_of_log(name: str) -> str:
 
 
 def end(name: str) -> None:
-    """It is asked to, and killed when it has taken as long as it may."""
+    """It is asked to, and killed when it has taken as long as it may; nobody knows how the next one does."""
     import select
 
     notes = config(name).get("annotations", {})
@@ -161,12 +161,12 @@ def end(name: str) -> None:
         finally:
             os.close(process)
     crun("delete", "--force", name)
+    tallies.forget(name)
 
 
 def remove(old: Workload) -> None:
     end(old.name)
     shutil.rmtree(f"{BUNDLES}/{old.name}", ignore_errors=True)
-    tallies.forget(old.name)
     with suppress(OSError):
         os.unlink(log_of(old.name))
         os.rmdir(LOGS)

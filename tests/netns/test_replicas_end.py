@@ -1,0 +1,21 @@
+"""A replica that ends is in nobody's way, and comes back when it is well."""
+
+from reconciler.kernel.workloads.oci import STATE
+from tests.netns.test_services import TESTED, behind
+from tests.netns.watching import EVENT, watching
+
+ALL = {"t-web-1", "t-web-2", "t-web-3"}
+
+
+def test_who_ends_takes_nothing_new_until_it_is_well_again(lab):
+    """Long before its test could fail often enough, and not just because it was well before."""
+    lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
+    manifest = lab.write(TESTED.replace("retries: 1}", "retries: 1000}"))
+    with watching(lab, manifest) as watcher:
+        watcher.until(lambda: lab.reconcile("--status", manifest).out.count("healthy") == 3, EVENT)
+        watcher.until(lambda: behind(lab) == ALL, EVENT)
+        lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
+        watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
+        watcher.until(lambda: behind(lab) == ALL, EVENT)
+        assert "put right" in watcher.log and "t-web-2 is healthy" in watcher.log
+    lab.destroy()
