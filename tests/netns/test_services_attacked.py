@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from reconciler.kernel.kinds import balancer
 from reconciler.kernel.netlink.conntrack import Behind
-from reconciler.kernel.nft import sandbox
+from reconciler.kernel.nft import batch, sandbox
+from reconciler.kinds.balancer import Server, contents
 from tests.netns.lab import Lab
 from tests.netns.test_services import answer, serve, shop, vip
 
 OTHERS = "{name: o, networks: {m: }, services: {w: {networks: [m], scale: 2}, q: {networks: [m]}}}"
-TABLE = "add table inet reconciler; "
 MAPS = {  # by what is odd about them, of our names
     "type": ("backends4", "map", "ipv4_addr . ifname : ipv4_addr;", "10.0.0.1 . eth0 : 10.0.0.2"),
     "intervals": (
@@ -50,7 +51,7 @@ def stood(lab: Lab) -> Lab:
 @pytest.mark.parametrize("odd", MAPS)
 def test_maps_of_our_names_that_hold_anything_are_put_right(stood, odd):
     name, kind, types, item = MAPS[odd]
-    made = f"{TABLE}add {kind} inet reconciler {name} {{ type {types} }}; "
+    made = f"add table inet reconciler; add {kind} inet reconciler {name} {{ type {types} }}; "
     stood.run(["nft", f"flush ruleset; {made}add element inet reconciler {name} {{ {item} }}"], "t-k-1")
     stood.run("nft delete table inet reconciler", "o-q-1")
     wanted = {"update balancer t-k-1", "create balancer o-q-1"}
@@ -112,3 +113,19 @@ def test_who_holds_more_connections_than_anybody_reads_is_left_some(stood, monke
     assert before > 40 and kept == len(socks) - 20
     for sock in socks:
         sock.close()
+
+
+def test_what_is_longer_than_one_transaction_is_several(stood, monkeypatch):
+    """In a user namespace, where nobody may force more room."""
+    monkeypatch.setattr(batch, "ROOM", 40_000)
+    few, many = (serving(count) for count in (3, 1800))
+    with stood.inside("t-k-1"):
+        for old, new in ((many, few), (few, many), (many, few)):
+            balancer.carry_out(sandbox.change(contents(old), contents(new)), balancer.anew(new))
+            assert balancer.meaning(sandbox.look()) == new
+    assert len(balancer.anew(many).data) > 2 * 40_000
+
+
+def serving(count: int) -> tuple[Server, ...]:
+    backends = sorted((f"10.1.{n >> 8}.{n & 255}", 10) for n in range(count))
+    return (("10.0.0.1", False, tuple(backends)),)

@@ -14,12 +14,12 @@ from ...kinds.ownership import TABLE
 from ..netlink.socket import items
 from ..transcript import HERE, Transcript, note, noting
 from . import raw
-from .batch import BatchMessage, deliver, open_channel, packed
+from .batch import BEFORE, BatchMessage, deliver, open_channel, packed
 from .read import resources
 from .text import shape
 from .transaction import made, removed, sorted_out, transaction
 from .wire import BoundedReading, RulesetReading, TooMuch, snapshot
-from .write import codes
+from .write import codes, parts
 
 MOST_KNOWN = 256  # tables, or changes of tables, that are remembered
 
@@ -110,9 +110,10 @@ class Prepared(NamedTuple):
 
 
 def replacement(table: Table, new: Sequence[Resource]) -> Prepared:
-    """Whatever stands of the table goes, and these come, at once."""
+    """Whatever stands of the table goes, and these come, at once where there is room; else chains last."""
     step = Step("+", table)
-    return prepared([made(step, {}, 0), removed(step), *messages([], new)])
+    cleared = [one._replace(turn=BEFORE) for one in (made(step, {}, 0), removed(step))]
+    return prepared([*cleared, *messages([], new)])
 
 
 def change(old: Sequence[Resource], new: Sequence[Resource]) -> Prepared:
@@ -131,7 +132,10 @@ def prepared(found: Sequence[BatchMessage]) -> Prepared:
 
 
 def commit(one: Prepared) -> None:
-    """Raises KernelError where it is refused, and nothing has happened."""
-    channel, _ = open_channel()
+    """Raises KernelError where it is refused, and nothing has happened, unless it is so long that it is
+    several transactions."""
+    channel, room = open_channel()
     with channel:
-        deliver(channel, one.data, one.messages)
+        whole = len(one.data) <= room
+        for part in [one.messages] if whole else parts(one.messages, room):
+            deliver(channel, one.data if whole else b"".join(packed(part)), part)
