@@ -15,6 +15,7 @@ from reconciler.kernel.nft import batch, sandbox
 from reconciler.kinds.balancer import Server, contents
 from tests.netns.lab import Lab
 from tests.netns.test_services import answer, serve, shop, vip
+from tests.netns.watching import until
 
 OTHERS = "{name: o, networks: {m: }, services: {w: {networks: [m], scale: 2}, q: {networks: [m]}}}"
 MAPS = {  # by what is odd about them, of our names
@@ -79,6 +80,22 @@ def test_a_table_is_read_again_where_something_has_changed_alone(stood):
 def test_other_tables_of_our_name_are_his_own(stood):
     stood.run(["nft", OTHER_TABLES], "t-k-1")
     assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_who_keeps_the_table_to_himself_is_told_alone(stood):
+    table = "delete table inet reconciler\nadd table inet reconciler { flags owner; }\n"
+    with stood.inside("t-k-1"):
+        owner = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, text=True)
+    assert owner.stdin
+    print(table, file=owner.stdin, flush=True)
+    until(lambda: "owner" in stood.run("nft list ruleset", "t-k-1").out)
+    stand(stood, count=3)
+    result = both(stood, "--apply")
+    assert result.rc == 3 and "sandbox t-k-1 is left as it is" in result.err and "flags owner" in result.err
+    assert {*stood.succeed(both(stood, "--plan", "-o", "json")).steps} == {"update balancer t-k-1"}
+    owner.kill()
+    owner.wait()
+    stood.succeed(both(stood, "--apply"))
 
 
 def test_what_never_stands_still_holds_up_nobody(stood):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from ...core.resource import Resource, state
-from ...errors import KernelError, ReconcileError
+from ...errors import KernelError, NotPermitted, ReconcileError
 from ...kinds.balancer import TABLE, Balancer, Server, contents, servers, skeleton
 from ...kinds.nft import Element
 from .. import looking, netns, records
@@ -21,6 +21,7 @@ from ..transcript import EVERYWHERE
 from .table import Batch, Kind, Readings, Requests, Step, register, remembered
 
 ABREAST = 64  # transactions at a time: some 0.4 ms a sandbox, where 16 take 1 ms
+OWNED = "who is root there keeps our table to himself (`flags owner`)"
 End = tuple[str, str]  # a virtual address, and one of those behind it
 MEANINGS: dict[bytes, tuple[Server, ...] | None] = {}  # of what was read: many sandboxes have the same
 FOLDER = f"{RUN}/balancers"  # a file for each sandbox that has some: others are not asked
@@ -73,6 +74,8 @@ def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
         old, new = step.before, step.resource
         if step.op != "-" and isinstance(old, Balancer) and isinstance(new, Balancer):
             conntrack.forget_behind(*departed(old.servers, new.servers))
+    except NotPermitted:
+        return KernelError(str(step), errno.EPERM, OWNED, step.resource.where)
     except ReconcileError as error:
         return KernelError(str(step), getattr(error, "number", 0), error.message, step.resource.where)
     return None
