@@ -91,7 +91,7 @@ def topology_of(
     replicas = mesh.replicas(everywhere, attached, bare, given, facts)
     ports = tuple(publish(replicas.all, facts, listening, joined.resting))
     naming = zones.naming(networks, joined, attached, here, facts)
-    balanced = tuple(services.services(networks, joined))
+    balanced = (*services.services(networks, joined), *services.of_others(networks, joined, facts))
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
     for findings in (
         naming.lack,
@@ -111,7 +111,7 @@ def topology_of(
         sandboxes=tuple(services.with_servers(sandboxes(here, attached, naming, facts), attached, balanced)),
         tasks=tuple(tasks(manifest, facts, found)),
         ports=ports,
-        services=balanced,
+        services=services.own(balanced, joined),
         mesh=mesh.mesh(replicas, given, manifest.projects),
         naming=naming,
         policy=replace(shared, meshed=tuple(sorted(facts.meshed | replicas.families))),

@@ -42,6 +42,24 @@ def services(networks: Iterable[Network], joined: Joined) -> Iterator[BalancedSe
             )
 
 
+def of_others(networks: Iterable[Network], joined: Joined, facts: Facts) -> Iterator[BalancedService]:
+    """Those of projects that are not in this run, as names tell of them: all replicas alike."""
+    here = {project.name for project in joined.projects}
+    known = {network.name for network in networks}
+    for (network, key), vips in facts.vips.items():
+        project, _, name = key.partition("/")
+        if network in known and project not in here:
+            ends = {ip: [ip] for ip in facts.backends[network, key]}
+            servers = (VirtualServer(vip, behind(vip, ends, dict.fromkeys(ends, 1))) for vip in vips)
+            yield BalancedService(project=project, name=name, network=network, servers=tuple(servers))
+
+
+def own(known: Iterable[BalancedService], joined: Joined) -> tuple[BalancedService, ...]:
+    """Those of projects of this run."""
+    here = {project.name for project in joined.projects}
+    return tuple(one for one in known if one.project in here)
+
+
 def behind(
     vip: str, given: Mapping[str, Sequence[str]], weights: Mapping[str, int]
 ) -> tuple[tuple[str, int], ...]:

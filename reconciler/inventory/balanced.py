@@ -14,14 +14,22 @@ def conditions(live: ByKind) -> dict[str, str]:
 def vips(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """What services are called by one address: who stands behind it is called `tasks.SERVICE` too."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
+    told = backends(live)
     for r in live.of(ZoneFile):
-        lines = [line.split() for line in r.lines]
-        tasks = {
-            name.removeprefix(TASKS) for _, *called in lines for name in called if name.startswith(TASKS)
-        }
-        for ip, name, *_ in (line for line in lines if len(line) > 1):
+        for ip, name, *_ in (line for line in map(str.split, r.lines) if len(line) > 1):
             service = name.removesuffix(f".{r.network.lower()}")
-            if service != name and service in tasks:
-                at = r.network, f"{r.project}/{service}"
+            at = r.network, f"{r.project}/{service}"
+            if service != name and at in told:
+                found[at] = (*found.get(at, ()), ip)
+    return found
+
+
+def backends(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The replicas of services, less who takes nothing new."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for r in live.of(ZoneFile):
+        for ip, *called in (line for line in map(str.split, r.lines) if len(line) > 1):
+            for name in (name for name in called if name.startswith(TASKS)):
+                at = r.network, f"{r.project}/{name.removeprefix(TASKS)}"
                 found[at] = (*found.get(at, ()), ip)
     return found

@@ -157,6 +157,8 @@ class Facts(HostFacts):
     conditions: Mapping[str, str] = field(default_factory=dict)
     # (network, PROJECT/SERVICE) -> virtual addresses
     vips: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    # Likewise -> addresses of its replicas, less who takes nothing new
+    backends: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # (sandbox, bridge) -> addresses
     leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # (sandbox, bridge, or address of a pair) -> what its links there are called, and their ends on the host

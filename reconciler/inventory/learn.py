@@ -20,13 +20,12 @@ from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
-from .balanced import conditions, vips
+from .balanced import backends, conditions, vips
 from .bykind import ByKind, by_kind
 from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .ownership import Owner, owners, remote, roots
 
-# That the host was no router, for IPv4 and IPv6: each survives a flush of the other
-# (drivers/firewall/routing_policy.py).
+# That the host was no router: each survives a flush of the other (drivers/firewall/routing_policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Element.at("inet", TABLE, "unrouted", protocol)}
     for family, protocol in (("inet", "ipv4"), ("inet6", "ipv6"))
@@ -49,6 +48,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         listeners=listeners(host, live, owner, projects),
         conditions=conditions(live),
         vips=vips(live),
+        backends=backends(live),
         leases=leases(live),
         ways=ways(live),
         ifnames=ifnames(live),

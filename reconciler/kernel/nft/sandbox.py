@@ -132,8 +132,8 @@ def prepared(found: Sequence[BatchMessage]) -> Prepared:
 
 
 def commit(one: Prepared) -> None:
-    """Raises KernelError where it is refused, and nothing has happened, unless it is so long that it is
-    several transactions."""
+    """Raises KernelError where it is refused, and nothing has happened, unless it is so long that it takes
+    several transactions: then what came before that."""
     channel, room = open_channel()
     with channel:
         whole = len(one.data) <= room
