@@ -24,10 +24,11 @@ class HealthTimer:
         self.thread: threading.Thread | None = None
 
     def follow(self, running: Iterable[Workload]) -> None:
-        """Test these, and no others, from now on."""
+        """Test these, and no others, from now on; of a new process nothing is known."""
         now = time.monotonic()
         self.due = {one: self.due.get(one, now + one.interval) for one in running if one.interval}
-        self.passed = {one: passed for one, passed in self.passed.items() if one in self.due}
+        pids = {one: one.pid for one in self.due}
+        self.passed = {one: passed for one, passed in self.passed.items() if pids.get(one) == one.pid}
         if self.due and not self.thread:
             self.thread = threading.Thread(target=self.run, name="health", daemon=True)
             self.thread.start()
