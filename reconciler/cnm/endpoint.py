@@ -14,7 +14,7 @@ from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import conflicts, macs, names
 from .ipam import Range, Request, assign
-from .occupied import had_by_others, of_the_lan
+from .occupied import had_by_others, of_the_lan, taken
 from .topology import Endpoint, Network, Subnet
 from .vips import vip_requests
 
@@ -136,7 +136,7 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         Request(f"@{host}", held=facts.locked.get((network.name, f"@{host}"), ()), where=network.spec.where)
         for host, _ in network.carrier.hosts
     ]
-    others = [*had_by_others(network, attachments, facts)]
+    others = had_by_others(network, attachments, facts)
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
@@ -147,6 +147,7 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         if not ranges:
             continue
         requests = [*gateways, *(request(network, one, end, facts, number) for one, end in attachments)]
+        found += taken(others, requests)
         refused: list[Request] = []
         virtual = {one.name: one for one in vip_requests(network, attachments, facts, number)}
         for group in (requests, virtual.values()):  # who stands goes before what stands for several

@@ -1,11 +1,13 @@
 """Addresses that nobody is given unasked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ..errors import ManifestError
 from ..inventory.facts import Facts
 from ..manifest.reserved import first_free
 from ..manifest.spec import SubnetSpec
+from .ipam import Request
 from .topology import Network, Subnet
 from .vips import service_key
 
@@ -21,12 +23,21 @@ def of_the_lan(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts)
     return likely + [ip for ip, link in facts.addresses.items() if link == network.carrier.segment]
 
 
-def had_by_others(network: Network, attachments: "Attachments", facts: Facts) -> Iterator[str]:
-    """What containers and services of projects that are not in this run have there."""
-    mine = {service_key(one).lower() for one, _ in attachments}
+def had_by_others(network: Network, attachments: "Attachments", facts: Facts) -> dict[str, str]:
+    """What containers and services of projects that are not in this run have there, and who they are."""
+    mine, found = {service_key(one).lower() for one, _ in attachments}, dict[str, str]()
     for (sandbox, home), ips in facts.leases.items() if facts.sandboxes else ():
-        if home == network.home and sandbox in facts.sandboxes:
-            yield from ips
+        if home == network.home and (project := facts.sandboxes.get(sandbox)):
+            found |= dict.fromkeys(ips, f"{sandbox} of project {project}")
     for (name, service), ips in facts.vips.items():
         if name == network.name and service not in mine:
-            yield from ips
+            found |= dict.fromkeys(ips, f"service {service}")
+    return found
+
+
+def taken(others: Mapping[str, str], requests: Iterable[Request]) -> Iterator[ManifestError]:
+    """What is written, and had by others; who has it already keeps it."""
+    for one in requests:
+        if one.written in others and one.written not in one.held:
+            message = f"{one.written} is taken: {others[one.written]} has it"
+            yield ManifestError(message, "take another, or write none", one.where)

@@ -31,6 +31,15 @@ def test_a_guest_is_led_to_all_replicas(shared):
     assert again(shared, "b") == again(shared, "a") == []
 
 
+def test_nobody_writes_an_address_that_somebody_has(shared):
+    for address, whose in ((vip(), "service t/web"), (shared.address("t-web-2"), "t-web-2 of project t")):
+        written = f"networks: {{n: {{ipv4_address: {address}}}}}"
+        manifest = (GUEST % 1).replace("name: b", "name: c").replace("networks: [n]", written)
+        refused = shared.reconcile("--apply", shared.write(manifest, "c/c.yaml").parent)
+        assert refused.rc == 65 and f"{address} is taken: {whose} has it" in refused.err, refused
+    assert again(shared, "a") == again(shared, "b") == []
+
+
 def test_what_the_owner_changes_a_guest_is_told_when_it_is_applied_again(shared):
     apply(shared, "a", shop(2))
     assert again(shared, "b") == ["update balancer b-k-1"]
