@@ -14,7 +14,7 @@ from tests.netns.snapshot import differing
 def test_plan_is_the_default_mode_and_changes_nothing(lab):
     before = lab.snapshot()
     result = lab.succeed(lab.reconcile(lab.write(WEB)))
-    assert "br-t-n" in result.out
+    assert "container t-db" in result.out and "network t_n" in result.out
     assert differing(before, lab.snapshot()) == {}
     assert not os.path.exists("/run/netns")
 

@@ -83,7 +83,7 @@ def test_a_plan_is_the_same_wherever_the_checkout_is(lab):
     (host / "b.yaml").unlink()
     planned = last(lab, host)
     assert (
-        "1 container, 1 network, names, firewall to remove" in planned
+        "1 container, 1 network, 1 port, " in planned
         and last(lab, "--against", picture, job) == planned
     )
 

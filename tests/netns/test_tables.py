@@ -142,7 +142,7 @@ def test_the_tables_of_before_are_replaced_in_one_transaction(lab: Lab, folder: 
         out, err = seen.communicate(timeout=60)
         assert seen.returncode == 0, err
     assert flow.received > 20 and flow.lost <= 2 and not flow.error and not heard
-    assert "- table inet/reconciler-shop" in out and "+ table inet/reconciler " in out
+    assert "- table inet/reconciler-shop" in out and "+ table inet/reconciler\n" in out
     assert tables(lab) == OURS
     assert "Nothing to do." in lab.succeed(lab.reconcile("--plan", folder)).out
     assert lab.ask("R", HOST4, 8080) and lab.ask("R", HOST4, 8101) and lab.ask("R", BLOG, 80)
