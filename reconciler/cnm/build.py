@@ -88,7 +88,7 @@ def topology_of(
     networks = with_endpoints(bare, attached)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
-    replicas = mesh.replicas(everywhere, attached, bare, given, facts)
+    replicas = mesh.replicas(everywhere, attached, bare, joined.given, facts)
     ports = tuple(publish(replicas.all, facts, listening, joined.resting))
     naming = zones.naming(networks, joined, attached, here, facts)
     balanced = (*services.services(networks, joined), *services.of_others(networks, joined, facts))

@@ -8,7 +8,7 @@ from ..values import value
 class Departure(NamedTuple):
     """To a replica on another host."""
 
-    bridge: str  # of the network that it goes over
+    bridge: str  # that it goes over, of the network or of that of the hosts alone
     ip: str  # of the replica
     via: str  # of its host
     hosts: tuple[str, ...]  # the addresses of all hosts, whose own connections are answered on the segment
@@ -17,11 +17,22 @@ class Departure(NamedTuple):
 class Entrance(NamedTuple):
     """Another host, by whose ports connections come to replicas on this one."""
 
-    bridge: str  # of the network that they come over
+    bridge: str  # that they come over
+    homes: tuple[str, ...]  # the bridges of the replicas, by which answers come in
     number: int  # the host's among `hosts:`
     mac: str  # of its bridge
     gateways: tuple[str, ...]  # its addresses there
     mark: int  # of connections that came by it, and the number of the table by which answers go back
+
+
+class Door(NamedTuple):
+    """What may be asked of a replica here by another bridge than its own."""
+
+    bridge: str  # that it comes over
+    home: str  # the replica's
+    ip: str
+    protocol: str
+    ports: tuple[int, int]  # the first and the last
 
 
 @value
@@ -30,3 +41,4 @@ class Mesh:
 
     ways: tuple[Departure, ...] = ()
     entrances: tuple[Entrance, ...] = ()
+    doors: tuple[Door, ...] = ()

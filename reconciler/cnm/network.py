@@ -188,6 +188,9 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
     project, spec, name, ident = wanted
     if name in done:
         found = done[name]
+        if found.spec.hosts_only:
+            hint = "containers are reached by networks of their own"
+            raise ManifestError(f"network {name} is for hosts alone", hint, spec.where)
         carrier = replace(found.carrier, external=True)
         return replace(found, project=project.name, key=spec.name, carrier=carrier)
     standing = facts.networks.get(name)

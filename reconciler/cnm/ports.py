@@ -29,11 +29,6 @@ class Targets(NamedTuple):
     away: bool = False  # that is another one
     weight: int = 1  # beside other replicas
 
-    @property
-    def behind(self) -> bool:
-        """Whether any of it is reached by a port of the host."""
-        return any(network.mode(version) != "routed" for version, (network, _) in self.homes.items())
-
 
 def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoint]]) -> Targets:
     """The endpoint that holds the default route takes the published ports, as in Docker, else the
@@ -71,7 +66,8 @@ class Opening(NamedTuple):
 
     @property
     def behind(self) -> bool:
-        return any(one.behind for one in self.to)
+        """Whether it takes a port of the host."""
+        return any(not home.routed for one in self.to for home in homes_of(self.port, one))
 
 
 def openings(wanted: Iterable[tuple[ContainerSpec, Targets]], resting: Set[str]) -> list[Opening]:
@@ -160,22 +156,36 @@ class Home(NamedTuple):
     network: Network
     host_ip: str  # "" or a wildcard is any
     ip: str
-
-    @property
-    def routed(self) -> bool:
-        return self.network.mode(family(self.ip)) == "routed"
+    routed: bool  # it is the container's own
 
     @property
     def there(self) -> bool:
-        """Whether the address is one that leads to the container: in a routed network only its own does."""
+        """Whether the address is one that leads to the container."""
         return not self.routed or self.host_ip in (*ANY, self.ip)
 
 
 def homes_of(port: PortSpec, to: Targets) -> Iterator[Home]:
+    """In a routed network a container's own address leads there, and no other but those of all hosts."""
     for version, (network, endpoint) in sorted(to.homes.items()):
         host_ip = port.host_ip or network.spec.host_ip
         if not host_ip or family(host_ip) == version:
-            yield Home(network, host_ip, endpoint.of_family(version)[0])
+            home = Home(network, host_ip, endpoint.of_family(version)[0], network.mode(version) == "routed")
+            at_hosts = home._replace(routed=False)
+            if home.routed and not to.away and (home.there or not is_of_hosts(port, network, version)):
+                yield home
+            if not home.routed or is_of_hosts(port, network, version):
+                yield at_hosts
+
+
+def is_of_hosts(port: PortSpec, network: Network, version: int) -> bool:
+    """Whether in this routed network it is a port of all hosts too."""
+    return port.meshed and is_across_hosts(network, version)
+
+
+def is_across_hosts(network: Network, version: int) -> bool:
+    """Whether it is routed, and other hosts have parts of it."""
+    parts = network.per_host.elsewhere if network.per_host else ()
+    return network.mode(version) == "routed" and any(family(one.cidr) == version for one in parts)
 
 
 def resolve(one: Opening, first: int, count: int) -> Iterator[Port]:

@@ -17,7 +17,8 @@ class Rule(Resource):
     family: Identity[str]  # inet or inet6
     priority: Identity[str]
     iif: Identity[str] = ""
-    dst: Fixed[str] = ""  # a prefix; "" is any
+    src: Fixed[str] = ""  # a prefix; "" is any
+    dst: Fixed[str] = ""  # likewise
     action: Fixed[str]
     table: Fixed[str] = ""
     target: Fixed[int] = 0
@@ -32,6 +33,7 @@ class Rule(Resource):
     def commands(self, old: Resource | None) -> list[str]:
         words = [
             f"fwmark {self.mark:#x}/{self.mask:#x}" * bool(self.mask),
+            f"from {self.src}" * bool(self.src),
             f"to {self.dst}" * bool(self.dst),
             f"iif {self.iif}" * bool(self.iif),
             {"lookup": f"lookup {self.table}", "goto": f"goto {self.target}"}.get(self.action, self.action),

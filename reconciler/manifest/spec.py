@@ -40,7 +40,7 @@ class PortSpec:
     host_ip: Annotated[str, Key("Address of the host to publish on; any where absent.", "HostIp")] = ""
     protocol: Annotated[str, Key("tcp, udp or sctp.", "Protocol")] = "tcp"
     mode: Annotated[str, Key("ingress: all of `hosts:` answer; host: this one.", "PortMode")] = "ingress"
-    meshed: bool = False  # `mode: ingress` is written, and not taken for granted
+    meshed: bool = False  # of a service, and `mode: ingress` is written and not taken for granted
     name: Annotated[str, Key("For people.")] = ""
     host_if: Annotated[str, Key("Only what comes in by this link of the host.", "Link")] = ""
     allow_from: Annotated[
@@ -214,6 +214,7 @@ class NetworkSpec:
     attachable: Annotated[bool, Key("Accepted for Compose's sake: anything may attach.")] = False
     dns: Annotated[tuple[str, ...], Key("Its name servers, or `off`: no names.", "ServerOrOff", "text")] = ()
     scope: str = "local"
+    hosts_only: bool = False  # nobody wrote it, and no container is on it
     default: Annotated[bool, Key("It takes the place of docker0.")] = False
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)

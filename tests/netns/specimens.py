@@ -263,6 +263,7 @@ def rules() -> Iterator[Specimen]:
             yield Specimen(Rule(mark=0xFFFFFFFF, mask=0xFFFFFFFF, iif="lo", **common))
         inner = "10.1.0.0/16" if family == "inet" else "fd01::/64"
         yield Specimen(Rule(family=family, priority="1000", iif="lo", dst=inner, action="goto", target=2000))
+        yield Specimen(Rule(family=family, priority="1000", src=inner, action="lookup", table="254"))
         yield Specimen(Rule(family=family, priority="1001", action="lookup", table="254", iif="nosuch0"))
 
 

@@ -151,6 +151,7 @@ def rules(draw: st.DrawFn) -> Rule:
     version = draw(st.sampled_from([4, 6]))
     return Rule(
         family="inet" if version == 4 else "inet6",
+        src=draw(st.just("") | prefixes(version)),
         dst=draw(st.just("") | prefixes(version)),
         priority=str(draw(st.integers(0, 2**32 - 1))),
         iif=draw(st.just("") | names),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.errors import ManifestErrors
+from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Facts
 from reconciler.kinds.nft import Chain, Element
 from reconciler.kinds.rule import Rule
@@ -33,8 +33,11 @@ def decided(tmp_path):
     return on
 
 
-def net(topology):
-    return next(network for network in topology.networks if network.key == "n")
+ROUTED = (TEXT % INGRESS).replace("networks: [n]", "networks: [r]")
+
+
+def net(topology, key: str = "n"):
+    return next(network for network in topology.networks if network.key == key)
 
 
 def test_ways_lead_to_the_hosts_that_take_them_for_entrances(decided):
@@ -55,6 +58,60 @@ def test_ways_lead_to_the_hosts_that_take_them_for_entrances(decided):
         assert known == ({macs[o]: gateways[o] for o in HOSTS if o != name} if name in ends else {})
         marks = [one.mark for one in topology.mesh.entrances]
         assert len({*marks}) == len(marks) and all(mark >> 25 == 1 for mark in marks)
+
+
+def test_to_routed_networks_they_lead_over_one_of_the_hosts_alone(decided):
+    worlds = {name: topology for name, (topology, _) in decided(ROUTED).items()}
+    [lock] = {tuple(sorted(topology.lock.items())) for topology in worlds.values()}
+    assert ("t_ingress", "@vni") in dict(lock)
+    between = {name: net(topology, "ingress") for name, topology in worlds.items()}
+    ends = {n: net(t, "r").endpoints[0].addresses[0][0] for n, t in worlds.items() if net(t, "r").endpoints}
+    for name, topology in worlds.items():
+        mesh, here = topology.mesh, {ends[name]} if name in ends else set()
+        wanted = {("br-t-ingress", ends[o], between[o].subnets[0].gateway) for o in ends if o != name}
+        assert {way[:3] for way in mesh.ways} == wanted and not between[name].endpoints
+        known = {(one.mac, one.homes, *one.gateways) for one in mesh.entrances}
+        macs = {(between[o].mac, ("br-t-r",), between[o].subnets[0].gateway) for o in HOSTS if o != name}
+        assert known == (macs if here else set())
+        assert {door[2:] for door in mesh.doors} == {(ip, "tcp", (80, 80)) for ip in here}
+        assert not [words for words in topology.warnings if "do not lead" in words]
+
+
+def test_a_routed_replica_has_its_own_port_and_that_of_all_hosts(decided):
+    for topology, _ in decided(ROUTED).values():
+        own = [(port.first, port.host_ip) for port in topology.ports if port.routed]
+        assert own == [(80, end.addresses[0][0]) for end in net(topology, "r").endpoints]
+        assert [port.first for port in topology.ports if not port.routed] == [8080, 8080]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ROUTED.replace("mode: ingress, ", ""),
+        ROUTED.replace(", h2: {address: 192.0.2.2}, h3: {address: 192.0.2.3}", ""),
+        ROUTED.replace("services:", "containers:").replace("deploy: {replicas: 2}", "host: h1"),
+        TEXT % INGRESS,
+    ],
+)
+def test_there_is_such_a_network_only_where_something_leads_over_it(text, tmp_path):
+    (tmp_path / "t.yaml").write_text(text)
+    topology, state = decide(load([tmp_path / "t.yaml"], environ={}), Facts(name="h1"))
+    assert all(network.key != "ingress" for network in topology.networks)
+    assert not any(isinstance(r, Element) and r.map in ("mesh_links", "mesh_doors4") for r in state.values())
+
+
+REFUSED = {
+    ("  local: {}", "  ingress: {}"): "the network by which hosts lead to replicas on r is called ingress",
+    ("networks: [r]", "networks: [r, ingress]"): "unknown network `ingress`",
+    ("  local: {}", "  local: {external: true, name: t_ingress}"): "network t_ingress is for hosts alone",
+    ("  local: {}", "  local: {name: t_ingress}"): "two networks are named t_ingress",
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_that_network_is_nobody_elses(decided, change):
+    with pytest.raises((ManifestError, ManifestErrors), match=REFUSED[change]):
+        decided(ROUTED.replace(*change))
 
 
 def test_the_replicas_of_all_hosts_share_a_port(decided):
@@ -81,7 +138,7 @@ def test_those_of_another_project_stay(decided):
     assert rules == {"inet", "inet6"}
 
 
-@pytest.mark.parametrize("network", ["r", "alone", "local"])
+@pytest.mark.parametrize("network", ["alone", "local"])
 def test_where_other_hosts_do_not_lead_is_told(decided, network):
     text = (TEXT % INGRESS).replace("networks: [n]", f"networks: [{network}]")
     for name, (topology, state) in decided(text).items():

@@ -267,13 +267,18 @@ CORE = Ruleset(
     },
 )
 
-# What says that it is of another host comes by the link that leads there, if at all.
+# What says that it is of another host comes by the link that leads there, if at all, or is the answer to a
+# connection that went over the network of the hosts alone.
 ELSEWHERE = Ruleset(
     "inet",
-    {name: CORE.maps[name] for name in ("remote4", "remote6")},
+    {
+        **{name: CORE.maps[name] for name in ("remote4", "remote6")},
+        "mesh_links": MapType("ifname"),  # bridges of hosts alone: see mesh.py
+    },
     {
         "elsewhere": (
             filtering("prerouting"),
+            "iifname @mesh_links accept",
             "ip saddr @remote4 fib saddr . iif oif missing drop",
             "ip6 saddr @remote6 fib saddr . iif oif missing drop",
         )

@@ -14,22 +14,24 @@ from .table import Kind, Readings, Requests, Step, View, register
 
 # linux/fib_rules.h
 FIB_RULE = struct.Struct("=BBBBBBBBI")
-FRA_DST, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL = 1, 14, 21
+FRA_DST, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL = 1, 2, 14, 21
 PRIORITY, TABLE = integer(6), integer(15)
 IIF, TARGET, MARK, MASK = string(3), integer(4), integer(10), integer(16)
 ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
 INVERT, ANY_LENGTH = 2, b"\xff\xff\xff\xff"  # FIB_RULE_INVERT; FRA_SUPPRESS_PREFIXLEN of those without
-SELECTORS = {FRA_DST, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL} | {
+SELECTORS = {FRA_DST, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL} | {
     one.number for one in (PRIORITY, TABLE, IIF, TARGET, MARK, MASK)
 }  # that ours may have
 
 
 def message(r: Rule, *, delete: bool = False) -> Message:
     family, table = INET if r.family == "inet" else INET6, int(r.table or 0)
-    ip, _, length = r.dst.partition("/")
-    body = FIB_RULE.pack(family, int(length or 0), 0, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
-    body += attr(FRA_DST, packed(ip)[1]) if ip else b""
+    (dst, _, to), (src, _, since) = r.dst.partition("/"), r.src.partition("/")
+    lengths = int(to or 0), int(since or 0)
+    body = FIB_RULE.pack(family, *lengths, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
+    body += attr(FRA_DST, packed(dst)[1]) if dst else b""
+    body += attr(FRA_SRC, packed(src)[1]) if src else b""
     body += PRIORITY.to(int(r.priority)) + u8(FRA_PROTOCOL, PROTOCOL)
     body += IIF.to(r.iif) if r.iif else b""
     body += MARK.to(r.mark) + MASK.to(r.mask) if r.mask else b""
@@ -54,7 +56,7 @@ def rules(view: View, channel: socket.socket) -> list[bytes]:
 
 def decode(readings: Readings, ns: str) -> Iterator[Rule]:
     for body in readings.view(ns).dumps[Rule]:
-        family, length, _, tos, *_, action, flags = FIB_RULE.unpack_from(body)
+        family, to, since, tos, *_, action, flags = FIB_RULE.unpack_from(body)
         found = attributes(body, FIB_RULE.size)
         if found.get(FRA_PROTOCOL, b"\0")[0] != PROTOCOL or action not in ACTION_NAMES:
             continue
@@ -63,7 +65,8 @@ def decode(readings: Readings, ns: str) -> Iterator[Rule]:
             priority=str(PRIORITY.of(found)),
             action=ACTION_NAMES[action],
             iif=IIF.of(found),
-            dst=f"{ip_of(found[FRA_DST])}/{length}" if FRA_DST in found else "",
+            src=f"{ip_of(found[FRA_SRC])}/{since}" if FRA_SRC in found else "",
+            dst=f"{ip_of(found[FRA_DST])}/{to}" if FRA_DST in found else "",
             target=TARGET.of(found),
             mark=MARK.of(found),
             mask=MASK.of(found),

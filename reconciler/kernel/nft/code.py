@@ -13,7 +13,8 @@ SETS = {"lookup": (1, 4), "dynset": (1, 2), "objref": (4, 5)}  # attributes: the
 LOADED = 2  # NFTA_IMMEDIATE_DATA, and NFTA_SET_ELEM_DATA alike
 VERDICT, VERDICT_CHAIN = 2, 2  # NFTA_DATA_VERDICT, NFTA_VERDICT_CHAIN
 ANY_NAME = b"__set%d\0"  # the kernel puts a number there
-TIMEOUT = 6  # NFTA_DYNSET_TIMEOUT
+# Where it is 0 the kernel tells it and does not take it (nft_dynset_dump, nft_exthdr_dump_common).
+ONLY_TOLD = {"dynset": 6, "exthdr": 5}  # NFTA_DYNSET_TIMEOUT, NFTA_EXTHDR_FLAGS
 NOTHING_COUNTED = attr(1, bytes(8)) + attr(2, bytes(8))  # NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS
 Sets = Mapping[str, raw.RawSet]
 
@@ -58,7 +59,7 @@ def target(data: bytes) -> str:
 
 def fit_to_send(expressions: bytes) -> bytes:
     """As the kernel takes them again, counting from nothing."""
-    if b"counter\0" not in expressions and b"dynset\0" not in expressions:
+    if not any(b"%s\0" % name.encode() in expressions for name in ("counter", *ONLY_TOLD)):
         return expressions
     return rebuilt(expressions, lambda name, data: NOTHING_COUNTED if name == "counter" else data)
 
@@ -80,11 +81,11 @@ def renumbered(expressions: bytes, ids: Mapping[str, int]) -> bytes:
 
 
 def rebuilt(expressions: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
-    """Less a timeout of none, which the kernel tells and does not take (nft_dynset_dump)."""
+    """Less what is only told."""
     found: list[bytes] = []
     for name, data in parts(expressions):
-        if name == "dynset":
-            told = ((kind, value) for kind, value in items(data) if kind != TIMEOUT or any(value))
+        if name in ONLY_TOLD:
+            told = ((kind, value) for kind, value in items(data) if kind != ONLY_TOLD[name] or any(value))
             data = b"".join(attr(kind, value) for kind, value in told)
         found.append(nest(LIST_ELEM, text(NAME, name), nest(DATA, change(name, data))))
     return b"".join(found)

@@ -81,7 +81,9 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
     spec = replace(
         spec,
         networks=endpoints(written, spec),
-        ports=tuple(port_specs(record.ports, places(written), f"{written.path}.ports")),
+        ports=tuple(
+            port_specs(record.ports, places(written), f"{written.path}.ports", of_service=spec.is_service)
+        ),
         extra_hosts=tuple(extra_hosts(written)),
         sysctls=dict(sysctls(written, spec)),
         endpoint_mode=deploy.endpoint_mode if deploy else "vip",

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from ..model.service import PortRecord
 
 
-def port_specs(ports: "Sequence[PortRecord]", places: Sequence[Place], path: str) -> Iterator[PortSpec]:
+def port_specs(
+    ports: "Sequence[PortRecord]", places: Sequence[Place], path: str, *, of_service: bool
+) -> Iterator[PortSpec]:
     """Each once, as Compose has it: what an entry before has said already is left out."""
     said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()
     for index, port in enumerate(ports):
         spec = from_record(PortSpec, port, where=where(places[index], f"{path}[{index}]"))
-        spec = replace(spec, meshed=spec.mode == "ingress" and "mode" in port.model_fields_set)
+        is_written = "mode" in port.model_fields_set
+        spec = replace(spec, meshed=of_service and is_written and spec.mode == "ingress")
         ip = spec.host_ip or "0.0.0.0"
         if spec.published and spec.published[1] - spec.published[0] == spec.target[1] - spec.target[0]:
             shift = spec.published[0] - spec.target[0]

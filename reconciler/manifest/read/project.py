@@ -15,6 +15,7 @@ from ..model.validate import record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from . import containers, networks, placement, running
+from .ingress import with_ingress
 
 if TYPE_CHECKING:
     from ..model.service import Container
@@ -83,7 +84,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
     named = has_names(reading)
     made = tuple(one if named else replace(one, dns=(OFF,)) for one in network_specs(reading))
     place = next(iter(reading.tree.keys.values()), reading.tree.place)
-    return ProjectSpec(
+    spec = ProjectSpec(
         name=name,
         networks=made,
         containers=tuple(on_predefined(spec, made) for spec in container_specs(name, reading)),
@@ -96,6 +97,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         accept_removals=accepted(reading),
         where=where(place),
     )
+    return with_ingress(spec, reading)
 
 
 def top_level(reading: ProjectReading) -> None:
