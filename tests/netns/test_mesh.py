@@ -249,7 +249,9 @@ def test_another_project_and_an_end_of_it(meshed):
     assert all(one.echoes(b"#still") for one in flows)
     host.succeed(host.reconcile("--destroy", meshed.folder))
     rules = host.run("ip rule").out + host.run("ip -6 rule").out
-    assert "br-t-" not in rules and "0x4000000" not in rules
+    routes = host.run("ip route show table all").out + host.run("ip -6 route show table all").out
+    assert "br-t-" not in rules + routes + host.run("ip -br link").out
+    assert "0x4000000" not in rules and "lookup 1091" not in rules
     assert not host.declared("t")
     host.succeed(host.reconcile("--destroy", other))
     assert "mesh" not in host.rules()
