@@ -95,6 +95,18 @@ def test_every_host_leads_to_all_and_clients_keep_their_address(meshed, family, 
         assert {*heard_at(host, family, proto)} == {f"{name} {OUTSIDE[family]}" for name in BOTH}
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_one_port_of_a_client_may_ask_several_hosts(meshed, family):
+    any_of = {4: "0.0.0.0", 6: "::"}[family]
+    for port, _, host in itertools.product(range(20000, 20008), range(2), meshed.hosts):
+        with socket.socket(family_of(any_of), socket.SOCK_DGRAM) as sock:
+            sock.settimeout(IMPATIENCE)
+            sock.bind((any_of, port))
+            sock.connect((host.underlay[family], 8080))
+            sock.send(b"?")
+            assert sock.recv(200), (port, host.name)
+
+
 @pytest.mark.parametrize(("family", "proto"), WAYS)
 def test_hosts_and_containers_are_answered_too(meshed, family, proto):
     """By their own host and by any other, which leads back to them as well."""

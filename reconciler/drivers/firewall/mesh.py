@@ -52,6 +52,8 @@ MESH = Ruleset(
             filtering("prerouting", -150),  # after conntrack
             f"iifgroup != {GROUP} accept",
             f"ct direction reply {CAME} meta mark set ct mark",
+            # To conntrack it is one connection when a client asks several hosts from one UDP port.
+            f"ct direction original {CAME} ct mark set iifname . ether saddr map @mesh_hosts",
             "ct state established,related accept",
             "iifname @mesh_links goto mesh_between",
             "ct state != new accept",
