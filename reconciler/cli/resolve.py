@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from ..cnm.meaning import Meaning, beyond, in_hosts_file, meanings, members
-from ..cnm.topology import DnsView, Topology, Zone
+from ..cnm.naming import DnsView, Zone
+from ..cnm.topology import Topology
 from ..errors import UsageError
 from ..pipeline import Change
 from .options import Options

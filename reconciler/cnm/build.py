@@ -26,13 +26,14 @@ from .endpoint import (
 )
 from .files import hosts, resolv
 from .hosts import is_here, sandboxes_of
+from .naming import Naming
 from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_findings
 from .ports import publish
 from .tasks import tasks
-from .topology import Endpoint, Lock, Naming, Network, Port, Sandbox, Topology
+from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 

@@ -12,7 +12,8 @@ from . import names
 from .called import domain, lines_of
 from .endpoint import SandboxSpec
 from .hosts import sandboxes_of
-from .topology import DnsView, Sandbox, Topology, Zone
+from .naming import DnsView, Zone
+from .topology import Sandbox, Topology
 
 
 class Member(NamedTuple):

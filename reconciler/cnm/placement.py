@@ -6,7 +6,8 @@ from ipaddress import ip_address, ip_network
 from itertools import cycle, islice
 
 from ..errors import ManifestError
-from ..manifest.spec import ConstraintSpec, ContainerSpec, HostSpec, PlacementSpec
+from ..manifest.placement import ConstraintSpec, PlacementSpec
+from ..manifest.spec import ContainerSpec, HostSpec
 
 
 def homes_of(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[tuple[int, str]]:

@@ -18,7 +18,8 @@ from . import names
 from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
-from .topology import DnsView, Endpoint, Naming, Network, Zone
+from .naming import DnsView, Naming, Zone
+from .topology import Endpoint, Network
 
 Attached = Sequence[tuple[Network, Endpoint]]
 # Of the host, for views.  A datagram is for who was last to bind its port, and dnsmasq lets others bind it:
@@ -90,11 +91,26 @@ def views(
     attached: Mapping[str, Attached], specs: Sequence[SandboxSpec], known: Sequence[Zone], facts: Facts
 ) -> Iterator[DnsView]:
     """Who answers whom, before their ports are chosen."""
+    found = ((one, view_of(one, attached[one.name], known, facts)) for one in specs)
+    own = [(one, view) for one, view in found if view]
+    mine = {one.project.name for one in specs}
+    lenders = {name: project for project, name in facts.resolvers if project not in mine}
+    lenders |= {view.name: view.project for _, view in own if view.bridges}
     asking: dict[DnsView, list[str]] = defaultdict(list)
-    for one in specs:
-        if view := view_of(one, attached[one.name], known, facts):
-            asking[view].append(one.name)
+    for one, view in own:
+        asking[lent(view, one, attached[one.name], lenders) or view].append(one.name)
     return (replace(view, sandboxes=tuple(names)) for view, names in asking.items())
+
+
+def lent(view: DnsView, one: SandboxSpec, ends: Attached, lenders: Mapping[str, str]) -> DnsView | None:
+    """The view of another project's network, for who is on that alone and wants nothing else told: each
+    guest would else have a resolver of its own."""
+    named = [network for network, _ in ends if has_names(network)]
+    if len(named) > 1 or not named[0].external or view.ns != HOST or view.wildcards:
+        return None
+    network, written = named[0], one.spec.dns or named[0].spec.dns
+    lender = lenders.get(network.name, "")
+    return replace(view, name=network.name, lender=lender, interfaces=()) if lender and not written else None
 
 
 def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
@@ -102,6 +118,9 @@ def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
     taken = {*facts.resolvers.values(), *(listener.port for listener in facts.listeners)}
     free = (port for port in PORTS if port not in taken)
     for view in sorted(found, key=lambda view: (view.project, view.name)):
+        if view.lender:
+            yield view
+            continue
         stood = facts.resolvers.get((view.project, view.name), 0)
         port = DNS if view.ns != HOST else stood or next(free, 0)
         if not port:

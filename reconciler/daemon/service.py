@@ -103,10 +103,13 @@ class Watcher:
         else:
             self.reader.stale |= bool(kinds & READS) or polling
             if not (kinds <= {"beat", "sweep"} and self.begin_sweep()):
-                dirty = dirty_places(fired) if self.events.alive else None
+                moves = [trigger for trigger in fired if trigger.kind != "sweep"]  # which go before a sweep
+                dirty = dirty_places(moves) if self.events.alive else None
                 if (outcome := self.take_turn(dirty, cause(fired), who)) is None:
                     return BUSY
                 change = outcome.change
+                if "sweep" in kinds and dirty is not None:
+                    self.begin_sweep()
             if self.reader.writer:  # what it does last may fire nothing
                 self.files.triggers.fire("file", words=self.reader.writer)
         with self.contained("the relay"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..cnm.called import domain
-from ..cnm.topology import DnsView, Naming, Zone
+from ..cnm.naming import DnsView, Naming, Zone
 from ..core.resource import Origin, Resource
 from ..kinds.ownership import HOST
 from ..kinds.resolver import VIEW, Resolver, ZoneFile
@@ -18,7 +18,7 @@ def lower(naming: Naming) -> Iterator[Resource]:
     for zone in naming.zones:
         yield names(zone)
         known[zone.network, zone.project] |= own_domains(zone)
-    for view in naming.views:
+    for view in (view for view in naming.views if not view.lender):
         yield questions(view, set().union(*(known[network, view.project] for network in view.networks)))
         yield resolver(view)
         if view.link:

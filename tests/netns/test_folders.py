@@ -82,10 +82,7 @@ def test_a_plan_is_the_same_wherever_the_checkout_is(lab):
     (job / "b.yaml").unlink()
     (host / "b.yaml").unlink()
     planned = last(lab, host)
-    assert (
-        "1 container, 1 network, 1 port, " in planned
-        and last(lab, "--against", picture, job) == planned
-    )
+    assert "1 container, 1 network, 1 port, " in planned and last(lab, "--against", picture, job) == planned
 
 
 def test_every_clone_of_a_repository_is_the_same_folder(lab):

@@ -9,7 +9,8 @@ from reconciler.inventory import learn
 from reconciler.inventory.facts import Facts, HostFacts
 from reconciler.kinds.balancer import elements, servers
 from reconciler.kinds.ownership import WHOLE
-from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, SubnetSpec
+from reconciler.manifest.placement import ConstraintSpec
+from reconciler.manifest.spec import HostSpec, NetworkSpec, SubnetSpec
 from reconciler.manifest.workload import HealthSpec, WorkloadSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, project

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from reconciler.cnm.hosts import sandboxes_of
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Facts
-from reconciler.manifest.spec import ConstraintSpec, HostSpec, NetworkSpec, PlacementSpec
+from reconciler.manifest.placement import ConstraintSpec, PlacementSpec
+from reconciler.manifest.spec import HostSpec, NetworkSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import container, manifest, port, project
 

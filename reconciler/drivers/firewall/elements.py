@@ -6,7 +6,8 @@ The shape was tried against 7 probes that must work, 14 attacks that must fail, 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ...cnm.topology import DnsView, Network, Port, Subnet, Topology
+from ...cnm.naming import DnsView
+from ...cnm.topology import Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
@@ -95,7 +96,7 @@ def network_items(network: Network) -> Iterator[Item]:
 
 def view_items(view: DnsView, inner: Iterable[Network]) -> Iterator[Item]:
     """Whose questions it is asked, if it is on the host at all."""
-    if view.ns != HOST:
+    if view.ns != HOST or view.lender:
         return
     port, asking = str(view.port), {*view.sandboxes}
     yield "resolvers", port, ""

@@ -7,7 +7,8 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from ..model.fields import CONSTRAINT
-from ..spec import ConstraintSpec, ContainerSpec, PlacementSpec
+from ..placement import ConstraintSpec, PlacementSpec
+from ..spec import ContainerSpec
 from ..yaml.node import dotted, followed, locate, where
 from .containers import WrittenContainer
 from .replicas import deploy_of, is_global
