@@ -29,6 +29,7 @@ from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
+from . import waiting
 from .options import Options
 from .scaled import in_words, warn_of_return, warn_of_watcher
 from .session import (
@@ -152,7 +153,8 @@ def carry_out(
         if options.confirm_within:
             enact_until_confirmed(options, change, host)
         else:
-            with around or nullcontext():
+            with around or nullcontext(), waiting.line_of("applying", quiet=options.quiet) as progress:
+                host.progress = progress or host.progress
                 enact(change, host)
     except FailedInPart as error:
         refusals = error.refusals
