@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from ..errors import Where
@@ -13,6 +13,7 @@ from .resource import Key, Resource, State, roles
 SCHEMA_VERSION = 1
 PIECE = 4096  # words of JSON that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
+RULE = "nft 'add rule "
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
 
@@ -88,8 +89,13 @@ def summary(todo: Plan) -> str:
 
 
 def shell(todo: Plan) -> str:
-    """The same as `ip` and `nft` commands, for people; apply itself runs none of them."""
-    return "".join(f"{command}\n" for step in todo for command in commands(step))
+    """The same as `ip` and `nft` commands, for people; apply itself runs none of them.  Rules come when all
+    chains are there that they may jump to."""
+    rows: list[str] = []
+    for _, steps in groupby(todo, key=lambda step: (step.resource.stage, step.op == "-")):
+        found = [command for step in steps for command in commands(step)]
+        rows += sorted(found, key=lambda command: command.startswith(RULE))
+    return "".join(f"{row}\n" for row in rows)
 
 
 def commands(step: Step) -> list[str]:

@@ -22,7 +22,8 @@ class File(Resource):
         return (Namespace.at(self.ns),)
 
     def commands(self, old: Resource | None) -> list[str]:
-        return [f"printf %s {quote(self.content)} >{self.path}"]
+        folder = self.path.rpartition("/")[0]
+        return [f"mkdir -p {folder}", f"printf %s {quote(self.content)} >{self.path}"]
 
     def removal(self) -> list[str]:
         return [f"rm {self.path}"]

@@ -52,7 +52,7 @@ class Link(Resource):
     @property
     def settings(self) -> str:
         """What `ip link set` tells every link."""
-        return f"mtu {self.mtu} alias {self.alias} {self.state}"
+        return f"mtu {self.mtu} alias {self.alias} group {self.group} {self.state}"
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
@@ -202,7 +202,8 @@ class Veth(Link):
         return "none" if old.vlans == self.vlans else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        outer = f"{f'master {self.bridge}' if self.bridge else 'nomaster'} mtu {self.mtu} alias {self.alias}"
+        master = f"master {self.bridge}" if self.bridge else "nomaster"
+        outer = f"{master} mtu {self.mtu} alias {self.alias} group {self.group}"
         port = f"type bridge_slave hairpin {SWITCH[self.hairpin]} isolated {SWITCH[self.isolated]}"
         port += f" learning {SWITCH[not self.station]} flood {SWITCH[not self.station]}"
         static = f"bridge fdb replace {self.mac} dev {self.host_name} master {self.station}"

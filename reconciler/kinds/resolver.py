@@ -44,10 +44,11 @@ class ZoneFile(Resource):
         return "\n".join(self.lines)
 
     def commands(self, old: Resource | None) -> list[str]:
-        return [f"cat >{self.path} <<END\n{self.content}END", "pkill -HUP dnsmasq"]
+        made = [f"mkdir -p {self.path.rpartition('/')[0]}", f"cat >{self.path} <<'END'\n{self.content}END"]
+        return [*made, "pkill -HUP dnsmasq || true"]
 
     def removal(self) -> list[str]:
-        return [f"rm {self.path}", "pkill -HUP dnsmasq"]
+        return [f"rm {self.path}", "pkill -HUP dnsmasq || true"]
 
 
 def hosts_folder(network: str) -> str:
@@ -109,7 +110,8 @@ class Resolver(Resource):
     def commands(self, old: Resource | None) -> list[str]:
         kill = [f"kill $(cat {self.pid_file})"] if old else []
         enter = f"ip netns exec {self.ns} " * (self.ns != HOST)
-        return [*kill, f"{enter}dnsmasq {' '.join((*OPTIONS, *self.arguments))}"]
+        folder = f"mkdir -p {self.pid_file.rpartition('/')[0]}"
+        return [*kill, folder, f"{enter}dnsmasq {' '.join((*OPTIONS, *self.arguments))}"]
 
     def removal(self) -> list[str]:
         return [f"kill $(cat {self.pid_file})"]
