@@ -63,8 +63,9 @@ class once(Generic[Of, T]):  # noqa: N801
 class Stage:
     """When in an apply a kind is built; torn down in the opposite order.  The host fails closed."""
 
-    # ENDS is what is on the host's ends of pairs; what runs in a sandbox comes when all else stands.
-    FIREWALL, WIRING, ENDS, OPENING, RUNNING = range(5)
+    # ENDS is what is on the host's ends of pairs, ATTACHING what others' programs do to sandboxes that stand;
+    # what runs in a sandbox comes when all else stands.
+    FIREWALL, WIRING, ENDS, ATTACHING, OPENING, RUNNING = range(6)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))

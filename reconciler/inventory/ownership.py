@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..core.resource import Key, Ownership, Resource, State
+from ..kinds.cni import CniAttachment
 from ..kinds.comment import kept
 from ..kinds.link import Link, Veth
 from ..kinds.namespace import Namespace
@@ -73,7 +74,8 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     live = by_kind(live)
     known = ownership(live)
     mine = projects | {SHARED}
-    told = {r.owner(known) for r in (*live.of(Namespace), *live.of(Link), *live.of(Workload))}
+    whose = (*live.of(Namespace), *live.of(Link), *live.of(Workload), *live.of(CniAttachment))
+    told = {r.owner(known) for r in whose}
     if known.projects | told <= mine | {""}:
         return {}
     theirs = {key: r for key, r in live.items() if r.owner(known) not in mine}

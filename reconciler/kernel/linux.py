@@ -124,6 +124,11 @@ class Linux:
             nft.execute(batch)
             before.ruleset, self.snapshot = None, before
             return {}
+        if batch[0].resource.stage == Stage.ATTACHING:
+            from .cni.execute import execute as attach
+
+            self.snapshot = before.without(frozenset(step.resource.place for step in batch), ends=True)
+            return attach(batch, self.progress)
         if batch[0].resource.stage == Stage.RUNNING:
             from .workloads import execute
 

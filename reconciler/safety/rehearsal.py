@@ -24,6 +24,7 @@ from ..kernel.fake.kernel import FakeKernel
 from ..kernel.linux import Linux
 from ..kernel.nft.text import illegible
 from ..kinds.bridge_port import BridgePort
+from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
 from ..kinds.link import Veth
 from ..kinds.ownership import SHARED
@@ -33,14 +34,15 @@ from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
 from ..pipeline import Change, Host, compare, enact
 
-CONFIGURED = Router, Resolver, HostDomain, Workload
+OUTSIDE = CniAttachment, Workload  # what programs of others do
+CONFIGURED = Router, Resolver, HostDomain, *OUTSIDE
 
 
 class RehearsalHost(Linux):
     """The scratch host's kernel, with the real host around it; counts what it is asked to do.
 
-    FRR, dnsmasq, systemd-resolved and engines do nothing there: all stands as they were told to.  Namespaces
-    of others are new ones.
+    FRR, dnsmasq, systemd-resolved, engines and plugins do nothing there: all stands as they were told to.
+    Namespaces of others are new ones.
     """
 
     def __init__(self, facts: HostFacts):
@@ -55,8 +57,8 @@ class RehearsalHost(Linux):
         return []
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
-        asked = [r for r in named if not isinstance(r, Workload)]
-        found = {key: r for key, r in super().observe(asked, places).items() if not isinstance(r, Workload)}
+        asked = [r for r in named if not isinstance(r, OUTSIDE)]
+        found = {key: r for key, r in super().observe(asked, places).items() if not isinstance(r, OUTSIDE)}
         here = ((key, r) for key, r in self.configured.items() if places is None or r.place in places)
         return {**found, **{key: r for key, r in here if found.keys() >= {*r.within}}}
 

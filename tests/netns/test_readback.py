@@ -19,6 +19,7 @@ from reconciler.kernel import wireguard_key
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
 from reconciler.kinds.balancer import Balancer
+from reconciler.kinds.cni import BrokenAttachment, CniAttachment
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
 from reconciler.kinds.link import AtLink, Bridge, Intruder, Link, NetworkLink, OrphanVeth, Veth
@@ -44,10 +45,12 @@ UPLINK_SIDE = (
 # A link in general is none, nor what else kinds have in common; orphans, intruders, closed places and odd
 # entries are what others become; test_evpn.py has what needs FRR.  A file's path says whose it is, and a
 # tunnel whose port its entries are; the key of a link is the host's, no apply leaves a namespace without its
-# marks or a link set by halves, Linux limits what a bridge learns from 6.7 on, and engines are no kernel.
+# marks or a link set by halves, Linux limits what a bridge learns from 6.7 on, and engines and plugins are
+# no kernel.
 WITHOUT = {
     AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
     Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router, StrayResolver, Workload,
+    BrokenAttachment, CniAttachment,
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),

@@ -9,6 +9,7 @@ from reconciler.core.resource import Fixed, Resource, State, kind, state
 from reconciler.kinds.address import Address
 from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.bridge_port import BridgePort
+from reconciler.kinds.cni import CniAttachment
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Link, Veth
 from reconciler.kinds.namespace import Namespace
@@ -24,7 +25,7 @@ from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.kinds.workload import Workload
 
-PICKS = 120  # more than a state takes
+PICKS = 130  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
@@ -165,6 +166,8 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
         yield from names(picks, f"c{n}", owner)
         if share := picks.of(0, 1, 2):
             yield Balancer(ns=f"c{n}", servers=(("10.1.0.9", False, (("10.1.0.2", share),)),))
+        if config := picks.of("", '{"plugins": []}', '{"plugins": [{"type": "a"}]}'):
+            yield CniAttachment(ns=f"c{n}", name="cni0", project=owner, network="n", config=config)
         if digest := picks.of("", "d", "e"):
             engine, home = picks.of("podman", "oci"), picks.of(f"c{n}", "")
             yield Workload(name=f"c{n}", project=owner, engine=engine, sandbox=home, digest=digest)
@@ -177,7 +180,8 @@ def names(picks: Picks, ns: str, project: str) -> Iterator[Resource]:
         yield ZoneFile(network="n", project=project, lines=lines)
     if port:
         home = picks.of(HOST, ns)
-        yield Resolver(project=project, name=ns, ns=home, port=port, networks=("n",))
+        name = ns if home == HOST else f"@{ns}"  # which is in one place alone
+        yield Resolver(project=project, name=name, ns=home, port=port, networks=("n",))
 
 
 def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Resource]:

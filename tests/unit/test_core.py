@@ -10,6 +10,7 @@ from reconciler.core.resource import Fixed, Identity, Origin, Resource, Stage, k
 from reconciler.errors import FailedInPart, NotConverged, Unforeseen, Where, trace
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.address import Address
+from reconciler.kinds.cni import ASTRAY, CniAttachment
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, Intruder, Link, OrphanVeth, Veth
 from reconciler.kinds.namespace import Closed, Namespace
@@ -158,6 +159,32 @@ def test_what_stands_in_a_lost_namespace_is_removed_step_by_step():
     address = Address(ns="c", link="eth0", ip="10.0.0.2", prefix=24)
     todo = plan(state(Namespace(name="c", project="p"), VETH, address, FILE), {})
     assert [*map(str, todo)] == ["- file /etc/netns/c/hosts", "- link c/eth0", "- namespace c"]
+
+
+def test_what_plugins_attached_is_taken_back_by_a_step_before_its_sandbox_goes_and_after():
+    """No cascade of the kernel tells them."""
+    box, end = Namespace(name="c", project="p"), attachment()
+    assert [str(step) for step in plan(state(box, end), {})] == ["- attachment c/eth0", "- namespace c"]
+    lost = end.broken(ASTRAY)
+    assert [str(step) for step in plan(state(lost), {})] == ["- attachment c/eth0"]
+    steps = plan(state(lost), state(box, end))
+    assert [f"{step.op} {step.resource.key}" for step in steps] == [
+        "- attachment c/eth0", "+ namespace c", "+ attachment c/eth0",
+    ]  # fmt: skip
+
+
+def test_plugins_attach_before_ports_are_opened_and_containers_run():
+    task = Workload(name="c", project="p", engine="podman", sandbox="c", digest="1")
+    opened = Forwarding(ns=HOST, name="net/ipv4/ip_forward", value="1")
+    whole = state(task, opened, attachment(), FILE, Namespace(name="c", project="p"))
+    assert [step.resource.key for step in plan({}, whole)][2:] == [
+        "attachment c/eth0", "sysctl host/net/ipv4/ip_forward", "workload c",
+    ]  # fmt: skip
+
+
+def attachment() -> CniAttachment:
+    config = '{"plugins": [{"type": "bridge"}]}'
+    return CniAttachment(ns="c", name="eth0", project="p", network="n", config=config)
 
 
 def test_one_identity_field_makes_a_key():

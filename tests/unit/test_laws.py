@@ -10,11 +10,13 @@ from reconciler.core.reconcile import is_homeless, reconcile
 from reconciler.core.resource import Resource, Stage, State
 from reconciler.errors import FailedInPart, KernelError
 from reconciler.kernel.fake.kernel import FakeKernel, Killed
+from reconciler.kinds.cni import BrokenAttachment
 from reconciler.kinds.link import OrphanVeth
 from reconciler.kinds.sysctl import Forwarding
 from reconciler.kinds.workload import Workload
 from tests.unit.states import FOREIGN, moves, states
 
+LOST = OrphanVeth, BrokenAttachment
 few = settings(max_examples=max(settings.default.max_examples // 4, 10))
 seeds = st.integers(0, 1 << 16)
 
@@ -127,9 +129,9 @@ def unmarked(now: State, wanted: State, places: set[str]) -> State:
 
 
 def without_leftovers(live: State) -> State:
-    """A pair's lone end cannot be put back, nor what ran in a sandbox that was lost: what cannot return is
-    not missed."""
-    return {k: r for k, r in live.items() if not (isinstance(r, OrphanVeth) or is_homeless(r, live))}
+    """A pair's lone end cannot be put back, nor what was attached to or ran in a sandbox that was lost: what
+    cannot return is not missed."""
+    return {k: r for k, r in live.items() if not (isinstance(r, LOST) or is_homeless(r, live))}
 
 
 @few
@@ -178,7 +180,7 @@ def test_the_firewall_changes_in_one_transaction(move):
 
 @given(moves())
 def test_the_host_fails_closed(move):
-    """Links go before the firewall, come after it, and nothing is forwarded before all stands."""
+    """Links go before the firewall, come after it, and nothing is forwarded before all stands, or runs."""
     before, after = move
     todo = plan(kernel(before).observe(after.values()), after)
     phases = [phase(step) for step in todo]
@@ -187,6 +189,8 @@ def test_the_host_fails_closed(move):
 
 def phase(step: Step) -> int:
     if step.op == "-" and step.resource.lasting:
+        return 5
+    if step.op != "-" and step.resource.stage == Stage.RUNNING:
         return 4
     if step.resource.stage == Stage.FIREWALL:
         return 1

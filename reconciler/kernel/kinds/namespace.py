@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...kinds import cni
 from ...kinds.file import File
 from ...kinds.link import OrphanVeth, Veth
 from ...kinds.namespace import Namespace
@@ -58,6 +59,8 @@ def cascade(old: Namespace, live: Live) -> None:
     /etc/netns need no namespace."""
     for r in [r for r in live.values() if r.place == old.name and not isinstance(r, File)]:
         del live[r.key]
+        if isinstance(r, cni.CniAttachment):
+            live[r.key] = r.broken(cni.ASTRAY)
         if isinstance(r, Veth):
             left = OrphanVeth(ns=HOST, name=r.host_name, mtu=r.mtu, project=r.project)
             live[left.key] = left
