@@ -1,7 +1,7 @@
 """A topology for people and for scripts: what was decided, before the kernel comes into it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..cnm.shares import part_of
 from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
@@ -38,9 +38,7 @@ def rows(topology: Topology) -> Iterator[str]:
         ports.setdefault(port.sandbox, []).append(port)
     for network in topology.networks:
         flags = " internal" * network.spec.internal + " external" * network.external
-        subnets, gateways = (
-            " ".join(filter(None, words)) for words in zip(*map(pair, network.subnets), strict=True)
-        )
+        subnets, gateways = (" ".join(filter(None, words)) for words in columns(network.subnets))
         yield f"network {network.name}  {network.spec.driver} {network.carrier}  {subnets}{flags}"
         yield f"  id {network.id[:12]}  mtu {network.mtu}  gateway {gateways}"
         for one in network.per_host.elsewhere if network.per_host else ():
@@ -59,8 +57,8 @@ def tags(endpoint: Endpoint) -> str:
     return untagged + f"  trunk {','.join(map(str, endpoint.trunk))}" * bool(endpoint.trunk)
 
 
-def pair(subnet: Subnet) -> tuple[str, str]:
-    return subnet.cidr, subnet.gateway
+def columns(subnets: Sequence[Subnet]) -> tuple[list[str], list[str]]:
+    return [subnet.cidr for subnet in subnets], [subnet.gateway for subnet in subnets]
 
 
 def published(port: Port) -> str:

@@ -31,7 +31,7 @@ from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_findings
-from .ports import publish
+from .ports import publish, with_ports
 from .tasks import tasks
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
@@ -130,7 +130,8 @@ def ends_of(
     """The endpoints of each sandbox, with their networks."""
     by_key = {(network.project, network.key): network for network in networks}
     found = ((one, endpoints(one, by_key, given, facts)) for one in here)
-    return {one.name: [*attach.beside_others(one, ends, facts)] for one, ends in found}
+    whole = ((one, [*attach.beside_others(one, ends, facts)]) for one, ends in found)
+    return {one.name: [*with_ports(one, ends)] for one, ends in whole}
 
 
 def titles(manifest: Manifest) -> dict[str, str]:

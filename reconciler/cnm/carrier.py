@@ -37,6 +37,8 @@ class Carrier:
     uplink: str = ""  # the port of the bridge by which other hosts' frames come
     links: tuple[HostLink, ...] = ()
     tagged: Tagged | None = None  # the 802.1Q link that it needs
+    publishes: bool = False  # its driver leads ports of the host to its containers by means of its own
+    forwards: bool = False  # and forwards what they send: then the host is a router, whatever we think
 
     @property
     def everywhere(self) -> bool:
@@ -56,6 +58,11 @@ class Carrier:
     def own_link(self) -> str:
         """The host's link there, which bears the network's MAC; "" where it has none."""
         return self.bridge
+
+    @property
+    def unreached(self) -> str:
+        """What it is, that no port of the host leads there, where it does not lie behind it."""
+        return "a LAN, where it is reached at its own address"
 
     @property
     def prefixes(self) -> tuple[str, ...]:

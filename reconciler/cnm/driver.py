@@ -58,6 +58,8 @@ class Driver:
 
     api = 0  # an installed driver says `api = 1`
     name = ""
+    configured = False  # whether its networks have a `config`
+    pools = True  # whether one without a subnet takes one from the pools
     scope = "local"  # or swarm: a network is the same on every host
     options: tuple[Option, ...] = COMMON  # of `driver_opts`: schema, errors and translation follow from them
 

@@ -201,6 +201,7 @@ def endpoints(
                 vlan=end.vlan or network.carrier.pvid,
                 trunk=tuple(sorted(end.trunk)),
                 bandwidth=end.bandwidth,
+                called=(one.spec.name, *end.aliases),
                 host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),
                 where=end.where,
             ),

@@ -28,7 +28,8 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
         for f, on, kept in zip((4, 6), facts.forwarding, facts.guarded, strict=True)
         if kept or (not on and f in families)
     )
-    routing = any(is_router(project, facts) for project in projects)
+    routing = facts.forwards or any(is_router(project, facts) for project in projects)
+    routing |= any(network.carrier.forwards for network in networks)
     return HostPolicy(
         subnets=tuple(sorted(subnets)),
         internal=tuple(sorted(internal)),

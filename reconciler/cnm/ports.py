@@ -10,6 +10,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from .driver import Socket
+from .endpoint import SandboxSpec
 from .names import number
 from .shares import shares
 from .topology import Endpoint, Network, Port
@@ -25,6 +26,7 @@ class Targets(NamedTuple):
     project: str
     homes: dict[int, tuple[Network, Endpoint]]
     why_none: str = ""
+    by: str = ""  # the network whose driver leads them there by means of its own
     host: str = ""  # of `hosts:`, where the sandbox is on one of them
     away: bool = False  # that is another one
     weight: int = 1  # beside other replicas
@@ -41,7 +43,17 @@ def targets(project: str, sandbox: str, attached: Sequence[tuple[Network, Endpoi
         leading = [(n, e) for n, e in able if any(family(via) == version for via, _ in e.gateways)]
         if able:
             homes[version] = (leading or able)[0]
-    return Targets(sandbox, project, homes, "" if homes else why_none(attached))
+    able_itself = (n.name for n, _ in attached if n.carrier.publishes and not homes)
+    return Targets(sandbox, project, homes, "" if homes else why_none(attached), next(able_itself, ""))
+
+
+def with_ports(
+    one: SandboxSpec, attached: Sequence[tuple[Network, Endpoint]]
+) -> Iterator[tuple[Network, Endpoint]]:
+    """The endpoints, that one told of the published ports whose driver leads them there."""
+    by = targets(one.project.name, one.name, attached).by
+    for network, end in attached:
+        yield network, replace(end, ports=one.spec.ports) if network.name == by else end
 
 
 def why_none(attached: Sequence[tuple[Network, Endpoint]]) -> str:
@@ -52,7 +64,7 @@ def why_none(attached: Sequence[tuple[Network, Endpoint]]) -> str:
     if network.spec.internal:
         return f"network {network.name} is internal"
     if not network.inner:
-        return f"network {network.name} is a LAN, where it is reached at its own address"
+        return f"network {network.name} is {network.carrier.unreached}"
     return f"it is in VLAN {end.vlan}" if end.vlan > 1 else f"network {network.name} is isolated"
 
 
@@ -226,7 +238,7 @@ def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Ite
             if not home.there:
                 reason = f"network {home.network.name} is routed"
                 yield f"{port.where}: {what} is not published on {home.host_ip}: {reason}"
-        if not homes:
+        if not homes and not to.by:
             reason = to.why_none or "it has no address of that family behind the host"
             on = f" on {port.host_ip}" if port.host_ip and not to.why_none else ""
             yield f"{port.where}: {what} is not published{on}: {reason}"

@@ -69,6 +69,8 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
     """The written subnets, and one from the pools for each family that is on and has none."""
     project, spec, name, _ = wanted
     yield from spec.subnets
+    if not driver.pools:
+        return
     families = {4: (spec.enable_ipv4, POOLS4), 6: (spec.enable_ipv6, POOLS6)}
     for number, (enabled, default) in families.items():
         if not enabled or any(family(s.subnet) == number for s in spec.subnets):

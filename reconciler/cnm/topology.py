@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..errors import NOWHERE, Where
 from ..family import family
 from ..inventory.facts import ForeignNamespace, Tagged
-from ..manifest.spec import NetworkSpec, SubnetSpec
+from ..manifest.spec import NetworkSpec, PortSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
 from ..values import value
 from .balanced import BalancedService, VirtualServer
@@ -51,6 +51,8 @@ class Endpoint:
     vlan: int = 1  # the untagged one
     trunk: tuple[int, ...] = ()  # and those that pass tagged
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
+    called: tuple[str, ...] = ()  # what it is called there
+    ports: tuple[PortSpec, ...] = ()  # of the host, that its network's driver leads here
     where: Where = NOWHERE
 
     def of_family(self, number: int) -> tuple[str, ...]:
@@ -135,11 +137,9 @@ class Network:
     @property
     def ways(self) -> tuple[tuple[str, str], ...]:
         """(prefix, gateway) of what a container does not see on its link."""
-        if not self.per_host:
-            return ()
-        gateways = {s.family: s.gateway for s in self.subnets}
-        seen = {s.cidr for s in self.subnets}
-        return tuple((cidr, gateways[family(cidr)]) for cidr in self.per_host.whole if cidr not in seen)
+        divided = self.per_host.whole if self.per_host else ()
+        gateways, seen = {s.family: s.gateway for s in self.subnets}, {s.cidr for s in self.subnets}
+        return tuple((cidr, gateways[family(cidr)]) for cidr in divided if cidr not in seen)
 
     @property
     def home(self) -> str:

@@ -21,6 +21,7 @@ BUILT_IN = {
     "macvlan": "stacked.macvlan:MacvlanDriver",
     "ipvlan": "stacked.ipvlan:IpvlanDriver",
     "overlay": "overlay:OverlayDriver",
+    "cni": "cni:CniDriver",
     "host": "unmade:HostNetwork",
     "none": "unmade:NoNetwork",
 }

@@ -73,6 +73,7 @@ class Watched(Driver):
 
     def __init__(self, inner: Driver):
         self.name, self.scope, self.options = inner.name, inner.scope, inner.options
+        self.configured, self.pools = bool(inner.configured), bool(inner.pools)
         for name, kind in ANSWERS.items():
             setattr(self, name, answering(inner.name, getattr(inner, name), kind))
         for name, kind in LISTS.items():

@@ -196,6 +196,7 @@ class Facts(HostFacts):
     router: str = ""  # the project that has EVPN on this host, where that is not of this run
     # What addresses.lock says: (network, name) -> values.
     locked: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    forwards: bool = False  # networks of theirs are made by programs that forward by themselves
     guarded: tuple[bool, bool] = (False, False)  # forwarding was switched on by us: IPv4, IPv6
 
     @classmethod

@@ -1,14 +1,14 @@
 """What our own live state tells to decisions: which addresses, ports, networks and names are held."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Set
-from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 
 from ..core.resource import State
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
+from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, Link, NetworkLink, Veth
 from ..kinds.namespace import Namespace
@@ -23,6 +23,7 @@ from ..kinds.wireguard import Wireguard
 from .balanced import backends, conditions, vips
 from .bykind import ByKind, by_kind
 from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
+from .leases import homes_of, leases
 from .ownership import Owner, owners, remote, roots
 
 # That the host was no router: each survives a flush of the other (drivers/firewall/routing_policy.py).
@@ -78,6 +79,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
         resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
+        forwards=any(r.project not in projects for r in live.of(CniAttachment)),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
 
@@ -135,25 +137,6 @@ def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
     return Listener("tcp", tunnel.address, tunnel.port, f"BGP of project {tunnel.project}")
 
 
-def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
-    """What each sandbox has of each network.  Who is root in there can give it any address: the guard of its
-    port says which are its own, and where there is none, what two of them have is neither's."""
-    homes = homes_of(live)
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for r in live.of(Address):
-        if r.ns != HOST:
-            found[r.ns, homes.get((r.ns, r.link), "")].append(r.ip)
-    guarded = dict(guards(live))
-    claimed = Counter((home, ip) for (_, home), ips in found.items() for ip in set(ips))
-    given = {(home, ip) for (_, home), ips in guarded.items() for ip in ips}
-
-    def own(ns: str, home: str) -> Iterator[str]:
-        yield from guarded.get((ns, home), ())
-        yield from (ip for ip in found[ns, home] if (home, ip) not in given and claimed[home, ip] == 1)
-
-    return {(ns, home): tuple(own(ns, home)) for ns, home in {**guarded, **found}}
-
-
 def ifnames(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
     """What links are called, by where they lead; of pairs without a bridge, by their addresses."""
     ends = {(r.ns, r.name): r.host_name for r in live.of(Veth)}
@@ -172,12 +155,6 @@ def stations(live: ByKind) -> dict[tuple[str, str], str]:
     return {(r.ns, r.name): r.mac for r in ends}
 
 
-def homes_of(live: ByKind) -> dict[tuple[str, str], str]:
-    """The bridge, or the network on a parent, that each link of a sandbox leads to."""
-    homes = {(r.ns, r.name): r.bridge for r in live.of(Veth)}
-    return homes | {(r.ns, r.name): r.network for r in (*live.of(Macvlan), *live.of(Ipvlan))}
-
-
 def ways(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """The gateways that each sandbox has on each network."""
     homes, found = homes_of(live), defaultdict[tuple[str, str], tuple[str, ...]](tuple)
@@ -185,26 +162,6 @@ def ways(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
         if r.ns != HOST and r.via and r.dst.endswith("/0"):
             found[r.ns, homes.get((r.ns, r.link), "")] += (r.via,)
     return found
-
-
-def guards(live: ByKind) -> Iterator[tuple[tuple[str, str], list[str]]]:
-    """The addresses that may come out of each port, by sandbox and bridge."""
-    said: dict[str, list[str]] = defaultdict(list)
-    for r in live.of(Element):
-        if r.map in ("own4", "own6") and r.family == "bridge":
-            with suppress(ValueError):  # somebody made the map anew, of another type
-                port, _, ip = r.item.split(" . ")
-                said[port].append(address_of_item(r.map, ip))
-    for end in live.of(Veth):
-        if end.host_name in said:
-            yield (end.ns, end.bridge), said[end.host_name]
-
-
-def address_of_item(name: str, ip: str) -> str:
-    """The address in an item of `own4` or `own6`; before the latter held numbers it held addresses."""
-    if name == "own4":
-        return str(IPv4Address(ip))
-    return str(IPv6Address(int(ip, 16) if ip.startswith("0x") else ip))
 
 
 def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:

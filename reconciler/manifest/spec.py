@@ -150,7 +150,7 @@ class NetworkSpec:
 
     name: str  # the key
     driver: Annotated[
-        str, Key("bridge, overlay, macvlan, ipvlan, host, none, or the name of one that is installed.")
+        str, Key("bridge, overlay, macvlan, ipvlan, cni, host, none, or the name of one that is installed.")
     ] = "bridge"
     full_name: str = ""  # `name:`; "" is PROJECT_KEY
     external: Annotated[bool, Key("It exists already, and is neither made nor removed.")] = False
@@ -158,9 +158,7 @@ class NetworkSpec:
     icc: Annotated[bool, Key("Its containers reach each other.")] = True
     enable_ipv4: Annotated[bool, Key("Its containers have IPv4 addresses.")] = True
     enable_ipv6: Annotated[bool, Key("Its containers have IPv6 addresses.")] = False
-    mtu: Annotated[
-        int | str, Key("Bytes, or `auto`: that of the link with the host's default route.", "Mtu")
-    ] = "auto"
+    mtu: Annotated[int | str, Key("Bytes, or `auto`: that of the default route's link.", "Mtu")] = "auto"
     bridge_name: Annotated[
         str, Key("Name of the bridge, instead of one from the project and the network.", "Ifname")
     ] = ""
@@ -184,6 +182,7 @@ class NetworkSpec:
     host_ip: Annotated[str, Key("Address of the host for ports that name none.", "Bindable")] = ""
     container_prefix: str = "eth"  # com.docker.network.container_iface_prefix
     subnets: tuple[SubnetSpec, ...] = ()
+    config: str = ""  # of driver cni: the list of its plugins, as JSON
     options: Mapping[str, str] = field(default_factory=dict)  # of drivers other than bridge
     allow_networks: Annotated[
         tuple[str, ...], Key("Networks whose containers may open connections to this one's.")

@@ -13,7 +13,7 @@ from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
 from reconciler.inventory.bykind import by_kind
 from reconciler.inventory.facts import Facts
-from reconciler.inventory.learn import leases
+from reconciler.inventory.leases import leases
 from reconciler.inventory.ownership import of_others, settings_of_parting_links
 from reconciler.kinds.address import Address
 from reconciler.kinds.file import Orphan

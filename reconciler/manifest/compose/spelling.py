@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..yaml.node import Node
-from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_paths, shaped
+from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_path, as_paths, shaped
 from .mounts import as_build, as_devices, as_limits, as_mounts, as_source, as_sources, as_words
 
 SERVICE = {
@@ -37,7 +37,7 @@ def canonical(document: Node, folder: str) -> Node:
             "rootfs": as_source(folder),
         }
     )
-    networks = entries({"labels": as_assignments, "dns": as_list}, external_name)
+    networks = entries({"labels": as_assignments, "dns": as_list, "config": as_path(folder)}, external_name)
     hosts = entries({"labels": as_assignments})
     files = entries({"file": as_source(folder)})
     sections = {"services": service, "containers": service, "networks": networks, "hosts": hosts}

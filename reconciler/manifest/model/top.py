@@ -42,6 +42,9 @@ class NetworkRecord(Record):
     driver_opts: dict[str, Scalar] = Is(
         "Options of the driver, by our names or Docker's.", default_factory=dict
     )
+    config: dict[str, Any] | str | None = Is(
+        "cni: a configuration list of CNI, or the path of a file with one, as lan.conflist.", default=None
+    )
     ipam: Ipam | None = Is("Subnets and addresses.", default=None)
     scope: Literal["local", "swarm"] | None = Is(
         "local: one host's own; swarm: the same on every host.", default=None

@@ -10,10 +10,11 @@ from pydantic_core import PydanticCustomError
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
 from ..model.keys import from_record, keys
-from ..options import COMMON, Described, Option, accepted, described
+from ..options import COMMON, Described, Option, accepted, described, usable
 from ..reserved import assignable, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec
 from ..yaml.node import Node, Place, dotted, locate, where
+from . import conflist
 from .options import option_hint, value_of
 
 if TYPE_CHECKING:
@@ -61,11 +62,24 @@ def spec_of(written: WrittenNetwork) -> NetworkSpec:
     fields, options = translated(written, name, driver)
     fields = {"gateway_mode_ipv6": record.gateway_mode_ipv6 or spec.gateway_mode} | fields
     scope = record.scope or (driver.scope if driver else spec.scope)
-    spec = replace(spec, driver=name, scope=scope, options=options, **fields)
+    config = config_of(written, driver)
+    spec = replace(spec, driver=name, scope=scope, options=options, config=config, **fields)
     refuse_narrow(written, spec)
     spec = replace(spec, subnets=subnets(written, ipv6=spec.enable_ipv6))
     refuse_edges(written, spec)
     return spec
+
+
+def config_of(written: WrittenNetwork, driver: Described | None) -> str:
+    if driver and driver.configured and written.record.config is None:
+        hint = "write `config:`, a configuration list of CNI or the path of a file with one"
+        written.wrong((), "`config` is missing", hint)
+    elif driver and not driver.configured and written.record.config is not None:
+        others = ", ".join(name for name, one in usable(written.inputs.drivers) if one.configured)
+        written.wrong(("config",), "its driver takes no `config`", f"`driver: {others}` does")
+    elif written.record.config is not None:
+        return conflist.text_of(written.record.config, written.inputs, written.wrong)
+    return ""
 
 
 def refuse_narrow(written: WrittenNetwork, spec: NetworkSpec) -> None:
