@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.kernel.cni import plugin
 from tests.netns.lab import HOST4, REMOTE4, Lab
+from tests.netns.watching import until, watching
 
 DEBIAN = "/usr/lib/cni"
 RECORDED = Path("/run/lab/plugins")
@@ -219,6 +220,29 @@ def test_beside_a_bridge_of_ours(lab):
     assert lab.ask("t-db", REMOTE4, 80) == f"R {HOST4}"
     text["containers"]["web"]["networks"] = ["front", "lan"]
     assert "give t-web a default route, which has one by another" in lab.succeed(lab.plan(text)).err
+
+
+@debian
+def test_a_watcher_heals_it_and_follows_the_file_of_its_list(lab):
+    text = manifest([])
+    text["networks"]["lan"]["config"] = "lan.conflist"
+    whole = {"cniVersion": "1.0.0", "name": "t-lan", "plugins": CHAIN}
+    lab.write(whole, "m/lan.conflist")
+    lab.write(text, "m/t.yaml")
+    with watching(lab, lab.files / "m"):
+        lab.ip("link del eth0", "t-web")
+        until(lambda: "eth0" in lab.links("t-web"), 40)
+        whole["plugins"] = [{**BRIDGE, "mtu": 1300}, *CHAIN[1:]]
+        lab.write(whole, "m/lan.conflist")
+        until(lambda: "eth0" in lab.links("t-web") and lab.link("eth0", "t-web")["mtu"] == 1300, 40)
+
+
+def test_a_rehearsal_runs_no_plugin(lab):
+    text = recorded(recorder(lab))
+    lab.succeed(lab.reconcile("--rehearse", lab.write(text)))
+    assert said() == []
+    lab.apply(text, "--rehearse")
+    assert said() == ["ADD a", "ADD b", "ADD c"]
 
 
 def recorder(lab: Lab, **does: str) -> list[dict[str, Any]]:
