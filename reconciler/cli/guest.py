@@ -10,8 +10,9 @@ from .streams import tell_all
 def guest(options: Options) -> int:
     """The runtime's own words are in the PATHs, or in the environment."""
     from ..guests import answers
+    from ..guests.attending import Reader
 
     words = [f"{name}={text}" for name, text in os.environ.items() if name.startswith("CNI_")]
-    code, told = answers.answer([options.guest, *(options.paths or words)], sys.stdin.buffer.read())
+    code, told = answers.answer([options.guest, *(options.paths or words)], sys.stdin.buffer.read(), Reader())
     tell_all((told, "\n" * bool(told)), "")
     return code

@@ -1,5 +1,9 @@
-"""The line for a guest: all of what its runtime asks for, or as it was."""
+"""The line for a guest, which is a project of its own: its trouble holds up no other's.  All of what its
+runtime asks for, or as it was."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..cnm.topology import Endpoint, Network
@@ -7,7 +11,8 @@ from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, NotConverged, ReconcileError
 from ..inventory import learn
 from ..kernel.linux import Linux
-from ..kernel.lock import lock
+from ..kernel.lock import UNTOLD, latest, lock
+from ..manifest.sources import Source
 from ..manifest.spec import Manifest
 from ..paths import CACHE
 from ..pipeline import Change, compare, destruction, enact, load
@@ -15,6 +20,7 @@ from . import folder
 from .guest import Guest, GuestEnd
 
 PATIENCE = 60.0  # seconds for the host's lock
+HOME = (Source(path=folder.FOLDER, names=(folder.FOLDER,), whole=True),)
 
 
 class Given(NamedTuple):
@@ -25,49 +31,66 @@ class Given(NamedTuple):
     servers: tuple[str, ...]  # who answers for names, by their addresses
 
 
-def join(one: Guest, end: GuestEnd) -> Given:
+class Reader:
+    """The host, of which sandboxes are read once as long as nobody else applies."""
+
+    def __init__(self) -> None:
+        self.host, self.stamp = Linux(), UNTOLD
+
+    @contextmanager
+    def locked(self, one: Guest | None = None) -> Iterator[Linux]:
+        """What may have changed since is read anew: the host, and this guest."""
+        with lock(PATIENCE) as last:
+            known = one and last == self.stamp != UNTOLD
+            self.host.forget(frozenset({"", one.sandbox}) if one and known else None)
+            self.stamp = UNTOLD
+            yield self.host
+        self.stamp = latest()
+
+
+def join(one: Guest, end: GuestEnd, reader: Reader) -> Given:
     """Attach it to a network, once or again.  Raises what refuses it, when all is as it was."""
-    with lock(PATIENCE):
+    with reader.locked(one) as host:
         before = folder.known(one)
-        stood = before if before and before.inode == one.inode else one
-        folder.put(stood.joined(end))
+        stood = before.ends if before and before.inode == one.inode else ()
+        folder.put(one.only(stood).joined(end))
         try:
-            return given(brought(one.runtime, one.sandbox), one, end.ifname)
+            return given(brought(one, host), one, end.ifname)
         except BaseException:
             folder.put(before or one)  # of whom nothing is kept, as it is on no network
             raise
 
 
-def part(one: Guest, ifname: str) -> None:
-    """From the network that it is on by this interface, whatever has become of it."""
-    with lock(PATIENCE):
+def part(one: Guest, ifname: str, reader: Reader) -> None:
+    """From the network that it is on by this interface, whatever has become of it and of its others."""
+    with reader.locked(one) as host:
         if stood := folder.known(one):
             folder.put(stood.parted(ifname))
-            brought(one.runtime)
+            enact(compare(wanted(one), host), host)
 
 
-def check(one: Guest, ifname: str) -> None:
+def check(one: Guest, ifname: str, reader: Reader) -> None:
     """Raises NotConverged where something of it is not as it was told."""
-    with lock(PATIENCE):
+    with reader.locked() as host:
         stood = folder.known(one)
         if not stood or not stood.end(ifname):
             raise NotConverged([one.sandbox], f"{one.id} is not attached by {ifname}")
-        todo = compared(one.runtime, Linux()).todo
-        if left := [step.resource.key for step in todo if step.resource.place == one.sandbox]:
-            raise NotConverged(left)
+        change = compared(one, host)
+        owner = change.owner
+        keys = [step.resource.key for step in change.todo]
+        if differing := [key for key in keys if owner(key) == one.sandbox]:
+            raise NotConverged(differing)
 
 
-def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]]) -> None:
+def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader: Reader) -> None:
     """What those have that are no more, and on this network all but who is `kept`, by id and interface."""
-    with lock(PATIENCE):
-        gone = {one.runtime for one in folder.collect()}
+    with reader.locked() as host:
+        folder.collect()
         for one in folder.guests(runtime):
-            left = one.only(end for end in one.ends if end.network != network or (one.id, end.ifname) in kept)
-            if left != one:
-                folder.put(left)
-                gone.add(runtime)
-        for name in sorted(gone):
-            brought(name)
+            folder.put(
+                one.only(end for end in one.ends if end.network != network or (one.id, end.ifname) in kept)
+            )
+        bring_all(host)
 
 
 def lacking(network: str) -> str:
@@ -77,25 +100,37 @@ def lacking(network: str) -> str:
     return "" if network in facts.networks else network
 
 
-def compared(runtime: str, host: Linux) -> Change:
-    if any(folder.guests(runtime)):
-        manifest = load([folder.FOLDER], projects=frozenset({runtime}), folder=CACHE)
-    else:
-        manifest = destruction(Manifest(), frozenset({runtime}))
-    return compare(manifest, host)
+def wanted(one: Guest) -> Manifest:
+    """What is to stand of it, whatever there is of others."""
+    if folder.known(one):
+        return replace(load([folder.path(one)]), sources=HOME, partial=True)
+    return destruction(Manifest(), frozenset({one.sandbox}))
 
 
-def brought(runtime: str, sandbox: str = "", host: Linux | None = None) -> Change:
-    """The change that has brought its guests about; raises why one of them, `sandbox`, is not so."""
-    host = host or Linux()
-    change = compared(runtime, host)
+def compared(one: Guest, host: Linux) -> Change:
+    change = compare(wanted(one), host)
     for why in change.waiting.values():
         raise why
+    return change
+
+
+def brought(one: Guest, host: Linux) -> Change:
+    """The change that has brought it about; raises why it is not so."""
+    change = compared(one, host)
     try:
         enact(change, host)
     except FailedInPart as error:
-        if sandbox in error.refusals:
-            raise error.refusals[sandbox] from None
+        if one.sandbox in error.refusals:
+            raise error.refusals[one.sandbox] from None
+    return change
+
+
+def bring_all(host: Linux) -> Change:
+    """All guests as they were told, and nothing of those that have gone."""
+    some = any(folder.guests())
+    manifest = replace(load([folder.FOLDER], folder=CACHE) if some else Manifest(), sources=HOME)
+    change = compare(manifest, host)
+    enact(change, host)
     return change
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Locked, ManifestError, NotConverged, ReconcileError, foreseen
 from ..family import family
 from . import attending
-from .attending import Given
+from .attending import Given, Reader
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -33,8 +33,8 @@ class Failure(Exception):
 class Call:
     """What a runtime asks, checked as far as any command needs it."""
 
-    def __init__(self, environ: Mapping[str, str], config: Said):
-        self.environ, self.config = environ, config
+    def __init__(self, environ: Mapping[str, str], config: Said, reader: Reader):
+        self.environ, self.config, self.reader = environ, config, reader
         self.version = config.text("cniVersion") or "0.1.0"
         self.runtime = config.object("runtimeConfig")
         pairs = (pair.partition("=") for pair in environ.get("CNI_ARGS", "").split(";"))
@@ -90,14 +90,14 @@ def ports(runtime: Said) -> Iterator[GuestPort]:
             yield GuestPort(target=target, published=host, protocol=protocol, host_ip=one.text("hostIP"))
 
 
-def answer(environ: Mapping[str, str], data: bytes) -> tuple[int, str]:
+def answer(environ: Mapping[str, str], data: bytes, reader: Reader) -> tuple[int, str]:
     """The exit code, and what is told on standard output."""
     version = CURRENT
     try:
         command = environ.get("CNI_COMMAND", "")
         if command not in COMMANDS:
             raise Failure(ENVIRONMENT, f"CNI_COMMAND={command[:60]!r} is none", "CNI_COMMAND")
-        call = Call(environ, said(data))
+        call = Call(environ, said(data), reader)
         version = call.version
         if command != "VERSION" and version not in VERSIONS:
             details = f"this plugin speaks {', '.join(VERSIONS)}"
@@ -129,7 +129,7 @@ def failure_of(error: Exception) -> Failure:
 
 def add(call: Call) -> dict[str, Any]:
     one, end = call.guest(), call.end
-    return result(call, one, attending.join(one, end))
+    return result(call, one, attending.join(one, end, call.reader))
 
 
 def result(call: Call, one: Guest, given: Given) -> dict[str, Any]:
@@ -159,19 +159,19 @@ def result(call: Call, one: Guest, given: Given) -> dict[str, Any]:
 
 def delete(call: Call) -> None:
     """As often as it is asked, whatever is still there."""
-    attending.part(call.guest(there=False), call.ifname)
+    attending.part(call.guest(there=False), call.ifname, call.reader)
 
 
 def check(call: Call) -> None:
     if call.config.get("prevResult") is None:
         raise Failure(INVALID, "CHECK needs the `prevResult` of ADD", "prevResult")
-    attending.check(call.guest(), call.ifname)
+    attending.check(call.guest(), call.ifname, call.reader)
 
 
 def collect(call: Call) -> None:
     there = call.config.objects(ATTACHMENTS)
     kept = frozenset((one.text("containerID"), one.text("ifname")) for one in there)
-    attending.collect(RUNTIME, call.network, kept)
+    attending.collect(RUNTIME, call.network, kept, call.reader)
 
 
 def status(call: Call) -> None:

@@ -38,7 +38,7 @@ class GuestEnd:
 
 @value
 class Guest:
-    runtime: str  # which is the name of its project
+    runtime: str
     id: str
     netns: str = ""  # the path of its namespace
     inode: int = 0  # of that, by which it is told from another at the same path
@@ -53,7 +53,7 @@ class Guest:
 
     @property
     def sandbox(self) -> str:
-        """What its sandbox is called here."""
+        """What its sandbox is called here, and its project."""
         return f"{self.runtime}-{self.short_id}"
 
     def end(self, ifname: str) -> GuestEnd | None:
@@ -80,7 +80,7 @@ def manifest(guest: Guest) -> str:
         "ports": [port(one) for end in guest.ends for one in end.ports],
     }
     said = {
-        "name": guest.runtime,
+        "name": guest.sandbox,
         "networks": networks,
         "containers": {guest.short_id: container},
         SAID: asdict(guest),

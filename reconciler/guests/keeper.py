@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from ..errors import ReconcileError, foreseen
+from ..errors import ReconcileError, failed_in_part, foreseen
 from ..kernel.linux import Linux
 from ..kernel.lock import lock
 from . import attending, folder
@@ -42,12 +42,13 @@ class Keeper(threading.Thread):
             return
         self.known = []
         with lock(attending.PATIENCE):
-            gone = {one.runtime for one in folder.collect()}
+            folder.collect()
             found = [*folder.guests()]
             self.host.forget()
             self.host.transcribe()
-            for runtime in sorted(gone | {one.runtime for one in found}):
-                attending.brought(runtime, host=self.host)
+            change = attending.bring_all(self.host)
+        if why := failed_in_part({}, change.waiting):
+            raise why
         self.known = found
 
     def moved(self) -> bool:

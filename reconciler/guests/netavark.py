@@ -13,7 +13,7 @@ from ..errors import ReconcileError, foreseen
 from ..family import family
 from ..version import __version__
 from . import attending
-from .attending import Given
+from .attending import Given, Reader
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -22,12 +22,12 @@ API = "1.0.0"
 NOBODY = {"driver": "none"}  # addresses are ours to choose
 
 
-def answer(words: Sequence[str], data: bytes) -> tuple[int, str]:
+def answer(words: Sequence[str], data: bytes, reader: Reader) -> tuple[int, str]:
     """The exit code, and what is told on standard output; `words` are the command, and a namespace's path."""
     try:
         if not words or words[0] not in COMMANDS:
             raise ReconcileError(f"netavark's plugins have no command {' '.join(words)[:60]!r}")
-        told = COMMANDS[words[0]](words[1:], data)
+        told = COMMANDS[words[0]](words[1:], data, reader)
         return 0, json.dumps(told) if told is not None else ""
     except Malformed as error:
         return 1, json.dumps({"error": str(error)})
@@ -35,11 +35,11 @@ def answer(words: Sequence[str], data: bytes) -> tuple[int, str]:
         return 1, json.dumps({"error": attending.words(foreseen(error))})
 
 
-def info(words: Sequence[str], data: bytes) -> dict[str, Any]:
+def info(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
     return {"version": __version__, "api_version": API}
 
 
-def create(words: Sequence[str], data: bytes) -> dict[str, Any]:
+def create(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
     """What podman is to keep: who has which address is said when a container comes."""
     network = said(data)
     if name := attending.lacking(ours(network)):
@@ -52,14 +52,14 @@ def ours(network: Said) -> str:
     return network.object("options").text("network") or network.text("name")
 
 
-def setup(words: Sequence[str], data: bytes) -> dict[str, Any]:
+def setup(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
     call = said(data)
-    return status(attending.join(guest(call, namespace(words)), end(call)))
+    return status(attending.join(guest(call, namespace(words)), end(call), reader))
 
 
-def teardown(words: Sequence[str], data: bytes) -> None:
+def teardown(words: Sequence[str], data: bytes, reader: Reader) -> None:
     call = said(data)
-    attending.part(Guest(runtime=RUNTIME, id=call.text("container_id")), end(call).ifname)
+    attending.part(Guest(runtime=RUNTIME, id=call.text("container_id")), end(call).ifname, reader)
 
 
 def namespace(words: Sequence[str]) -> str:
@@ -118,7 +118,7 @@ def status(given: Given) -> dict[str, Any]:
     }
 
 
-COMMANDS: Mapping[str, Callable[[Sequence[str], bytes], dict[str, Any] | None]] = {
+COMMANDS: Mapping[str, Callable[[Sequence[str], bytes, Reader], dict[str, Any] | None]] = {
     "info": info,
     "create": create,
     "setup": setup,

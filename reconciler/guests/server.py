@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from ..kernel.lock import RUN
 from . import answers
+from .attending import Reader
 from .keeper import Keeper
 
 SOCKET = f"{RUN}/guests.sock"
@@ -26,7 +27,7 @@ class Server:
     takes what goes wrong with guests that stand."""
 
     def __init__(self, note: Callable[[str], object]) -> None:
-        self.socket, self.keeper = opened(), Keeper(note)
+        self.socket, self.keeper, self.reader = opened(), Keeper(note), Reader()
         threading.Thread(target=self.run, name="guests", daemon=True).start()
 
     def run(self) -> None:
@@ -35,7 +36,7 @@ class Server:
                 client, _ = self.socket.accept()
             except OSError:  # it is closed
                 return
-            threading.Thread(target=serve, args=(client,), name="a guest", daemon=True).start()
+            threading.Thread(target=serve, args=(client, self.reader), name="a guest", daemon=True).start()
 
     def close(self) -> None:
         with suppress(FileNotFoundError):
@@ -60,14 +61,14 @@ def opened() -> socket.socket:
     return server
 
 
-def serve(client: socket.socket) -> None:
+def serve(client: socket.socket, reader: Reader) -> None:
     with client, suppress(OSError):
         client.settimeout(PATIENCE)
         if user(client) != os.geteuid():
             return
         words, data = parsed(received(client))
         client.settimeout(None)
-        code, told = answers.answer(words, data)
+        code, told = answers.answer(words, data, reader)
         client.sendall(f"{code}\n{told}".encode())
 
 

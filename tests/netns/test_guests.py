@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.netns.lab import HOST4, Lab
+from tests.netns.lab import HOST4, ROOT, Lab
 from tests.netns.watching import until, watching
 
-PLUGIN = Path(__file__).parents[2] / "reconciler/guests/reconciler-cni"
+PLUGIN = ROOT / "reconciler/guests/reconciler-cni"
 GUESTS = Path("/run/reconciler/guests")
 SHOP = """
 name: shop
@@ -44,7 +44,7 @@ def call(words: list[str], environ: Mapping[str, str], said: object) -> Answer:
     run = subprocess.run(
         [PLUGIN, *words],
         input=text,
-        env={"PATH": path, **environ},
+        env={"PATH": path, "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         timeout=60,
