@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
 from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
+MOST_USERS = 3  # that a line of a plan names
 FACTS = json.JSONEncoder(sort_keys=True, default=str)
 
 
@@ -106,7 +107,8 @@ def plan(live: State, desired: State) -> Plan:
     under = {end: live[key].prompt for key in gone for end in (key, *live[key].ends)}
     cascaded = {key for key in gone if any(under.get(up, False) for up in live[key].within)}
     explicit = ordered(live[key] for key in gone - cascaded)
-    removals = [removal(old, desired) for old in reversed(explicit)]
+    used_by = users(live, desired, gone)
+    removals = [removal(old, desired, used_by.get(old.key, [])) for old in reversed(explicit)]
     return Plan(
         (
             *(step for step in removals if not is_late(step)),
@@ -136,8 +138,21 @@ def departs(old: Resource, new: Resource | None) -> bool:
     return old.marked if new is None else new.replaces(old)
 
 
-def removal(old: Resource, desired: State) -> Step:
-    return Step("-", old, old, "to be replaced" if old.key in desired else "")
+def removal(old: Resource, desired: State, used_by: Sequence[Key]) -> Step:
+    if old.key in desired:
+        return Step("-", old, old, "to be replaced")
+    more = f" and {len(used_by) - MOST_USERS} more" * (len(used_by) > MOST_USERS)
+    return Step("-", old, old, f"still used by {', '.join(used_by[:MOST_USERS])}{more}" if used_by else "")
+
+
+def users(live: State, desired: State, gone: set[Key]) -> dict[Key, list[Key]]:
+    """Who stays without what goes for good."""
+    found: dict[Key, list[Key]] = {key: [] for key in gone - desired.keys()}
+    same = (key for key in sorted(desired.keys() & live.keys()) if live[key] == desired[key]) if found else ()
+    for key in same:
+        for up in found.keys() & live[key].refers:
+            found[up].append(key)
+    return found
 
 
 def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> Iterator[Step]:
@@ -150,8 +165,10 @@ def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> It
         elif new.key in gone:
             yield Step("+", new, old, rebuilt(old, new, gone))
         else:
-            lost = ", ".join(up for up in old.refers if up in gone)
-            yield Step("~", new, old, differences(old, new) or f"detached from {lost}")
+            lost = [up for up in old.refers if up in gone]
+            if old != new or any(up in desired for up in lost):  # else it stays without
+                words = differences(old, new) or f"detached from {', '.join(lost)}"
+                yield Step("~", new, old, words)
 
 
 def rebuilt(old: Resource, new: Resource, gone: set[Key]) -> str:

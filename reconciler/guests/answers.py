@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from . import cni, netavark
-from .attending import Reader
+from .attending import KeptHost
 
 KINDS = ("cni", "netavark")
 
 
-def answer(words: Sequence[str], data: bytes, reader: Reader) -> tuple[int, str]:
+def answer(words: Sequence[str], data: bytes, reader: KeptHost) -> tuple[int, str]:
     """The exit code, and what is told; the words are the kind, and what that kind tells beside its input."""
     kind, *more = words
     if kind == "cni":

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
-from ..errors import FailedInPart, NotConverged, ReconcileError
+from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, latest, lock
@@ -31,7 +31,7 @@ class Given(NamedTuple):
     servers: tuple[str, ...]  # who answers for names, by their addresses
 
 
-class Reader:
+class KeptHost:
     """The host, of which sandboxes are read once as long as nobody else applies."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Reader:
         self.stamp = latest()
 
 
-def join(one: Guest, end: GuestEnd, reader: Reader) -> Given:
+def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
     """Attach it to a network, once or again.  Raises what refuses it, when all is as it was."""
     with reader.locked(one) as host:
         before = folder.known(one)
@@ -61,7 +61,7 @@ def join(one: Guest, end: GuestEnd, reader: Reader) -> Given:
             raise
 
 
-def part(one: Guest, ifname: str, reader: Reader) -> None:
+def part(one: Guest, ifname: str, reader: KeptHost) -> None:
     """From the network that it is on by this interface, whatever has become of it and of its others."""
     with reader.locked(one) as host:
         if stood := folder.known(one):
@@ -69,7 +69,7 @@ def part(one: Guest, ifname: str, reader: Reader) -> None:
             enact(compare(wanted(one), host), host)
 
 
-def check(one: Guest, ifname: str, reader: Reader) -> None:
+def check(one: Guest, ifname: str, reader: KeptHost) -> None:
     """Raises NotConverged where something of it is not as it was told."""
     with reader.locked() as host:
         stood = folder.known(one)
@@ -82,7 +82,7 @@ def check(one: Guest, ifname: str, reader: Reader) -> None:
             raise NotConverged(differing)
 
 
-def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader: Reader) -> None:
+def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader: KeptHost) -> None:
     """What those have that are no more, and on this network all but who is `kept`, by id and interface."""
     with reader.locked() as host:
         folder.collect()
@@ -111,6 +111,8 @@ def compared(one: Guest, host: Linux) -> Change:
     change = compare(wanted(one), host)
     for why in change.waiting.values():
         raise why
+    if (told := host.attached.get(f"netns {one.netns}")) and not told.identity:
+        raise ManifestError(f"{one.netns}: {told.wrong or told.lack}")
     return change
 
 

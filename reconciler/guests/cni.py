@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Locked, ManifestError, NotConverged, ReconcileError, foreseen
 from ..family import family
 from . import attending
-from .attending import Given, Reader
+from .attending import Given, KeptHost
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -33,7 +33,7 @@ class Failure(Exception):
 class Call:
     """What a runtime asks, checked as far as any command needs it."""
 
-    def __init__(self, environ: Mapping[str, str], config: Said, reader: Reader):
+    def __init__(self, environ: Mapping[str, str], config: Said, reader: KeptHost):
         self.environ, self.config, self.reader = environ, config, reader
         self.version = config.text("cniVersion") or "0.1.0"
         self.runtime = config.object("runtimeConfig")
@@ -90,7 +90,7 @@ def ports(runtime: Said) -> Iterator[GuestPort]:
             yield GuestPort(target=target, published=host, protocol=protocol, host_ip=one.text("hostIP"))
 
 
-def answer(environ: Mapping[str, str], data: bytes, reader: Reader) -> tuple[int, str]:
+def answer(environ: Mapping[str, str], data: bytes, reader: KeptHost) -> tuple[int, str]:
     """The exit code, and what is told on standard output."""
     version = CURRENT
     try:

@@ -27,20 +27,22 @@ def put(one: Guest) -> None:
 
 def known(one: Guest) -> Guest | None:
     """As it stands, whatever has been told of it now."""
+    return read(path(one))
+
+
+def read(file: str) -> Guest | None:
+    """None where there is none, or what is none of ours."""
     try:
-        return guest(disk.read(path(one)).decode())
+        return guest(disk.read(file).decode())
     except (OSError, ValueError):
         return None
 
 
 def guests(runtime: str = "") -> Iterator[Guest]:
     """Of this runtime, or of all."""
-    names = os.listdir(FOLDER) if os.path.isdir(FOLDER) else ()
-    for name in sorted(names):
-        with suppress(OSError, ValueError):
-            one = guest(disk.read(f"{FOLDER}/{name}").decode())
-            if runtime in ("", one.runtime):
-                yield one
+    names = sorted(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else []
+    found = filter(None, (read(f"{FOLDER}/{name}") for name in names))
+    return (one for one in found if runtime in ("", one.runtime))
 
 
 def has_gone(one: Guest) -> bool:

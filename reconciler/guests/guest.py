@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
+from ..errors import ManifestError
 from ..family import family
 from ..values import value
 
@@ -90,7 +91,9 @@ def manifest(guest: Guest) -> str:
 
 def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
     found: dict[str, object] = {"interface_name": end.ifname}
-    found |= {f"ipv{family(ip)}_address": ip for ip in end.ips}
+    for ip in end.ips:
+        if found.setdefault(key := f"ipv{family(ip)}_address", ip) != ip:
+            raise ManifestError(f"{found[key]} and {ip} are asked for: one of each family is given")
     found |= {"mac_address": end.mac} if end.mac else {}
     names = dict.fromkeys(filter(NAME.fullmatch, (guest.name, *end.aliases)))
     return found | {"aliases": [*names]}

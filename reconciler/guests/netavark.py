@@ -13,7 +13,7 @@ from ..errors import ReconcileError, foreseen
 from ..family import family
 from ..version import __version__
 from . import attending
-from .attending import Given, Reader
+from .attending import Given, KeptHost
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -22,7 +22,7 @@ API = "1.0.0"
 NOBODY = {"driver": "none"}  # addresses are ours to choose
 
 
-def answer(words: Sequence[str], data: bytes, reader: Reader) -> tuple[int, str]:
+def answer(words: Sequence[str], data: bytes, reader: KeptHost) -> tuple[int, str]:
     """The exit code, and what is told on standard output; `words` are the command, and a namespace's path."""
     try:
         if not words or words[0] not in COMMANDS:
@@ -35,11 +35,11 @@ def answer(words: Sequence[str], data: bytes, reader: Reader) -> tuple[int, str]
         return 1, json.dumps({"error": attending.words(foreseen(error))})
 
 
-def info(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
+def info(words: Sequence[str], data: bytes, reader: KeptHost) -> dict[str, Any]:
     return {"version": __version__, "api_version": API}
 
 
-def create(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
+def create(words: Sequence[str], data: bytes, reader: KeptHost) -> dict[str, Any]:
     """What podman is to keep: who has which address is said when a container comes."""
     network = said(data)
     if name := attending.lacking(ours(network)):
@@ -52,12 +52,12 @@ def ours(network: Said) -> str:
     return network.object("options").text("network") or network.text("name")
 
 
-def setup(words: Sequence[str], data: bytes, reader: Reader) -> dict[str, Any]:
+def setup(words: Sequence[str], data: bytes, reader: KeptHost) -> dict[str, Any]:
     call = said(data)
     return status(attending.join(guest(call, namespace(words)), end(call), reader))
 
 
-def teardown(words: Sequence[str], data: bytes, reader: Reader) -> None:
+def teardown(words: Sequence[str], data: bytes, reader: KeptHost) -> None:
     call = said(data)
     attending.part(Guest(runtime=RUNTIME, id=call.text("container_id")), end(call).ifname, reader)
 
@@ -118,7 +118,7 @@ def status(given: Given) -> dict[str, Any]:
     }
 
 
-COMMANDS: Mapping[str, Callable[[Sequence[str], bytes, Reader], dict[str, Any] | None]] = {
+COMMANDS: Mapping[str, Callable[[Sequence[str], bytes, KeptHost], dict[str, Any] | None]] = {
     "info": info,
     "create": create,
     "setup": setup,

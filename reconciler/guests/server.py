@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ..kernel.lock import RUN
 from . import answers
-from .attending import Reader
+from .attending import KeptHost
 from .keeper import Keeper
 
 SOCKET = f"{RUN}/guests.sock"
@@ -27,7 +27,7 @@ class Server:
     takes what goes wrong with guests that stand."""
 
     def __init__(self, note: Callable[[str], object]) -> None:
-        self.socket, self.keeper, self.reader = opened(), Keeper(note), Reader()
+        self.socket, self.keeper, self.reader = opened(), Keeper(note), KeptHost()
         threading.Thread(target=self.run, name="guests", daemon=True).start()
 
     def run(self) -> None:
@@ -61,7 +61,7 @@ def opened() -> socket.socket:
     return server
 
 
-def serve(client: socket.socket, reader: Reader) -> None:
+def serve(client: socket.socket, reader: KeptHost) -> None:
     with client, suppress(OSError):
         client.settimeout(PATIENCE)
         if user(client) != os.geteuid():

@@ -197,3 +197,51 @@ def test_netavark(shop):
         assert call(["teardown", "/run/netns/one"], {}, request) == Answer(0, None)
     assert not [*GUESTS.iterdir()] and not guests(shop)
     assert "no object" in call(["setup", "/run/netns/one"], {}, "[1]").json["error"]
+
+
+def test_whose_network_is_gone_holds_up_nobody(shop):
+    assert cni("ADD", network="shop_back").rc == 0
+    gone = shop.write(SHOP.replace(", back: {internal: true}", ""))
+    assert "still used by link cni-7e5517e5bbae/eth0" in shop.succeed(shop.reconcile("--plan", gone)).out
+    assert shop.reconcile("--apply", gone).rc == 0 and "Nothing to do." in shop.reconcile("--plan", gone).out
+    with watching(shop, gone) as watcher:
+        watcher.until(lambda: "external network shop_back does not exist" in watcher.log)
+        assert cni("ADD", "two").rc == 0
+        lacking = cni("CHECK", network="shop_back", prevResult={}).json
+        assert (lacking["code"], lacking["msg"]) == (7, "external network shop_back does not exist")
+        before = addresses(shop, "one")
+        shop.write(SHOP)
+        until(lambda: "br-shop-back" in shop.link(host_end(shop, "one")).get("master", ""))
+        assert addresses(shop, "one") == before
+    assert cni("CHECK", network="shop_back", prevResult={}) == Answer(0, None)
+    shop.destroy()
+    assert cni("DEL", network="shop_back") == cni("DEL", "two") == Answer(0, None)
+    assert guests(shop) == set() and not [*GUESTS.iterdir()]
+
+
+def host_end(lab: Lab, ns: str) -> str:
+    [seen] = lab.json(f"ip -j -n {ns} link show eth0")
+    return next(link["ifname"] for link in lab.json("ip -j link") if link["ifindex"] == seen["link_index"])
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/proc/self/ns/net", "the host's own network"),
+        ("/etc/passwd", "no network namespace"),
+        ("/run/pipe", "no network namespace"),
+        ("/run/link", "in sandbox shop-web-1 already"),
+        ("/run/none", "No such file"),
+        ("\n", "No such file"),
+    ],
+)
+def test_what_is_no_namespace_of_a_guest(shop, path, why):
+    os.mkfifo("/run/pipe")
+    os.symlink("/run/netns/shop-web-1", "/run/link")
+    environ = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "id-of-one", "CNI_IFNAME": "eth0"}
+    for stands in (False, True):
+        refused = call([], environ | {"CNI_NETNS": path}, CONFIG)
+        assert refused.rc == 1 and why in refused.json["msg"], refused
+        assert bool([*GUESTS.glob("*")]) == stands
+        assert stands or cni("ADD").rc == 0
+    assert cni("CHECK", prevResult={}) == Answer(0, None)
