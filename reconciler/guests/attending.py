@@ -10,6 +10,7 @@ from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn
+from ..inventory.facts import HostFacts
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.sources import Source
@@ -19,6 +20,7 @@ from ..pipeline import Change, compare, destruction, enact, load
 from . import folder
 from .guest import Guest, GuestEnd
 
+LISTENING = ("podman", "conmon")  # conmon is given the sockets when it is there
 PATIENCE = 60.0  # seconds for the host's lock
 HOME = (Source(path=folder.FOLDER, names=(folder.FOLDER,), whole=True),)
 
@@ -31,11 +33,23 @@ class Given(NamedTuple):
     servers: tuple[str, ...]  # who answers for names, by their addresses
 
 
+class GuestsHost(Linux):
+    """Where podman listens on what its containers publish, so that nobody else takes it."""
+
+    def facts(self) -> HostFacts:
+        seen = super().facts()
+        ports = {(port.protocol, port.published) for one in folder.guests() for port in one.ports}
+        found = {one for one in seen.listeners if (one.protocol, one.port) in ports}
+        heard = seen.heard() if found else ()
+        podmans = {one[:3] for one in heard if one.holder.partition(" (pid ")[0] in LISTENING}
+        return replace(seen, listeners=frozenset(one for one in seen.listeners if one[:3] not in podmans))
+
+
 class KeptHost:
     """The host, of which sandboxes are read once as long as nobody else applies."""
 
     def __init__(self) -> None:
-        self.host, self.stamp = Linux(), UNTOLD
+        self.host, self.stamp = GuestsHost(), UNTOLD
 
     @contextmanager
     def locked(self, one: Guest | None = None) -> Iterator[Linux]:

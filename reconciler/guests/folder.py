@@ -41,8 +41,8 @@ def read(file: str) -> Guest | None:
 def guests(runtime: str = "") -> Iterator[Guest]:
     """Of this runtime, or of all."""
     names = sorted(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else []
-    found = filter(None, (read(f"{FOLDER}/{name}") for name in names))
-    return (one for one in found if runtime in ("", one.runtime))
+    prefix = f"{runtime}-" if runtime else ""
+    return filter(None, (read(f"{FOLDER}/{name}") for name in names if name.startswith(prefix)))
 
 
 def has_gone(one: Guest) -> bool:

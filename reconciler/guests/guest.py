@@ -57,6 +57,10 @@ class Guest:
         """What its sandbox is called here, and its project."""
         return f"{self.runtime}-{self.short_id}"
 
+    @property
+    def ports(self) -> tuple[GuestPort, ...]:
+        return tuple(port for end in self.ends for port in end.ports)
+
     def end(self, ifname: str) -> GuestEnd | None:
         return next((end for end in self.ends if end.ifname == ifname), None)
 
@@ -78,7 +82,7 @@ def manifest(guest: Guest) -> str:
         "container_name": guest.sandbox,
         "attach": {"netns": guest.netns},
         "networks": {end.network: attachment(guest, end) for end in guest.ends},
-        "ports": [port(one) for end in guest.ends for one in end.ports],
+        "ports": [port(one) for one in guest.ports],
     }
     said = {
         "name": guest.sandbox,

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 
 from ..errors import ReconcileError, failed_in_part, foreseen
-from ..kernel.linux import Linux
 from ..kernel.lock import lock
 from . import attending, folder
 from .guest import Guest
@@ -17,7 +16,8 @@ class Keeper(threading.Thread):
 
     def __init__(self, note: Callable[[str], object]):
         super().__init__(name="keeper of guests", daemon=True)
-        self.note, self.host, self.bell, self.complained = note, Linux(), threading.Event(), ""
+        self.note, self.bell, self.complained = note, threading.Event(), ""
+        self.host = attending.GuestsHost()
         self.known: list[Guest] = []  # as they stood when all was as it should be
         self.start()
 
