@@ -38,11 +38,11 @@ def shop(lab: Lab) -> Lab:
     return lab
 
 
-def call(words: list[str], environ: Mapping[str, str], said: object) -> Answer:
+def call(words: list[str], environ: Mapping[str, str], said: object, program: Path = PLUGIN) -> Answer:
     text = said if isinstance(said, str) else json.dumps(said)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     run = subprocess.run(
-        [PLUGIN, *words],
+        [program, *words],
         input=text,
         env={"PATH": path, "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
@@ -53,12 +53,12 @@ def call(words: list[str], environ: Mapping[str, str], said: object) -> Answer:
     return Answer(run.returncode, json.loads(run.stdout) if run.stdout else None)
 
 
-def cni(command: str, ns: str = "one", ident: str = "", **more: object) -> Answer:
+def cni(command: str, ns: str = "one", ident: str = "", ifname: str = "eth0", **more: object) -> Answer:
     environ = {
         "CNI_COMMAND": command,
         "CNI_CONTAINERID": ident or f"id-of-{ns}",
         "CNI_NETNS": f"/run/netns/{ns}" if ns else "",
-        "CNI_IFNAME": "eth0",
+        "CNI_IFNAME": ifname,
         "CNI_PATH": "/opt/cni/bin",
         "CNI_ARGS": f"IgnoreUnknown=1;K8S_POD_NAME=pod-{ns}",
     }

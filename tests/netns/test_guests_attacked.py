@@ -1,0 +1,137 @@
+"""Guests whose runtimes, and who is root in them, do what nobody expects."""
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from tests.netns.lab import Lab
+from tests.netns.test_guests import CONFIG, GUESTS, SHOP, Answer, addresses, call, cni, guests, shop
+from tests.netns.watching import until, watching
+
+__all__ = ["shop"]
+SOCKET = "/run/reconciler/guests.sock"
+KINDS = """
+name: k
+networks:
+  inside: {internal: true}
+  lan: {driver: macvlan, driver_opts: {parent: uplink}, ipam: {config: [{subnet: 198.51.100.0/24}]}}
+  routed: {driver_opts: {gateway_mode: routed}}
+  apart: {driver_opts: {gateway_mode: isolated}, internal: true}
+"""
+
+
+def said(data: bytes, *, whole: bool = True) -> bytes:
+    """What the watcher answers to this."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(SOCKET)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(data)
+            if whole:
+                client.shutdown(socket.SHUT_WR)
+                return client.recv(1 << 16)
+    return b""
+
+
+def test_the_socket_survives_whoever_talks_to_it(shop):
+    with watching(shop, shop.write(SHOP)) as watcher:
+        assert stat.S_IMODE(os.stat(SOCKET).st_mode) == 0o600
+        for data in (b"", b"\0", b"\0\0", b"cni", b"nobody\0\0{}", b"netavark\0setup\0\0", os.urandom(70000)):
+            code, _, told = said(data).partition(b"\n")
+            assert code == b"1" and told, data[:20]
+        assert b"nested too deep" in said(b"cni\0CNI_COMMAND=ADD\0\0" + b"[" * 1_000_000)
+        assert said(b"cni\0\0" + b"x" * (6 << 20)) == b""
+        said(b"cni\0CNI_COMMAND=VERSION", whole=False)
+        slow = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+        for one in slow:
+            one.connect(SOCKET)
+            one.send(b"cni\0")
+        with ThreadPoolExecutor(50) as pool:
+            asked = b'cni\0CNI_COMMAND=VERSION\0\0{"cniVersion": "1.0.0"}'
+            assert all(one.startswith(b"0\n") for one in pool.map(said, [asked] * 200))
+        assert cni("ADD").rc == 0 and cni("DEL").rc == 0
+        for one in slow:
+            one.close()
+        assert watcher.process.poll() is None and "Traceback" not in watcher.log
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_many_at_once(shop, watched):
+    names = [f"ns{number}" for number in range(4)]
+    for name in names:
+        shop.run(f"ip netns add {name}")
+
+    def all_at_once() -> None:
+        with ThreadPoolExecutor(8) as pool:
+            applied = shop.start("--apply", "--wait=60", shop.write(SHOP))
+            added = [*pool.map(lambda ns: cni("ADD", ns), [*names, "one", "one"])]
+            assert not [one for one in added if one.rc], added
+            assert added[-1] == added[-2] and applied.wait() == 0
+            assert all(one.rc == 0 for one in pool.map(lambda ns: cni("DEL", ns), [*names, "one", "one"]))
+
+    if watched:
+        with watching(shop, shop.write(SHOP)) as watcher:
+            all_at_once()
+            watcher.synced()
+    else:
+        all_at_once()
+    assert guests(shop) == set() and shop.planned(SHOP) == []
+
+
+HOSTILE: dict[str, Callable[[Lab], object]] = {
+    "renames": lambda lab: lab.run("ip -n one link set eth0 name mine"),
+    "deletes": lambda lab: lab.run("ip -n one link del eth0"),
+    "adds addresses": lambda lab: lab.ip(
+        "\n".join(f"addr add 10.9.{n // 250}.{n % 250 + 1}/32 dev eth0" for n in range(3000)), "one"
+    ),
+    "fills links": lambda lab: lab.ip(
+        "\n".join(f"link add d{n} type veth peer name p{n}" for n in range(600)), "one"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_who_is_root_in_a_guest(shop, what):
+    assert cni("ADD").rc == 0
+    HOSTILE[what](shop)
+    assert cni("ADD", "two").rc == 0 and cni("CHECK", "two", prevResult={}) == Answer(0, None)
+    assert cni("DEL") == Answer(0, None) == cni("DEL", "two")
+    assert not [*GUESTS.iterdir()] and guests(shop) == set() and shop.planned(SHOP) == []
+    assert len([name for name in shop.links() if name.startswith("ve")]) == 1
+
+
+def test_another_namespace_at_the_same_path(shop):
+    first = cni("ADD")
+    shop.run("ip netns del one")
+    shop.run("ip netns add one")
+    assert cni("ADD").json["ips"] == first.json["ips"]
+    assert cni("CHECK", prevResult={}) == Answer(0, None) and addresses(shop, "one")
+    assert cni("DEL") == Answer(0, None) and guests(shop) == set()
+
+
+@pytest.mark.parametrize("network", ["inside", "routed", "apart"])
+def test_networks_of_other_kinds(shop, network):
+    shop.apply(KINDS, "--no-prune")
+    lan = cni("ADD", network="k_lan").json
+    assert "external network k_lan does not exist" in lan["msg"] and network in lan["details"]
+    added = cni("ADD", network=f"k_{network}")
+    assert added.rc == 0, added
+    assert {one["address"] for one in added.json["ips"]} == addresses(shop, "one")
+    assert cni("ADD", network=f"k_{network}") == added
+    assert cni("CHECK", prevResult=added.json, network=f"k_{network}") == Answer(0, None)
+    assert cni("DEL", network=f"k_{network}") == Answer(0, None)
+    assert shop.links("one") == ["lo"]
+
+
+def test_where_the_plugin_is_asked_for_nothing_that_it_knows(shop):
+    for environ in ({}, {"CNI_COMMAND": ""}, {"CNI_COMMAND": "ADD", "CNI_NETNS": "/run/netns/one"}):
+        assert call([], environ, CONFIG).json["code"] == 4
+    twice = ["172.30.0.5", "172.30.0.6"]
+    refused = cni("ADD", runtimeConfig={"ips": twice}).json
+    assert "172.30.0.5 and 172.30.0.6 are asked for" in refused["msg"]
+    until(lambda: guests(shop) == set())
