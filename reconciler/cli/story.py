@@ -74,7 +74,12 @@ class Story:
         return Becoming(op, subject, "   ".join(parts), cost, where)
 
     def detail(self, subject: Subject, op: str, steps: Sequence[Step]) -> str:
-        if op == "-" or subject.kind == NAMES or (subject.kind == FIREWALL and op == "+"):
+        if op == "-":
+            why = dict.fromkeys(
+                s.because for s in steps if s.because and not s.because.startswith(CONSEQUENT)
+            )
+            return "; ".join(why)
+        if subject.kind == NAMES or (subject.kind == FIREWALL and op == "+"):
             return ""
         if subject.kind == PORT:
             return self.target(steps)

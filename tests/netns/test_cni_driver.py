@@ -86,7 +86,7 @@ def test_ptp_with_the_address_of_its_ipam(lab):
     text = manifest([{"type": "ptp", "ipMasq": True, "ipam": LOCAL}])
     stands(lab, text)
     lab.ip("link del eth0", "t-web")
-    assert "(ptp, address by host-local)" in lab.succeed(lab.plan(text)).out
+    assert "(ptp, address by host-local)" in lab.succeed(lab.plan(text, "-o", "wide")).out
     stands(lab, text)
     lab.serve("t-web", 80)
     lab.serve("R", 80)
@@ -181,7 +181,7 @@ def test_what_is_lost_of_a_link_is_drift_and_is_healed(lab):
         ("link set eth0 down\nlink set eth0 name other", "eth0 is gone"),
     ):
         lab.ip(line, "t-web")
-        assert f"replaced: state {why} -> attached" in lab.succeed(lab.plan(text)).out
+        assert f"replaced: state {why} -> attached" in lab.succeed(lab.plan(text, "-o", "wide")).out
         stands(lab, text)
         assert lab.addresses("t-web") == [address]
         lab.run("ip neigh flush dev cni0")  # plugins tell nobody who has it now
@@ -193,7 +193,7 @@ def test_a_sandbox_that_somebody_took_away_is_attached_anew(lab):
     text = manifest(CHAIN, ipam=IPAM)
     lab.apply(text)
     lab.run("ip netns del t-web")
-    assert "state its sandbox is no more" in lab.succeed(lab.plan(text)).out
+    assert "state its sandbox is no more" in lab.succeed(lab.plan(text, "-o", "wide")).out
     stands(lab, text)
     lab.run("ip netns del t-web")
     lab.run("ip netns del t-db")
@@ -366,7 +366,7 @@ def test_who_is_killed_while_a_plugin_works_is_cleaned_up_after(lab):
     child.kill()
     child.communicate()
     (RECORDED / "b.does").unlink()
-    assert "state unfinished -> attached" in lab.succeed(lab.plan(text)).out
+    assert "state unfinished -> attached" in lab.succeed(lab.plan(text, "-o", "wide")).out
     stands(lab, text)
     assert said() == ["ADD a", "ADD b", "DEL c", "DEL b", "DEL a", "ADD a", "ADD b", "ADD c"]
 
