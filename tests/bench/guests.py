@@ -120,8 +120,8 @@ def rows(sandboxes: int, guests: int) -> Iterator[Row]:
     if BRIDGE.exists():
         yield from measured("Debian's bridge", BRIDGE, THEIRS)
     for number in range(guests + 1):
-        call(PLUGIN, "DEL", number, OURS)
         subprocess.run(["ip", "netns", "del", f"g{number}"], check=True)
+    call(PLUGIN, "GC", 0, OURS | {"cniVersion": "1.1.0"})
     subprocess.run(reconcile("--destroy", "-q", str(FILE)), env=ENVIRONMENT, check=True)
 
 
