@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from .. import disk
+from ..errors import ReconcileError
 from ..kernel.lock import RUN
 from .guest import Guest, guest, manifest
 
@@ -16,7 +17,9 @@ def path(one: Guest) -> str:
 
 
 def put(one: Guest) -> None:
-    """Who is on no network any more has gone."""
+    """Who is on no network any more has gone.  Raises where another one has its name."""
+    if (other := read(path(one))) and other.id != one.id:
+        raise ReconcileError(f"{one.sandbox} is another container, {other.id}", "give it another id")
     if one.ends:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         disk.write(path(one), manifest(one).encode())
@@ -27,7 +30,8 @@ def put(one: Guest) -> None:
 
 def known(one: Guest) -> Guest | None:
     """As it stands, whatever has been told of it now."""
-    return read(path(one))
+    found = read(path(one))
+    return found if found and found.id == one.id else None
 
 
 def read(file: str) -> Guest | None:

@@ -128,6 +128,22 @@ def test_networks_of_other_kinds(shop, network):
     assert shop.links("one") == ["lo"]
 
 
+def test_two_ids_that_begin_alike(shop):
+    first, second = ("a" * 12 + digit for digit in "12")
+    assert cni("ADD", "one", first).rc == 0
+    refused = cni("ADD", "two", second)
+    assert refused.rc == 1 and refused.json["msg"] == f"cni-aaaaaaaaaaaa is another container, {first}"
+    assert cni("DEL", "two", second) == Answer(0, None)
+    assert cni("CHECK", "one", first, prevResult={}) == Answer(0, None)
+    for file in GUESTS.iterdir():
+        file.unlink()
+    assert cni("GC", "", cniVersion="1.1.0") == Answer(0, None) and guests(shop) == set()
+
+
+def test_more_than_anybody_reads(shop):
+    assert call([], {"CNI_COMMAND": "ADD"}, "[" * (100 << 20)).json["code"] == 6
+
+
 def test_where_the_plugin_is_asked_for_nothing_that_it_knows(shop):
     for environ in ({}, {"CNI_COMMAND": ""}, {"CNI_COMMAND": "ADD", "CNI_NETNS": "/run/netns/one"}):
         assert call([], environ, CONFIG).json["code"] == 4
