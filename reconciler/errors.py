@@ -72,12 +72,13 @@ class ManifestErrors(ManifestError):
     """Every mistake that one run found, in the order of the files and each once: a file that is included
     twice makes its mistakes once, and so do hosts that share a manifest."""
 
-    def __init__(self, errors: "Iterable[ManifestError]"):
+    def __init__(self, errors: "Iterable[ManifestError]", warnings: "Iterable[str]" = ()):
         each = (one for error in errors for one in getattr(error, "errors", [error]))
         unique = {(one.where, one.message): one for one in each}
         self.errors: list[ManifestError] = sorted(
             unique.values(), key=lambda one: one.where or ("", 0, 0, "")
         )
+        self.warnings = tuple(warnings)  # of the same manifests: a mistake may follow from one
         super().__init__("\n".join(map(str, self.errors)))
 
 

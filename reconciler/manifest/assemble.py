@@ -37,16 +37,18 @@ def assemble(
         for name, group in sorted(groups.items())
     ]
     lock = locked(lockfile.beside(paths), inputs)
-    if mistakes := inputs.mistakes or list(scale_mistakes(inputs, done)):
-        raise ManifestErrors(mistakes)
-    texts = {file: text for file, text in inputs.shelf.items() if text is not None}
     said = [remarks(library), *(one.remarks for one in done)]
+    warnings = (*blank_variables(said), *dict.fromkeys(text for one in said for text in one.warnings))
+    if mistakes := inputs.mistakes or list(scale_mistakes(inputs, done)):
+        raise ManifestErrors(mistakes, warnings)
+    texts = {file: text for file, text in inputs.shelf.items() if text is not None}
     manifest = Manifest(
         projects=tuple(one.spec for one in done),
         root=whole[0] if len(paths) == len(whole) == 1 else "",
         partial=projects is not None,
         lock=lock,
         notes=tuple(notes(said)),
+        warnings=warnings,
         digest=digest_of(texts, said, lacking((one.spec for one in done), inputs.drivers)),
         files=tuple(sorted(os.path.abspath(file) for file in texts if file != STDIN)),
     )
@@ -79,7 +81,8 @@ def remarks(library: Library, at: ProjectReading | None = None) -> Remarks:
     blank = {name: f"{at.file}:{at.line}:{at.column}" for name, at in library.blank.items()}
     unused, idle = (tuple(sorted(at.unused)), at.idle) if at else ((), {})
     used = library.used | (at.asked if at else {})
-    return Remarks(used, blank, tuple(library.inputs.notes), unused, idle)
+    inputs = library.inputs
+    return Remarks(used, blank, tuple(inputs.notes), tuple(inputs.warnings), unused, idle)
 
 
 def locked(file: str, inputs: Inputs) -> str:
@@ -98,12 +101,16 @@ def scale_mistakes(inputs: Inputs, done: Sequence[KnownProject]) -> Iterator[Man
 def notes(said: Sequence[Remarks]) -> Iterator[str]:
     """What users may want to know though it is no mistake."""
     yield from dict.fromkeys(note for one in said for note in one.notes)
-    blank: Mapping[str, str] = {name: place for one in reversed(said) for name, place in one.blank.items()}
-    for name, place in sorted(blank.items()):
-        yield f"{place}: variable {name} is not set; blank is taken for it"
     for key in sorted({key for one in said for key in one.unused}):
         yield f"{key}: accepted, not used"
     yield from sorted({f"{key} {why}" for one in said for key, why in one.idle.items()})
+
+
+def blank_variables(said: Sequence[Remarks]) -> Iterator[str]:
+    """Each once, wherever else it stands; Compose warns of them, too."""
+    blank: Mapping[str, str] = {name: place for one in reversed(said) for name, place in one.blank.items()}
+    for name, place in sorted(blank.items()):
+        yield f"{place}: variable {name} is not set; blank is taken for it"
 
 
 def digest_of(texts: Mapping[str, str], said: Sequence[Remarks], lacking: Sequence[str]) -> str:

@@ -1,8 +1,6 @@
 """What the user wrote, validated and merged: frozen values with their places.  `...Spec` means as written.
-
 A field with a `Key` is said here and nowhere else: where text must be checked, model/ makes pydantic's models
-and the schema of it.  All behind `load` sees these alone: a plan of cached manifests imports no pydantic.
-"""
+and the schema of it.  All behind `load` sees these alone: a plan of cached manifests imports no pydantic."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -273,5 +271,6 @@ class Manifest:
     partial: bool = False  # only some of its projects were asked for
     lock: str = ""  # the text of addresses.lock
     notes: tuple[str, ...] = ()  # keys that no part of ours uses, once each, for -v
+    warnings: tuple[str, ...] = ()  # what is probably a slip, for everybody
     digest: str = ""  # sha256 of the inputs
     files: tuple[str, ...] = ()  # every file that was read

@@ -31,6 +31,7 @@ class Inputs:
     texts: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)  # files that need not be there and are not
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     mistakes: Mistakes = field(default_factory=Mistakes)  # of the whole run, and
     shelf: dict[str, str | None] = field(default_factory=dict)  # its texts; None cannot be had
 

@@ -12,6 +12,7 @@ from ..yaml.node import Mistakes, Node, Place, nearest, raw
 from .files import Found
 from .interpolate import interpolated
 from .library import Context, Library, context
+from .merge import NOTHING
 from .project import assemble, lenders
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
@@ -58,9 +59,10 @@ def gist(file: str, library: Library) -> Gist:
 
 def gist_of(documents: Sequence[Node], digest: str) -> Gist:
     """A directory may hold other YAML too; what looks like a manifest with a misspelt key counts as one."""
-    names = (node.value for document in reversed(documents) if (node := document.get("name")))
-    name = next((value for value in names if value is not None), "")
-    plain = isinstance(name, str) and "$" not in name and (normalised(name) or not name)
+    names = [node.value for document in documents if (node := document.get("name"))]
+    name = next((value for value in reversed(names) if value is not None), "")
+    alike = all(value in (None, name) for value in names)
+    plain = alike and isinstance(name, str) and "$" not in name and (normalised(name) or not name)
     keys = [key for document in documents for key, _ in document.items()]
     return Gist(
         digest,
@@ -105,20 +107,28 @@ def own_name(file: str, at: Context) -> str:
     plain = at.library.gists[file].name
     if plain is not None:
         return plain
-    for document in reversed(at.library.documents(file)):
-        node = document.get("name")
-        if node is None or node.value is None:
-            continue
-        value = interpolated(node, at.variables, at.mistakes, ("name",)).value
-        text = str(value)
-        name = normalised(text)
-        if not isinstance(value, str):
-            at.mistakes.at(node.place, "name", f"`name` must be text, not {text[:60]}", "in quotes it is")
-        if text and not name:
-            hint = "small letters, digits, `-` and `_`"
-            at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)
-        return name or ("unnamed" if text else "")
-    return ""
+    nodes = [document.get("name") or NOTHING for document in at.library.documents(file)]
+    nodes = [node for node in nodes if node.value is not None]
+    names = [said_name(node, at) for node in nodes]
+    for node, name in zip(nodes, names, strict=True):
+        if name != names[0]:
+            hint = "a project a file, or one name: the documents of a file are laid on top of one another"
+            label = (nodes[0].place, "the first one")
+            at.mistakes.at(node.place, "name", "two projects in one file", hint, label)
+            break
+    return names[-1] if names else ""
+
+
+def said_name(node: Node, at: Context) -> str:
+    value = interpolated(node, at.variables, at.mistakes, ("name",)).value
+    text = str(value)
+    name = normalised(text)
+    if not isinstance(value, str):
+        at.mistakes.at(node.place, "name", f"`name` must be text, not {text[:60]}", "in quotes it is")
+    if text and not name:
+        hint = "small letters, digits, `-` and `_`"
+        at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)
+    return name or ("unnamed" if text else "")
 
 
 def by_default(item: Found, at: Context) -> str:

@@ -112,6 +112,7 @@ def interpolated(
                 else "set it in the environment or in .env"
             )
             mistakes.at(node.place, dotted(path), str(error), hint)
+            mistakes.flawed.add(node.place)
             return Node("", node.place, node.tag)
     if type(value) is dict:
         children = {k: interpolated(v, variables, mistakes, (*path, k)) for k, v in value.items()}

@@ -19,6 +19,14 @@ TYPES = {
     int: "a number",
     float: "a number",
 }
+HINTS = {
+    "text": "in quotes it is text",
+    "a list": "write `[...]`, or each entry on a line that begins with `- `",
+    "a mapping": "write `{KEY: VALUE}`, or each key on a line below it",
+    "a whole number": "as 3",
+    "a number": "as 3, or 0.5",
+    "true or false": "write `true` or `false`",
+}
 EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
@@ -109,8 +117,7 @@ def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
         case "value":
             return context["message"], context["hint"]
         case "extra_forbidden":
-            outline = form_at(form, steps[:-1]).outline
-            return f"unknown key `{steps[-1]}`", nearest(str(steps[-1]), {*outline.keys, *outline.unused})
+            return f"unknown key `{steps[-1]}`", likely(str(steps[-1]), form_at(form, steps[:-1]))
         case "missing":
             return f"`{steps[-1]}` is missing", f"add `{steps[-1]}:`"
         case "literal_error":
@@ -124,8 +131,19 @@ def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
             return f"{shortened(given)} is too large", f"at most {context['le']}"
         case kind if kind in EXPECTED:
             what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
-            return f"{what} must be {EXPECTED[kind]}, not {described(given, steps)}", ""
+            wanted = EXPECTED[kind]
+            hint = "one alone" if wanted == "text" and isinstance(given, dict | list) else HINTS[wanted]
+            return f"{what} must be {wanted}, not {described(given, steps)}", hint
     return error["msg"], ""
+
+
+def likely(word: str, form: Form[Any]) -> str:
+    """The key that was probably meant, or the one that this is a key of."""
+    hint = nearest(word, {*form.outline.keys, *form.outline.unused})
+    inside = (key for key, (_, inner) in form.nested.items() if word in inner.outline.keys)
+    if not hint.startswith("did you mean") and (key := next(inside, "")):
+        return f"`{word}` is a key of `{key}`"
+    return hint
 
 
 def shortened(value: Any) -> str:

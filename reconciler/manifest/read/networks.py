@@ -172,7 +172,7 @@ def subnet_specs(
     at = where(locate(written.node, (*steps, "subnet")), dotted(("networks", written.key, *steps)))
     if not config.subnet:
         if config.model_fields_set:
-            written.wrong(steps, "`subnet` is missing", "add `subnet:`")
+            written.wrong((*steps, "subnet"), "`subnet` is missing", "add `subnet:`")
     elif ":" in config.subnet and not ipv6:
         written.inputs.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
     else:

@@ -67,8 +67,12 @@ class ProjectReading:
                 f"`{section}` must be a mapping of names",
                 f"write `{section}: {{NAME: ...}}`",
             )
+        fallen = fallen_out(holder, model)
+        if fallen:
+            hint = f"indent it below an entry of `{section}`"
+            self.mistakes.at(holder.keys[fallen[0]], section, f"`{fallen[0]}` is no name here", hint)
         for key, node in holder.items():
-            if key.startswith("x-"):
+            if key.startswith("x-") or key in fallen:
                 continue
             spot = holder.keys.get(key, node.place)
             message, hint = name_mistake(key)
@@ -76,6 +80,14 @@ class ProjectReading:
                 self.mistakes.at(spot, section, message, hint)
             elif record := record_of(node, model, (section, key), self.mistakes, unused):
                 yield key, node, spot, record
+
+
+def fallen_out(holder: Node, model: Form[R]) -> list[str]:
+    """Keys of an entry that stand where the entries do: they are not indented as far as they should be."""
+    known = {*model.outline.keys, *model.outline.unused}
+    return [
+        key for key, node in holder.items() if key in known and type(node.value) not in (dict, type(None))
+    ]
 
 
 def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
@@ -110,8 +122,11 @@ def top_level(reading: ProjectReading) -> None:
         elif key in NOT_YET and node.value:
             reading.mistakes.at(spot, key, f"`{key}` is not supported by this version", "remove the key")
         elif key not in known and not key.startswith("x-"):
-            first_format = node.get("image") or node.get("build")
-            hint = "services stand under `services:`" if first_format else nearest(key, known)
+            hint = nearest(key, known)
+            if node.get("image") or node.get("build"):
+                hint = "services stand under `services:`"
+            elif key in SERVICE.outline.keys:
+                hint = f"`{key}` is a key of a service"
             reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
 
 

@@ -38,7 +38,8 @@ def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[Manife
     for spec in project.containers:
         yield from unknown_networks(spec, networks)
         yield from name_mistakes(spec, reading)
-        yield from mode_mistakes(spec, reading, names, networks)
+        yield from mode_mistakes(spec, reading, networks)
+        yield from join_mistakes(spec, reading, project.containers)
         yield from unknown_links(spec, reading, names)
     yield from cycles(project.containers, reading)
     yield from unmet_dependencies(reading, names)
@@ -54,6 +55,8 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
             hint = nearest(end.network, networks)
             if end.network in ("host", "none"):
                 hint = f"write `network_mode: {end.network}`"
+            elif not hint.startswith("did you mean"):
+                hint = f"declare it: `networks: {{{end.network}: }}`"
             yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
 
 
@@ -74,7 +77,7 @@ def name_mistakes(spec: ContainerSpec, reading: ProjectReading) -> Iterator[Mani
 
 
 def mode_mistakes(
-    spec: ContainerSpec, reading: ProjectReading, names: set[str], networks: Iterable[str]
+    spec: ContainerSpec, reading: ProjectReading, networks: Iterable[str]
 ) -> Iterator[ManifestError]:
     mode = spec.network_mode
     if not mode:
@@ -83,25 +86,31 @@ def mode_mistakes(
     if spec.networks:
         label = (reading.where(spec, "networks"), "and here")
         yield ManifestError("`network_mode` and `networks` exclude each other", "keep one of them", at, label)
-    if mode.startswith(JOINS):
-        yield from join_mistakes(mode, at, reading, names)
-    elif mode not in MODES:
+    if mode not in MODES and not mode.startswith(JOINS):
         hint = f"write `networks: [{mode}]`" if mode in networks else nearest(mode, (*MODES, *JOINS))
         yield ManifestError(f"unknown network mode `{mode}`", hint, at)
-    if spec.ports and (mode == "host" or mode.startswith(JOINS)):
-        why = (
-            "every port is the host's already"
-            if mode == "host"
-            else "publish them where the namespace is made"
+    if spec.ports and mode == "host":  # Compose and Docker go on, too
+        words = f"ports of {spec.name} are not published: it has the host's network, where all are open"
+        reading.inputs.warnings.append(f"{spec.ports[0].where}: {words}")
+    elif spec.ports and mode.startswith(JOINS):
+        message, hint = (
+            f"ports cannot be published with `network_mode: {mode}`",
+            "publish them where it is made",
         )
-        label = (at, "the mode")
-        yield ManifestError(
-            f"ports cannot be published with `network_mode: {mode}`", why, spec.ports[0].where, label
-        )
+        yield ManifestError(message, hint, spec.ports[0].where, (at, "the mode"))
 
 
-def join_mistakes(mode: str, at: Where, reading: ProjectReading, names: set[str]) -> Iterator[ManifestError]:
-    kind, _, name = mode.partition(":")
+def join_mistakes(
+    spec: ContainerSpec, reading: ProjectReading, known: Iterable[ContainerSpec]
+) -> Iterator[ManifestError]:
+    """Of a mode that is another container's network."""
+    if not spec.network_mode.startswith(JOINS):
+        return
+    kind, _, name = spec.network_mode.partition(":")
+    at, names = (
+        reading.where(spec, "network_mode"),
+        {*reading.names("services"), *reading.names("containers")},
+    )
     message, hint = name_mistake(name)
     if message:
         yield ManifestError(message, hint, at)
@@ -109,6 +118,9 @@ def join_mistakes(mode: str, at: Where, reading: ProjectReading, names: set[str]
         yield ManifestError(f"unknown service `{name}`", nearest(name, names), at)
     elif kind == "service" and name in reading.idle:
         yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
+    elif kind == "service" and any(one.name == name and not one.replicas for one in known):
+        message, hint = f"`{name}` has no replica whose network it could have", "give it one, or join another"
+        yield ManifestError(message, hint, at)
 
 
 def cycles(containers: Iterable[ContainerSpec], reading: ProjectReading) -> Iterator[ManifestError]:

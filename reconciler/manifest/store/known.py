@@ -25,6 +25,7 @@ class Remarks(NamedTuple):
     used: Mapping[str, str | None]  # variables that were asked for
     blank: Mapping[str, str]  # those without a value, and where
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     unused: tuple[str, ...]  # keys that no part of ours uses
     idle: Mapping[str, str]  # services without a container, and why
 

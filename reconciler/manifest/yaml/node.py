@@ -83,11 +83,18 @@ def locate(node: Node, steps: Sequence[str | int]) -> Place:
 class Mistakes(list[ManifestError]):
     """Every mistake of a run, in the order in which they are found."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.flawed: set[Place] = set()  # of values that nobody knows: what is wrong with these follows
+
     def at(
         self, place: Place, path: str, message: str, hint: str = "", label: tuple[Place, str] | None = None
     ) -> None:
         second = (where(label[0]), label[1]) if label else None
-        self.append(ManifestError(message, hint, where(place, path), second))
+        self.extend([ManifestError(message, hint, where(place, path), second)])
+
+    def extend(self, found: Iterable[ManifestError]) -> None:
+        super().extend(one for one in found if not one.where or Place(*one.where[:3]) not in self.flawed)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from yaml.events import (
 
 from ...errors import ManifestError
 from .node import Mistakes, Node, Place, where
+from .syntax import syntax_error
 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000  # with every alias expanded
@@ -42,7 +43,7 @@ def parse(text: str, file: str, mistakes: Mistakes) -> list[Node]:
     try:
         return Builder(text, file, mistakes).documents()
     except yaml.YAMLError as error:
-        mistakes.append(syntax_error(error, text, file))
+        mistakes.append(syntax_error(error, text, file, MAX_DEPTH))
     except ManifestError as error:
         mistakes.append(error)
     return []
@@ -189,18 +190,3 @@ class Builder:
     def duplicate(self, name: str, spot: Place, first: Place) -> None:
         hint = "remove one of them, or merge the two"
         self.mistakes.at(spot, "", f"duplicate key `{name}`", hint, (first, "first written here"))
-
-
-def syntax_error(error: yaml.YAMLError, text: str, file: str) -> ManifestError:
-    """libyaml's own words, with the place in our form."""
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text.encode()[: error.position].decode(errors="ignore")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return ManifestError(f"no YAML: {error.reason}", "", where(Place(file, line, column)))
-    problem, context = getattr(error, "problem", None) or "it ends too early", getattr(error, "context", None)
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-    if "nesting depth" in problem:  # newer versions of libyaml count by themselves
-        return ManifestError(f"nested deeper than {MAX_DEPTH} levels", "", where(place))
-    hint = "indent with spaces" if "cannot start any token" in problem else ""
-    return ManifestError(f"no YAML: {problem}{f' {context}' if context else ''}", hint, where(place))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.errors import ManifestErrors
 from reconciler.manifest.compose import dotenv
 from reconciler.manifest.compose.interpolate import BadTemplate, Variables, substitute
 from reconciler.manifest.yaml.report import report
@@ -134,9 +135,51 @@ def test_the_projects_name_is_a_variable(desk):
     assert desk.service("hostname: '${COMPOSE_PROJECT_NAME}'").hostname == "shop"
 
 
-def test_an_unset_variable_is_noted(desk):
-    desk.write("compose.yaml", "services: {web: {image: 'a:$TAG'}}")
-    assert any("variable TAG is not set" in note for note in desk.load().notes)
+def test_an_unset_variable_is_told_once(desk):
+    desk.write("compose.yaml", "services: {web: {image: 'a:$TAG', ports: ['${PORT}:80', '${TAG}81:81']}}")
+    assert [warning.partition("compose.yaml:")[2] for warning in desk.load().warnings] == [
+        "1:43: variable PORT is not set; blank is taken for it",
+        "1:25: variable TAG is not set; blank is taken for it",
+    ]
+
+
+@pytest.mark.parametrize("form", ["${TAG:-}", "${TAG-}", "${TAG:+x}", "${TAG+x}", "$$TAG", "${SET}"])
+def test_who_has_a_default_is_not_told(form, desk):
+    desk.write(".env", "SET=\n")
+    desk.write("compose.yaml", f"services: {{web: {{image: 'a:{form}'}}}}")
+    assert desk.load().warnings == ()
+
+
+def test_an_unset_variable_is_told_with_the_mistake_that_follows(desk):
+    desk.write("compose.yaml", "services: {web: {ports: ['8080:${PORT}']}}")
+    with pytest.raises(ManifestErrors) as caught:
+        desk.load()
+    assert "variable PORT is not set" in caught.value.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {web: {ports: ['${X:?write it}:80']}}",
+        "services: {web: {dns: ['${X:?write it}']}}",
+        "networks: {n: {ipam: {config: [{gateway: 10.1.0.1, subnet: '${X:?write it}'}]}}}",
+        "services: {web: {networks: ['${X:?write it}']}}",
+        "services: {web: {network_mode: '${X:?write it}'}}",
+        "hosts: {a: {address: '${X:?write it}'}}",
+        "pools: [{base: '${X:?write it}', size: 24}]",
+        "name: '${X:?write it}'",
+        "include: ['${X:?write it}']",
+        "services: {web: {extends: {service: '${X:?write it}'}}}",
+        "services: {web: {env_file: '${X:?write it}'}}",
+    ],
+)
+def test_a_variable_that_is_missing_is_one_mistake(text, desk):
+    desk.write("compose.yaml", text)
+    with pytest.raises(ManifestErrors) as caught:
+        desk.load()
+    assert [one.message for one in caught.value.errors] == [
+        "required variable X is missing a value: write it"
+    ]
 
 
 @pytest.mark.parametrize(

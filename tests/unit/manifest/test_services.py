@@ -251,7 +251,6 @@ def test_extensions_are_anybodys(desk):
         ("network_mode: service:wbe", "unknown service `wbe`", "did you mean `web`?"),
         ("network_mode: 'container:'", "'' is no name", ""),
         ("network_mode: host\nnetworks: [front]", "exclude each other", ""),
-        ("network_mode: host\nports: ['80']", "ports cannot be published with `network_mode: host`", ""),
         ("network_mode: container:x\nports: ['80']", "ports cannot be published", ""),
         ("mac_address: 02:00:00:00:00", "is no MAC address", ""),
         ("mac_address: 01:00:00:00:00:00", "is a group address", "second digit"),
