@@ -103,10 +103,20 @@ class Change:
         return ownership.by_key(self.live, self.desired)
 
     @property
+    def standing(self) -> frozenset[str]:
+        """The projects that something stands of."""
+        return ownership.projects(self.live)
+
+    @property
     def touched(self) -> frozenset[str]:
         """The projects that it does something to."""
         owner = self.owner
         return frozenset(owner(step.resource.key) for step in self.todo)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is told and holds up nothing: of the words of the manifests, and of what was decided."""
+        return (*self.manifest.warnings, *self.topology.warnings)
 
     @property
     def closed(self) -> dict[str, ReconcileError]:

@@ -30,6 +30,8 @@ from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
 from . import waiting
+from .asking import agreed, is_asked
+from .beside import warn_of_files_beside
 from .options import Options
 from .scaled import in_words, warn_of_return, warn_of_watcher
 from .session import (
@@ -40,6 +42,7 @@ from .session import (
     note,
     print_plan,
     read,
+    refuse_strangers,
     say,
     tell_who_waits,
 )
@@ -53,6 +56,7 @@ def apply(options: Options) -> int:
         let_finish(paths, 0)  # it may have begun since
         change = within_removals(options, change, host)
         warn_of_return(options, change)
+        warn_of_files_beside(options, change)
         warn_of_watcher(options, change)
         failed = carry_out(options, change, host)
     if not options.confirm_within:
@@ -76,9 +80,13 @@ def destroy(options: Options) -> int:
     wanted = destruction(manifest, frozenset(options.project))
     if not wanted.projects:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
+    if is_asked(options):  # who holds no lock meanwhile
+        agreed_to = agreed(compare(wanted, machine(options), adopt=options.adopt))
+        options = replace(options, only=options.only or agreed_to)
     host, began = machine(options), time.monotonic()
     with lock(options.wait):
         change = compare(wanted, host, adopt=options.adopt)
+        refuse_strangers(options, change.standing)
         left = forwarding_left(change, host.facts())
         failed = carry_out(options, change, host)
     print_plan(options, part_done(change, failed), time.monotonic() - began)

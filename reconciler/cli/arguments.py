@@ -205,14 +205,17 @@ def run(options: Options) -> int:
 def complaint(error: ReconcileError, options: Options) -> str:
     """All mistakes of the manifests with their source lines; any other error in its own words."""
     if options.output == "json":
-        return json.dumps({"errors": [error_json(one) for one in each(error)]}, indent=2)
+        warnings = {"warnings": list(error.warnings)} if isinstance(error, ManifestErrors) else {}
+        return json.dumps({"errors": [error_json(one) for one in each(error)], **warnings}, indent=2)
     if options.verbose and (frames := trace(error)):
         return f"{frames}\nerror: {error}"
     if not isinstance(error, ManifestError):
         return f"error: {error}"
     from ..manifest.yaml import report
 
-    return report.report(error, lambda file: options.stdin if file == "-" else report.from_disk(file))
+    said = report.report(error, lambda file: options.stdin if file == "-" else report.from_disk(file))
+    warned = error.warnings if isinstance(error, ManifestErrors) and not options.quiet else ()
+    return "\n".join([*(report.printable(f"warning: {one}") for one in warned), said])
 
 
 def each(error: ReconcileError) -> list[ReconcileError]:

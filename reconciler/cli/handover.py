@@ -3,11 +3,11 @@
 import os
 import re
 import shlex
-from difflib import get_close_matches
 
 from ..errors import ReconcileError, UsageError
 from ..kernel import netns, workloads
 from ..kinds.workload import Workload
+from ..manifest.yaml.node import nearest
 from .options import Options
 
 
@@ -15,7 +15,7 @@ def logs(options: Options) -> int:
     """Its engine's command takes over, and so does what it ends with."""
     found = workload(options.logs)
     if not found:
-        raise UsageError(f"nothing runs in {options.logs}", "`runtime:` says what does")
+        raise unknown(options.logs, "`runtime:` says what runs in it")
     return become(workloads.runner(found.engine).logs(found.name))
 
 
@@ -26,7 +26,7 @@ def exec(options: Options) -> int:
     if found := workload(options.exec):
         return become(workloads.runner(found.engine).inside(found.name, options.paths))
     if options.exec not in netns.names():
-        raise UsageError(f"no container here is {options.exec!r}", nearest(options.exec, netns.names()))
+        raise unknown(options.exec)
     return become(["ip", "netns", "exec", options.exec, *options.paths])
 
 
@@ -48,9 +48,13 @@ def short(one: Workload) -> tuple[str, str]:
     return own, re.sub(r"-[0-9]+$", "", own)
 
 
-def nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else ""
+def unknown(name: str, idle: str = "") -> UsageError:
+    """A name that nothing has, or that of a bare sandbox, which is `idle`."""
+    bare = netns.names()
+    if name in bare and idle:
+        return UsageError(f"nothing runs in {name}", idle)
+    called = (word for one in workloads.listing() for word in (one.name, *short(one)))
+    return UsageError(f"no container here is {name!r}", nearest(name, {*bare, *called}))
 
 
 def become(words: list[str]) -> int:

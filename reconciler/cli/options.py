@@ -136,6 +136,7 @@ class Options:
         0.0, Syntax("--apply: undo it unless --confirm comes", some_seconds, "SECONDS")
     )
     state_dir: str = option(STATE, Syntax("where revisions and this host's key are kept", word, "DIR"))
+    yes: bool = option(False, Syntax("--destroy: ask nothing, though somebody is at a terminal"))
     wait: float = option(0.0, Syntax("wait for the host's lock", seconds, "SECONDS"))
     output: str = option(
         "text",

@@ -1,11 +1,14 @@
 """What would change, and everything about one resource of it."""
 
+from collections.abc import Iterable
+
 from ..core import render
-from ..errors import Refused, UsageError
+from ..errors import LISTED, Refused, UsageError
 from ..pipeline import Change
 from ..safety import removals
 from ..safety.limits import REMOVALS
 from . import memo, streams
+from .beside import warn_of_files_beside
 from .options import Options
 from .scaled import warn_of_return
 from .session import comparison, machine, note, plan_json, print_plan, tell, tell_who_waits, write_out
@@ -20,10 +23,22 @@ def plan(options: Options) -> int:
         print_plan(options, change)
         warn_of_removals(options, change)
         warn_of_return(options, change)
+        warn_of_files_beside(options, change)
     if not (change.todo or change.closed or change.waiting) and origin == memo.origin(options):
         memo.keep(options, host.transcript, origin, said)
     tell_who_waits(change)
     return 2 if options.exit_code and (change.todo or change.closed) else 0
+
+
+def likely(word: str, keys: Iterable[str]) -> str:
+    """Keys that have the word in them, or what is nearly it; "" where there are none."""
+    from difflib import get_close_matches
+
+    longest_first = sorted({*keys}, key=lambda key: (-len(key), key))
+    parts = {part: key for key in longest_first for part in key.replace("/", " ").split()}
+    near = sorted((key for key in longest_first if word.lower() in key.lower()), key=len)
+    found = near[:LISTED] or [parts[part] for part in get_close_matches(word, parts, 1)]
+    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def warn_of_removals(options: Options, change: Change) -> None:
@@ -38,12 +53,9 @@ def warn_of_removals(options: Options, change: Change) -> None:
 def explain(options: Options) -> int:
     change = comparison(options, machine(options))
     if options.explain not in {**change.live, **change.desired}:
-        from difflib import get_close_matches
-
-        near = get_close_matches(options.explain, [*change.live, *change.desired], 1)
         raise UsageError(
             f"nothing has the key {options.explain!r}",
-            f"did you mean {near[0]!r}?" if near else "see --plan -o wide",
+            likely(options.explain, [*change.live, *change.desired]) or "see --plan -o wide",
         )
     tell(options, render.explained(options.explain, change.live, change.desired), end="")
     return 0

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from .. import disk
 from ..core import render
-from ..errors import FailedInPart, ReconcileError, Unwritten, trace
+from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
-from ..paths import CACHE
+from ..manifest.yaml.node import nearest
+from ..paths import CACHE, DEFAULT_PATH
 from ..pipeline import Change, Host, compare
 from ..truth import there
 from . import story, streams
@@ -25,6 +26,10 @@ from .options import Options
 if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
+BEGINNING = (
+    "write `services: {web: {ports: ['8080:80']}}` into web.yaml and look at `reconcile --plan web.yaml`;"
+    " what stays goes into a folder of its own"
+)
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
 
 
@@ -61,6 +66,8 @@ def read(options: Options) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from ..pipeline import load
 
+    if not options.paths and not os.path.exists(DEFAULT_PATH):
+        raise UsageError(f"no PATH is given, and there is no {DEFAULT_PATH}", BEGINNING)
     manifest = load(
         options.sources,
         environ=options.environ(),
@@ -68,9 +75,17 @@ def read(options: Options) -> Manifest:
         stdin=options.stdin,
         folder=CACHE,
     )
+    for warning in manifest.warnings:
+        note(options, f"warning: {warning}")
     for unused in manifest.notes if options.verbose else ():
         note(options, unused)
     return manifest
+
+
+def refuse_strangers(options: Options, known: Iterable[str]) -> None:
+    """Raise UsageError for a --project that nobody knows: a slip of the finger is no empty project."""
+    for name in sorted({*options.project}.difference(known)):
+        raise UsageError(f"no project {name} stands here", nearest(name, known))
 
 
 def machine(options: Options, progress: Callable[[], None] | None = None) -> "Linux":
@@ -144,7 +159,7 @@ def plan_json(change: Change) -> Iterator[str]:
         Subjects(change.live, change.desired).words,
         projects=list(change.topology.projects),
         revision=change.manifest.digest,
-        warnings=list(change.topology.warnings),
+        warnings=list(change.warnings),
         waiting={name: str(why) for name, why in sorted(change.waiting.items())},
     )
 

@@ -12,8 +12,8 @@ from ..daemon.status import in_words, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
 from ..errors import ReconcileError
 from ..hosts.snapshot import save
+from ..inventory import ownership
 from ..inventory.learn import MEMORIES
-from ..inventory.ownership import roots
 from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
@@ -25,7 +25,9 @@ from ..safety.revision import Revision
 from ..safety.revisions import Revisions
 from . import containers, scaled
 from .options import Options
-from .session import comparison, machine, note, say, sizes, tell, write_out
+from .session import comparison, machine, note, refuse_strangers, say, sizes, tell, write_out
+
+ROUTER_GUARD = "router guard: no {} packets between links that are not ours; see `router: true`"
 
 
 class ProjectRow(NamedTuple):
@@ -46,11 +48,13 @@ def status(options: Options) -> int:
         said = (change.desired.values(), change.manifest) if change else ((),)
         write_out(options.out, [save(machine(options), *said)])
     in_sync = not trouble and (change is None or not (change.todo or change.closed or change.waiting))
-    waiting = change.waiting if change else {}
-    rows = [project_row(name, root, live) for name, root in sorted(roots(live).items())]
-    others, wrong = peers.peers(live), discrepancies(change.topology, evpn.announced_routes) if change else []
-    names = answering.statuses(change.desired if change else {}, live)
-    running = containers.statuses(live)
+    desired, waiting = (change.desired, change.waiting) if change else ({}, {})
+    asked, folders = asked_for(options, live, change, trouble), ownership.roots(live)
+    rows = [project_row(name, root, live) for name, root in sorted(folders.items()) if name in asked]
+    others = [peer for peer in peers.peers(live) if peer.project in asked]
+    wrong = discrepancies(change.topology, evpn.announced_routes) if change else []
+    names = [one for one in answering.statuses(desired, live) if one.resolver.project in asked]
+    running = [one for one in containers.statuses(live) if one.workload.project in asked]
     beside = Revisions(options.state_dir).scaled([row.project for row in rows])
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
@@ -74,9 +78,7 @@ def status(options: Options) -> int:
     for line in (*containers.in_words(running), *peers.in_words(others), *answering.in_words(names)):
         say(options, line)
     if guarded := guards(live):
-        say(
-            options, f"router guard: no {guarded} packets between links that are not ours; see `router: true`"
-        )
+        say(options, ROUTER_GUARD.format(guarded))
     for name, why in waiting.items():
         note(options, f"warning: project {name} waits: {why}")
     for line in listed(wrong):
@@ -85,9 +87,19 @@ def status(options: Options) -> int:
     say(options, in_words(watcher))
     if change:
         say(options, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
-    elif not rows:
+    elif not folders:
         say(options, "nothing stands")
     return exit_code(trouble, in_sync=in_sync)
+
+
+def asked_for(
+    options: Options, live: State, change: Change | None, trouble: ReconcileError | None
+) -> frozenset[str]:
+    """The projects that are to be told of; raises UsageError for one that neither stands nor is declared."""
+    known = ownership.projects(live) | frozenset(change.topology.projects if change else ())
+    if not trouble:
+        refuse_strangers(options, known)
+    return options.projects or known
 
 
 def compared(options: Options, host: LastingHost) -> tuple[Change | None, ReconcileError | None]:

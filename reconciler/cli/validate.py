@@ -14,12 +14,14 @@ from ..manifest.spec import Manifest
 from ..manifest.store import lockfile
 from ..pipeline import decide, decide_everywhere, host_names, known_facts
 from .options import Options
-from .session import machine, read, say, sizes, tell
+from .session import machine, note, read, say, sizes, tell
 
 
 def validate(options: Options) -> int:
     manifest = read(options)
     topology = decide_everywhere(manifest)
+    for warning in topology.warnings:
+        note(options, f"warning: {warning}")
     ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
     projects = render.number(len(topology.projects), "project")
     say(options, f"valid: {projects}, {sizes(len(topology.networks), len(topology.sandboxes), len(ports))}")

@@ -252,8 +252,8 @@ class Watcher:
         for row in log_rows(outcome, who):
             self.note(row)
         change = outcome.change
-        if change and change.topology.warnings != self.warned:
-            self.warned = change.topology.warnings
+        if change and change.warnings != self.warned:
+            self.warned = change.warnings
             for warning in self.warned:
                 self.note(f"warning: {warning}")
         if self.complain(str(outcome.error) if outcome.error else ""):

@@ -39,6 +39,12 @@ def owners(live: State) -> Owner:
     return lambda resource: resource.owner(known)
 
 
+def projects(live: State) -> frozenset[str]:
+    """Those that something stands of, however little."""
+    owner = owners(live)
+    return frozenset(map(owner, live.values())) - {"", SHARED}
+
+
 def by_key(live: State, desired: State) -> Callable[[Key], str]:
     """A function from a key to the project that it is of, as what is wanted tells, or else what stands."""
     known: dict[bool, Owner] = {}

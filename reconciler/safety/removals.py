@@ -6,6 +6,7 @@ deleting the rest.
 """
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from ..core.resource import Key, State
 from ..errors import ReconcileError, Refused
 from ..inventory import ownership
 from ..kernel.lock import RUN
+from ..manifest.compose.files import SUFFIXES
 from ..pipeline import Change
 from ..truth import source
 
@@ -69,12 +71,12 @@ class Loss(NamedTuple):
 class TooMuchGoes(Refused):
     """More than a limit allows; `projects` are those that lose it."""
 
-    def __init__(self, beyond: list[Loss], limit: str, digest: str):
+    def __init__(self, beyond: list[Loss], limit: str, digest: str, command: str):
         others = f" (and {len(beyond) - 1} more like it)" * (len(beyond) > 1)
         super().__init__(
             f"{beyond[0]}{others}, more than --max-removals {limit}",
-            f"first of them: {min(beyond[0].going)}; accept it by hand with --apply and no limit, or by the"
-            f" line `accept-removals: {digest}` in a manifest",
+            f"first of them: {min(beyond[0].going)}; `{command}` accepts it by hand, and in a manifest the"
+            f" line `accept-removals: {digest}`",
         )
         self.digest = digest
         self.projects = frozenset(project for loss in beyond for project in loss.going.values())
@@ -99,7 +101,15 @@ def refuse_removals(change: Change, limit: str, memory: Callable[[], Memory]) ->
     gone = [row for key, row in known.items() if row.left and key not in had]
     losses = (loss_of(party, had, going, gone) for party in parties(change))
     if beyond := [loss for loss in losses if loss.is_beyond(limit)]:
-        raise TooMuchGoes(beyond, limit, digest(change, going))
+        raise TooMuchGoes(beyond, limit, digest(change, going), command(change))
+
+
+def command(change: Change) -> str:
+    """The one that applies what a person has looked at, whatever goes."""
+    whole = [one.path for one in change.manifest.sources if one.whole]
+    files = [file for file in change.manifest.files if file.endswith(SUFFIXES)]
+    paths = whole or (files if len(files) == 1 else ["PATH"])
+    return shlex.join(["reconcile", "--apply", *paths])
 
 
 def loss_of(party: Party, had: Mapping[Key, str], going: Mapping[Key, str], gone: list[Row]) -> Loss:

@@ -1,0 +1,32 @@
+"""What is asked of a person before something goes that no manifest would bring back."""
+
+import sys
+
+from ..errors import Refused
+from ..pipeline import Change
+from . import story, streams
+from .options import Options
+
+
+def is_asked(options: Options) -> bool:
+    """Whether a person looks on; a script has no terminal, and is not asked."""
+    return not options.yes and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def agreed(change: Change) -> str:
+    """The digest of the plan that a person has agreed to; "" where there is nothing to ask.  Raises Refused
+    where the answer is no."""
+    if not change.todo:
+        return ""
+    streams.complain(story.text(change).rstrip())
+    streams.complain(story.summary(change))
+    if answer("Remove all of this? [y/N] ") not in ("y", "yes"):
+        raise Refused("nothing is removed", "--yes asks nothing")
+    return change.todo.digest
+
+
+def answer(question: str) -> str:
+    """In small letters; the end of the input is no answer."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower()

@@ -1,0 +1,34 @@
+"""Manifests beside a file that was named, which speak for its project too."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ..errors import ReconcileError
+from ..manifest.spec import ProjectSpec
+from ..pipeline import Change, load
+from .options import Options
+from .session import note
+
+
+def warn_of_files_beside(options: Options, change: Change) -> None:
+    """A file is the whole truth of its project: what others in its folder say of that goes."""
+    losing = {change.owner(key) for key in change.removed}
+    for project in change.manifest.projects if losing else ():
+        for file in files_beside(options, project, change.manifest.files) if project.name in losing else ():
+            words = f"{file} is of project {project.name} as well, and is not named: what it declares goes"
+            hint = "name the folder to have both, or give each file a `name:` of its own"
+            note(options, f"warning: {words}\n  hint: {hint}")
+
+
+def files_beside(options: Options, project: ProjectSpec, read: Iterable[str]) -> list[str]:
+    """Those of the same project in the folder of its file, where that was named by itself."""
+    file = project.where.file
+    if not file or file == "-" or any(os.path.isdir(path) for path in options.sources):
+        return []
+    whole: Iterable[ProjectSpec] = ()
+    with suppress(ReconcileError):  # broken ones say nothing yet
+        whole = load([os.path.dirname(file) or "."], environ=options.environ()).projects
+    same = next((one for one in whole if one.name == project.name), None)
+    places = [one.where.file for part in (same.networks, same.containers) for one in part] if same else []
+    return sorted(name for name in {*places} if os.path.abspath(name) not in {*read})
