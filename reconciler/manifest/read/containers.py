@@ -266,6 +266,9 @@ def own_environment(
 ) -> Iterator[tuple[str, str]]:
     node = written.node.get("environment")
     for name, value in spec.environment.items():
+        if name != name.rstrip() and spec.runtime != "none":
+            hint = "write NAME=VALUE, without blanks around the `=`"
+            written.wrong(("environment", name), f"variable {name.rstrip()} ends in a blank", hint)
         absent = node is not None and (child := node.get(name)) is not None and child.value is None
         if not absent:
             yield name, value

@@ -72,7 +72,7 @@ class ProjectReading:
             hint = f"indent it below an entry of `{section}`"
             self.mistakes.at(holder.keys[fallen[0]], section, f"`{fallen[0]}` is no name here", hint)
         for key, node in holder.items():
-            if key.startswith("x-") or key in fallen:
+            if key in fallen:
                 continue
             spot = holder.keys.get(key, node.place)
             message, hint = name_mistake(key)
@@ -182,8 +182,10 @@ def on_predefined(spec: ContainerSpec, networks: Sequence[NetworkSpec]) -> Conta
 def dependencies(
     written: containers.WrittenContainer, reading: ProjectReading
 ) -> Iterator[tuple[str, Where]]:
+    """Those that must be there, and those that nobody knows: an optional one may lack its profile alone."""
     for name, dependency in written.record.depends_on.items():
-        if dependency.required:
+        known = any((reading.tree.get(section) or NOTHING).get(name) for section in SECTIONS)
+        if dependency.required or not known:
             yield name, reading.at(written.section, written.key, "depends_on", name)
 
 

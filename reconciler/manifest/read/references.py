@@ -35,11 +35,12 @@ def flawed_networks(reading: ProjectReading) -> set[str]:
 def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     networks = {*reading.names("networks"), *IMPLICIT}
     names = {*reading.names("services"), *reading.names("containers")}
+    empty = {spec.name for spec in project.containers if not spec.replicas}
     for spec in project.containers:
         yield from unknown_networks(spec, networks)
         yield from name_mistakes(spec, reading)
         yield from mode_mistakes(spec, reading, networks)
-        yield from join_mistakes(spec, reading, project.containers)
+        yield from join_mistakes(spec, reading, names, empty)
         yield from unknown_links(spec, reading, names)
     yield from cycles(project.containers, reading)
     yield from unmet_dependencies(reading, names)
@@ -93,24 +94,18 @@ def mode_mistakes(
         words = f"ports of {spec.name} are not published: it has the host's network, where all are open"
         reading.inputs.warnings.append(f"{spec.ports[0].where}: {words}")
     elif spec.ports and mode.startswith(JOINS):
-        message, hint = (
-            f"ports cannot be published with `network_mode: {mode}`",
-            "publish them where it is made",
-        )
-        yield ManifestError(message, hint, spec.ports[0].where, (at, "the mode"))
+        message = f"ports cannot be published with `network_mode: {mode}`"
+        yield ManifestError(message, "publish them where it is made", spec.ports[0].where, (at, "the mode"))
 
 
 def join_mistakes(
-    spec: ContainerSpec, reading: ProjectReading, known: Iterable[ContainerSpec]
+    spec: ContainerSpec, reading: ProjectReading, names: set[str], empty: set[str]
 ) -> Iterator[ManifestError]:
-    """Of a mode that is another container's network."""
+    """Of a mode that is another container's network; services that are `empty` have none."""
     if not spec.network_mode.startswith(JOINS):
         return
     kind, _, name = spec.network_mode.partition(":")
-    at, names = (
-        reading.where(spec, "network_mode"),
-        {*reading.names("services"), *reading.names("containers")},
-    )
+    at = reading.where(spec, "network_mode")
     message, hint = name_mistake(name)
     if message:
         yield ManifestError(message, hint, at)
@@ -118,7 +113,7 @@ def join_mistakes(
         yield ManifestError(f"unknown service `{name}`", nearest(name, names), at)
     elif kind == "service" and name in reading.idle:
         yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
-    elif kind == "service" and any(one.name == name and not one.replicas for one in known):
+    elif kind == "service" and name in empty:
         message, hint = f"`{name}` has no replica whose network it could have", "give it one, or join another"
         yield ManifestError(message, hint, at)
 
