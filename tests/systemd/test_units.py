@@ -177,10 +177,15 @@ within 40 sandbox c20
 within 10 synced
 systemctl is-active reconciler-apply.path
 
-# a directory below has a path unit of its own
-systemctl enable --now "reconciler-apply@$(systemd-escape -p /etc/reconciler/sub).path"
-printf 'name: deep\\ncontainers: {{a: {{}}}}\\n' >/etc/reconciler/sub/deep.yaml
-within 20 ip netns exec deep-a true
+# the directories below are seen as fast, those that come later too; the timer has a minute
+deep() {{ printf "name: $1\\ncontainers: {{a: {{}}}}\\n" >"/etc/reconciler/$2/deep.yaml"; within 20 ip netns exec "$1-a" true; }}
+idle() {{ ! systemctl -q is-active reconciler-apply.service; }}
+deep deep sub
+mkdir -p "/etc/reconciler/a new one/below" /etc/reconciler/.hidden
+within 20 systemctl is-active 'reconciler-apply@etc-reconciler-a\\x20new\\x20one-below.path'
+within 20 idle
+deep deeper "a new one/below"
+! systemctl list-units --no-legend 'reconciler-apply@*' | grep hidden
 
 # git moves the tree
 cd /etc/reconciler

@@ -29,6 +29,7 @@ class Inputs:
     drivers: Drivers
     stdin: str | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    partial: bool = False  # a file or a section of it is told to be broken: what is named may be in there
     absent: set[str] = field(default_factory=set)  # files that need not be there and are not
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -25,6 +25,7 @@ class Library:
     used: dict[str, str | None] = field(default_factory=dict)  # variables that were asked for
     blank: dict[str, Place] = field(default_factory=dict)  # those that have no value and no default
     borrowed: set[str] = field(default_factory=set)  # files that others include or extend from
+    broken: set[str] = field(default_factory=set)  # files that are no YAML
 
     @property
     def mistakes(self) -> Mistakes:
@@ -32,21 +33,25 @@ class Library:
 
     def apart(self) -> "Library":
         """That of the same run, which remembers what is asked of it from now on."""
-        return Library(self.inputs.apart(), self.parsed, self.gists)
+        return Library(self.inputs.apart(), self.parsed, self.gists, broken=self.broken)
 
     def documents(self, file: str) -> list[Node]:
         text = self.inputs.read(file)
         if file not in self.parsed:
+            before = len(self.mistakes)
             self.parsed[file] = parse(text, file, self.mistakes) if text is not None else []
+            self.broken |= {file} if text is None or len(self.mistakes) > before else set()
         return self.parsed[file]
 
     def readable(self, file: str, variables: Variables, folder: str) -> list[Node]:
         """The documents with their variables replaced and one spelling for everything."""
         found = []
+        self.inputs.partial |= not self.documents(file) and file in self.broken
         for document in self.documents(file):
             if document.value is None:
                 continue
             if type(document.value) is not dict:
+                self.inputs.partial = True
                 self.mistakes.at(
                     document.place, "", "a manifest is a mapping", "begin with `services:` or `networks:`"
                 )
@@ -61,6 +66,7 @@ class Library:
         self.borrowed.add(os.path.abspath(file))
         if not os.path.exists(file):
             self.mistakes.at(place, path, f"{file} does not exist", "write its path from this file's folder")
+            self.inputs.partial = True
         return os.path.exists(file)
 
     def tagged(self) -> bool:

@@ -61,6 +61,7 @@ class ProjectReading:
         unused = self.unused if unused is None else unused
         holder = self.tree.get(section) or NOTHING
         if holder.value is not None and type(holder.value) is not dict:
+            self.inputs.partial = True
             self.mistakes.at(
                 holder.place,
                 section,
@@ -128,6 +129,7 @@ def top_level(reading: ProjectReading) -> None:
             elif key in SERVICE.outline.keys:
                 hint = f"`{key}` is a key of a service"
             reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
+            reading.inputs.partial |= type(node.value) is dict
 
 
 def network_specs(reading: ProjectReading) -> Iterator[NetworkSpec]:

@@ -1,6 +1,6 @@
 """What the words of one project say of one another: references, modes, names, addresses."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...errors import ManifestError, Where
 from ..model.fields import name_mistake
@@ -34,18 +34,27 @@ def flawed_networks(reading: ProjectReading) -> set[str]:
 
 def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     networks = {*reading.names("networks"), *IMPLICIT}
+    for spec in project.containers:
+        yield from name_mistakes(spec, reading)
+        yield from mode_mistakes(spec, reading, networks)
+    yield from cycles(project.containers, reading)
+    yield from shared_identities(project, reading)
+    if not reading.inputs.partial:
+        yield from unknown(project, reading, networks)
+
+
+def unknown(
+    project: ProjectSpec, reading: ProjectReading, networks: Collection[str]
+) -> Iterator[ManifestError]:
+    """What is named and stands nowhere in the files, which are whole."""
     names = {*reading.names("services"), *reading.names("containers")}
     empty = {spec.name for spec in project.containers if not spec.replicas}
     for spec in project.containers:
         yield from unknown_networks(spec, networks)
-        yield from name_mistakes(spec, reading)
-        yield from mode_mistakes(spec, reading, networks)
         yield from join_mistakes(spec, reading, names, empty)
         yield from unknown_links(spec, reading, names)
-    yield from cycles(project.containers, reading)
     yield from unmet_dependencies(reading, names)
     yield from unknown_hosts(project, reading)
-    yield from shared_identities(project, reading)
     for network in project.networks:
         yield from unknown_peers(network, reading, networks)
 

@@ -65,5 +65,34 @@ def test_each_is_one_with_a_place_and_a_hint(mistake, errors):
     assert error.hint
 
 
+@pytest.mark.parametrize(
+    ("broken", "manifest"),
+    [
+        (None, "include: [db.yaml]\nservices: {web: {depends_on: [db], networks: [back], links: [db]}}"),
+        ("networks: [", "include: [db.yaml]\nservices: {web: {depends_on: [db], networks: [back]}}"),
+        ("[a]", "include: [db.yaml]\nservices: {web: {network_mode: 'service:db'}}"),
+        (None, "networks: [front]\nservices: {web: {networks: [front]}}"),
+        (None, "netwroks: {front: }\nservices: {web: {networks: [front]}}"),
+        (None, "servces: {db: {}}\nservices: {web: {depends_on: [db], network_mode: 'service:db'}}"),
+        (None, "hosts: [a]\ncontainers: {web: {host: a}}"),
+        (
+            None,
+            "networks: {n: {mtu: x, ipam: {config: [{subnet: 10.1.0.0/24}]}}}\n"
+            "containers: {a: {networks: {n: {ipv4_address: 10.9.0.9}}}}",
+        ),
+        (
+            None,
+            "services: {db: {scale: x}, web: {network_mode: 'service:db', depends_on: [db], links: [db]}}",
+        ),
+        (None, "networks: {a: {ipam: {config: [{subnet: x}]}}}\ncontainers: {c: {networks: [a]}}"),
+        (None, "services: {web: {ports: ['x:80'], networks: [n]}}\nnetworks: {n: }"),
+    ],
+)
+def test_nothing_follows_from_a_mistake(broken, manifest, errors):
+    if broken:
+        Path("db.yaml").write_text(broken)
+    assert len(errors(manifest).errors) == 1
+
+
 def test_there_are_enough_of_them():
     assert len(MISTAKES) >= 49 and len({one.title for one in MISTAKES}) == len(MISTAKES)
