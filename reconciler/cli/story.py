@@ -22,6 +22,7 @@ from ..inventory.subjects import (
 )
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
+from ..kinds.cni import CniAttachment
 from ..kinds.file import File
 from ..kinds.link import NetworkLink, Veth
 from ..kinds.namespace import Namespace
@@ -98,6 +99,7 @@ class Story:
         if subject.kind == NETWORK:
             return " ".join(str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses)
         given = [r.ip for r in addresses]
+        given += [r.detail.strip(" ()") for r in made if isinstance(r, CniAttachment)]
         bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
         networks = sorted(self.subjects.links.get(name, ("", name))[1] for name in bridges)
         return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)

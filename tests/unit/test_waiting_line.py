@@ -8,11 +8,12 @@ from reconciler.cli.waiting import CLEAR, WaitingLine
 def after(*seconds: float) -> str:
     """What is written when there is work at these times."""
     clock = iter([0.0, *seconds])
-    line = WaitingLine("applying", StringIO(), lambda: next(clock))
+    stream = StringIO()
+    line = WaitingLine("applying", stream, lambda: next(clock))
     for _ in seconds:
         line()
     line.wipe()
-    return line.stream.getvalue()
+    return stream.getvalue()
 
 
 def test_what_is_quick_says_nothing():
