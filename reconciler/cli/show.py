@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ..cnm.shares import part_of
-from ..cnm.topology import Endpoint, Network, Port, Subnet, Topology
+from ..cnm.topology import Endpoint, Network, Port, Sandbox, Subnet, Topology
 from .options import EXPORTS, Options
 from .session import comparison, machine, tell, tell_who_waits
 
@@ -48,7 +48,7 @@ def rows(topology: Topology) -> Iterator[str]:
             ips = " ".join(ip for ip, _ in endpoint.addresses)
             yield f"  {endpoint.sandbox} {endpoint.ifname}  {ips}  {endpoint.mac}{tags(endpoint)}{leads}"
     for sandbox in topology.sandboxes:
-        yield f"sandbox {sandbox.name}  /run/netns/{sandbox.name}"
+        yield f"sandbox {sandbox.name}  {path(sandbox) or f'link {sandbox.handed}'}"
         yield from dict.fromkeys(f"  {published(port)}" for port in ports.get(sandbox.name, []))
 
 
@@ -77,14 +77,17 @@ def published(port: Port) -> str:
     return f"{host}:{span(port.first)}/{port.protocol}{leads}{part}"
 
 
+def path(sandbox: Sandbox) -> str:
+    """ "" where it is another's who has told no path."""
+    return "" if sandbox.handed else f"/run/netns/{sandbox.name}"
+
+
 def as_json(topology: Topology) -> dict[str, object]:
     return {
         "schema_version": 1,
         "projects": list(topology.projects),
         "networks": [network_json(network) for network in topology.networks],
-        "sandboxes": [
-            {"name": s.name, "project": s.project, "path": f"/run/netns/{s.name}"} for s in topology.sandboxes
-        ],
+        "sandboxes": [{"name": s.name, "project": s.project, "path": path(s)} for s in topology.sandboxes],
         "ports": [
             {
                 "sandbox": p.sandbox,

@@ -10,6 +10,7 @@ from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts, ForeignNamespace
 from .endpoint import SandboxSpec
+from .handed import end_of
 from .topology import Awaited, Endpoint, Network
 
 
@@ -35,7 +36,7 @@ def awaited(here: Iterable[SandboxSpec], facts: Facts) -> Iterator[Awaited]:
 
 def namespace(one: SandboxSpec, facts: Facts) -> ForeignNamespace:
     """The namespace that it is attached to, or is to be; one of its own tells itself apart by its name."""
-    if not one.spec.attach:
+    if not one.spec.attach or end_of(one.spec):
         return ForeignNamespace(identity=one.name)
     title = one.spec.attach
     if not facts.known:
@@ -63,7 +64,7 @@ def process(identity: str) -> tuple[str, str]:
 
 def by_name(here: Iterable[SandboxSpec], facts: Facts) -> Mapping[str, ForeignNamespace]:
     """Of those that are attached."""
-    return {one.name: namespace(one, facts) for one in here if one.spec.attach}
+    return {one.name: namespace(one, facts) for one in here if one.spec.attach and not end_of(one.spec)}
 
 
 def beside_others(

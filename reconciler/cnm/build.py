@@ -25,6 +25,7 @@ from .endpoint import (
     vlans_of,
 )
 from .files import hosts, resolv
+from .handed import end_of
 from .hosts import is_here, sandboxes_of
 from .naming import Naming
 from .network import full_names, networks_of
@@ -272,5 +273,6 @@ def sandboxes(
             resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
             sysctls=one.spec.sysctls,
             attached=foreign.get(one.name),
+            handed=end_of(one.spec),
             where=one.spec.where,
         )

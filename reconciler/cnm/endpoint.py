@@ -13,6 +13,7 @@ from ..inventory.facts import Facts
 from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from . import conflicts, macs, names
+from .handed import end_of
 from .ipam import Range, Request, assign
 from .occupied import had_by_others, of_the_lan, taken
 from .topology import Endpoint, Network, Subnet
@@ -102,6 +103,9 @@ def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[Manifes
         if end.mac_address and not network.carrier.own_macs:
             message = f"network {network.name} gives its containers the MAC of their parent"
             yield ManifestError(message, "leave `mac_address` out, or use macvlan in another mode", end.where)
+        if end_of(one.spec) and not network.bridge:
+            message = f"network {network.name} has no bridge to hand a link over from"
+            yield ManifestError(message, "attach it to a namespace, or choose another network", end.where)
         for path, ip, hint in unreachable(network, end):
             message = f"{ip} is no address of network {network.name}"
             yield ManifestError(message, hint, end.at(path))
@@ -184,7 +188,8 @@ def endpoints(
     attached = [(network, end) for network, end in wanted if network]
     ways = {network.name: ways_out(network, one.name, facts) for network, _ in attached}
     leading = {number: leader(number, attached, ways) for number in (4, 6)}
-    for (network, end), ifname in zip(attached, ifnames(one.name, attached, given, facts), strict=True):
+    called = [end_of(one.spec)] if end_of(one.spec) else ifnames(one.name, attached, given, facts)
+    for (network, end), ifname in zip(attached, called, strict=False):
         mine = given.get((network.name, one.name), [])
         extra = [(ip, 64 if family(ip) == 6 else 16) for ip in end.link_local_ips]
         yield (
@@ -202,6 +207,7 @@ def endpoints(
                 trunk=tuple(sorted(end.trunk)),
                 bandwidth=end.bandwidth,
                 called=(one.spec.name, *end.aliases),
+                handed=bool(end_of(one.spec)),
                 host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),
                 where=end.where,
             ),

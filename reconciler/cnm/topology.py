@@ -53,6 +53,7 @@ class Endpoint:
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
     called: tuple[str, ...] = ()  # what it is called there
     ports: tuple[PortSpec, ...] = ()  # of the host, that its network's driver leads here
+    handed: bool = False  # its end of the pair goes where somebody takes it, and all that is there is his
     where: Where = NOWHERE
 
     def of_family(self, number: int) -> tuple[str, ...]:
@@ -158,6 +159,7 @@ class Sandbox:
     resolv: str  # the text of its resolv.conf
     sysctls: Mapping[str, str] = field(default_factory=dict)
     attached: ForeignNamespace | None = None  # to the namespace of somebody else's
+    handed: str = ""  # an end of a pair that its maker takes: then nothing in it is ours
     servers: tuple[VirtualServer, ...] = ()  # virtual ones that it reaches
     where: Where = NOWHERE
 

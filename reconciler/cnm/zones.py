@@ -18,6 +18,7 @@ from . import names
 from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
+from .handed import end_of
 from .naming import DnsView, Naming, Zone
 from .topology import Endpoint, Network
 
@@ -190,6 +191,8 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
         wildcards=wildcards,
         where=where,
     )
+    if not near and end_of(one.spec):  # nobody of ours can answer in there
+        return None
     if not near:
         return replace(view, ns=one.name, servers=(servers or facts.nameservers) if outward else ())
     links = tuple(sorted({link for network in near for link in listened(network)}))

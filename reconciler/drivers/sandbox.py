@@ -16,6 +16,8 @@ FILES = "/etc/netns"  # where `ip netns exec` and systemd's NetworkNamespacePath
 
 
 def lower(box: Sandbox) -> Iterator[Resource]:
+    if box.handed:
+        return
     origin = Origin(box.where, "sandbox")
     foreign = box.attached or ForeignNamespace()
     yield Namespace(

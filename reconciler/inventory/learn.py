@@ -24,7 +24,7 @@ from .balanced import backends, conditions, vips
 from .bykind import ByKind, by_kind
 from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .leases import homes_of, leases
-from .ownership import Owner, owners, remote, roots
+from .ownership import Owner, owners, remote, roots, sandboxes
 
 # That the host was no router: each survives a flush of the other (drivers/firewall/routing_policy.py).
 MEMORIES = tuple(
@@ -58,7 +58,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         subnets=frozenset(subnets(live, owner, projects)),
         mtus=mtus(live),
         lans=bridged[True],
-        sandboxes={r.name: r.project for r in live.of(Namespace) if r.project not in projects},
+        sandboxes={name: project for name, project in sandboxes(live) if project not in projects},
         identities={r.name: r.attached for r in live.of(Namespace) if r.attached},
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
@@ -94,7 +94,7 @@ def bare(live: ByKind) -> set[str]:
     """The projects whose sandboxes stand, while somebody flushed their firewall, or a map of their ports."""
     said = {(e.project, PUBLISH + e.item.partition(" . ")[2]) for e in live.of(Element) if e.map == HAS_PORTS}
     there = {(e.project, e.map) for e in live.of(Element)}
-    return {r.project for r in live.of(Namespace)} - roots(live).keys() | {who for who, _ in said - there}
+    return {project for _, project in sandboxes(live)} - roots(live).keys() | {who for who, _ in said - there}
 
 
 def subnets(live: ByKind, owner: Owner, projects: frozenset[str]) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ..core.resource import Key, Ownership, Resource, State
 from ..kinds.cni import CniAttachment
 from ..kinds.comment import kept
-from ..kinds.link import Link, Veth
+from ..kinds.link import HandedVeth, Link, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import PROJECTS, Chain, Element, InTable, Table, owner_by_table, path
 from ..kinds.overlay import Vxlan
@@ -151,10 +151,15 @@ def above(folder: str) -> list[str]:
     return [name or "/" for name in found]
 
 
+def sandboxes(live: ByKind) -> Iterator[tuple[str, str]]:
+    """Each that stands, with its project: also those of which nothing but the host's end is ours."""
+    yield from ((r.name, r.project) for r in live.of(Namespace))
+    yield from ((r.ns, r.project) for r in live.of(HandedVeth))
+
+
 def link_projects(live: ByKind) -> dict[str, str]:
     """The project of every link of ours on the host, by its name; "" where no mark tells."""
-    homes = {r.name: r.project for r in live.of(Namespace)}
-    links = list(live.of(Link))
+    homes, links = dict(sandboxes(live)), list(live.of(Link))
     told, above = by_firewall(live), by_children(links, homes)
     found: dict[str, str] = {}
     for r in links:

@@ -183,12 +183,12 @@ def running(pid: int, whose: str) -> int:
 
 
 class Daemon(HTTPConnection):
-    def __init__(self) -> None:
-        super().__init__("docker", timeout=PATIENCE)
+    def __init__(self, patience: float = PATIENCE) -> None:
+        super().__init__("docker", timeout=patience)
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(DOCKER)
 
 

@@ -202,20 +202,58 @@ class Veth(Link):
         return "none" if old.vlans == self.vlans else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
+        create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
+        inside = f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}"
+        return [*([] if old else [create]), *self.at_host(old), inside]
+
+    def at_host(self, old: Resource | None) -> list[str]:
+        """What the end on the host is told."""
         master = f"master {self.bridge}" if self.bridge else "nomaster"
         outer = f"{master} mtu {self.mtu} alias {self.alias} group {self.group}"
         port = f"type bridge_slave hairpin {SWITCH[self.hairpin]} isolated {SWITCH[self.isolated]}"
         port += f" learning {SWITCH[not self.station]} flood {SWITCH[not self.station]}"
         static = f"bridge fdb replace {self.mac} dev {self.host_name} master {self.station}"
-        create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
         return [
-            *([] if old else [create]),
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
             *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
             *([static] if self.bridge and self.station else []),
-            f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}",
         ]
+
+
+@kind
+class HandedVeth(Veth):
+    """A pair of which somebody takes one end wherever he likes, and all that is there is his: here stands the
+    other.  `ns` is who has it, `name` what the one is called on the host until it is taken."""
+
+    mac: Fixed[str]
+
+    @property
+    def place(self) -> str:
+        return ""
+
+    @property
+    def within(self) -> tuple[Key, ...]:
+        return ()
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        return ((HOST, self.host_name),)
+
+    @property
+    def alias(self) -> str:
+        """With the MAC, which nobody can look up where the end has gone."""
+        return alias(self.project, self.ns, self.name, self.mac)
+
+    def owner(self, known: Ownership) -> str:
+        return known.of("", self.host_name, self.project)
+
+    def commands(self, old: Resource | None) -> list[str]:
+        ends = f"name {self.host_name} type veth peer name {self.name} address {self.mac} mtu {self.mtu}"
+        return [*([] if old else [f"ip link add {ends}"]), *self.at_host(old)]
+
+    def removal(self) -> list[str]:
+        return [f"ip link del {self.host_name}"]
 
 
 def tagging(port: str, vlans: Vlans, before: Vlans) -> list[str]:

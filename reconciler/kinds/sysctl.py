@@ -46,5 +46,5 @@ USUAL = (
 def usual(link: Link) -> Iterator[Sysctl]:
     """What drivers set on links.  To be named for a link that goes: rolling back restores what was read; and
     where a state is saved, since manifests to come may ask for any of them."""
-    for name in USUAL:
+    for name in USUAL if (link.ns, link.name) in link.names else ():  # not of an end that is another's
         yield Sysctl(ns=link.ns, name=name.format(link.name), value="", link=link.name)

@@ -120,7 +120,7 @@ class ContainerSpec:
     runtime: str = "none"
     workload: WorkloadSpec | None = None  # what it runs, where the runtime is one that runs something
     rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
-    attach: str = ""  # to what runs already: docker, podman, pid or netns, and which
+    attach: str = ""  # to what runs already: docker, podman, pid or netns, and which; or `link NAME`
     environment: Annotated[
         Mapping[str, str], Key("Variables of what runs in the container.", "Scalar", "list")
     ] = field(default_factory=dict, compare=False, metadata=SECRET)

@@ -17,7 +17,7 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Veth, Vlans
+from reconciler.kinds.link import Bridge, HandedVeth, Veth, Vlans
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import NOBODY, FdbEntries, Neighbours, Vxlan
@@ -139,6 +139,25 @@ def veths() -> Iterator[Specimen]:
     tagged: dict[str, Any] = {"vlans": [vlans for vlans in VLANS if vlans != VLANS[1]], "bridge": ["br1"]}
     yield Specimen(replace(ETH0, vlans=VLANS[1]), switches, tagged, "vlan filtering")
     yield Specimen(ETH0, switches, {"vlans": VLANS[1:]}, "vlan filtering")
+
+
+def handed() -> Iterator[Specimen]:
+    needs = (BRIDGE, OTHER)
+    pair = HandedVeth(
+        ns="d-1", name="vd1", project="t", host_name="v7", mac="02:00:00:00:07:01", bridge="br0"
+    )
+    changes: dict[str, Any] = {
+        "project": ["u"],
+        "hairpin": [False],
+        "isolated": [True],
+        "station": ["static", ""],
+    }
+    yield Specimen(pair, needs, {**CHANGES, **changes, "bridge": ["br1", ""]})
+    odd = replace(pair, mac="de:00:00:00:07:02", name="j" * 15, host_name="g" * 15, mtu=1400)
+    yield Specimen(odd, needs, {"isolated": [True]})
+    switches = (FILTERING, replace(OTHER, filtering=True))
+    tagged: dict[str, Any] = {"vlans": [VLANS[0], VLANS[2]], "bridge": ["br1"]}
+    yield Specimen(replace(pair, vlans=VLANS[1]), switches, tagged, "vlan filtering")
 
 
 def ports() -> Iterator[Specimen]:
@@ -388,7 +407,7 @@ def firewall() -> Iterator[Specimen]:
 
 
 GROUPS = (
-    namespaces, bridges, veths, ports, stacked, overlays, encrypted, addresses, routes, rules, sysctls, files,
-    balancers, names, firewall,
+    namespaces, bridges, veths, handed, ports, stacked, overlays, encrypted, addresses, routes, rules,
+    sysctls, files, balancers, names, firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

@@ -22,7 +22,7 @@ from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.cni import BrokenAttachment, CniAttachment
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
-from reconciler.kinds.link import AtLink, Bridge, Intruder, Link, NetworkLink, OrphanVeth, Veth
+from reconciler.kinds.link import AtLink, Bridge, HandedVeth, Intruder, Link, NetworkLink, OrphanVeth, Veth
 from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
@@ -54,6 +54,7 @@ WITHOUT = {
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),
+    (HandedVeth, "mute"), (HandedVeth, "mtus_differ"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
     (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"), (Balancer, "altered"),
 }  # fmt: skip

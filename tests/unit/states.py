@@ -11,7 +11,7 @@ from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.cni import CniAttachment
 from reconciler.kinds.file import File
-from reconciler.kinds.link import Bridge, Link, Veth
+from reconciler.kinds.link import Bridge, HandedVeth, Link, Veth
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
@@ -199,6 +199,9 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
     if not net:
         return
     common = {"ns": ns, "name": name, "project": "p", "mac": f"02::{number}", "mtu": mtu}
+    if net == 3 and picks.of(False, True):
+        yield HandedVeth(host_name=host_name, bridge="br1" if "br1" in bridges else "", **common)
+        return
     if net == 3 and "up0.5" in bridges:
         mode = "bridge" if host_name.endswith("a") else "vepa"
         yield Macvlan(network="n", parent="up0.5", mode=mode, **common)

@@ -7,7 +7,7 @@ from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
-from ...kinds.link import NATIVE, STICKY_MAC, Bridge, Veth, Vlans
+from ...kinds.link import NATIVE, STICKY_MAC, Bridge, HandedVeth, Veth, Vlans
 from ...kinds.ownership import HOST
 from ..endpoint import NOBODY, PlacedLink, addressing
 from ..firewall.routing_policy import ways_back
@@ -77,7 +77,8 @@ def words(untagged: int, tagged: tuple[int, ...], native: int = NATIVE) -> Vlans
 
 def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resource]:
     origin = Origin(endpoint.where, "bridge")
-    yield Veth(
+    pair = HandedVeth if endpoint.handed else Veth
+    yield pair(
         ns=endpoint.sandbox,
         name=endpoint.ifname,
         project=network.project,
@@ -92,5 +93,7 @@ def port(network: Network, endpoint: Endpoint, station: str) -> Iterator[Resourc
         station=station,
         origin=origin,
     )
+    if endpoint.handed:
+        return
     lan = network.carrier.lan(endpoint.vlan) if isinstance(network.carrier, Lan) else NOBODY
     yield from addressing(endpoint, origin, ipv6=network.ipv6, lan=lan)

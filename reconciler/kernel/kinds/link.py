@@ -127,7 +127,7 @@ def missing(link: Link, held: Held) -> int:
     """Its place, or names that nobody else has."""
     wanted, others = {*link.names}, (r for r in held.values() if isinstance(r, Link) and r.key != link.key)
     taken = any(not wanted.isdisjoint(r.names) for r in others)
-    return errno.EEXIST if taken else absent_place(link.ns, held)
+    return errno.EEXIST if taken else absent_place(link.place or HOST, held)
 
 
 def absent_link(r: AtLink, held: Held) -> int:

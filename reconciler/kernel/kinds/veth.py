@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable, Iterator
+from typing import TypedDict
 
 from ...kinds.link import STICKY_MAC, Veth, Vlans
 from ...kinds.ownership import ALIAS, GROUP, HOST, alias, owner
@@ -102,35 +103,58 @@ def pairs(readings: Readings, ns: str) -> list[Pair]:
 
 
 def decode(readings: Readings, ns: str) -> Iterator[Veth]:
-    view = readings.view(HOST)
+    names = readings.view(HOST).names
     for inner, outer in pairs(readings, ns):
-        master = view.links.get(outer.number(rtnl.IFLA_MASTER))
-        of = vlans_at(readings, outer, master)
-        tags = numbers(of, master.native) if master and master.filtering else [0]
-        station = how_entered(readings.host, outer.index, inner.mac, tags, ns) if master else ""
-        yield veth_of(ns, (inner, outer), view.names, of, station=station)
+        vlans, station = switched(readings, outer, inner.mac, ns)
+        yield veth_of(ns, (inner, outer), names, vlans, station=station)
+
+
+def switched(readings: Readings, outer: Seen, mac: str, place: str) -> tuple[Vlans, str]:
+    """The VLANs of a port, and how its bridge has this MAC there, which is of the sandbox of that place."""
+    master = readings.view(HOST).links.get(outer.number(rtnl.IFLA_MASTER))
+    of = vlans_at(readings, outer, master)
+    tags = numbers(of, master.native) if master and master.filtering else [0]
+    return of, how_entered(readings.host, outer.index, mac, tags, place) if master else ""
 
 
 def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
     """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
     inner, outer = pair
-    master, project = outer.number(rtnl.IFLA_MASTER), owner(outer.alias)
+    project = owner(outer.alias)
     return Veth(
         ns=ns,
         name=inner.name,
         project=project if outer.alias == alias(project, ns, inner.name) else "",
-        host_name=outer.name,
         mac=inner.mac,
         mtu=inner.mtu,
         mtus_differ=inner.mtu != outer.mtu,
         mute=inner.mute or outer.mute,
-        bridge=names.get(master, ""),
         up=inner.up and outer.up and not inner.number(rtnl.IFLA_MASTER),  # a port carries nothing of its own
-        hairpin=HAIRPIN.of(outer.port) if master else True,
-        isolated=ISOLATED.of(outer.port),
-        vlans=vlans,
-        station=STICKY_MAC if not master else station if outer.learning == {b"\0"} else "",
+        **port_of(outer, names, vlans, station),
     )
+
+
+class PortFields(TypedDict):
+    """What the host's end tells as a port."""
+
+    host_name: str
+    bridge: str
+    hairpin: bool
+    isolated: bool
+    vlans: Vlans
+    station: str
+
+
+def port_of(outer: Seen, names: dict[int, str], vlans: Vlans, station: str) -> PortFields:
+    master = outer.number(rtnl.IFLA_MASTER)
+    return {
+        "host_name": outer.name,
+        "bridge": names.get(master, ""),
+        "hairpin": HAIRPIN.of(outer.port) if master else True,
+        "isolated": ISOLATED.of(outer.port),
+        "vlans": vlans,
+        "station": STICKY_MAC if not master else station if outer.learning == {b"\0"} else "",
+    }
 
 
 def ends(readings: Readings, name: str) -> Iterator[Veth]:

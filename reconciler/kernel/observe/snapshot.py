@@ -70,19 +70,18 @@ class Snapshot(Readings):
             if kind and kind.stands(ns) and (ns == HOST or (seen.group == GROUP and view.leads_out(seen))):
                 yield from kind.decode_link(self, ns, seen)
 
-    def orphans(self, links: Iterable[Resource]) -> Iterator[Resource]:
+    def orphans(self, known: Iterable[Resource]) -> Iterator[Resource]:
         """The links of ours that are neither one of these nor the host end of any pair."""
         inside = (r for name in self.sandboxes for r in self.sandbox(name))
-        known = {r.host_end for r in (*links, *inside) if isinstance(r, Link)}
+        ends = {r.host_end for r in (*known, *inside) if isinstance(r, Link)}
         for seen in self.view(HOST).links.values():
-            if seen.ours and seen.name not in known:
+            if seen.ours and seen.name not in ends:
                 yield orphan_of(seen)
 
     def hosts_own(self) -> Iterator[Resource]:
-        yield from (links := list(self.links(HOST)))
-        yield from self.orphans(links) if self.places is None else ()
-        for kind in ON_HOST:
-            yield from kind.decode(self, HOST)
+        own = [*self.links(HOST), *(r for kind in ON_HOST for r in kind.decode(self, HOST))]
+        yield from own
+        yield from self.orphans(own) if self.places is None else ()
 
     def intruders(self, sandboxes: Set[str]) -> Iterator[Resource]:
         """What else stands in these sandboxes at the names of what is wanted there: it is in the way."""

@@ -75,12 +75,13 @@ class Deploy(Record):
 
 
 class Attach(Record):
-    """Something that runs already, whose namespace is taken over."""
+    """Something that runs already, whose namespace is taken over; or a link for whoever takes it."""
 
     docker: str = Is("Name of a Docker container.", default="")
     podman: str = Is("Name of a podman container.", default="")
     pid: int = Is("A process.", default=0, ge=0)
     netns: str = Is("Path of a network namespace.", default="")
+    link: str = Is("What an end of a pair is called on the host, until somebody takes it.", default="")
 
 
 class EnvFile(Record):
