@@ -1,7 +1,7 @@
 """The line for a guest, which is a project of its own: its trouble holds up no other's.  All of what its
 runtime asks for, or as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn
-from ..inventory.facts import HostFacts
+from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.sources import Source
@@ -67,12 +67,27 @@ def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
     with reader.locked(one) as host:
         before = folder.known(one)
         stood = before.ends if before and before.inode == one.inode else ()
-        folder.put(one.only(stood).joined(end))
-        try:
-            return given(brought(one, host), one, end.ifname)
-        except BaseException:
-            folder.put(before or one)  # of whom nothing is kept, as it is on no network
-            raise
+        return settled(one.only(stood).joined(end), before or one, end.ifname, host)
+
+
+def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: KeptHost) -> Given:
+    """Another place on the network that it is on by this interface.  Raises what refuses it, likewise."""
+    with reader.locked(one) as host:
+        stood = folder.known(one)
+        end = stood.end(ifname) if stood else None
+        if not stood or not end:
+            raise ReconcileError(f"{one.short_id} is on no network by {ifname}")
+        return settled(stood.joined(to(end)), stood, ifname, host)
+
+
+def settled(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
+    """All of it, or as it was before: who was on no network then is forgotten."""
+    folder.put(wanted)
+    try:
+        return given(brought(wanted, host), wanted, ifname)
+    except BaseException:
+        folder.put(before)
+        raise
 
 
 def part(one: Guest, ifname: str, reader: KeptHost) -> None:
@@ -107,11 +122,23 @@ def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader
         bring_all(host)
 
 
+def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
+    """Those that are no more, as the runtime says."""
+    with reader.locked() as host:
+        for one in [one for one in folder.guests(runtime) if one.id in idents]:
+            folder.put(one.only(()))
+        bring_all(host)
+
+
 def lacking(network: str) -> str:
     """Its name, where it does not stand; "" where it does."""
+    return "" if network in facts().networks else network
+
+
+def facts() -> Facts:
+    """What stands, whosever it is."""
     host = Linux()
-    facts = learn.know(host.facts(), host.observe(skeleton()), frozenset())
-    return "" if network in facts.networks else network
+    return learn.know(host.facts(), host.observe(skeleton()), frozenset())
 
 
 def wanted(one: Guest) -> Manifest:

@@ -50,7 +50,9 @@ def guests(runtime: str = "") -> Iterator[Guest]:
 
 
 def has_gone(one: Guest) -> bool:
-    """Whether its namespace is no more, or is another by now."""
+    """Whether its namespace is no more, or is another by now; of a link its runtime alone knows."""
+    if one.link:
+        return False
     try:
         return os.stat(one.netns).st_ino != one.inode
     except OSError:

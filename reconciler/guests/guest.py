@@ -36,12 +36,19 @@ class GuestEnd:
     aliases: tuple[str, ...] = ()
     ports: tuple[GuestPort, ...] = ()
 
+    def called(self, names: Iterable[str]) -> "GuestEnd":
+        return replace(self, aliases=tuple(names))
+
+    def publishing(self, ports: Iterable[GuestPort]) -> "GuestEnd":
+        return replace(self, ports=tuple(ports))
+
 
 @value
 class Guest:
     runtime: str
     id: str
     netns: str = ""  # the path of its namespace
+    link: str = ""  # or what an end of a pair is called, that the runtime takes by itself
     inode: int = 0  # of that, by which it is told from another at the same path
     name: str = ""  # what people call it
     ends: tuple[GuestEnd, ...] = ()
@@ -80,7 +87,7 @@ def manifest(guest: Guest) -> str:
     networks = {end.network: {"external": True, "name": end.network} for end in guest.ends}
     container = {
         "container_name": guest.sandbox,
-        "attach": {"netns": guest.netns},
+        "attach": {"link": guest.link} if guest.link else {"netns": guest.netns},
         "networks": {end.network: attachment(guest, end) for end in guest.ends},
         "ports": [port(one) for one in guest.ports],
     }
@@ -94,7 +101,7 @@ def manifest(guest: Guest) -> str:
 
 
 def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
-    found: dict[str, object] = {"interface_name": end.ifname}
+    found: dict[str, object] = {} if guest.link else {"interface_name": end.ifname}
     for ip in end.ips:
         if found.setdefault(key := f"ipv{family(ip)}_address", ip) != ip:
             raise ManifestError(f"{found[key]} and {ip} are asked for: one of each family is given")

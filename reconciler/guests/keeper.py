@@ -1,11 +1,14 @@
 """Guests are kept as they were told, as long as the watcher runs, and forgotten when they have gone."""
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..errors import ReconcileError, failed_in_part, foreseen
 from ..kernel.lock import lock
-from . import attending, folder
+from . import attending, docker_keeping, folder
+from .dockerd import Silent
 from .guest import Guest
 
 PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
@@ -17,8 +20,9 @@ class Keeper(threading.Thread):
     def __init__(self, note: Callable[[str], object]):
         super().__init__(name="keeper of guests", daemon=True)
         self.note, self.bell, self.complained = note, threading.Event(), ""
-        self.host = attending.GuestsHost()
+        self.host, self.reader, self.began = attending.GuestsHost(), attending.KeptHost(), time.time()
         self.known: list[Guest] = []  # as they stood when all was as it should be
+        self.bell.set()  # they may have gone while nobody looked
         self.start()
 
     def ring(self) -> None:
@@ -30,6 +34,8 @@ class Keeper(threading.Thread):
             self.bell.wait(PERIOD)
             self.bell.clear()
             try:
+                with suppress(Silent):
+                    docker_keeping.keep(self.began, self.reader)
                 self.round()
                 self.complained = ""
             except Exception as error:

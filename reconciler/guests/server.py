@@ -1,81 +1,48 @@
 """What runtimes ask, answered by the watcher: it has all in memory that another process would load first.
 
-A request is words that end with a zero byte each, an empty one behind the last, and then what was on standard
-input; the answer is the exit code in a line, and what is to be on standard output.
+A request of the shim's is words that end with a zero byte each, an empty one behind the last, and then what
+was on standard input; the answer is the exit code in a line, and what is to be on standard output.
 """
 
 import os
 import socket
-import struct
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 
 from ..kernel.lock import RUN
-from . import answers
+from . import answers, http
 from .attending import KeptHost
+from .door import Door
 from .keeper import Keeper
 
 SOCKET = f"{RUN}/guests.sock"
 MOST = 4 << 20  # bytes of a request
 PATIENCE = 30.0  # seconds between two parts of one
-WAITING = 64  # requests: others are refused, and run by themselves
 
 
 class Server:
-    """Each request has a thread of its own; what they do to the host the host's lock puts in order.  `note`
-    takes what goes wrong with guests that stand."""
+    """What requests do to the host the host's lock puts in order.  `note` takes what goes wrong with guests
+    that stand, and why Docker finds no plugin."""
 
     def __init__(self, note: Callable[[str], object]) -> None:
-        self.socket, self.keeper, self.reader = opened(), Keeper(note), KeptHost()
-        threading.Thread(target=self.run, name="guests", daemon=True).start()
-
-    def run(self) -> None:
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:  # it is closed
-                return
-            threading.Thread(target=serve, args=(client, self.reader), name="a guest", daemon=True).start()
+        self.keeper, reader = Keeper(note), KeptHost()
+        self.doors = [Door(SOCKET, partial(serve, reader=reader))]
+        try:
+            self.doors.append(Door(http.SOCKET, partial(http.serve, reader=reader)))
+        except OSError as error:
+            note(f"Docker will find no plugin: {http.SOCKET}: {error.strerror}")
 
     def close(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(SOCKET)
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-
-
-def opened() -> socket.socket:
-    """Root's alone."""
-    os.makedirs(RUN, mode=0o700, exist_ok=True)
-    with suppress(FileNotFoundError):
-        os.unlink(SOCKET)  # of one that died
-    server = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o177)
-    try:
-        server.bind(SOCKET)
-    finally:
-        os.umask(mask)
-    server.listen(WAITING)
-    return server
+        for door in self.doors:
+            door.close()
 
 
 def serve(client: socket.socket, reader: KeptHost) -> None:
-    with client, suppress(OSError):
-        client.settimeout(PATIENCE)
-        if user(client) != os.geteuid():
-            return
-        words, data = parsed(received(client))
-        client.settimeout(None)
-        code, told = answers.answer(words, data, reader)
-        client.sendall(f"{code}\n{told}".encode())
-
-
-def user(client: socket.socket) -> int:
-    """Whose process it is."""
-    _, uid, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(uid)
+    client.settimeout(PATIENCE)
+    words, data = parsed(received(client))
+    client.settimeout(None)
+    code, told = answers.answer(words, data, reader)
+    client.sendall(f"{code}\n{told}".encode())
 
 
 def received(client: socket.socket) -> bytes:

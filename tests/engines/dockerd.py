@@ -57,28 +57,37 @@ def other_host(lab: Lab) -> str:
 class Docker:
     """One on the host `ns`.  To be called with the words of a command."""
 
-    def __init__(self, lab: Lab, ns: str) -> None:
-        folder = Path("/run/dockerd")  # short, since containerd has sockets below
-        folder.mkdir()
-        self.lab, self.host, self.log = lab, f"--host=unix://{folder}/socket", folder / "log"
+    def __init__(self, lab: Lab, ns: str, *more: str) -> None:
+        self.folder = Path("/run/dockerd")  # short, since containerd has sockets below
+        self.folder.mkdir()
+        self.lab, self.ns, self.more = lab, ns, more
+        self.host, self.log = f"--host=unix://{self.folder}/socket", self.folder / "log"
         Path("/etc/docker").unlink(missing_ok=True)  # where it writes a key
-        with lab.inside(ns), open(self.log, "w") as log:
+        self.start()
+        self("import", "-", "box", input=image())
+
+    def start(self) -> None:
+        folder = self.folder
+        with self.lab.inside(self.ns), open(self.log, "a") as log:
             self.daemon = subprocess.Popen(
                 [
                     *("dockerd", self.host, "--log-level=warn"),
                     *(f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"),
-                    *("--storage-driver=vfs", "--exec-opt=native.cgroupdriver=cgroupfs"),
+                    *("--storage-driver=vfs", "--exec-opt=native.cgroupdriver=cgroupfs", *self.more),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         until(self.is_up, words=self.log.read_text)
-        self("import", "-", "box", input=image())
 
     def is_up(self) -> bool:
         assert self.daemon.poll() is None, self.log.read_text()
         return self.lab.run([DOCKER, self.host, "version"], check=False).rc == 0
+
+    def kill(self) -> None:
+        self.daemon.kill()
+        self.daemon.wait()
 
     def close(self) -> None:
         self.daemon.terminate()
