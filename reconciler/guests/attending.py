@@ -67,7 +67,7 @@ def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
     with reader.locked(one) as host:
         before = folder.known(one)
         stood = before.ends if before and before.inode == one.inode else ()
-        return settled(one.only(stood).joined(end), before or one, end.ifname, host)
+        return brought_or_undone(one.only(stood).joined(end), before or one, end.ifname, host)
 
 
 def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: KeptHost) -> Given:
@@ -77,10 +77,10 @@ def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: K
         end = stood.end(ifname) if stood else None
         if not stood or not end:
             raise ReconcileError(f"{one.short_id} is on no network by {ifname}")
-        return settled(stood.joined(to(end)), stood, ifname, host)
+        return brought_or_undone(stood.joined(to(end)), stood, ifname, host)
 
 
-def settled(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
+def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
     """All of it, or as it was before: who was on no network then is forgotten."""
     folder.put(wanted)
     try:

@@ -1,8 +1,7 @@
 """Docker's network plugin: https://github.com/moby/moby/blob/master/daemon/libnetwork/docs/remote.md.
 
 Docker takes an end of a pair that we have made, and sets all in its container by itself; the other end, names
-and published ports are ours.  It keeps a network of its own, which refers to one of ours by
-`-o network=shop_front`.
+and published ports are ours.  It keeps a network of its own, whose `-o network=shop_front` names one of ours.
 """
 
 from collections.abc import Callable, Iterator, Mapping

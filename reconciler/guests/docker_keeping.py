@@ -20,7 +20,7 @@ def keep(since: float, reader: KeptHost) -> None:
     if not known and not stood:
         return
     there = dockerd.networks(known)
-    listed = {end: box for ident in there for end, box in dockerd.containers(ident).items()}
+    listed = {end: name for ident in there for end, name in dockerd.containers(ident).items()}
     for ident in known:
         if ident not in there and not is_new(docker_networks.path(ident), since):
             docker_networks.forget(ident)
@@ -28,7 +28,7 @@ def keep(since: float, reader: KeptHost) -> None:
     if gone:
         attending.forget(RUNTIME, gone, reader)
     for one in stood:
-        if one.id in listed and listed[one.id][1] not in one.ends[0].aliases[:1]:
+        if one.id in listed and listed[one.id] not in one.ends[0].aliases[:1]:
             rename(one, dockerd.called(listed[one.id]), reader)
 
 

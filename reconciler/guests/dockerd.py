@@ -4,6 +4,7 @@ Nothing here waits long, since Docker waits for us meanwhile; where it does not 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from http.client import HTTPException
@@ -47,29 +48,28 @@ def network(ident: str) -> str:
 def names(ident: str, endpoint: str) -> tuple[str, ...]:
     """What its container is called: its name, its service's where Compose has made it, and its short id."""
     try:
-        return called(containers(ident).get(endpoint, ("", "")))
+        return called(containers(ident).get(endpoint, ""))
     except Silent:
         return ()
 
 
-def called(container: tuple[str, str]) -> tuple[str, ...]:
-    ident, name = container
+def called(name: str) -> tuple[str, ...]:
+    """With this name before the others; a list alone tells of a container that is being started."""
     if not name:
         return ()
-    found = asked("/containers/json", id=[ident]) or [{}]
+    found = asked("/containers/json", name=[f"^/{re.escape(name)}$"]) or [{}]
     try:
-        service = (found[0].get("Labels") or {}).get(SERVICE, "")
+        service, ident = (found[0].get("Labels") or {}).get(SERVICE, ""), found[0].get("Id", "")
     except (LookupError, AttributeError) as error:
         raise Silent(str(error)) from error
     return tuple(dict.fromkeys(filter(None, (name, service, ident[:12]))))
 
 
-def containers(ident: str) -> Mapping[str, tuple[str, str]]:
-    """The id and the name of the container of each endpoint of a network."""
+def containers(ident: str) -> Mapping[str, str]:
+    """The name of the container of each endpoint of a network."""
     found = asked(f"/networks/{ident}") or {}
     try:
-        every = (found.get("Containers") or {}).items()
-        return {one["EndpointID"]: (container, one["Name"]) for container, one in every}
+        return {one["EndpointID"]: one["Name"] for one in (found.get("Containers") or {}).values()}
     except (LookupError, AttributeError, TypeError) as error:
         raise Silent(str(error)) from error
 

@@ -19,17 +19,17 @@ BAD_REQUEST, TOO_LARGE, UNKNOWN = 400, 413, 404
 
 
 def serve(client: socket.socket, reader: KeptHost) -> None:
-    Handler(reader, client, "docker", None)
+    Exchange(reader, client, "docker", None)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Exchange(BaseHTTPRequestHandler):
     protocol_version, timeout = "HTTP/1.1", PATIENCE
 
     def __init__(self, reader: KeptHost, *connection: Any) -> None:
         self.reader = reader
         super().__init__(*connection)  # which serves it
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             self.send_error(BAD_REQUEST, "a body is told by its Content-Length")
@@ -39,6 +39,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(BAD_REQUEST, "half of a body came")
         else:
             self.tell(*docker.answer(self.path.removeprefix("/"), body, self.reader))
+
+    do_POST = post  # as http.server calls it
 
     def tell(self, status: int, said: dict[str, Any]) -> None:
         data = json.dumps(said).encode()

@@ -153,7 +153,7 @@ def test_a_container_comes_is_found_and_goes(lab: Lab, watcher: Watcher) -> None
         with moved(lab, "box", joined, interface):
             ip = interface["Address"].partition("/")[0]
             assert lab.ping("shop-web-1", ip)
-            for name in ("box", "db", "0" * 12):
+            for name in ("box", "db", CONTAINER[:12]):
                 assert ip in lab.run(f"busybox nslookup {name} 127.0.0.11", "shop-web-1").out
             lab.serve("box", 80, name="a")
             assert lab.ask("R", HOST4, 8080) is None

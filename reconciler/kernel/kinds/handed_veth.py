@@ -27,13 +27,13 @@ def decode(readings: Readings, ns: str) -> Iterator[HandedVeth]:
     view = readings.view(ns)
     wanted = {r.host_name: r for r in readings.wanted(HandedVeth)}
     for seen in view.links.values():
-        if seen.kind == "veth" and seen.group == GROUP and (pair := told(seen, wanted.get(seen.name))):
+        if seen.kind == "veth" and seen.group == GROUP and (pair := by_marks(seen, wanted.get(seen.name))):
             vlans, station = switched(readings, seen, pair.mac, HOST_PLACE)
             port = port_of(seen, view.names, vlans, station)
             yield replace(pair, mtu=seen.mtu, mute=seen.mute, up=seen.up, **port)
 
 
-def told(seen: Seen, wanted: HandedVeth | None) -> HandedVeth | None:
+def by_marks(seen: Seen, wanted: HandedVeth | None) -> HandedVeth | None:
     """Whose it is and what its other end has, which is not to be seen from here; None where it is none."""
     said = ALIAS_OF_ONE.fullmatch(seen.alias)
     if said and (not wanted or said.group(2, 3) == (wanted.ns, wanted.name)):
