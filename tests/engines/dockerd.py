@@ -86,8 +86,10 @@ class Docker:
         return self.lab.run([DOCKER, self.host, "version"], check=False).rc == 0
 
     def kill(self) -> None:
+        """And what it leaves: its containerd ends with it, and the next one would take a zombie for alive."""
         self.daemon.kill()
         self.daemon.wait()
+        (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def close(self) -> None:
         self.daemon.terminate()

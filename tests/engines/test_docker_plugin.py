@@ -20,9 +20,12 @@ pytestmark = pytest.mark.skipif(bool(lack()), reason=lack())
 
 SHOP = """
 name: shop
-networks: {front: {enable_ipv6: true, ipam: {config: [{subnet: 10.81.0.0/24}, {subnet: 'fd81::/64'}]}}}
-services: {web: {networks: [front]}}
+networks:
+  front: {enable_ipv6: true, ipam: {config: [{subnet: 10.81.0.0/24}, {subnet: 'fd81::/64'}]}}
+  back: {internal: true}
+services: {web: {networks: {front: {interface_name: eth0}, back: {interface_name: back0}}}}
 """
+OWN = 2  # ends of the manifest's own
 GUESTS = Path("/run/reconciler/guests")
 NETWORK = (
     "network",
@@ -66,7 +69,8 @@ class Host:
         Path("/run/docker.sock").symlink_to("/run/dockerd/socket")
         self.manifest = lab.write(SHOP)
         for way in ("-i", "-o"):  # as the README says: Docker drops what others forward
-            lab.run(f"iptables -I DOCKER-USER {way} br-shop-front -j ACCEPT")
+            for bridge in ("br-shop-front", "br-shop-back"):
+                lab.run(f"iptables -I DOCKER-USER {way} {bridge} -j ACCEPT")
 
     def pid(self, box: str) -> str:
         return self.docker("inspect", "-f", "{{.State.Pid}}", box)
@@ -93,7 +97,7 @@ class Host:
 
     def is_clean(self) -> bool:
         """Whether nothing is left but what the manifest says."""
-        return not any(GUESTS.iterdir() if GUESTS.exists() else ()) and self.ends() == 1
+        return not any(GUESTS.iterdir() if GUESTS.exists() else ()) and self.ends() == OWN
 
 
 @contextmanager
@@ -143,9 +147,14 @@ def test_run_publish_names_and_gone(lab: Lab) -> None:
         taken = lab.run([DOCKER, docker.host, *BOX, "--name=three", "-p", "8080:80", *SLEEP], check=False)
         assert taken.rc and "8080/tcp is taken" in taken.err, taken
         docker("rm", "three")
-        assert host.ends() == 3 and planned(host) == []
+        assert host.ends() == OWN + 2 and planned(host) == []
+        docker(*NETWORK[:-2], "network=shop_back", "back")
+        docker("network", "connect", "back", "second")
+        assert docker.run("second", "ping", "-c1", "-W2", lab.address("shop-web-1", "back0")).rc == 0
+        assert docker.run("second", "ping", "-c1", "-W2", "198.51.100.2").rc == 0
+        assert planned(host) == []
         docker("rm", "-f", "one", "second")
-        docker("network", "rm", "front")
+        docker("network", "rm", "front", "back")
         watcher.synced()
         assert host.is_clean() and planned(host) == []
 
@@ -161,7 +170,7 @@ def test_beside_a_network_of_dockers(lab: Lab) -> None:
         until(lambda: host.found("one").count("10.81.0."))
         assert planned(host) == []
         docker("network", "disconnect", "front", "one")
-        assert host.ends() == 1
+        assert host.ends() == OWN
         docker("network", "connect", "front", "one")
         docker("rm", "-f", "one")
         docker("network", "rm", "own", "front")
@@ -195,12 +204,12 @@ def test_who_dies_in_the_middle(lab: Lab) -> None:
         with watching(lab, host.manifest) as second:
             second.settled()
             assert docker.run("one", "ping", "-c1", "-W2", lab.address("shop-web-1")).rc == 0
-            assert host.ends() == 3 and planned(host) == []
+            assert host.ends() == OWN + 2 and planned(host) == []
             docker("restart", "-t", "0", "one")
             assert docker.run("one", "ping", "-c1", "-W2", lab.address("shop-web-1")).rc == 0
         lab.run([DOCKER, docker.host, "rm", "-f", "one"], check=False)
         with watching(lab, host.manifest) as third:
-            until(lambda: host.ends() == 2, words=lambda: third.log)
+            until(lambda: host.ends() == OWN + 1, words=lambda: third.log)
             docker.kill()
             docker.start()  # which ends what ran, and tells so
             third.settled()
@@ -225,7 +234,7 @@ def test_live_restore(lab: Lab) -> None:
             docker.start()
             assert host.pid("one") == pid
             time.sleep(1)
-            assert host.ends() == 2 and planned(host) == []
+            assert host.ends() == OWN + 1 and planned(host) == []
         docker("rm", "-f", "one")
         assert host.is_clean()
 
@@ -236,12 +245,7 @@ def test_a_compose_file(lab: Lab) -> None:
         folder = Path("/run/lab/compose/app")
         folder.mkdir(parents=True)
         (folder / "docker-compose.yml").write_text(COMPOSE)
-        compose = [
-            "docker-compose",
-            host.docker.host.replace("--host=", "-H="),
-            "-f",
-            str(folder / "docker-compose.yml"),
-        ]
+        compose = ["docker-compose", "-f", str(folder / "docker-compose.yml")]
         lab.run([*compose, "up", "-d"])
         [box] = host.docker("ps", "--format={{.Names}}").split()
         host.serve(box)
