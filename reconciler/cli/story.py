@@ -24,7 +24,7 @@ from ..kinds.address import Address
 from ..kinds.balancer import Balancer
 from ..kinds.cni import CniAttachment
 from ..kinds.file import File
-from ..kinds.link import NetworkLink, Veth
+from ..kinds.link import HandedVeth, NetworkLink, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..pipeline import Change
@@ -160,10 +160,10 @@ def operation(subject: Subject, steps: Sequence[Step]) -> str:
 
 
 def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
-    """Those that make it what it is: a container has a namespace, a network links, and the rest are
-    together what they are."""
-    kinds: dict[str, type[Resource]] = {CONTAINER: Namespace, NETWORK: NetworkLink}
-    return (step for step in steps if isinstance(step.resource, kinds.get(subject.kind, Resource)))
+    """Those that make it what it is: a container has a namespace, or a link that somebody takes there, a
+    network links, and the rest are together what they are."""
+    kinds = {CONTAINER: (Namespace, HandedVeth), NETWORK: (NetworkLink,)}.get(subject.kind, (Resource,))
+    return (step for step in steps if isinstance(step.resource, kinds))
 
 
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:

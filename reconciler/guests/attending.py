@@ -152,7 +152,8 @@ def compared(one: Guest, host: Linux) -> Change:
     change = compare(wanted(one), host)
     for why in change.waiting.values():
         raise why
-    if (told := host.attached.get(f"netns {one.netns}")) and not told.identity:
+    told = host.attached.get(f"netns {one.netns}") if one.netns else None
+    if told and not told.identity:
         raise ManifestError(f"{one.netns}: {told.wrong or told.lack}")
     return change
 

@@ -12,8 +12,8 @@ from functools import partial
 from ..kernel.lock import RUN
 from . import answers, http
 from .attending import KeptHost
-from .door import Door
 from .keeper import Keeper
+from .plugin_socket import PluginSocket
 
 SOCKET = f"{RUN}/guests.sock"
 MOST = 4 << 20  # bytes of a request
@@ -26,15 +26,15 @@ class Server:
 
     def __init__(self, note: Callable[[str], object]) -> None:
         self.keeper, reader = Keeper(note), KeptHost()
-        self.doors = [Door(SOCKET, partial(serve, reader=reader))]
+        self.sockets = [PluginSocket(SOCKET, partial(serve, reader=reader))]
         try:
-            self.doors.append(Door(http.SOCKET, partial(http.serve, reader=reader)))
+            self.sockets.append(PluginSocket(http.SOCKET, partial(http.serve, reader=reader)))
         except OSError as error:
             note(f"Docker will find no plugin: {http.SOCKET}: {error.strerror}")
 
     def close(self) -> None:
-        for door in self.doors:
-            door.close()
+        for one in self.sockets:
+            one.close()
 
 
 def serve(client: socket.socket, reader: KeptHost) -> None:

@@ -70,7 +70,7 @@ class Subjects:
                 return FIREWALL, ""
         if r.place:
             return CONTAINER, r.place
-        links = (getattr(r, name, "") for name in ("name", "link", "iif", "bridge"))
+        links = (getattr(r, name, "") for name in ("host_name", "name", "link", "iif", "bridge"))
         known = (self.links[link] for link in links if link in self.links)
         return next(known, (SETTINGS, ""))
 

@@ -11,13 +11,13 @@ WAITING = 64  # connections that nobody has taken yet
 MOST = 256  # that are served at once: who comes then is sent away
 
 
-class Door:
+class PluginSocket:
     """`serve` takes each connection, and may raise OSError."""
 
     def __init__(self, path: str, serve: Callable[[socket.socket], object]) -> None:
         self.path, self.serve, self.socket = path, serve, opened(path)
         self.free = threading.BoundedSemaphore(MOST)
-        threading.Thread(target=self.run, name=f"the door at {path}", daemon=True).start()
+        threading.Thread(target=self.run, name=f"the socket {path}", daemon=True).start()
 
     def run(self) -> None:
         while True:
