@@ -234,8 +234,11 @@ class FailedInPart(ReconcileError):
 
 
 def outcome(place: str) -> str:
-    """In words, what became of a sandbox, or of a container that an engine runs (/ENGINE/NAME)."""
+    """In words, what became of a sandbox, of a network that a plugin makes (/network:NAME), or of a container
+    that an engine runs (/ENGINE/NAME)."""
     name = place.rpartition("/")[2]
+    if place.startswith("/network:"):
+        return f"network {name.partition(':')[2]} is left as it is"
     if "/" in place:
         return f"container {name} does not run as it should"
     return f"sandbox {name} is left as it is"

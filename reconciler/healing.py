@@ -8,6 +8,7 @@ from .cnm.build import decided
 from .cnm.topology import Network, Topology
 from .core.resource import Key, State
 from .drivers import DRIVERS, lower, lower_network
+from .drivers.host import HostDrivers
 from .errors import ManifestError, NoLink, Where
 from .inventory.facts import Device, Facts
 from .kinds.namespace import Namespace
@@ -46,7 +47,7 @@ def as_if(manifest: Manifest, facts: Facts) -> tuple[Topology, dict[Where, Manif
     wrong: dict[Where, ManifestError] = {}
     while True:
         try:
-            topology, errors = decided(manifest, facts, DRIVERS)
+            topology, errors = decided(manifest, facts, HostDrivers(DRIVERS, facts))
         except ManifestError as error:
             lacks = [one for one in each(error) if isinstance(one, NoLink) and one.link not in facts.links]
             if not lacks:

@@ -27,6 +27,7 @@ from .core.resource import Key, State
 from .draining import with_rest
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
+from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
@@ -155,7 +156,8 @@ def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
 
     Raises ManifestErrors for what cannot be decided, Unsupported for what the kernel lacks.
     """
-    topology = build(manifest, replace(facts, locked=lockfile.parsed(manifest.lock)), DRIVERS)
+    facts = replace(facts, locked=lockfile.parsed(manifest.lock))
+    topology = build(manifest, facts, HostDrivers(DRIVERS, facts))
     return topology, lower(topology)
 
 

@@ -31,6 +31,7 @@ class Carrier:
     pvid: int = 1  # the VLAN of whoever says none; 0 where that is none
     host: str = ""  # this one, on a network that counts the endpoints of every host, and
     hosts: tuple[tuple[str, str], ...] = ()  # (name, address) of them all: each has a gateway of its own
+    one_gateway: bool = False  # the same on all of them
     addresses: tuple[str, ...] = ()  # of the host, where it is one more machine of a LAN
     # There its router is the gateway: those that the host itself has there.  None: none is to be found.
     routers: tuple[str, ...] | None = None

@@ -209,6 +209,7 @@ def endpoints(
                 bandwidth=end.bandwidth,
                 called=(one.spec.name, *end.aliases),
                 handed=bool(end_of(one.spec)),
+                options=end.options,
                 host_access=any(address == "host-gateway" for _, address in one.spec.extra_hosts),
                 where=end.where,
             ),

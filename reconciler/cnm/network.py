@@ -161,11 +161,12 @@ def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:
 
 def subnets(spec: NetworkSpec, ranges: Sequence[SubnetSpec], carrier: Carrier) -> tuple[Subnet, ...]:
     """With their gateways, of which none is guessed on a LAN.  Where endpoints of every host count, each host
-    has one of its own, which the driver asks for."""
+    may have one of its own, which the driver asks for."""
+    each = carrier.everywhere and not carrier.one_gateway
     isolated = {4: spec.gateway_mode == "isolated", 6: spec.gateway_mode_ipv6 == "isolated"}
 
     def gateway(r: SubnetSpec) -> str:
-        if carrier.everywhere or isolated[family(r.subnet)]:
+        if each or isolated[family(r.subnet)]:
             return ""
         if carrier.routers is None:
             return gateway_of(r)

@@ -60,7 +60,8 @@ def routes_of(routes: frozenset[str]) -> Prefixes:
 
 def foreign_subnets(projects: Sequence[ProjectSpec], facts: Facts) -> Iterator[str]:
     ours = {project.name for project in projects}
-    for standing in facts.networks.values():
+    of_plugins = (one for one in facts.lans.values() if not one.bridge)
+    for standing in (*facts.networks.values(), *of_plugins):
         if standing.project not in ours:
             yield from standing.subnets
 
@@ -82,11 +83,12 @@ def subnet_specs(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> 
             yield written
             continue
         held = locked_subnet(name, number, facts, taken) or standing_subnet(
-            facts.networks.get(name), pools, taken
+            facts.networks.get(name) or facts.lans.get(name), pools, taken
         )
         subnet = held or lost_subnet(name, pools, facts, taken) or taken.here.choose(name, pools, spec.where)
         chosen = SubnetSpec(subnet=str(subnet), where=spec.where)
-        taken.note(chosen, name)
+        if name not in facts.lans:  # where a plugin has made it, routes that lead there are its own
+            taken.note(chosen, name)
         yield chosen
 
 

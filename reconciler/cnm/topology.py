@@ -52,6 +52,7 @@ class Endpoint:
     trunk: tuple[int, ...] = ()  # and those that pass tagged
     bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
     called: tuple[str, ...] = ()  # what it is called there
+    options: Mapping[str, str] = field(default_factory=dict)  # what a plugin is told beside
     ports: tuple[PortSpec, ...] = ()  # of the host, that its network's driver leads here
     handed: bool = False  # its end of the pair goes where somebody takes it, and all that is there is his
     where: Where = NOWHERE

@@ -85,7 +85,13 @@ def is_ipv6(r: Resource) -> bool:
 
 
 def lower_network(network: Network) -> Iterator[Resource]:
-    return DRIVERS[network.spec.driver].lower(network)
+    try:
+        driver = DRIVERS[network.spec.driver]
+    except KeyError:
+        from .remote import lower as lower_remote  # which few have
+
+        return lower_remote(network)
+    return driver.lower(network)
 
 
 def resources(topology: Topology) -> Iterator[Resource]:

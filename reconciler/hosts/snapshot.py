@@ -46,7 +46,10 @@ def save(host: Linux, wanted: Iterable[Resource], manifest: Manifest = NONE) -> 
     kinds = {type(r) for part in parts for r in part.values()}
     head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
     attached = {title: facts.attached[title] for title in asked_for}
-    head["facts"] = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached)
+    drivers = {network.driver for project in manifest.projects for network in project.networks}
+    plugins = {name: facts.plugins[name] for name in drivers if name in facts.plugins}
+    told_of = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached, plugins=plugins)
+    head["facts"] = told_of
     whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})
     return encode({**json.loads(whole), "seal": sealed(whole)})
 

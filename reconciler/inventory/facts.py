@@ -45,11 +45,21 @@ class ForeignNamespace(NamedTuple):
     wrong: str = ""  # why it cannot be had
 
 
+class RemotePlugin(NamedTuple):
+    """A remote driver of libnetwork, as a plugin of Docker's is found."""
+
+    name: str
+    address: str = ""  # unix:///run/docker/plugins/x.sock or tcp://127.0.0.1:5000
+    scope: str = ""  # local, or global: a network is the same on every host
+    lack: str = ""  # why it cannot be used
+    silent: str = ""  # why it does not answer now, though it did before
+
+
 class LiveNetwork(NamedTuple):
     """A network of ours that stands in the kernel."""
 
     project: str
-    bridge: str
+    bridge: str  # "" where a plugin has made it
     subnets: tuple[str, ...]  # with the bridge's own address, as 10.1.0.1/24
     internal: bool = False
     inside: tuple[str, ...] = ()  # where the packets of an internal one may go all the same
@@ -144,6 +154,8 @@ class HostFacts:
     secret: str = ""  # the file with WireGuard's private key of this host, and
     public_key: Callable[[], str] = str  # what it makes public; "" where there is none
     missing: Mapping[str, str] = field(default_factory=dict)  # feature -> what the kernel lacks for it
+    # Remote drivers of libnetwork, by name; a KeyError is a name that none has
+    plugins: Mapping[str, RemotePlugin] = field(default_factory=dict)
     # What a manifest attaches to, as `docker web`, -> its namespace
     attached: Mapping[str, ForeignNamespace] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import HAS_PORTS, PUBLISH, Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
+from ..kinds.remote import RemoteNetwork
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.rule import Rule
@@ -42,6 +43,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     claims = [*dict.fromkeys(Claim(project, *flow) for project, flow in told if project)]
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
+    plugged: list[CniAttachment | RemoteNetwork] = [*live.of(CniAttachment), *live.of(RemoteNetwork)]
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         Facts.of(host),
@@ -79,7 +81,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
         resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
-        forwards=any(r.project not in projects for r in live.of(CniAttachment)),
+        forwards=any(r.project not in projects for r in plugged),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
 
@@ -165,8 +167,8 @@ def ways(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
 
 
 def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
-    """The networks that stand, and those of them that stand on a LAN, whose subnets are not ours; of pairs
-    without a bridge each is one."""
+    """The networks that stand, and those of them that stand on a LAN, whose subnets are not ours,
+    or are a plugin's; of pairs without a bridge each is one."""
     addresses: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for one in live.of(Address):
         if one.ns == HOST and not one.ip.startswith("fe80:"):
@@ -186,6 +188,7 @@ def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
         )
     for name, end, subnets in pairs(live):
         found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])
+    found[True] |= {r.name: LiveNetwork(r.project, "", r.subnets) for r in live.of(RemoteNetwork)}
     return found
 
 

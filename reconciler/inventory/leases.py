@@ -10,6 +10,7 @@ from ..kinds.cni import CniAttachment
 from ..kinds.link import Veth
 from ..kinds.nft import Element
 from ..kinds.ownership import HOST
+from ..kinds.remote import RemoteEndpoint
 from ..kinds.stacked_link import Ipvlan, Macvlan
 from .bykind import ByKind
 
@@ -22,7 +23,8 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     for r in live.of(Address):
         if r.ns != HOST:
             found[r.ns, homes.get((r.ns, r.link), "")].append(r.ip)
-    for one in live.of(CniAttachment):
+    plugged: list[CniAttachment | RemoteEndpoint] = [*live.of(CniAttachment), *live.of(RemoteEndpoint)]
+    for one in plugged:
         found[one.ns, one.network] += (ip.partition("/")[0] for ip in one.addresses)
     guarded = dict(guards(live))
     claimed = Counter((home, ip) for (_, home), ips in found.items() for ip in set(ips))
@@ -38,10 +40,11 @@ def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
 def homes_of(live: ByKind) -> dict[tuple[str, str], str]:
     """The bridge, or the network on a parent, that each link of a sandbox leads to."""
     homes = {(r.ns, r.name): r.bridge for r in live.of(Veth)}
-    named: list[Macvlan | Ipvlan | CniAttachment] = [
+    named: list[Macvlan | Ipvlan | CniAttachment | RemoteEndpoint] = [
         *live.of(Macvlan),
         *live.of(Ipvlan),
         *live.of(CniAttachment),
+        *live.of(RemoteEndpoint),
     ]
     return homes | {(r.ns, r.name): r.network for r in named}
 

@@ -12,6 +12,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import PROJECTS, Chain, Element, InTable, Table, owner_by_table, path
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
+from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 from ..kinds.workload import Workload
@@ -80,7 +81,8 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     live = by_kind(live)
     known = ownership(live)
     mine = projects | {SHARED}
-    whose = (*live.of(Namespace), *live.of(Link), *live.of(Workload), *live.of(CniAttachment))
+    plugged = (*live.of(CniAttachment), *live.of(RemoteNetwork), *live.of(RemoteEndpoint))
+    whose = (*live.of(Namespace), *live.of(Link), *live.of(Workload), *plugged)
     told = {r.owner(known) for r in whose}
     if known.projects | told <= mine | {""}:
         return {}

@@ -212,6 +212,12 @@ def attached_to(title: str) -> list[bytes]:
     return [repr(look(title)).encode()]
 
 
+def plugin(name: str) -> list[bytes]:
+    from .remote.discovery import answer, look  # which few have
+
+    return answer(look(name))
+
+
 def tables_here() -> list[bytes]:
     from .nft.sandbox import answer  # with all that reads rules
 
@@ -236,5 +242,6 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "tables": lambda _: tables_here(),
     "attached": lambda _, title: attached_to(title),
+    "plugin": lambda _, name: plugin(name),
     "occupied": lambda _, name: [b"%d" % netns.occupied(name)],
 }

@@ -12,7 +12,7 @@ from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, Stage, State
 from ..errors import Foreign, KernelError, NotPermitted
-from ..inventory.facts import ForeignNamespace, HostFacts
+from ..inventory.facts import ForeignNamespace, HostFacts, RemotePlugin
 from ..kinds.evpn import Router
 from ..kinds.link import Link
 from ..kinds.namespace import Closed, Namespace
@@ -27,7 +27,14 @@ from .observe.snapshot import Snapshot
 from .transcript import EVERYWHERE, RULESET, Transcript, noting
 
 # What of the facts is asked for later, if at all: what it says is in the transcript.
-UNTOLD: dict[str, Any] = {"missing": {}, "attached": {}, "secret": "", "public_key": str, "heard": tuple}
+UNTOLD: dict[str, Any] = {
+    "missing": {},
+    "attached": {},
+    "plugins": {},
+    "secret": "",
+    "public_key": str,
+    "heard": tuple,
+}
 
 
 @contextmanager
@@ -52,12 +59,13 @@ class Linux:
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
         self.last_facts: HostFacts | None = None
-        self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last
+        self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last,
+        self.plugins: Mapping[str, RemotePlugin] = {}  # and this
 
     def aside(self) -> "Linux":
         """The same host to another reader, who knows its facts and disturbs no reading here."""
         other = Linux(self.name, self.state_dir)
-        other.last_facts, other.attached = self.last_facts, self.attached
+        other.last_facts, other.attached, other.plugins = self.last_facts, self.attached, self.plugins
         return other
 
     def join(self, path: str, identity: str) -> None:
@@ -76,13 +84,14 @@ class Linux:
             answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
         # Who answers for names comes and goes by what we do: no fact has moved by that.
         theirs = frozenset(one for one in seen.listeners if one.port not in answering)
-        self.attached = seen.attached
+        self.attached, self.plugins = seen.attached, seen.plugins
         self.last_facts = replace(seen, name=self.name or seen.name, listeners=theirs, **UNTOLD)
         return replace(
             self.last_facts,
             listeners=seen.listeners,
             missing=seen.missing,
             attached=seen.attached,
+            plugins=seen.plugins,
             secret=self.key_file,
             public_key=cache(self.public_key),
             heard=cache(seen.heard),
@@ -125,7 +134,7 @@ class Linux:
             before.ruleset, self.snapshot = None, before
             return {}
         if batch[0].resource.stage == Stage.ATTACHING:
-            from .cni.execute import execute as attach
+            from .attaching import attach
 
             self.snapshot = before.without(frozenset(step.resource.place for step in batch), ends=True)
             return attach(batch, self.progress)
@@ -172,9 +181,10 @@ class Linux:
         return all(now.get(name) == told.links.get(name) for name in matter)
 
     def facts_stand(self) -> bool:
-        before, attached = self.last_facts, dict(self.attached)
+        before, attached, plugins = self.last_facts, dict(self.attached), dict(self.plugins)
         now = self.facts()
-        return before == self.last_facts and all(now.attached[key] == told for key, told in attached.items())
+        same = before == self.last_facts and all(now.attached[key] == told for key, told in attached.items())
+        return same and all(now.plugins.get(name) == told for name, told in plugins.items())
 
 
 def barred(named: list[Resource], found: State) -> State:

@@ -28,13 +28,14 @@ from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
 from ..kinds.link import Veth
 from ..kinds.ownership import SHARED
+from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
 from ..pipeline import Change, Host, compare, enact
 
-OUTSIDE = CniAttachment, Workload  # what programs of others do
+OUTSIDE = CniAttachment, RemoteNetwork, RemoteEndpoint, Workload  # what programs of others do
 CONFIGURED = Router, Resolver, HostDomain, *OUTSIDE
 
 

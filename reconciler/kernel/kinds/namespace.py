@@ -9,6 +9,7 @@ from ...kinds.file import File
 from ...kinds.link import OrphanVeth, Veth
 from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST, alias
+from ...kinds.remote import RemoteEndpoint
 from ...kinds.workload import ASTRAY, Workload
 from .. import netns, records
 from ..netlink.links import IFLA_IFALIAS, NEWLINK, UP, ifinfo
@@ -59,7 +60,7 @@ def cascade(old: Namespace, live: Live) -> None:
     /etc/netns need no namespace."""
     for r in [r for r in live.values() if r.place == old.name and not isinstance(r, File)]:
         del live[r.key]
-        if isinstance(r, cni.CniAttachment):
+        if isinstance(r, cni.CniAttachment | RemoteEndpoint):
             live[r.key] = r.broken(cni.ASTRAY)
         if isinstance(r, Veth):
             left = OrphanVeth(ns=HOST, name=r.host_name, mtu=r.mtu, project=r.project)

@@ -15,6 +15,7 @@ from ..kinds.stacked_link import TAG, TAGGING
 from ..kinds.vxlan import PORT, VNI, alone
 from ..netlink.links import IFLA_LINK, IFLA_LINK_NETNSID, IFLA_MASTER, Seen, ip_of
 from ..netlink.socket import attributes
+from ..remote.discovery import Plugins
 from ..transcript import note
 from . import listening
 from .capabilities import Missing
@@ -47,6 +48,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
         attached=Attached(),
+        plugins=Plugins(),
         links=devices(view),
         listeners=frozenset(listening.listeners()),
         heard=listening.heard,

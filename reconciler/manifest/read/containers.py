@@ -17,7 +17,7 @@ from ..model.keys import from_record
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..workload import RUNTIMES
-from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
+from ..yaml.node import Mistakes, Node, Place, dotted, locate, where
 from .attach import attachment
 from .ports import port_specs
 from .replicas import deploy_of, with_replicas
@@ -134,7 +134,10 @@ def endpoint(written: WrittenContainer, network: str, end: "EndpointRecord") -> 
     if not spec.driver_opts:
         return spec
     sysctls, chosen = endpoint_options(written, spec)
-    return replace(spec, driver_opts=sysctls, interface_name=spec.interface_name or chosen)
+    known = ENDPOINT_SYSCTLS, ENDPOINT_IFNAME
+    rest = {name: value for name, value in spec.driver_opts.items() if name not in known}
+    name = spec.interface_name or chosen
+    return replace(spec, driver_opts=sysctls, options=rest, interface_name=name)
 
 
 def places_of(written: WrittenContainer, end: EndpointSpec) -> Iterator[tuple[str, Where]]:
@@ -168,9 +171,6 @@ def endpoint_options(written: WrittenContainer, end: EndpointSpec) -> tuple[dict
             sysctls |= dict(interface_sysctls(written, at, value))
         elif name == ENDPOINT_IFNAME:
             chosen = interface_name(written, at, value)
-        else:
-            hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
-            written.wrong(at, f"an endpoint has no option `{name}`", hint)
     return sysctls, chosen
 
 

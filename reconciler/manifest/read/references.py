@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...errors import ManifestError, Where
 from ..model.fields import name_mistake
+from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, described
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import dotted, nearest
 from .addresses import address_mistakes
+from .networks import DEFAULT
 from .project import ProjectReading
 
 IMPLICIT = ("default", "bridge")
@@ -35,6 +37,7 @@ def flawed_networks(reading: ProjectReading) -> set[str]:
 def references(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
     networks = {*reading.names("networks"), *IMPLICIT}
     for spec in project.containers:
+        yield from unknown_options(project, spec, reading)
         yield from name_mistakes(spec, reading)
         yield from mode_mistakes(spec, reading, networks)
     yield from cycles(project.containers, reading)
@@ -68,6 +71,19 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
             elif not hint.startswith("did you mean"):
                 hint = f"declare it: `networks: {{{end.network}: }}`"
             yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
+
+
+def unknown_options(
+    project: ProjectSpec, spec: ContainerSpec, reading: ProjectReading
+) -> Iterator[ManifestError]:
+    """Of endpoints; what a driver wants that is not here, nobody knows."""
+    drivers = {one.name: one.driver for one in project.networks}
+    for end in spec.networks:
+        if end.options and described(reading.inputs.drivers, drivers.get(end.network, DEFAULT)):
+            for name in end.options:
+                hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
+                at = reading.where(spec, "networks", end.network, "driver_opts", name)
+                yield ManifestError(f"an endpoint has no option `{name}`", hint, at)
 
 
 def name_mistakes(spec: ContainerSpec, reading: ProjectReading) -> Iterator[ManifestError]:

@@ -1,0 +1,1 @@
+"""Remote drivers of libnetwork: where they are, what they are asked, and what is kept of their answers."""
