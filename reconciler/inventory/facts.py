@@ -177,6 +177,8 @@ class Facts(HostFacts):
     ifnames: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
     # The MACs that our links have, by place and name
     stations: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # (sandbox, network) -> the addresses that a plugin has given instead of those that it was asked for
+    instead: Mapping[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     # (sandbox, bridge) -> via which neighbours its default routes lead
     ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.

@@ -15,7 +15,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import HAS_PORTS, PUBLISH, Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
-from ..kinds.remote import RemoteNetwork
+from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.rule import Rule
@@ -56,6 +56,11 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         ways=ways(live),
         ifnames=ifnames(live),
         stations=stations(live),
+        instead={
+            (r.ns, r.network): (r.addresses, r.chosen)
+            for r in live.of(RemoteEndpoint)
+            if r.addresses != r.chosen
+        },
         networks=bridged[False],
         subnets=frozenset(subnets(live, owner, projects)),
         mtus=mtus(live),
@@ -188,8 +193,16 @@ def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
         )
     for name, end, subnets in pairs(live):
         found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])
-    found[True] |= {r.name: LiveNetwork(r.project, "", r.subnets) for r in live.of(RemoteNetwork)}
+    found[True] |= of_plugins(live)
     return found
+
+
+def of_plugins(live: ByKind) -> dict[str, LiveNetwork]:
+    """Of one whose own record is lost, or illegible, those of its endpoints tell."""
+    found = {r.network: LiveNetwork(r.project, "", r.chosen) for r in live.of(RemoteEndpoint) if r.project}
+    return found | {
+        r.name: LiveNetwork(r.project, "", r.subnets) for r in live.of(RemoteNetwork) if r.project
+    }
 
 
 def mtus(live: ByKind) -> dict[str, int]:

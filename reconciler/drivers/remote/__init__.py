@@ -1,7 +1,7 @@
 """Remote drivers of libnetwork: plugins that somebody wrote for Docker, found as Docker finds them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...cnm import names
@@ -32,6 +32,8 @@ class RemoteCarrier(Carrier):
     one_gateway: bool = True
     plugin: RemotePlugin
     ident: str  # the same on all hosts where its driver's networks are
+    # By sandbox, the addresses that it has instead of those that were asked for
+    instead: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
     def __str__(self) -> str:
         return self.plugin.address
@@ -57,6 +59,7 @@ class RemoteDriver(Driver):
             host=here.name if here and everywhere else "",
             plugin=self.plugin,
             ident=names.network_id(wanted.name, "" if everywhere else facts.machine),
+            instead={ns: pair for (ns, name), pair in facts.instead.items() if name == wanted.name},
         )
 
     def is_shared(self, wanted: Wanted, family: int) -> bool:
@@ -102,6 +105,8 @@ def lower(network: Network) -> Iterator[Resource]:
 
 
 def endpoint(network: Network, carrier: RemoteCarrier, end: Endpoint) -> RemoteEndpoint:
+    wanted = tuple(f"{ip}/{length}" for ip, length in end.addresses)
+    given, chosen = carrier.instead.get(end.sandbox, ((), ()))
     return RemoteEndpoint(
         ns=end.sandbox,
         name=end.ifname,
@@ -111,7 +116,7 @@ def endpoint(network: Network, carrier: RemoteCarrier, end: Endpoint) -> RemoteE
         home=carrier.ident,
         ident=names.digest("endpoint", carrier.ident, end.sandbox, end.ifname).hex(),
         mac=end.mac,
-        chosen=tuple(f"{ip}/{length}" for ip, length in end.addresses),
+        chosen=chosen if chosen and given == wanted else wanted,
         leads=tuple(sorted({str(family(source)) for _, source in end.gateways})),
         routes=tuple(f"{dst} {via}" for dst, via in end.routes),
         mtu=0 if network.spec.mtu == "auto" else network.mtu,

@@ -68,7 +68,7 @@ def create(driver: RemoteDriverCalls, new: RemoteEndpoint) -> dict[str, Any]:
         said = driver.ask("CreateEndpoint", body)
     given = said.get("Interface") or {}
     chosen = {key: given.get(key) for key in asked} if isinstance(given, dict) else {}
-    return checked(driver, asked | {key: value for key, value in chosen.items() if value})
+    return checked(driver, asked, asked | {key: value for key, value in chosen.items() if value})
 
 
 def first(new: RemoteEndpoint, without: str, having: str) -> str:
@@ -76,11 +76,13 @@ def first(new: RemoteEndpoint, without: str, having: str) -> str:
     return next((ip for ip in new.chosen if having in ip and without not in ip), "")
 
 
-def checked(driver: RemoteDriverCalls, interface: dict[str, Any]) -> dict[str, Any]:
-    """Raises PluginTrouble for what is no address."""
+def checked(driver: RemoteDriverCalls, asked: Mapping[str, str], interface: dict[str, Any]) -> dict[str, Any]:
+    """Raises PluginTrouble for what is no address, or in another subnet than what it was asked for."""
     try:
         for key, version in (("Address", 4), ("AddressIPv6", 6)):
             if interface[key] and ip_interface(str(interface[key])).version != version:
+                raise ValueError
+            if asked[key] and ip_interface(asked[key]).network != ip_interface(interface[key]).network:
                 raise ValueError
         if mac := interface["MacAddress"]:
             octets = bytes.fromhex(str(mac).replace(":", ""))

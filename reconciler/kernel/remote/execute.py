@@ -20,7 +20,7 @@ def execute(steps: Sequence[Step], progress: Callable[[], None]) -> Refusals:
     """What plugins refused, by place: a network's trouble is that of all that would be on it, and of nobody
     else."""
     drivers, refused = RemoteDrivers(), dict[str, ReconcileError]()
-    for _, wave in groupby(steps, key=lambda step: isinstance(step.resource, RemoteNetwork)):
+    for _, wave in groupby(steps, key=kind_of_wave):
         able = [step for step in wave if not is_barred(step, refused)]
         done = carry_out(able, drivers, progress)
         refused |= done
@@ -28,6 +28,10 @@ def execute(steps: Sequence[Step], progress: Callable[[], None]) -> Refusals:
             if step.op == "-" and step.resource.place in done:  # its network cannot go either
                 refused.setdefault(home_of(step), done[step.resource.place])
     return refused
+
+
+def kind_of_wave(step: Step) -> tuple[bool, bool]:
+    return isinstance(step.resource, RemoteNetwork), step.op == "-"
 
 
 def home_of(step: Step) -> str:

@@ -107,10 +107,11 @@ def exchanged(channel: socket.socket, deadline: float) -> tuple[int, bytes]:
 
 def answer(method: str, status: int, said: bytes) -> dict[str, Any]:
     """Of whatever status, `Err` is an error; what is not found may be told in HTML."""
+    lack = ""
     try:
         found = disk.parsed(said) if said.strip() else {}
     except ValueError:
-        found = None
+        found, lack = {}, f"{method}: its answer is no JSON: {printable(text(said))}"
     words = found.get("Err") if isinstance(found, dict) else None
     if words:
         raise PluginRefusal(errno.EREMOTEIO, f"{method}: {printable(str(words))}")
@@ -118,8 +119,8 @@ def answer(method: str, status: int, said: bytes) -> dict[str, Any]:
         raise MethodMissing(errno.ENOSYS, f"{method}: it has no such method")
     if not 200 <= status < 300:
         raise PluginRefusal(errno.EREMOTEIO, f"{method}: status {status} {printable(text(said))}".strip())
-    if found is None:
-        raise PluginTrouble(errno.EPROTO, f"{method}: its answer is no JSON: {printable(text(said))}")
+    if lack:
+        raise PluginTrouble(errno.EPROTO, lack)
     return found if isinstance(found, dict) else {}
 
 
