@@ -43,7 +43,6 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     claims = [*dict.fromkeys(Claim(project, *flow) for project, flow in told if project)]
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
-    plugged: list[CniAttachment | RemoteNetwork] = [*live.of(CniAttachment), *live.of(RemoteNetwork)]
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
     return replace(
         Facts.of(host),
@@ -56,11 +55,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         ways=ways(live),
         ifnames=ifnames(live),
         stations=stations(live),
-        instead={
-            (r.ns, r.network): (r.addresses, r.chosen)
-            for r in live.of(RemoteEndpoint)
-            if r.addresses != r.chosen
-        },
+        instead=given_instead(live),
         networks=bridged[False],
         subnets=frozenset(subnets(live, owner, projects)),
         mtus=mtus(live),
@@ -86,7 +81,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
         resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
-        forwards=any(r.project not in projects for r in plugged),
+        forwards=any(r.project not in projects for r in of_programs(live)),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
 
@@ -195,6 +190,17 @@ def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
         found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])
     found[True] |= of_plugins(live)
     return found
+
+
+def of_programs(live: ByKind) -> Iterator[CniAttachment | RemoteNetwork]:
+    """What others' programs forward for, by means of their own."""
+    yield from live.of(CniAttachment)
+    yield from live.of(RemoteNetwork)
+
+
+def given_instead(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]]:
+    ends = (r for r in live.of(RemoteEndpoint) if r.addresses != r.chosen)
+    return {(r.ns, r.network): (r.addresses, r.chosen) for r in ends}
 
 
 def of_plugins(live: ByKind) -> dict[str, LiveNetwork]:

@@ -67,8 +67,7 @@ class EndpointSpec:
     gw_priority: Annotated[int, Key("The network with the highest one holds the default route.")] = 0
     # Here they are sysctls: net/ipv4/conf/IFNAME/... -> value.
     driver_opts: Annotated[
-        Mapping[str, str],
-        Key("Sysctls of the interface, as com.docker.network.endpoint.sysctls; a plugin's own.", "Scalar"),
+        Mapping[str, str], Key("Sysctls of the interface, as com.docker.network.endpoint.sysctls.", "Scalar")
     ] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # and these are what a plugin is told beside
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)

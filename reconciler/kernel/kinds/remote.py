@@ -9,7 +9,7 @@ from ...kinds.link import Intruder
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from .. import netns
 from ..remote import records
-from ..remote.records import UNFINISHED, EndpointRecord, NetworkRecord
+from ..remote.records import UNFINISHED, RemoteEndpointRecord, RemoteNetworkRecord
 from .address import addresses_of
 from .link import plain_link
 from .namespace import absent_place
@@ -24,7 +24,7 @@ def networks(readings: Readings, _: Set[str]) -> Iterator[RemoteNetwork]:
         yield from (one for one in found if asked is None or one.place in asked)
 
 
-def network(record: NetworkRecord) -> RemoteNetwork:
+def network(record: RemoteNetworkRecord) -> RemoteNetwork:
     known = record.scope or record.network.leftover
     return record.network if known else record.network.broken(UNFINISHED)
 
@@ -36,7 +36,7 @@ def decode(readings: Readings, ns: str) -> Iterator[RemoteEndpoint]:
         yield found if state == ATTACHED else found.broken(state)
 
 
-def state_of(readings: Readings, record: EndpointRecord) -> str:
+def state_of(readings: Readings, record: RemoteEndpointRecord) -> str:
     """What of it is no longer as its plugin said."""
     ns, name = record.endpoint.ns, record.endpoint.name
     if not record.whole:
@@ -49,7 +49,7 @@ def state_of(readings: Readings, record: EndpointRecord) -> str:
     return lost(readings.view(ns), record, name) if record.source else ATTACHED
 
 
-def lost(view: View, record: EndpointRecord, name: str) -> str:
+def lost(view: View, record: RemoteEndpointRecord, name: str) -> str:
     seen = next((one for one in view.links.values() if one.name == name), None)
     if seen is None:
         return f"{name} is gone"

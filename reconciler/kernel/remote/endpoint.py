@@ -13,7 +13,7 @@ from . import link, records
 from .driver import RemoteDriverCalls, RemoteDrivers
 from .http import PluginRefusal, PluginTrouble, printable
 from .link import Placed
-from .records import EndpointRecord
+from .records import RemoteEndpointRecord
 
 DEFAULTS = {"4": ("Gateway", "0.0.0.0/0"), "6": ("GatewayIPv6", "::/0")}
 WITH_NEXT_HOP = 0  # of RouteType; 1 is a neighbour's
@@ -23,7 +23,7 @@ ODD = frozenset("/: \t\n\0")
 
 def attach(new: RemoteEndpoint, drivers: RemoteDrivers) -> None:
     """Raises OSError, with nothing standing, or a record of what may be."""
-    driver, record = drivers[new.driver], EndpointRecord(new, netns.inode(new.ns))
+    driver, record = drivers[new.driver], RemoteEndpointRecord(new, netns.inode(new.ns))
     records.write_endpoint(record)  # who dies here can be cleaned up after
     try:
         record = replace(record, interface=create(driver, new))
@@ -94,7 +94,7 @@ def checked(driver: RemoteDriverCalls, asked: Mapping[str, str], interface: dict
     return interface
 
 
-def place(driver: RemoteDriverCalls, record: EndpointRecord) -> None:
+def place(driver: RemoteDriverCalls, record: RemoteEndpointRecord) -> None:
     """The link that it tells of, if any, into the sandbox."""
     new, source = record.endpoint, record.source
     if not source:
@@ -116,7 +116,7 @@ def place(driver: RemoteDriverCalls, record: EndpointRecord) -> None:
         raise trouble(driver, f"link {source}: {error.strerror or error}") from error
 
 
-def routes(driver: RemoteDriverCalls, record: EndpointRecord) -> Iterator[tuple[str, str]]:
+def routes(driver: RemoteDriverCalls, record: RemoteEndpointRecord) -> Iterator[tuple[str, str]]:
     """Those of the plugin and of the manifest, neighbours first; the default one where it is to lead out."""
     join = record.join or {}
     try:
@@ -155,7 +155,7 @@ def detach(old: RemoteEndpoint, drivers: RemoteDrivers) -> None:
     records.remove(records.endpoint_file(old.ns, old.name))
 
 
-def take_back(driver: RemoteDriverCalls, record: EndpointRecord) -> None:
+def take_back(driver: RemoteDriverCalls, record: RemoteEndpointRecord) -> None:
     """Backwards, the link first: plugins remove it where they made it.  A sandbox that is another by now has
     none of it."""
     old, index = record.endpoint, 0

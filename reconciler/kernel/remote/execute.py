@@ -17,8 +17,8 @@ PACE = 1.0  # seconds between two signs of life
 
 
 def execute(steps: Sequence[Step], progress: Callable[[], None]) -> Refusals:
-    """What plugins refused, by place: a network's trouble is that of all that would be on it, and of nobody
-    else."""
+    """What plugins refused, by place: a network's trouble is that of all who would be on it, and nobody's
+    else beside them."""
     drivers, refused = RemoteDrivers(), dict[str, ReconcileError]()
     for _, wave in groupby(steps, key=kind_of_wave):
         able = [step for step in wave if not is_barred(step, refused)]

@@ -74,7 +74,7 @@ def request(method: str, body: bytes) -> bytes:
     return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-class BoundedReading(io.RawIOBase):
+class TimedReading(io.RawIOBase):
     """What comes by a connection, until a moment and up to a size."""
 
     def __init__(self, channel: socket.socket, deadline: float):
@@ -100,7 +100,7 @@ class BoundedReading(io.RawIOBase):
 
 
 def exchanged(channel: socket.socket, deadline: float) -> tuple[int, bytes]:
-    response = HTTPResponse(cast(socket.socket, BoundedReading(channel, deadline)), method="POST")
+    response = HTTPResponse(cast(socket.socket, TimedReading(channel, deadline)), method="POST")
     response.begin()
     return response.status, response.read()
 

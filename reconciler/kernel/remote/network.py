@@ -4,24 +4,23 @@ import json
 from ipaddress import ip_interface
 from typing import Any
 
-from ...family import family
 from ...kinds.remote import RemoteNetwork
 from . import records
 from .driver import RemoteDriverCalls, RemoteDrivers
 from .http import PluginRefusal
-from .records import NetworkRecord
+from .records import RemoteNetworkRecord
 
 
 def create(new: RemoteNetwork, drivers: RemoteDrivers) -> None:
     """Raises OSError, with nothing standing, or a record of what may be."""
     driver = drivers[new.driver]
-    records.write_network(NetworkRecord(new))  # who dies here can be cleaned up after
+    records.write_network(RemoteNetworkRecord(new))  # who dies here can be cleaned up after
     try:
         ask(driver, new)
     except PluginRefusal:
         records.remove(records.network_file(new.name))
         raise
-    records.write_network(NetworkRecord(new, driver.scope))
+    records.write_network(RemoteNetworkRecord(new, driver.scope))
 
 
 def ask(driver: RemoteDriverCalls, new: RemoteNetwork) -> None:
@@ -36,11 +35,11 @@ def ask(driver: RemoteDriverCalls, new: RemoteNetwork) -> None:
 
 
 def body_of(new: RemoteNetwork, space: str) -> dict[str, Any]:
-    data: dict[int, list[dict[str, Any]]] = {4: [], 6: []}
-    for subnet in new.subnets:
-        data[family(subnet)].append(pool(subnet, space))
+    four, six = (
+        [pool(one, space) for one in new.subnets if (":" in one) == is_six] for is_six in (False, True)
+    )
     options = json.loads(new.options)
-    return {"NetworkID": new.ident, "Options": options, "IPv4Data": data[4], "IPv6Data": data[6]}
+    return {"NetworkID": new.ident, "Options": options, "IPv4Data": four, "IPv6Data": six}
 
 
 def pool(subnet: str, space: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What plugins were told and have answered, in files of root alone below /run: without, nobody could take
-it back."""
+"""What plugins were told and have answered, in files of root alone below /run: without them nobody could
+take it back again."""
 
 import json
 import os
@@ -27,7 +27,7 @@ SPOILT = (OSError, ValueError, TypeError, LookupError)
 
 
 @dataclass(frozen=True)
-class NetworkRecord:
+class RemoteNetworkRecord:
     """A network as its plugin was told of it, and of what scope that said it is; "" until it has answered."""
 
     network: RemoteNetwork
@@ -35,7 +35,7 @@ class NetworkRecord:
 
 
 @dataclass(frozen=True)
-class EndpointRecord:
+class RemoteEndpointRecord:
     """An endpoint as it was told, with the namespace that it was made in, and what was answered."""
 
     endpoint: RemoteEndpoint
@@ -80,7 +80,7 @@ def names_in(folder: str, place: str) -> list[str]:
     return [name for name in looking.listing(folder, place) if not name.startswith(".")]
 
 
-def networks() -> Iterator[NetworkRecord]:
+def networks() -> Iterator[RemoteNetworkRecord]:
     return map(network, names_in(NETWORKS, EVERYWHERE))
 
 
@@ -90,16 +90,16 @@ def scope(driver: str) -> str:
     return next(filter(None, known), "")
 
 
-def network(name: str) -> NetworkRecord:
+def network(name: str) -> RemoteNetworkRecord:
     nothing = RemoteNetwork(name=name, project="", driver="", ident="")
     try:
         said = content(network_file(name), nothing.place)
-        return NetworkRecord(resource_of(RemoteNetwork, said["network"], name=name), str(said["scope"]))
+        return RemoteNetworkRecord(resource_of(RemoteNetwork, said["network"], name=name), str(said["scope"]))
     except SPOILT:
-        return NetworkRecord(nothing.broken(ILLEGIBLE))
+        return RemoteNetworkRecord(nothing.broken(ILLEGIBLE))
 
 
-def of(ns: str) -> Iterator[EndpointRecord]:
+def of(ns: str) -> Iterator[RemoteEndpointRecord]:
     """Of one sandbox; one without any has no folder."""
     return (endpoint(ns, name) for name in names_in(f"{ENDPOINTS}/{ns}", ns))
 
@@ -111,15 +111,15 @@ def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Remot
             yield from (record.endpoint.broken(ASTRAY) for record in of(ns))
 
 
-def endpoint(ns: str, name: str) -> EndpointRecord:
+def endpoint(ns: str, name: str) -> RemoteEndpointRecord:
     try:
         said = content(endpoint_file(ns, name), ns)
         made = resource_of(RemoteEndpoint, said["endpoint"], ns=ns, name=name)
         interface, join = mapping(said["interface"]), mapping(said["join"])
-        return EndpointRecord(made, int(said["inode"]), interface, join, bool(said["whole"]))
+        return RemoteEndpointRecord(made, int(said["inode"]), interface, join, bool(said["whole"]))
     except SPOILT:
         nothing = RemoteEndpoint(ns=ns, name=name, project="", network="", driver="", home="", ident="")
-        return EndpointRecord(nothing.broken(ILLEGIBLE))
+        return RemoteEndpointRecord(nothing.broken(ILLEGIBLE))
 
 
 def content(path: str, place: str) -> dict[str, Any]:
@@ -152,12 +152,12 @@ def words(r: Resource) -> dict[str, Any]:
     return {field.name: getattr(r, field.name) for field in fields(r) if field.name not in UNTOLD}
 
 
-def write_network(record: NetworkRecord) -> None:
+def write_network(record: RemoteNetworkRecord) -> None:
     said = {"network": words(record.network), "scope": record.scope}
     write(network_file(record.network.name), said)
 
 
-def write_endpoint(record: EndpointRecord) -> None:
+def write_endpoint(record: RemoteEndpointRecord) -> None:
     answers = {"interface": record.interface, "join": record.join, "whole": record.whole}
     said = {"endpoint": words(record.endpoint), "inode": record.inode, **answers}
     write(endpoint_file(record.endpoint.ns, record.endpoint.name), said)
