@@ -33,13 +33,12 @@ class Keeper(threading.Thread):
         while True:
             self.bell.wait(PERIOD)
             self.bell.clear()
-            try:
-                with suppress(Silent):
-                    docker_keeping.keep(self.began, self.reader)
-                self.round()
-                self.complained = ""
-            except Exception as error:
-                self.complain(foreseen(error))
+            failures = filter(None, map(failure_of, (self.ask_docker, self.round)))
+            self.complain("; ".join(map(attending.words, failures)))
+
+    def ask_docker(self) -> None:
+        with suppress(Silent):
+            docker_keeping.keep(self.began, self.reader)
 
     def round(self) -> None:
         """They are compared with what stands when anything has moved since it was so."""
@@ -60,8 +59,16 @@ class Keeper(threading.Thread):
     def moved(self) -> bool:
         return bool(self.known) and self.host.moved(self.host.places_read()) != frozenset()
 
-    def complain(self, error: ReconcileError) -> None:
-        words = attending.words(error)
-        if words != self.complained:
+    def complain(self, words: str) -> None:
+        if words not in ("", self.complained):
             self.note(f"guests: {words}")
         self.complained = words
+
+
+def failure_of(work: Callable[[], object]) -> ReconcileError | None:
+    """What went wrong, whatever it is: the next round tries again."""
+    try:
+        work()
+    except Exception as error:
+        return foreseen(error)
+    return None

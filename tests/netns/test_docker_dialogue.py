@@ -173,6 +173,8 @@ def test_a_container_comes_is_found_and_goes(lab: Lab, watcher: Watcher) -> None
             )
             driver("RevokeExternalConnectivity", end)
             assert lab.ask("R", HOST4, 8080) is None
+            driver("ProgramExternalConnectivity", end, Options=port(0, 5555))
+            assert ":5555" in lab.reconcile("--show", GUESTS).out
         driver("Leave", end)
         for _ in range(2):
             driver("DeleteEndpoint", end)
