@@ -27,9 +27,11 @@ from ..kinds.file import File
 from ..kinds.link import HandedVeth, NetworkLink, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
+from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..pipeline import Change
 
 CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
+ASKED = CniAttachment, RemoteEndpoint, RemoteNetwork  # of others' plugins, whose lines tell what for
 MOST = 4  # changes of one container or network that are told one by one
 ORDER = ("-", "-/+", "~", "+")
 COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
@@ -96,10 +98,12 @@ class Story:
         """Its addresses, and where it has them."""
         made = [step.resource for step in steps if step.op == "+"]
         addresses = [r for r in made if isinstance(r, Address) and not r.ip.startswith("fe80:")]
+        asked = [r.detail.strip(" ()") for r in made if isinstance(r, ASKED)]
         if subject.kind == NETWORK:
-            return " ".join(str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses)
-        given = [r.ip for r in addresses]
-        given += [r.detail.strip(" ()") for r in made if isinstance(r, CniAttachment)]
+            return " ".join(asked) or " ".join(
+                str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses
+            )
+        given = [*(r.ip for r in addresses), *asked]
         bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
         networks = sorted(self.subjects.links.get(name, ("", name))[1] for name in bridges)
         return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
@@ -162,8 +166,11 @@ def operation(subject: Subject, steps: Sequence[Step]) -> str:
 def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
     """Those that make it what it is: a container has a namespace, or a link that somebody takes there, a
     network links, and the rest are together what they are."""
-    kinds = {CONTAINER: (Namespace, HandedVeth), NETWORK: (NetworkLink,)}.get(subject.kind, (Resource,))
-    return (step for step in steps if isinstance(step.resource, kinds))
+    kinds: dict[str, tuple[type[Resource], ...]] = {
+        CONTAINER: (Namespace, HandedVeth),
+        NETWORK: (NetworkLink, RemoteNetwork),
+    }
+    return (s for s in steps if isinstance(s.resource, kinds.get(subject.kind, (Resource,))))
 
 
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:

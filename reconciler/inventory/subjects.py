@@ -11,6 +11,7 @@ from ..kinds.link import NetworkLink, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, InTable, Table
 from ..kinds.ownership import HOST, SHARED
+from ..kinds.remote import RemoteNetwork
 from ..kinds.resolver import Resolver, ZoneFile
 from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
@@ -60,6 +61,8 @@ class Subjects:
                 return CONTAINER, r.sandbox or r.name
             case Namespace():
                 return CONTAINER, r.name
+            case RemoteNetwork():
+                return NETWORK, r.name
             case Balancer():
                 return SERVICES, ""
             case ZoneFile() | Resolver() | HostDomain():
