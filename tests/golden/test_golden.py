@@ -11,7 +11,7 @@ import pytest
 from reconciler.cli import show, story
 from reconciler.core import render
 from reconciler.core.plan import plan
-from reconciler.inventory.facts import Facts
+from reconciler.inventory.facts import Facts, RemotePlugin
 from reconciler.pipeline import Change, decide, load
 
 HERE = Path(__file__).parent
@@ -20,7 +20,14 @@ CASES = {
     **{f"manifests/{path.stem}": path for path in sorted((ROOT / "manifests").glob("*.yaml"))},
     **{str(path.parent.relative_to(HERE)): path for path in sorted(HERE.glob("*/*/manifest.yaml"))},
 }
-HOST = Facts(name="host", machine="0" * 32, nameservers=("192.0.2.53",), servers=("192.0.2.53",))
+WEFT = RemotePlugin("weft", "unix:///run/docker/plugins/weft.sock", "local")
+HOST = Facts(
+    name="host",
+    machine="0" * 32,
+    nameservers=("192.0.2.53",),
+    servers=("192.0.2.53",),
+    plugins={"weft": WEFT},
+)
 
 
 def texts(path: Path) -> dict[str, str]:

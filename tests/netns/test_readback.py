@@ -26,6 +26,7 @@ from reconciler.kinds.link import AtLink, Bridge, HandedVeth, Intruder, Link, Ne
 from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
+from reconciler.kinds.remote import BrokenEndpoint, BrokenNetwork, RemoteEndpoint, RemoteNetwork
 from reconciler.kinds.resolver import StrayResolver
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import ChildLink, Macvlan, NamelessLink
@@ -50,7 +51,7 @@ UPLINK_SIDE = (
 WITHOUT = {
     AtLink, ChildLink, InTable, Link, NetworkLink, OrphanVeth,
     Intruder, Closed, NamelessLink, Orphan, OddFdbEntries, Router, StrayResolver, Workload,
-    BrokenAttachment, CniAttachment,
+    BrokenAttachment, CniAttachment, BrokenNetwork, RemoteNetwork, BrokenEndpoint, RemoteEndpoint,
 }  # fmt: skip
 STEADY = {
     (Namespace, "unmarked"), (Bridge, "max_learned"), (File, "ns"), (FdbEntries, "bridge"),

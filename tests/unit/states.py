@@ -16,6 +16,7 @@ from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
 from reconciler.kinds.ownership import HOST
+from reconciler.kinds.remote import RemoteEndpoint, RemoteNetwork
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
@@ -25,7 +26,7 @@ from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.kinds.workload import Workload
 
-PICKS = 130  # more than a state takes
+PICKS = 140  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
@@ -150,6 +151,8 @@ def tunnel(picks: Picks, bridge: str, n: int) -> Iterator[Resource]:
 
 
 def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
+    if remote := picks.of("", "{}", '{"c": "d"}'):
+        yield RemoteNetwork(name="r", project="p", driver="d", ident="1", options=remote)
     for n in (1, 2, 3):
         project, owner = picks.of("", "p", "q"), picks.of("p", "q")
         links = [list(endpoint(picks, f"c{n}", end, bridges)) for end in (0, 1)]
@@ -168,9 +171,17 @@ def sandboxes(picks: Picks, bridges: set[str]) -> Iterator[Resource]:
             yield Balancer(ns=f"c{n}", servers=(("10.1.0.9", False, (("10.1.0.2", share),)),))
         if config := picks.of("", '{"plugins": []}', '{"plugins": [{"type": "a"}]}'):
             yield CniAttachment(ns=f"c{n}", name="cni0", project=owner, network="n", config=config)
+        if remote and (options := picks.of("", "{}", '{"a": "b"}')):
+            yield remote_endpoint(f"c{n}", owner, options)
         if digest := picks.of("", "d", "e"):
             engine, home = picks.of("podman", "oci"), picks.of(f"c{n}", "")
             yield Workload(name=f"c{n}", project=owner, engine=engine, sandbox=home, digest=digest)
+
+
+def remote_endpoint(ns: str, project: str, options: str) -> RemoteEndpoint:
+    return RemoteEndpoint(
+        ns=ns, name="rem0", project=project, network="r", driver="d", home="1", ident=ns, options=options
+    )
 
 
 def names(picks: Picks, ns: str, project: str) -> Iterator[Resource]:

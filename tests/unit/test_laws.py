@@ -12,11 +12,12 @@ from reconciler.errors import FailedInPart, KernelError
 from reconciler.kernel.fake.kernel import FakeKernel, Killed
 from reconciler.kinds.cni import BrokenAttachment
 from reconciler.kinds.link import OrphanVeth
+from reconciler.kinds.remote import BrokenEndpoint, RemoteEndpoint, place_of
 from reconciler.kinds.sysctl import Forwarding
 from reconciler.kinds.workload import Workload
 from tests.unit.states import FOREIGN, moves, states
 
-LOST = OrphanVeth, BrokenAttachment
+LOST = OrphanVeth, BrokenAttachment, BrokenEndpoint
 few = settings(max_examples=max(settings.default.max_examples // 4, 10))
 seeds = st.integers(0, 1 << 16)
 
@@ -114,10 +115,12 @@ def test_a_refused_step_leaves_the_past_exactly(move, seed):
 
 
 def outside(world: State, places: set[str]) -> State:
-    """And of what runs in none of them, or would have, by whichever engine."""
+    """And of what runs in none of them, or would have, by whichever engine, or on a plugin's network."""
     names = {place.rpartition("/")[2] for place in places}
 
     def is_there(r: Resource) -> bool:
+        if isinstance(r, RemoteEndpoint) and place_of(r.network) in places:
+            return True
         return r.place in places or isinstance(r, Workload) and not names.isdisjoint((r.name, r.sandbox))
 
     return {key: r for key, r in world.items() if not is_there(r)}
