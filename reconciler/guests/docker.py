@@ -11,7 +11,7 @@ from ..errors import ReconcileError, foreseen
 from ..family import family
 from . import attending, docker_networks, dockerd, folder
 from .attending import Given, KeptHost
-from .docker_pools import RESERVED, has_pool, network_of, pool_of
+from .docker_pools import CREATE, RESERVED, has_pool, network_of, pool_of
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -19,7 +19,6 @@ RUNTIME = "docker"
 OK, UNKNOWN, FAILED = 200, 404, 500
 GENERIC, PORTMAP = "com.docker.network.generic", "com.docker.network.portmap"
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
-CREATE = "docker network create -d reconciler --ipam-driver null -o network=shop_front front"
 Answer = dict[str, Any]
 Method = Callable[[Said, KeptHost], Answer]
 
