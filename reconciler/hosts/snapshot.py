@@ -15,6 +15,7 @@ from .. import disk
 from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Key, Resource, State, state
+from ..drivers import BUILT_IN
 from ..drivers.firewall import routing_policy
 from ..drivers.firewall.elements import skeleton
 from ..errors import Refused, UsageError
@@ -47,9 +48,9 @@ def save(host: Linux, wanted: Iterable[Resource], manifest: Manifest = NONE) -> 
     head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
     attached = {title: facts.attached[title] for title in asked_for}
     drivers = {network.driver for project in manifest.projects for network in project.networks}
-    plugins = {name: facts.plugins[name] for name in drivers if name in facts.plugins}
-    told_of = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached, plugins=plugins)
-    head["facts"] = told_of
+    plugins = {name: facts.plugins[name] for name in drivers - BUILT_IN.keys() if name in facts.plugins}
+    told_facts = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached, plugins=plugins)
+    head["facts"] = told_facts
     whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})
     return encode({**json.loads(whole), "seal": sealed(whole)})
 
