@@ -31,12 +31,14 @@ from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
-from .inventory.facts import Facts, HostFacts
+from .inventory.facts import Facts, HostFacts, RemotePlugin
 from .inventory.scoped import ScopedKernel
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
 from .truth import around, at_home, empty, sources_of, whole_truth
+
+NO_PLUGINS: Mapping[str, RemotePlugin] = {}
 
 
 class Host(Kernel, Protocol):
@@ -161,12 +163,12 @@ def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     return topology, lower(topology)
 
 
-def decide_everywhere(manifest: Manifest) -> Topology:
-    """The topology of the last of its hosts; raises ManifestErrors with the mistakes of all."""
+def decide_everywhere(manifest: Manifest, plugins: Mapping[str, RemotePlugin] = NO_PLUGINS) -> Topology:
+    """The topology of the last of its hosts, which have these; raises ManifestErrors with all mistakes."""
     mistakes: list[ManifestError] = []
     for name in host_names(manifest) or [""]:
         try:
-            topology, _ = decide(manifest, Facts(known=False, name=name))
+            topology, _ = decide(manifest, Facts(known=False, name=name, plugins=plugins))
         except ManifestError as error:
             mistakes.append(error)
     if mistakes:
@@ -214,9 +216,10 @@ def compare(
 
 def mistake_in(manifest: Manifest, host: Host) -> ManifestError | None:
     """Why the manifests cannot be decided wherever it is; which drivers there are is each host's own."""
-    names, here = host_names(manifest), host.facts().name
+    names, facts = host_names(manifest), host.facts()
+    name = facts.name if facts.name in names or not names else names[0]
     try:
-        decide(manifest, Facts(known=False, name=here if here in names or not names else names[0]))
+        decide(manifest, Facts(known=False, name=name, plugins=facts.plugins))
     except ManifestError as error:
         return mistake_of(error)
     except (Unsupported, DriverFault):

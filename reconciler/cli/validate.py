@@ -10,6 +10,7 @@ from ..core import render
 from ..drivers.firewall.elements import skeleton
 from ..errors import NotPermitted, Unwritten
 from ..inventory.facts import Facts
+from ..kernel.remote.discovery import Plugins
 from ..manifest.spec import Manifest
 from ..manifest.store import lockfile
 from ..pipeline import decide, decide_everywhere, host_names, known_facts
@@ -19,7 +20,7 @@ from .session import machine, note, read, say, sizes, tell
 
 def validate(options: Options) -> int:
     manifest = read(options)
-    topology = decide_everywhere(manifest)
+    topology = decide_everywhere(manifest, Plugins())
     for warning in topology.warnings:
         note(options, f"warning: {warning}")
     ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
@@ -50,8 +51,8 @@ def lock(options: Options) -> int:
 def lock_of(options: Options, manifest: Manifest) -> Mapping[tuple[str, str], Sequence[str]]:
     """What its hosts must agree on; where it has none, all that it comes to on this one, as that stands."""
     if names := host_names(manifest):
-        return decide(manifest, Facts(known=False, name=names[0]))[0].lock
-    facts = Facts(known=False)
+        return decide(manifest, Facts(known=False, name=names[0], plugins=Plugins()))[0].lock
+    facts = Facts(known=False, plugins=Plugins())
     with suppress(NotPermitted):  # who may not look locks what a fresh host comes to
         host = machine(options)
         facts = known_facts(manifest, host.observe(skeleton()), host, ())

@@ -21,7 +21,7 @@ class HostDrivers(Mapping[str, Driver]):
         try:
             return self.table[name]
         except KeyError:
-            if not self.facts.known:
+            if not (self.facts.known or name in self.facts.plugins):
                 raise
         return self.remote(name)
 

@@ -419,6 +419,34 @@ def test_networks_of_all_hosts_have_one_id(lab, weft):
     assert weft.body("CreateNetwork")["NetworkID"] == network_id("t_lan")
 
 
+def test_a_watcher_heals_what_is_lost(lab, weft):
+    text = manifest("web", "db")
+    file = lab.write(text)
+    with watching(lab, file) as watcher:
+        watcher.until(lambda: "eth0" in lab.links("t-web") and "eth0" in lab.links("t-db"), EVENT)
+        lab.ip("link del eth0", "t-web")
+        watcher.until(lambda: "eth0" in lab.links("t-web") and lab.planned(text) == [], EVENT)
+        assert lab.ping("t-db", lab.address("t-web"))
+
+
+def test_a_rehearsal_asks_nothing_of_it(lab, weft):
+    result = lab.succeed(lab.reconcile("--rehearse", lab.write(manifest())))
+    assert "rehears" in result.out + result.err and {*weft.methods} == {"Activate", "GetCapabilities"}
+    assert not RECORDS.exists()
+
+
+def test_validation_and_pictures_know_which_plugins_there_are(lab, weft):
+    file = lab.write(manifest("web", "db"))
+    assert "valid: 1 project" in lab.succeed(lab.reconcile("--validate", file)).out
+    lab.succeed(lab.reconcile("--apply", file))
+    picture = lab.files / "picture.json"
+    lab.succeed(lab.reconcile("--status", "--out", picture, file))
+    weft.stop()
+    (HOME / "weft.sock").unlink()
+    assert "Nothing to do" in lab.succeed(lab.reconcile("--plan", "--against", picture, file)).out
+    assert "unknown driver `weft`" in lab.reconcile("--validate", file).err
+
+
 def test_options_of_endpoints_are_a_plugins_alone(lab, weft):
     text = beside(manifest())
     text["containers"]["other"]["networks"] = {"front": {"driver_opts": {"weft.queue": "5"}}}
