@@ -25,6 +25,7 @@ from ..kinds.link import Link
 from ..kinds.nft import Chain, Map, Table
 from ..kinds.ownership import HOST
 from ..kinds.sysctl import Sysctl, usual
+from ..manifest.parts import driver_names
 from ..manifest.spec import Manifest
 from ..manifest.store.codec import Reader, encode, shape
 from ..version import __version__
@@ -47,8 +48,8 @@ def save(host: Linux, wanted: Iterable[Resource], manifest: Manifest = NONE) -> 
     kinds = {type(r) for part in parts for r in part.values()}
     head = {"schema_version": SCHEMA_VERSION, "version": __version__, "shape": shape(Facts, *kinds)}
     attached = {title: facts.attached[title] for title in asked_for}
-    drivers = {network.driver for project in manifest.projects for network in project.networks}
-    plugins = {name: facts.plugins[name] for name in drivers - BUILT_IN.keys() if name in facts.plugins}
+    named = driver_names(manifest.projects) - BUILT_IN.keys()
+    plugins = {name: facts.plugins[name] for name in named if name in facts.plugins}
     told_facts = replace(Facts.of(facts), missing=dict(facts.missing), attached=attached, plugins=plugins)
     head["facts"] = told_facts
     whole = encode(head | {name: entries(part) for name, part in zip(PARTS, parts, strict=True)})

@@ -15,6 +15,7 @@ from functools import partial
 from ..core.plan import Step, plan
 from ..core.reconcile import Refusals, apply
 from ..core.resource import Key, Resource, State
+from ..drivers import BUILT_IN
 from ..drivers.firewall.elements import skeleton
 from ..errors import KernelError, NotConverged, ReconcileError, Where
 from ..inventory import ownership
@@ -33,6 +34,7 @@ from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
+from ..manifest.parts import driver_names
 from ..pipeline import Change, Host, compare, enact
 
 OUTSIDE = CniAttachment, RemoteNetwork, RemoteEndpoint, Workload  # what programs of others do
@@ -61,7 +63,8 @@ class RehearsalHost(Linux):
         asked = [r for r in named if not isinstance(r, OUTSIDE)]
         found = {key: r for key, r in super().observe(asked, places).items() if not isinstance(r, OUTSIDE)}
         here = ((key, r) for key, r in self.configured.items() if places is None or r.place in places)
-        return {**found, **{key: r for key, r in here if found.keys() >= {*r.within}}}
+        known = found.keys() | {key for key, r in self.configured.items() if not r.within}
+        return {**found, **{key: r for key, r in here if known >= {*r.within}}}
 
     def facts(self) -> HostFacts:
         return self.known
@@ -90,7 +93,9 @@ class EmptyHost(FakeKernel):
 def rehearse(change: Change, host: Host) -> str:
     """One line that says it went well; raises the first error that the host would have met."""
     change, facts = in_full(change, host), host.facts()
-    facts = replace(facts, missing=dict(facts.missing))  # asked here: there, less runs
+    named = driver_names(change.manifest.projects) - BUILT_IN.keys()
+    plugins = {name: facts.plugins[name] for name in named if name in facts.plugins}
+    facts = replace(facts, missing=dict(facts.missing), plugins=plugins)  # asked here: there, less runs
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.kernel.remote import discovery, driver, http
 from tests.netns.lab import Lab
+from tests.netns.watching import EVENT, watching
 
 PLUGINS = Path("/run/docker/plugins")
 HOME = PLUGINS / "weft"
@@ -308,6 +309,9 @@ def test_a_join_that_fails_is_taken_back(lab, weft):
     ("method", "said", "words"),
     [
         ("Join", '{"InterfaceName": {"SrcName": "nobody"}}', "it tells of a link nobody that is not there"),
+        ("Join", '{"InterfaceName": {"SrcName": "uplink"}}', "uplink, which has addresses of the host"),
+        ("Join", '{"InterfaceName": {"SrcName": "br-t-front"}}', "br-t-front, which is no link of its own"),
+        ("Join", '{"InterfaceName": {"SrcName": "lo"}}', "lo, which is no link of its own"),
         ("Join", '{"InterfaceName": {"SrcName": "../x"}}', '"../x" can be no link\'s name'),
         ("Join", '{"InterfaceName": {"SrcName": "uplink"}, "Gateway": "no"}', "no routes are"),
         ("Join", '{"InterfaceName": {"SrcName": "uplink"}, "StaticRoutes": [5]}', "no routes are"),

@@ -15,11 +15,12 @@ from ..apply.evict import evict
 from ..kinds.address import IFA_ADDRESS, IFA_F_NODAD, IFA_FLAGS, IFA_LOCAL, IFADDR
 from ..kinds.route import LINK, MAIN, ONLINK, RTA_DST, RTA_GATEWAY, RTA_OIF, RTMSG, TYPES
 from ..netlink import links as rtnl
-from ..netlink.links import DELLINK, IFLA_IFNAME, INET6, NEWADDR, NEWLINK, NEWROUTE, packed
-from ..netlink.socket import CREATE, REPLACE, Message, attr, open_socket, send, text, u32
+from ..netlink.links import DELLINK, GETADDR, IFLA_IFNAME, INET6, NEWADDR, NEWLINK, NEWROUTE, packed
+from ..netlink.socket import CREATE, REPLACE, Message, attr, dump, open_socket, send, text, u32
 from ..procfs import Procfs
 
 STATIC = 4  # RTPROT_STATIC
+UNIVERSE = 0  # RT_SCOPE_UNIVERSE
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Placed:
 def move_in(link: Placed) -> None:
     """Raises OSError where something of it is refused."""
     with netns.kept(), open_socket() as host, opened(link.ns) as sandbox, open_inside(link.ns) as inside:
-        index = index_of(host, link.source)
+        index = free(host, link.source)
         make_room(inside, link.name)
         carry_out(host, [lowered(index), moved(index, sandbox, link.name)])
         netns.enter(link.ns)
@@ -142,6 +143,17 @@ def make_room(channel: socket.socket, name: str) -> None:
     except OSError:
         return
     evict(channel, name)
+
+
+def free(host: socket.socket, name: str) -> int:
+    """The index of a link that a plugin may have made; raises OSError where it is ours, or the host's own."""
+    index = index_of(host, name)
+    if rtnl.link_called(host, name).ours or name == "lo":
+        raise OSError(errno.EBUSY, f"it tells of {name}, which is no link of its own")
+    found = dump(host, GETADDR, IFADDR.pack(0, 0, 0, 0, index))
+    if any(IFADDR.unpack_from(body)[3:] == (UNIVERSE, index) for body in found):
+        raise OSError(errno.EBUSY, f"it tells of {name}, which has addresses of the host")
+    return index
 
 
 def index_of(channel: socket.socket, name: str) -> int:
