@@ -166,7 +166,9 @@ def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> It
             yield Step("+", new, old, rebuilt(old, new, gone))
         else:
             lost = [up for up in old.refers if up in gone]
-            if old != new or any(up in desired for up in lost):  # else it stays without
+            if old != new or any(
+                up in desired or up not in new.refers for up in lost
+            ):  # else it stays without
                 words = differences(old, new) or f"detached from {', '.join(lost)}"
                 yield Step("~", new, old, words)
 

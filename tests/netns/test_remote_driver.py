@@ -196,7 +196,7 @@ def test_what_is_lost_of_a_link_is_drift_and_is_healed(lab, weft):
         ("link set eth0 down\nlink set eth0 name other", "eth0 is gone"),
     ):
         lab.ip(line, "t-web")
-        assert f"replaced: state {why} -> attached" in lab.succeed(lab.plan(text)).out
+        assert f"replaced: state {why} -> attached" in lab.succeed(lab.plan(text, "-o", "wide")).out
         stands(lab, text)
         assert lab.addresses("t-web") == [address]
         assert lab.ping("t-db", address.split("/")[0])
@@ -206,7 +206,7 @@ def test_a_sandbox_that_somebody_took_away_is_joined_anew(lab, weft):
     text = manifest("web", "db")
     stands(lab, text)
     lab.run("ip netns del t-web")
-    assert "state its sandbox is no more" in lab.succeed(lab.plan(text)).out
+    assert "state its sandbox is no more" in lab.succeed(lab.plan(text, "-o", "wide")).out
     stands(lab, text)
     assert lab.ping("t-db", lab.address("t-web"))
     lab.run("ip netns del t-web")

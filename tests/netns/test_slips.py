@@ -43,7 +43,7 @@ def test_destroy_asks_at_a_terminal_and_shows_what_goes(lab: Lab, answer: str) -
     lab.apply(WEB)
     before = lab.snapshot()
     said = at_terminal(answer, "--destroy", "--project", "t")
-    assert said.rc == 1 and "- namespace t-web" in said.out and "error: nothing is removed" in said.out
+    assert said.rc == 1 and "- container t-web" in said.out and "error: nothing is removed" in said.out
     assert lab.snapshot() == before
 
 
