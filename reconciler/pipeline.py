@@ -36,7 +36,7 @@ from .inventory.scoped import ScopedKernel
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
-from .truth import around, at_home, empty, sources_of, whole_truth
+from .truth import around, at_home, whole_truth
 
 NO_PLUGINS: Mapping[str, RemotePlugin] = {}
 
@@ -271,13 +271,6 @@ def healed_of(manifest: Manifest, ours: State, host: Host) -> Healed:
             continue
         return Healed(names, wanted)
     return NOTHING_HEALED
-
-
-def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
-    """The manifest that wants nothing of these projects, wherever they stand from, or of all of its own."""
-    named = [empty(name) for name in sorted(names)]
-    said = [replace(empty(p.name, p.path), where=p.where) for p in manifest.projects]
-    return Manifest(projects=tuple(named or said), sources=sources_of(manifest), partial=bool(names))
 
 
 def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] = FORWARD) -> None:

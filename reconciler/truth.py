@@ -84,3 +84,10 @@ def known_there(one: Source, roots: Sequence[str]) -> Source:
 def empty(project: str, path: str = "") -> ProjectSpec:
     """A project of which nothing is wanted, from this source."""
     return ProjectSpec(name=project, path=path)
+
+
+def destruction(manifest: Manifest, names: frozenset[str]) -> Manifest:
+    """The manifest that wants nothing of these projects, wherever they stand from, or of all of its own."""
+    named = [empty(name) for name in sorted(names)]
+    said = [replace(empty(p.name, p.path), where=p.where) for p in manifest.projects]
+    return Manifest(projects=tuple(named or said), sources=sources_of(manifest), partial=bool(names))

@@ -23,12 +23,13 @@ from ..inventory.facts import HostFacts
 from ..kernel.lock import lock
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
-from ..pipeline import Change, Host, LastingHost, change_outside, compare, destruction, enact
+from ..pipeline import Change, Host, LastingHost, change_outside, compare, enact
 from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
 from ..safety.rejections import going_back, pardon, said_anew
 from ..safety.revisions import Revisions
+from ..truth import destruction
 from . import waiting
 from .asking import agreed, is_asked
 from .beside import warn_of_files_beside

@@ -16,7 +16,8 @@ from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.sources import Source
 from ..manifest.spec import Manifest
 from ..paths import CACHE
-from ..pipeline import Change, compare, destruction, enact, load
+from ..pipeline import Change, compare, enact, load
+from ..truth import destruction
 from . import folder
 from .guest import Guest, GuestEnd
 

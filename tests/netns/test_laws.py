@@ -12,7 +12,7 @@ from reconciler.core.reconcile import Refusals
 from reconciler.core.resource import Stage
 from reconciler.errors import KernelError
 from reconciler.manifest.spec import Manifest
-from reconciler.pipeline import destruction
+from reconciler.truth import destruction
 
 
 def written(random: Random) -> str:

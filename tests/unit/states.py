@@ -211,7 +211,9 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
         return
     common = {"ns": ns, "name": name, "project": "p", "mac": f"02::{number}", "mtu": mtu}
     if net == 3 and picks.of(False, True):
-        yield HandedVeth(host_name=host_name, bridge="br1" if "br1" in bridges else "", **common)
+        # Whose it is has no sandbox of ours.
+        bridge = "br1" if "br1" in bridges else ""
+        yield HandedVeth(host_name=host_name, bridge=bridge, **common | {"ns": f"away-{ns}"})
         return
     if net == 3 and "up0.5" in bridges:
         mode = "bridge" if host_name.endswith("a") else "vepa"

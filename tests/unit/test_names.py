@@ -17,7 +17,8 @@ from reconciler.kinds.overlay import Vxlan
 from reconciler.kinds.ownership import HOST, TABLE
 from reconciler.kinds.stacked_link import Dummy, Macvlan
 from reconciler.manifest.spec import NetworkSpec, SubnetSpec
-from reconciler.pipeline import compare, destruction
+from reconciler.pipeline import compare
+from reconciler.truth import destruction
 from tests.unit.test_pipeline import FakeHost, run
 from tests.unit.worlds import build, container, manifest, port, project
 

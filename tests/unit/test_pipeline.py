@@ -11,8 +11,9 @@ from reconciler.inventory.ownership import roots
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.link import Bridge, Link
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
-from reconciler.pipeline import compare, destruction, enact
+from reconciler.pipeline import compare, enact
 from reconciler.safety.limits import Limits, refuse
+from reconciler.truth import destruction
 from tests.unit.worlds import container, manifest, port, project, shop
 
 

@@ -9,8 +9,8 @@ from reconciler.inventory.ownership import root_of, roots
 from reconciler.kinds.comment import kept
 from reconciler.manifest.sources import Source
 from reconciler.manifest.spec import Manifest, ProjectSpec
-from reconciler.pipeline import compare, destruction
-from reconciler.truth import there
+from reconciler.pipeline import compare
+from reconciler.truth import destruction, there
 from tests.unit.test_pipeline import FakeHost, blog, run, shop
 
 LONG = "/" + "ü" * 60
