@@ -502,7 +502,7 @@ within 5 asked
 # drift, by hand and while watched
 for told in 'domain br-shop-front ~other.internal' 'dns br-shop-front 192.0.2.1' 'default-route br-shop-front yes'; do
     resolvectl $told
-    reconcile --plan | grep '^~ domain host/br-shop-front'
+    reconcile --plan -o wide | grep '^~ domain host/br-shop-front'
     reconcile --apply -q
     synced
 done
