@@ -24,7 +24,7 @@ from tests.netns.cluster import OUTSIDE, Cluster, Machine, clustered
 from tests.netns.conftest import new_lab
 from tests.netns.lab import IMPATIENCE, Lab, family_of
 from tests.netns.servers import KINDS, Servers
-from tests.netns.test_mesh import MANIFEST, WAYS, scaled
+from tests.netns.test_mesh import OVERLAY, WAYS, scaled
 from tests.netns.test_services import vip
 from tests.netns.watching import Watcher, until, watching
 
@@ -344,7 +344,7 @@ class Town:
 
     def __init__(self, cluster: Cluster, dice: random.Random, toll: Toll):
         self.cluster, self.dice, self.toll = cluster, dice, toll
-        self.folder = cluster.apply(MANIFEST)
+        self.folder = cluster.apply(OVERLAY)
         self.held = dict[tuple[str, int, str, int], Flow]()
         self.off = ""
         for host in cluster.hosts:
