@@ -4,8 +4,9 @@ import sys
 
 from ..errors import Refused
 from ..pipeline import Change
-from . import story, streams
+from . import streams
 from .options import Options
+from .story import Story
 
 
 def is_asked(options: Options) -> bool:
@@ -18,8 +19,9 @@ def agreed(change: Change) -> str:
     where the answer is no."""
     if not change.todo:
         return ""
-    streams.complain(story.text(change).rstrip())
-    streams.complain(story.summary(change))
+    told = Story(change)
+    streams.complain(told.text().rstrip())
+    streams.complain(told.summary())
     if answer("Remove all of this? [y/N] ") not in ("y", "yes"):
         raise Refused("nothing is removed", "--yes asks nothing")
     return change.todo.digest

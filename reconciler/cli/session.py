@@ -19,9 +19,10 @@ from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
 from ..pipeline import Change, Host, compare
 from ..truth import there
-from . import story, streams
+from . import streams
 from .arguments import LOOKING
 from .options import Options
+from .story import Story
 
 if TYPE_CHECKING:
     from ..kernel.linux import Linux
@@ -175,11 +176,12 @@ def print_plan(options: Options, change: Change, seconds: float | None = None) -
             say(options, render.shell(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
-            say(options, story.summary(change, seconds))
+            say(options, Story(change).summary(seconds))
         case _:
+            told = Story(change)
             if seconds is None:
-                say(options, story.text(change, colour=coloured(options)).rstrip())
-            say(options, story.summary(change, seconds))
+                say(options, told.text(colour=coloured(options)).rstrip())
+            say(options, told.summary(seconds))
 
 
 def coloured(options: Options) -> bool:

@@ -2,36 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..core.plan import Step
 from ..core.render import COLOURS, number, outermost, place
-from ..core.resource import DISRUPTIONS, Disruption, Resource
-from ..inventory.subjects import (
-    CONTAINER,
-    EVERYBODY,
-    FIREWALL,
-    KINDS,
-    NAMES,
-    NETWORK,
-    PORT,
-    SERVICES,
-    Subject,
-    Subjects,
-)
+from ..core.resource import DISRUPTIONS, Disruption
+from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
+from ..inventory.subjects import Subjects
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
-from ..kinds.cni import CniAttachment
 from ..kinds.file import File
-from ..kinds.link import HandedVeth, NetworkLink, Veth
-from ..kinds.namespace import Namespace
+from ..kinds.link import Veth
 from ..kinds.nft import Element
-from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..pipeline import Change
 
 CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
-ASKED = CniAttachment, RemoteEndpoint, RemoteNetwork  # of others' plugins, whose lines tell what for
+EVERYBODY = "host"  # the project of what all share, and the place that is no sandbox
 MOST = 4  # changes of one container or network that are told one by one
 ORDER = ("-", "-/+", "~", "+")
 COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
@@ -56,18 +44,38 @@ class Becoming(NamedTuple):
 
 class Story:
     def __init__(self, change: Change):
-        self.change, self.subjects = change, Subjects(change.live, change.desired)
+        self.todo, self.subjects = change.todo, Subjects(change.live, change.desired)
         self.groups: dict[Subject, list[Step]] = {}
         for step in change.todo:
             self.groups.setdefault(self.subjects.of(step.resource), []).append(step)
         self.created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
 
+    @cached_property
     def lines(self) -> list[Becoming]:
         """By project, what is lost first."""
         found = (self.line(subject, steps) for subject, steps in self.groups.items())
         return sorted(
             found, key=lambda one: (one.subject.project == EVERYBODY, one.subject.project, rank(one))
         )
+
+    def text(self, *, colour: bool = False) -> str:
+        """A line each below the name of its project."""
+        rows, project = [], ""
+        for line in self.lines:
+            if line.subject.project != project:
+                project = line.subject.project
+                rows.append(f"{project}:")
+            rows.append(painted(line, colour=colour))
+        return "".join(f"{row}\n" for row in rows)
+
+    def summary(self, seconds: float | None = None) -> str:
+        """The last line of a plan, or of what was done in so many seconds."""
+        if not self.todo:
+            return "Nothing to do."
+        traffic = f"running traffic: {self.todo.disruption}"
+        if seconds is not None:
+            return f"{counted(self.lines, DONE)} in {seconds:.2f} s; {traffic}"
+        return f"{counted(self.lines, COUNTED)}; {traffic}; plan {self.todo.digest}"
 
     def line(self, subject: Subject, steps: Sequence[Step]) -> Becoming:
         op = operation(subject, steps)
@@ -98,14 +106,13 @@ class Story:
         """Its addresses, and where it has them."""
         made = [step.resource for step in steps if step.op == "+"]
         addresses = [r for r in made if isinstance(r, Address) and not r.ip.startswith("fe80:")]
-        asked = [r.detail.strip(" ()") for r in made if isinstance(r, ASKED)]
+        told = [r.detail.strip(" ()") for r in made if r.detail and not isinstance(r, Element)]
         if subject.kind == NETWORK:
-            return " ".join(asked) or " ".join(
-                str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses
-            )
-        given = [*(r.ip for r in addresses), *asked]
+            subnets = (str(ip_network(f"{r.ip}/{r.prefix}", strict=False)) for r in addresses)
+            return " ".join([*subnets, *told])
+        given = [*(r.ip for r in addresses), *told]
         bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
-        networks = sorted(self.subjects.links.get(name, ("", name))[1] for name in bridges)
+        networks = sorted(self.subjects.places.links.get(name, ("", name))[1] for name in bridges)
         return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
 
     def changed(self, step: Step) -> str:
@@ -129,7 +136,7 @@ class Story:
     def end(self, value: str) -> str:
         """`10.1.0.2 . 80` as the container that has it, and its port."""
         ip, _, number = value.partition(" . ")
-        return f"{self.subjects.addresses.get(ip, ('', ip))[1]}" + f" port {number}" * bool(number)
+        return f"{self.subjects.places.addresses.get(ip, ('', ip))[1]}" + f" port {number}" * bool(number)
 
 
 def moved(steps: Iterable[Step]) -> Iterator[str]:
@@ -164,13 +171,8 @@ def operation(subject: Subject, steps: Sequence[Step]) -> str:
 
 
 def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
-    """Those that make it what it is: a container has a namespace, or a link that somebody takes there, a
-    network links, and the rest are together what they are."""
-    kinds: dict[str, tuple[type[Resource], ...]] = {
-        CONTAINER: (Namespace, HandedVeth),
-        NETWORK: (NetworkLink, RemoteNetwork),
-    }
-    return (s for s in steps if isinstance(s.resource, kinds.get(subject.kind, (Resource,))))
+    """Those that make it what it is; what has no one such thing is what all of them are together."""
+    return (s for s in steps if s.resource.whole or subject.kind not in (CONTAINER, NETWORK))
 
 
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:
@@ -186,30 +188,9 @@ def elements(subject: Subject, op: str, steps: Iterable[Step]) -> str:
     return f"({signed} firewall {'element' if counts.total() == 1 else 'elements'})" if signed else ""
 
 
-def text(change: Change, *, colour: bool = False) -> str:
-    """A line each below the name of its project."""
-    rows, project = [], ""
-    for line in Story(change).lines():
-        if line.subject.project != project:
-            project = line.subject.project
-            rows.append(f"{project}:")
-        rows.append(painted(line, colour=colour))
-    return "".join(f"{row}\n" for row in rows)
-
-
 def painted(line: Becoming, *, colour: bool) -> str:
     code = COLOURS[line.op[0]]
     return f"  \033[{code}m{line.text}\033[0m" if colour else f"  {line.text}"
-
-
-def summary(change: Change, seconds: float | None = None) -> str:
-    """The last line of a plan, or of what was done in so many seconds."""
-    if not change.todo:
-        return "Nothing to do."
-    lines, traffic = Story(change).lines(), f"running traffic: {change.todo.disruption}"
-    if seconds is not None:
-        return f"{counted(lines, DONE)} in {seconds:.2f} s; {traffic}"
-    return f"{counted(lines, COUNTED)}; {traffic}; plan {change.todo.digest}"
 
 
 def counted(lines: Iterable[Becoming], words: dict[str, str]) -> str:

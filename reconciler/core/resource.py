@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, datac
 
 from ..errors import Where
 from ..values import value
+from .subject import CONTAINER, Part, Places
 
 T = TypeVar("T")
 Of = TypeVar("Of")
@@ -93,6 +94,7 @@ class Resource:
     leftover: ClassVar[bool] = False  # nothing declares it: removed for good, and never put back
     closed: ClassVar[bool] = False  # nothing is done in its place
     alone: ClassVar[bool] = False  # what goes wrong in its place returns nothing else
+    whole: ClassVar[bool] = False  # what it is part of comes and goes with it
     loss: ClassVar[Disruption] = "link"  # what deleting one mostly costs running traffic
 
     origin: Origin | None = field(default=None, compare=False, repr=False)
@@ -152,9 +154,18 @@ class Resource:
     def order(self) -> tuple[int, str, int, Key]:
         return self.stage, self.place, self.rank, self.key
 
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        """The names of the host's links that it is one of, or stands on."""
+        return ()
+
     def owner(self, known: Ownership) -> str:
         """The project that it is of; "" where no mark tells."""
         return known.of(self.place)
+
+    def part_of(self, known: Places) -> Part:
+        """What a person calls what it is part of."""
+        return (CONTAINER, self.place) if self.place else known.by_link(*self.on_links)
 
     def replaces(self, old: "Resource") -> bool:
         fixed = roles(type(self)).fixed

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
+from ..core.subject import SERVICES, Part, Places
+from .draws import drawn_and_told, interval
 from .namespace import Namespace
-from .nft import Chain, Element, InTable, Map, Table, drawn_and_told, interval
+from .nft import Chain, Element, InTable, Map, Table
 from .ownership import NUMBER, WHOLE
 from .ownership import TABLE as NAME
 
@@ -127,6 +129,9 @@ class Balancer(Resource):
     @property
     def within(self) -> tuple[Key, ...]:
         return (Namespace.at(self.ns),)
+
+    def part_of(self, known: Places) -> Part:
+        return SERVICES, ""
 
     @property
     def detail(self) -> str:

@@ -23,6 +23,10 @@ class BridgePort(Resource):
         """A bridge that goes lets go of its ports."""
         return (Link.at(self.ns, self.bridge), Link.at(self.ns, self.link))
 
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        return (self.bridge,)
+
     def owner(self, known: Ownership) -> str:
         return known.links.get(self.bridge, known.shared)
 

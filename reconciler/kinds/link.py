@@ -64,6 +64,10 @@ class Link(Resource):
         """The name of its end on the host, by which it goes; "" where it has none there."""
         return next((name for ns, name in self.names if ns == HOST), "")
 
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        return (self.host_end,)
+
     def owner(self, known: Ownership) -> str:
         return known.of(self.place, self.name, getattr(self, "project", ""))
 
@@ -74,6 +78,8 @@ class Link(Resource):
 @kind
 class NetworkLink(Link):
     """A link that belongs to one network."""
+
+    whole = True
 
     project: str
     network: str
@@ -99,6 +105,10 @@ class AtLink(Resource):
     @property
     def homes(self) -> tuple[Key, ...]:
         return homes(self)
+
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        return (self.link,)
 
     def owner(self, known: Ownership) -> str:
         return known.of(self.place, self.link)
@@ -225,6 +235,8 @@ class Veth(Link):
 class HandedVeth(Veth):
     """A pair of which somebody takes one end wherever he likes, and all that is there is his: here stands the
     other.  `ns` is who has it, `name` what the one is called on the host until it is taken."""
+
+    whole = True
 
     mac: Fixed[str]
 

@@ -5,12 +5,13 @@ from dataclasses import field
 from typing import Any
 
 from ..core.resource import Fixed, Identity, Key, Ownership, Resource, kind
+from ..core.subject import CONTAINER, Part, Places
 from .ownership import alias
 
 
 @kind
 class Namespace(Resource):
-    noun, rank = "namespace", 0
+    noun, rank, whole = "namespace", 0, True
     prompt, lasting = False, True  # the kernel deletes it when the last process leaves
     loss = "recreate"
 
@@ -27,6 +28,9 @@ class Namespace(Resource):
 
     def owner(self, known: Ownership) -> str:
         return self.project
+
+    def part_of(self, known: Places) -> Part:
+        return CONTAINER, self.name
 
     def commands(self, old: Resource | None) -> list[str]:
         if self.attached:

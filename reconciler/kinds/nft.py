@@ -6,8 +6,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
+from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
-from .ownership import SEED, TABLE, TABLE_PREFIX, WHOLE
+from .ownership import TABLE, TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
@@ -24,17 +25,6 @@ SHARES = ("_spread", "_spans")  # how the names of those end in which several sh
 TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
 
 
-def drawn_and_told(ip: str) -> tuple[str, str]:
-    """How a rule says the number by which one of several is chosen: drawn for a connection or, behind these,
-    told by its client's address; `ip` is ip or ip6."""
-    return f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
-
-
-def interval(first: int, last: int) -> str:
-    """Of such numbers, in a map."""
-    return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"
-
-
 class Flow(NamedTuple):
     """The original direction of the connections through a published port; `ip` is "" for
     any of the host's."""
@@ -44,6 +34,13 @@ class Flow(NamedTuple):
     protocol: str
     first: int
     last: int
+
+    @property
+    def door(self) -> str:
+        """As people write it: `192.0.2.1:8080/tcp`."""
+        at = f"[{self.ip}]:" if ":" in self.ip else f"{self.ip}:" * bool(self.ip)
+        ports = f"{self.first}-{self.last}" if self.last > self.first else str(self.first)
+        return f"{at}{ports}/{self.protocol}"
 
 
 def path(resource: Resource) -> tuple[str, ...]:
@@ -86,6 +83,9 @@ class Table(Resource):
     def owner(self, known: Ownership) -> str:
         return owner_by_table(self.name) or known.shared
 
+    def part_of(self, known: Places) -> Part:
+        return FIREWALL, ""
+
     def commands(self, old: Resource | None) -> list[str]:
         return [f"nft add table {self.family} {self.name}"]
 
@@ -108,6 +108,9 @@ class InTable(Resource):
 
     def owner(self, known: Ownership) -> str:
         return owner_by_table(self.table) or known.shared
+
+    def part_of(self, known: Places) -> Part:
+        return FIREWALL, ""
 
 
 @kind
@@ -172,6 +175,14 @@ class Element(InTable):
     def owner(self, known: Ownership) -> str:
         told = self.declared_by
         return told if told in known.projects | {known.shared} else ""  # as what somebody added by hand
+
+    def part_of(self, known: Places) -> Part:
+        """A published port, or what one of its parts tells."""
+        if flow := self.flow:
+            return PORT, flow.door
+        parts = self.item.split(" . ")
+        found = (known.links.get(part) or known.addresses.get(part) for part in parts)
+        return next(filter(None, found), (FIREWALL, ""))
 
     @property
     def homes(self) -> tuple[Key, ...]:

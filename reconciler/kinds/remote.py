@@ -4,6 +4,7 @@ import json
 from dataclasses import field, fields
 
 from ..core.resource import Fixed, Identity, Key, Ownership, Resource, Stage, kind
+from ..core.subject import NETWORK, Part, Places
 from .cni import ATTACHED
 from .namespace import Namespace
 from .ownership import place
@@ -21,7 +22,7 @@ class RemoteNetwork(Resource):
     """A network as its plugin was told of it: nothing of that can change in place."""
 
     noun, stage, loss = "network", Stage.ATTACHING, "recreate"
-    alone = True
+    alone = whole = True
     prompt = False  # plugins want each endpoint taken back before
 
     name: Identity[str]
@@ -47,6 +48,9 @@ class RemoteNetwork(Resource):
 
     def owner(self, known: Ownership) -> str:
         return self.project or known.shared  # a record that cannot be read tells none
+
+    def part_of(self, known: Places) -> Part:
+        return NETWORK, self.name
 
     def outcome(self, now: Resource | None) -> str:
         return now.state if isinstance(now, RemoteNetwork) else ""

@@ -1,6 +1,7 @@
 """Names: who is called what on a network, and the processes that answer for it (dnsmasq)."""
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
+from ..core.subject import NAMES, Part, Places
 from .namespace import Namespace
 from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, place
 
@@ -38,6 +39,9 @@ class ZoneFile(Resource):
 
     def owner(self, known: Ownership) -> str:
         return self.project
+
+    def part_of(self, known: Places) -> Part:
+        return NAMES, ""
 
     @property
     def body(self) -> str:
@@ -103,6 +107,9 @@ class Resolver(Resource):
 
     def owner(self, known: Ownership) -> str:
         return self.project
+
+    def part_of(self, known: Places) -> Part:
+        return NAMES, ""
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none"

@@ -54,6 +54,10 @@ class Route(Resource):
     def homes(self) -> tuple[Key, ...]:
         return homes(self)
 
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        return (self.link,)
+
     def owner(self, known: Ownership) -> str:
         """What leads to other hosts, or keeps the rest of a subnet from there, is told by its prefix."""
         if self.place or self.table != "main" or self.link in known.links:

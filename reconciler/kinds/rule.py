@@ -26,6 +26,10 @@ class Rule(Resource):
     mask: Fixed[int] = 0
     narrowed: Fixed[bool] = False
 
+    @property
+    def on_links(self) -> tuple[str, ...]:
+        return (self.iif,)
+
     def owner(self, known: Ownership) -> str:
         """What chooses by a mark among the packets of one link is its project's."""
         return known.of(self.place, self.iif if self.mask else "")

@@ -1,6 +1,7 @@
 """A domain that systemd-resolved asks somebody else about than it asks about the rest."""
 
 from ..core.resource import Resource, kind
+from ..core.subject import NAMES, Part, Places
 from .link import AtLink
 
 
@@ -13,6 +14,9 @@ class HostDomain(AtLink):
     domain: str
     server: str  # ADDRESS:PORT
     others: bool = False  # the server is asked about every other domain too
+
+    def part_of(self, known: Places) -> Part:
+        return NAMES, ""
 
     def commands(self, old: Resource | None) -> list[str]:
         return [" ".join(("resolvectl", *words)) for words in self.settings]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind
+from ..core.subject import CONTAINER, Part, Places
 from ..values import value
 from .namespace import Namespace
 
@@ -84,6 +85,9 @@ class Workload(Resource):
 
     def owner(self, known: Ownership) -> str:
         return self.project
+
+    def part_of(self, known: Places) -> Part:
+        return CONTAINER, self.sandbox or self.name
 
     def is_same(self, other: Resource | None) -> bool:
         """Whether it was told the same, whatever has become of it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import show, story
+from reconciler.cli import show
+from reconciler.cli.story import Story
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.inventory.facts import Facts, RemotePlugin
@@ -39,11 +40,11 @@ def texts(path: Path) -> dict[str, str]:
     secret = "/var/lib/reconciler/wireguard.key"
     facts = replace(HOST, name=name, secret=secret, public_key=lambda: keys[name])
     topology, desired = decide(manifest, facts)
-    change = Change(manifest, topology, {}, desired, plan({}, desired), frozenset())
+    told = Story(Change(manifest, topology, {}, desired, plan({}, desired), frozenset()))
     return {
         "topology.txt": show.as_text(topology),
         "state.txt": render.listing(desired),
-        "plan.txt": f"{story.text(change)}{story.summary(change)}\n",
+        "plan.txt": f"{told.text()}{told.summary()}\n",
     }
 
 

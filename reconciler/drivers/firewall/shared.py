@@ -10,7 +10,8 @@ port is never nobody's: before Linux 6.17 a packet may find nothing in a map of 
 from collections.abc import Iterator
 
 from ...cnm.shares import Share
-from ...kinds.nft import SHARES, drawn_and_told, interval
+from ...kinds.draws import drawn_and_told, interval
+from ...kinds.nft import SHARES
 from ...kinds.ownership import GROUP, NUMBER, WHOLE
 from .rules import DOCKER_DNS, QUESTION
 from .ruleset import Maps, MapType, Ruleset

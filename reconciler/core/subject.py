@@ -1,0 +1,35 @@
+"""What a person calls what a resource is part of: a container, a network, a published port."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+# In the order in which they are told.
+CONTAINER, NETWORK, PORT, SERVICES, NAMES, FIREWALL, SETTINGS = KINDS = (
+    "container",
+    "network",
+    "port",
+    "services",
+    "names",
+    "firewall",
+    "host settings",
+)
+Part = tuple[str, str]  # of these kinds, and its name; "" of what a project has one of
+
+
+class Subject(NamedTuple):
+    """Of which project, which of the kinds, and its name."""
+
+    project: str
+    kind: str
+    name: str
+
+
+class Places(NamedTuple):
+    """Whose the links of the host are, and the addresses of sandboxes."""
+
+    links: Mapping[str, Part]
+    addresses: Mapping[str, Part]
+
+    def by_link(self, *names: str) -> Part:
+        """That which one of these links is of, or the host itself."""
+        return next((self.links[name] for name in names if name in self.links), (SETTINGS, ""))
