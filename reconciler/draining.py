@@ -1,14 +1,18 @@
 """Who is to stop takes nothing new first, and has its time to finish, while others take the rest."""
 
 from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 
-from .cnm.shares import NEVER, shares, width
+from .cnm.balanced import VirtualServer
+from .cnm.shares import NEVER, shares
 from .core.plan import Plan, plan
 from .core.resource import Resource, State
+from .drivers import balancer
 from .drivers.firewall.shared import numbers
 from .kinds.address import Address
 from .kinds.balancer import Balancer, Server
+from .kinds.draws import ends_of
 from .kinds.nft import Element, is_shared
 from .kinds.ownership import WHOLE
 from .kinds.resolver import ZoneFile
@@ -51,10 +55,10 @@ def rested(live: State, ips: Set[str]) -> State:
         elif isinstance(r, ZoneFile):
             r = replace(r, lines=tuple(line for line in r.lines if line.partition(" ")[0] not in ips))
         elif isinstance(r, Element) and is_shared(r.map):
-            port, _, interval = r.item.rpartition(" . ")
-            first, _, last = interval.partition("-")
-            ports.setdefault((r.family, r.map, port), []).append((r, int(first, 16), int(last or first, 16)))
-            continue
+            port, _, text = r.item.rpartition(" . ")
+            with suppress(ValueError):  # what somebody else has put into the map is no share
+                ports.setdefault((r.family, r.map, port), []).append((r, *ends_of(text)))
+                continue
         found[r.key] = r
     for group in ports.values():
         found |= {r.key: r for r in divided(group, ips)}
@@ -64,11 +68,9 @@ def rested(live: State, ips: Set[str]) -> State:
 def served(server: Server, ips: Set[str]) -> Server:
     """As it was, where nobody else is behind it."""
     ip, by_client, backends = server
-    parts = [0 if one in ips else share for one, share in backends]
-    if not any(parts):
-        return server
-    parts = list(map(width, shares(parts)))
-    return ip, by_client, tuple((one, part) for (one, _), part in zip(backends, parts, strict=True))
+    weights = tuple((one, 0 if one in ips else share) for one, share in backends)
+    rest = VirtualServer(ip, weights, by_client)
+    return balancer.server(rest) if any(share for _, share in weights) else server
 
 
 def divided(group: Group, ips: Set[str]) -> Iterator[Element]:

@@ -1,5 +1,6 @@
 """A comparison that was made before, made again with as little asking and deciding as will do."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -43,11 +44,21 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
         return None
-    if has_replicas(change) and conditions(by_kind(known.live)) != conditions(by_kind(change.live)):
+    if tells_of_workloads(dirty) and has_replicas(change) and fare(known) != fare(change):
         return decided_again(change, manifest, host)
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)
+
+
+def tells_of_workloads(dirty: Dirty) -> bool:
+    """Whether a container of an engine may have moved, whose place begins so."""
+    return dirty.places is None or any(place.startswith("/") for place in dirty.places)
+
+
+def fare(change: Change) -> Mapping[str, str]:
+    """How its containers do."""
+    return conditions(by_kind(change.live))
 
 
 def has_replicas(change: Change) -> bool:

@@ -82,8 +82,9 @@ def destroy(options: Options) -> int:
     if not wanted.projects:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
     if is_asked(options):  # who holds no lock meanwhile
-        agreed_to = agreed(compare(wanted, machine(options), adopt=options.adopt))
-        options = replace(options, only=options.only or agreed_to)
+        shown = compare(wanted, machine(options), adopt=options.adopt)
+        refuse_strangers(options, shown.standing)
+        options = replace(options, only=options.only or agreed(shown))
     host, began = machine(options), time.monotonic()
     with lock(options.wait):
         change = compare(wanted, host, adopt=options.adopt)

@@ -15,10 +15,10 @@ def is_asked(options: Options) -> bool:
 
 
 def agreed(change: Change) -> str:
-    """The digest of the plan that a person has agreed to; "" where there is nothing to ask.  Raises Refused
-    where the answer is no."""
+    """The digest of the plan that a person has agreed to, also of one that does nothing: what comes
+    meanwhile was not asked about.  Raises Refused where the answer is no."""
     if not change.todo:
-        return ""
+        return change.todo.digest
     told = Story(change)
     streams.complain(told.text().rstrip())
     streams.complain(told.summary())

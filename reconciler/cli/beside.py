@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from ..errors import ReconcileError
 from ..manifest.spec import ProjectSpec
+from ..paths import CACHE
 from ..pipeline import Change, load
 from .options import Options
 from .session import note
@@ -24,11 +25,13 @@ def warn_of_files_beside(options: Options, change: Change) -> None:
 def files_beside(options: Options, project: ProjectSpec, read: Iterable[str]) -> list[str]:
     """Those of the same project in the folder of its file, where that was named by itself."""
     file = project.where.file
-    if not file or file == "-" or any(os.path.isdir(path) for path in options.sources):
+    named = {os.path.abspath(path) for path in options.sources if path != "-"}
+    if not file or os.path.abspath(file) not in named:
         return []
     whole: Iterable[ProjectSpec] = ()
     with suppress(ReconcileError):  # broken ones say nothing yet
-        whole = load([os.path.dirname(file) or "."], environ=options.environ()).projects
+        folder = os.path.dirname(file) or "."
+        whole = load([folder], environ=options.environ(), folder=CACHE).projects
     same = next((one for one in whole if one.name == project.name), None)
     places = [one.where.file for part in (same.networks, same.containers) for one in part] if same else []
     return sorted(name for name in {*places} if os.path.abspath(name) not in {*read})

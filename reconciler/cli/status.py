@@ -44,12 +44,12 @@ def status(options: Options) -> int:
     host = machine(options)
     watcher, live = watcher_status(), host.observe()
     change, trouble = compared(options, host)
+    asked, folders = asked_for(options, live, change, trouble), ownership.roots(live)
     if options.out:
         said = (change.desired.values(), change.manifest) if change else ((),)
         write_out(options.out, [save(machine(options), *said)])
     in_sync = not trouble and (change is None or not (change.todo or change.closed or change.waiting))
     desired, waiting = (change.desired, change.waiting) if change else ({}, {})
-    asked, folders = asked_for(options, live, change, trouble), ownership.roots(live)
     rows = [project_row(name, root, live) for name, root in sorted(folders.items()) if name in asked]
     others = [peer for peer in peers.peers(live) if peer.project in asked]
     wrong = discrepancies(change.topology, evpn.announced_routes) if change else []

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
 from ..core.subject import SERVICES, Part, Places
-from .draws import drawn_and_told, interval
+from .draws import drawn_and_told, ends_of, interval
 from .namespace import Namespace
 from .nft import Chain, Element, InTable, Map, Table
 from .ownership import NUMBER, WHOLE
@@ -89,13 +89,6 @@ def element(name: str, item: str, value: str = "") -> Element:
     return Element(family=FAMILY, table=NAME, map=name, item=item, value=value)
 
 
-def numbers(text: str) -> tuple[int, int]:
-    """How many an interval has, and the last."""
-    first, _, last = text.partition("-")
-    end = int(last or first, 16)
-    return end - int(first, 16) + 1, end
-
-
 def servers(found: Iterable[Element]) -> Iterator[Server]:
     """What these elements say, be they of ours or not."""
     backends: dict[str, list[tuple[str, int]]] = {}
@@ -104,8 +97,8 @@ def servers(found: Iterable[Element]) -> Iterator[Server]:
         ip, _, rest = r.item.partition(" . ")
         mine = backends.setdefault(ip, [])
         if rest and r.value:
-            share, last = numbers(rest)
-            mine.append((r.value, share))
+            first, last = ends_of(rest)
+            mine.append((r.value, last - first + 1))
             sticky |= {ip} if last >= WHOLE else set()
         elif rest:
             mine.append((rest, 0))

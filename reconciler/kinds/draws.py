@@ -12,3 +12,9 @@ def drawn_and_told(ip: str) -> tuple[str, str]:
 def interval(first: int, last: int) -> str:
     """Of such numbers, in a map."""
     return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"
+
+
+def ends_of(text: str) -> tuple[int, int]:
+    """The first and the last of such an interval; raises ValueError for what is none."""
+    first, _, last = text.partition("-")
+    return int(first, 16), int(last or first, 16)

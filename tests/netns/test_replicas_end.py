@@ -19,3 +19,15 @@ def test_who_ends_takes_nothing_new_until_it_is_well_again(lab):
         watcher.until(lambda: behind(lab) == ALL, EVENT)
         assert "put right" in watcher.log and watcher.log.count("t-web-2 is healthy") == 2
     lab.destroy()
+
+
+def test_a_client_whose_table_was_meddled_with_is_led_to_nobody_dead_either(lab):
+    """What was read of it is no longer so, and is held against nothing."""
+    lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
+    manifest = lab.write(TESTED)
+    with watching(lab, manifest) as watcher:
+        watcher.until(lambda: behind(lab) == ALL, EVENT)
+        lab.run("nft delete set inet reconciler quiesced4", "t-k")
+        lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
+        watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
+    lab.destroy()

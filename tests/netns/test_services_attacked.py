@@ -12,7 +12,7 @@ import pytest
 from reconciler.kernel.kinds import balancer
 from reconciler.kernel.netlink.conntrack import Behind
 from reconciler.kernel.nft import batch, sandbox
-from reconciler.kinds.balancer import Server, contents
+from reconciler.kinds.balancer import Balancer, Server, contents
 from tests.netns.lab import Lab
 from tests.netns.test_services import answer, serve, shop, vip
 from tests.netns.watching import until
@@ -138,7 +138,8 @@ def test_what_is_longer_than_one_transaction_is_several(stood, monkeypatch):
     few, many = (serving(count) for count in (3, 1800))
     with stood.inside("t-k-1"):
         for old, new in ((many, few), (few, many), (many, few)):
-            balancer.carry_out(sandbox.change(contents(old), contents(new)), balancer.anew(new))
+            likely = sandbox.change(contents(old), contents(new))
+            balancer.carry_out(Balancer(ns="t-k-1", servers=old), likely, balancer.anew(new))
             assert balancer.meaning(sandbox.look()) == new
     assert len(balancer.anew(many).data) > 2 * 40_000
 

@@ -81,3 +81,14 @@ def test_who_goes_with_the_last_goes_as_it_was():
     steps = list(carried_out(with_rest(plan(live, alone), live, alone), live))
     now = next(now for step, now in steps if step.resource.key == "balancer k")
     assert now["balancer k"].servers[0][2][0] == (ENDS[0], WHOLE) and steps[-1][1] == alone
+
+
+@pytest.mark.parametrize("item", ["tcp . 8080 . *", "tcp . 8080 . 7", "tcp", "tcp . 8080 . 0x0-x"])
+def test_what_somebody_else_put_among_the_shares_is_left_as_it_is(item):
+    foreign = Element(
+        family="inet", table="reconciler", map="publish4_spread", item=item, value=f"{ENDS[2]} . 80"
+    )
+    live = state(*served(THIRD, THIRD, THIRD + 1), foreign)
+    desired = state(*served(WHOLE // 2, WHOLE // 2))
+    steps = list(carried_out(with_rest(plan(live, desired), live, desired), live))
+    assert steps[-1][1] == desired

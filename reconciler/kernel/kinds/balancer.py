@@ -67,13 +67,15 @@ def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
     """What a sandbox says to it, if not yes; on a thread that is there when it ends."""
     try:
         netns.enter(step.resource.place)
-    except FileNotFoundError as error:
-        return None if step.op == "-" else refused(step, errno.ENOENT, str(error))
+    except OSError as error:
+        gone = step.op == "-" and isinstance(error, FileNotFoundError)
+        return None if gone else refused(step, error.errno or errno.EIO, str(error))
+    old, new = step.before, step.resource
     try:
-        carry_out(likely, surely)
-        old, new = step.before, step.resource
+        carry_out(old, likely, surely)
         if step.op != "-" and isinstance(old, Balancer) and isinstance(new, Balancer):
-            conntrack.forget_behind(*departed(old.servers, new.servers))
+            with suppress(OSError):  # what cannot be forgotten ends by itself
+                conntrack.forget_behind(*departed(old.servers, new.servers))
     except NotPermitted:
         return KernelError(str(step), errno.EPERM, OWNED, step.resource.where)
     except ReconcileError as error:
@@ -81,12 +83,13 @@ def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
     return None
 
 
-def carry_out(likely: Prepared, surely: Prepared) -> None:
-    """What stands may be otherwise than was read: who is root there may change it at any time."""
-    try:
-        sandbox.commit(likely)
-    except KernelError:
-        sandbox.commit(surely)
+def carry_out(old: Resource | None, likely: Prepared, surely: Prepared) -> None:
+    """What stands may be otherwise than it was read: who is root there may change it at any time, and what he
+    left out of place would be found there afterwards, and held against what was brought now."""
+    if isinstance(old, Balancer) and meaning(sandbox.looked()) == old.servers:
+        with suppress(KernelError):
+            return sandbox.commit(likely)
+    return sandbox.commit(surely)
 
 
 def transactions(step: Step) -> tuple[Prepared, Prepared]:
@@ -138,11 +141,13 @@ def balancer(readings: Readings, ns: str) -> Balancer | None:
 
 def meaning(found: sandbox.Look) -> tuple[Server, ...] | None:
     """What these tables say; None where that is not all."""
-    if found.said not in MEANINGS:
-        if len(MEANINGS) >= sandbox.MOST_KNOWN:
-            MEANINGS.clear()
-        MEANINGS[found.said] = said_by(sandbox.read(found, skeleton()))
-    return MEANINGS[found.said]
+    if found.said in (known := MEANINGS):
+        return known[found.said]
+    said = said_by(sandbox.read(found, skeleton()))
+    if len(known) >= sandbox.MOST_KNOWN:
+        known.clear()
+    known[found.said] = said
+    return said
 
 
 def said_by(known: Sequence[Resource]) -> tuple[Server, ...] | None:

@@ -58,13 +58,14 @@ class Channel:
             if flags & DUMP_INTR or sequence != self.sequence:
                 raise Torn
             if kind not in (ERROR, DONE):
-                answer.append(self.message(body))
-                self.said.append(body)
+                if (kept := self.message(body)) is not None:
+                    answer.append(kept)
+                    self.said.append(body)
             elif number := -struct.unpack_from("=i", body)[0]:
                 raise OSError(number, os.strerror(number))
             ended |= kind in (ERROR, DONE)
         return ended
 
     def message(self, body: bytes) -> Any:
-        """What is kept of a message: its family and its attributes."""
+        """What is kept of a message, its family and its attributes; None where it is not."""
         return NFGEN.unpack_from(body)[0], body[NFGEN.size :]
