@@ -47,7 +47,8 @@ class Rule(Resource):
         ]
 
     def removal(self) -> list[str]:
-        return [f"{self._ip} rule del pref {self.priority} protocol {PROTOCOL}"]
+        iif = f" iif {self.iif}" * bool(self.iif)
+        return [f"{self._ip} rule del pref {self.priority}{iif} protocol {PROTOCOL}"]
 
     @property
     def _ip(self) -> str:

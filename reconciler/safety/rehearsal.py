@@ -120,7 +120,9 @@ def in_full(change: Change, host: Host) -> Change:
     kept = {key for key, r in change.desired.items() if r == change.live.get(key)}
     named = {**change.desired, **{r.key: r for r in skeleton() if r.key in kept}}
     live = host.observe(named.values())
-    desired = {key: live.get(key, r) if key in kept else r for key, r in change.desired.items()}
+    desired = {
+        key: live.get(key, r) if key in kept and illegible(r) else r for key, r in change.desired.items()
+    }
     return replace(change, live=live, desired=desired)
 
 

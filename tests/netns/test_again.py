@@ -28,6 +28,7 @@ from tests.netns.specimens import PRIVATE, SPECIMENS, UPLINK, Specimen
 T = TypeVar("T")
 UNCHANGED: frozenset[str] = frozenset()
 SELF = "/proc/thread-self/ns/net"  # who asks; and what Python itself opens
+LATE = 1.2  # seconds; Linux tells of a link's carrier up to one late
 PYTHON = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2] / "reconciler"))
 
 
@@ -55,7 +56,7 @@ def web(host: None, tmp_path: Path) -> Iterator[Linux]:
     while run("ip -6 address show tentative") + run("ip -n t-web -6 address show tentative"):
         assert time.monotonic() < deadline  # that an address is nobody else's takes IPv6 a while
         time.sleep(0.1)
-    linux, change = settled(lambda linux: compare(load([file]), linux))
+    linux, change = settled(lambda linux: compare(load([file]), linux), LATE)
     assert not change.todo
     yield linux
     become()
@@ -71,13 +72,13 @@ def become(*wanted: Resource) -> State:
     return desired
 
 
-def settled(look: Callable[[Linux], T]) -> tuple[Linux, T]:
-    """Who has looked, and what he saw; Linux tells of a link's carrier up to a second late."""
-    deadline = time.monotonic() + 5
+def settled(look: Callable[[Linux], T], calm: float = 0.05) -> tuple[Linux, T]:
+    """Who has looked, and what he saw, `calm` seconds before nothing had moved."""
+    deadline = time.monotonic() + 15
     while True:
         linux = Linux()
         found = look(linux)
-        time.sleep(0.05)
+        time.sleep(calm)
         if moved(linux) == UNCHANGED:
             return linux, found
         assert time.monotonic() < deadline, moved(linux)

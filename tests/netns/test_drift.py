@@ -148,8 +148,16 @@ def test_a_read_only_state_directory_is_no_reason_to_fail(lab):
     assert lab.planned(WEB) == []
 
 
-MORE = ("from 192.0.2.1", "oif uplink", "tos 4", "not from 192.0.2.1", "ipproto tcp")
-NARROWED = [(one, False) for one in (*MORE, "to 192.0.2.1", "fwmark 0/1")] + [(one, True) for one in MORE]
+MORE = (
+    "from 192.0.2.1",
+    "oif uplink",
+    "tos 4",
+    "not from 192.0.2.1",
+    "ipproto tcp",
+    "to 192.0.2.1",
+    "fwmark 0/1",
+)
+NARROWED = [(one, beside) for one in MORE for beside in (False, True)]
 
 
 @pytest.mark.parametrize(("selector", "beside"), NARROWED)

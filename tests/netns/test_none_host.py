@@ -49,10 +49,10 @@ def test_host_makes_nothing_at_all(lab, manifest):
     assert "dnat" not in after["nft list ruleset"]
 
 
-def test_host_with_ports_is_an_error_as_in_compose(lab):
-    lab.refused(
-        "{name: t, services: {web: {image: x, network_mode: host, ports: ['80:80']}}}", "host", "ports"
-    )
+def test_host_with_ports_is_a_warning_as_in_compose(lab):
+    manifest = "{name: t, services: {web: {image: x, network_mode: host, ports: ['80:80']}}}"
+    said = lab.succeed(lab.reconcile("--plan", lab.write(manifest))).err
+    assert "services.web.ports[0]: ports of web are not published: it has the host's network" in said
 
 
 def test_host_may_expose(lab):

@@ -14,10 +14,11 @@ def test_who_ends_takes_nothing_new_until_it_is_well_again(lab):
     with watching(lab, manifest) as watcher:
         watcher.until(lambda: lab.reconcile("--status", manifest).out.count("healthy") == 3, EVENT)
         watcher.until(lambda: behind(lab) == ALL, EVENT)
+        before = watcher.log.count("t-web-2 is healthy")
         lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
         watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
         watcher.until(lambda: behind(lab) == ALL, EVENT)
-        assert "put right" in watcher.log and watcher.log.count("t-web-2 is healthy") == 2
+        assert "put right" in watcher.log and watcher.log.count("t-web-2 is healthy") > before > 0
     lab.destroy()
 
 
