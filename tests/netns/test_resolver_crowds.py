@@ -182,7 +182,7 @@ def test_sixty_replicas_are_more_than_a_datagram_holds(lab, library):
 
 
 def test_nothing_is_lost_while_names_change(lab, tmp_path):
-    """As many questions a second as it takes, and applies that add replicas and aliases and take them away."""
+    """As many questions a second as it takes, while applies add replicas and aliases, and take them away."""
     more = MANIFEST.replace("  other:", "  loads: {image: x, scale: 2, networks: [n]}\n  other:")
     named = MANIFEST.replace("10.91.0.3, ", "10.91.0.3, aliases: [quiet], ")
     before = {"pids": processes(), "files": {ns: written(ns) for ns in (LOUD, CALM)}}
