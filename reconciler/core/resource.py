@@ -11,6 +11,7 @@ from .subject import CONTAINER, Part, Places
 
 T = TypeVar("T")
 Of = TypeVar("Of")
+R = TypeVar("R", bound="Resource")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
 Odd = Annotated[T, "odd"]  # asked for by nobody, but somebody may have brought it about; told only then
@@ -109,6 +110,10 @@ class Resource:
     @once
     def key(self) -> Key:
         return f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
+
+    def turned(self, kind: type[R], **changes: object) -> R:
+        """As one of another kind with the same fields, but for these."""
+        return kind(**{one.name: getattr(self, one.name) for one in fields(self)} | changes)
 
     @property
     def place(self) -> str:

@@ -23,7 +23,8 @@ from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .balanced import backends, conditions, vips
 from .bykind import ByKind, by_kind
-from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
+from .claims import claims
+from .facts import Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .leases import homes_of, leases
 from .ownership import Owner, owners, remote, roots, sandboxes
 
@@ -39,8 +40,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
-    told = ((owner(e) or e.declared_by, flow) for e, flow in elements)  # nobody's are about to go
-    claims = [*dict.fromkeys(Claim(project, *flow) for project, flow in told if project)]
+    claimed = claims(live, owner)
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
@@ -64,9 +64,9 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         identities={r.name: r.attached for r in live.of(Namespace) if r.attached},
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
-        published=frozenset(claim for claim in claims if claim.project in projects),
+        published=frozenset(claim for claim in claimed if claim.project in projects),
         bare=projects & bare(live),
-        claims=tuple(claim for claim in claims if claim.project not in projects),
+        claims=tuple(claim for claim in claimed if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         meshed=meshed(live, owner, projects),
