@@ -66,6 +66,7 @@ MODES = {
 
 LOOKING = ("plan", "show", "explain", "resolve")  # modes that may be about another host
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "lock")  # modes that may scale beside the files
+PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
 
@@ -167,6 +168,8 @@ def refuse_idle(options: Options) -> None:
         raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
     if options.output in EXPORTS and options.mode != "show":
         raise UsageError(f"-o {options.output} goes with --show")
+    if options.output == "markdown" and options.mode not in PLANNED:
+        raise UsageError(f"-o markdown goes with {', '.join(f'--{mode}' for mode in PLANNED)}")
     if options.mode in WHOLE and (options.project or options.paths):
         raise UsageError(f"--{options.mode} is about all projects, not some", "leave out --project and PATH")
 

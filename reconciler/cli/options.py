@@ -141,8 +141,9 @@ class Options:
     output: str = option(
         "text",
         Syntax(
-            "text, wide (every step), json or shell commands; --show: podman's command lines or quadlets",
-            choices=("text", "wide", "json", "shell", *EXPORTS),
+            "text, wide (every step), json, markdown (a comment on a pull request) or shell commands;"
+            " --show: podman's command lines or quadlets",
+            choices=("text", "wide", "json", "markdown", "shell", *EXPORTS),
             short="-o",
         ),
     )

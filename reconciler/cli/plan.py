@@ -1,6 +1,6 @@
 """What would change, and everything about one resource of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..core import render
 from ..errors import LISTED, Refused, UsageError
@@ -8,9 +8,9 @@ from ..pipeline import Change
 from ..safety import removals
 from ..safety.limits import REMOVALS
 from . import memo, streams
-from .beside import warn_of_files_beside
+from .beside import files_left_out
 from .options import Options
-from .scaled import warn_of_return
+from .scaled import returns
 from .session import comparison, machine, note, plan_json, print_plan, tell, tell_who_waits, write_out
 
 
@@ -18,16 +18,29 @@ def plan(options: Options) -> int:
     host, origin = machine(options), memo.origin(options)
     with streams.copied() as said:
         change = comparison(options, host)
-        if options.out:
-            write_out(options.out, map(str.encode, plan_json(change)))
-        print_plan(options, change)
-        warn_of_removals(options, change)
-        warn_of_return(options, change)
-        warn_of_files_beside(options, change)
-    if not (change.todo or change.closed or change.waiting) and origin == memo.origin(options):
+        idle = not (change.todo or change.closed or change.waiting)
+        if idle:
+            print_all(options, change)
+    if not idle:  # of which no copy is wanted: it may be larger than all else
+        print_all(options, change)
+    elif origin == memo.origin(options):
         memo.keep(options, host.transcript, origin, said)
     tell_who_waits(change)
     return 2 if options.exit_code and (change.todo or change.closed) else 0
+
+
+def print_all(options: Options, change: Change) -> None:
+    """The plan, and what else a person should know of it."""
+    beside = [
+        *removals_warned_of(options, change),
+        *returns(options, change),
+        *files_left_out(options, change),
+    ]
+    if options.out:
+        write_out(options.out, map(str.encode, plan_json(options, change, beside)))
+    print_plan(options, change, beside=beside)
+    for words in beside:
+        note(options, f"warning: {words}")
 
 
 def likely(word: str, keys: Iterable[str]) -> str:
@@ -41,13 +54,13 @@ def likely(word: str, keys: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
-def warn_of_removals(options: Options, change: Change) -> None:
+def removals_warned_of(options: Options, change: Change) -> Iterator[str]:
     """Who applies it by hand may; a watcher, or whoever has a limit, would not."""
     limit = options.max_removals or REMOVALS
     try:
         removals.refuse_removals(change, limit, dict if options.against else removals.recalled)
     except Refused as error:
-        note(options, f"warning: {error}")
+        yield str(error)
 
 
 def explain(options: Options) -> int:

@@ -11,6 +11,7 @@ from ..core.render import COLOURS, number, outermost, place
 from ..core.resource import DISRUPTIONS, Disruption
 from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
 from ..inventory.subjects import Subjects
+from ..inventory.summary import COUNTED, DONE, ORDER, counted, defining, grouped, in_words, operation
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
 from ..kinds.file import File
@@ -21,9 +22,6 @@ from ..pipeline import Change
 CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
 EVERYBODY = "host"  # the project of what all share, and the place that is no sandbox
 MOST = 4  # changes of one container or network that are told one by one
-ORDER = ("-", "-/+", "~", "+")
-COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
-DONE = {"+": "created", "~": "changed", "-/+": "made anew", "-": "removed"}
 
 
 class Becoming(NamedTuple):
@@ -45,9 +43,7 @@ class Becoming(NamedTuple):
 class Story:
     def __init__(self, change: Change):
         self.todo, self.subjects = change.todo, Subjects(change.live, change.desired)
-        self.groups: dict[Subject, list[Step]] = {}
-        for step in change.todo:
-            self.groups.setdefault(self.subjects.of(step.resource), []).append(step)
+        self.groups = grouped(change.todo, self.subjects)
         self.created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
 
     @cached_property
@@ -70,12 +66,12 @@ class Story:
 
     def summary(self, seconds: float | None = None) -> str:
         """The last line of a plan, or of what was done in so many seconds."""
-        if not self.todo:
-            return "Nothing to do."
-        traffic = f"running traffic: {self.todo.disruption}"
-        if seconds is not None:
-            return f"{counted(self.lines, DONE)} in {seconds:.2f} s; {traffic}"
-        return f"{counted(self.lines, COUNTED)}; {traffic}; plan {self.todo.digest}"
+        if seconds is None or not self.todo:
+            return in_words(self.todo, self.counts(COUNTED))
+        return f"{self.counts(DONE)} in {seconds:.2f} s; running traffic: {self.todo.disruption}"
+
+    def counts(self, words: dict[str, str]) -> str:
+        return counted(((line.op, line.subject.kind) for line in self.lines), words)
 
     def line(self, subject: Subject, steps: Sequence[Step]) -> Becoming:
         op = operation(subject, steps)
@@ -162,19 +158,6 @@ def rank(line: Becoming) -> tuple[int, int, str]:
     return ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
 
 
-def operation(subject: Subject, steps: Sequence[Step]) -> str:
-    """What becomes of it as a whole."""
-    ops = {step.op for step in defining(subject, steps)}
-    if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
-        return "-/+" if subject.kind in (CONTAINER, NETWORK) else "~"
-    return ops.pop() if len(ops) == 1 else "~"
-
-
-def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
-    """Those that make it what it is; what has no one such thing is what all of them are together."""
-    return (s for s in steps if s.resource.whole or subject.kind not in (CONTAINER, NETWORK))
-
-
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:
     return [*defining(subject, steps), *steps]
 
@@ -191,17 +174,3 @@ def elements(subject: Subject, op: str, steps: Iterable[Step]) -> str:
 def painted(line: Becoming, *, colour: bool) -> str:
     code = COLOURS[line.op[0]]
     return f"  \033[{code}m{line.text}\033[0m" if colour else f"  {line.text}"
-
-
-def counted(lines: Iterable[Becoming], words: dict[str, str]) -> str:
-    """`2 containers, 1 network to create, 1 container to change`."""
-    counts = Counter((line.op, line.subject.kind) for line in lines)
-    told = []
-    for op in reversed(ORDER):
-        kinds = [kind_words(kind, counts[op, kind]) for kind in KINDS if counts[op, kind]]
-        told += [f"{', '.join(kinds)} {words[op]}"] if kinds else []
-    return "; ".join(told)
-
-
-def kind_words(kind: str, many: int) -> str:
-    return number(many, kind) if kind in (CONTAINER, NETWORK, PORT) else kind

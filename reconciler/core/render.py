@@ -11,7 +11,7 @@ from .plan import Plan, Step, ordered
 from .resource import Key, Resource, State, roles
 
 SCHEMA_VERSION = 1
-PIECE = 4096  # words of JSON that are written together
+PIECE = 256  # steps that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
 RULE = "nft 'add rule "
 OPS = {"+": "create", "~": "update", "-": "delete"}
@@ -80,14 +80,6 @@ def number(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith(('s', 'x')) else 's'}"
 
 
-def summary(todo: Plan) -> str:
-    """The last line of a plan."""
-    if not todo:
-        return "Nothing to do."
-    words = ", ".join(f"{n} to {what}" for what, n in todo.counts().items() if n)
-    return f"{words}; running traffic: {todo.disruption}; plan {todo.digest}"
-
-
 def shell(todo: Plan) -> str:
     """The same as `ip` and `nft` commands, for people; apply itself runs none of them.  Rules come when all
     chains are there that they may jump to."""
@@ -107,7 +99,7 @@ def commands(step: Step) -> list[str]:
 def as_json(
     todo: Plan, live: State, about: Callable[[Resource], Mapping[str, str]] = lambda r: {}, **more: Any
 ) -> Iterator[str]:
-    """The text that `-o json` prints, a step at a time: as a whole it is larger than all that it is about.
+    """The text that `-o json` prints, a line a step and never whole: it is larger than what it is about.
     `about` tells what a person calls what a resource is part of.  Keys are only added, never renamed."""
     counts = todo.counts()
     untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
@@ -116,22 +108,14 @@ def as_json(
         **more,
         "digest": todo.digest,
         "summary": {**counts, "unchanged": max(untouched, 0)},
-        "steps": StepList(todo, about),
     }
-    words = json.JSONEncoder(indent=1).iterencode(told)
-    while piece := "".join(islice(words, PIECE)):
-        yield piece
-
-
-class StepList(list[Step]):
-    """Which json writes step by step, each as what it tells."""
-
-    def __init__(self, steps: Iterable[Step], about: Callable[[Resource], Mapping[str, str]]):
-        super().__init__(steps)
-        self.about = about
-
-    def __iter__(self) -> Iterator[Any]:
-        return ({**step_json(step), **self.about(step.resource)} for step in super().__iter__())
+    yield json.dumps(told, indent=1).removesuffix("\n}") + ',\n "steps": ['
+    rows = (json.dumps({**step_json(step), **about(step.resource)}) for step in todo)
+    before = "\n  "
+    while piece := list(islice(rows, PIECE)):
+        yield before + ",\n  ".join(piece)
+        before = ",\n  "
+    yield "\n ]\n}" if todo else "]\n}"
 
 
 def step_json(step: Step) -> dict[str, Any]:

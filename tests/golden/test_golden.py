@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import show
+from reconciler.cli import markdown, show
 from reconciler.cli.story import Story
 from reconciler.core import render
 from reconciler.core.plan import plan
@@ -30,10 +30,13 @@ HOST = Facts(
     plugins={"weft": WEFT},
 )
 
+COMMENTS = ("manifests/hello", "manifests/evpn")  # whose plan is a pull request's comment as well
+HEAD = {"commit": "3f2a91c04d11", "version": "0.0.0"}
 
-def texts(path: Path) -> dict[str, str]:
+
+def texts(case: str) -> dict[str, str]:
     """What a manifest becomes on an empty host, stage by stage."""
-    manifest = load([path.relative_to(ROOT)])
+    manifest = load([CASES[case].relative_to(ROOT)])
     hosts = [host.name for project in manifest.projects for host in project.hosts]
     name = HOST.name if HOST.name in hosts else next(iter(hosts), HOST.name)
     keys = {host.name: host.public_key for project in manifest.projects for host in project.hosts}
@@ -41,10 +44,12 @@ def texts(path: Path) -> dict[str, str]:
     facts = replace(HOST, name=name, secret=secret, public_key=lambda: keys[name])
     topology, desired = decide(manifest, facts)
     told = Story(Change(manifest, topology, {}, desired, plan({}, desired), frozenset()))
+    comment = markdown.page(told, HEAD | {"host": name}, {"Warnings": topology.warnings})
     return {
         "topology.txt": show.as_text(topology),
         "state.txt": render.listing(desired),
         "plan.txt": f"{told.text()}{told.summary()}\n",
+        **({"plan.md": comment} if case in COMMENTS else {}),
     }
 
 
@@ -52,7 +57,7 @@ def texts(path: Path) -> dict[str, str]:
 def test_golden(case, update_golden, monkeypatch):
     monkeypatch.chdir(ROOT)
     folder = HERE / case
-    for name, text in texts(CASES[case]).items():
+    for name, text in texts(case).items():
         file = folder / name
         if update_golden:
             folder.mkdir(parents=True, exist_ok=True)
