@@ -22,6 +22,7 @@ from ..truth import there
 from . import streams
 from .arguments import LOOKING
 from .options import Options
+from .script import script
 from .story import Story
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def print_plan(options: Options, change: Change, seconds: float | None = None) -
         case "json":
             streams.tell_all(chain(plan_json(change), "\n"), hint(options))
         case "shell":
-            say(options, render.shell(change.todo).rstrip())
+            say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
             say(options, Story(change).summary(seconds))

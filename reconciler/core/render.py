@@ -1,9 +1,9 @@
-"""A plan as text, JSON or shell commands.  Pure: what is printed is returned."""
+"""A plan as text or JSON.  Pure: what is printed is returned."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 from ..errors import Where
@@ -13,7 +13,6 @@ from .resource import Key, Resource, State, roles
 SCHEMA_VERSION = 1
 PIECE = 4096  # words of JSON that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
-RULE = "nft 'add rule "
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
 
@@ -86,22 +85,6 @@ def summary(todo: Plan) -> str:
         return "Nothing to do."
     words = ", ".join(f"{n} to {what}" for what, n in todo.counts().items() if n)
     return f"{words}; running traffic: {todo.disruption}; plan {todo.digest}"
-
-
-def shell(todo: Plan) -> str:
-    """The same as `ip` and `nft` commands, for people; apply itself runs none of them.  Rules come when all
-    chains are there that they may jump to."""
-    rows: list[str] = []
-    for _, steps in groupby(todo, key=lambda step: (step.resource.stage, step.op == "-")):
-        found = [command for step in steps for command in commands(step)]
-        rows += sorted(found, key=lambda command: command.startswith(RULE))
-    return "".join(f"{row}\n" for row in rows)
-
-
-def commands(step: Step) -> list[str]:
-    if step.op == "-":
-        return step.resource.removal()
-    return step.resource.commands(None if step.op == "+" else step.old)
 
 
 def as_json(
