@@ -23,6 +23,7 @@ from ..version import __version__
 from . import streams
 from .arguments import LOOKING
 from .options import Options
+from .script import script
 from .story import Story
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def print_plan(
         case "markdown":
             tell(options, plan_markdown(options, change, beside, seconds), end="")
         case "shell":
-            say(options, render.shell(change.todo).rstrip())
+            say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
             say(options, Story(change).summary(seconds))

@@ -1,9 +1,9 @@
-"""A plan as text, JSON or shell commands.  Pure: what is printed is returned."""
+"""A plan as text or JSON.  Pure: what is printed is returned."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 from ..errors import Where
@@ -13,7 +13,6 @@ from .resource import Key, Resource, State, roles
 SCHEMA_VERSION = 1
 PIECE = 256  # steps that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
-RULE = "nft 'add rule "
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
 
@@ -78,22 +77,6 @@ def counted(contents: Counter[str]) -> str:
 def number(n: int, noun: str) -> str:
     """`1 network`, `2 networks`, `3 addresses`."""
     return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith(('s', 'x')) else 's'}"
-
-
-def shell(todo: Plan) -> str:
-    """The same as `ip` and `nft` commands, for people; apply itself runs none of them.  Rules come when all
-    chains are there that they may jump to."""
-    rows: list[str] = []
-    for _, steps in groupby(todo, key=lambda step: (step.resource.stage, step.op == "-")):
-        found = [command for step in steps for command in commands(step)]
-        rows += sorted(found, key=lambda command: command.startswith(RULE))
-    return "".join(f"{row}\n" for row in rows)
-
-
-def commands(step: Step) -> list[str]:
-    if step.op == "-":
-        return step.resource.removal()
-    return step.resource.commands(None if step.op == "+" else step.old)
 
 
 def as_json(

@@ -12,6 +12,7 @@ from .ownership import TABLE, TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
+ODD_NAME = re.compile(r"(?!0x)\d[\w.-]*[A-Za-z_][\w.-]*")
 PROJECTS = "projects"  # the set of the projects that stand
 # What maps are for that tell how containers' packets leave: by these their sources are changed, within these
 # kept, and into these others may come unasked, to these ports; each name ends in a family, but for the last,
@@ -234,11 +235,19 @@ class Element(InTable):
     def commands(self, old: Resource | None) -> list[str]:
         change = self.removal() if old else []
         comment = f' comment "{said}"' if (said := encoded(self.project, self.root)) else ""
-        text = f"{self.item}{comment}{self.detail}"
+        text = f"{self.quoted}{comment}{self.detail}"
         return [*change, f"nft 'add element {self.family} {self.table} {self.map} {{ {text} }}'"]
 
     def removal(self) -> list[str]:
-        return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]
+        return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.quoted} }}'"]
+
+    @property
+    def quoted(self) -> str:
+        """What nft reads as `item`: it takes no name that begins with a digit for one."""
+        names = self.map in (PROJECTS, HAS_PORTS)
+        return " . ".join(
+            f'"{part}"' if names or ODD_NAME.fullmatch(part) else part for part in self.item.split(" . ")
+        )
 
 
 class Code(NamedTuple):
