@@ -71,7 +71,27 @@ WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse's, which alone would keep quiet about help that cannot be written."""
+    """Argparse's, with help in groups; alone it would also keep quiet about help that cannot be written."""
+
+    def format_help(self) -> str:
+        from .help import text
+
+        return text()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses what it does not know, and tells what was probably meant."""
+        parsed, strange = self.parse_known_args(args, namespace)
+        if strange:
+            self.error(f"unrecognized arguments: {' '.join(strange)}{self.nearest(strange)}")
+        return parsed
+
+    def nearest(self, strange: Sequence[str]) -> str:
+        from difflib import get_close_matches
+
+        known = [spelling for action in self._actions for spelling in action.option_strings]
+        names = (word.partition("=")[0] for word in strange if word.startswith("-"))
+        near = [match for name in names for match in get_close_matches(name, known, 1, 0.7)]
+        return f"; did you mean {' '.join(near)}?" if near else "; see reconcile --help"
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is sys.stdout:
@@ -85,8 +105,6 @@ def parser() -> argparse.ArgumentParser:
         prog="reconcile",
         usage="reconcile [MODE] [options] [PATH ...]",
         allow_abbrev=False,  # --wat would watch, and --des destroy
-        description="Container networking for Linux, declared in YAML.",
-        epilog="Every option has an environment twin: RECONCILE_MAX_REMOVALS for --max-removals.",
     )
     modes = p.add_mutually_exclusive_group()
     for name, mode in MODES.items():

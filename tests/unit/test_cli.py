@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import validate
-from reconciler.cli.arguments import MODES, main
+from reconciler.cli import help, validate
+from reconciler.cli.arguments import MODES, main, parse
+from reconciler.cli.options import SYNTAX, flag, twin
 
 ROOT = Path(__file__).parents[2]
 HELLO = str(ROOT / "manifests/hello.yaml")
@@ -74,3 +75,33 @@ def test_what_nobody_foresaw_is_one_sentence_and_the_traceback_for_who_asks(word
 def test_modes_are_written_out(capsys):
     assert main(["--wat"]) == 64 and main(["--des"]) == 64
     assert "--wat" in capsys.readouterr().err
+
+
+def test_help_has_groups_examples_and_twins(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith("  reconcile ")] == [
+        f"  {command}" for command, _ in help.EXAMPLES
+    ]
+    assert all(f"\n{title}:\n" in out for title in (*help.MODE_GROUPS, *help.OPTION_GROUPS))
+    assert all(twin(name) in out and flag(name) in out for name in SYNTAX)
+
+
+def test_examples_are_commands(monkeypatch):
+    monkeypatch.delenv("RECONCILE_QUIET", raising=False)
+    modes = [parse(command.split()[1:]).mode for command, _ in help.EXAMPLES]
+    assert modes == ["plan", "apply", "status"]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--desrtoy"], "did you mean --destroy?"),
+        (["--max-removal=3"], "did you mean --max-removals?"),
+        (["--planb", "--appply"], "did you mean --plan --apply?"),
+        (["--zzz"], "see reconcile --help"),
+    ],
+)
+def test_what_is_misspelt_is_told(words, meant, capsys):
+    assert main(words) == 64
+    assert meant in capsys.readouterr().err
