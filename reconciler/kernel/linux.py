@@ -130,8 +130,9 @@ class Linux:
         self.snapshot = Snapshot(self.routers)
         self.transcript.forget({step.resource.place for step in batch} - {""})
         if batch[0].resource.stage == Stage.FIREWALL:
-            nft.execute(batch)
-            before.ruleset, self.snapshot = None, before
+            with noting(self.transcript):
+                before.ruleset = nft.execute(batch, before.ruleset)
+            before.sure, self.snapshot = True, before
             return {}
         if batch[0].resource.stage == Stage.ATTACHING:
             from .attaching import attach
