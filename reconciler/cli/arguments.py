@@ -21,6 +21,7 @@ class Mode(NamedTuple):
     room: str
     help: str = ""  # "" where an option names the mode
     value: Mapping[str, Any] | None = None  # how argparse is to take one
+    function: str = ""  # where the mode's name is a word of Python's
 
 
 MODES = {
@@ -60,6 +61,13 @@ MODES = {
         "answer a runtime's plugin call on standard input: cni, or netavark with its words",
         {"metavar": "KIND", "choices": ("cni", "netavark")},
     ),
+    "import": Mode(
+        "importing",
+        "write a manifest of what docker, podman or compose has, or of what stands live",
+        {"metavar": "SOURCE", "choices": ("docker", "podman", "compose", "live"), "dest": "import_"},
+        "imported",
+    ),
+    "init": Mode("importing", "write a first manifest, with comments on what this host has"),
     "rehearse": Mode("apply"),
 }
 
@@ -211,7 +219,8 @@ def piped() -> str:
 
 def implied(given: Mapping[str, object]) -> str:
     """The mode where no word names it alone."""
-    with_value = (name for name, mode in MODES.items() if mode.value and name in given)
+    valued = ((name, mode.value.get("dest", name)) for name, mode in MODES.items() if mode.value)
+    with_value = (name for name, field in valued if field in given)
     return next(with_value, "rehearse" if given.get("rehearse") else "plan")
 
 
@@ -220,7 +229,7 @@ def run(options: Options) -> int:
     if options.mode != "watch":
         gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
     room = import_module(f".{MODES[options.mode].room}", __package__)
-    return int(getattr(room, options.mode)(options))
+    return int(getattr(room, MODES[options.mode].function or options.mode)(options))
 
 
 def complaint(error: ReconcileError, options: Options) -> str:

@@ -115,6 +115,13 @@ class Linux:
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
 
+    @mapped("looking at what is nobody's")
+    def strangers(self) -> State:
+        """What stands there that is not ours, as far as it has names."""
+        from .observe.strangers import strangers  # which one mode asks for
+
+        return {r.key: r for r in strangers(self.snapshot)}
+
     def in_progress(self, found: Iterable[Resource]) -> Iterator[Resource]:
         """A call each hundred: it costs as much as what it tells of."""
         for number, r in enumerate(found):
