@@ -424,7 +424,7 @@ def test_a_record_that_somebody_spoilt_is_made_anew(lab, result):
 def test_one_port_of_the_host_leads_to_one_container(lab):
     text = recorded(recorder(lab))
     text["containers"]["db"] = text["containers"]["web"]
-    lab.refused(text, "host port 8080/tcp is taken: t-db on network t_lan has it")
+    lab.refused(text, "host port 8080/tcp is taken: t-web on network t_lan has it")
     text = recorded(recorder(lab))
     text["networks"]["front"] = {}
     text["containers"]["other"] = {"networks": ["front"], "ports": ["8080:81"]}

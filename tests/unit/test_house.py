@@ -30,7 +30,7 @@ ROOMS = {
     "kinds": "values core kinds/ownership",
     "family": "",
     "inventory/facts": "errors values",
-    "inventory": "core kinds/ownership kinds inventory/facts",
+    "inventory": "family core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors disk",
     "manifest": "errors family disk version values manifest/yaml",
     "cnm": "errors family values core kinds/ownership inventory/facts manifest",
