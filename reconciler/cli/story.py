@@ -7,20 +7,19 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..core.plan import Step
-from ..core.render import COLOURS, number, outermost, place
-from ..core.resource import DISRUPTIONS, Disruption
-from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
+from ..core.render import COLOURS, number, place
+from ..core.resource import DISRUPTIONS, Disruption, Resource
+from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, SETTINGS, Subject
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
-from ..kinds.file import File
 from ..kinds.link import Veth
-from ..kinds.nft import Element
+from ..kinds.nft import PROJECTS, Element, Table
 from ..pipeline import Change
+from .wording import CONSEQUENT, MOST, Wording, beside
 
-CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
 EVERYBODY = "host"  # the project of what all share, and the place that is no sandbox
-MOST = 4  # changes of one container or network that are told one by one
+AS_A_WHOLE = (FIREWALL, NAMES, SERVICES, SETTINGS)
 ORDER = ("-", "-/+", "~", "+")
 COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
 DONE = {"+": "created", "~": "changed", "-/+": "made anew", "-": "removed"}
@@ -45,14 +44,16 @@ class Becoming(NamedTuple):
 class Story:
     def __init__(self, change: Change):
         self.todo, self.subjects = change.todo, Subjects(change.live, change.desired)
+        self.states = change.live, change.desired
         self.groups: dict[Subject, list[Step]] = {}
         for step in change.todo:
             self.groups.setdefault(self.subjects.of(step.resource), []).append(step)
-        self.created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
+        created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
+        self.wording = Wording(self.subjects, created)
 
     @cached_property
     def lines(self) -> list[Becoming]:
-        """By project, what is lost first."""
+        """By project, what costs most first."""
         found = (self.line(subject, steps) for subject, steps in self.groups.items())
         return sorted(
             found, key=lambda one: (one.subject.project == EVERYBODY, one.subject.project, rank(one))
@@ -78,11 +79,39 @@ class Story:
         return f"{counted(self.lines, COUNTED)}; {traffic}; plan {self.todo.digest}"
 
     def line(self, subject: Subject, steps: Sequence[Step]) -> Becoming:
-        op = operation(subject, steps)
+        op = self.operation(subject, steps)
         cost = max((step.disruption for step in steps), key=DISRUPTIONS.index) if op != "+" else "none"
         where = next((told for step in defining_first(subject, steps) if (told := place(step.resource))), "")
         parts = filter(None, (self.detail(subject, op, steps), elements(subject, op, steps)))
         return Becoming(op, subject, "   ".join(parts), cost, where)
+
+    def operation(self, subject: Subject, steps: Sequence[Step]) -> str:
+        """What becomes of it as a whole; what a project has one of comes and goes with it."""
+        ops = {step.op for step in defining(subject, steps)}
+        if subject.kind in AS_A_WHOLE:
+            whole = ops.pop() if len(ops) == 1 else "~"
+            return whole if whole == self.comings.get(subject.project) else "~"
+        if subject.kind == PORT and any(self.stands_beside(step.resource) for step in steps):
+            return "~"
+        if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
+            return "-/+" if subject.kind in (CONTAINER, NETWORK) else "~"
+        return ops.pop() if len(ops) == 1 else "~"
+
+    def stands_beside(self, r: Resource) -> bool:
+        """Whether the same port is, and stays, published in the other family."""
+        key = beside(r) if isinstance(r, Element) else ""
+        return key in self.states[0] and key in self.states[1]
+
+    @cached_property
+    def comings(self) -> dict[str, str]:
+        """Of projects that come or go, and of what all share, which of both."""
+        found: dict[str, str] = {}
+        for op, r in ((step.op, step.resource) for step in self.todo if step.op != "~"):
+            if isinstance(r, Table):
+                found[EVERYBODY] = op
+            elif isinstance(r, Element) and r.map == PROJECTS:
+                found[r.declared_by] = op
+        return found
 
     def detail(self, subject: Subject, op: str, steps: Sequence[Step]) -> str:
         if op == "-":
@@ -93,14 +122,12 @@ class Story:
         if subject.kind == NAMES or (subject.kind == FIREWALL and op == "+"):
             return ""
         if subject.kind == PORT:
-            return self.target(steps)
+            return self.wording.target(steps)
         if subject.kind == SERVICES:
             return led(steps)
         if op == "+" and subject.kind in (CONTAINER, NETWORK):
             return self.introduced(subject, steps)
-        told = [words for step in steps if (words := self.changed(step))]
-        told = sorted(dict.fromkeys((*moved(steps), *told)), key=lambda words: words.startswith(("+", "-")))
-        return "; ".join([*told[:MOST], *[f"and {len(told) - MOST} more"] * (len(told) > MOST)])
+        return self.wording.changes(steps)
 
     def introduced(self, subject: Subject, steps: Sequence[Step]) -> str:
         """Its addresses, and where it has them."""
@@ -115,40 +142,6 @@ class Story:
         networks = sorted(self.subjects.places.links.get(name, ("", name))[1] for name in bridges)
         return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
 
-    def changed(self, step: Step) -> str:
-        """What one step does to something that stands, less what goes without saying."""
-        if isinstance(step.resource, Element | Address) or outermost(step, self.created):
-            return ""
-        if step.because.startswith(CONSEQUENT):
-            return ""
-        if isinstance(step.resource, File):
-            return step.resource.path.rpartition("/")[2]
-        what = step.resource.key.replace(f" {step.resource.place or EVERYBODY}/", " ", 1)
-        return f"{step.op if step.op != '~' else ''}{what}" + f": {step.because}" * bool(step.because)
-
-    def target(self, steps: Iterable[Step]) -> str:
-        """Where a port leads."""
-        made = [step.resource for step in steps if step.op != "-"]
-        ends = dict.fromkeys(self.end(r.value) for r in made if isinstance(r, Element))
-        told = f"to {', '.join([*ends][:MOST])}" if ends else ""
-        return told + f" and {len(ends) - MOST} more" * (len(ends) > MOST)
-
-    def end(self, value: str) -> str:
-        """`10.1.0.2 . 80` as the container that has it, and its port."""
-        ip, _, number = value.partition(" . ")
-        return f"{self.subjects.places.addresses.get(ip, ('', ip))[1]}" + f" port {number}" * bool(number)
-
-
-def moved(steps: Iterable[Step]) -> Iterator[str]:
-    """The addresses that come in the stead of others."""
-    found = [(step.op, step.resource.ip) for step in steps if isinstance(step.resource, Address)]
-    for is_ipv6 in (False, True):
-        old, new = ([ip for op, ip in found if op == sign and (":" in ip) == is_ipv6] for sign in "-+")
-        if old and new:
-            yield f"address {' '.join(old)} -> {' '.join(new)}"
-        elif old or new:
-            yield f"{'-' if old else '+'}address {' '.join(old or new)}"
-
 
 def led(steps: Sequence[Step]) -> str:
     """Which virtual addresses lead somewhere else, and for how many."""
@@ -158,16 +151,10 @@ def led(steps: Sequence[Step]) -> str:
     return f"{', '.join(ips[:MOST])}{more} from {number(len(found), 'container')}"
 
 
-def rank(line: Becoming) -> tuple[int, int, str]:
-    return ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
-
-
-def operation(subject: Subject, steps: Sequence[Step]) -> str:
-    """What becomes of it as a whole."""
-    ops = {step.op for step in defining(subject, steps)}
-    if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
-        return "-/+" if subject.kind in (CONTAINER, NETWORK) else "~"
-    return ops.pop() if len(ops) == 1 else "~"
+def rank(line: Becoming) -> tuple[int, int, int, str]:
+    """What costs most, and what is lost."""
+    cost = -DISRUPTIONS.index(line.cost)
+    return cost, ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
 
 
 def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
