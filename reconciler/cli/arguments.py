@@ -47,7 +47,9 @@ MODES = {
         {"metavar": "N", "nargs": "?", "type": int, "const": -1},
     ),
     "explain": Mode(
-        "plan", "tell everything about one resource of the plan", {"metavar": "KEY", "type": word}
+        "explain",
+        "tell everything about a container, network, port, address, link, or key of a plan",
+        {"metavar": "WORD", "type": word},
     ),
     "resolve": Mode(
         "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}

@@ -10,9 +10,9 @@ from itertools import islice
 from ..core.plan import Step
 from ..core.render import body, line, number, place
 from ..core.resource import DISRUPTIONS, Disruption
-from ..inventory.summary import COUNTED, DONE, ORDER, counted
+from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, counted
 from ..manifest.yaml.report import printable
-from .story import EVERYBODY, Becoming, Story
+from .story import Becoming, Story
 
 MOST = 60_000  # bytes; GitHub takes 65,536 characters
 LINES = 30_000  # of these, for what is not folded away,
@@ -112,7 +112,7 @@ def steps_told(story: Story, lines: Iterable[Becoming]) -> Iterator[str]:
     """Every step, the first of a container or network below its name."""
     for one in lines:
         title = f"@@ {plain(f'{one.subject.kind} {one.subject.name}'.rstrip())} @@\n"
-        for step in story.groups[one.subject]:
+        for step in story.groups.steps[one.subject]:
             yield title + step_told(step)
             title = ""
 

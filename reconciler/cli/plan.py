@@ -1,9 +1,8 @@
-"""What would change, and everything about one resource of it."""
+"""What would change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ..core import render
-from ..errors import LISTED, Refused, UsageError
+from ..errors import Refused
 from ..pipeline import Change
 from ..safety import removals
 from ..safety.limits import REMOVALS
@@ -11,7 +10,7 @@ from . import memo, streams
 from .beside import files_left_out
 from .options import Options
 from .scaled import returns
-from .session import comparison, machine, note, plan_json, print_plan, tell, tell_who_waits, write_out
+from .session import comparison, machine, note, plan_json, print_plan, tell_who_waits, write_out
 
 
 def plan(options: Options) -> int:
@@ -43,17 +42,6 @@ def print_all(options: Options, change: Change) -> None:
         note(options, f"warning: {words}")
 
 
-def likely(word: str, keys: Iterable[str]) -> str:
-    """Keys that have the word in them, or what is nearly it; "" where there are none."""
-    from difflib import get_close_matches
-
-    longest_first = sorted({*keys}, key=lambda key: (-len(key), key))
-    parts = {part: key for key in longest_first for part in key.replace("/", " ").split()}
-    near = sorted((key for key in longest_first if word.lower() in key.lower()), key=len)
-    found = near[:LISTED] or [parts[part] for part in get_close_matches(word, parts, 1)]
-    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
-
-
 def removals_warned_of(options: Options, change: Change) -> Iterator[str]:
     """Who applies it by hand may; a watcher, or whoever has a limit, would not."""
     limit = options.max_removals or REMOVALS
@@ -61,14 +49,3 @@ def removals_warned_of(options: Options, change: Change) -> Iterator[str]:
         removals.refuse_removals(change, limit, dict if options.against else removals.recalled)
     except Refused as error:
         yield str(error)
-
-
-def explain(options: Options) -> int:
-    change = comparison(options, machine(options))
-    if options.explain not in {**change.live, **change.desired}:
-        raise UsageError(
-            f"nothing has the key {options.explain!r}",
-            likely(options.explain, [*change.live, *change.desired]) or "see --plan -o wide",
-        )
-    tell(options, render.explained(options.explain, change.live, change.desired), end="")
-    return 0

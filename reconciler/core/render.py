@@ -13,6 +13,7 @@ from .resource import Key, Resource, State, roles
 SCHEMA_VERSION = 1
 PIECE = 256  # steps that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
+IN_SYNC = "in sync"
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
 
@@ -133,6 +134,12 @@ def entry(resource: Resource) -> str:
     return "  ".join([resource.key, *(f"{name}={value}" for name, value in values.items())])
 
 
+def standing(key: Key, live: State, desired: State) -> str:
+    """How what stands is to what is wanted, in a word."""
+    old, new = live.get(key), desired.get(key)
+    return IN_SYNC if old == new else "missing" if old is None else "differs" if new else "not wanted"
+
+
 def explained(key: Key, live: State, desired: State) -> str:
     """Everything known of one resource: what stands, what is wanted, why, and the commands
     that say the same."""
@@ -144,9 +151,7 @@ def explained(key: Key, live: State, desired: State) -> str:
         lines += [f"  refers to  {', '.join(some.refers)}"] if some.refers else []
         lines += [f"  $ {command}" for command in some.commands(None)]
     lines += rows(old.values() if old else {}, new.values() if new else {})
-    lines += [
-        "  in sync" if old == new else "  missing" if old is None else "  differs" if new else "  not wanted"
-    ]
+    lines += [f"  {standing(key, live, desired)}"]
     return "".join(f"{row}\n" for row in lines)
 
 

@@ -18,7 +18,9 @@ Odd = Annotated[T, "odd"]  # asked for by nobody, but somebody may have brought 
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str
-DISRUPTIONS: tuple[Disruption, ...] = ("none", "flow", "link", "recreate")  # in order of what it costs
+# In order of what it costs: nobody notices; single connections end, through what is changed; all that a
+# container has by one of its links or addresses stall, or end with that; a container goes, with all it has.
+DISRUPTIONS: tuple[Disruption, ...] = ("none", "flow", "link", "recreate")
 
 
 class Origin(NamedTuple):

@@ -23,7 +23,6 @@ LEAST_IPV6 = 1280
 @kind
 class Link(Resource):
     noun = "link"
-    loss = "recreate"
     place = property(place)
 
     ns: Identity[str]

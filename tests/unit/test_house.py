@@ -51,7 +51,7 @@ ROOMS = {
     " safety daemon/relay",
     "guests": "errors paths disk version family values inventory/facts manifest cnm inventory drivers kernel"
     " truth pipeline",
-    "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
+    "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines imported drivers inventory kernel truth pipeline hosts safety daemon/relay daemon"
     " guests",
     "__init__": "version kernel pipeline",
