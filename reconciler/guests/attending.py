@@ -10,18 +10,19 @@ from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn
-from ..inventory.facts import Facts, HostFacts
+from ..inventory.facts import Facts
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.sources import Source
 from ..manifest.spec import Manifest
+from ..manifest.waiting import ABOUT_HOST
 from ..paths import CACHE
 from ..pipeline import Change, compare, enact, load
 from ..truth import destruction
 from . import folder
 from .guest import Guest, GuestEnd
+from .nearby import NearHost
 
-LISTENING = ("podman", "conmon")  # conmon is given the sockets when it is there
 PATIENCE = 60.0  # seconds for the host's lock
 HOME = (Source(path=folder.FOLDER, names=(folder.FOLDER,), whole=True),)
 
@@ -34,33 +35,21 @@ class Given(NamedTuple):
     servers: tuple[str, ...]  # who answers for names, by their addresses
 
 
-class GuestsHost(Linux):
-    """Where podman listens on what its containers publish, so that nobody else takes it."""
-
-    def facts(self) -> HostFacts:
-        seen = super().facts()
-        ports = {(port.protocol, port.published) for one in folder.guests() for port in one.ports}
-        found = {one for one in seen.listeners if (one.protocol, one.port) in ports}
-        heard = seen.heard() if found else ()
-        podmans = {one[:3] for one in heard if one.holder.partition(" (pid ")[0] in LISTENING}
-        return replace(seen, listeners=frozenset(one for one in seen.listeners if one[:3] not in podmans))
-
-
 class KeptHost:
     """The host, of which sandboxes are read once as long as nobody else applies."""
 
     def __init__(self) -> None:
-        self.host, self.stamp = GuestsHost(), UNTOLD
+        self.host, self.stamp = NearHost(), UNTOLD
 
     @contextmanager
-    def locked(self, one: Guest | None = None) -> Iterator[Linux]:
+    def locked(self, one: Guest | None = None) -> Iterator[NearHost]:
         """What may have changed since is read anew: the host, and this guest."""
         with lock(PATIENCE) as last:
             known = one and last == self.stamp != UNTOLD
-            self.host.forget(frozenset({"", one.sandbox}) if one and known else None)
             self.stamp = UNTOLD
+            self.host.look_at(one.sandbox if one and known else "")
             yield self.host
-        self.stamp = latest()
+        self.stamp = latest() if self.host.sure else UNTOLD
 
 
 def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
@@ -81,7 +70,7 @@ def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: K
         return brought_or_undone(stood.joined(to(end)), stood, ifname, host)
 
 
-def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
+def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: NearHost) -> Given:
     """All of it, or as it was before: who was on no network then is forgotten."""
     folder.put(wanted)
     try:
@@ -96,20 +85,23 @@ def part(one: Guest, ifname: str, reader: KeptHost) -> None:
     with reader.locked(one) as host:
         if stood := folder.known(one):
             folder.put(stood.parted(ifname))
-            enact(compare(wanted(one), host), host)
+            change = decided(one, host)
+            enact(change, host)
+            keep(change, host)
 
 
 def check(one: Guest, ifname: str, reader: KeptHost) -> None:
     """Raises NotConverged where something of it is not as it was told."""
-    with reader.locked() as host:
+    with reader.locked(one) as host:
         stood = folder.known(one)
         if not stood or not stood.end(ifname):
             raise NotConverged([one.sandbox], f"{one.id} is not attached by {ifname}")
         change = compared(one, host)
-        owner = change.owner
-        keys = [step.resource.key for step in change.todo]
-        if differing := [key for key in keys if owner(key) == one.sandbox]:
-            raise NotConverged(differing)
+        host.keep(change.live)
+    owner = change.owner
+    keys = [step.resource.key for step in change.todo]
+    if differing := [key for key in keys if owner(key) == one.sandbox]:
+        raise NotConverged(differing)
 
 
 def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader: KeptHost) -> None:
@@ -120,7 +112,7 @@ def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader
             folder.put(
                 one.only(end for end in one.ends if end.network != network or (one.id, end.ifname) in kept)
             )
-        bring_all(host)
+        keep(bring_all(host), host)
 
 
 def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
@@ -128,7 +120,7 @@ def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
     with reader.locked() as host:
         for one in [one for one in folder.guests(runtime) if one.id in idents]:
             folder.put(one.only(()))
-        bring_all(host)
+        keep(bring_all(host), host)
 
 
 def lacking(network: str) -> str:
@@ -149,8 +141,19 @@ def wanted(one: Guest) -> Manifest:
     return destruction(Manifest(), frozenset({one.sandbox}))
 
 
-def compared(one: Guest, host: Linux) -> Change:
-    change = compare(wanted(one), host)
+def decided(one: Guest, host: NearHost) -> Change:
+    """What is refused is so in sight of all."""
+    try:
+        return compare(wanted(one), host)
+    except ABOUT_HOST:
+        if not host.near:
+            raise
+    host.look_at("")
+    return compare(wanted(one), host)
+
+
+def compared(one: Guest, host: NearHost) -> Change:
+    change = decided(one, host)
     for why in change.waiting.values():
         raise why
     told = host.attached.get(f"netns {one.netns}") if one.netns else None
@@ -159,7 +162,7 @@ def compared(one: Guest, host: Linux) -> Change:
     return change
 
 
-def brought(one: Guest, host: Linux) -> Change:
+def brought(one: Guest, host: NearHost) -> Change:
     """The change that has brought it about; raises why it is not so."""
     change = compared(one, host)
     try:
@@ -167,7 +170,13 @@ def brought(one: Guest, host: Linux) -> Change:
     except FailedInPart as error:
         if one.sandbox in error.refusals:
             raise error.refusals[one.sandbox] from None
+    keep(change, host)
     return change
+
+
+def keep(change: Change, host: NearHost) -> None:
+    """What a change has brought about is what stands, unless something of it waits."""
+    host.keep(None if change.waiting else change.desired)
 
 
 def bring_all(host: Linux) -> Change:
