@@ -10,7 +10,7 @@ from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn, ownership
-from ..inventory.facts import Facts, HostFacts
+from ..inventory.facts import Facts
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, lock
 from ..manifest.spec import Manifest
@@ -19,8 +19,8 @@ from ..paths import CACHE
 from ..pipeline import Change, compare, enact, load
 from . import folder
 from .guest import Guest, GuestEnd
+from .nearby import NearHost
 
-LISTENING = ("podman", "conmon")  # conmon is given the sockets when it is there
 PATIENCE = 60.0  # seconds for the host's lock
 
 
@@ -32,34 +32,22 @@ class Given(NamedTuple):
     servers: tuple[str, ...]  # who answers for names, by their addresses
 
 
-class GuestsHost(Linux):
-    """Where podman listens on what its containers publish, so that nobody else takes it."""
-
-    def facts(self) -> HostFacts:
-        seen = super().facts()
-        ports = {(port.protocol, port.published) for one in folder.guests() for port in one.ports}
-        found = {one for one in seen.listeners if (one.protocol, one.port) in ports}
-        heard = seen.heard() if found else ()
-        podmans = {one[:3] for one in heard if one.holder.partition(" (pid ")[0] in LISTENING}
-        return replace(seen, listeners=frozenset(one for one in seen.listeners if one[:3] not in podmans))
-
-
 class KeptHost:
     """The host, of which sandboxes are read once as long as nobody else applies."""
 
     def __init__(self) -> None:
-        self.host, self.stamp = GuestsHost(), UNTOLD
+        self.host, self.stamp = NearHost(), UNTOLD
 
     @contextmanager
-    def locked(self, one: Guest | None = None) -> Iterator[Linux]:
+    def locked(self, one: Guest | None = None) -> Iterator[NearHost]:
         """What may have changed since is read anew: the host, and this guest."""
         stamps: list[int] = []
         with lock(PATIENCE, parting=stamps.append) as last:
             known = one and last == self.stamp != UNTOLD
-            self.host.forget(frozenset({"", one.sandbox}) if one and known else None)
             self.stamp = UNTOLD
+            self.host.look_at(one.sandbox if one and known else "")
             yield self.host
-        self.stamp = stamps[0]
+        self.stamp = stamps[0] if self.host.sure else UNTOLD
 
 
 def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
@@ -80,7 +68,7 @@ def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: K
         return brought_or_undone(stood.joined(to(end)), stood, ifname, host)
 
 
-def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
+def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: NearHost) -> Given:
     """All of it, or as it was before: who was on no network then is forgotten."""
     wish = folder.wish(wanted)
     folder.put(wanted)
@@ -98,13 +86,15 @@ def part(one: Guest, ifname: str, reader: KeptHost) -> None:
         if stood or not folder.read(folder.path(one)):  # else its name is another one's
             rest = (stood or one).parted(ifname)
             folder.put(rest)
-            enact(as_able(rest, host), host)
+            change = as_able(rest, host)
+            enact(change, host)
+            keep(change, host)
 
 
-def as_able(one: Guest, host: Linux) -> Change:
+def as_able(one: Guest, host: NearHost) -> Change:
     """The change to what is left of it, without networks that it cannot be on by now: they have gone, say."""
     try:
-        return compare(folder.wish(one), host)
+        return decided(folder.wish(one), host)
     except ABOUT_HOST:
         ends = [end for end in one.ends if is_able(one.only([end]), host)]
         return compare(folder.wish(one.only(ends)), host)
@@ -119,15 +109,16 @@ def is_able(one: Guest, host: Linux) -> bool:
 
 def check(one: Guest, ifname: str, reader: KeptHost) -> None:
     """Raises NotConverged where something of it is not as it was told."""
-    with reader.locked() as host:
+    with reader.locked(one) as host:
         stood = folder.known(one)
         if not stood or not stood.end(ifname):
             raise NotConverged([one.sandbox], f"{one.id} is not attached by {ifname}")
         change = compared(one, folder.wish(stood), host)
-        owner = change.owner
-        keys = [step.resource.key for step in change.todo]
-        if differing := [key for key in keys if owner(key) == one.sandbox]:
-            raise NotConverged(differing)
+        host.keep(change.live)
+    owner = change.owner
+    keys = [step.resource.key for step in change.todo]
+    if differing := [key for key in keys if owner(key) == one.sandbox]:
+        raise NotConverged(differing)
 
 
 def collect(runtime: str, config: str, kept: frozenset[tuple[str, str]], reader: KeptHost) -> None:
@@ -149,10 +140,10 @@ def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
         clean(host)
 
 
-def clean(host: Linux) -> None:
+def clean(host: NearHost) -> None:
     """Nothing of those that have gone; what root in another guest refuses is that one's trouble."""
     with suppress(FailedInPart):
-        bring_all(host)
+        keep(bring_all(host), host)
 
 
 def lacking(network: str) -> str:
@@ -166,8 +157,19 @@ def facts() -> Facts:
     return learn.know(host.facts(), host.observe(skeleton()), frozenset())
 
 
-def compared(one: Guest, wish: Manifest, host: Linux) -> Change:
-    change = compare(wish, host)
+def decided(wish: Manifest, host: NearHost) -> Change:
+    """What is refused is so in sight of all."""
+    try:
+        return compare(wish, host)
+    except ABOUT_HOST:
+        if not host.near:
+            raise
+    host.look_at("")
+    return compare(wish, host)
+
+
+def compared(one: Guest, wish: Manifest, host: NearHost) -> Change:
+    change = decided(wish, host)
     for why in change.waiting.values():
         raise why
     told = host.attached.get(f"netns {one.netns}") if one.netns else None
@@ -176,7 +178,7 @@ def compared(one: Guest, wish: Manifest, host: Linux) -> Change:
     return change
 
 
-def brought(one: Guest, wish: Manifest, host: Linux) -> Change:
+def brought(one: Guest, wish: Manifest, host: NearHost) -> Change:
     """The change that has brought it about; raises why it is not so."""
     change = compared(one, wish, host)
     try:
@@ -184,7 +186,13 @@ def brought(one: Guest, wish: Manifest, host: Linux) -> Change:
     except FailedInPart as error:
         if one.sandbox in error.refusals:
             raise error.refusals[one.sandbox] from None
+    keep(change, host)
     return change
+
+
+def keep(change: Change, host: NearHost) -> None:
+    """What a change has brought about is what stands, unless something of it waits."""
+    host.keep(None if change.waiting else change.desired)
 
 
 def bring_all(host: Linux) -> Change:

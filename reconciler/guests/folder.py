@@ -64,6 +64,10 @@ def known(one: Guest) -> Guest | None:
     return found if found and found.id == one.id else None
 
 
+def named(sandbox: str) -> Guest | None:
+    return read(f"{FOLDER}/{sandbox}.yaml")
+
+
 def read(file: str) -> Guest | None:
     """None where there is none, or what is none of ours."""
     try:

@@ -10,6 +10,7 @@ from ..kernel.lock import lock
 from . import attending, docker_keeping, folder
 from .dockerd import Silent
 from .guest import Guest
+from .nearby import GuestsHost
 
 PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
 
@@ -20,7 +21,7 @@ class Keeper(threading.Thread):
     def __init__(self, note: Callable[[str], object], rests: Callable[[], bool]):
         super().__init__(name="keeper of guests", daemon=True)
         self.note, self.rests, self.bell, self.complained = note, rests, threading.Event(), ""
-        self.host, self.reader, self.began = attending.GuestsHost(), attending.KeptHost(), time.time()
+        self.host, self.reader, self.began = GuestsHost(), attending.KeptHost(), time.time()
         # As they stood when all was as it should be; None where that is not known.
         self.known: list[Guest] | None = None if folder.is_there() else []
         self.bell.set()  # they may have gone while nobody looked

@@ -15,7 +15,7 @@ def vips(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """What services are called by one address: who stands behind it is called `tasks.SERVICE` too."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     told = backends(live)
-    for r in live.of(ZoneFile):
+    for r in live.of(ZoneFile) if told else ():
         for ip, name, *_ in (line for line in map(str.split, r.lines) if len(line) > 1):
             service = name.removesuffix(f".{r.network.lower()}")
             at = r.network, f"{r.project}/{service}"
@@ -28,7 +28,7 @@ def backends(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
     """The replicas of services, less who takes nothing new."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for r in live.of(ZoneFile):
-        for ip, *called in (line for line in map(str.split, r.lines) if len(line) > 1):
+        for ip, *called in (line.split() for line in r.lines if TASKS in line):
             for name in (name for name in called if name.startswith(TASKS)):
                 at = r.network, f"{r.project}/{name.removeprefix(TASKS)}"
                 found[at] = (*found.get(at, ()), ip)

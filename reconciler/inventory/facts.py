@@ -1,6 +1,6 @@
 """What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import field, replace
 from typing import NamedTuple
 
@@ -126,6 +126,44 @@ class Claim(NamedTuple):
 
 
 @value
+class OtherSandboxes:
+    """What the sandboxes of others have, where these are not among what stands: as it was known."""
+
+    sandboxes: Mapping[str, str] = field(default_factory=dict)  # as in Facts, all of these
+    identities: Mapping[str, str] = field(default_factory=dict)
+    leases: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    macs: tuple[HeldMac, ...] = ()
+
+    def at_ports(self, numbers: Set[int]) -> "OtherSandboxes":
+        """With who publishes on one of these ports of the host, and nobody else of those who do."""
+        claims = (one for one in self.claims if one.first in numbers or one.first < one.last)
+        return replace(self, claims=tuple(claims))
+
+    def without(self, name: str) -> "OtherSandboxes":
+        """But for the sandbox of this name, which is its own project."""
+        return OtherSandboxes(
+            sandboxes={sandbox: project for sandbox, project in self.sandboxes.items() if sandbox != name},
+            identities={sandbox: of for sandbox, of in self.identities.items() if sandbox != name},
+            leases={at: ips for at, ips in self.leases.items() if at[0] != name},
+            devices={link: project for link, project in self.devices.items() if project != name},
+            claims=tuple(one for one in self.claims if one.project != name),
+            macs=tuple(one for one in self.macs if one.sandbox != name),
+        )
+
+    def joined(self, more: "OtherSandboxes | Facts") -> "OtherSandboxes":
+        return OtherSandboxes(
+            sandboxes={**self.sandboxes, **more.sandboxes},
+            identities={**self.identities, **more.identities},
+            leases={**self.leases, **more.leases},
+            devices={**self.devices, **more.devices},
+            claims=(*dict.fromkeys((*self.claims, *more.claims)),),
+            macs=(*dict.fromkeys((*self.macs, *more.macs)),),
+        )
+
+
+@value
 class HostFacts:
     """What the kernel and the machine say of the host, without what is ours; unknown and empty for
     `--validate` and for the plan of another host."""
@@ -159,6 +197,7 @@ class HostFacts:
     plugins: Mapping[str, RemotePlugin] = field(default_factory=dict)
     # What a manifest attaches to, as `docker web`, -> its namespace
     attached: Mapping[str, ForeignNamespace] = field(default_factory=dict)
+    others: OtherSandboxes | None = None  # of who is near, where all else that stands is not read
 
 
 @value

@@ -44,7 +44,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
-    return replace(
+    known = replace(
         Facts.of(host),
         routes=host.routes | {e.item for e in remote(live) if owner(e) not in projects},
         listeners=listeners(host, live, owner, projects),
@@ -84,6 +84,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         forwards=any(r.project not in projects for r in of_programs(live)),
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
+    return replace(known, **vars(host.others.joined(known))) if host.others else known
 
 
 def meshed(live: ByKind, owner: Owner, projects: frozenset[str]) -> frozenset[int]:

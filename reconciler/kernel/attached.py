@@ -113,7 +113,7 @@ def is_netns(fd: int) -> bool:
 
 def sandbox(inode: int) -> str:
     """The one of ours, made by us, that this is."""
-    names = [name for name in netns.names() if netns.inode(name) == inode]
+    names = netns.called(inode)
     records_of = records.read(names) if names else {}
     return next((name for name, one in records_of.items() if one.project and not one.attached), "")
 

@@ -23,6 +23,7 @@ from .again import Asker
 from .apply import requests
 from .kinds import KINDS
 from .observe import facts as host
+from .observe.host_links import HostLinks
 from .observe.snapshot import Snapshot
 from .transcript import EVERYWHERE, RULESET, Transcript, noting
 
@@ -52,12 +53,18 @@ class Linux:
     """core.reconcile.Kernel on this machine.  What it has read is kept until it changes that place."""
 
     def __init__(
-        self, name: str = "", state_dir: str = STATE, progress: Callable[[], None] | None = None
+        self,
+        name: str = "",
+        state_dir: str = STATE,
+        progress: Callable[[], None] | None = None,
+        host_links: HostLinks | None = None,
     ) -> None:
         self.name, self.state_dir = name, state_dir  # a name of its own, where that is not its hostname
         self.progress = progress or (lambda: None)  # called with each piece of work
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
-        self.snapshot, self.transcript = Snapshot(self.routers), Transcript()
+        self.host_links = host_links  # where they are kept as long as the kernel tells of none
+        self.snapshot, self.transcript = self.anew(), Transcript()
+        self.about: nft.About | None = None  # the project that is asked about, where others are no matter
         self.last_facts: HostFacts | None = None
         self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last,
         self.plugins: Mapping[str, RemotePlugin] = {}  # and this
@@ -72,6 +79,9 @@ class Linux:
         """The thread moves to a namespace of others; raises OSError where that is another by now."""
         attached.join(path, identity)
 
+    def anew(self) -> Snapshot:
+        return Snapshot(self.routers, self.host_links)
+
     def routers(self) -> Iterable[Router]:
         return frr.read()
 
@@ -79,7 +89,7 @@ class Linux:
     def facts(self) -> HostFacts:
         snapshot = self.snapshot
         with noting(self.transcript):
-            strangers = [name for name in snapshot.names if not snapshot.project(name)]
+            strangers = {*snapshot.names}.difference(snapshot.sandboxes)
             seen = host.facts(snapshot.view(HOST), strangers)
             answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
         # Who answers for names comes and goes by what we do: no fact has moved by that.
@@ -112,6 +122,7 @@ class Linux:
         with noting(self.transcript):
             links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
             refuse_foreign(named, links, self.snapshot.strangers(named))
+            self.snapshot.about = self.about
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
 
@@ -134,7 +145,7 @@ class Linux:
         from .apply import executor  # which no plan need pay for
 
         before = self.snapshot
-        self.snapshot = Snapshot(self.routers)
+        self.snapshot = self.anew()
         self.transcript.forget({step.resource.place for step in batch} - {""})
         if batch[0].resource.stage == Stage.FIREWALL:
             with noting(self.transcript):
@@ -152,15 +163,17 @@ class Linux:
             self.snapshot = before.without(frozenset(step.resource.place for step in batch), ends=False)
             return execute.execute(batch, self.progress)
         refusals = executor.execute(batch, self.key_file, self.progress, self.join)
-        if not any(step.op == "-" for step in batch):  # what goes may take along what stood anywhere
-            ends = any(isinstance(step.resource, Link | Namespace) for step in batch)
-            self.snapshot = before.without(frozenset(executor.entered(batch)), ends=ends)
+        gone = {step.resource.place for step in batch if step.op == "-"}
+        links = [step for step in batch if isinstance(step.resource, Link | Namespace)]
+        if all(s.op != "-" or s.resource.place for s in links):  # else it may take along what stood anywhere
+            ends = bool(links)
+            self.snapshot = before.without(frozenset({*gone, *executor.entered(batch)}), ends=ends)
         return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
         if places is None:
-            self.snapshot = Snapshot(self.routers)
+            self.snapshot = self.anew()
         else:
             self.snapshot = self.snapshot.without(places, ends="" in places)
             self.transcript.forget(places - {""})  # of the host, parts are read on their own

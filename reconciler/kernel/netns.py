@@ -141,6 +141,23 @@ def inode(name: str) -> int:
         return 0
 
 
+def called(inode: int) -> list[str]:
+    """The names of the namespace of this number."""
+    found: list[str] = []
+    with suppress(FileNotFoundError):
+        kind = os.stat(OWN).st_dev
+        found = sorted(name for name in os.listdir(RUN) if same(name, inode, kind))
+    return found
+
+
+def same(name: str, inode: int, kind: int) -> bool:
+    try:
+        one = os.stat(path(name))
+    except OSError:
+        return False
+    return (one.st_ino, one.st_dev) == (inode, kind)
+
+
 def occupied(name: str) -> bool:
     """Whether something stands there that is no file, and so never was a name of a namespace."""
     found = False

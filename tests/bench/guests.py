@@ -1,9 +1,12 @@
 """Guests that come and go, beside others, by a watcher's socket and without one, against Debian's `bridge`.
 
-    python tests/bench/guests.py [--sandboxes N ...] [--guests N ...]   in a throw-away namespace (.ci/setup)
+    python tests/bench/guests.py [--sandboxes N ...] [--guests N ...] [--warm]
+
+in a throw-away namespace (.ci/setup).
 
 Milliseconds of one call of the plugin, and of the processor: its own, its children's and the watcher's; the
-best of ROUNDS, with ADD and DEL of containernetworking-plugins' bridge (with ipMasq) in the same run.
+best of ROUNDS and their median, with ADD and DEL of containernetworking-plugins' bridge (with ipMasq) in the
+same run.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).parents[2]
 PLUGIN, BRIDGE = ROOT / "reconciler/guests/reconciler-cni", Path("/usr/lib/cni/bridge")
@@ -83,14 +87,17 @@ def call(plugin: Path, command: str, number: int, config: dict[str, object], wat
 
 
 def measured(name: str, plugin: Path, config: dict[str, object], watcher: int = 0) -> Iterator[Row]:
-    """The best of each, of a guest that comes and goes."""
+    """The best of each and their median, of a guest that comes and goes."""
     rows: dict[str, list[Row]] = {"ADD": [], "DEL": []}
     for _ in range(ROUNDS):
         for command, found in rows.items():
             found.append(call(plugin, command, 0, config, watcher))
     for command, found in rows.items():
-        best = {what: round(min(row[what] for row in found), 1) for what in ("wall", "cpu")}
-        yield {"who": name, "what": command, **best}  # type: ignore[dict-item]
+        row: dict[str, object] = {"who": name, "what": command}
+        for what in ("wall", "cpu"):
+            values = [one[what] for one in found]
+            row |= {what: round(min(values), 1), f"{what}_median": round(median(values), 1)}
+        yield row  # type: ignore[misc]
 
 
 @contextmanager
@@ -106,7 +113,7 @@ def watching() -> Iterator[int]:
         run.wait()
 
 
-def rows(sandboxes: int, guests: int) -> Iterator[Row]:
+def rows(sandboxes: int, guests: int, *, warm: bool) -> Iterator[Row]:
     apply(sandboxes)
     for number in range(guests + 1):
         subprocess.run(["ip", "netns", "add", f"g{number}"], check=True)
@@ -116,7 +123,8 @@ def rows(sandboxes: int, guests: int) -> Iterator[Row]:
         call(PLUGIN, "ADD", 0, OURS, watcher)
         call(PLUGIN, "DEL", 0, OURS, watcher)
         yield from measured("by the watcher", PLUGIN, OURS, watcher)
-    yield from measured("alone", PLUGIN, OURS)
+    if not warm:
+        yield from measured("alone", PLUGIN, OURS)
     if BRIDGE.exists():
         yield from measured("Debian's bridge", BRIDGE, THEIRS)
     for number in range(guests + 1):
@@ -129,6 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sandboxes", nargs="*", type=int, default=[1, 100, 1000], metavar="N")
     parser.add_argument("--guests", nargs="*", type=int, default=[1, 50, 200], metavar="N")
+    parser.add_argument("--warm", action="store_true", help="by the watcher alone")
     arguments = parser.parse_args()
     if "RECONCILER_THROWAWAY" not in os.environ:
         parser.error("this host would lose what is applied to it: see .ci/setup for a throw-away one")
@@ -140,7 +149,7 @@ def main() -> None:
     print(json.dumps({"load": os.getloadavg()[0], "rounds": ROUNDS}), flush=True)
     beside = [(count, 1) for count in arguments.sandboxes] + [(1, count) for count in arguments.guests]
     for sandboxes, guests in dict.fromkeys(beside):
-        for row in rows(sandboxes, guests):
+        for row in rows(sandboxes, guests, warm=arguments.warm):
             print(json.dumps({"sandboxes": sandboxes, "guests": guests} | row), flush=True)
 
 

@@ -49,8 +49,8 @@ ROOMS = {
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline remembered"
     " safety daemon/relay",
-    "guests": "errors paths disk version family values inventory/facts manifest cnm inventory drivers kernel"
-    " truth pipeline",
+    "guests": "errors paths disk version family values core inventory/facts manifest cnm inventory drivers"
+    " kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines imported drivers inventory kernel truth pipeline hosts safety daemon/relay daemon"
     " guests",

@@ -12,7 +12,7 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, Element, short, twin
+from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, Element, short, twin
 from ...kinds.ownership import HOST
 from . import apart
 from .guard import GUARD, guard_items
@@ -21,6 +21,20 @@ from .routing_policy import BRIDGED
 from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
 from .shared import SHARED, numbers
+
+# Every endpoint, port or project has elements of its own in these maps.
+CROWDED = frozenset(
+    {
+        *(one for ruleset in (MARKS, PORT_MARKS, GUARD) for one in ruleset.maps),
+        *(
+            name
+            for ruleset in (CORE, SHARED)
+            for name in ruleset.maps
+            if name.startswith((PUBLISH, REACHABLE))
+        ),
+        *(f"{name}{family}" for name in ("host_users", "view") for family in (4, 6)),
+    }
+)
 
 
 def lower(topology: Topology) -> Iterator[Resource]:

@@ -37,7 +37,7 @@ def shut(_: Readings, ns: str) -> Iterator[CniAttachment]:
 
 
 def orphans(readings: Readings, _: Set[str]) -> Iterator[CniAttachment]:
-    ours = [name for name in readings.names if readings.project(name)]
+    ours = readings.sandboxes
     return records.orphans(ours, readings.places)
 
 

@@ -16,9 +16,9 @@ def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
     wanted = frozenset(r for kind in (Table, Map, Chain) for r in readings.wanted(kind))
     known = readings.ruleset
     if known is None or not (wanted <= known.compared if readings.sure else known.tells(wanted)):
-        known = nft.read_ruleset(wanted)
+        known = nft.read_ruleset([*(known.compared if known else ()), *wanted])
     readings.ruleset, readings.sure = known, True
-    return known.resources
+    return known.resources(readings.about)
 
 
 def missing(r: InTable, held: Held) -> int:

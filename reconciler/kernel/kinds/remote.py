@@ -55,7 +55,7 @@ def shut(_: Readings, ns: str) -> Iterator[RemoteEndpoint]:
 
 
 def orphans(readings: Readings, _: Set[str]) -> Iterator[RemoteEndpoint]:
-    ours = [name for name in readings.names if readings.project(name)]
+    ours = readings.sandboxes
     return records.orphans(ours, readings.places)
 
 

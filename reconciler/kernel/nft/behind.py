@@ -14,13 +14,13 @@ from ..netlink.socket import attr, text
 from ..transcript import note_advance
 from . import encode
 from .elements import listed
-from .kept import Ruleset
+from .kept import KeptRuleset
 from .text import Shape
 from .transaction import ELEMENTS, OF_SET, OF_TABLE, FirewallSteps
 from .wire import GETSETELEM, NUMBERS, RulesetReading
 
 
-def after(before: Ruleset, work: FirewallSteps) -> Ruleset | None:
+def after(before: KeptRuleset, work: FirewallSteps) -> KeptRuleset | None:
     """What stands behind a transaction that was made for what stood before; None where that would be more to
     read than its elements, or others have changed something since."""
     forms = before.shapes(work.elements)

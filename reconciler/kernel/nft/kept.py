@@ -14,7 +14,23 @@ from .wire import RulesetReading
 Elements = Mapping[Place, Mapping[Key, Element]]
 
 
-class Ruleset(NamedTuple):
+class About(NamedTuple):
+    """One project, of which all is told.  Of maps that every project has something in others' elements are
+    not, but for one, which shows that somebody has a use for the map."""
+
+    project: str
+    crowded: frozenset[str]  # names of such maps
+
+    def of(self, known: tuple[Place, Mapping[Key, Element]]) -> Mapping[Key, Element]:
+        (*_, name), elements = known
+        if name not in self.crowded:
+            return elements
+        own = {key: e for key, e in elements.items() if e.project == self.project}
+        other = min(elements.keys() - own.keys(), default=None)  # the same one whoever reads it, and when
+        return own if other is None else own | {other: elements[other]}
+
+
+class KeptRuleset(NamedTuple):
     """What stands of ours in one generation; its tables, maps and chains are in the words of these that they
     were `compared` with."""
 
@@ -23,9 +39,10 @@ class Ruleset(NamedTuple):
     skeleton: Mapping[Key, Resource]
     elements: Elements  # by map
 
-    @property
-    def resources(self) -> Iterator[Resource]:
-        return chain(self.skeleton.values(), *(those.values() for those in self.elements.values()))
+    def resources(self, about: "About | None" = None) -> Iterator[Resource]:
+        """All of it; or as far as it is about one project."""
+        those = self.elements.values() if about is None else map(about.of, self.elements.items())
+        return chain(self.skeleton.values(), *(one.values() for one in those))
 
     def tells(self, wanted: Set[Resource]) -> bool:
         """Whether it is what stands now, in the words of these."""
@@ -46,7 +63,7 @@ class Ruleset(NamedTuple):
         return [r for place in places for r in self.elements.get(place, {}).values()]
 
 
-def ruleset(generation: int, compared: frozenset[Resource], found: Iterable[Resource]) -> Ruleset:
+def ruleset(generation: int, compared: frozenset[Resource], found: Iterable[Resource]) -> KeptRuleset:
     skeleton: dict[Key, Resource] = {}
     elements: dict[Place, dict[Key, Element]] = {}
     for r in found:
@@ -54,4 +71,4 @@ def ruleset(generation: int, compared: frozenset[Resource], found: Iterable[Reso
             elements.setdefault(path(r), {})[r.key] = r
         else:
             skeleton[r.key] = r
-    return Ruleset(generation, compared, skeleton, elements)
+    return KeptRuleset(generation, compared, skeleton, elements)

@@ -16,7 +16,7 @@ from .code import anonymous, code, digests
 from .compiler import Compiled, compiled
 from .datatypes import numbered
 from .elements import listed
-from .kept import Ruleset, ruleset
+from .kept import KeptRuleset, ruleset
 from .text import Place, Shape, Unit, is_opaque, of_chain, opaque, shape
 from .wire import RulesetReading, snapshot
 
@@ -29,10 +29,10 @@ def read(named: Iterable[Resource] = ()) -> list[Resource]:
     `named` holds the desired tables, maps and chains.  A chain that does what its namesake there says has its
     rules; any other has a digest for its rules, which equals nothing.
     """
-    return [*read_ruleset(named).resources]
+    return [*read_ruleset(named).resources()]
 
 
-def read_ruleset(named: Iterable[Resource]) -> Ruleset:
+def read_ruleset(named: Iterable[Resource]) -> KeptRuleset:
     wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
     generation, found = snapshot(whole)
     every = (resource for table in found for resource in resources(table, wanted))

@@ -14,7 +14,7 @@ from ...kinds.nft import Chain, Code, Element, Map, Table, path
 from .batch import AT_ONCE, BEFORE, BEHIND, EDGES, BatchMessage, Outdated, open_channel, send, size
 from .behind import after
 from .compiler import Rejected, compiled
-from .kept import Ruleset
+from .kept import KeptRuleset
 from .overlap import refuse_overlaps, without_end
 from .read import elements, shapes
 from .text import Place, Shape, Shapes, Unit, is_opaque, of_chain, of_map, shape
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
     elements: Sequence[Element]
 
 
-def execute(steps: Sequence[Step], before: Ruleset | None = None) -> Ruleset | None:
+def execute(steps: Sequence[Step], before: KeptRuleset | None = None) -> KeptRuleset | None:
     """Raises KernelError, naming the step where it can be told; nothing of the transaction has happened then,
     unless it is so long that it is several (`parts`).
 
@@ -64,7 +64,7 @@ def execute(steps: Sequence[Step], before: Ruleset | None = None) -> Ruleset | N
     raise KernelError("the firewall transaction", errno.EAGAIN, KEEPS_CHANGING)
 
 
-def known_standing(before: Ruleset | None, work: FirewallSteps, asked: Set[Place]) -> Standing | None:
+def known_standing(before: KeptRuleset | None, work: FirewallSteps, asked: Set[Place]) -> Standing | None:
     """By what was read before, if elements of its maps are all that changes; whether that is still so the
     kernel tells, which else refuses it."""
     if before is None or work.others or (forms := before.shapes(work.elements)) is None:

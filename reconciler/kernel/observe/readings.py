@@ -12,7 +12,7 @@ from ...kinds.evpn import Router
 from ...kinds.ownership import HOST, alias, owner
 from .. import files, netns, records
 from ..netlink.links import IFLA_LINK_NETNSID, Seen
-from ..nft.kept import Ruleset
+from ..nft.kept import About, KeptRuleset
 from ..transcript import doubt
 
 R = TypeVar("R", bound=Resource)
@@ -77,17 +77,23 @@ class Readings:
     host: socket.socket  # while resources are read; one for each pair would cost twice what it asks
     named: list[Resource]
     places: frozenset[str] | None  # that are read; None for all
+    about: About | None = None  # the project that is read of the ruleset; None for all
     look: Callable[[str, int], View]
 
     def __init__(self, frr: Callable[[], Iterable[Router]]) -> None:
         self.frr = frr
         self.kept: dict[Reading, Any] = {}
-        self.ruleset: Ruleset | None = None
+        self.ruleset: KeptRuleset | None = None
         self.sure = False  # that it is what stands: else it is, if its generation is
 
     @cached_property
     def names(self) -> list[str]:
         return netns.names()
+
+    @cached_property
+    def sandboxes(self) -> list[str]:
+        """Those that are ours."""
+        return [name for name in self.names if self.project(name)]
 
     def wanted(self, kind: type[R]) -> list[R]:
         """Those of a kind that were named."""

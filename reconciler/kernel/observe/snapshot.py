@@ -1,10 +1,10 @@
 """One look at this machine: everything of ours, each part read when it is first asked for and then kept."""
 
-from collections.abc import Iterable, Iterator, Set
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Set
 
 from ...core.resource import Resource
 from ...errors import foreseen
+from ...kinds.evpn import Router
 from ...kinds.link import Link
 from ...kinds.namespace import Closed, Namespace
 from ...kinds.ownership import GROUP, HOST, OUTER
@@ -15,6 +15,7 @@ from ..netlink.links import ALL_LINKS, GETLINK, Seen
 from ..netlink.nsid import number_of
 from ..netlink.socket import dump, open_socket
 from ..transcript import engine_of
+from .host_links import HostLinks
 from .readings import Readings, View, remembered
 
 TABLE = tuple(KINDS.values())
@@ -25,19 +26,22 @@ LINKS = {kind.link_kind: kind for kind in TABLE if kind.link_kind}
 class Snapshot(Readings):
     """Good until something is executed: whoever changes a place goes on with what is not about it."""
 
+    def __init__(self, frr: Callable[[], Iterable[Router]], host_links: HostLinks | None = None) -> None:
+        super().__init__(frr)
+        self.host_links = host_links  # where they are kept from one snapshot to the next
+
     def without(self, places: frozenset[str], *, ends: bool) -> "Snapshot":
         """This snapshot, as far as it is not about these places ("" is the host, an engine's all it runs),
         nor about `ends` of links there."""
-        gone, fresh = {engine_of(place) or place or HOST for place in places}, Snapshot(self.frr)
+        gone, fresh = (
+            {engine_of(place) or place or HOST for place in places},
+            Snapshot(self.frr, self.host_links),
+        )
         for (what, ns, of_ends), found in self.kept.items():
             if ns not in gone and not (ends and of_ends):
                 fresh.kept[what, ns, of_ends] = found
         fresh.ruleset, fresh.sure = self.ruleset, self.sure and "" not in places
         return fresh
-
-    @cached_property
-    def sandboxes(self) -> list[str]:
-        return [name for name in self.names if self.project(name)]
 
     def strangers(self, named: Iterable[Resource]) -> set[str]:
         """The names of wanted sandboxes that somebody else's namespaces have, or what is none:
@@ -100,8 +104,11 @@ class Snapshot(Readings):
         """Everything in the namespace that the thread is in; `home` is a descriptor of the host's."""
         with open_socket() as channel:
             view = View(ns, {}, -1 if ns == HOST else number_of(home, channel))
-            found = map(Seen, dump(channel, GETLINK, ALL_LINKS, view.most))
-            view.links.update((seen.index, seen) for seen in found)
+            if ns == HOST and self.host_links:
+                view.links.update(self.host_links.now(channel))
+            else:
+                found = map(Seen, dump(channel, GETLINK, ALL_LINKS, view.most))
+                view.links.update((seen.index, seen) for seen in found)
             for kind in ON_HOST if ns == HOST else IN_SANDBOXES:
                 view.dumps[kind.of] = kind.dump(view, channel)
         return view
