@@ -44,6 +44,10 @@ def test_the_package_is_strictly_typed() -> None:
     typed("package", "--strict", "reconciler")
 
 
+def test_what_makes_packages_is_strictly_typed() -> None:
+    typed("packages", "--strict", "--follow-imports=silent", ".ci/package")
+
+
 def test_the_tests_are_typed_as_far_as_they_say_types() -> None:
     typed("tests", "--follow-imports=silent", "tests")
 
@@ -68,5 +72,5 @@ def test_the_package_says_that_it_is_typed() -> None:
 
 def test_shellcheck_has_nothing_to_say() -> None:
     found = list(scripts())
-    assert {"check", "demo", "setup", "run", "install"} <= {path.name for path in found}
+    assert {"check", "demo", "setup", "run", "install", "deb", "postinst"} <= {path.name for path in found}
     passes("shellcheck", "--external-sources", *found)

@@ -44,7 +44,7 @@ BOOT = """
 mount -t tmpfs run /run
 mkdir -p /run/upper /run/work /run/machine
 mount -t overlay machine -o lowerdir="$TREE",upperdir="$UPPER",workdir="$WORK" /run/machine
-exec timeout 120 systemd-nspawn --quiet --directory=/run/machine --boot --register=no --keep-unit --private-network \
+exec timeout "$LIMIT" systemd-nspawn --quiet --directory=/run/machine --boot --register=no --keep-unit --private-network \
     --capability=all --system-call-filter='@keyring @mount bpf' --bind-ro="$ROOT":/srv/reconciler \
     --bind="$OUT":/srv/out --console=read-only
 """
@@ -52,6 +52,8 @@ exec timeout 120 systemd-nspawn --quiet --directory=/run/machine --boot --regist
 
 class Machine:
     """Files are written before it boots; `tell` boots it."""
+
+    limit = 120  # seconds
 
     def __init__(self, folder: Path):
         self.upper, self.out = folder / "upper", folder / "out"
@@ -85,7 +87,11 @@ class Machine:
         (self.out / "story").write_text(WITHIN + story + "\necho told\n")
         words = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", BOOT]
         subprocess.run(
-            words, env=self.environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=150
+            words,
+            env={**self.environment, "LIMIT": str(self.limit)},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=self.limit + 30,
         )
         said, log = (
             (self.out / name).read_text() if (self.out / name).exists() else "" for name in ("said", "log")
