@@ -10,6 +10,7 @@ from ..safety.limits import REMOVALS
 from . import memo, streams
 from .beside import warn_of_files_beside
 from .options import Options
+from .paragraph import ID, paragraph
 from .scaled import warn_of_return
 from .session import comparison, machine, note, plan_json, print_plan, tell, tell_who_waits, write_out
 
@@ -51,6 +52,9 @@ def warn_of_removals(options: Options, change: Change) -> None:
 
 
 def explain(options: Options) -> int:
+    if ID.fullmatch(options.explain):
+        tell(options, paragraph(options.explain))
+        return 0
     change = comparison(options, machine(options))
     if options.explain not in {**change.live, **change.desired}:
         raise UsageError(

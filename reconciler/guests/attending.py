@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
-from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
+from ..errors import FailedInPart, NotConverged, ReconcileError
 from ..inventory import learn
 from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.sources import Source
 from ..manifest.spec import Manifest
+from ..mistakes import WrongAttachment
 from ..paths import CACHE
 from ..pipeline import Change, compare, enact, load
 from ..truth import destruction
@@ -155,7 +156,7 @@ def compared(one: Guest, host: Linux) -> Change:
         raise why
     told = host.attached.get(f"netns {one.netns}") if one.netns else None
     if told and not told.identity:
-        raise ManifestError(f"{one.netns}: {told.wrong or told.lack}")
+        raise WrongAttachment(f"{one.netns}: {told.wrong or told.lack}")
     return change
 
 
