@@ -25,8 +25,10 @@ NOWHERE = Where("")
 
 
 class ReconcileError(Exception):
-    """What every failure of ours is; `exit_code` follows sysexits.h and CONTRACT's table."""
+    """What every failure of ours is; `exit_code` follows sysexits.h and CONTRACT's table, and
+    `docs/errors.md` has a paragraph about each `id`."""
 
+    id = "R0001"
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "", where: Where | None = None):
@@ -41,12 +43,14 @@ class ReconcileError(Exception):
 class UsageError(ReconcileError):
     """The command line is off."""
 
+    id = "R0002"
     exit_code = 64
 
 
 class ManifestError(ReconcileError):
     """A manifest is off; `label` is a second place that takes part in the mistake."""
 
+    id = "R0100"
     exit_code = 65
 
     def __init__(
@@ -59,6 +63,8 @@ class ManifestError(ReconcileError):
 class NoLink(ManifestError):
     """The host lacks a link that a network stands on, which would be of this kind."""
 
+    id = "R0122"
+
     def __init__(self, message: str, hint: str, where: Where, link: str, kind: str = ""):
         super().__init__(message, hint, where)
         self.link, self.kind = link, kind
@@ -66,6 +72,8 @@ class NoLink(ManifestError):
 
 class NoDriver(ManifestError):
     """A network's driver is not on this host: it is misspelt, or the package that it came with is gone."""
+
+    id = "R0123"
 
 
 class ManifestErrors(ManifestError):
@@ -88,39 +96,48 @@ Finding = ManifestError | str  # what cannot be as it is written, or what is tol
 class Unsupported(ReconcileError):
     """The kernel or the host lacks something that the manifest needs."""
 
+    id = "R0003"
     exit_code = 69
 
 
 class DriverFault(ReconcileError):
     """A driver that somebody installed fails, or wants what is not of its network."""
 
+    id = "R0004"
+
 
 class Refused(ReconcileError):
     """The plan was found and will not be applied: stale digest, too many removals, too much disruption."""
 
+    id = "R0005"
     exit_code = 1
 
 
 class Foreign(ReconcileError):
     """Something that is not ours stands where the manifest wants a thing of its own."""
 
+    id = "R0008"
     exit_code = 1
 
 
 class Locked(ReconcileError):
     """Another apply holds the host's lock."""
 
+    id = "R0009"
     exit_code = 75
 
 
 class NotPermitted(ReconcileError):
     """The kernel demands a capability that this process does not have."""
 
+    id = "R0010"
     exit_code = 77
 
 
 class KernelError(ReconcileError):
     """The kernel refused a step: the step, the errno and the kernel's own words."""
+
+    id = "R0011"
 
     def __init__(self, step: str, number: int, words: str, where: Where | None = None):
         super().__init__(f"{step}: {words}", where=where)
@@ -135,6 +152,8 @@ class KernelError(ReconcileError):
 class NotConverged(ReconcileError):
     """Every step was accepted and these keys still differ."""
 
+    id = "R0012"
+
     def __init__(self, left: "list[str]", words: str = "", where: Where | None = None):
         said = words or f"accepted, yet {len(left)} differ afterwards: {', '.join(left[:LISTED])}"
         super().__init__(said, where=where)
@@ -144,6 +163,7 @@ class NotConverged(ReconcileError):
 class RollbackFailed(ReconcileError):
     """The apply failed, and so did the way back; `left` names what is not as it was."""
 
+    id = "R0013"
     exit_code = 3
 
     def __init__(self, cause: ReconcileError, left: "list[str]"):
@@ -154,6 +174,7 @@ class RollbackFailed(ReconcileError):
 class Unwritten(ReconcileError):
     """What was asked for is done, and the output that tells of it cannot be written."""
 
+    id = "R0014"
     exit_code = 74
 
 
@@ -163,14 +184,17 @@ class Unforeseen(ReconcileError):
     The id tells one cause from another: it is the same wherever the same functions meet the same trouble.
     """
 
+    id = "R0015"
+
     def __init__(self, error: BaseException):
         import traceback  # costs 4 ms that no other run need pay
 
         frames = traceback.extract_tb(error.__traceback__)
         self.traceback = "".join(traceback.format_exception(error)).rstrip()
-        self.id = identity(type(error).__name__, [(frame.filename, frame.name) for frame in frames])
+        self.fingerprint = identity(type(error).__name__, [(frame.filename, frame.name) for frame in frames])
         super().__init__(
-            f"unforeseen {said(error)} (id {self.id})", "-v shows the traceback; please report it with the id"
+            f"unforeseen {said(error)} (id {self.fingerprint})",
+            "-v shows the traceback; please report it with the id",
         )
 
 
@@ -216,6 +240,7 @@ def trace(error: ReconcileError) -> str:
 class FailedInPart(ReconcileError):
     """All is done but in these sandboxes, which are as they were, and for these projects, which wait."""
 
+    id = "R0016"
     exit_code = 3
 
     def __init__(

@@ -5,11 +5,12 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import chain
 from typing import Any, NamedTuple
 
-from ..errors import ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
+from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
 from .options import EXPORTS, Options, add_options, misnamed_twins, word
@@ -151,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         failure = foreseen(error)
-        streams.complain(complaint(failure, options))
+        streams.complain("\n".join([complaint(failure, options), *more(failure, options)]))
         return failure.exit_code
 
 
@@ -248,6 +249,21 @@ def complaint(error: ReconcileError, options: Options) -> str:
     said = report.report(error, lambda file: options.stdin if file == "-" else report.from_disk(file))
     warned = error.warnings if isinstance(error, ManifestErrors) and not options.quiet else ()
     return "\n".join([*(report.printable(f"warning: {one}") for one in warned), said])
+
+
+def more(error: ReconcileError, options: Options) -> list[str]:
+    """Where more is said of it; of a command line --help says it, and programs read the ids."""
+    if options.quiet or options.output == "json" or isinstance(error, UsageError):
+        return []
+    first, *others = dict.fromkeys(one.id for one in kinds(error))
+    return [f"  see: reconcile --explain {first}" + f" (and {', '.join(others)})" * bool(others)]
+
+
+def kinds(error: ReconcileError) -> Iterator[ReconcileError]:
+    """All that is in it, and itself where it is more than these."""
+    if isinstance(error, FailedInPart):
+        yield from chain.from_iterable(map(kinds, (*error.refusals.values(), *error.waiting.values())))
+    yield from each(error)
 
 
 def each(error: ReconcileError) -> list[ReconcileError]:

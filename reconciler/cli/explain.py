@@ -16,6 +16,7 @@ from ..kinds.address import Address
 from ..kinds.link import Link
 from ..pipeline import Change
 from .options import Options
+from .paragraph import ID, paragraph
 from .session import comparison, machine, tell
 
 NEAR = 3  # names that may have been meant
@@ -23,6 +24,9 @@ NAMED = (CONTAINER, NETWORK, PORT)
 
 
 def explain(options: Options) -> int:
+    if ID.fullmatch(options.explain):
+        tell(options, paragraph(options.explain))
+        return 0
     change = comparison(options, machine(options))
     tell(options, Directory(change).card(options.explain), end="")
     return 0

@@ -6,9 +6,10 @@ What stands stays until there is another to attach to: a container that is down 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import Finding, ManifestError
+from ..errors import Finding
 from ..family import family
 from ..inventory.facts import Facts, ForeignNamespace
+from ..mistakes import WrongAttachment
 from .endpoint import SandboxSpec
 from .handed import end_of
 from .topology import Awaited, Endpoint, Network
@@ -20,7 +21,7 @@ def able(here: Iterable[SandboxSpec], facts: Facts, found: list[Finding]) -> Ite
         told = namespace(one, facts)
         if told.wrong:
             message = f"{one.name} cannot be attached to {one.spec.attach}: {told.wrong}"
-            found.append(ManifestError(message, "name another", one.spec.where))
+            found.append(WrongAttachment(message, "name another", one.spec.where))
         elif told.lack:
             found.append(f"{one.spec.where}: {one.name} is attached to {one.spec.attach} later: {told.lack}")
         if told.identity:
@@ -88,7 +89,7 @@ def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Fa
         other = held.setdefault(told.identity.partition(" ")[0], name)
         if other != name and facts.known:
             message = f"{name} and {other} would be attached to one namespace"
-            yield ManifestError(message, "one container can be on several networks", specs[name].where)
+            yield WrongAttachment(message, "one container can be on several networks", specs[name].where)
     for one in here:
         if one.spec.ports and namespace(one, facts).routed:
             route = f"{one.spec.attach} has a default route of its own, by which answers leave"
@@ -97,4 +98,4 @@ def findings(here: Sequence[SandboxSpec], networks: Iterable[Network], facts: Fa
     for end in (end for network in networks for end in network.endpoints if end.sandbox in new):
         if end.ifname in to[end.sandbox].links:
             message = f"{specs[end.sandbox].attach} has a link {end.ifname} that is not ours"
-            yield ManifestError(message, "set `interface_name` to another", end.where)
+            yield WrongAttachment(message, "set `interface_name` to another", end.where)

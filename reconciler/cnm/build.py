@@ -9,6 +9,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
+from ..mistakes import NameTaken
 from . import attach, macs, mesh, ownership, services, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
@@ -163,7 +164,7 @@ def reserved_names(manifest: Manifest) -> Iterator[ManifestError]:
     for project in manifest.projects:
         if project.name in RESERVED:
             hint = "what all projects of a host share is called so; set `name:` to another"
-            yield ManifestError(f"no project may be called {project.name}", hint, project.where)
+            yield NameTaken(f"no project may be called {project.name}", hint, project.where)
 
 
 def taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> Iterator[ManifestError]:
@@ -175,15 +176,15 @@ def taken_names(specs: Sequence[SandboxSpec], facts: Facts) -> Iterator[Manifest
         if first is not one:
             label, hint = "the first of that name", "rename one, or give it a `container_name`"
             message = f"two containers would have the sandbox {name}"
-            yield ManifestError(message, hint, at, (first.spec.where, label))
+            yield NameTaken(message, hint, at, (first.spec.where, label))
         if name in facts.namespaces:
             message = f"the namespace {name} exists and is not ours"
-            yield ManifestError(message, f"{rename} remove the namespace", at)
+            yield NameTaken(message, f"{rename} remove the namespace", at)
         if owner := facts.sandboxes.get(name):
             message = f"the sandbox {name} is project {owner}'s"
-            yield ManifestError(message, f"{rename} give it a `container_name`", at)
+            yield NameTaken(message, f"{rename} give it a `container_name`", at)
         if name in RESERVED:
-            yield ManifestError(f"no sandbox may be called {name}", "rename it", at)
+            yield NameTaken(f"no sandbox may be called {name}", "rename it", at)
 
 
 def addresses_of_all(

@@ -13,6 +13,7 @@ from ..errors import Finding, ManifestError, Where
 from ..inventory.facts import Facts
 from ..manifest.reserved import Address, Prefix
 from ..manifest.spec import SubnetSpec
+from ..mistakes import AddressTaken, SubnetTaken, WrongAddress
 from .ipam import Range, Request, Space
 from .prefixes import Prefixes, Span, alone, prefix_of, span
 from .topology import Network
@@ -47,12 +48,12 @@ def overlaps(
             message = f"subnet {wanted.subnet} of network {name} {holds(other, facts)}"
             hint = "a route of the host or another network has it; choose another"
             stays = of_host and stands(name, span(wanted.subnet), facts)
-            yield message if stays else ManifestError(message, hint, wanted.where)
+            yield message if stays else SubnetTaken(message, hint, wanted.where)
             continue
         one, two = sorted([holders[other], (wanted.where, wanted.subnet, name)])
         message = f"subnet {two[1]} of network {two[2]} overlaps {one[1]} of {one[2]}"
         hint = free_subnet(ip_network(two[1]), used) if number < MOST_HINTS else OTHER
-        yield ManifestError(message, hint, two[0], (one[0], "the other one"))
+        yield SubnetTaken(message, hint, two[0], (one[0], "the other one"))
 
 
 def holds(used: Span, facts: Facts) -> str:
@@ -115,22 +116,22 @@ def addresses(
         if home is None:
             yield outside(network, ranges, request)
         elif int(ip) not in home.span:
-            yield ManifestError(f"{ip} is no host's address in {home.prefix}", "take another", request.where)
+            yield WrongAddress(f"{ip} is no host's address in {home.prefix}", "take another", request.where)
         else:
             holder, there = holder_of(ip, home, request, wishes[request.written])
             hint = free_address(ip, home) if number < MOST_HINTS else OTHER
             label = (there, holder) if there else None
-            yield ManifestError(f"{ip} is taken: {holder}", hint, request.where, label)
+            yield AddressTaken(f"{ip} is taken: {holder}", hint, request.where, label)
 
 
 def outside(network: str, ranges: Sequence[Range], request: Request) -> ManifestError:
     message = f"{request.written} is outside network {network}"
     if not ranges:
-        return ManifestError(message, "it has no subnet of that family", request.where)
+        return WrongAddress(message, "it has no subnet of that family", request.where)
     known = ", or ".join(f"{r.prefix[0]} to {r.prefix[-1]}" for r in ranges)
     place = ranges[0].spec.where
     label = (place, "the network's subnet") if place.line else None
-    return ManifestError(message, f"take one of {known}", request.where, label)
+    return WrongAddress(message, f"take one of {known}", request.where, label)
 
 
 def holder_of(

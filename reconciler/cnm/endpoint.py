@@ -12,6 +12,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
+from ..mistakes import AddressTaken, NetworkLacks, NoRoom, WrongAddress
 from . import conflicts, macs, names
 from .handed import end_of
 from .ipam import Range, Request, assign
@@ -71,7 +72,7 @@ def refuse_crowd(network: Network, attachments: Attachments) -> None:
     here = network.carrier.host
     count = sum(not here or one.host == here for one, _ in attachments)
     if network.bridge and count > BRIDGE_PORTS:
-        raise ManifestError(
+        raise NoRoom(
             f"network {network.name} would have {count} containers, and a bridge has {BRIDGE_PORTS} ports",
             "spread them over several networks",
             network.spec.where,
@@ -83,12 +84,12 @@ def refuse_vlans(network: Network, attachments: Attachments, facts: Facts) -> No
     for end in (end for _, end in attachments if end.vlan or end.trunk):
         if not network.carrier.vlans:
             hint = "leave `vlan` and `trunk` out; for a tagged LAN use macvlan with `parent: LINK.TAG`"
-            raise ManifestError(f"network {network.name} has no VLANs of its own", hint, end.where)
+            raise NetworkLacks(f"network {network.name} has no VLANs of its own", hint, end.where)
         facts.require("vlan filtering", end.where)
         if not network.carrier.filters:
             whose = f"{network.bridge} of network {network.name} is somebody else's"
             hint = f"its owner can: ip link set {network.bridge} type bridge vlan_filtering 1"
-            raise ManifestError(f"{whose} and keeps no VLANs apart", hint, end.where)
+            raise NetworkLacks(f"{whose} and keeps no VLANs apart", hint, end.where)
 
 
 def vlans_of(network: Network, attachments: Attachments, facts: Facts) -> tuple[int, ...]:
@@ -103,18 +104,18 @@ def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[Manifes
     for one, end in attachments:
         if end.mac_address and not network.carrier.own_macs:
             message = f"network {network.name} gives its containers the MAC of their parent"
-            yield ManifestError(message, "leave `mac_address` out, or use macvlan in another mode", end.where)
+            yield NetworkLacks(message, "leave `mac_address` out, or use macvlan in another mode", end.where)
         if end_of(one.spec) and not network.bridge:
             message = f"network {network.name} has no bridge to hand a link over from"
-            yield ManifestError(message, "attach it to a namespace, or choose another network", end.where)
+            yield NetworkLacks(message, "attach it to a namespace, or choose another network", end.where)
         for path, ip, hint in unreachable(network, end):
             message = f"{ip} is no address of network {network.name}"
-            yield ManifestError(message, hint, end.at(path))
+            yield WrongAddress(message, hint, end.at(path))
         for index, ip in enumerate(end.link_local_ips):
             at = end.at(f"link_local_ips[{index}]")
             holder, there = own.setdefault(ip, (f"{one.name} has it", at))
             if there is not at:
-                yield ManifestError(f"{ip} is taken: {holder}", "choose another", at, (there, holder))
+                yield AddressTaken(f"{ip} is taken: {holder}", "choose another", at, (there, holder))
 
 
 def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str, str]]:

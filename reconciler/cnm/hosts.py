@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import ManifestError
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
+from ..mistakes import NoPlace, NoSuchName
 from . import names
 from .endpoint import SandboxSpec
 from .placement import admits, homes_of
@@ -27,12 +27,12 @@ def this_host(project: ProjectSpec, facts: Facts) -> HostSpec | None:
     if host is None:
         known = ", ".join(host.name for host in project.hosts)
         hint = f"--host NAME, one of: {known}"
-        raise ManifestError(f"project {project.name} knows no host {facts.name}", hint, project.where)
+        raise NoPlace(f"project {project.name} knows no host {facts.name}", hint, project.where)
     for address in filter(None, (host.address, host.address6)):
         if facts.addresses and address not in facts.addresses:
             message = f"host {host.name} has the address {address}, and this machine has not"
             hint = "run it on that machine, or say which one this is: --host NAME"
-            raise ManifestError(message, hint, host.where)
+            raise NoPlace(message, hint, host.where)
     return host
 
 
@@ -79,7 +79,7 @@ def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
     def value(found: re.Match[str]) -> str:
         if found[1] not in values:
             known = ", ".join(sorted(values)) or "none, as there are no `hosts:`"
-            raise ManifestError(f"this host has no value {found[1]}", f"there are: {known}", spec.where)
+            raise NoSuchName(f"this host has no value {found[1]}", f"there are: {known}", spec.where)
         return values[found[1]]
 
     return replace(spec, options={k: PLACEHOLDER.sub(value, text) for k, text in spec.options.items()})

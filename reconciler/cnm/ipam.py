@@ -9,9 +9,10 @@ from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import NamedTuple
 
-from ..errors import ManifestError, Where
+from ..errors import Where
 from ..manifest.reserved import Prefix, assignable, first_free
 from ..manifest.spec import PoolSpec, SubnetSpec
+from ..mistakes import NoRoom
 from .names import number
 from .prefixes import Prefixes, Span, span, value_of
 
@@ -87,7 +88,7 @@ class Space:
             if found is not None:
                 return slot(ip_network(pool.base), pool.size, found)
         message = "every subnet of the pools overlaps a route of the host or another network"
-        raise ManifestError(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
+        raise NoRoom(message, "add a pool under `pools:` or write `ipam.config[0].subnet`", where)
 
     def slots_of(self, pool: PoolSpec, *, around: bool) -> Probing:
         base, length = pool.base, pool.size
@@ -114,7 +115,7 @@ def gateway_of(spec: SubnetSpec) -> str:
     if found := first_free(spec):
         return found
     hint = "set fewer of `aux_addresses` aside, or write `gateway`"
-    raise ManifestError(f"subnet {spec.subnet} has no address left for the gateway", hint, spec.where)
+    raise NoRoom(f"subnet {spec.subnet} has no address left for the gateway", hint, spec.where)
 
 
 class Range:
@@ -195,4 +196,4 @@ def _probed(network: str, ranges: Sequence[Range], request: Request) -> str:
         if found is not None:
             return str(ip_address(found))
     hint = "widen `subnet` or `ip_range`, or add a subnet"
-    raise ManifestError(f"network {network} has no free address left for {request.name}", hint, request.where)
+    raise NoRoom(f"network {network} has no free address left for {request.name}", hint, request.where)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import Finding, ManifestError, Where
 from ..inventory.facts import Facts
+from ..mistakes import AddressTaken
 from . import names
 from .topology import Network
 
@@ -54,7 +55,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
             key = segment, endpoint.mac
             if segment and key in held:
                 who, where = held[key]
-                yield ManifestError(
+                yield AddressTaken(
                     f"MAC {endpoint.mac} on network {network.name} is taken: {who} has it",
                     "leave `mac_address` out, or choose another",
                     endpoint.where,

@@ -6,9 +6,9 @@ What lies below may shrink when the network stands: then it follows, and that is
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import ManifestError
 from ..inventory.facts import Facts
 from ..manifest.spec import LEAST_IPV6_MTU
+from ..mistakes import WrongMtu
 from .carrier import Carrier
 from .driver import Wanted
 from .topology import Network
@@ -19,7 +19,7 @@ def fitted(wanted: Wanted, room: int, facts: Facts, message: str, hint: str) -> 
     and the network is new."""
     written = room if wanted.spec.mtu == "auto" else int(wanted.spec.mtu)
     if written > room and wanted.name not in facts.mtus:
-        raise ManifestError(message, hint, wanted.spec.where)
+        raise WrongMtu(message, hint, wanted.spec.where)
     return min(written, room)
 
 
@@ -33,7 +33,7 @@ def with_room_for_ipv6(carrier: Carrier, wanted: Wanted, facts: Facts) -> Carrie
             f"network {wanted.spec.name} would have an MTU of {carrier.mtu}, and IPv6 needs {LEAST_IPV6_MTU}"
         )
         hint = "raise that of the link below, or leave `enable_ipv6` out"
-        raise ManifestError(message, hint, wanted.spec.where)
+        raise WrongMtu(message, hint, wanted.spec.where)
     return replace(carrier, mtu=LEAST_IPV6_MTU, room=carrier.mtu) if carrier.inner else carrier
 
 

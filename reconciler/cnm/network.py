@@ -9,6 +9,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
 from ..manifest.spec import OFF, NetworkSpec, ProjectSpec, SubnetSpec
+from ..mistakes import NameTaken, NetworkLacks, NoSuchName
 from . import macs, mtu, names, ownership
 from .carrier import Carrier
 from .conflicts import hidden, overlaps
@@ -67,7 +68,7 @@ def same_name(network: Network, other: Network) -> ManifestError:
     """`a` + `b_c` and `a_b` + `c` make one name, and so may a network that nobody wrote down."""
     one, two = sorted((network.spec.where, other.spec.where))
     hint = "set `external: true` on one of them to share it, or rename it"
-    return ManifestError(f"two networks are named {network.name}", hint, two, (one, "the other one"))
+    return NameTaken(f"two networks are named {network.name}", hint, two, (one, "the other one"))
 
 
 def specs_of(project: ProjectSpec, used: Used) -> Iterator[NetworkSpec]:
@@ -196,7 +197,7 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         found = done[name]
         if found.spec.hosts_only:
             hint = "containers are reached by networks of their own"
-            raise ManifestError(f"network {name} is for hosts alone", hint, spec.where)
+            raise NetworkLacks(f"network {name} is for hosts alone", hint, spec.where)
         carrier = replace(found.carrier, external=True)
         return replace(found, project=project.name, key=spec.name, carrier=carrier)
     standing = facts.networks.get(name)
@@ -206,7 +207,7 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
         beyond = "is not behind this host: its addresses are a LAN's, or a plugin's"
         why = beyond if name in outer(facts) else "does not exist"
-        raise ManifestError(
+        raise NoSuchName(
             f"external network {name} {why}", f"networks that can be joined: {known}", spec.where
         )
     if standing.spans_hosts:

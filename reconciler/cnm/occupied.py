@@ -7,6 +7,7 @@ from ..errors import ManifestError
 from ..inventory.facts import Facts
 from ..manifest.reserved import first_free
 from ..manifest.spec import SubnetSpec
+from ..mistakes import AddressTaken
 from .ipam import Request
 from .topology import Network, Subnet
 from .vips import service_key
@@ -40,4 +41,4 @@ def taken(others: Mapping[str, str], requests: Iterable[Request]) -> Iterator[Ma
     for one in requests:
         if one.written in others and one.written not in one.held:
             message = f"{one.written} is taken: {others[one.written]} has it"
-            yield ManifestError(message, "take another, or write none", one.where)
+            yield AddressTaken(message, "take another, or write none", one.where)

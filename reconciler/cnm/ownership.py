@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..errors import ManifestError, Where
 from ..inventory.facts import Facts, LiveNetwork
 from ..manifest.spec import Manifest
+from ..mistakes import NameTaken, OtherFolder
 from . import names
 from .topology import Network
 
@@ -64,7 +65,7 @@ def from_elsewhere(manifest: Manifest, facts: Facts) -> Iterator[ManifestError]:
             other, own = facts.elsewhere[project.name]
             message = f"project {project.name} stands from {other}, and {own} has one of that name"
             hint = "set `name:` to another, or take it over with --adopt"
-            yield ManifestError(message, hint, project.where)
+            yield OtherFolder(message, hint, project.where)
 
 
 def vlan_link(parent: str, tag: int) -> str:
@@ -127,7 +128,7 @@ def conflicts(networks: Sequence[Network], facts: Facts, projects: Set[str]) -> 
         if other and not network.external and other.project not in projects:
             message = f"network {network.name} is project {other.project}'s"
             hint = "set `external: true` to join it, or rename this one"
-            yield ManifestError(message, hint, network.spec.where)
+            yield NameTaken(message, hint, network.spec.where)
     found = ((*uses(network), *host_ends(network), *handed_ends(network)) for network in networks)
     ends = (end for network in networks for end in network.endpoints if end.handed)
     stand = {end.ifname for end in ends if (end.sandbox, end.ifname) in facts.stations}
@@ -144,9 +145,9 @@ def meetings(
         other = mine.setdefault(name, use)
         if other.what != use.what:
             message = f"{use.what} and {other.what} would both be the link {name}"
-            yield ManifestError(message, hint, use.where, (other.where, "the other one"))
+            yield NameTaken(message, hint, use.where, (other.where, "the other one"))
         elif theirs.get(name, use.what) != use.what:
-            yield ManifestError(f"the link {name} is {theirs[name]}: {use.what} wants it", hint, use.where)
+            yield NameTaken(f"the link {name} is {theirs[name]}: {use.what} wants it", hint, use.where)
         elif name in foreign:
             hint += ", or remove the link"
-            yield ManifestError(f"the host has a link {name} that is not ours", hint, use.where)
+            yield NameTaken(f"the host has a link {name} that is not ours", hint, use.where)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..errors import ManifestError, NoDriver, Where
 from ..manifest.options import Drivers, lack
 from ..manifest.spec import Manifest, ProjectSpec
+from ..mistakes import NotYet
 
 OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 
@@ -13,7 +14,7 @@ OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
 def pending(manifest: Manifest) -> Iterator[ManifestError]:
     for project in manifest.projects:
         for name, where in written(project):
-            yield ManifestError(f"`{name}` is not supported yet", "remove it", where)
+            yield NotYet(f"`{name}` is not supported yet", "remove it", where)
 
 
 def undriven(manifest: Manifest, drivers: Drivers) -> Iterator[NoDriver]:

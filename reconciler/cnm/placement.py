@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from itertools import cycle, islice
 
-from ..errors import ManifestError
 from ..manifest.placement import ConstraintSpec, PlacementSpec
 from ..manifest.spec import ContainerSpec, HostSpec
+from ..mistakes import NoPlace
 
 
 def homes_of(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[tuple[int, str]]:
@@ -17,7 +17,7 @@ def homes_of(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[tuple[int, 
     """
     if spec.host and hosts and spec.host not in {host.name for host in hosts}:
         known = ", ".join(host.name for host in hosts)
-        raise ManifestError(f"no host {spec.host} in `hosts:`", f"there are: {known}", spec.where)
+        raise NoPlace(f"no host {spec.host} in `hosts:`", f"there are: {known}", spec.where)
     if not hosts or not spec.is_service:
         return list(enumerate([spec.host] * spec.replicas, 1))
     placement = spec.placement or PlacementSpec()
@@ -26,7 +26,7 @@ def homes_of(spec: ContainerSpec, hosts: Sequence[HostSpec]) -> list[tuple[int, 
         return [(number, host.name) for number, host in enumerate(hosts, 1) if host in able]
     if placement.most and spec.replicas > placement.most * len(able):
         message = f"{spec.replicas} replicas of {spec.name} do not fit on {len(able)} hosts"
-        raise ManifestError(message, f"`max_replicas_per_node` is {placement.most}", placement.where)
+        raise NoPlace(message, f"`max_replicas_per_node` is {placement.most}", placement.where)
     homes = capped(turns(able, placement.spread), placement.most)
     return list(enumerate(islice(homes, spec.replicas), 1))
 
@@ -38,7 +38,7 @@ def eligible(spec: ContainerSpec, placement: PlacementSpec, hosts: list[HostSpec
             before = ", ".join(host.name for host in hosts)
             because = "its `host:`" if spec.host else "the hosts until here"
             hint = f"{because}: {before}"
-            raise ManifestError(f"`{constraint}` leaves no host for {spec.name}", hint, constraint.where)
+            raise NoPlace(f"`{constraint}` leaves no host for {spec.name}", hint, constraint.where)
         hosts = left
     return hosts
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import PROCESS, Claim, Facts, Listener
+from ..mistakes import PortTaken
 from .driver import Socket
 from .ports import ANY, LOOPBACK6
 from .topology import Port
@@ -166,7 +167,7 @@ def clash(protocol: str, met: Meeting, hint: str, facts: Facts) -> ManifestError
     mine, port, other = met
     label = (other.port.where, "first published here") if other.port else None
     why = f"{who(other, facts)} listens on it" if other.socket else other.label
-    return ManifestError(f"{words(protocol, mine, other)} is taken: {why}", hint, port.where, label)
+    return PortTaken(f"{words(protocol, mine, other)} is taken: {why}", hint, port.where, label)
 
 
 def socket_conflicts(found: Sequence[Socket], facts: Facts) -> Iterator[ManifestError]:
@@ -174,7 +175,7 @@ def socket_conflicts(found: Sequence[Socket], facts: Facts) -> Iterator[Manifest
     for one in found:
         for publisher in sorted({publisher_of(one.listener, claim) for claim in facts.claims} - {""}):
             what = f"{one.listener.protocol.upper()} port {one.listener.port}, which {one.wants} wants,"
-            yield ManifestError(f"{what} is taken: {publisher}", one.hint, one.where)
+            yield PortTaken(f"{what} is taken: {publisher}", one.hint, one.where)
 
 
 def led_twice(found: Sequence[Socket]) -> Iterator[ManifestError]:
@@ -189,7 +190,7 @@ def led_twice(found: Sequence[Socket]) -> Iterator[ManifestError]:
         if before:
             what = f"host port {one.listener.port}/{one.listener.protocol} is taken"
             label = (before.where, before.wants)
-            yield ManifestError(f"{what}: {before.listener.holder} has it", one.hint, one.where, label)
+            yield PortTaken(f"{what}: {before.listener.holder} has it", one.hint, one.where, label)
         same.append(one)
 
 

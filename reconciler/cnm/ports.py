@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import ManifestError
 from ..family import family
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, PortSpec
+from ..mistakes import NoRoom
 from .driver import Socket
 from .endpoint import SandboxSpec
 from .names import number
@@ -147,7 +147,7 @@ def pick(one: Opening, facts: Facts, chosen: set[tuple[str, int]], heard: Set[tu
     probed = ((port.protocol, low + (start + step) % size) for step in range(size))
     free = (n for protocol, n in probed if (protocol, n) not in chosen and (protocol, n) not in heard)
     if not (found := next(free, 0)):
-        raise ManifestError(f"no host port is free between {low} and {high}", "widen the range", port.where)
+        raise NoRoom(f"no host port is free between {low} and {high}", "widen the range", port.where)
     chosen.add((port.protocol, found))
     return found
 

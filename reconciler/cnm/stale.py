@@ -1,8 +1,9 @@
 """Whether addresses.lock has all that hosts must agree on."""
 
-from ..errors import ManifestError, ManifestErrors
+from ..errors import ManifestErrors
 from ..manifest.spec import Manifest, ProjectSpec
 from ..manifest.store import lockfile
+from ..mistakes import WrongLock
 from .topology import Topology
 
 
@@ -16,7 +17,7 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
         own = {network.name for network in topology.networks if network.project == project.name}
         if rows := [line for line in left if line.split()[0] in own] if own & lacking else ():
             words = f"{lockfile.NAME} is stale: it lacks {len(rows)} lines, first {min(rows)}"
-            mistakes.append(ManifestError(words, hint(project), project.where))
+            mistakes.append(WrongLock(words, hint(project), project.where))
     if mistakes:
         raise ManifestErrors(mistakes)
 

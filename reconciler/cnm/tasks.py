@@ -7,6 +7,7 @@ from ..errors import Finding, ManifestError
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
 from ..manifest.workload import WorkloadSpec
+from ..mistakes import Contradiction, EngineLacks
 from .hosts import is_here, replicas
 from .topology import Task
 
@@ -38,7 +39,7 @@ def absent(spec: ContainerSpec, run: WorkloadSpec, here: Sequence[str], facts: F
     words, where = f"no {spec.runtime} is on this host", run.at("runtime", spec.where)
     stands = {ns for ns, _ in facts.leases}
     if stands.isdisjoint(here):
-        yield ManifestError(words, hint, where)
+        yield EngineLacks(words, hint, where)
     else:
         yield f"{where}: {words}, which is to run {', '.join(here)}: {hint}"
 
@@ -91,4 +92,4 @@ def circles(project: ProjectSpec) -> Iterator[ManifestError]:
     if waiting:
         first = next(spec for spec in project.containers if spec.name in waiting)
         words = f"{' and '.join(sorted(waiting))} wait for one another"
-        yield ManifestError(words, "remove one `depends_on`", first.where)
+        yield Contradiction(words, "remove one `depends_on`", first.where)

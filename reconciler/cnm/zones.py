@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, starmap
 
-from ..errors import Finding, ManifestError
+from ..errors import Finding
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
+from ..mistakes import NoRoom
 from . import names
 from .called import domain, lines_of
 from .driver import Joined
@@ -154,7 +155,7 @@ def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
         port = DNS if view.ns != HOST else stood or next(free, 0)
         if not port:
             message = f"no port of the host is left for who answers for names of project {view.project}"
-            raise ManifestError(message, "write `dns: off` where nobody needs them", view.where)
+            raise NoRoom(message, "write `dns: off` where nobody needs them", view.where)
         yield replace(view, port=port)
 
 

@@ -177,6 +177,7 @@ def error_row(error: ReconcileError | None) -> dict[str, object] | None:
     first = error.errors[0] if isinstance(error, ManifestErrors) else error
     where = first.where
     return {
+        "id": first.id,
         "message": first.message,
         "hint": first.hint,
         "file": where and where.file,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ..cnm.driver import Driver
-from ..errors import ManifestError
+from ..errors import NoDriver
 from ..inventory.facts import Facts
 from ..manifest.options import lack
 
@@ -30,14 +30,14 @@ class HostDrivers(Mapping[str, Driver]):
 
         if name == OURSELVES:
             hint = "write `driver: bridge`, or leave it out"
-            raise ManifestError("our own plugin is no driver of ours", hint)
+            raise NoDriver("our own plugin is no driver of ours", hint)
         plugin = self.facts.plugins.get(name)
         if plugin is None:
             message, hint = lack(self.table, name)
-            raise ManifestError(f"{message}, and no plugin in {PLACES}", hint)
+            raise NoDriver(f"{message}, and no plugin in {PLACES}", hint)
         if plugin.lack:
             hint = "start it, or mend what tells of it"
-            raise ManifestError(f"plugin {name} at {plugin.address} cannot be used: {plugin.lack}", hint)
+            raise NoDriver(f"plugin {name} at {plugin.address} cannot be used: {plugin.lack}", hint)
         return RemoteDriver(plugin)
 
     def __iter__(self) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ..cnm.carrier import Carrier
 from ..cnm.driver import API, Driver, Joined, Socket, Wanted
 from ..cnm.topology import Network, PerHostSubnets
 from ..core.resource import Resource
-from ..errors import NOWHERE, DriverFault, ManifestError, ReconcileError, Where, said
+from ..errors import NOWHERE, DriverFault, ManifestError, NoDriver, ReconcileError, Where, said
 from ..inventory.facts import Facts
 from ..manifest.options import Option
 from .bounds import stranger
@@ -42,22 +42,20 @@ def installed(name: str) -> Driver:
         raise KeyError(name)
     packages = " and ".join(sorted(point.dist.name if point.dist else point.value for point in found))
     if len(found) > 1:
-        raise ManifestError(f"driver `{name}` is in several packages", f"remove one: {packages}")
+        raise NoDriver(f"driver `{name}` is in several packages", f"remove one: {packages}")
     try:
         invalidate_caches()  # a watcher may be older than the package
         made = found[0].load()
         driver = made() if isinstance(made, type) else made
         whole = is_driver(driver, name)
     except (Exception, SystemExit) as error:
-        raise ManifestError(
-            f"driver `{name}` of {packages} cannot be loaded: {said(error)}", BLAME
-        ) from error
+        raise NoDriver(f"driver `{name}` of {packages} cannot be loaded: {said(error)}", BLAME) from error
     if not whole:
         hint = f"{found[0].value} is to be a reconciler.cnm.driver.Driver of that name"
-        raise ManifestError(f"driver `{name}` of {packages} is none", hint)
+        raise NoDriver(f"driver `{name}` of {packages} is none", hint)
     if driver.api != API:
         message = f"driver `{name}` of {packages} is written for API {driver.api}, and this is API {API}"
-        raise ManifestError(message, f"install another version of {packages}, or of reconciler")
+        raise NoDriver(message, f"install another version of {packages}, or of reconciler")
     return Watched(driver)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..cnm.topology import Task
 from ..errors import NOWHERE, ManifestError
 from ..manifest.workload import MountSpec
+from ..mistakes import EngineLacks
 
 NAMED = ("/etc/resolv.conf", "/etc/hosts")
 VOLUMES = "/var/lib/reconciler/volumes"
@@ -58,9 +59,9 @@ def wrong_mounts(task: Task) -> Iterator[ManifestError]:
         where = task.where if mount.where == NOWHERE else mount.where
         if mount.kind == "volume" and not mount.source:
             words = f"a volume without a name cannot be had with `runtime: {task.engine}`"
-            yield ManifestError(words, "give it a name", where=where)
+            yield EngineLacks(words, "give it a name", where=where)
         for option in mount.options:
             own = mount.kind == "tmpfs" and "=" in option
             if not own and option not in OF_MOUNTS and option not in UNMOUNTED:
                 words = f"the option `{option}` of a mount cannot be had with `runtime: {task.engine}`"
-                yield ManifestError(words, "leave it out", where=where)
+                yield EngineLacks(words, "leave it out", where=where)

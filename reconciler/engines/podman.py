@@ -11,6 +11,7 @@ from ..cnm.topology import Task
 from ..errors import NOWHERE, ManifestError
 from ..kinds.workload import LABEL, How, Workload
 from ..manifest.workload import BuildSpec, HealthSpec, MountSpec
+from ..mistakes import EngineLacks
 from .labels import digest, labels, workload
 from .mounts import names_files
 from .refusals import PLAIN, refusal, refuse, unheeded
@@ -259,7 +260,7 @@ def mistakes(task: Task) -> Iterator[ManifestError]:
         told = mount.source + mount.target if mount.source else mount.target
         if ":" in told or not mount.source and "," in told:
             words = f"podman takes no path with a `:` or `,`: {mount.source or mount.target}"
-            yield ManifestError(
+            yield EngineLacks(
                 words, "name it otherwise", where=task.where if mount.where == NOWHERE else mount.where
             )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from ..cnm.topology import Task
 from ..errors import ManifestError, ManifestErrors
 from ..manifest.workload import WRITTEN, WorkloadSpec
+from ..mistakes import EngineLacks
 
 PLAIN = WorkloadSpec()  # of which nothing is said
 
@@ -41,7 +42,7 @@ ACTING = {
 def refusal(task: Task, key: str, words: str, hint: str = "") -> ManifestError:
     """A mistake in a field or a key, where it stands."""
     field = task.spec.at(key, task.where)
-    return ManifestError(words, hint, where=task.spec.at(WRITTEN.get(key, key), field))
+    return EngineLacks(words, hint, where=task.spec.at(WRITTEN.get(key, key), field))
 
 
 def lacking(task: Task, fields: Iterable[str]) -> Iterator[ManifestError]:
@@ -55,7 +56,7 @@ def lacking(task: Task, fields: Iterable[str]) -> Iterator[ManifestError]:
 def unheeded(task: Task) -> Iterator[ManifestError]:
     for key, where in task.spec.unheeded:
         if key in ACTING:
-            yield ManifestError(
+            yield EngineLacks(
                 f"`{key}` is not carried out, and the container would not be what was written",
                 "leave it out, or say `runtime: none` and run it yourself",
                 where=where,

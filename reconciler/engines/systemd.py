@@ -9,6 +9,7 @@ from ..cnm.topology import Task
 from ..errors import ManifestError
 from ..kinds.workload import LABEL, How, Workload, unit, variables
 from ..manifest.workload import MountSpec, WorkloadSpec
+from ..mistakes import EngineLacks
 from .capabilities import ALL, capability
 from .labels import digest, labels, workload
 from .mounts import UNMOUNTED, folders, names_files, source, wrong_mounts
@@ -238,4 +239,4 @@ def unwritable(task: Task, lines: Iterable[str]) -> Iterator[ManifestError]:
     for text in lines:
         if not is_writable(text):
             key = text.partition("=")[0]
-            yield ManifestError(f"{key}= cannot be told of what was written: {text!r}", where=task.where)
+            yield EngineLacks(f"{key}= cannot be told of what was written: {text!r}", where=task.where)

@@ -15,6 +15,7 @@ from ..kernel.linux import Linux
 from ..kernel.lock import UNTOLD, lock
 from ..manifest.spec import Manifest
 from ..manifest.waiting import ABOUT_HOST, each
+from ..mistakes import WrongAttachment
 from ..paths import CACHE
 from ..pipeline import Change, compare, enact, load
 from . import folder
@@ -174,7 +175,7 @@ def compared(one: Guest, wish: Manifest, host: NearHost) -> Change:
         raise why
     told = host.attached.get(f"netns {one.netns}") if one.netns else None
     if told and not told.identity:
-        raise ManifestError(f"{one.netns}: {told.wrong or told.lack}")
+        raise WrongAttachment(f"{one.netns}: {told.wrong or told.lack}")
     return change
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
-from ..errors import ManifestError
 from ..family import family
+from ..mistakes import WrongAttachment
 from ..values import value
 
 SAID = "x-guest"  # the key of what the runtime has told, as it did
@@ -106,7 +106,7 @@ def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
     found: dict[str, object] = {} if guest.link else {"interface_name": end.ifname}
     for ip in end.ips:
         if found.setdefault(key := f"ipv{family(ip)}_address", ip) != ip:
-            raise ManifestError(f"{found[key]} and {ip} are asked for: one of each family is given")
+            raise WrongAttachment(f"{found[key]} and {ip} are asked for: one of each family is given")
     found |= {"mac_address": end.mac} if end.mac else {}
     names = dict.fromkeys(filter(NAME.fullmatch, (guest.name, *end.aliases)))
     return found | {"aliases": [*names]}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import ManifestError
+from ..mistakes import NoSuchName, WrongValue
 from .spec import Manifest, ProjectSpec
 from .yaml.node import nearest
 
@@ -43,7 +44,7 @@ def asked(environ: Mapping[str, str]) -> list[Scale]:
     try:
         return [parsed(part.strip()) for part in environ.get(VARIABLE, "").split(",") if part.strip()]
     except ValueError as error:
-        raise ManifestError(f"{VARIABLE}: {error}") from None
+        raise WrongValue(f"{VARIABLE}: {error}") from None
 
 
 def number(scales: Sequence[Scale], project: str, service: str) -> int | None:
@@ -60,12 +61,12 @@ def mistakes(
         homes = [p.name for p in there if any(c.is_service and c.name == one.service for c in p.containers)]
         if not there and one.project:
             known = (project.name for project in projects)
-            yield ManifestError(f"{one}: no project is named {one.project}", nearest(one.project, known))
+            yield NoSuchName(f"{one}: no project is named {one.project}", nearest(one.project, known))
         elif not homes:
-            yield ManifestError(f"{one}: there is no service {one.service}", hint(one.service, there, idle))
+            yield NoSuchName(f"{one}: there is no service {one.service}", hint(one.service, there, idle))
         elif len(homes) > 1:
             words = f"{one}: {len(homes)} projects have a service {one.service}"
-            yield ManifestError(words, f"write {' or '.join(f'{home}/{one.service}' for home in homes)}")
+            yield NoSuchName(words, f"write {' or '.join(f'{home}/{one.service}' for home in homes)}")
 
 
 def hint(name: str, projects: Sequence[ProjectSpec], idle: Mapping[str, str]) -> str:

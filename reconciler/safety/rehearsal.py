@@ -111,7 +111,7 @@ def rehearse(change: Change, host: Host) -> str:
         return str(told["line"])
     where = Where(*told["where"]) if told["where"] else None
     error = ReconcileError(f"in the rehearsal: {told['message']}", told["hint"], where)
-    error.exit_code = told["exit_code"]
+    error.id, error.exit_code = told["id"], told["exit_code"]
     raise error
 
 
@@ -135,6 +135,7 @@ def perform(change: Change, facts: HostFacts, writer: int) -> None:
             "message": error.message,
             "hint": error.hint,
             "where": error.where,
+            "id": error.id,
             "exit_code": error.exit_code,
         }
     except BaseException:

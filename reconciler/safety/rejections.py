@@ -20,6 +20,8 @@ HINT = "change the manifests, or run --apply yourself"
 class HeldBack(Refused):
     """`instead` is the manifest with these projects as they were applied last; None where nothing tells."""
 
+    id = "R0007"
+
     def __init__(self, reasons: Mapping[str, str], instead: Manifest | None):
         told = "; ".join(f"project {name} is not applied: {why}" for name, why in sorted(reasons.items()))
         super().__init__(told, HINT)

@@ -71,6 +71,8 @@ class Loss(NamedTuple):
 class TooMuchGoes(Refused):
     """More than a limit allows; `projects` are those that lose it."""
 
+    id = "R0006"
+
     def __init__(self, beyond: list[Loss], limit: str, digest: str, command: str):
         others = f" (and {len(beyond) - 1} more like it)" * (len(beyond) > 1)
         super().__init__(

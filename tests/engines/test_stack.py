@@ -4,12 +4,12 @@ and PostgreSQL, with a published port, a secret, a volume, a user and a test of 
 import os
 import shutil
 import signal
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.docs import blocks
 from tests.engines import images
 from tests.netns.conftest import lab, privileged
 from tests.netns.engine_room import engine, running, with_podman
@@ -101,9 +101,10 @@ def test_an_unchanged_stack_comes_up_serves_heals_and_goes(lab, stack):
     assert page(lab) == SHOWN
 
 
-def test_what_the_readme_shows_runs_as_it_says(host):
-    text = (ROOT / "README.md").read_text().partition("<!-- images -->")[2].partition("<!-- /images -->")[0]
-    file = host.write(textwrap.dedent(text), "compose.yaml")
+def test_what_the_documentation_shows_runs_as_it_says(host):
+    guide = (ROOT / "reconciler" / "docs" / "running.md").read_text()
+    text = next(block.text for block in blocks(guide) if block.name == "compose.yaml")
+    file = host.write(text, "compose.yaml")
     host.succeed(host.reconcile("--apply", "--runtime=podman", file))
     until(lambda: "Welcome to nginx" in page(host, 8080))
     asked = host.reconcile("--exec", "db", "--", "psql", "-U", "postgres", "-Atc", "select 41 + 1")

@@ -269,7 +269,9 @@ def test_what_cannot_be_looked_into_stays_as_it_is_and_is_told():
 def test_where_a_bug_is_why_nobody_can_look_its_traceback_is_kept():
     bug = Unforeseen(IndexError("out of range"))
     fake = FakeKernel([Closed(name="c", project="p", why=bug.message, trouble=bug)])
-    with pytest.raises(FailedInPart, match=rf"unforeseen IndexError: out of range \(id {bug.id}\)") as caught:
+    with pytest.raises(
+        FailedInPart, match=rf"unforeseen IndexError: out of range \(id {bug.fingerprint}\)"
+    ) as caught:
         reconcile(state(Namespace(name="c", project="p")), fake)
     assert trace(caught.value) == bug.traceback
 

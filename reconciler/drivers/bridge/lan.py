@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from ...cnm.driver import Wanted
 from ...cnm.ipam import Range
 from ...cnm.topology import Network
-from ...errors import Finding, ManifestError, NoLink
+from ...errors import Finding, NoLink
 from ...family import family
 from ...inventory.facts import Device, Facts
 from ...manifest.spec import NetworkSpec
+from ...mistakes import NetworkLacks, WrongAddress
 from ..stacked.parents import OnLink, choice, link_or_vlan, mtu_above, shim_addresses, tagged_link
 
 MODES = ("managed", "unmanaged")  # netavark's words
@@ -78,10 +79,10 @@ def managed(wanted: Wanted, facts: Facts) -> Lan:
 def somebodys(spec: NetworkSpec, facts: Facts) -> str:
     bridge, at = spec.bridge_name, spec.where
     if not bridge:
-        raise ManifestError("an unmanaged bridge is one that stands", "say which: `bridge_name`", at)
+        raise NetworkLacks("an unmanaged bridge is one that stands", "say which: `bridge_name`", at)
     if spec.options.get("parent") or spec.host_access:
         hint = "its ports and its addresses are its owner's: leave `parent` and `host_access` out"
-        raise ManifestError(f"{bridge} is unmanaged", hint, at)
+        raise NetworkLacks(f"{bridge} is unmanaged", hint, at)
     if facts.links and facts.links.get(bridge, Device()).kind != "bridge":
         known = ", ".join(sorted(name for name, device in facts.links.items() if device.kind == "bridge"))
         hint = f"there are: {known or 'none'}"
@@ -100,11 +101,11 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
         if enabled and not any(family(s.subnet) == number for s in spec.subnets):
             message = f"network {spec.name} stands on a LAN and has no IPv{number} subnet"
             hint = f"write the LAN's into `ipam`, or `enable_ipv{number}: false`"
-            raise ManifestError(message, hint, spec.where)
+            raise NetworkLacks(message, hint, spec.where)
     for ip in found.addresses if found.mode == "port" else ():
         if not any(Range.within(s.subnet, ip) for s in spec.subnets):
             hint = "take one of it"
-            raise ManifestError(f"host_access {ip} is in no subnet of the network", hint, spec.where)
+            raise WrongAddress(f"host_access {ip} is in no subnet of the network", hint, spec.where)
 
 
 def findings(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
@@ -116,7 +117,7 @@ def findings(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
         device = facts.links.get(link, Device())
         if network.carrier.mode == "port" and not network.external and device.master != network.bridge:
             for loss, hint in losses(link, device, facts):
-                yield ManifestError(f"network {network.name} cannot take {link}: {loss}", hint, at)
+                yield NetworkLacks(f"network {network.name} cannot take {link}: {loss}", hint, at)
         if network.external and device.filtering:
             yield from in_no_vlan(network, facts)
 
@@ -127,7 +128,7 @@ def in_no_vlan(network: Network, facts: Facts) -> Iterator[Finding]:
         why = f"{network.bridge} puts a new port into none (vlan_default_pvid 0)"
         words = f"{end.sandbox} is in no VLAN: its network says none, and {why}"
         stands = (end.sandbox, network.home) in facts.leases
-        yield words if stands else ManifestError(words, "write `vlan:` at its network", end.where)
+        yield words if stands else NetworkLacks(words, "write `vlan:` at its network", end.where)
 
 
 def losses(link: str, device: Device, facts: Facts) -> Iterator[tuple[str, str]]:

@@ -11,13 +11,13 @@ from ...cnm.ipam import slot
 from ...cnm.names import number
 from ...cnm.topology import HostSubnet, Network, PerHostSubnets
 from ...core.resource import Origin, Resource
-from ...errors import ManifestError
 from ...family import family
 from ...inventory.facts import Facts
 from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...manifest.reserved import Prefix, is_part
 from ...manifest.spec import HostSpec, NetworkSpec, SubnetSpec
+from ...mistakes import WrongTunnel
 
 OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
 # A /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6.
@@ -47,7 +47,7 @@ def refuse_shape(spec: NetworkSpec, whole: Sequence[SubnetSpec]) -> None:
     if len(families) > len(set(families)) or any(r.gateway or r.ip_range for r in whole):
         message = f"network {spec.name} needs one subnet a family, without a gateway and an ip_range"
         hint = "on a routed network each host has a slice of its own, and a gateway address in it"
-        raise ManifestError(message, hint, spec.where)
+        raise WrongTunnel(message, hint, spec.where)
 
 
 def slices(wanted: Wanted, written: SubnetSpec, facts: Facts) -> Iterator[HostSubnet]:
@@ -58,7 +58,7 @@ def slices(wanted: Wanted, written: SubnetSpec, facts: Facts) -> Iterator[HostSu
     if count < len(project.hosts):
         message = f"{whole} has {count} slices of /{length}, and there are {len(project.hosts)} hosts"
         hint = f"widen the subnet, or write a longer `{OPTIONS[whole.version]}` into its driver_opts"
-        raise ManifestError(message, hint, written.where if written.where.line else spec.where)
+        raise WrongTunnel(message, hint, written.where if written.where.line else spec.where)
     kept = {
         host.name: locked_slice(whole, length, facts.locked.get((name, f"@{host.name}"), ()))
         for host in project.hosts
@@ -76,7 +76,7 @@ def length_of(spec: NetworkSpec, whole: Prefix) -> int:
     longest = LONGEST[whole.version]
     if not text.isdecimal() or len(text) > 3 or not whole.prefixlen <= int(text) <= longest:
         hint = f"from {whole.prefixlen} to {longest}"
-        raise ManifestError(f"{text[:60]} is no {option} for {whole}", hint, spec.where)
+        raise WrongTunnel(f"{text[:60]} is no {option} for {whole}", hint, spec.where)
     return int(text)
 
 
@@ -108,7 +108,7 @@ def address_of(host: HostSpec, number: int) -> str:
             return address
     key = "address" if number == 4 else "address6"
     hint = f"a routed network needs it as the next hop: add `{key}:`"
-    raise ManifestError(f"host {host.name} has no IPv{number} address", hint, host.where)
+    raise WrongTunnel(f"host {host.name} has no IPv{number} address", hint, host.where)
 
 
 def link_to(host: HostSpec, via: str, facts: Facts) -> str:
@@ -117,7 +117,7 @@ def link_to(host: HostSpec, via: str, facts: Facts) -> str:
     on = [p for p in map(ip_network, facts.onlink) if p.version == ip.version and ip in p]
     if via in facts.addresses or not on and facts.addresses:
         hint = "a routed network goes from host to host without a router between; use an overlay"
-        raise ManifestError(f"host {host.name} at {via} is no neighbour of this one", hint, host.where)
+        raise WrongTunnel(f"host {host.name} at {via} is no neighbour of this one", hint, host.where)
     return facts.onlink[str(max(on, key=lambda p: p.prefixlen))] if on else ""
 
 

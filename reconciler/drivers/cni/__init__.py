@@ -14,6 +14,7 @@ from ...errors import Finding, ManifestError
 from ...inventory.facts import Facts
 from ...kinds.cni import PLUGINS, CniAttachment
 from ...manifest.options import COMMON, Option
+from ...mistakes import NetworkLacks
 from . import asked
 from .asked import CAPABLE_PORTS
 
@@ -59,11 +60,11 @@ class CniDriver(Driver):
     def carrier(self, wanted: Wanted, facts: Facts) -> PluginChain:
         spec = wanted.spec
         if not spec.config:
-            raise ManifestError(f"network {wanted.name} has no `config`", "", spec.where)
+            raise NetworkLacks(f"network {wanted.name} has no `config`", "", spec.where)
         for key, is_written in (("internal", spec.internal), ("icc", not spec.icc)):
             if is_written:
                 message = f"network {wanted.name} cannot be held to `{key}`: its plugins make it"
-                raise ManifestError(message, "say it in their `config`", spec.where)
+                raise NetworkLacks(message, "say it in their `config`", spec.where)
         able = asked.capabilities(json.loads(spec.config)["plugins"])
         return PluginChain(
             mtu=mtu_of(spec, facts),
@@ -86,7 +87,7 @@ class CniDriver(Driver):
             if len(end.addresses) > 1 and "ips" not in network.carrier.capabilities:
                 message = f"{end.sandbox} would have {len(end.addresses)} addresses on network {network.name}"
                 hint = "give the plugin with the `ipam` the capability: `capabilities: {ips: true}`"
-                yield ManifestError(message + ", and CNI_ARGS tells its plugins one", hint, end.where)
+                yield NetworkLacks(message + ", and CNI_ARGS tells its plugins one", hint, end.where)
             yield from asked.warnings(network, end)
 
     def lower(self, network: Network) -> Iterator[Resource]:
@@ -116,7 +117,7 @@ def beyond(network: Network, end: Endpoint) -> Iterator[ManifestError]:
     for key, is_written in given:
         if is_written:
             message = f"`{key}` of {end.sandbox} on network {network.name}: its link is its plugins'"
-            yield ManifestError(message, "say it in their `config`, as of tuning or sbr", end.where)
+            yield NetworkLacks(message, "say it in their `config`, as of tuning or sbr", end.where)
 
 
 def led_twice(mine: Sequence[Network], networks: Sequence[Network]) -> Iterator[str]:

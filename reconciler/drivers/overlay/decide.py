@@ -15,6 +15,7 @@ from ...errors import ManifestError
 from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
+from ...mistakes import PortTaken, WrongTunnel
 from . import wireguard
 from .model import Overlay, Station, Tunnel, overlay_here, overlay_of
 
@@ -38,7 +39,7 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
     encrypted = spec.options.get("encrypted") == "true"
     if encrypted and project.evpn:
         message = f"network {spec.name} is encrypted, and FRR knows only the hosts' own addresses"
-        raise ManifestError(message, "leave `encrypted` out, or `reachability: evpn`", spec.where)
+        raise WrongTunnel(message, "leave `encrypted` out, or `reachability: evpn`", spec.where)
     hosts = tuple((host.name, host.address) for host in project.hosts)
     hosts = wireguard.addresses(project) if encrypted else hosts
     tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
@@ -64,21 +65,21 @@ def refuse_unequal(project: ProjectSpec, spec: NetworkSpec) -> None:
     for host in project.hosts:
         if not host.address:
             hint = "an overlay needs `address:` on every host"
-            raise ManifestError(f"host {host.name} has no address", hint, host.where)
+            raise WrongTunnel(f"host {host.name} has no address", hint, host.where)
     if len({":" in host.address for host in project.hosts}) > 1:
         hint = "an overlay runs over one of them"
-        raise ManifestError("some hosts have IPv4 addresses and some IPv6", hint, spec.where)
+        raise WrongTunnel("some hosts have IPv4 addresses and some IPv6", hint, spec.where)
     families = [":" in subnet.subnet for subnet in spec.subnets]
     if len(families) > len(set(families)) or any(subnet.gateway for subnet in spec.subnets):
         message = f"network {spec.name} needs one subnet a family, without a gateway"
-        raise ManifestError(message, "on an overlay each host has a gateway address of its own", spec.where)
+        raise WrongTunnel(message, "on an overlay each host has a gateway address of its own", spec.where)
 
 
 def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
     text = spec.options.get(option) or str(default)
     if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) not in known:
         hint = f"from {known[0]} to {known[-1]}"
-        raise ManifestError(f"{text[:60]} is no {option} of an overlay", hint, spec.where)
+        raise WrongTunnel(f"{text[:60]} is no {option} of an overlay", hint, spec.where)
     return int(text)
 
 
@@ -132,7 +133,7 @@ def stations(
         if not one.host:
             message = f"{one.name} is on the overlay {network.name} and says no host"
             hint = "add `host:`, or make it a service, whose replicas take the hosts in turn"
-            raise ManifestError(message, hint, one.spec.where)
+            raise WrongTunnel(message, hint, one.spec.where)
         yield station(one.name, end.mac_address or names.mac(network.id, one.name), one.host)
 
 
@@ -154,7 +155,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
                 tunnel = f"VNI {overlay.vni} on UDP port {overlay.port}"
                 message = f"network {network.name}: {tunnel} is taken: {holder} has it"
                 hint = "write another `vni` or `port` into its driver_opts"
-                yield ManifestError(message, hint, network.spec.where)
+                yield WrongTunnel(message, hint, network.spec.where)
             used |= dict.fromkeys([mine, (ANY, overlay.vni)] if by_vni else [mine], name)
 
 
@@ -167,4 +168,4 @@ def listeners(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
         overlay = overlay_here(network)
         if overlay and overlay.port not in shared and (holder := holders.get(overlay.port)):
             what = f"UDP port {overlay.port}, which network {network.name} wants,"
-            yield ManifestError(f"{what} is taken: {holder} listens on it", PORT_HINT, network.spec.where)
+            yield PortTaken(f"{what} is taken: {holder} listens on it", PORT_HINT, network.spec.where)

@@ -7,10 +7,11 @@ from ipaddress import ip_network
 
 from ...cnm.hosts import this_host
 from ...cnm.topology import Network
-from ...errors import ManifestError, Unsupported
+from ...errors import Unsupported
 from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import EvpnSpec, HostSpec, ProjectSpec
+from ...mistakes import WrongTunnel
 from . import wireguard
 from .model import EvpnSpeaker, Overlay, overlay_here
 
@@ -103,21 +104,21 @@ def refuse_second(made: Sequence[tuple[str, EvpnSpec]], facts: Facts) -> None:
         if name != holder:
             message = f"project {name} wants EVPN, and on this host project {holder} has it"
             hint = "make them one project, or leave one of them `reachability: static`"
-            raise ManifestError(message, hint, spec.where)
+            raise WrongTunnel(message, hint, spec.where)
 
 
 def refuse_lack(project: ProjectSpec, spec: EvpnSpec, facts: Facts) -> None:
     reflectors = [host for host in project.hosts if host.reflector]
     if six := next((host for host in project.hosts if family(host.address) == 6), None):
         hint = "FRR carries EVPN over IPv4 alone"
-        raise ManifestError(f"host {six.name} has an IPv6 address", hint, six.where)
+        raise WrongTunnel(f"host {six.name} has an IPv6 address", hint, six.where)
     if len(reflectors) == 1:
         message = f"{reflectors[0].name} is the only reflector: without it no host would reach another"
         hint = "set `reflector: true` on a second host, or on none: then all speak with one another"
-        raise ManifestError(message, hint, reflectors[0].where)
+        raise WrongTunnel(message, hint, reflectors[0].where)
     if not reflectors and len(project.hosts) > MESH:
         message = f"{len(project.hosts)} hosts are too many to all speak with one another"
         hint = f"set `reflector: true` on two of them; up to {MESH} hosts need none"
-        raise ManifestError(message, hint, spec.where)
+        raise WrongTunnel(message, hint, spec.where)
     if lack := facts.missing.get("evpn"):
         raise Unsupported("`reachability: evpn` needs FRR", lack, spec.where)

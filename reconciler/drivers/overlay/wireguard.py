@@ -12,6 +12,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...kinds.ownership import wireguard_prefix
 from ...manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
+from ...mistakes import WrongTunnel
 from .model import Peer, Tunnel, overlay_here, overlay_of
 
 # IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
@@ -27,7 +28,7 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     room = underlay_mtu(here.address, facts) - OVERHEAD[family(here.address)]
     narrow = room < LEAST_IPV6_MTU
     if narrow and project.name not in facts.wireguard.values():
-        raise ManifestError(f"host {here.name}: {short(room)}", "raise the MTU of the underlay", here.where)
+        raise WrongTunnel(f"host {here.name}: {short(room)}", "raise the MTU of the underlay", here.where)
     if facts.known and (errors := list(mistakes(project, here, facts))):
         raise ManifestErrors(errors)
     address_of = dict(addresses(project))
@@ -66,7 +67,7 @@ def mistakes(project: ProjectSpec, here: HostSpec, facts: Facts) -> Iterator[Man
     for host in project.hosts:
         if not host.public_key:
             hint = f"run `reconcile --key` on {host.name} and add the line that it prints"
-            yield ManifestError(f"host {host.name} has no public_key", hint, host.where)
+            yield WrongTunnel(f"host {host.name} has no public_key", hint, host.where)
     if mistake := foreign_key(here, facts):
         yield mistake
 
@@ -77,7 +78,7 @@ def foreign_key(here: HostSpec, facts: Facts) -> ManifestError | None:
         return None
     theirs = f"this machine's is `public_key: {mine}`" if mine else ""
     message = f"this machine has not the private key of host {here.name}"
-    return ManifestError(message, theirs or "run `reconcile --key` and put its line here", here.key_where)
+    return WrongTunnel(message, theirs or "run `reconcile --key` and put its line here", here.key_where)
 
 
 def tunnels(networks: Sequence[Network]) -> list[Tunnel]:
@@ -96,7 +97,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
     for tunnel in tunnels(networks):
         if holder := used.get(tunnel.port):
             message = f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it"
-            yield ManifestError(message, PORT_HINT, tunnel.where)
+            yield WrongTunnel(message, PORT_HINT, tunnel.where)
         used[tunnel.port] = f"project {tunnel.project}"
         if tunnel.room:
             yield f"{short(tunnel.room)}: what project {tunnel.project} encrypts goes in fragments"

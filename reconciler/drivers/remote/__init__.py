@@ -10,11 +10,12 @@ from ...cnm.driver import Driver, Socket, Wanted, mtu_of
 from ...cnm.hosts import this_host
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
-from ...errors import Finding, ManifestError
+from ...errors import Finding
 from ...family import family
 from ...inventory.facts import Facts, RemotePlugin
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from ...manifest.options import COMMON
+from ...mistakes import NetworkLacks
 from ..cni import asked as by_port
 from . import asked
 
@@ -51,7 +52,7 @@ class RemoteDriver(Driver):
         spec, here = wanted.spec, this_host(wanted.project, facts)
         if not spec.icc:
             message = f"network {wanted.name} cannot be held to `icc`: plugin {self.name} makes it"
-            raise ManifestError(message, "leave it out", spec.where)
+            raise NetworkLacks(message, "leave it out", spec.where)
         everywhere = "swarm" in (self.scope, spec.scope)
         return RemoteCarrier(
             mtu=mtu_of(spec, facts),
@@ -79,7 +80,7 @@ class RemoteDriver(Driver):
             for end in (end for end in network.endpoints if end.sysctls):
                 whose = f"the link of {end.sandbox} on network {network.name} is plugin {self.name}'s"
                 message = f"{whose}: no sysctls of it can be set"
-                yield ManifestError(message, "leave them out", end.where)
+                yield NetworkLacks(message, "leave them out", end.where)
 
     def lower(self, network: Network) -> Iterator[Resource]:
         return lower(network)

@@ -17,6 +17,7 @@ from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
+from ...mistakes import NetworkLacks
 from ..endpoint import NOBODY, Segment
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
@@ -121,7 +122,7 @@ def choice(spec: NetworkSpec, option: str, known: Sequence[str]) -> str:
     value = spec.options.get(option) or known[0]
     if value not in known:
         hint = f"known: {', '.join(known)}"
-        raise ManifestError(f"{spec.driver} has no {option} {value}", hint, spec.where)
+        raise NetworkLacks(f"{spec.driver} has no {option} {value}", hint, spec.where)
     return value
 
 
@@ -131,7 +132,7 @@ def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, in
         return written, "", 0
     if (tagged := TAGGED.fullmatch(written)) and (tagged[1] in facts.links or not facts.links):
         if int(tagged[2]) not in TAGS or len(written) > names.IFNAME:
-            raise ManifestError(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
+            raise NetworkLacks(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
         return written, tagged[1], int(tagged[2])
     if facts.links:
         known = ", ".join(sorted(set(facts.links) - {"lo"})) or "none"
@@ -151,7 +152,7 @@ def shim_addresses(spec: NetworkSpec) -> tuple[str, ...]:
     if spec.host_access == "all":
         message = "host_access: all is for networks behind the host; on a LAN it needs an address"
         hint = "write a free address of the subnet: `host_access: 192.168.1.250`"
-        raise ManifestError(message, hint, spec.where)
+        raise NetworkLacks(message, hint, spec.where)
     return tuple(filter(None, re.split(r"[,\s]+", spec.host_access)))
 
 
@@ -185,7 +186,7 @@ def misnamed(network: Network, link: str, facts: Facts) -> Iterator[Finding]:
             f"{link} of network {network.name} is {found}, and its name says 802.1Q {said[2]} on {said[1]}"
         )
         hint = "rename the link, or give the network another parent"
-        yield words if network.name in facts.mtus else ManifestError(words, hint, network.spec.where)
+        yield words if network.name in facts.mtus else NetworkLacks(words, hint, network.spec.where)
 
 
 def out_of_reach(network: Network, below: OnLink, facts: Facts) -> Iterator[str]:
@@ -217,7 +218,7 @@ def conflicts(networks: Sequence[Network], facts: Facts, driver: str) -> Iterato
             reasons.append(f"passthru takes one container, and {len(network.endpoints)} want it")
         for reason in reasons if mine.driver == driver else ():
             message = f"network {network.name} cannot use {mine.parent}: {reason}"
-            yield ManifestError(message, "give it another parent", network.spec.where)
+            yield NetworkLacks(message, "give it another parent", network.spec.where)
         on[mine.parent].append(mine)
 
 

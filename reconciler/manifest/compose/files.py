@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import ManifestError, Where
+from ...mistakes import NoFile
 from ..options import Drivers
 from ..yaml.node import Mistakes
 
@@ -99,14 +100,14 @@ def read_regular(file: str) -> str:
 
 def refuse_irregular(file: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise ManifestError(f"{kind(found.st_mode)} is no manifest", "name a regular file", Where(file))
+        raise NoFile(f"{kind(found.st_mode)} is no manifest", "name a regular file", Where(file))
     if found.st_size > MAX_BYTES:
         raise too_large(file)
 
 
 def too_large(file: str) -> ManifestError:
     hint = "split it; the project's name may stand in several files"
-    return ManifestError(f"larger than {MAX_BYTES >> 20} MiB", hint, Where(file))
+    return NoFile(f"larger than {MAX_BYTES >> 20} MiB", hint, Where(file))
 
 
 def decoded(file: str, data: bytes) -> str:
@@ -115,7 +116,7 @@ def decoded(file: str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
-        raise ManifestError(
+        raise NoFile(
             f"no UTF-8: byte {data[error.start]:#04x}", "save the file as UTF-8", Where(file, line, column)
         ) from None
 
@@ -127,11 +128,11 @@ def kind(mode: int) -> str:
 
 def unreadable(file: str, error: OSError | ValueError) -> ManifestError:
     if isinstance(error, FileNotFoundError) and os.path.islink(file):
-        return ManifestError(
+        return NoFile(
             f"dangling link to {os.readlink(file)}", "remove it, or restore its target", Where(file)
         )
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return ManifestError(f"cannot be read: {words}", "", Where(file))
+    return NoFile(f"cannot be read: {words}", "", Where(file))
 
 
 class Found(NamedTuple):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...errors import ManifestError
+from ...mistakes import NoSuchName
 from ..read.project import ProjectReading
 from ..store.known import Gist, Stacks, digest
 from ..yaml.node import Mistakes, Node, Place, nearest, raw
@@ -147,7 +147,7 @@ def normalised(name: str) -> str:
 
 def wanted(groups: dict[str, Group], projects: frozenset[str], mistakes: Mistakes) -> dict[str, Group]:
     for name in sorted(projects - groups.keys()):
-        mistakes.append(ManifestError(f"no project is named {name}", nearest(name, groups)))
+        mistakes.append(NoSuchName(f"no project is named {name}", nearest(name, groups)))
     return {name: group for name, group in groups.items() if name in projects}
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..yaml.node import Mistakes, Node, Place, dotted
+from ...mistakes import NoValue
+from ..yaml.node import Mistakes, Node, Place, dotted, where
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DOLLAR = re.compile(r"\$(?:\$|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<brace>\{))?")
@@ -111,7 +112,7 @@ def interpolated(
                 if "invalid" in str(error)
                 else "set it in the environment or in .env"
             )
-            mistakes.at(node.place, dotted(path), str(error), hint)
+            mistakes.extend([NoValue(str(error), hint, where(node.place, dotted(path)))])
             mistakes.flawed.add(node.place)
             return Node("", node.place, node.tag)
     if type(value) is dict:

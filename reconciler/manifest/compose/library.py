@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...errors import ManifestError, Where
+from ...errors import Where
+from ...mistakes import NoFile
 from ..store.known import Gist
 from ..yaml.node import Mistakes, Node, Place
 from ..yaml.parse import parse
@@ -65,7 +66,9 @@ class Library:
         """Note that a file is included or extended from; a missing one is told where it is asked for."""
         self.borrowed.add(os.path.abspath(file))
         if not os.path.exists(file):
-            self.mistakes.at(place, path, f"{file} does not exist", "write its path from this file's folder")
+            self.mistakes.missing(
+                place, path, f"{file} does not exist", "write its path from this file's folder"
+            )
             self.inputs.partial = True
         return os.path.exists(file)
 
@@ -105,5 +108,5 @@ def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[s
             try:
                 values |= dotenv.parse(text, {**values, **outside})
             except dotenv.BadLine as error:
-                inputs.mistakes.append(ManifestError(str(error), "write NAME=value", Where(file, error.line)))
+                inputs.mistakes.append(NoFile(str(error), "write NAME=value", Where(file, error.line)))
     return {**values, **outside}

@@ -70,7 +70,7 @@ class IncludeEntry(NamedTuple):
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
         env_files = IncludeEntry.env_files_of(value.get("env_file"), at)
         for missing in (name for name in env_files if not os.path.exists(name)):
-            at.mistakes.at(
+            at.mistakes.missing(
                 item.place, path, f"env file {missing} does not exist", "create it, or leave it out"
             )
         return IncludeEntry(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)

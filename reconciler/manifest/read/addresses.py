@@ -5,6 +5,7 @@ from ipaddress import ip_address
 
 from ...errors import ManifestError, Where
 from ...family import family
+from ...mistakes import Contradiction, WrongAddress
 from ..reserved import is_link_local
 from ..spec import ContainerSpec, EndpointSpec, NetworkSpec, ProjectSpec
 
@@ -27,10 +28,10 @@ def fixed_mistakes(spec: ContainerSpec, end: EndpointSpec, network: NetworkSpec)
     for path, ip in said.items():
         if ip and spec.replicas > 1:
             message = f"{spec.replicas} replicas cannot share {ip}"
-            yield ManifestError(message, "remove the address", end.at(path))
+            yield WrongAddress(message, "remove the address", end.at(path))
         elif ip and not network.external:
             mistakes = subnet_mistakes(ip, network)
-            yield from (ManifestError(message, hint, end.at(path)) for message, hint in mistakes)
+            yield from (WrongAddress(message, hint, end.at(path)) for message, hint in mistakes)
 
 
 def subnet_mistakes(text: str, network: NetworkSpec) -> Iterator[tuple[str, str]]:
@@ -55,10 +56,10 @@ def route_mistakes(
     routes = [(end, end.at(f"routes[{i}]"), *route) for end in ends for i, route in enumerate(end.routes)]
     for end, at, to, via in routes:
         if (where := first.setdefault(to, at)) is not at:
-            yield ManifestError(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
+            yield Contradiction(f"two routes to {to}", "keep one of them", at, (where, "the other one"))
         if not networks[end.network].external:
             mistakes = gateway_mistakes(to, via, end, networks[end.network])
-            yield from (ManifestError(message, hint, at) for message, hint in mistakes)
+            yield from (WrongAddress(message, hint, at) for message, hint in mistakes)
 
 
 def gateway_mistakes(to: str, via: str, end: EndpointSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import ManifestError
+from ...mistakes import NameTaken
 from ..spec import OFF, ContainerSpec, NetworkSpec, ProjectSpec
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def with_ingress(project: ProjectSpec, reading: "ProjectReading") -> ProjectSpec
     if INGRESS in reading.names("networks"):
         message = f"the network by which hosts lead to replicas on {reached[0].name} is called {INGRESS}"
         at = reading.at("networks", INGRESS)
-        reading.mistakes.extend([ManifestError(message, "rename this one", at)])
+        reading.mistakes.extend([NameTaken(message, "rename this one", at)])
     network = NetworkSpec(
         name=INGRESS,
         driver="overlay",

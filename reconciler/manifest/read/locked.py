@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
 from ...family import family
+from ...mistakes import WrongLock
 from ..model.fields import message_and_hint, prefix, subnet, unicast, wrong
 from ..reserved import Prefix, is_part
 from ..spec import VNIS
@@ -39,9 +40,9 @@ def value_mistakes(text: str, file: str) -> Iterator[ManifestError]:
     for value in values(text, file):
         message, hint = wrong_value(value)
         if message:
-            yield ManifestError(message, hint, value.where)
+            yield WrongLock(message, hint, value.where)
         elif (other := first.setdefault((value.network, value.name, value.family), value)) is not value:
-            yield ManifestError(f"{value.name} has {other.text} already", HINT, value.where)
+            yield WrongLock(f"{value.name} has {other.text} already", HINT, value.where)
         elif value.name == "@subnet":
             homes[value.network, value.family] = ip_network(value.text)
         elif value.name != "@vni":
@@ -89,4 +90,4 @@ def outside(inside: list[Value], homes: Mapping[tuple[str, int], Prefix]) -> Ite
         if value.network in networks and not (home and is_part(ip_network(value.text), home)):
             known = ", ".join(str(homes[key]) for key in sorted(homes) if key[0] == value.network)
             message = f"{value.text} of {value.name} is outside {known}, the subnet of {value.network}"
-            yield ManifestError(message, HINT, value.where)
+            yield WrongLock(message, HINT, value.where)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ManifestError, Where
+from ...mistakes import Contradiction, NoFile, NotYet, WrongValue
 from ..compose.mounts import URL
 from ..workload import MountSpec
 from ..yaml.node import nearest
@@ -60,7 +61,7 @@ def mount_specs(
         if first.setdefault(one.target, one.where) is not one.where:
             label = (first[one.target], "the other one")
             written.mistakes.append(
-                ManifestError(f"two mounts at {one.target}", "keep one of them", one.where, label)
+                Contradiction(f"two mounts at {one.target}", "keep one of them", one.where, label)
             )
         yield one
 
@@ -149,7 +150,7 @@ def volume_name(
         word = "driver_opts" if volume.driver in LOCAL else "driver"
         at = declared.at("volumes", key, word)
         hint = "make it outside, and set `external: true`"
-        note_once(written, ManifestError(f"volumes with a `{word}` are not supported yet", hint, at))
+        note_once(written, NotYet(f"volumes with a `{word}` are not supported yet", hint, at))
     return volume.name or (key if volume.external else f"{declared.project}_{key}")
 
 
@@ -200,12 +201,13 @@ def shared_file(
     other = next((name for name in ("environment", "content", "external") if getattr(shared, name)), "")
     source = absolute(shared.file, declared.variables) if shared.file else ""
     what, at = section.removesuffix("s"), declared.at(section, key, other or "file")
+    error: ManifestError
     if other:
-        error = ManifestError(f"`{other}` of a {what} is not supported yet", "write `file:`", at)
+        error = NotYet(f"`{other}` of a {what} is not supported yet", "write `file:`", at)
     elif not source:
-        error = ManifestError(f"{what} `{key}` has no `file`", "write where its text is", at)
+        error = WrongValue(f"{what} `{key}` has no `file`", "write where its text is", at)
     elif declared.is_here and not os.path.exists(source):
-        error = ManifestError(f"{source} does not exist", "create it", at)
+        error = NoFile(f"{source} does not exist", "create it", at)
     else:
         return source
     note_once(written, error)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...errors import ManifestError, Where
+from ...mistakes import Contradiction, NoSuchName, WrongValue
 from ..model.fields import name_mistake
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, described
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
@@ -70,7 +71,7 @@ def unknown_networks(spec: ContainerSpec, networks: Iterable[str]) -> Iterator[M
                 hint = f"write `network_mode: {end.network}`"
             elif not hint.startswith("did you mean"):
                 hint = f"declare it: `networks: {{{end.network}: }}`"
-            yield ManifestError(f"unknown network `{end.network}`", hint, end.where)
+            yield NoSuchName(f"unknown network `{end.network}`", hint, end.where)
 
 
 def unknown_options(
@@ -83,7 +84,7 @@ def unknown_options(
             for name in end.options:
                 hint = nearest(name, (ENDPOINT_SYSCTLS, ENDPOINT_IFNAME))
                 at = reading.where(spec, "networks", end.network, "driver_opts", name)
-                yield ManifestError(f"an endpoint has no option `{name}`", hint, at)
+                yield WrongValue(f"an endpoint has no option `{name}`", hint, at)
 
 
 def name_mistakes(spec: ContainerSpec, reading: ProjectReading) -> Iterator[ManifestError]:
@@ -96,10 +97,10 @@ def name_mistakes(spec: ContainerSpec, reading: ProjectReading) -> Iterator[Mani
         if end.interface_name in taken:
             label = (taken[end.interface_name], "first used here")
             message = f"interface name `{end.interface_name}` is taken"
-            yield ManifestError(message, "choose another", at, label)
+            yield Contradiction(message, "choose another", at, label)
         taken[end.interface_name] = at
     if not spec.is_service and spec.name in reading.names("services"):
-        yield ManifestError(f"`{spec.name}` is a service too", "rename one of them", spec.where)
+        yield Contradiction(f"`{spec.name}` is a service too", "rename one of them", spec.where)
 
 
 def mode_mistakes(
@@ -111,16 +112,16 @@ def mode_mistakes(
     at = reading.where(spec, "network_mode")
     if spec.networks:
         label = (reading.where(spec, "networks"), "and here")
-        yield ManifestError("`network_mode` and `networks` exclude each other", "keep one of them", at, label)
+        yield Contradiction("`network_mode` and `networks` exclude each other", "keep one of them", at, label)
     if mode not in MODES and not mode.startswith(JOINS):
         hint = f"write `networks: [{mode}]`" if mode in networks else nearest(mode, (*MODES, *JOINS))
-        yield ManifestError(f"unknown network mode `{mode}`", hint, at)
+        yield WrongValue(f"unknown network mode `{mode}`", hint, at)
     if spec.ports and mode == "host":  # Compose and Docker go on, too
         words = f"ports of {spec.name} are not published: it has the host's network, where all are open"
         reading.inputs.warnings.append(f"{spec.ports[0].where}: {words}")
     elif spec.ports and mode.startswith(JOINS):
         message = f"ports cannot be published with `network_mode: {mode}`"
-        yield ManifestError(message, "publish them where it is made", spec.ports[0].where, (at, "the mode"))
+        yield Contradiction(message, "publish them where it is made", spec.ports[0].where, (at, "the mode"))
 
 
 def join_mistakes(
@@ -133,14 +134,14 @@ def join_mistakes(
     at = reading.where(spec, "network_mode")
     message, hint = name_mistake(name)
     if message:
-        yield ManifestError(message, hint, at)
+        yield NoSuchName(message, hint, at)
     elif kind == "service" and name not in names:
-        yield ManifestError(f"unknown service `{name}`", nearest(name, names), at)
+        yield NoSuchName(f"unknown service `{name}`", nearest(name, names), at)
     elif kind == "service" and name in reading.idle:
-        yield ManifestError(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
+        yield NoSuchName(f"`{name}` {reading.idle[name]}", "activate it, or join another", at)
     elif kind == "service" and name in empty:
         message, hint = f"`{name}` has no replica whose network it could have", "give it one, or join another"
-        yield ManifestError(message, hint, at)
+        yield NoSuchName(message, hint, at)
 
 
 def cycles(containers: Iterable[ContainerSpec], reading: ProjectReading) -> Iterator[ManifestError]:
@@ -159,7 +160,7 @@ def cycles(containers: Iterable[ContainerSpec], reading: ProjectReading) -> Iter
             cycle = trail[trail.index(end) :]
             steps = " -> ".join((*cycle, cycle[0]))
             at = reading.where(specs[cycle[0]], "network_mode")
-            yield ManifestError(
+            yield Contradiction(
                 f"network modes in a circle: {steps}", "one of them needs networks of its own", at
             )
 
@@ -177,17 +178,15 @@ def unknown_links(spec: ContainerSpec, reading: ProjectReading, names: set[str])
         name = link.partition(":")[0]
         if name not in names:
             at = reading.where(spec, "links", index)
-            yield ManifestError(f"link to unknown service `{name}`", nearest(name, names), at)
+            yield NoSuchName(f"link to unknown service `{name}`", nearest(name, names), at)
 
 
 def unmet_dependencies(reading: ProjectReading, names: set[str]) -> Iterator[ManifestError]:
     for name, at in reading.needs:
         if name not in names:
-            yield ManifestError(f"depends on unknown service `{name}`", nearest(name, names), at)
+            yield NoSuchName(f"depends on unknown service `{name}`", nearest(name, names), at)
         elif name in reading.idle and not reading.idle[name].startswith("is provided"):
-            yield ManifestError(
-                f"depends on `{name}`, which {reading.idle[name]}", "set `required: false`", at
-            )
+            yield NoSuchName(f"depends on `{name}`, which {reading.idle[name]}", "set `required: false`", at)
 
 
 def unknown_hosts(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
@@ -195,7 +194,7 @@ def unknown_hosts(project: ProjectSpec, reading: ProjectReading) -> Iterator[Man
     for spec in project.containers:
         if spec.host and spec.host not in known:
             hint = nearest(spec.host, known) if known else "declare it under `hosts:`"
-            yield ManifestError(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
+            yield NoSuchName(f"unknown host `{spec.host}`", hint, reading.where(spec, "host"))
 
 
 def shared_identities(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
@@ -209,7 +208,7 @@ def shared_identities(project: ProjectSpec, reading: ProjectReading) -> Iterator
             if value and other is not host:
                 label = (there, f"it is that of {other.name}")
                 message = f"host {host.name} has the {key.replace('_', ' ')} of another"
-                yield ManifestError(message, hint.format(host.name), at, label)
+                yield Contradiction(message, hint.format(host.name), at, label)
 
 
 def unknown_peers(
@@ -218,4 +217,4 @@ def unknown_peers(
     for index, name in enumerate(network.allow_networks):
         if name not in networks:
             at = reading.at("networks", network.name, "allow_networks", index)
-            yield ManifestError(f"unknown network `{name}`", nearest(name, networks), at)
+            yield NoSuchName(f"unknown network `{name}`", nearest(name, networks), at)

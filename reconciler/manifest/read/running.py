@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import ManifestError
+from ...mistakes import WrongValue
 from ..model.forms import SHARED_FILE, VOLUME
 from ..spec import ContainerSpec
 from ..workload import RUNTIMES
@@ -28,7 +28,7 @@ def default(reading: "ProjectReading") -> str:
         reading.asked[VARIABLE] = found
     if found not in RUNTIMES:
         message = f"{VARIABLE}: unknown runtime {found[:60]!r}"
-        reading.mistakes.append(ManifestError(message, nearest(found, RUNTIMES)))
+        reading.mistakes.append(WrongValue(message, nearest(found, RUNTIMES)))
         return "none"
     return found
 

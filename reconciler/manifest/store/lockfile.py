@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import ManifestError, Where
+from ...mistakes import WrongLock
 
 NAME = "addresses.lock"
 FORMAT = 1  # where none is written too; every version passes over lines with a `#`
@@ -35,7 +36,7 @@ def unreadable(text: str, file: str) -> Iterator[ManifestError]:
         match line.split():
             case ["#", "format", found] if found != str(FORMAT):
                 message = f"{NAME} is of format {found}, and this version of reconcile reads {FORMAT}"
-                yield ManifestError(message, "use the version that wrote it", Where(file, number, 1))
+                yield WrongLock(message, "use the version that wrote it", Where(file, number, 1))
 
 
 def mistakes(text: str, file: str) -> Iterator[ManifestError]:
@@ -46,7 +47,7 @@ def mistakes(text: str, file: str) -> Iterator[ManifestError]:
             continue
         network, *words = line.split() or [""]
         if len(words) < 2:
-            yield ManifestError("no line of a lock", "NETWORK ENDPOINT ADDRESS ...", Where(file, number, 1))
+            yield WrongLock("no line of a lock", "NETWORK ENDPOINT ADDRESS ...", Where(file, number, 1))
         for word in words:
             if held.setdefault((network, word), number) != number:
                 yield twice(word, Where(file, number, 1), Where(file, held[network, word], 1))
@@ -54,7 +55,7 @@ def mistakes(text: str, file: str) -> Iterator[ManifestError]:
 
 def twice(what: str, where: Where, first: Where) -> ManifestError:
     hint = "keep the older of the two lines and run `reconcile --lock`"
-    return ManifestError(f"{what} stands twice", hint, where, (first, "here first"))
+    return WrongLock(f"{what} stands twice", hint, where, (first, "here first"))
 
 
 def text(lock: Mapping[tuple[str, str], Sequence[str]]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import ManifestError, Where
+from ...mistakes import Contradiction, NoFile, WrongValue
 
 MOST_WORDS = 12  # that a hint lists
 MOST_COMPARED = 300  # for the nearest; each costs some 20 µs
@@ -91,7 +92,12 @@ class Mistakes(list[ManifestError]):
         self, place: Place, path: str, message: str, hint: str = "", label: tuple[Place, str] | None = None
     ) -> None:
         second = (where(label[0]), label[1]) if label else None
-        self.extend([ManifestError(message, hint, where(place, path), second)])
+        group = Contradiction if second else WrongValue
+        self.extend([group(message, hint, where(place, path), second)])
+
+    def missing(self, place: Place, path: str, message: str, hint: str) -> None:
+        """Of a file that is not there."""
+        self.extend([NoFile(message, hint, where(place, path))])
 
     def extend(self, found: Iterable[ManifestError]) -> None:
         super().extend(one for one in found if not one.where or Place(*one.where[:3]) not in self.flawed)

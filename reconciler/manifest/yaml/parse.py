@@ -20,6 +20,7 @@ from yaml.events import (
 )
 
 from ...errors import ManifestError
+from ...mistakes import NotYaml
 from .node import Mistakes, Node, Place, where
 from .syntax import syntax_error
 
@@ -104,7 +105,7 @@ class Builder:
         return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
 
     def refuse(self, event: Event, message: str, hint: str = "") -> ManifestError:
-        return ManifestError(message, hint, where(self.place(event)))
+        return NotYaml(message, hint, where(self.place(event)))
 
     def grow(self, count: int, event: Event) -> None:
         self.count += count

@@ -87,7 +87,13 @@ def as_json(error: ReconcileError) -> dict[str, Any]:
     """The mistake for programs."""
     second = error.label if isinstance(error, ManifestError) else None
     label = {**place(second[0]), "message": second[1]} if second else None
-    return {"message": error.message, "hint": error.hint, **place(error.where), "label": label}
+    return {
+        "id": error.id,
+        "message": error.message,
+        "hint": error.hint,
+        **place(error.where),
+        "label": label,
+    }
 
 
 def place(where: Where | None) -> dict[str, Any]:

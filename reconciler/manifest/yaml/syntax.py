@@ -5,6 +5,7 @@ from typing import NamedTuple
 import yaml
 
 from ...errors import ManifestError, Where
+from ...mistakes import NotYaml
 from .node import Place, where
 
 ONE_A_LINE = "one key a line, a blank behind its `:`, and quotes around text that has `: ` in it"
@@ -41,19 +42,19 @@ def syntax_error(error: yaml.YAMLError, text: str, file: str, deepest: int) -> M
     if isinstance(error, yaml.reader.ReaderError):
         before = text.encode()[: error.position].decode(errors="ignore")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return ManifestError(f"no YAML: {error.reason}", "", where(Place(file, line, column)))
+        return NotYaml(f"no YAML: {error.reason}", "", where(Place(file, line, column)))
     problem, context = getattr(error, "problem", None) or "it ends too early", getattr(error, "context", None)
     at, opened = place(error, file, "problem_mark"), place(error, file, "context_mark")
     at = at or opened or where(Place(file, 1, 1))
     if "nesting depth" in problem:  # newer versions of libyaml count by themselves
-        return ManifestError(f"nested deeper than {deepest} levels", "", at)
+        return NotYaml(f"nested deeper than {deepest} levels", "", at)
     if "cannot start any token" in problem:
         return odd_character(text, at)
     for one in SAYINGS:
         if one.problem in problem:
             label = (opened, f"{one.opened} here") if one.opened and opened else None
-            return ManifestError(f"no YAML: {one.message}", one.hint, at, label)
-    return ManifestError(f"no YAML: {problem}{f' {context}' if context else ''}", "", at)
+            return NotYaml(f"no YAML: {one.message}", one.hint, at, label)
+    return NotYaml(f"no YAML: {problem}{f' {context}' if context else ''}", "", at)
 
 
 def place(error: yaml.YAMLError, file: str, name: str) -> Where | None:
@@ -65,5 +66,5 @@ def odd_character(text: str, at: Where) -> ManifestError:
     line = [*text.splitlines(), ""][at.line - 1]
     character = line[at.column - 1 : at.column]
     if character == "\t":
-        return ManifestError("no YAML: a tab indents this line", "indent with spaces", at)
-    return ManifestError(f"no YAML: text cannot begin with `{character}`", "put it in quotes", at)
+        return NotYaml("no YAML: a tab indents this line", "indent with spaces", at)
+    return NotYaml(f"no YAML: text cannot begin with `{character}`", "put it in quotes", at)

@@ -63,6 +63,7 @@ def test_errors_for_programs():
     label = (Where("b.yaml", 2, 3, "networks.b"), "and here")
     error = ManifestError("wrong", "do", Where("a.yaml", 1, 5, "networks.a"), label)
     assert as_json(error) == {
+        "id": "R0100",
         "message": "wrong",
         "hint": "do",
         "file": "a.yaml",
