@@ -26,7 +26,7 @@ NAMES = {
 ON_DISK = {"FILE": "files", "DIR": "folders"}
 
 
-def every() -> Iterator[help.Entry]:
+def every() -> Iterator[help.HelpEntry]:
     return chain.from_iterable(chain(help.modes().values(), help.options().values()))
 
 
@@ -34,7 +34,7 @@ def modes() -> list[str]:
     return [entry.spellings[0] for entries in help.modes().values() for entry in entries]
 
 
-def taken(entry: help.Entry) -> str:
+def taken(entry: help.HelpEntry) -> str:
     """What may be written for its value: `choices`, `projects networks`, `files`, or nothing known."""
     if entry.choices:
         return "choices"
@@ -91,7 +91,7 @@ def bash() -> str:
     return filled(BASH, STANDING=standing, MODES=" ".join(modes()), VALUES=values, OPTIONS=options)
 
 
-def bash_value(entry: help.Entry) -> str:
+def bash_value(entry: help.HelpEntry) -> str:
     match taken(entry):
         case "choices":
             return f"words='{' '.join(entry.choices)}'"
@@ -145,7 +145,7 @@ def zsh() -> str:
     )
 
 
-def zsh_option(entry: help.Entry) -> str:
+def zsh_option(entry: help.HelpEntry) -> str:
     said = entry.help.replace("'", "’").replace("[", r"\[").replace("]", r"\]").replace(":", r"\:")
     value = f":{entry.value.strip('[]').lower().replace(':', ' ')}:{zsh_value(entry)}" if entry.value else ""
     optional = ":" if value and entry.value == "[N]" else ""
@@ -156,7 +156,7 @@ def zsh_option(entry: help.Entry) -> str:
     return f"'{repeatable}{short}[{said}]{optional}{value}'"
 
 
-def zsh_value(entry: help.Entry) -> str:
+def zsh_value(entry: help.HelpEntry) -> str:
     match taken(entry):
         case "choices":
             return f"({' '.join(entry.choices)})"
@@ -200,7 +200,7 @@ def fish() -> str:
     return filled(FISH, STANDING=standing, MODES=" ".join(names), ENTRIES=lines)
 
 
-def fish_option(entry: help.Entry, names: list[str]) -> str:
+def fish_option(entry: help.HelpEntry, names: list[str]) -> str:
     long = entry.spellings[-1].removeprefix("--")
     short = f" -s {entry.spellings[0][1]}" if len(entry.spellings) > 1 else ""
     # One that takes a value is on the line already when that is asked for.
@@ -209,7 +209,7 @@ def fish_option(entry: help.Entry, names: list[str]) -> str:
     return f"complete -c reconcile{once}{short} -l {long}{fish_value(entry)} -d '{said}'"
 
 
-def fish_value(entry: help.Entry) -> str:
+def fish_value(entry: help.HelpEntry) -> str:
     match taken(entry):
         case "choices":
             return f" -x -a '{' '.join(entry.choices)}'"

@@ -49,7 +49,7 @@ TWINS = (
 COLUMN = 30  # where explanations begin
 
 
-class Entry(NamedTuple):
+class HelpEntry(NamedTuple):
     """A mode or an option; `value` is what it takes, in brackets where that may be left out."""
 
     spellings: tuple[str, ...]
@@ -63,18 +63,20 @@ class Entry(NamedTuple):
         return f"{', '.join(self.spellings)} {self.value}".rstrip()
 
 
-def modes() -> dict[str, list[Entry]]:
+def modes() -> dict[str, list[HelpEntry]]:
     entries = {name: entry_of_mode(name) for name, mode in MODES.items() if mode.help}
     return grouped(MODE_GROUPS, entries)
 
 
-def options() -> dict[str, list[Entry]]:
+def options() -> dict[str, list[HelpEntry]]:
     groups = grouped(OPTION_GROUPS, {name: entry_of_option(name) for name in SYNTAX})
-    own = [Entry(("-h", "--help"), "", "say this"), Entry(("--version",), "", "say the version")]
+    own = [HelpEntry(("-h", "--help"), "", "say this"), HelpEntry(("--version",), "", "say the version")]
     return {**groups, OTHER: [*groups.get(OTHER, ()), *own]}
 
 
-def grouped(groups: Mapping[str, Iterable[str]], entries: Mapping[str, Entry]) -> dict[str, list[Entry]]:
+def grouped(
+    groups: Mapping[str, Iterable[str]], entries: Mapping[str, HelpEntry]
+) -> dict[str, list[HelpEntry]]:
     """As the groups say; what none names is in one of its own."""
     listed = {title: [entries[name] for name in names] for title, names in groups.items()}
     known = {name for names in groups.values() for name in names}
@@ -82,20 +84,20 @@ def grouped(groups: Mapping[str, Iterable[str]], entries: Mapping[str, Entry]) -
     return {**listed, **({OTHER: others} if others else {})}
 
 
-def entry_of_mode(name: str) -> Entry:
+def entry_of_mode(name: str) -> HelpEntry:
     how = MODES[name].value or {}
     choices = tuple(how.get("choices", ()))
     value = how.get("metavar", "")
-    return Entry(
+    return HelpEntry(
         (f"--{name}",), f"[{value}]" if how.get("nargs") == "?" else value, MODES[name].help, choices
     )
 
 
-def entry_of_option(name: str) -> Entry:
+def entry_of_option(name: str) -> HelpEntry:
     syntax = SYNTAX[name]
     value = "" if DEFAULTS[name] is False else syntax.metavar or f"{{{','.join(syntax.choices)}}}"
     spellings = (*filter(None, [syntax.short]), flag(name))
-    return Entry(spellings, value, syntax.help, syntax.choices, twin(name))
+    return HelpEntry(spellings, value, syntax.help, syntax.choices, twin(name))
 
 
 def text() -> str:

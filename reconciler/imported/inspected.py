@@ -13,7 +13,7 @@ SHOWN = 60  # characters of a value
 class Unreadable(ReconcileError):
     """It is not what it was said to be."""
 
-    exit_code = 65
+    id, exit_code = "R0017", 65
 
 
 class Odd(ValueError):
