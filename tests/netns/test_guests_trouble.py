@@ -23,6 +23,22 @@ def test_who_leaves_one_network_while_another_has_gone(shop: Lab) -> None:
     assert guests(shop) == set() and shop.links("one") == ["lo"]
 
 
+def test_who_leaves_one_network_after_another_when_his_namespace_has_gone(shop: Lab) -> None:
+    back = {"network": "shop_back", "ifname": "eth1"}
+    for ns in ("one", "two"):
+        assert cni("ADD", ns).rc == 0 and cni("ADD", ns, **back).rc == 0
+    shop.run("ip netns del one")
+    assert cni("DEL", "", ident="id-of-one") == Answer(0, None) == cni("DEL", "", ident="id-of-one", **back)
+    with watching(shop, shop.write(SHOP)) as watcher:
+        watcher.settled()
+        shop.run("ip netns del two")
+        assert (
+            cni("DEL", "", ident="id-of-two") == Answer(0, None) == cni("DEL", "", ident="id-of-two", **back)
+        )
+    assert guests(shop) == set() and not [*GUESTS.iterdir()]
+    assert shop.planned(SHOP) == []
+
+
 def test_who_has_no_file_any_more_leaves_all_the_same(shop: Lab) -> None:
     """As where it was lost after the first half of a DEL."""
     assert cni("ADD").rc == 0
