@@ -170,7 +170,9 @@ def brought(one: Guest, host: NearHost) -> Change:
     except FailedInPart as error:
         if one.sandbox in error.refusals:
             raise error.refusals[one.sandbox] from None
-    keep(change, host)
+        host.keep(None)
+    else:
+        keep(change, host)
     return change
 
 
