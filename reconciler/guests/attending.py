@@ -187,7 +187,9 @@ def brought(one: Guest, wish: Manifest, host: NearHost) -> Change:
     except FailedInPart as error:
         if one.sandbox in error.refusals:
             raise error.refusals[one.sandbox] from None
-    keep(change, host)
+        host.keep(None)
+    else:
+        keep(change, host)
     return change
 
 

@@ -71,7 +71,6 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         macs=tuple(macs(live, owner, projects)),
         meshed=meshed(live, owner, projects),
         vlans=vlans(live, owner, projects),
-        # Our 802.1Q links that somebody stands on who is not of this run.
         tagged=tuple(tagged_link(r, host) for r in live.of(Vlan) if r.name in used),
         tunnels={
             (r.port, r.vni): f"{r.network} of project {r.project}"
@@ -233,6 +232,7 @@ def mtus(live: ByKind) -> dict[str, int]:
 
 
 def tagged_link(r: Vlan, host: HostFacts) -> Tagged:
+    """Of one of ours that somebody stands on who is not of this run."""
     return Tagged(r.name, r.parent, r.tag, r.mtu, host.links.get(r.parent, Device()).up)
 
 

@@ -106,10 +106,11 @@ def note_generation(number: int) -> None:
         transcript.generations.add(number)
 
 
-def note_advance(number: int) -> None:
-    """The ruleset's generation behind a change of ours, as which it need not be asked anew."""
+def note_instead(how: str, about: tuple[Part, ...], answer: Answer, place: str) -> None:
+    """An answer that tells all of this place, instead of what was noted of it."""
     if transcript := NOTED.get():
-        transcript.generations = {number}
+        transcript.forget([place])
+        transcript.note(place, Question(how, about), answer)
 
 
 def doubt(place: str | None = None) -> None:

@@ -11,7 +11,6 @@ from ...core.resource import Key
 from ...kinds.nft import Element
 from ..netlink.netfilter import Torn
 from ..netlink.socket import attr, text
-from ..transcript import note_advance
 from . import encode
 from .elements import listed
 from .kept import KeptRuleset
@@ -34,7 +33,7 @@ def after(before: KeptRuleset, work: FirewallSteps) -> KeptRuleset | None:
             for place, form in forms.items()
         }
         if reading.current() == reading.generation:
-            note_advance(reading.generation)
+            reading.note_whole()
             return before._replace(generation=reading.generation, elements={**before.elements, **now})
     return None
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from ...errors import KernelError, NotPermitted, Unsupported
 from ..netlink.netfilter import NFGEN, Channel, Torn
 from ..netlink.socket import ACK, attributes
-from ..transcript import note_generation
+from ..transcript import RULESET, note_generation, note_instead
 
 T = TypeVar("T")
 
@@ -43,6 +43,12 @@ class RulesetReading(Channel):
     def current(self) -> int:
         [message] = self.ask(GETGEN, flags=0)
         return int.from_bytes(message.attributes[1], "big")
+
+    def note_whole(self) -> None:
+        """That this generation is all that is known: what it says was noted of another."""
+        about = NFTABLES << 8 | GETGEN, 0, b"", 0
+        note_instead("nft", about, self.bodies(*about), RULESET)
+        note_generation(self.generation or 0)
 
     def bodies(self, kind: Any, *about: Any) -> list[bytes]:
         """What is answered, as it is said; `kind` is that of a whole message."""
