@@ -77,9 +77,10 @@ def elsewhere(found: Inspected, chosen: int) -> Iterable[str]:
 
 def of(one: Object) -> str:
     """The project of Compose's that a container or a network is of."""
-    labels = one.get("Labels") or one.get("labels") or (one.get("Config") or {}).get("Labels")
-    found = labels.get(PROJECT) if isinstance(labels, Mapping) else ""
-    return found if isinstance(found, str) else ""
+    config = one.get("Config")
+    inner = config.get("Labels") if isinstance(config, Mapping) else None
+    found = (labels.get(PROJECT) for labels in (one.get("Labels"), inner) if isinstance(labels, Mapping))
+    return next((name for name in found if isinstance(name, str)), "")
 
 
 def projects(those: Iterable[Object]) -> set[str]:
@@ -119,7 +120,7 @@ def guessed(name: str, chosen: Iterable[Object]) -> Entry:
         for ip, length, gateway in ADDRESSES:
             subnet = prefix(end, ip, length)
             if subnet:
-                subnets.setdefault(subnet, compact(subnet=subnet, gateway=word(end.get(gateway))))
+                subnets.setdefault(subnet, compact(subnet=subnet, gateway=str(end.get(gateway) or "")))
     said = compact(
         name=name,
         ipam={"config": [*subnets.values()]} if subnets else {},

@@ -167,8 +167,8 @@ def said(one: Object, image: Object, lost: list[str]) -> dict[str, Any]:
     """The keys of what runs, less what the image says by itself."""
     config, host = part(one, "Config", lost), part(one, "HostConfig", lost)
     own = {key: value for key, value in config.items() if value != image.get(key) or key == "Image"}
-    if "Env" in own:
-        own["Env"] = [row for row in many(own["Env"]) if row not in (image.get("Env") or ())]
+    if isinstance(own.get("Env"), list) and isinstance(known := image.get("Env"), list):
+        own["Env"] = [row for row in own["Env"] if row not in known]
     found = {**table(own, CONFIG, lost), **table(host, HOST_CONFIG, lost)}
     found |= compact(environment=variables(found.get("environment", {}), config))
     if not found.get("environment"):
