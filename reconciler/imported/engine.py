@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import containers
+from . import containers, process
 from .containers import Around, called, container, networks_of
 from .draft import CONTAINERS, NETWORKS, VOLUMES, Draft, Entry, compact, named_apart
 from .inspected import Inspected, Object, mapping, word
@@ -66,6 +66,8 @@ def head(engine: EngineWords, chosen: Sequence[Object], told: Sequence[Object]) 
     for name in sorted(engine.stays.keys() & {*map(name_of, told)}):
         yield f"  {engine.stays[name]}"
     yield f"{ALONE}."
+    if any((process.part(one, "Config", []) or {}).get("Env") for one in chosen):
+        yield "Values of variables are written out below, passwords among them."
 
 
 def elsewhere(found: Inspected, chosen: int) -> Iterable[str]:
