@@ -7,8 +7,7 @@ from typing import Any
 
 from ..core.resource import State
 from ..kinds.cni import CniAttachment
-from ..kinds.file import File
-from ..kinds.link import Bridge, Veth
+from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, is_shared
 from ..kinds.remote import RemoteEndpoint
@@ -16,12 +15,14 @@ from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
 from .containers import Published, between, in_words, spans
 from .draft import CONTAINERS, NETWORKS, SERVICES, Draft, Entry, compact, named_apart
+from .live_ends import endpoint, extra_hosts, hostname, hosts, turn
 from .live_names import Called, aliases, called
 from .live_networks import Networks, home, networks
 from .names import key_of, project_of
 from .standing import End, Forward, ProjectState
 
 HOST_VIEW = "@host"  # the resolver that the host itself asks
+UNTOLD = "What was said of `labels`, `links`, `dns`, `sysctls`, and of what runs,"
 MOST_WEIGHT = 10  # beside which others' are told
 FOREIGN = "live"  # what a project of what is nobody's is called
 
@@ -67,6 +68,7 @@ def is_something(state: State) -> bool:
 def head(of: ProjectState) -> Iterator[str]:
     if of.project:
         yield f"What stands of project {of.project}, by `reconcile --import live`."
+        yield f"{UNTOLD} is in nothing that stands, and so not in here."
         return
     yield "What stands and is nobody's, by `reconcile --import live`."
     names = [f"ip netns del {one.name}" for one in of.namespaces]
@@ -105,6 +107,7 @@ def container(
     said = compact(
         container_name="" if service or space.name == f"{of.project}-{key}" else space.name,
         hostname=hostname(of, space.name),
+        extra_hosts=extra_hosts(of, space.name),
         **joined(of, space.name, ends, found, names),
         ports=ports_of(of, {space.name}),
     )
@@ -148,45 +151,6 @@ def joined(
     if leading and len(placed) > 1:
         said[leading[0]]["gw_priority"] = 1
     return {"networks": said}
-
-
-def endpoint(of: ProjectState, end: End, more: Iterable[str], *, named: bool) -> dict[str, Any]:
-    ips = [one.ip for one in of.addresses.get((end.ns, end.name), ())]
-    untagged, tagged = vlans(end)
-    return compact(
-        interface_name=end.name if named else "",
-        ipv4_address=next((ip for ip in ips if ":" not in ip), ""),
-        ipv6_address=next((ip for ip in ips if ":" in ip), ""),
-        mac_address=getattr(end, "mac", ""),
-        aliases=[*more],
-        vlan=untagged,
-        trunk=tagged,
-    )
-
-
-def vlans(end: End) -> tuple[int, list[int]]:
-    rows = [row.split() for row in end.vlans] if isinstance(end, Veth) else []
-    untagged = next((int(number) for number, *flags in rows if "pvid" in flags), 0)
-    return untagged, [int(number) for number, *flags in rows if not flags]
-
-
-def turn(of: ProjectState, end: End, ips: Sequence[str]) -> tuple[int, int, str]:
-    """Which of its networks it is: its hosts file tells them in their order."""
-    own = [one.ip for one in of.addresses.get((end.ns, end.name), ())]
-    return min((ips.index(ip) for ip in own if ip in ips), default=len(ips)), len(end.name), end.name
-
-
-def hosts(of: ProjectState, name: str) -> list[list[str]]:
-    """The rows of its hosts file that are about it."""
-    file = next((r for r in of.all.of(File) if r.ns == name and r.path.endswith("/hosts")), None)
-    rows = [line.split() for line in file.content.splitlines()] if file else []
-    return [row for row in rows if len(row) > 1 and of.homes.get(row[0]) == name]
-
-
-def hostname(of: ProjectState, name: str) -> str:
-    """As its hosts file has it, where that is not its name."""
-    found = next((row[1] for row in hosts(of, name)), "")
-    return "" if found == name else found
 
 
 def ports_of(of: ProjectState, sandboxes: set[str]) -> list[Any]:

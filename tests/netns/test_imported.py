@@ -21,7 +21,11 @@ STEPS = {
 RICH = """
 name: shop
 networks:
-  front: {enable_ipv6: true, host_access: all, driver_opts: {mtu: 1400}}
+  front:
+    enable_ipv6: true
+    host_access: all
+    driver_opts: {mtu: 1400}
+    ipam: {config: [{subnet: 172.19.80.0/20}]}
   back: {internal: true, bridge_name: backbone}
   rt: {gateway_mode: routed, name: another}
   iso: {icc: false, masquerade: false}
@@ -30,7 +34,10 @@ containers:
   web:
     container_name: www
     hostname: store
-    networks: {front: {aliases: [w, shop.example], gw_priority: 1}, back: {interface_name: inner}}
+    extra_hosts: ["registry:192.0.2.7", "six.example:2001:db8::7"]
+    networks:
+      front: {aliases: [w, shop.example], gw_priority: 1, routes: [{to: 10.9.0.0/16, via: 172.19.80.1}]}
+      back: {interface_name: inner}
     ports: ["8080:80", "127.0.0.1:9000-9003:9000-9003/udp", "0.0.0.0:81:81"]
   db: {networks: [back, iso, rt, six], mac_address: "02:11:22:33:44:55"}
   alone: {network_mode: none}
