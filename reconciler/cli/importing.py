@@ -9,7 +9,7 @@ from .. import disk
 from ..core.resource import State
 from ..drivers import DRIVERS
 from ..drivers.firewall.elements import skeleton
-from ..errors import ManifestError, ManifestErrors, ReconcileError, Unwritten, UsageError
+from ..errors import ManifestError, ReconcileError, Unwritten, UsageError
 from ..imported import compose as composed
 from ..imported import docker, engine, first, forwards, inspected, live, podman, quadlet
 from ..imported.draft import Draft
@@ -29,7 +29,7 @@ from .session import machine, note, tell, write_out
 
 INIT = "reconcile.yaml"  # what --init writes where no PATH says it
 QUADLETS = (".container", ".network", ".volume", ".pod", ".kube", ".build", ".image")
-STRICT = {"RECONCILE_RUNTIME": "podman"}  # what runs is held against its models, too
+PODMAN = {"RECONCILE_RUNTIME": "podman"}  # then what runs is held against its models, too
 
 
 def imported(options: Options) -> int:
@@ -72,16 +72,12 @@ def refuse_to_cover(file: str) -> None:
 
 
 def faults(said: str) -> list[Mistake]:
-    """What is wrong with a manifest of this text."""
-    found: list[ReconcileError] = []
-    for environ in ({}, STRICT):
-        try:
-            decide_everywhere(load(["-"], environ=environ, stdin=said), Plugins())
-        except ManifestError as error:
-            found += each(error) if isinstance(error, ManifestErrors) else [error]
-        if found:
-            break
-    return [fault(error) for error in found]
+    """What is wrong with a manifest of this text, whatever is to run there."""
+    try:
+        decide_everywhere(load(["-"], environ=PODMAN, stdin=said), Plugins())
+    except ManifestError as error:
+        return [fault(one) for one in each(error)]
+    return []
 
 
 def fault(error: ReconcileError) -> Mistake:

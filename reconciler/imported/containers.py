@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from . import process
 from .draft import Entry, compact
-from .inspected import Object, Odd, many, mapping, short, word, words
+from .inspected import Object, Odd, many, mapping, number, short, texts, word, words
 from .names import key_of
 
 SHARED = "container:"  # the beginning of a mode: whose network it is in
 MODES = ("host", "none")
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 UNPRIVILEGED = ("slirp4netns", "pasta", "ns")  # modes of podman that no manifest has
+USUAL_WAYS = ("", "rprivate")  # of propagation
 EVERYWHERE = {"0.0.0.0", "::"}
 
 
@@ -107,7 +108,14 @@ def endpoint(one: Object, said: Any) -> dict[str, Any]:
     }
     aliases = [name for name in dict.fromkeys(words(end.get("Aliases"))) if name not in own]
     local = words(written.get("LinkLocalIPs"))
-    return compact(aliases=aliases, **ips, mac_address=word(end.get("MacAddress")), link_local_ips=local)
+    return compact(
+        aliases=aliases,
+        **ips,
+        mac_address=word(end.get("MacAddress")),
+        link_local_ips=local,
+        driver_opts=texts(end.get("DriverOpts")),
+        gw_priority=number(end.get("GwPriority")),
+    )
 
 
 def links(one: Object, lost: list[str]) -> list[str]:
@@ -154,10 +162,10 @@ def widened(port: Published, ips: set[str]) -> Published:
 def bound(name: str, bindings: Any, standing: Any) -> Iterator[Published]:
     port, _, protocol = name.partition("/")
     known = [str(mapping(one).get("HostPort") or "0") for one in many(standing)]
-    for number, one in enumerate(map(mapping, many(bindings))):
+    for at, one in enumerate(map(mapping, many(bindings))):
         first = str(one.get("HostPort") or "0")
         if first == "0" or "-" in first:
-            first = known[min(number, len(known) - 1)] if known else "0"
+            first = known[min(at, len(known) - 1)] if known else "0"
         yield Published(protocol or "tcp", word(one.get("HostIp")), int(port), int(first))
 
 
@@ -205,7 +213,9 @@ def mount(said: Object, lost: list[str]) -> Iterator[dict[str, Any]]:
     if ANONYMOUS.fullmatch(source):
         lost.append(f"what is in the nameless volume at {target}: {word(said.get('Source'))}")
         source = ""
-    yield compact(type=kind, source=source, target=target, read_only=read_only)
+    way = word(said.get("Propagation"))
+    bind = {"propagation": way} if kind == "bind" and way not in USUAL_WAYS else {}
+    yield compact(type=kind, source=source, target=target, read_only=read_only, bind=bind)
 
 
 def volume_names(entries: Iterable[Entry]) -> list[str]:

@@ -39,6 +39,7 @@ def network(one: Object) -> Entry | None:
         name=name,
         driver=driver if driver != "bridge" else "",
         internal=one.get("Internal") is True,
+        attachable=one.get("Attachable") is True,
         enable_ipv6=one.get("EnableIPv6") is True,
         **guarded(options, one, lost),
         ipam=guarded(ipam, one, lost),
@@ -49,6 +50,8 @@ def network(one: Object) -> Entry | None:
     other = mapping_of(one.get("IPAM")).get("Driver")
     if other not in (None, "", "default"):
         lost.append(f"IPAM driver {short(other)}")
+    if (source := mapping_of(one.get("ConfigFrom")).get("Network")) or one.get("ConfigOnly"):
+        lost.append(f"a configuration that networks share: {short(source or name)}")
     return Entry(key=key_of(name), said=said, lost=tuple(lost))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import containers
+from . import containers, process
 from .containers import Around, called, container, networks_of
 from .draft import CONTAINERS, NETWORKS, VOLUMES, Draft, Entry, compact, named_apart
 from .inspected import Inspected, Object, mapping, word
@@ -66,6 +66,8 @@ def head(engine: EngineWords, chosen: Sequence[Object], told: Sequence[Object]) 
     for name in sorted(engine.stays.keys() & {*map(name_of, told)}):
         yield f"  {engine.stays[name]}"
     yield f"{ALONE}."
+    if any((process.part(one, "Config", []) or {}).get("Env") for one in chosen):
+        yield "Values of variables are written out below, passwords among them."
 
 
 def elsewhere(found: Inspected, chosen: int) -> Iterable[str]:
@@ -77,9 +79,10 @@ def elsewhere(found: Inspected, chosen: int) -> Iterable[str]:
 
 def of(one: Object) -> str:
     """The project of Compose's that a container or a network is of."""
-    labels = one.get("Labels") or one.get("labels") or (one.get("Config") or {}).get("Labels")
-    found = labels.get(PROJECT) if isinstance(labels, Mapping) else ""
-    return found if isinstance(found, str) else ""
+    config = one.get("Config")
+    inner = config.get("Labels") if isinstance(config, Mapping) else None
+    found = (labels.get(PROJECT) for labels in (one.get("Labels"), inner) if isinstance(labels, Mapping))
+    return next((name for name in found if isinstance(name, str)), "")
 
 
 def projects(those: Iterable[Object]) -> set[str]:
@@ -119,7 +122,7 @@ def guessed(name: str, chosen: Iterable[Object]) -> Entry:
         for ip, length, gateway in ADDRESSES:
             subnet = prefix(end, ip, length)
             if subnet:
-                subnets.setdefault(subnet, compact(subnet=subnet, gateway=word(end.get(gateway))))
+                subnets.setdefault(subnet, compact(subnet=subnet, gateway=str(end.get(gateway) or "")))
     said = compact(
         name=name,
         ipam={"config": [*subnets.values()]} if subnets else {},

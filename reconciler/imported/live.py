@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..core.resource import State
 from ..kinds.cni import CniAttachment
-from ..kinds.file import File
-from ..kinds.link import Bridge, Veth
+from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element, is_shared
 from ..kinds.remote import RemoteEndpoint
@@ -15,12 +15,15 @@ from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
 from .containers import Published, between, in_words, spans
 from .draft import CONTAINERS, NETWORKS, SERVICES, Draft, Entry, compact, named_apart
+from .live_ends import endpoint, extra_hosts, hostname, hosts, turn
 from .live_names import Called, aliases, called
 from .live_networks import Networks, home, networks
 from .names import key_of, project_of
 from .standing import End, Forward, ProjectState
 
 HOST_VIEW = "@host"  # the resolver that the host itself asks
+UNTOLD = "What was said of `labels`, `links`, `dns`, `sysctls`, and of what runs,"
+MOST_WEIGHT = 10  # beside which others' are told
 FOREIGN = "live"  # what a project of what is nobody's is called
 
 
@@ -34,7 +37,9 @@ def draft(of: ProjectState, lost: Sequence[str] = ()) -> Draft:
             replicas[service][space.name] = one
         else:
             single.append(one)
-    services = [service_of(of, key, those) for key, those in sorted(replicas.items())]
+    services = [
+        with_vip(of, service_of(of, key, those), found, known) for key, those in sorted(replicas.items())
+    ]
     quiet = not any(r.project == of.project for r in of.all.of(Resolver)) and bool(of.project)
     return Draft(
         project=project_of(of.project) or FOREIGN,
@@ -63,6 +68,7 @@ def is_something(state: State) -> bool:
 def head(of: ProjectState) -> Iterator[str]:
     if of.project:
         yield f"What stands of project {of.project}, by `reconcile --import live`."
+        yield f"{UNTOLD} is in nothing that stands, and so not in here."
         return
     yield "What stands and is nobody's, by `reconcile --import live`."
     names = [f"ip netns del {one.name}" for one in of.namespaces]
@@ -101,6 +107,7 @@ def container(
     said = compact(
         container_name="" if service or space.name == f"{of.project}-{key}" else space.name,
         hostname=hostname(of, space.name),
+        extra_hosts=extra_hosts(of, space.name),
         **joined(of, space.name, ends, found, names),
         ports=ports_of(of, {space.name}),
     )
@@ -130,45 +137,20 @@ def joined(
     placed = [(found.keys[home(end)], end) for end in ends if home(end) in found.keys]
     if not placed:
         return {"network_mode": "none"}
-    in_order = [key for key, _ in sorted(placed)]
-    usual = {key: f"eth{number}" for number, key in enumerate(in_order)}
+    ips = [row[0] for row in hosts(of, name)]
+    standing = [key for key, _ in sorted(placed, key=lambda one: turn(of, one[1], ips))]
+    usual = {key: f"eth{number}" for number, key in enumerate(standing)}
+    moved = standing != sorted(standing)  # else their names put them into the order that they have
     said = {}
     for key, end in placed:
         own = {name, *(hostname(of, name),)}
         more = aliases(names[end.key], of.project, full_name(of, found, end), own)
         said[key] = endpoint(of, end, more, named=end.name != usual[key])
+        said[key] |= {"priority": len(standing) - standing.index(key)} if moved else {}
     leading = [key for key, end in placed if of.ways.get((end.ns, end.name))]
     if leading and len(placed) > 1:
         said[leading[0]]["gw_priority"] = 1
     return {"networks": said}
-
-
-def endpoint(of: ProjectState, end: End, more: Iterable[str], *, named: bool) -> dict[str, Any]:
-    ips = [one.ip for one in of.addresses.get((end.ns, end.name), ())]
-    untagged, tagged = vlans(end)
-    return compact(
-        interface_name=end.name if named else "",
-        ipv4_address=next((ip for ip in ips if ":" not in ip), ""),
-        ipv6_address=next((ip for ip in ips if ":" in ip), ""),
-        mac_address=getattr(end, "mac", ""),
-        aliases=[*more],
-        vlan=untagged,
-        trunk=tagged,
-    )
-
-
-def vlans(end: End) -> tuple[int, list[int]]:
-    rows = [row.split() for row in end.vlans] if isinstance(end, Veth) else []
-    untagged = next((int(number) for number, *flags in rows if "pvid" in flags), 0)
-    return untagged, [int(number) for number, *flags in rows if not flags]
-
-
-def hostname(of: ProjectState, name: str) -> str:
-    """As its hosts file has it, where that is not its name."""
-    file = next((r for r in of.all.of(File) if r.ns == name and r.path.endswith("/hosts")), None)
-    rows = [line.split() for line in file.content.splitlines()] if file else []
-    found = next((row[1] for row in rows if len(row) > 1 and of.homes.get(row[0]) == name), "")
-    return "" if found == name else found
 
 
 def ports_of(of: ProjectState, sandboxes: set[str]) -> list[Any]:
@@ -194,19 +176,49 @@ def service_of(of: ProjectState, key: str, replicas: Mapping[str, Entry]) -> Ent
     if len(replicas) > 1:
         said.pop("hostname", None)
         ends = {name: unpinned(end) for name, end in said.get("networks", {}).items()}
-        numbers, by_client = shares(of, {*replicas})
-        if len(numbers) > 1 and max(numbers) - min(numbers) > 1:
+        numbers, by_client = shares(of, replicas)
+        weights = whole(numbers)
+        if weights is None:
             lost.append("the weights of its replicas")
         said = {"scale": len(replicas), **said, **compact(networks=ends, ports=shared_ports(of, {*replicas}))}
-        said |= {"affinity": "client"} if by_client else {}
+        said |= compact(weights=weights, affinity="client" if by_client else "")
     return Entry(key=key_of(key), said=said, lost=(*one.lost, *lost))
 
 
-def shares(of: ProjectState, sandboxes: set[str]) -> tuple[set[int], bool]:
-    """How many numbers lead to each replica, and whether it is by the client's address that one is told."""
-    found = [r for r in of.all.of(Element) if is_shared(r.map)]
-    mine = [r for r in found if of.homes.get(r.value.partition(" . ")[0]) in sandboxes]
-    return {r.part for r in mine if r.part}, any(not r.part for r in mine)
+def with_vip(of: ProjectState, one: Entry, found: Networks, known: Mapping[tuple[str, str], Called]) -> Entry:
+    """The names of a service's one address are its aliases."""
+    full = {entry.key: str(entry.said.get("name", f"{of.project}_{entry.key}")) for entry in found.entries}
+    names = {net: names for (net, _), names in known.items() if names.key == one.key and not names.service}
+    ends = {
+        key: {**end, **compact(aliases=aliases(names[full[key]], of.project, full[key], set()))}
+        for key, end in one.said.get("networks", {}).items()
+        if full.get(key) in names
+    }
+    return replace(one, said={**one.said, "networks": {**one.said["networks"], **ends}}) if ends else one
+
+
+def shares(of: ProjectState, replicas: Iterable[str]) -> tuple[dict[str, int], bool]:
+    """How many of the numbers that are drawn lead to each replica, by its own number; and whether it is told
+    by the client's address."""
+    found = [
+        (of.homes.get(r.value.partition(" . ")[0], ""), r) for r in of.all.of(Element) if is_shared(r.map)
+    ]
+    mine = [(home, r) for home, r in found if home in replicas]
+    parts = {home: r.part for home, r in mine if r.part}
+    numbers = {name.rpartition("-")[2]: parts.get(name, 0) for name in replicas} if parts else {}
+    return numbers, any(not r.part for _, r in mine)
+
+
+def whole(parts: Mapping[str, int]) -> dict[str, int] | None:
+    """Their weights; {} where all have the same, None where those are no small numbers."""
+    least = min((part for part in parts.values() if part), default=0)
+    if least and max(parts.values()) - min(parts.values()) <= 1:
+        return {}
+    for times in range(1, MOST_WEIGHT):
+        exact = {name: part * times / least for name, part in parts.items()} if least else {}
+        if all(abs(one - round(one)) < times / 100 for one in exact.values()):
+            return {name: round(one) for name, one in exact.items()}
+    return None
 
 
 def shared_ports(of: ProjectState, sandboxes: set[str]) -> list[Any]:

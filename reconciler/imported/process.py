@@ -97,6 +97,15 @@ def labels(said: Any) -> Any:
     return {name: text for name, text in texts(said).items() if not name.startswith(COMPOSE_LABELS)}
 
 
+def annotations(said: Any) -> Any:
+    """Less those by which podman and its kin remember what they were told."""
+    return {
+        name: text
+        for name, text in texts(said).items()
+        if not name.startswith(("io.", "org.opencontainers."))
+    }
+
+
 def entrypoint(said: Any) -> Any:
     """Podman 4 says a text, others a list."""
     return said if isinstance(said, str) else words(said)
@@ -108,6 +117,7 @@ CONFIG: Mapping[str, tuple[str, Translation]] = {
     "Cmd": ("command", words),
     "Env": ("environment", assignments),
     "Labels": ("labels", labels),
+    "Annotations": ("annotations", annotations),
     "User": ("user", word),
     "WorkingDir": ("working_dir", only("/")),
     "Domainname": ("domainname", word),
@@ -149,17 +159,23 @@ HOST_CONFIG: Mapping[str, tuple[str, Translation]] = {
     "LogConfig": ("logging", logging),
     "Tmpfs": ("tmpfs", temporary),
 }
-# What is read elsewhere, is a default that engines write out, or is the engine's own affair.
+# What is read elsewhere, or says how the engine itself does it.
 UNSAID = {
-    *("Binds", "NetworkMode", "PortBindings", "PublishAllPorts", "Links", "ContainerIDFile", "AutoRemove"),
-    *("MaskedPaths", "ReadonlyPaths", "ConsoleSize", "Runtime", "CgroupnsMode", "CgroupMode", "Cgroups"),
-    *("CgroupManager", "MemorySwap", "Isolation", "CgroupConf", "VolumeDriver", "Mounts"),
+    *("Binds", "NetworkMode", "PortBindings", "PublishAllPorts", "Links", "ContainerIDFile", "Mounts"),
+    *("MaskedPaths", "ReadonlyPaths", "ConsoleSize", "CgroupManager", "Cgroups", "MemorySwap", "CgroupConf"),
 }
-# The same of what is said of the container itself.
 UNSAID_CONFIG = {
     *("Hostname", "AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "ExposedPorts", "Volumes"),
-    *("MacAddress", "OnBuild", "Annotations", "CreateCommand", "Umask", "Passwd", "ArgsEscaped", "Shell"),
-    *("HealthcheckOnFailureAction", "sdNotifyMode", "Timeout", "NetworkDisabled", "sdNotifySocket"),
+    *("MacAddress", "CreateCommand", "Umask", "Passwd", "ArgsEscaped"),
+}
+# What engines say of their own accord.
+USUAL = {
+    "Runtime": ("runc", "crun", "oci", "io.containerd.runc.v2"),
+    "CgroupnsMode": ("private", "host"),
+    "CgroupMode": ("private", "host"),
+    "HealthcheckOnFailureAction": ("none",),
+    "sdNotifyMode": ("container", "ignore"),
+    "Isolation": ("default",),
 }
 
 
@@ -167,12 +183,10 @@ def said(one: Object, image: Object, lost: list[str]) -> dict[str, Any]:
     """The keys of what runs, less what the image says by itself."""
     config, host = part(one, "Config", lost), part(one, "HostConfig", lost)
     own = {key: value for key, value in config.items() if value != image.get(key) or key == "Image"}
-    if "Env" in own:
-        own["Env"] = [row for row in many(own["Env"]) if row not in (image.get("Env") or ())]
+    if isinstance(own.get("Env"), list) and isinstance(known := image.get("Env"), list):
+        own["Env"] = [row for row in own["Env"] if row not in known]
     found = {**table(own, CONFIG, lost), **table(host, HOST_CONFIG, lost)}
-    found |= compact(environment=variables(found.get("environment", {}), config))
-    if not found.get("environment"):
-        found.pop("environment", None)
+    found |= compact(environment=variables(found.pop("environment", {}), config))
     lost += unknown(host, HOST_CONFIG.keys() | UNSAID, "HostConfig")
     lost += unknown(config, CONFIG.keys() | UNSAID_CONFIG, "Config")
     if number_of(host.get("MemorySwap")) not in (0, -1, 2 * number_of(host.get("Memory"))):
@@ -214,7 +228,7 @@ def unknown(found: Object, known: set[str], of: str) -> Iterator[str]:
 
 
 def is_usual(name: str, value: Any) -> bool:
-    return name == "Cgroup" or (name.startswith("Blkio") and not value)
+    return isinstance(value, str) and value in USUAL.get(name, ())
 
 
 def number_of(said: Any) -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from .draft import Draft, Entry
 from .text import LONGEST_KEY, Path, TextLine, lines
 
+NAMED = "container_name"  # what may be all that is wrong with an entry
 ROUNDS = 20  # what is taken out may leave something else wrong
 
 
@@ -70,7 +71,9 @@ def trimmed(
     for one in entries:
         places = refused.get(one.key, {})
         if () in places:
-            continue
+            if NAMED not in one.said:
+                continue
+            one, places = one.without((NAMED,), f"{NAMED}: {places[()]}"), {}
         for path in sorted(places, key=order, reverse=True):
             one = one.without(path, places[path])
         yield one

@@ -89,6 +89,15 @@ class ProjectState:
         return found
 
     @cached_property
+    def beyond(self) -> Mapping[tuple[str, str], list[Route]]:
+        """Others that lead by a neighbour, likewise."""
+        found: dict[tuple[str, str], list[Route]] = defaultdict(list)
+        for r in self.all.of(Route):
+            if r.via and r.table == "main" and r.ns != HOST and not r.dst.endswith("/0"):
+                found[r.ns, r.link].append(r)
+        return found
+
+    @cached_property
     def marks(self) -> Mapping[tuple[str, str], str]:
         """What the firewall says, by map and item."""
         return {(r.map, r.item): r.value for r in self.all.of(Element)}
