@@ -86,6 +86,7 @@ class Change:
     projects: frozenset[str]  # that it may change; others' things stay as they stand
     prune: bool = True  # whether what is no longer declared goes
     waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
+    host: str = ""  # its name
 
     def instead_of(self, wished: "Change") -> "Change":
         """This change, made since projects of another one wait."""
@@ -251,7 +252,8 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, heale
     wanted = {**healed.wanted, **wanted}
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = {**ownership.of_others(live, names), **wanted}
-    return Change(manifest, topology, live, desired, plan(live, desired), names | healed.projects)
+    todo = plan(live, desired)
+    return Change(manifest, topology, live, desired, todo, names | healed.projects, host=facts.name)
 
 
 def healed_of(manifest: Manifest, ours: State, host: Host) -> Healed:

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from functools import partial
 
-from ..core import render
 from ..daemon.held import within_limits
 from ..drivers.firewall.routing_policy import FORWARD
 from ..errors import (
@@ -20,6 +19,7 @@ from ..errors import (
     foreseen,
 )
 from ..inventory.facts import HostFacts
+from ..inventory.summary import summary
 from ..kernel.lock import lock
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
@@ -198,7 +198,7 @@ def remember(options: Options, change: Change) -> None:
         if change.waiting:  # these stand as they were applied last, if they do
             stands = with_older(stands, past.last(paths) or Manifest(), change.waiting)
         pardon(stands, past)
-        past.record(stands, paths, commit(paths), render.summary(change.todo))
+        past.record(stands, paths, commit(paths), summary(change))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ class Mode(NamedTuple):
     room: str
     help: str = ""  # "" where an option names the mode
     value: Mapping[str, Any] | None = None  # how argparse is to take one
+    function: str = ""  # where the mode's name is a word of Python's
 
 
 MODES = {
@@ -46,7 +47,9 @@ MODES = {
         {"metavar": "N", "nargs": "?", "type": int, "const": -1},
     ),
     "explain": Mode(
-        "plan", "tell everything about one resource of the plan", {"metavar": "KEY", "type": word}
+        "explain",
+        "tell everything about a container, network, port, address, link, or key of a plan",
+        {"metavar": "WORD", "type": word},
     ),
     "resolve": Mode(
         "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}
@@ -60,12 +63,20 @@ MODES = {
         "answer a runtime's plugin call on standard input: cni, or netavark with its words",
         {"metavar": "KIND", "choices": ("cni", "netavark")},
     ),
+    "import": Mode(
+        "importing",
+        "write a manifest of what docker, podman or compose has, or of what stands live",
+        {"metavar": "SOURCE", "choices": ("docker", "podman", "compose", "live"), "dest": "import_"},
+        "imported",
+    ),
+    "init": Mode("importing", "write a first manifest, with comments on what this host has"),
     "rehearse": Mode("apply"),
 }
 
 
 LOOKING = ("plan", "show", "explain", "resolve")  # modes that may be about another host
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "lock")  # modes that may scale beside the files
+PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
 
@@ -185,6 +196,8 @@ def refuse_idle(options: Options) -> None:
         raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
     if options.output in EXPORTS and options.mode != "show":
         raise UsageError(f"-o {options.output} goes with --show")
+    if options.output == "markdown" and options.mode not in PLANNED:
+        raise UsageError(f"-o markdown goes with {', '.join(f'--{mode}' for mode in PLANNED)}")
     if options.mode in WHOLE and (options.project or options.paths):
         raise UsageError(f"--{options.mode} is about all projects, not some", "leave out --project and PATH")
 
@@ -208,7 +221,8 @@ def piped() -> str:
 
 def implied(given: Mapping[str, object]) -> str:
     """The mode where no word names it alone."""
-    with_value = (name for name, mode in MODES.items() if mode.value and name in given)
+    valued = ((name, mode.value.get("dest", name)) for name, mode in MODES.items() if mode.value)
+    with_value = (name for name, field in valued if field in given)
     return next(with_value, "rehearse" if given.get("rehearse") else "plan")
 
 
@@ -217,7 +231,7 @@ def run(options: Options) -> int:
     if options.mode != "watch":
         gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
     room = import_module(f".{MODES[options.mode].room}", __package__)
-    return int(getattr(room, options.mode)(options))
+    return int(getattr(room, MODES[options.mode].function or options.mode)(options))
 
 
 def complaint(error: ReconcileError, options: Options) -> str:

@@ -1,7 +1,7 @@
 """Manifests beside a file that was named, which speak for its project too."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from ..errors import ReconcileError
@@ -13,13 +13,18 @@ from .session import note
 
 
 def warn_of_files_beside(options: Options, change: Change) -> None:
+    for words in files_left_out(options, change):
+        note(options, f"warning: {words}")
+
+
+def files_left_out(options: Options, change: Change) -> Iterator[str]:
     """A file is the whole truth of its project: what others in its folder say of that goes."""
     losing = {change.owner(key) for key in change.removed}
     for project in change.manifest.projects if losing else ():
         for file in files_beside(options, project, change.manifest.files) if project.name in losing else ():
             words = f"{file} is of project {project.name} as well, and is not named: what it declares goes"
             hint = "name the folder to have both, or give each file a `name:` of its own"
-            note(options, f"warning: {words}\n  hint: {hint}")
+            yield f"{words}\n  hint: {hint}"
 
 
 def files_beside(options: Options, project: ProjectSpec, read: Iterable[str]) -> list[str]:

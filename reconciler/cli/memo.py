@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Said = list[tuple[bool, str]]  # whether on standard error, and what
 Origin = Mapping[str, Any]  # of the manifests: the digests of texts, and names in folders
+OF_COMMITS = ("json", "markdown")  # which change while manifests do not
 ITS_PLACE = "\0"  # in a path, where the name of the place stands
 
 
@@ -74,11 +75,17 @@ def origin(options: "Options") -> Origin:
     from .options import misnamed_twins
 
     unlike = options.no_memo or options.against or options.out or options.stdin or [*misnamed_twins()]
-    if unlike or "-" in options.paths:
+    if unlike or "-" in options.paths or (options.output in OF_COMMITS and is_in_git(options.sources)):
         return {}
     asked = cache.Asked(options.sources, options.projects, os.environ, DRIVERS)
     found = cache.origin(CACHE, asked)
     return found if {*found.get("drivers", ())} <= {*BUILT_IN} else {}
+
+
+def is_in_git(paths: Iterable[str]) -> bool:
+    from ..safety.git import trees
+
+    return any(trees(paths))
 
 
 def keep(options: "Options", transcript: "Transcript", origin: Origin, said: Said) -> None:

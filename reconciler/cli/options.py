@@ -101,6 +101,7 @@ class Options:
     logs: str = ""  # a container
     exec: str = ""  # likewise; the command is in `paths`
     guest: str = ""  # a kind of runtime; its words are in `paths`
+    import_: str = ""  # who has what a manifest is to be made of
 
     project: tuple[str, ...] = option((), Syntax("only these projects (repeatable)", project_name, "NAME"))
     host: str = option("", Syntax("which of `hosts:` this machine is (default: its hostname)", word, "NAME"))
@@ -114,7 +115,12 @@ class Options:
     exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
     no_memo: bool = option(False, Syntax("--plan: ask and decide anew, whatever was said before"))
     out: str = option(
-        "", Syntax("--plan: write the plan, --status: all that stands, as JSON to FILE too", word, "FILE")
+        "",
+        Syntax(
+            "write to FILE: --plan the plan, --status all that stands, as JSON; --import all of it",
+            word,
+            "FILE",
+        ),
     )
     against: str = option(
         "",
@@ -141,8 +147,9 @@ class Options:
     output: str = option(
         "text",
         Syntax(
-            "text, wide (every step), json or shell commands; --show: podman's command lines or quadlets",
-            choices=("text", "wide", "json", "shell", *EXPORTS),
+            "text, wide (every step), json, markdown (a comment on a pull request) or shell commands;"
+            " --show: podman's command lines or quadlets",
+            choices=("text", "wide", "json", "markdown", "shell", *EXPORTS),
             short="-o",
         ),
     )

@@ -11,12 +11,13 @@ from .session import note
 
 
 def warn_of_return(options: Options, change: Change) -> None:
-    """A service goes back to the number that its files say."""
-    for words in returns(change, Revisions(options.state_dir)):
+    for words in returns(options, change):
         note(options, f"warning: {words}")
 
 
-def returns(change: Change, past: Revisions) -> Iterator[str]:
+def returns(options: Options, change: Change) -> Iterator[str]:
+    """Services that go back to the number that their files say."""
+    past = Revisions(options.state_dir)
     touched = change.touched & change.projects if change.todo else frozenset()
     before = past.scaled(touched) if touched else {}
     for project in change.manifest.projects if before else ():

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -19,9 +19,11 @@ from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
 from ..pipeline import Change, Host, compare
 from ..truth import there
+from ..version import __version__
 from . import streams
 from .arguments import LOOKING
 from .options import Options
+from .script import script
 from .story import Story
 
 if TYPE_CHECKING:
@@ -153,27 +155,52 @@ def sizes(networks: int, sandboxes: int, ports: int) -> str:
     return f"{number(networks, 'network')}, {number(sandboxes, 'sandbox')}, {number(ports, 'published port')}"
 
 
-def plan_json(change: Change) -> Iterator[str]:
+def head(options: Options, change: Change) -> dict[str, str]:
+    """What a reader elsewhere wants to know of a plan."""
+    from ..safety.git import commit
+
+    return {"version": __version__, "host": change.host, "commit": commit(options.absolute_paths)}
+
+
+def plan_json(options: Options, change: Change, beside: Sequence[str] = ()) -> Iterator[str]:
     return render.as_json(
         change.todo,
         change.live,
         Subjects(change.live, change.desired).words,
+        **head(options, change),
         projects=list(change.topology.projects),
         revision=change.manifest.digest,
-        warnings=list(change.warnings),
-        waiting={name: str(why) for name, why in sorted(change.waiting.items())},
+        warnings=[*change.warnings, *beside],
+        waiting=in_order(change.waiting),
     )
 
 
-def print_plan(options: Options, change: Change, seconds: float | None = None) -> None:
-    """What is to be done, or what was, in so many seconds."""
+def plan_markdown(options: Options, change: Change, beside: Sequence[str], seconds: float | None) -> str:
+    from . import markdown
+
+    closed = [f"sandbox {name}: {why}" for name, why in in_order(change.closed).items()]
+    waiting = [f"{name}: {why}" for name, why in in_order(change.waiting).items()]
+    notes = {"Warnings": [*change.warnings, *closed, *beside], "Projects that wait": waiting}
+    return markdown.page(Story(change), head(options, change), notes, seconds)
+
+
+def in_order(reasons: Mapping[str, ReconcileError]) -> dict[str, str]:
+    return {name: str(why) for name, why in sorted(reasons.items())}
+
+
+def print_plan(
+    options: Options, change: Change, seconds: float | None = None, beside: Sequence[str] = ()
+) -> None:
+    """What is to be done, or what was, in so many seconds; `beside` are warnings that no manifest makes."""
     if options.quiet:
         return
     match options.output:
         case "json":
-            streams.tell_all(chain(plan_json(change), "\n"), hint(options))
+            streams.tell_all(chain(plan_json(options, change, beside), "\n"), hint(options))
+        case "markdown":
+            tell(options, plan_markdown(options, change, beside, seconds), end="")
         case "shell":
-            say(options, render.shell(change.todo).rstrip())
+            say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
             say(options, Story(change).summary(seconds))

@@ -3,9 +3,10 @@
 import json
 import os
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
-from ..core import render
+from ..cnm.topology import Topology
 from ..core.resource import State
 from ..daemon import answering
 from ..daemon.status import in_words, watcher_status
@@ -14,6 +15,7 @@ from ..errors import ReconcileError
 from ..hosts.snapshot import save
 from ..inventory import ownership
 from ..inventory.learn import MEMORIES
+from ..inventory.summary import summary
 from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
@@ -52,7 +54,7 @@ def status(options: Options) -> int:
     desired, waiting = (change.desired, change.waiting) if change else ({}, {})
     rows = [project_row(name, root, live) for name, root in sorted(folders.items()) if name in asked]
     others = [peer for peer in peers.peers(live) if peer.project in asked]
-    wrong = discrepancies(change.topology, evpn.announced_routes) if change else []
+    wrong = discrepancies(of_projects(change.topology, asked), evpn.announced_routes) if change else []
     names = [one for one in answering.statuses(desired, live) if one.resolver.project in asked]
     running = [one for one in containers.statuses(live) if one.workload.project in asked]
     beside = Revisions(options.state_dir).scaled([row.project for row in rows])
@@ -86,7 +88,7 @@ def status(options: Options) -> int:
     say(options, state_in_words())
     say(options, in_words(watcher))
     if change:
-        say(options, "in sync" if in_sync else f"not in sync: {render.summary(change.todo)}")
+        say(options, "in sync" if in_sync else f"not in sync: {summary(change)}")
     elif not folders:
         say(options, "nothing stands")
     return exit_code(trouble, in_sync=in_sync)
@@ -110,6 +112,11 @@ def compared(options: Options, host: LastingHost) -> tuple[Change | None, Reconc
         return comparison(options, host), None
     except ReconcileError as error:
         return None, error
+
+
+def of_projects(topology: Topology, names: frozenset[str]) -> Topology:
+    """What was decided of the networks of these."""
+    return replace(topology, networks=tuple(one for one in topology.networks if one.project in names))
 
 
 def exit_code(trouble: ReconcileError | None, *, in_sync: bool) -> int:

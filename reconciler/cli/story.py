@@ -1,29 +1,22 @@
 """A plan in the words of who wrote the manifest: a line for each container, network and port, by project."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..core.plan import Step
-from ..core.render import COLOURS, number, outermost, place
+from ..core.render import COLOURS, number, place
 from ..core.resource import DISRUPTIONS, Disruption
 from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
-from ..inventory.subjects import Subjects
+from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, Groups, counted, defining, in_words
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
-from ..kinds.file import File
 from ..kinds.link import Veth
 from ..kinds.nft import Element
 from ..pipeline import Change
-
-CONSEQUENT = ("went with ", "to be replaced", "detached from ")  # what follows from another step
-EVERYBODY = "host"  # the project of what all share, and the place that is no sandbox
-MOST = 4  # changes of one container or network that are told one by one
-ORDER = ("-", "-/+", "~", "+")
-COUNTED = {"+": "to create", "~": "to change", "-/+": "to make anew", "-": "to remove"}
-DONE = {"+": "created", "~": "changed", "-/+": "made anew", "-": "removed"}
+from .wording import CONSEQUENT, MOST, Wording
 
 
 class Becoming(NamedTuple):
@@ -44,16 +37,14 @@ class Becoming(NamedTuple):
 
 class Story:
     def __init__(self, change: Change):
-        self.todo, self.subjects = change.todo, Subjects(change.live, change.desired)
-        self.groups: dict[Subject, list[Step]] = {}
-        for step in change.todo:
-            self.groups.setdefault(self.subjects.of(step.resource), []).append(step)
-        self.created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
+        self.todo, self.groups = change.todo, Groups(change)
+        created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
+        self.wording = Wording(self.groups.subjects, created)
 
     @cached_property
     def lines(self) -> list[Becoming]:
-        """By project, what is lost first."""
-        found = (self.line(subject, steps) for subject, steps in self.groups.items())
+        """By project, what costs most first."""
+        found = (self.line(subject, steps) for subject, steps in self.groups.steps.items())
         return sorted(
             found, key=lambda one: (one.subject.project == EVERYBODY, one.subject.project, rank(one))
         )
@@ -70,15 +61,15 @@ class Story:
 
     def summary(self, seconds: float | None = None) -> str:
         """The last line of a plan, or of what was done in so many seconds."""
-        if not self.todo:
-            return "Nothing to do."
-        traffic = f"running traffic: {self.todo.disruption}"
-        if seconds is not None:
-            return f"{counted(self.lines, DONE)} in {seconds:.2f} s; {traffic}"
-        return f"{counted(self.lines, COUNTED)}; {traffic}; plan {self.todo.digest}"
+        if seconds is None or not self.todo:
+            return in_words(self.todo, self.counts(COUNTED))
+        return f"{self.counts(DONE)} in {seconds:.2f} s; running traffic: {self.todo.disruption}"
+
+    def counts(self, words: dict[str, str]) -> str:
+        return counted(((line.op, line.subject.kind) for line in self.lines), words)
 
     def line(self, subject: Subject, steps: Sequence[Step]) -> Becoming:
-        op = operation(subject, steps)
+        op = self.groups.operation(subject)
         cost = max((step.disruption for step in steps), key=DISRUPTIONS.index) if op != "+" else "none"
         where = next((told for step in defining_first(subject, steps) if (told := place(step.resource))), "")
         parts = filter(None, (self.detail(subject, op, steps), elements(subject, op, steps)))
@@ -93,14 +84,12 @@ class Story:
         if subject.kind == NAMES or (subject.kind == FIREWALL and op == "+"):
             return ""
         if subject.kind == PORT:
-            return self.target(steps)
+            return self.wording.target(steps)
         if subject.kind == SERVICES:
             return led(steps)
         if op == "+" and subject.kind in (CONTAINER, NETWORK):
             return self.introduced(subject, steps)
-        told = [words for step in steps if (words := self.changed(step))]
-        told = sorted(dict.fromkeys((*moved(steps), *told)), key=lambda words: words.startswith(("+", "-")))
-        return "; ".join([*told[:MOST], *[f"and {len(told) - MOST} more"] * (len(told) > MOST)])
+        return self.wording.changes(steps)
 
     def introduced(self, subject: Subject, steps: Sequence[Step]) -> str:
         """Its addresses, and where it has them."""
@@ -112,42 +101,8 @@ class Story:
             return " ".join([*subnets, *told])
         given = [*(r.ip for r in addresses), *told]
         bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
-        networks = sorted(self.subjects.places.links.get(name, ("", name))[1] for name in bridges)
+        networks = sorted(self.groups.subjects.places.links.get(name, ("", name))[1] for name in bridges)
         return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
-
-    def changed(self, step: Step) -> str:
-        """What one step does to something that stands, less what goes without saying."""
-        if isinstance(step.resource, Element | Address) or outermost(step, self.created):
-            return ""
-        if step.because.startswith(CONSEQUENT):
-            return ""
-        if isinstance(step.resource, File):
-            return step.resource.path.rpartition("/")[2]
-        what = step.resource.key.replace(f" {step.resource.place or EVERYBODY}/", " ", 1)
-        return f"{step.op if step.op != '~' else ''}{what}" + f": {step.because}" * bool(step.because)
-
-    def target(self, steps: Iterable[Step]) -> str:
-        """Where a port leads."""
-        made = [step.resource for step in steps if step.op != "-"]
-        ends = dict.fromkeys(self.end(r.value) for r in made if isinstance(r, Element))
-        told = f"to {', '.join([*ends][:MOST])}" if ends else ""
-        return told + f" and {len(ends) - MOST} more" * (len(ends) > MOST)
-
-    def end(self, value: str) -> str:
-        """`10.1.0.2 . 80` as the container that has it, and its port."""
-        ip, _, number = value.partition(" . ")
-        return f"{self.subjects.places.addresses.get(ip, ('', ip))[1]}" + f" port {number}" * bool(number)
-
-
-def moved(steps: Iterable[Step]) -> Iterator[str]:
-    """The addresses that come in the stead of others."""
-    found = [(step.op, step.resource.ip) for step in steps if isinstance(step.resource, Address)]
-    for is_ipv6 in (False, True):
-        old, new = ([ip for op, ip in found if op == sign and (":" in ip) == is_ipv6] for sign in "-+")
-        if old and new:
-            yield f"address {' '.join(old)} -> {' '.join(new)}"
-        elif old or new:
-            yield f"{'-' if old else '+'}address {' '.join(old or new)}"
 
 
 def led(steps: Sequence[Step]) -> str:
@@ -158,21 +113,10 @@ def led(steps: Sequence[Step]) -> str:
     return f"{', '.join(ips[:MOST])}{more} from {number(len(found), 'container')}"
 
 
-def rank(line: Becoming) -> tuple[int, int, str]:
-    return ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
-
-
-def operation(subject: Subject, steps: Sequence[Step]) -> str:
-    """What becomes of it as a whole."""
-    ops = {step.op for step in defining(subject, steps)}
-    if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
-        return "-/+" if subject.kind in (CONTAINER, NETWORK) else "~"
-    return ops.pop() if len(ops) == 1 else "~"
-
-
-def defining(subject: Subject, steps: Iterable[Step]) -> Iterator[Step]:
-    """Those that make it what it is; what has no one such thing is what all of them are together."""
-    return (s for s in steps if s.resource.whole or subject.kind not in (CONTAINER, NETWORK))
+def rank(line: Becoming) -> tuple[int, int, int, str]:
+    """What costs most, and what is lost."""
+    cost = -DISRUPTIONS.index(line.cost)
+    return cost, ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
 
 
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:
@@ -191,17 +135,3 @@ def elements(subject: Subject, op: str, steps: Iterable[Step]) -> str:
 def painted(line: Becoming, *, colour: bool) -> str:
     code = COLOURS[line.op[0]]
     return f"  \033[{code}m{line.text}\033[0m" if colour else f"  {line.text}"
-
-
-def counted(lines: Iterable[Becoming], words: dict[str, str]) -> str:
-    """`2 containers, 1 network to create, 1 container to change`."""
-    counts = Counter((line.op, line.subject.kind) for line in lines)
-    told = []
-    for op in reversed(ORDER):
-        kinds = [kind_words(kind, counts[op, kind]) for kind in KINDS if counts[op, kind]]
-        told += [f"{', '.join(kinds)} {words[op]}"] if kinds else []
-    return "; ".join(told)
-
-
-def kind_words(kind: str, many: int) -> str:
-    return number(many, kind) if kind in (CONTAINER, NETWORK, PORT) else kind

@@ -55,14 +55,22 @@ def tell(text: str, end: str = "\n") -> None:
 
 def tell_all(parts: Iterable[str], hint: str = "") -> None:
     """Write what was asked for; raises Unwritten with `hint`."""
+    remaining = recorded(parts)
     try:
-        for part in parts:
+        for part in remaining:
             sys.stdout.write(part)
-            for copy in COPIES:
-                copy.append((False, part))
         sys.stdout.flush()
     except OSError as error:
         lost(error, hint)
+        for _ in remaining if COPIES else ():  # a copy is whole, whoever has left
+            pass
+
+
+def recorded(parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        for copy in COPIES:
+            copy.append((False, part))
+        yield part
 
 
 def lost(error: OSError, hint: str) -> None:

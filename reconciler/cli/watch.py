@@ -1,5 +1,6 @@
 """The modes that keep a host as declared: watching, and what a person says to a watcher."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ def watch(options: Options) -> int:
         fallen_threads(options, fire),
         Events(fire) as events,
         RelayProcess() as relay,
-        closing(Server(told.note)) as guests,
+        closing(Server(told.note, partial(os.path.exists, SUSPENDED))) as guests,
     ):
         files = Files(triggers, [*told.paths, SUSPENDED], NAMES_FROM)
         watcher = Watcher(told, machine(options, Progress()), files, events, relay)

@@ -44,12 +44,14 @@ class Joined(NamedTuple):
 
 
 class Socket(NamedTuple):
-    """A socket of the host that a tunnel of this run has, or will have."""
+    """A socket of the host that a tunnel of this run has, or will have, or a port that programs of others
+    lead to a container: such a one is nobody else's (`alone`)."""
 
     listener: Listener
     wants: str
     hint: str
     where: Where
+    alone: bool = False
 
 
 class Driver:
@@ -81,7 +83,7 @@ class Driver:
         return networks
 
     def sockets(self, networks: Sequence[Network]) -> Iterable[Socket]:
-        """Where its tunnels listen on the host: nobody may publish a port there."""
+        """Where its tunnels listen on the host, or what it has led away: nobody may publish a port there."""
         return ()
 
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterable[Finding]:

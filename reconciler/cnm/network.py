@@ -181,6 +181,11 @@ def router_of(cidr: str, routers: Sequence[str]) -> str:
     return next((ip for home in (cidr, near) for ip in routers if Range.within(home, ip)), "")
 
 
+def outer(facts: Facts) -> set[str]:
+    """The networks that stand where others give addresses too: on LANs, and those of plugins."""
+    return {*facts.lans, *(one.network for one in facts.children)}
+
+
 def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network | None:
     """A network that must exist already: of another project in this run, or in the kernel.
 
@@ -199,8 +204,14 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         return None
     if standing is None:
         known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
-        hint = f"networks there are: {known}"
-        raise ManifestError(f"external network {name} does not exist", hint, spec.where)
+        beyond = "is not behind this host: its addresses are a LAN's, or a plugin's"
+        why = beyond if name in outer(facts) else "does not exist"
+        raise ManifestError(
+            f"external network {name} {why}", f"networks that can be joined: {known}", spec.where
+        )
+    if standing.spans_hosts:
+        message = f"network {name} spans several hosts, and what others give there is not known here"
+        raise ManifestError(message, "apply it together with the project that declares it", spec.where)
     ranges = tuple(
         SubnetSpec(subnet=str(ip_interface(cidr).network), gateway=str(ip_interface(cidr).ip))
         for cidr in standing.subnets

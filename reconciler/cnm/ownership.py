@@ -3,6 +3,7 @@ aside; and what another project has is never taken."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import ManifestError, Where
@@ -19,6 +20,7 @@ class Use(NamedTuple):
     what: str  # equal where it is one link for several
     where: Where
     written: bool = False
+    hint: str = "set `bridge_name` to another name"
 
 
 def with_lost_aliases(wanted: Mapping[str, str], facts: Facts) -> Facts:
@@ -109,6 +111,14 @@ def host_ends(network: Network) -> Iterator[Use]:
         yield Use(end.host_link, f"the host end of {end.ifname} of {end.sandbox}", end.where)
 
 
+def handed_ends(network: Network) -> Iterator[Use]:
+    """What is called on the host as somebody expects it, until he takes it."""
+    for end in network.endpoints:
+        if end.handed:
+            what = f"the link that {end.sandbox} is attached to"
+            yield Use(end.ifname, what, end.where, True, "let `attach:` name another link")
+
+
 def conflicts(networks: Sequence[Network], facts: Facts, projects: Set[str]) -> Iterator[ManifestError]:
     """Names of networks and of links that others have, or two of this run."""
     standing = {**facts.lans, **facts.networks}
@@ -118,8 +128,10 @@ def conflicts(networks: Sequence[Network], facts: Facts, projects: Set[str]) -> 
             message = f"network {network.name} is project {other.project}'s"
             hint = "set `external: true` to join it, or rename this one"
             yield ManifestError(message, hint, network.spec.where)
-    wanted = [use for network in networks for use in (*uses(network), *host_ends(network))]
-    yield from meetings(wanted, of_others(facts, projects), facts.links)
+    found = ((*uses(network), *host_ends(network), *handed_ends(network)) for network in networks)
+    ends = (end for network in networks for end in network.endpoints if end.handed)
+    stand = {end.ifname for end in ends if (end.sandbox, end.ifname) in facts.stations}
+    yield from meetings([*chain(*found)], of_others(facts, projects), facts.links.keys() - stand)
 
 
 def meetings(
@@ -128,7 +140,7 @@ def meetings(
     """What was written is told of, rather than what it meets."""
     mine: dict[str, Use] = {}
     for use in sorted(wanted, key=lambda use: use.written):
-        name, hint = use.name, "set `bridge_name` to another name"
+        name, hint = use.name, use.hint
         other = mine.setdefault(name, use)
         if other.what != use.what:
             message = f"{use.what} and {other.what} would both be the link {name}"

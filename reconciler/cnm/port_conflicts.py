@@ -37,6 +37,7 @@ class Holder(NamedTuple):
 
 def port_findings(ports: Sequence[Port], facts: Facts, tunnels: Sequence[Socket]) -> Iterator[Finding]:
     yield from socket_conflicts(tunnels, facts)
+    yield from led_twice(tunnels)
     yield from port_conflicts(ports, facts, tunnels)
 
 
@@ -174,6 +175,27 @@ def socket_conflicts(found: Sequence[Socket], facts: Facts) -> Iterator[Manifest
         for publisher in sorted({publisher_of(one.listener, claim) for claim in facts.claims} - {""}):
             what = f"{one.listener.protocol.upper()} port {one.listener.port}, which {one.wants} wants,"
             yield ManifestError(f"{what} is taken: {publisher}", one.hint, one.where)
+
+
+def led_twice(found: Sequence[Socket]) -> Iterator[ManifestError]:
+    """Ports that more than one of this run would have, of whom one shares it with nobody; the programs that
+    lead them would not mind."""
+    doors: dict[tuple[str, int], list[Socket]] = defaultdict(list)
+    for one in found:
+        same = doors[one.listener.protocol, one.listener.port]
+        before = next(
+            (other for other in same if (one.alone or other.alone) and is_one_door(one, other)), None
+        )
+        if before:
+            what = f"host port {one.listener.port}/{one.listener.protocol} is taken"
+            label = (before.where, before.wants)
+            yield ManifestError(f"{what}: {before.listener.holder} has it", one.hint, one.where, label)
+        same.append(one)
+
+
+def is_one_door(one: Socket, other: Socket) -> bool:
+    ips = {one.listener.ip, other.listener.ip}
+    return len(ips) == 1 or not ips.isdisjoint(ANY)
 
 
 def publisher_of(socket: Listener, claim: Claim) -> str:

@@ -107,7 +107,7 @@ def plan(live: State, desired: State) -> Plan:
     under = {end: live[key].prompt for key in gone for end in (key, *live[key].ends)}
     cascaded = {key for key in gone if any(under.get(up, False) for up in live[key].within)}
     explicit = ordered(live[key] for key in gone - cascaded)
-    used_by = users(live, desired, gone)
+    used_by = users(live, desired, changed, gone)
     removals = [removal(old, desired, used_by.get(old.key, [])) for old in reversed(explicit)]
     return Plan(
         (
@@ -145,11 +145,10 @@ def removal(old: Resource, desired: State, used_by: Sequence[Key]) -> Step:
     return Step("-", old, old, f"still used by {', '.join(used_by[:MOST_USERS])}{more}" if used_by else "")
 
 
-def users(live: State, desired: State, gone: set[Key]) -> dict[Key, list[Key]]:
+def users(live: State, desired: State, changed: set[Key], gone: set[Key]) -> dict[Key, list[Key]]:
     """Who stays without what goes for good."""
     found: dict[Key, list[Key]] = {key: [] for key in gone - desired.keys()}
-    same = (key for key in sorted(desired.keys() & live.keys()) if live[key] == desired[key]) if found else ()
-    for key in same:
+    for key in sorted((desired.keys() & live.keys()) - changed) if found else ():
         for up in found.keys() & live[key].refers:
             found[up].append(key)
     return found

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..errors import FailedInPart, KernelError, NotConverged, ReconcileError, RollbackFailed, foreseen
 from .plan import Plan, Step, diff, inside, ordered, plan
-from .resource import Key, Resource, State
+from .resource import Key, Resource, Stage, State
 
 Refusals = Mapping[str, ReconcileError]  # by place
 FORWARD = nullcontext()
@@ -80,7 +80,7 @@ def still_differing(
     wanted = {key: r for key, r in desired.items() if r.place in places}
     now = kernel.observe(wanted.values(), places)
     stood = {r.place for r in live.values() if r.lasting}
-    stood |= {r.place for r in (*now.values(), *wanted.values()) if r.alone}
+    stood |= {r.place for r in (*now.values(), *wanted.values()) if r.alone or r.stage == Stage.ATTACHING}
     left: dict[str, list[Key]] = {}
     left_out = inside(ordered(desired.values()), refused) if refused else set()
     left_out |= {key for key, r in live.items() if r.place in refused}  # it may be wanted elsewhere

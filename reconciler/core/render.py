@@ -1,9 +1,9 @@
-"""A plan as text, JSON or shell commands.  Pure: what is printed is returned."""
+"""A plan as text or JSON.  Pure: what is printed is returned."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 from ..errors import Where
@@ -11,9 +11,9 @@ from .plan import Plan, Step, ordered
 from .resource import Key, Resource, State, roles
 
 SCHEMA_VERSION = 1
-PIECE = 4096  # words of JSON that are written together
+PIECE = 256  # steps that are written together
 COLOURS = {"+": "32", "~": "33", "-": "31"}
-RULE = "nft 'add rule "
+IN_SYNC = "in sync"
 OPS = {"+": "create", "~": "update", "-": "delete"}
 
 
@@ -80,34 +80,10 @@ def number(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith(('s', 'x')) else 's'}"
 
 
-def summary(todo: Plan) -> str:
-    """The last line of a plan."""
-    if not todo:
-        return "Nothing to do."
-    words = ", ".join(f"{n} to {what}" for what, n in todo.counts().items() if n)
-    return f"{words}; running traffic: {todo.disruption}; plan {todo.digest}"
-
-
-def shell(todo: Plan) -> str:
-    """The same as `ip` and `nft` commands, for people; apply itself runs none of them.  Rules come when all
-    chains are there that they may jump to."""
-    rows: list[str] = []
-    for _, steps in groupby(todo, key=lambda step: (step.resource.stage, step.op == "-")):
-        found = [command for step in steps for command in commands(step)]
-        rows += sorted(found, key=lambda command: command.startswith(RULE))
-    return "".join(f"{row}\n" for row in rows)
-
-
-def commands(step: Step) -> list[str]:
-    if step.op == "-":
-        return step.resource.removal()
-    return step.resource.commands(None if step.op == "+" else step.old)
-
-
 def as_json(
     todo: Plan, live: State, about: Callable[[Resource], Mapping[str, str]] = lambda r: {}, **more: Any
 ) -> Iterator[str]:
-    """The text that `-o json` prints, a step at a time: as a whole it is larger than all that it is about.
+    """The text that `-o json` prints, a line a step and never whole: it is larger than what it is about.
     `about` tells what a person calls what a resource is part of.  Keys are only added, never renamed."""
     counts = todo.counts()
     untouched = len(live) - counts["update"] - counts["replace"] - counts["delete"]
@@ -116,22 +92,14 @@ def as_json(
         **more,
         "digest": todo.digest,
         "summary": {**counts, "unchanged": max(untouched, 0)},
-        "steps": StepList(todo, about),
     }
-    words = json.JSONEncoder(indent=1).iterencode(told)
-    while piece := "".join(islice(words, PIECE)):
-        yield piece
-
-
-class StepList(list[Step]):
-    """Which json writes step by step, each as what it tells."""
-
-    def __init__(self, steps: Iterable[Step], about: Callable[[Resource], Mapping[str, str]]):
-        super().__init__(steps)
-        self.about = about
-
-    def __iter__(self) -> Iterator[Any]:
-        return ({**step_json(step), **self.about(step.resource)} for step in super().__iter__())
+    yield json.dumps(told, indent=1).removesuffix("\n}") + ',\n "steps": ['
+    rows = (json.dumps({**step_json(step), **about(step.resource)}) for step in todo)
+    before = "\n  "
+    while piece := list(islice(rows, PIECE)):
+        yield before + ",\n  ".join(piece)
+        before = ",\n  "
+    yield "\n ]\n}" if todo else "]\n}"
 
 
 def step_json(step: Step) -> dict[str, Any]:
@@ -166,6 +134,12 @@ def entry(resource: Resource) -> str:
     return "  ".join([resource.key, *(f"{name}={value}" for name, value in values.items())])
 
 
+def standing(key: Key, live: State, desired: State) -> str:
+    """How what stands is to what is wanted, in a word."""
+    old, new = live.get(key), desired.get(key)
+    return IN_SYNC if old == new else "missing" if old is None else "differs" if new else "not wanted"
+
+
 def explained(key: Key, live: State, desired: State) -> str:
     """Everything known of one resource: what stands, what is wanted, why, and the commands
     that say the same."""
@@ -177,9 +151,7 @@ def explained(key: Key, live: State, desired: State) -> str:
         lines += [f"  refers to  {', '.join(some.refers)}"] if some.refers else []
         lines += [f"  $ {command}" for command in some.commands(None)]
     lines += rows(old.values() if old else {}, new.values() if new else {})
-    lines += [
-        "  in sync" if old == new else "  missing" if old is None else "  differs" if new else "  not wanted"
-    ]
+    lines += [f"  {standing(key, live, desired)}"]
     return "".join(f"{row}\n" for row in lines)
 
 

@@ -11,13 +11,16 @@ from .subject import CONTAINER, Part, Places
 
 T = TypeVar("T")
 Of = TypeVar("Of")
+R = TypeVar("R", bound="Resource")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
 Odd = Annotated[T, "odd"]  # asked for by nobody, but somebody may have brought it about; told only then
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str
-DISRUPTIONS: tuple[Disruption, ...] = ("none", "flow", "link", "recreate")  # in order of what it costs
+# In order of what it costs: nobody notices; single connections end, through what is changed; all that a
+# container has by one of its links or addresses stall, or end with that; a container goes, with all it has.
+DISRUPTIONS: tuple[Disruption, ...] = ("none", "flow", "link", "recreate")
 
 
 class Origin(NamedTuple):
@@ -109,6 +112,10 @@ class Resource:
     @once
     def key(self) -> Key:
         return f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
+
+    def turned(self, kind: type[R], **changes: object) -> R:
+        """As one of another kind with the same fields, but for these."""
+        return kind(**{one.name: getattr(self, one.name) for one in fields(self)} | changes)
 
     @property
     def place(self) -> str:

@@ -25,10 +25,11 @@ class Subject(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Whose the links of the host are, and the addresses of sandboxes."""
+    """Whose the links of the host are, the addresses of sandboxes, and the subnets of networks."""
 
     links: Mapping[str, Part]
     addresses: Mapping[str, Part]
+    subnets: Mapping[str, Part]
 
     def by_link(self, *names: str) -> Part:
         """That which one of these links is of, or the host itself."""

@@ -1,7 +1,7 @@
 """What a watcher remembers of what was applied, and what somebody else has made of that."""
 
-from ..core import render
 from ..inventory import ownership
+from ..inventory.summary import summary
 from ..manifest.spec import Manifest
 from ..pipeline import Change
 from ..safety.rejections import let_go
@@ -52,8 +52,8 @@ class Past:
         if is_newest or self.lost:
             if not outcome.error:
                 let_go(good, self.history)
-            commit, summary = self.reader.commit * is_newest, render.summary(outcome.change.todo)
-            self.history.record(good, self.reader.paths, commit, summary)
+            commit = self.reader.commit * is_newest
+            self.history.record(good, self.reader.paths, commit, summary(outcome.change))
             self.lost = False
             self.troubles.end(LAST_GOOD)
         if self.stamp == before:  # else somebody has written there, and is to be heeded

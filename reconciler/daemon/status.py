@@ -16,6 +16,7 @@ from ..core import render
 from ..core.resource import Key, State
 from ..errors import ManifestErrors, ReconcileError
 from ..inventory import ownership
+from ..inventory.summary import summary
 from ..kernel.lock import RUN, is_held
 from ..kinds.address import Address
 from ..kinds.evpn import Router
@@ -126,7 +127,7 @@ def log_rows(outcome: Outcome, who: str) -> Iterator[str]:
     if outcome.change and (todo := outcome.change.todo):
         word = "put right" if outcome.drift else "applied"
         by = f"; changed by {who}" if outcome.drift and who else ""
-        yield f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {render.summary(todo)}{by}"
+        yield f"{word} in {(outcome.seconds or 0) * 1000:.0f} ms: {summary(outcome.change)}{by}"
         rows = list(render.summarised(todo))
         yield from (f"  {row}" for row in rows[:LOGGED])
         yield from [f"  ... {len(rows) - LOGGED} more"] * (len(rows) > LOGGED)

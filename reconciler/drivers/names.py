@@ -4,6 +4,7 @@ host that leads to one."""
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from sys import intern
 
 from ..cnm.called import domain
 from ..cnm.naming import DnsView, Naming, Zone
@@ -62,8 +63,8 @@ def questions(view: DnsView, known: Iterable[str]) -> ZoneFile:
             lines += [f"server=/*.{name}/#"] if "." in name else []
     else:
         lines += ["server=/#/"]
-    where = Origin(view.where, "names")
-    return ZoneFile(network=f"{VIEW}{view.name}", project=view.project, lines=tuple(lines), origin=where)
+    where, shared = Origin(view.where, "names"), tuple(map(intern, lines))  # many views say the same
+    return ZoneFile(network=f"{VIEW}{view.name}", project=view.project, lines=shared, origin=where)
 
 
 def resolver(view: DnsView) -> Resolver:

@@ -1,29 +1,27 @@
 """The line for a guest, which is a project of its own: its trouble holds up no other's.  All of what its
 runtime asks for, or as it was."""
 
-from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Set
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
-from ..inventory import learn
+from ..inventory import learn, ownership
 from ..inventory.facts import Facts, HostFacts
 from ..kernel.linux import Linux
-from ..kernel.lock import UNTOLD, latest, lock
-from ..manifest.sources import Source
+from ..kernel.lock import UNTOLD, lock
 from ..manifest.spec import Manifest
+from ..manifest.waiting import ABOUT_HOST, each
 from ..paths import CACHE
 from ..pipeline import Change, compare, enact, load
-from ..truth import destruction
 from . import folder
 from .guest import Guest, GuestEnd
 
 LISTENING = ("podman", "conmon")  # conmon is given the sockets when it is there
 PATIENCE = 60.0  # seconds for the host's lock
-HOME = (Source(path=folder.FOLDER, names=(folder.FOLDER,), whole=True),)
 
 
 class Given(NamedTuple):
@@ -55,12 +53,13 @@ class KeptHost:
     @contextmanager
     def locked(self, one: Guest | None = None) -> Iterator[Linux]:
         """What may have changed since is read anew: the host, and this guest."""
-        with lock(PATIENCE) as last:
+        stamps: list[int] = []
+        with lock(PATIENCE, parting=stamps.append) as last:
             known = one and last == self.stamp != UNTOLD
             self.host.forget(frozenset({"", one.sandbox}) if one and known else None)
             self.stamp = UNTOLD
             yield self.host
-        self.stamp = latest()
+        self.stamp = stamps[0]
 
 
 def join(one: Guest, end: GuestEnd, reader: KeptHost) -> Given:
@@ -83,9 +82,10 @@ def alter(one: Guest, ifname: str, to: Callable[[GuestEnd], GuestEnd], reader: K
 
 def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: Linux) -> Given:
     """All of it, or as it was before: who was on no network then is forgotten."""
+    wish = folder.wish(wanted)
     folder.put(wanted)
     try:
-        return given(brought(wanted, host), wanted, ifname)
+        return given(brought(wanted, wish, host), wanted, ifname)
     except BaseException:
         folder.put(before)
         raise
@@ -94,9 +94,27 @@ def brought_or_undone(wanted: Guest, before: Guest, ifname: str, host: Linux) ->
 def part(one: Guest, ifname: str, reader: KeptHost) -> None:
     """From the network that it is on by this interface, whatever has become of it and of its others."""
     with reader.locked(one) as host:
-        if stood := folder.known(one):
-            folder.put(stood.parted(ifname))
-            enact(compare(wanted(one), host), host)
+        stood = folder.known(one)
+        if stood or not folder.read(folder.path(one)):  # else its name is another one's
+            rest = (stood or one).parted(ifname)
+            folder.put(rest)
+            enact(as_able(rest, host), host)
+
+
+def as_able(one: Guest, host: Linux) -> Change:
+    """The change to what is left of it, without networks that it cannot be on by now: they have gone, say."""
+    try:
+        return compare(folder.wish(one), host)
+    except ABOUT_HOST:
+        ends = [end for end in one.ends if is_able(one.only([end]), host)]
+        return compare(folder.wish(one.only(ends)), host)
+
+
+def is_able(one: Guest, host: Linux) -> bool:
+    with suppress(*ABOUT_HOST):
+        compare(folder.wish(one), host)
+        return True
+    return False
 
 
 def check(one: Guest, ifname: str, reader: KeptHost) -> None:
@@ -105,22 +123,22 @@ def check(one: Guest, ifname: str, reader: KeptHost) -> None:
         stood = folder.known(one)
         if not stood or not stood.end(ifname):
             raise NotConverged([one.sandbox], f"{one.id} is not attached by {ifname}")
-        change = compared(one, host)
+        change = compared(one, folder.wish(stood), host)
         owner = change.owner
         keys = [step.resource.key for step in change.todo]
         if differing := [key for key in keys if owner(key) == one.sandbox]:
             raise NotConverged(differing)
 
 
-def collect(runtime: str, network: str, kept: frozenset[tuple[str, str]], reader: KeptHost) -> None:
-    """What those have that are no more, and on this network all but who is `kept`, by id and interface."""
+def collect(runtime: str, config: str, kept: frozenset[tuple[str, str]], reader: KeptHost) -> None:
+    """What those have that are no more, and by this list of plugins all but who is `kept` (id, interface)."""
     with reader.locked() as host:
         folder.collect()
         for one in folder.guests(runtime):
             folder.put(
-                one.only(end for end in one.ends if end.network != network or (one.id, end.ifname) in kept)
+                one.only(end for end in one.ends if end.config != config or (one.id, end.ifname) in kept)
             )
-        bring_all(host)
+        clean(host)
 
 
 def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
@@ -128,6 +146,12 @@ def forget(runtime: str, idents: Set[str], reader: KeptHost) -> None:
     with reader.locked() as host:
         for one in [one for one in folder.guests(runtime) if one.id in idents]:
             folder.put(one.only(()))
+        clean(host)
+
+
+def clean(host: Linux) -> None:
+    """Nothing of those that have gone; what root in another guest refuses is that one's trouble."""
+    with suppress(FailedInPart):
         bring_all(host)
 
 
@@ -142,15 +166,8 @@ def facts() -> Facts:
     return learn.know(host.facts(), host.observe(skeleton()), frozenset())
 
 
-def wanted(one: Guest) -> Manifest:
-    """What is to stand of it, whatever there is of others."""
-    if folder.known(one):
-        return replace(load([folder.path(one)]), sources=HOME, partial=True)
-    return destruction(Manifest(), frozenset({one.sandbox}))
-
-
-def compared(one: Guest, host: Linux) -> Change:
-    change = compare(wanted(one), host)
+def compared(one: Guest, wish: Manifest, host: Linux) -> Change:
+    change = compare(wish, host)
     for why in change.waiting.values():
         raise why
     told = host.attached.get(f"netns {one.netns}") if one.netns else None
@@ -159,9 +176,9 @@ def compared(one: Guest, host: Linux) -> Change:
     return change
 
 
-def brought(one: Guest, host: Linux) -> Change:
+def brought(one: Guest, wish: Manifest, host: Linux) -> Change:
     """The change that has brought it about; raises why it is not so."""
-    change = compared(one, host)
+    change = compared(one, wish, host)
     try:
         enact(change, host)
     except FailedInPart as error:
@@ -171,12 +188,35 @@ def brought(one: Guest, host: Linux) -> Change:
 
 
 def bring_all(host: Linux) -> Change:
-    """All guests as they were told, and nothing of those that have gone."""
-    some = any(folder.guests())
-    manifest = replace(load([folder.FOLDER], folder=CACHE) if some else Manifest(), sources=HOME)
-    change = compare(manifest, host)
-    enact(change, host)
-    return change
+    """All guests as they were told, and nothing of those that have gone; who cannot be decided waits,
+    whatever is in his file."""
+    wrong: dict[str, ReconcileError] = {}
+    while True:
+        try:
+            change = compare(all_but(wrong, host), host)
+        except ManifestError as error:
+            more = {one.where.file: one for one in each(error) if one.where}
+            if not (more.keys() - wrong.keys()) & {*folder.files()}:
+                raise
+            wrong |= more
+            continue
+        waiting = {folder.sandbox_of(file): why for file, why in wrong.items()}
+        change = replace(change, waiting={**change.waiting, **waiting})
+        enact(change, host)
+        return change
+
+
+def all_but(wrong: Collection[str], host: Linux) -> Manifest:
+    """What these files say is left as it stands."""
+    files = folder.files()
+    good = [file for file in files if file not in wrong]
+    if not wrong:
+        found = load([folder.FOLDER], folder=CACHE) if files else Manifest()
+        return replace(found, sources=folder.HOME)
+    stood = ownership.applied_from(host.observe(skeleton()), folder.HOME[0].names)
+    gone = folder.without(sorted(stood - {*map(folder.sandbox_of, files)}))
+    rest = load(good) if good else Manifest()
+    return replace(gone, projects=(*rest.projects, *gone.projects))
 
 
 def words(error: ReconcileError) -> str:

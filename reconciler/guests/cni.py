@@ -79,6 +79,7 @@ class Call:
             mac=self.runtime.text("mac") or self.args.get("MAC", ""),
             aliases=tuple(dict.fromkeys(one for key in aliases.value for one in aliases.texts(key))),
             ports=tuple(dict.fromkeys(ports(self.runtime))),
+            config=self.config.text("name"),
         )
 
 
@@ -171,7 +172,9 @@ def check(call: Call) -> None:
 def collect(call: Call) -> None:
     there = call.config.objects(ATTACHMENTS)
     kept = frozenset((one.text("containerID"), one.text("ifname")) for one in there)
-    attending.collect(RUNTIME, call.network, kept, call.reader)
+    if not (config := call.config.text("name")):
+        raise Failure(INVALID, "GC needs the `name` of the list of plugins", "name")
+    attending.collect(RUNTIME, config, kept, call.reader)
 
 
 def status(call: Call) -> None:

@@ -11,7 +11,7 @@ from ..errors import ReconcileError, foreseen
 from ..family import family
 from . import attending, docker_networks, dockerd, folder
 from .attending import Given, KeptHost
-from .docker_pools import CREATE, RESERVED, has_pool, network_of, pool_of
+from .docker_pools import CREATE, RESERVED, network_of, pool_of
 from .guest import Guest, GuestEnd, GuestPort
 from .request import Malformed, Said, said
 
@@ -60,12 +60,14 @@ def create_network(call: Said, reader: KeptHost) -> Answer:
     options = call.object("Options").object(GENERIC)
     pools = [one.text("Pool") for key in ("IPv4Data", "IPv6Data") for one in call.objects(key)]
     pools = [pool for pool in pools if not pool.endswith("/0")]  # the null driver's
-    name = options.text("network") or next(map(network_of, pools), "")
+    facts = attending.facts()
+    homes = {pool: network_of(facts, pool) for pool in pools}
+    name = options.text("network") or next(iter(homes.values()), "")
     if not name:
         raise ReconcileError("no network of reconciler's is named", CREATE)
-    if attending.lacking(name):
+    if name not in facts.networks:
         raise ReconcileError(f"no network {name} stands on this host", "declare it, and `reconcile --apply`")
-    if strange := [pool for pool in pools if not has_pool(name, pool)]:
+    if strange := [pool for pool, home in homes.items() if home != name]:
         raise ReconcileError(f"{', '.join(strange)} is no subnet of network {name}")
     docker_networks.put(call.text("NetworkID"), name)
     return {}
@@ -87,7 +89,8 @@ def create_endpoint(call: Said, reader: KeptHost) -> Answer:
     asked = call.object("Interface")
     ips = {key: asked.text(key).partition("/")[0] for key in ("Address", "AddressIPv6")}
     one, mac = guest(call), asked.text("MacAddress")
-    end = GuestEnd(network=name, ifname=one.link, ips=tuple(filter(None, ips.values())), mac=mac)
+    written = tuple(filter(None, ips.values()))
+    end = GuestEnd(network=name, ifname=one.link, ips=written, mac=mac, config=ident)
     given = attending.join(one, end, reader)
     RESERVED.free(*ips.values())
     told = {("AddressIPv6" if ":" in ip else "Address"): f"{ip}/{n}" for ip, n in given.end.addresses}
@@ -145,6 +148,7 @@ def ports(options: Said) -> Iterator[GuestPort]:
         yield GuestPort(
             target=one.number("Port"),
             published=one.number("HostPort"),
+            last=one.number("HostPortEnd"),
             protocol=PROTOCOLS[number],
             host_ip=one.text("HostIP"),
         )

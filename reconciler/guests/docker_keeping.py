@@ -6,6 +6,7 @@ What it has asked for just now it need not list yet.
 import os
 import time
 
+from ..errors import ReconcileError
 from . import attending, docker_networks, dockerd, folder
 from .attending import KeptHost
 from .docker import RUNTIME
@@ -24,16 +25,23 @@ def keep(since: float, reader: KeptHost) -> None:
     for ident in known:
         if ident not in there and not is_new(docker_networks.path(ident), since):
             docker_networks.forget(ident)
-    gone = {one.id for one in stood if one.id not in listed and not is_new(folder.path(one), since)}
+    here = [one for one in stood if one.ends[0].config in there]  # of others this Docker tells nothing
+    gone = {one.id for one in here if one.id not in listed and not is_new(folder.path(one), since)}
     if gone:
         attending.forget(RUNTIME, gone, reader)
-    for one in stood:
-        if one.id in listed and listed[one.id] not in one.ends[0].aliases[:1]:
-            rename(one, dockerd.called(listed[one.id]), reader)
+    named = [one for one in stood if one.id in listed and listed[one.id] not in one.ends[0].aliases[:1]]
+    if failures := [*filter(None, (rename(one, listed[one.id], reader) for one in named))]:
+        raise ReconcileError("; ".join(map(attending.words, failures)))
 
 
-def rename(one: Guest, names: tuple[str, ...], reader: KeptHost) -> None:
-    attending.alter(one, one.link, lambda end: end.called(names), reader)
+def rename(one: Guest, name: str, reader: KeptHost) -> ReconcileError | None:
+    """Why it is not called so by now; others are all the same."""
+    names = dockerd.called(name)
+    try:
+        attending.alter(one, one.link, lambda end: end.called(names), reader)
+    except ReconcileError as error:
+        return error
+    return None
 
 
 def is_new(path: str, since: float) -> bool:

@@ -27,20 +27,16 @@ def pool_of(call: Said) -> dict[str, Any]:
     if not pool:
         raise ReconcileError("name the subnet of a network that stands", f"--subnet=..., or {CREATE}")
     if call.text("SubPool"):
-        raise ReconcileError("--ip-range is the manifest's to say", "as `ip_range` of the network")
-    if not network_of(pool):
+        raise ReconcileError("--ip-range is not followed here", "leave it out; `docker run --ip` says which")
+    if not network_of(attending.facts(), pool):
         raise ReconcileError(f"no network on this host has the subnet {pool}", "see `reconcile --show`")
     return {"PoolID": pool, "Pool": pool, "Data": {}}
 
 
-def network_of(pool: str) -> str:
+def network_of(facts: Facts, pool: str) -> str:
     """The one that stands and has this subnet; "" where none has."""
-    found = standing(attending.facts(), pool)
+    found = standing(facts, pool)
     return found[0] if found else ""
-
-
-def has_pool(name: str, pool: str) -> bool:
-    return network_of(pool) == name
 
 
 def standing(facts: Facts, pool: str) -> tuple[str, LiveNetwork, str] | None:
@@ -57,7 +53,8 @@ def standing(facts: Facts, pool: str) -> tuple[str, LiveNetwork, str] | None:
 
 
 class Reserved:
-    """Addresses that were chosen, until an endpoint has them: Docker asks for them before it makes one."""
+    """Addresses that were chosen or wanted, until an endpoint has them: Docker asks for them before it makes
+    one.  What stands is read under the lock: who gives an address free has made its endpoint before."""
 
     def __init__(self) -> None:
         self.until: dict[str, float] = {}
@@ -65,29 +62,30 @@ class Reserved:
 
     def address(self, call: Said) -> dict[str, Any]:
         pool, wanted = call.text("PoolID"), call.text("Address")
-        facts = attending.facts()
-        found = standing(facts, pool)
-        if not found:
-            raise ReconcileError(f"no network on this host has the subnet {pool}")
-        _, network, own = found
-        gateway, _, length = own.partition("/")
-        if call.object("Options").text("RequestAddressType") == GATEWAY:
-            if wanted not in ("", gateway):
-                raise ReconcileError(f"the gateway of {pool} is {gateway}", "leave --gateway out")
-            return {"Address": own, "Data": {}}
-        taken = {ip for (_, home), ips in facts.leases.items() if home == network.bridge for ip in ips}
-        taken |= {gateway, *(ip for ips in facts.vips.values() for ip in ips)}
-        return {"Address": f"{wanted or self.chosen(pool, taken)}/{length}", "Data": {}}
-
-    def chosen(self, pool: str, taken: set[str]) -> str:
         with self.lock:
+            facts = attending.facts()
+            found = standing(facts, pool)
+            if not found:
+                raise ReconcileError(f"no network on this host has the subnet {pool}")
+            _, network, own = found
+            gateway, _, length = own.partition("/")
+            if call.object("Options").text("RequestAddressType") == GATEWAY:
+                if wanted not in ("", gateway):
+                    raise ReconcileError(f"the gateway of {pool} is {gateway}", "leave --gateway out")
+                return {"Address": own, "Data": {}}
+            taken = {ip for (_, home), ips in facts.leases.items() if home == network.bridge for ip in ips}
+            taken |= {gateway, *(ip for ips in facts.vips.values() for ip in ips)}
             now = time.monotonic()
             self.until = {ip: end for ip, end in self.until.items() if end > now}
-            ip = next((ip for ip in candidates(pool) if ip not in taken and ip not in self.until), "")
-            if not ip:
-                raise ReconcileError(f"no address is free in {pool}")
+            ip = inside(pool, wanted) if wanted else self.chosen(pool, taken)
             self.until[ip] = now + PATIENCE
-            return ip
+        return {"Address": f"{ip}/{length}", "Data": {}}
+
+    def chosen(self, pool: str, taken: set[str]) -> str:
+        ip = next((ip for ip in candidates(pool) if ip not in taken and ip not in self.until), "")
+        if not ip:
+            raise ReconcileError(f"no address is free in {pool}")
+        return ip
 
     def free(self, *addresses: str) -> None:
         with self.lock:
@@ -97,6 +95,18 @@ class Reserved:
     def release(self, call: Said) -> dict[str, Any]:
         self.free(call.text("Address").partition("/")[0])
         return {}
+
+
+def inside(pool: str, wanted: str) -> str:
+    """The address that a person wants; who has it is told when its endpoint is made: Docker asks again for
+    those that it has."""
+    try:
+        ip = ip_address(wanted)
+    except ValueError as error:
+        raise ReconcileError(f"{wanted!r} is no address: {error}") from None
+    if ip not in ip_network(pool):
+        raise ReconcileError(f"{ip} is not in {pool}", "take one that is")
+    return str(ip)
 
 
 def candidates(pool: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
-from ..kernel.attached import Daemon
+from ..kernel.unix_http import DOCKER, Daemon
 
 PATIENCE = 2.0  # seconds
 SERVICE = "com.docker.compose.service"
@@ -25,7 +25,7 @@ def asked(path: str, **filters: list[str]) -> Any:
     """What it tells; None for what it does not have."""
     query = f"?all=1&filters={quote(json.dumps(filters))}" if filters else ""
     try:
-        with closing(Daemon(PATIENCE)) as daemon:
+        with closing(Daemon(DOCKER, PATIENCE)) as daemon:
             daemon.request("GET", path + query)
             answer = daemon.getresponse()
             said = json.loads(answer.read())

@@ -1,19 +1,29 @@
 """Where guests stand until the next boot, as their namespaces do: a file each, root's alone."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from .. import disk
 from ..errors import ReconcileError
 from ..kernel.lock import RUN
+from ..manifest.sources import Source
+from ..manifest.spec import Manifest
+from ..pipeline import load
+from ..truth import empty
 from .guest import Guest, guest, manifest
 
-FOLDER = f"{RUN}/guests"
+FOLDER, SUFFIX = f"{RUN}/guests", ".yaml"
+HOME = (Source(path=FOLDER, names=(FOLDER,), whole=True),)
 
 
 def path(one: Guest) -> str:
-    return f"{FOLDER}/{one.sandbox}.yaml"
+    return f"{FOLDER}/{one.sandbox}{SUFFIX}"
+
+
+def sandbox_of(file: str) -> str:
+    return os.path.basename(file).removesuffix(SUFFIX)
 
 
 def put(one: Guest) -> None:
@@ -26,6 +36,26 @@ def put(one: Guest) -> None:
     else:
         with suppress(FileNotFoundError):
             os.unlink(path(one))
+
+
+def wish(one: Guest) -> Manifest:
+    """What is to stand of it, from a file that is nobody's yet.  Raises where that is no manifest."""
+    if not one.ends:
+        return without([one.sandbox])
+    file = f"{FOLDER}/.{one.sandbox}"  # which no look at the folder finds
+    if len(text := manifest(one).encode()) > disk.SMALL:
+        raise ReconcileError(f"what is asked for {one.sandbox} is larger than anybody reads")
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    disk.write(file, text)
+    try:
+        return replace(load([file]), sources=HOME, partial=True)
+    finally:
+        os.unlink(file)
+
+
+def without(sandboxes: Iterable[str]) -> Manifest:
+    gone = tuple(empty(name, FOLDER) for name in sandboxes)
+    return Manifest(projects=gone, sources=HOME, partial=True)
 
 
 def known(one: Guest) -> Guest | None:
@@ -44,9 +74,18 @@ def read(file: str) -> Guest | None:
 
 def guests(runtime: str = "") -> Iterator[Guest]:
     """Of this runtime, or of all."""
-    names = sorted(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else []
     prefix = f"{runtime}-" if runtime else ""
-    return filter(None, (read(f"{FOLDER}/{name}") for name in names if name.startswith(prefix)))
+    return filter(None, (read(file) for file in files() if os.path.basename(file).startswith(prefix)))
+
+
+def is_there() -> bool:
+    """Whether a guest has ever been here."""
+    return os.path.isdir(FOLDER)
+
+
+def files() -> list[str]:
+    names = sorted(os.listdir(FOLDER)) if is_there() else []
+    return [f"{FOLDER}/{name}" for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
 def has_gone(one: Guest) -> bool:
@@ -60,7 +99,10 @@ def has_gone(one: Guest) -> bool:
 
 
 def collect() -> list[Guest]:
-    """Forget those that have gone; returns them."""
+    """Forget those that have gone; returns them.  What nobody finds is of who died while he wrote."""
+    for name in os.listdir(FOLDER) if is_there() else ():
+        if name.startswith("."):
+            os.unlink(f"{FOLDER}/{name}")
     gone = [one for one in guests() if has_gone(one)]
     for one in gone:
         with suppress(FileNotFoundError):

@@ -21,6 +21,7 @@ class GuestPort:
 
     target: int
     published: int = 0
+    last: int = 0  # where any from `published` to this one will do
     protocol: str = "tcp"
     host_ip: str = ""
 
@@ -35,6 +36,7 @@ class GuestEnd:
     mac: str = ""  # likewise
     aliases: tuple[str, ...] = ()
     ports: tuple[GuestPort, ...] = ()
+    config: str = ""  # what its runtime calls the network: a list of plugins, or a network of Docker's
 
     def called(self, names: Iterable[str]) -> "GuestEnd":
         return replace(self, aliases=tuple(names))
@@ -112,7 +114,8 @@ def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
 
 def port(one: GuestPort) -> dict[str, object]:
     found: dict[str, object] = {"target": one.target, "protocol": one.protocol, "mode": "host"}
-    found |= {"published": str(one.published)} if one.published else {}
+    last = f"-{one.last}" if one.last > one.published else ""
+    found |= {"published": f"{one.published}{last}"} if one.published else {}
     return found | ({"host_ip": one.host_ip} if one.host_ip else {})
 
 

@@ -15,13 +15,14 @@ PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
 
 
 class Keeper(threading.Thread):
-    """`note` takes what went wrong, once each."""
+    """`note` takes what went wrong, once each; `rests` says whether nothing is to be done now."""
 
-    def __init__(self, note: Callable[[str], object]):
+    def __init__(self, note: Callable[[str], object], rests: Callable[[], bool]):
         super().__init__(name="keeper of guests", daemon=True)
-        self.note, self.bell, self.complained = note, threading.Event(), ""
+        self.note, self.rests, self.bell, self.complained = note, rests, threading.Event(), ""
         self.host, self.reader, self.began = attending.GuestsHost(), attending.KeptHost(), time.time()
-        self.known: list[Guest] = []  # as they stood when all was as it should be
+        # As they stood when all was as it should be; None where that is not known.
+        self.known: list[Guest] | None = None if folder.is_there() else []
         self.bell.set()  # they may have gone while nobody looked
         self.start()
 
@@ -33,6 +34,8 @@ class Keeper(threading.Thread):
         while True:
             self.bell.wait(PERIOD)
             self.bell.clear()
+            if self.rests():
+                continue
             failures = filter(None, map(failure_of, (self.ask_docker, self.round)))
             self.complain("; ".join(map(attending.words, failures)))
 
@@ -45,7 +48,7 @@ class Keeper(threading.Thread):
         found = [*folder.guests()]
         if not any(map(folder.has_gone, found)) and found == self.known and not self.moved():
             return
-        self.known = []
+        self.known = None
         with lock(attending.PATIENCE):
             folder.collect()
             found = [*folder.guests()]

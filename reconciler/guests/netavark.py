@@ -93,7 +93,9 @@ def ports(call: Said) -> Iterator[GuestPort]:
     """`range` is how many there are."""
     for one in call.objects("port_mappings"):
         protocols = (one.text("protocol") or "tcp").lower().split(",")
-        for protocol, number in product(protocols, range(max(one.number("range"), 1))):
+        if (count := max(one.number("range"), 1)) > 1 << 16:
+            raise Malformed(f"a range of {count} ports is larger than there are")
+        for protocol, number in product(dict.fromkeys(protocols), range(count)):
             host = one.number("host_port")
             yield GuestPort(
                 target=one.number("container_port") + number,

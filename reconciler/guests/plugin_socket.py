@@ -4,11 +4,13 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
-WAITING = 64  # connections that nobody has taken yet
-MOST = 256  # that are served at once: who comes then is sent away
+WAITING = 1024  # connections that nobody has taken yet: who comes then is refused by Linux at once
+MOST = 256  # that are served at once: who comes then waits to be taken
+PAUSE = 0.5  # seconds before another try, where the host lacks something
 
 
 class PluginSocket:
@@ -16,19 +18,27 @@ class PluginSocket:
 
     def __init__(self, path: str, serve: Callable[[socket.socket], object]) -> None:
         self.path, self.serve, self.socket = path, serve, opened(path)
-        self.free = threading.BoundedSemaphore(MOST)
+        self.free, self.closed = threading.BoundedSemaphore(MOST), False
         threading.Thread(target=self.run, name=f"the socket {path}", daemon=True).start()
 
     def run(self) -> None:
-        while True:
+        """Until it is closed, whatever the host lacks meanwhile: files, memory or threads."""
+        while not self.closed:
+            self.free.acquire()
             try:
-                client, _ = self.socket.accept()
-            except OSError:  # it is closed
-                return
-            if self.free.acquire(blocking=False):
-                threading.Thread(target=self.attend, args=(client,), name="a guest", daemon=True).start()
-            else:
-                client.close()
+                self.take()
+            except (OSError, RuntimeError):
+                self.free.release()
+                if not self.closed:
+                    time.sleep(PAUSE)
+
+    def take(self) -> None:
+        client, _ = self.socket.accept()
+        try:
+            threading.Thread(target=self.attend, args=(client,), name="a guest", daemon=True).start()
+        except RuntimeError:
+            client.close()
+            raise
 
     def attend(self, client: socket.socket) -> None:
         try:
@@ -39,6 +49,7 @@ class PluginSocket:
             self.free.release()
 
     def close(self) -> None:
+        self.closed = True
         with suppress(FileNotFoundError):
             os.unlink(self.path)
         with suppress(OSError):

@@ -22,10 +22,10 @@ PATIENCE = 30.0  # seconds between two parts of one
 
 class Server:
     """What requests do to the host the host's lock puts in order.  `note` takes what goes wrong with guests
-    that stand, and why Docker finds no plugin."""
+    that stand, and why Docker finds no plugin; `rests` says whether those are left as they are."""
 
-    def __init__(self, note: Callable[[str], object]) -> None:
-        self.keeper, reader = Keeper(note), KeptHost()
+    def __init__(self, note: Callable[[str], object], rests: Callable[[], bool]) -> None:
+        self.keeper, reader = Keeper(note, rests), KeptHost()
         self.sockets = [PluginSocket(SOCKET, partial(serve, reader=reader))]
         try:
             self.sockets.append(PluginSocket(http.SOCKET, partial(http.serve, reader=reader)))

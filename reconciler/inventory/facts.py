@@ -65,6 +65,7 @@ class LiveNetwork(NamedTuple):
     inside: tuple[str, ...] = ()  # where the packets of an internal one may go all the same
     filtering: bool = False  # it keeps VLANs apart
     mac: str = ""
+    spans_hosts: bool = False  # others give addresses there, which no one knows but who has its manifest
 
 
 class Device(NamedTuple):

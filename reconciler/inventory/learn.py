@@ -10,7 +10,7 @@ from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
 from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
-from ..kinds.link import Bridge, Link, NetworkLink, Veth
+from ..kinds.link import Bridge, HandedVeth, Link, NetworkLink, Veth
 from ..kinds.namespace import Namespace
 from ..kinds.nft import HAS_PORTS, PUBLISH, Element
 from ..kinds.overlay import Vxlan
@@ -23,7 +23,8 @@ from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .balanced import backends, conditions, vips
 from .bykind import ByKind, by_kind
-from .facts import Claim, Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
+from .claims import claims
+from .facts import Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .leases import homes_of, leases
 from .ownership import Owner, owners, remote, roots, sandboxes
 
@@ -39,8 +40,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
-    told = ((owner(e) or e.declared_by, flow) for e, flow in elements)  # nobody's are about to go
-    claims = [*dict.fromkeys(Claim(project, *flow) for project, flow in told if project)]
+    claimed = claims(live, owner)
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
@@ -64,9 +64,9 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         identities={r.name: r.attached for r in live.of(Namespace) if r.attached},
         devices=devices(live, owner, projects),
         ports={(flow.protocol, e.value): flow.first for e, flow in elements if " . " in e.value},
-        published=frozenset(claim for claim in claims if claim.project in projects),
+        published=frozenset(claim for claim in claimed if claim.project in projects),
         bare=projects & bare(live),
-        claims=tuple(claim for claim in claims if claim.project not in projects),
+        claims=tuple(claim for claim in claimed if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
         meshed=meshed(live, owner, projects),
@@ -110,6 +110,7 @@ def subnets(live: ByKind, owner: Owner, projects: frozenset[str]) -> set[str]:
 def devices(live: ByKind, owner: Owner, projects: frozenset[str]) -> dict[str, str]:
     """The links of the host that other projects have, with these; 802.1Q links are everybody's."""
     ends = {r.host_name: owner(r) for r in live.of(Veth)}
+    ends |= {r.name: owner(r) for r in live.of(HandedVeth)}
     found = ends | {r.name: owner(r) for r in live.of(Link) if r.ns == HOST}
     return {name: project for name, project in found.items() if project not in projects | {SHARED, ""}}
 
@@ -179,12 +180,20 @@ def networks(live: ByKind, owner: Owner) -> dict[bool, dict[str, LiveNetwork]]:
             inside[rule.iif] += (rule.dst,)
     internal = {r.item for r in live.of(Element) if r.map == "internal"}
     internal |= {r.iif for r in live.of(Rule) if r.priority == INTERNAL}
+    spanning = {r.bridge for r in live.of(Vxlan)}
     found: dict[bool, dict[str, LiveNetwork]] = {False: {}, True: {}}
     for r in live.of(Bridge):
         project, known = owner(r), found[r.outer]
         told = r.project == project and r.network and r.network not in known
         known[r.network if told else f"@{r.name}"] = LiveNetwork(
-            project, r.name, addresses[r.name], r.name in internal, inside[r.name], r.filtering, r.mac
+            project,
+            r.name,
+            addresses[r.name],
+            r.name in internal,
+            inside[r.name],
+            r.filtering,
+            r.mac,
+            r.name in spanning,
         )
     for name, end, subnets in pairs(live):
         found[False][f"@{name}"] = LiveNetwork(owner(end), name, subnets, name in internal, inside[name])

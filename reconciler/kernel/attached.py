@@ -5,10 +5,9 @@ import fcntl
 import json
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from urllib.parse import quote
 
 from ..inventory.facts import ForeignNamespace
@@ -19,10 +18,10 @@ from .netlink.socket import dump, families, open_socket
 from .observe.readings import MOST
 from .observe.routes import seen as seen_routes
 from .transcript import HOST_PLACE, NOTED, Transcript, note, noting
+from .unix_http import DOCKER, Daemon
 from .workloads import podman
 from .workloads.commands import said_by
 
-DOCKER = "/var/run/docker.sock"
 PATIENCE = 10.0  # seconds for a runtime to answer
 GET_NSTYPE = 0xB703  # linux/nsfs.h, NS_GET_NSTYPE
 START = 19  # field 22 of proc(5)'s stat, counted behind the name
@@ -162,7 +161,7 @@ def podman_pid(name: str) -> int:
 def docker_pid(name: str) -> int:
     """dockerd is asked by its socket: GET /containers/{id}/json of its API, every version of it."""
     try:
-        with closing(Daemon()) as daemon:
+        with closing(Daemon(DOCKER)) as daemon:
             daemon.request("GET", f"/containers/{quote(name, safe='')}/json")
             answer = daemon.getresponse()
             said = json.loads(answer.read())
@@ -180,16 +179,6 @@ def running(pid: int, whose: str) -> int:
     if not pid:
         raise OSError(errno.ESRCH, f"{whose} does not run")
     return pid
-
-
-class Daemon(HTTPConnection):
-    def __init__(self, patience: float = PATIENCE) -> None:
-        super().__init__("docker", timeout=patience)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(DOCKER)
 
 
 PIDS: Mapping[str, Callable[[str], int]] = {"podman": podman_pid, "docker": docker_pid, "pid": int}

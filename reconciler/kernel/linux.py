@@ -115,6 +115,13 @@ class Linux:
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
 
+    @mapped("looking at what is nobody's")
+    def strangers(self) -> State:
+        """What stands there that is not ours, as far as it has names."""
+        from .observe.strangers import strangers  # which one mode asks for
+
+        return {r.key: r for r in strangers(self.snapshot)}
+
     def in_progress(self, found: Iterable[Resource]) -> Iterator[Resource]:
         """A call each hundred: it costs as much as what it tells of."""
         for number, r in enumerate(found):
@@ -130,8 +137,9 @@ class Linux:
         self.snapshot = Snapshot(self.routers)
         self.transcript.forget({step.resource.place for step in batch} - {""})
         if batch[0].resource.stage == Stage.FIREWALL:
-            nft.execute(batch)
-            before.ruleset, self.snapshot = None, before
+            with noting(self.transcript):
+                before.ruleset = nft.execute(batch, before.ruleset)
+            before.sure, self.snapshot = True, before
             return {}
         if batch[0].resource.stage == Stage.ATTACHING:
             from .attaching import attach

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import Locked, NotPermitted, ReconcileError
@@ -16,10 +16,13 @@ UNTOLD = -1  # no time that a file has
 
 
 @contextmanager
-def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
+def lock(
+    wait: float = 0.0, run: str = RUN, parting: Callable[[int], object] = lambda _: None
+) -> Iterator[int]:
     """Hold the host's lock; raise Locked when another has it for longer than `wait` seconds.
 
-    Yields what `latest` returned until now: it changes when a holder comes, and when it goes.
+    Yields what `latest` returned until now: it changes when a holder comes, and when it goes; `parting` is
+    given what it returns from then on.
     """
     deadline = time.monotonic() + wait
     while (fd := attempt(run)) is None:
@@ -29,7 +32,8 @@ def lock(wait: float = 0.0, run: str = RUN) -> Iterator[int]:
     try:
         yield taken(fd)
     finally:
-        taken(fd)
+        known = taken(fd) != UNTOLD
+        parting(os.fstat(fd).st_mtime_ns if known else UNTOLD)
         os.close(fd)
 
 

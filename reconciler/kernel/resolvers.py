@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import cache
 from glob import glob
 from itertools import chain
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import disk
@@ -264,7 +265,7 @@ def names_of_host() -> Iterator[ZoneFile]:
         for project in looking.listing(f"{FOLDER}/{network}", HOST_PLACE):
             with suppress(OSError):
                 text = looking.content(f"{FOLDER}/{network}/{project}", HOST_PLACE, follow=False)
-                first, *lines = text.decode(errors="replace").splitlines() or [""]
+                first, *lines = map(intern, text.decode(errors="replace").splitlines() or [""])
                 yield ZoneFile(
                     network=network, project=project, lines=(*lines,) if first == FILE_MARK else ("?",)
                 )

@@ -106,6 +106,12 @@ def note_generation(number: int) -> None:
         transcript.generations.add(number)
 
 
+def note_advance(number: int) -> None:
+    """The ruleset's generation behind a change of ours, as which it need not be asked anew."""
+    if transcript := NOTED.get():
+        transcript.generations = {number}
+
+
 def doubt(place: str | None = None) -> None:
     """What was read of this place can change though every answer is the same."""
     if transcript := NOTED.get():

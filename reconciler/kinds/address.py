@@ -4,7 +4,7 @@ from dataclasses import field
 
 from ..core.resource import Fixed, Identity, Resource, kind
 from .link import AtLink
-from .ownership import inside
+from .ownership import PROTOCOL, inside
 
 
 @kind
@@ -21,8 +21,8 @@ class Address(AtLink):
     tag: int = field(default=0, compare=False)
 
     def commands(self, old: Resource | None) -> list[str]:
-        nodad = " nodad" if ":" in self.ip else ""
-        return [inside(self.ns, f"ip address replace {self.ip}/{self.prefix} dev {self.link}{nodad}")]
+        more = " nodad" * (":" in self.ip) + f" proto {PROTOCOL}"
+        return [inside(self.ns, f"ip address replace {self.ip}/{self.prefix} dev {self.link}{more}")]
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip address del {self.ip}/{self.prefix} dev {self.link}")]

@@ -16,6 +16,7 @@ from .ownership import NUMBER, WHOLE
 from .ownership import TABLE as NAME
 
 FAMILY = "inet"
+MARKS = "/run/reconciler/balancers"  # a file for each sandbox that has some: others are not asked
 CATCH_ALL = "*"  # of elements, which ours have none of
 # Its address, whether the client's address tells who answers, and who stands behind it, in order, each with
 # how many of the numbers are its own: none of who keeps what it has and takes nothing new, as IPVS has it
@@ -135,11 +136,14 @@ class Balancer(Resource):
         return "none"
 
     def commands(self, old: Resource | None) -> list[str]:
-        head = self.removal() if old else []
-        return head + [inside_nft(self.ns, line) for r in contents(self.servers) for line in r.commands(None)]
+        head = self.removal()[:1] if old else []
+        made = [line for r in contents(self.servers) for line in r.commands(None)]
+        rules_last = sorted(made, key=lambda line: "'add rule " in line)
+        mark = [f"mkdir -p {MARKS}", f"touch {MARKS}/{self.ns}"]
+        return [*mark, *head, *(inside_nft(self.ns, line) for line in rules_last)]
 
     def removal(self) -> list[str]:
-        return [inside_nft(self.ns, f"nft delete table {FAMILY} {NAME}")]
+        return [inside_nft(self.ns, f"nft delete table {FAMILY} {NAME}"), f"rm -f {MARKS}/{self.ns}"]
 
 
 def inside_nft(ns: str, command: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import field, fields
+from dataclasses import field
 from shlex import quote
 from typing import Any
 
@@ -81,7 +81,7 @@ class CniAttachment(Resource):
         return "IP=" in self.args or "ips" in json.loads(self.runtime)
 
     def broken(self, state: str) -> "BrokenAttachment":
-        return BrokenAttachment(**{f.name: getattr(self, f.name) for f in fields(self)} | {"state": state})
+        return self.turned(BrokenAttachment, state=state)
 
     def said(self, words: str) -> str:
         """As CNI's own tool takes it, from a folder with the list in it."""

@@ -23,7 +23,6 @@ LEAST_IPV6 = 1280
 @kind
 class Link(Resource):
     noun = "link"
-    loss = "recreate"
     place = property(place)
 
     ns: Identity[str]
@@ -153,7 +152,7 @@ class Bridge(NetworkLink):
         return "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        create = [] if old else [f"ip link add {self.name} type bridge"]
+        create = [] if old else [f"ip link add {self.name} type bridge", unaddressed(HOST, self.name)]
         table = f"ip link set dev {self.name} type bridge fdb_max_learned {self.max_learned}"
         limited = self.max_learned == getattr(old, "max_learned", 0)
         filtering = f"ip link set dev {self.name} type bridge vlan_filtering {self.filtering:d}"
@@ -212,9 +211,10 @@ class Veth(Link):
         return "none" if old.vlans == self.vlans else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
-        create = f"ip -n {self.ns} link add {self.name} type veth peer {self.host_name} netns 1"
+        create = f"ip link add {self.host_name} type veth peer name {self.name} netns {self.ns}"
         inside = f"ip -n {self.ns} link set dev {self.name} address {self.mac} mtu {self.mtu} {self.state}"
-        return [*([] if old else [create]), *self.at_host(old), inside]
+        made = [create, unaddressed(self.ns, self.name), unaddressed(HOST, self.host_name)]
+        return [*([] if old else made), *self.at_host(old), inside]
 
     def at_host(self, old: Resource | None) -> list[str]:
         """What the end on the host is told."""
@@ -262,10 +262,16 @@ class HandedVeth(Veth):
 
     def commands(self, old: Resource | None) -> list[str]:
         ends = f"name {self.host_name} type veth peer name {self.name} address {self.mac} mtu {self.mtu}"
-        return [*([] if old else [f"ip link add {ends}"]), *self.at_host(old)]
+        made = [f"ip link add {ends}", unaddressed(HOST, self.host_name)]
+        return [*([] if old else made), *self.at_host(old)]
 
     def removal(self) -> list[str]:
         return [f"ip link del {self.host_name}"]
+
+
+def unaddressed(ns: str, name: str) -> str:
+    """The command by which a link that is not up yet takes no link-local address of its own."""
+    return inside(ns, f"ip link set dev {name} addrgenmode none")
 
 
 def tagging(port: str, vlans: Vlans, before: Vlans) -> list[str]:

@@ -33,12 +33,15 @@ class Namespace(Resource):
         return CONTAINER, self.name
 
     def commands(self, old: Resource | None) -> list[str]:
+        name, mark = f"/run/netns/{self.name}", alias(self.project, self.name)
+        whose = f'"{mark} $(stat -Lc %i {name}){self.attached and f" {self.attached}"}"'
+        # In the file that the namespace is mounted over, which shows where it is not.
+        said = f"echo {whose} | unshare -m sh -c 'umount {name} && cat >{name}'"
         if self.attached:
-            name = f"/run/netns/{self.name}"
-            return [] if old else [f"touch {name}", f"mount --bind {self.path} {name}"]
-        mark = alias(self.project, self.name)
+            made = ["mkdir -p /run/netns", f"touch {name}", f"mount --bind {self.path} {name}"]
+            return [*([] if old else made), said]
         lo = f"ip -n {self.name} link set lo alias {mark} {'up' if self.up else 'down'}"
-        return [lo] if old else [f"ip netns add {self.name}", lo]
+        return [*([] if old else [f"ip netns add {self.name}"]), said, lo]
 
     def removal(self) -> list[str]:
         return [f"ip netns del {self.name}"]

@@ -12,12 +12,14 @@ from .ownership import TABLE, TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
+ODD_NAME = re.compile(r"(?!0x)\d[\w.-]*[A-Za-z_][\w.-]*")
 PROJECTS = "projects"  # the set of the projects that stand
 # What maps are for that tell how containers' packets leave: by these their sources are changed, within these
 # kept, and into these others may come unasked, to these ports; each name ends in a family, but for the last,
 # which holds the interfaces that are open on all.
 OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
 REACHABLE, UNPROTECTED = "reachable", "unprotected"
+KEEPING_OUT = ("internal", "unrouted", "held4", "held6")  # sets that only forbid
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
@@ -73,8 +75,7 @@ def owner_by_table(name: str) -> str:
 class Table(Resource):
     """`family` is inet, bridge, ip, ip6 or netdev; `root` is the directory it was applied from, if any."""
 
-    noun, stage, rank = "table", Stage.FIREWALL, 0
-    loss = "none"
+    noun, stage, rank, loss = "table", Stage.FIREWALL, 0, "none"
 
     family: Identity[str]
     name: Identity[str]
@@ -198,7 +199,7 @@ class Element(InTable):
     @property
     def toll(self) -> Disruption:
         """Connections stay with whoever has a share still; else the port itself goes too, or a sandbox."""
-        return "none" if is_shared(self.map) else self.loss
+        return "none" if is_shared(self.map) or self.map in KEEPING_OUT else self.loss
 
     def cost(self, old: Resource | None) -> Disruption:
         return self.toll if isinstance(old, Element) and old.value != self.value else "none"
@@ -232,13 +233,19 @@ class Element(InTable):
         return f"{self.item} : {self.value}" if self.value else self.item
 
     def commands(self, old: Resource | None) -> list[str]:
-        change = self.removal() if old else []
         comment = f' comment "{said}"' if (said := encoded(self.project, self.root)) else ""
-        text = f"{self.item}{comment}{self.detail}"
-        return [*change, f"nft 'add element {self.family} {self.table} {self.map} {{ {text} }}'"]
+        text = f"{self.map} {{ {self.quoted}{comment}{self.detail} }}"
+        return [*(self.removal() if old else ()), f"nft 'add element {self.family} {self.table} {text}'"]
 
     def removal(self) -> list[str]:
-        return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.item} }}'"]
+        return [f"nft 'delete element {self.family} {self.table} {self.map} {{ {self.quoted} }}'"]
+
+    @property
+    def quoted(self) -> str:
+        """What nft reads as `item`: it takes no name that begins with a digit for one."""
+        names = self.map in (PROJECTS, HAS_PORTS)
+        parts = self.item.split(" . ")
+        return " . ".join(f'"{p}"' if names or ODD_NAME.fullmatch(p) else p for p in parts)
 
 
 class Code(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import field
 
 from ..core.resource import Disruption, Fixed, Key, Odd, Resource, kind
 from .address import Address
-from .link import SWITCH, AtLink, Link, NetworkLink
+from .link import SWITCH, AtLink, Link, NetworkLink, unaddressed
 from .ownership import HOST, PROTOCOL
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
@@ -37,7 +37,7 @@ class Vxlan(NetworkLink):
         tunnel = f"id {self.vni} local {self.local} dstport {self.port} nolearning"
         port = f"learning off flood off mcast_flood {on} bcast_flood {on} neigh_suppress {off}"
         return [
-            *([] if old else [f"ip link add {self.name} type vxlan {tunnel}"]),
+            *([] if old else [f"ip link add {self.name} type vxlan {tunnel}", unaddressed(HOST, self.name)]),
             f"ip link set dev {self.name} master {self.bridge} {self.settings}",
             f"bridge link set dev {self.name} {port} isolated {SWITCH[self.isolated]}",
         ]

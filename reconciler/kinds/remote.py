@@ -1,7 +1,7 @@
 """Networks that remote drivers of libnetwork make, plugins of Docker's, and sandboxes' places there."""
 
 import json
-from dataclasses import field, fields
+from dataclasses import field
 
 from ..core.resource import Fixed, Identity, Key, Ownership, Resource, Stage, kind
 from ..core.subject import NETWORK, Part, Places
@@ -62,7 +62,7 @@ class RemoteNetwork(Resource):
         return [f"# plugin {self.driver}: NetworkDriver.DeleteNetwork {self.ident}"]
 
     def broken(self, state: str) -> "BrokenNetwork":
-        return BrokenNetwork(**{f.name: getattr(self, f.name) for f in fields(self)} | {"state": state})
+        return self.turned(BrokenNetwork, state=state)
 
 
 @kind
@@ -126,7 +126,7 @@ class RemoteEndpoint(Resource):
         return [f"# plugin {self.driver}: NetworkDriver.Leave, DeleteEndpoint {self.ident}"]
 
     def broken(self, state: str) -> "BrokenEndpoint":
-        return BrokenEndpoint(**{f.name: getattr(self, f.name) for f in fields(self)} | {"state": state})
+        return self.turned(BrokenEndpoint, state=state)
 
 
 @kind

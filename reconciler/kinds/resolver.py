@@ -118,7 +118,7 @@ class Resolver(Resource):
         kill = [f"kill $(cat {self.pid_file})"] if old else []
         enter = f"ip netns exec {self.ns} " * (self.ns != HOST)
         folder = f"mkdir -p {self.pid_file.rpartition('/')[0]}"
-        return [*kill, folder, f"{enter}dnsmasq {' '.join((*OPTIONS, *self.arguments))}"]
+        return [*kill, folder, f"{enter}/usr/sbin/dnsmasq {' '.join((*OPTIONS, '$nobody', *self.arguments))}"]
 
     def removal(self) -> list[str]:
         return [f"kill $(cat {self.pid_file})"]

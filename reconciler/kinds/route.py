@@ -3,6 +3,7 @@
 from ipaddress import ip_network
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
+from ..core.subject import Part, Places
 from .address import Address
 from .link import Link
 from .namespace import homes
@@ -19,7 +20,7 @@ class Route(Resource):
     (fib_disable_ip), and `within` has to know which.
     """
 
-    noun = "route"
+    noun, loss = "route", "flow"
     place, stage = property(place), property(stage)
     # What keeps packets in stands before the links that it is about, and longer.
     rank = property(lambda self: 0 if self.kind == "unreachable" else 8)
@@ -64,6 +65,11 @@ class Route(Resource):
             return known.of(self.place, self.link)
         parts = (project for cidr, project in known.prefixes.items() if within(cidr, self.dst))
         return known.prefixes.get(self.dst) or next(parts, known.shared)
+
+    def part_of(self, known: Places) -> Part:
+        """What keeps a subnet from others stands on no link."""
+        told = super().part_of(known)
+        return told if self.place or self.link else known.subnets.get(self.dst, told)
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None else "flow"

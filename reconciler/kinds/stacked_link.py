@@ -1,7 +1,7 @@
 """Links that stand on another link of the host, and the links that they may need to stand on."""
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
-from .link import Link, NetworkLink
+from .link import Link, NetworkLink, unaddressed
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
 
@@ -117,4 +117,4 @@ class NamelessLink(Resource):
 def made(link: Link, what: str, old: Resource | None) -> list[str]:
     """The commands that create a link, unless it stands, and give it its settings."""
     change = inside(link.ns, f"ip link set dev {link.name} {link.settings}")
-    return [change] if old else [f"ip link add {what}", change]
+    return [change] if old else [f"ip link add {what}", unaddressed(link.ns, link.name), change]

@@ -3,17 +3,22 @@
 `pytest --update-golden` rewrites them; look at what it changed.
 """
 
+import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import show
+from reconciler.cli import markdown, show
+from reconciler.cli.options import Options
+from reconciler.cli.session import plan_json
 from reconciler.cli.story import Story
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.inventory.facts import Facts, RemotePlugin
 from reconciler.pipeline import Change, decide, load
+from tests.schemas import Checked
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -30,21 +35,33 @@ HOST = Facts(
     plugins={"weft": WEFT},
 )
 
+COMMENTS = ("manifests/hello", "manifests/evpn")  # whose plan is a pull request's comment as well
+HEAD = {"commit": "3f2a91c04d11", "version": "0.0.0"}
 
-def texts(path: Path) -> dict[str, str]:
-    """What a manifest becomes on an empty host, stage by stage."""
-    manifest = load([path.relative_to(ROOT)])
+
+@cache
+def change(case: str) -> Change:
+    """What a manifest becomes on an empty host."""
+    manifest = load([CASES[case].relative_to(ROOT)])
     hosts = [host.name for project in manifest.projects for host in project.hosts]
     name = HOST.name if HOST.name in hosts else next(iter(hosts), HOST.name)
     keys = {host.name: host.public_key for project in manifest.projects for host in project.hosts}
     secret = "/var/lib/reconciler/wireguard.key"
     facts = replace(HOST, name=name, secret=secret, public_key=lambda: keys[name])
     topology, desired = decide(manifest, facts)
-    told = Story(Change(manifest, topology, {}, desired, plan({}, desired), frozenset()))
+    return Change(manifest, topology, {}, desired, plan({}, desired), frozenset(), host=name)
+
+
+def texts(case: str) -> dict[str, str]:
+    """The same, stage by stage."""
+    found = change(case)
+    told, topology = Story(found), found.topology
+    comment = markdown.page(told, HEAD | {"host": found.host}, {"Warnings": topology.warnings})
     return {
         "topology.txt": show.as_text(topology),
-        "state.txt": render.listing(desired),
+        "state.txt": render.listing(found.desired),
         "plan.txt": f"{told.text()}{told.summary()}\n",
+        **({"plan.md": comment} if case in COMMENTS else {}),
     }
 
 
@@ -52,13 +69,20 @@ def texts(path: Path) -> dict[str, str]:
 def test_golden(case, update_golden, monkeypatch):
     monkeypatch.chdir(ROOT)
     folder = HERE / case
-    for name, text in texts(CASES[case]).items():
+    for name, text in texts(case).items():
         file = folder / name
         if update_golden:
             folder.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         assert file.exists(), f"{file} is missing: run pytest --update-golden and look at it"
         assert text == file.read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_its_json_is_as_its_schema_says(case, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = json.loads("".join(plan_json(Options(paths=(str(CASES[case]),)), change(case))))
+    assert Checked("plan").faults(found) == []
 
 
 def test_no_golden_case_is_left_over():

@@ -125,6 +125,12 @@ class Lab:
     def apply(self, manifest: str | dict[str, Any], *arguments: object) -> Result:
         return self.succeed(self.try_apply(manifest, *arguments))
 
+    def stands(self, manifest: str | dict[str, Any]) -> None:
+        """It is applied, and there is nothing to do then."""
+        self.apply(manifest)
+        assert self.planned(manifest) == []
+        assert self.apply(manifest).out.startswith("Nothing to do.")
+
     def try_apply(self, manifest: str | dict[str, Any], *arguments: object) -> Result:
         return self.reconcile("--apply", self.write(manifest), *arguments)
 

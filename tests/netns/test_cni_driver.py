@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.kernel.cni import plugin
 from tests.netns.lab import HOST4, REMOTE4, Lab
+from tests.netns.losses import losses
 from tests.netns.watching import until, watching
 
 DEBIAN = "/usr/lib/cni"
@@ -23,6 +24,8 @@ LOCAL = {"type": "host-local", "ranges": [[{"subnet": "10.7.0.0/24"}]], "routes"
 BRIDGE = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "ipam": LOCAL}
 PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 CHAIN = [BRIDGE, PORTMAP, {"type": "firewall"}]
+DEL = ["DEL c", "DEL b", "DEL a"]
+NEW = [*DEL, "ADD a", "ADD b", "ADD c"]  # whatever plugins know of who is attached for the first time
 IPAM = {"config": [{"subnet": "10.7.0.0/24"}]}
 
 debian = pytest.mark.skipif(
@@ -44,13 +47,6 @@ def manifest(
     }
 
 
-def stands(lab: Lab, text: dict[str, Any]) -> None:
-    """It is applied, and there is nothing to do then."""
-    lab.apply(text)
-    assert lab.planned(text) == []
-    assert lab.apply(text).out.startswith("Nothing to do.")
-
-
 def is_gone(lab: Lab, name: str = "t-lan") -> None:
     assert lab.namespaces() == [] and not RECORDS.exists()
     assert not (GIVEN / name).exists() or [one for one in os.listdir(GIVEN / name) if one[0].isdigit()] == []
@@ -59,7 +55,7 @@ def is_gone(lab: Lab, name: str = "t-lan") -> None:
 @debian
 def test_bridge_portmap_and_firewall(lab):
     text = manifest(CHAIN, ipam=IPAM)
-    stands(lab, text)
+    lab.stands(text)
     web, db = lab.address("t-web"), lab.address("t-db")
     shown = lab.succeed(lab.reconcile("--show", lab.files / "t.yaml")).out
     assert f"t-web eth0  {web}" in shown and f"t-db eth0  {db}" in shown
@@ -84,10 +80,10 @@ def test_who_it_knows_by_name_has_the_address_that_we_chose(lab):
 @debian
 def test_ptp_with_the_address_of_its_ipam(lab):
     text = manifest([{"type": "ptp", "ipMasq": True, "ipam": LOCAL}])
-    stands(lab, text)
+    lab.stands(text)
     lab.ip("link del eth0", "t-web")
     assert "(ptp, address by host-local)" in lab.succeed(lab.plan(text, "-o", "wide")).out
-    stands(lab, text)
+    lab.stands(text)
     lab.serve("t-web", 80)
     lab.serve("R", 80)
     assert lab.ask("t-db", lab.address("t-web"), 80) == f"t-web {lab.address('t-db')}"
@@ -101,7 +97,7 @@ def test_macvlan_on_a_lan(lab):
     ipam = {"type": "host-local", "ranges": [[{"subnet": "198.51.100.0/24", "rangeStart": "198.51.100.9"}]]}
     chosen = {"config": [{"subnet": "198.51.100.0/24", "ip_range": "198.51.100.64/26"}]}
     text = manifest([{"type": "macvlan", "master": "uplink", "ipam": ipam}], ipam=chosen)
-    stands(lab, text)
+    lab.stands(text)
     lab.serve("t-web", 80)
     lab.serve("R", 80)
     assert lab.ask("t-web", REMOTE4, 80) == f"R {lab.address('t-web')}"
@@ -123,7 +119,7 @@ def test_both_families_and_the_mac_by_capabilities(lab):
     text["containers"]["web"] = {
         "networks": {"lan": {"ipv6_address": "fd07::77", "mac_address": "02:00:00:00:07:77"}}
     }
-    stands(lab, text)
+    lab.stands(text)
     assert lab.addresses("t-web", family=6) == ["fd07::77/64"]
     assert lab.link("eth0", "t-web")["address"] == "02:00:00:00:07:77"
     text["networks"]["lan"]["config"]["plugins"][0]["capabilities"] = {"mac": True}
@@ -134,7 +130,7 @@ def test_both_families_and_the_mac_by_capabilities(lab):
 @debian
 def test_tuning_in_the_sandbox(lab):
     text = manifest([BRIDGE, {"type": "tuning", "sysctl": {"net.ipv4.conf.eth0.arp_notify": "1"}}], ipam=IPAM)
-    stands(lab, text)
+    lab.stands(text)
     assert lab.run("cat /proc/sys/net/ipv4/conf/eth0/arp_notify", "t-web").out == "1\n"
 
 
@@ -144,7 +140,7 @@ def test_bandwidth(lab):
         if "Error" in lab.run(f"tc {probe}", check=False).err:
             pytest.skip("this kernel has no tbf")
     limits = {"ingressRate": 8_000_000, "ingressBurst": 800_000}
-    stands(lab, manifest([BRIDGE, {"type": "bandwidth", **limits}], ipam=IPAM))
+    lab.stands(manifest([BRIDGE, {"type": "bandwidth", **limits}], ipam=IPAM))
     assert "rate 8Mbit" in lab.run("tc qdisc show").out
 
 
@@ -155,7 +151,7 @@ def test_a_list_in_a_file_and_one_plugin_alone(lab, version):
     (lab.files / "lan.conf").write_text(json.dumps({"cniVersion": version, "name": "t-lan", **BRIDGE}))
     text = manifest([])
     text["networks"]["lan"]["config"] = "./lan.conf"
-    stands(lab, text)
+    lab.stands(text)
     (lab.files / "lan.conf").write_text(
         json.dumps({"cniVersion": version, "name": "t-lan", **BRIDGE, "mtu": 1400})
     )
@@ -164,7 +160,7 @@ def test_a_list_in_a_file_and_one_plugin_alone(lab, version):
         *(f"delete {end}" for end in reversed(ends)),
         *(f"replace {end}" for end in ends),
     ]
-    stands(lab, text)
+    lab.stands(text)
     assert lab.link("eth0", "t-web")["mtu"] == 1400
 
 
@@ -174,15 +170,10 @@ def test_what_is_lost_of_a_link_is_drift_and_is_healed(lab):
     lab.apply(text)
     address = lab.addresses("t-web")[0]
     lab.serve("t-web", 80)
-    for line, why in (
-        ("link del eth0", "eth0 is gone"),
-        (f"addr del {address} dev eth0", f"eth0 has lost {address}"),
-        ("link set eth0 address 02:00:00:00:00:99", "the MAC of eth0 is another"),
-        ("link set eth0 down\nlink set eth0 name other", "eth0 is gone"),
-    ):
+    for line, why in losses(address):
         lab.ip(line, "t-web")
         assert f"replaced: state {why} -> attached" in lab.succeed(lab.plan(text, "-o", "wide")).out
-        stands(lab, text)
+        lab.stands(text)
         assert lab.addresses("t-web") == [address]
         lab.run("ip neigh flush dev cni0")  # plugins tell nobody who has it now
         assert (lab.ask("R", HOST4, 8080) or "").startswith("t-web")
@@ -194,12 +185,33 @@ def test_a_sandbox_that_somebody_took_away_is_attached_anew(lab):
     lab.apply(text)
     lab.run("ip netns del t-web")
     assert "state its sandbox is no more" in lab.succeed(lab.plan(text, "-o", "wide")).out
-    stands(lab, text)
+    lab.stands(text)
     lab.run("ip netns del t-web")
     lab.run("ip netns del t-db")
     lab.destroy()
     is_gone(lab)
     assert "CNI-DN-" not in lab.run("iptables-save").out
+
+
+@debian
+def test_who_was_never_taken_back_gives_back_what_it_had(lab):
+    """As after a power cut: what plugins keep in /var is there, and nothing of /run."""
+    text = manifest(CHAIN, ipam=IPAM)
+    lab.apply(text)
+    for ns in ("t-web", "t-db"):
+        lab.run(f"ip netns del {ns}")
+    shutil.rmtree(RECORDS)
+    lab.stands(text)
+    assert len([one for one in os.listdir(GIVEN / "t-lan") if one[0].isdigit()]) == 2
+    lab.destroy()
+    is_gone(lab)
+
+
+def test_addresses_are_the_same_however_a_plugin_writes_them(lab):
+    recorder(lab, a="capitals")
+    text = recorded([{"type": "a"}])
+    lab.stands(text)
+    assert lab.addresses("t-web", family=6) == ["fd07::77/64"]
 
 
 @debian
@@ -211,7 +223,7 @@ def test_beside_a_bridge_of_ours(lab):
     text["networks"]["front"] = {"ipam": {"config": [{"subnet": "10.8.0.0/24"}]}}
     text["networks"]["side"] = {"driver": "cni", "config": config}
     text["containers"]["web"]["networks"] = ["front", "side"]
-    stands(lab, text)
+    lab.stands(text)
     lab.serve("t-web", 80)
     lab.serve("R", 80)
     assert (lab.ask("R", HOST4, 8080) or "").startswith("t-web")
@@ -246,7 +258,7 @@ def test_a_rehearsal_runs_no_plugin(lab):
     lab.succeed(lab.reconcile("--rehearse", lab.write(text)))
     assert said() == []
     lab.apply(text, "--rehearse")
-    assert said() == ["ADD a", "ADD b", "ADD c"]
+    assert said() == NEW
 
 
 def recorder(lab: Lab, **does: str) -> list[dict[str, Any]]:
@@ -281,8 +293,8 @@ def recorded(plugins: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 def test_how_plugins_are_run(lab):
     text = recorded(recorder(lab), ipam=IPAM)
     lab.apply(text)
-    assert said() == ["ADD a", "ADD b", "ADD c"]
-    one, two, three = calls()
+    assert said() == NEW
+    one, two, three = calls()[3:]
     mac = json.loads((RECORDS / "t-web/eth0").read_text())
     assert one["config"] == {
         "cniVersion": "1.0.0", "name": "t-lan", "type": "a",
@@ -298,7 +310,7 @@ def test_how_plugins_are_run(lab):
     assert (RECORDS / "t-web/eth0").stat().st_mode & 0o777 == 0o600
     (RECORDED / "log").write_text("")
     lab.destroy()
-    assert said() == ["DEL c", "DEL b", "DEL a"]
+    assert said() == DEL
     assert all("prevResult" in call["config"] for call in calls())
     is_gone(lab)
 
@@ -335,16 +347,16 @@ def test_a_plugin_that_fails_is_taken_back_and_holds_up_nobody(lab, monkeypatch,
     result = lab.try_apply(text)
     assert result.rc == 3 and words in result.err and "t.yaml:1:" in result.err, result
     assert "Traceback" not in result.err
-    assert said() == ["ADD a", "ADD b", "DEL c", "DEL b", "DEL a"]
+    assert said() == [*DEL, "ADD a", "ADD b", *DEL]
     assert lab.namespaces() == ["t-other"] and not RECORDS.exists()
     (RECORDED / "b.does").unlink()
-    stands(lab, text)
+    lab.stands(text)
 
 
 def test_who_tells_of_what_is_not_there(lab):
     result = lab.try_apply(recorded(recorder(lab, a="absent")))
     assert result.rc == 3 and "plugin c: it tells of a link eth0 that is not there" in result.err, result
-    stands(lab, recorded(recorder(lab, a="odd")))
+    lab.stands(recorded(recorder(lab, a="odd")))
 
 
 def test_a_change_that_fails_leaves_what_was(lab):
@@ -362,13 +374,13 @@ def test_a_change_that_fails_leaves_what_was(lab):
 def test_who_is_killed_while_a_plugin_works_is_cleaned_up_after(lab):
     text = recorded(recorder(lab, b="hang"))
     child = lab.start("--apply", lab.write(text))
-    eventually(lambda: said() == ["ADD a", "ADD b"])
+    eventually(lambda: said() == [*DEL, "ADD a", "ADD b"])
     child.kill()
     child.communicate()
     (RECORDED / "b.does").unlink()
     assert "state unfinished -> attached" in lab.succeed(lab.plan(text, "-o", "wide")).out
-    stands(lab, text)
-    assert said() == ["ADD a", "ADD b", "DEL c", "DEL b", "DEL a", "ADD a", "ADD b", "ADD c"]
+    lab.stands(text)
+    assert said() == [*DEL, "ADD a", "ADD b", *DEL, "ADD a", "ADD b", "ADD c"]
 
 
 def eventually(true: Callable[[], bool]) -> None:
@@ -384,6 +396,7 @@ def test_what_cannot_be_taken_back_is_told_and_tried_again(lab):
     (RECORDED / "b.does").write_text("DEL fail")
     result = lab.reconcile("--destroy", lab.files / "t.yaml")
     assert result.rc == 3 and "plugin b: code 11" in result.err, result
+    assert said()[-3:] == DEL  # all of them
     assert lab.namespaces() == ["t-web"] and (RECORDS / "t-web/eth0").exists()
     (RECORDED / "b.does").unlink()
     lab.destroy()
@@ -405,13 +418,13 @@ def test_a_record_that_somebody_spoilt_is_made_anew(lab, result):
     text = recorded(recorder(lab))
     lab.apply(text)
     (RECORDS / "t-web/eth0").write_text(result)
-    stands(lab, text)
+    lab.stands(text)
 
 
 def test_one_port_of_the_host_leads_to_one_container(lab):
     text = recorded(recorder(lab))
     text["containers"]["db"] = text["containers"]["web"]
-    lab.refused(text, "8080/tcp is published by t-")
+    lab.refused(text, "host port 8080/tcp is taken: t-web on network t_lan has it")
     text = recorded(recorder(lab))
     text["networks"]["front"] = {}
     text["containers"]["other"] = {"networks": ["front"], "ports": ["8080:81"]}

@@ -6,9 +6,12 @@ import re
 
 import pytest
 
+from reconciler.version import __version__
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, OTHER, WEB
 from tests.netns.snapshot import differing
+
+GIT = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 
 
 def test_plan_is_the_default_mode_and_changes_nothing(lab):
@@ -42,6 +45,26 @@ def test_exit_code_tells_of_changes(lab):
     assert lab.plan(MORE, "--exit-code").rc == 2
 
 
+READERS = [
+    ("json", "| head -c 1"),
+    ("wide", "2>&1 | head -n 1"),
+    ("text", "| true"),
+    ("markdown", "2>&1 >&- | true"),
+]
+
+
+def test_a_reader_who_leaves_does_not_change_the_exit_code(lab):
+    def codes() -> set[int]:
+        planned = " ".join(command("--plan", "--exit-code", lab.files / "t.yaml", "-o"))
+        lines = [f"{planned} {form} {reader} >/dev/null; exit ${{PIPESTATUS[0]}}" for form, reader in READERS]
+        return {lab.run(["bash", "-c", line], check=False, env=ENVIRONMENT).rc for line in lines}
+
+    lab.write(WEB)
+    assert codes() == {2}
+    lab.apply(WEB)
+    assert codes() == {0}
+
+
 def test_status_tells_whether_it_is_in_sync(lab):
     assert lab.reconcile("--status").out == "nothing stands\n"
     lab.apply(WEB)
@@ -63,6 +86,23 @@ def test_the_shape_of_json(lab):
         assert {"op", "kind", "key", "because", "disruption", "origin", "before", "after"} <= step.keys()
     origin = next(step["origin"] for step in plan["steps"] if step["key"] == "link t-web/eth0")
     assert origin["file"].endswith("t.yaml") and origin["line"] == 6 and origin["column"] > 0
+
+
+def test_json_tells_where_it_comes_from(lab):
+    plan = lab.plan(WEB, "-o", "json").json
+    assert (plan["host"], plan["commit"], plan["version"]) == (os.uname().nodename, "", __version__)
+    lab.run(["git", "init", "-q", str(lab.files)])
+    lab.run(["git", "-C", str(lab.files), *GIT, "commit", "-qm", "x", "--allow-empty"])
+    head = lab.run(["git", "-C", str(lab.files), "rev-parse", "HEAD"]).out[:12]
+    assert lab.plan(WEB, "-o", "json").json["commit"] == f"{head}+dirty"
+    lab.apply(WEB)
+    lab.run(["git", "-C", str(lab.files), "add", "."])
+    lab.run(["git", "-C", str(lab.files), *GIT, "commit", "-qm", "y"])
+    for _ in range(2):  # the same manifests, of another commit
+        lab.run(["git", "-C", str(lab.files), *GIT, "commit", "-qm", "z", "--allow-empty"])
+        head = lab.run(["git", "-C", str(lab.files), "rev-parse", "HEAD"]).out[:12]
+        plan = lab.plan(WEB, "-o", "json").json
+        assert (plan["commit"], plan["steps"]) == (head, [])
 
 
 def test_json_of_an_apply_and_of_an_error_is_one_object(lab):

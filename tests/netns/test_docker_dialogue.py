@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
@@ -84,12 +86,15 @@ class Api:
 
     def __init__(self) -> None:
         self.ends: dict[str, str] = {}
+        self.networks = {NETWORK: "shop_front"}
+        self.homes: dict[str, str] = {}  # of endpoints, where that is not the first network
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                said = json.dumps(api.said(self.path.partition("?")[0])).encode()
-                self.send_response(200)
+                found = api.said(self.path.partition("?")[0])
+                said = json.dumps(found).encode()
+                self.send_response(200 if found is not None else 404)
                 self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
                 self.wfile.write(said)
@@ -102,13 +107,18 @@ class Api:
 
     def said(self, path: str) -> object:
         if path == "/networks":
-            return [{"Id": NETWORK}]
+            return [{"Id": ident} for ident in self.networks]
         if path == "/containers/json":
             return [{"Id": CONTAINER, "Labels": {"com.docker.compose.service": "db"}}]
+        ident = path.rpartition("/")[2]
+        if ident not in self.networks:
+            return None
         boxes = {
-            f"{n}" * 64: {"Name": name, "EndpointID": end} for n, (end, name) in enumerate(self.ends.items())
+            f"{n}" * 64: {"Name": name, "EndpointID": end}
+            for n, (end, name) in enumerate(self.ends.items())
+            if self.homes.get(end, NETWORK) == ident
         }
-        return {"Id": NETWORK, "Containers": boxes, "Options": {"network": "shop_front"}}
+        return {"Id": ident, "Containers": boxes, "Options": {"network": self.networks[ident]}}
 
     def close(self) -> None:
         self.server.shutdown()
@@ -175,6 +185,13 @@ def test_a_container_comes_is_found_and_goes(lab: Lab, watcher: Watcher) -> None
             assert lab.ask("R", HOST4, 8080) is None
             driver("ProgramExternalConnectivity", end, Options=port(0, 5555))
             assert ":5555" in lab.reconcile("--show", GUESTS).out
+            any_of = port(8080)
+            any_of[PORTMAP][0]["HostPortEnd"] = 8090
+            driver("ProgramExternalConnectivity", end, Options=any_of)
+            driver("ProgramExternalConnectivity", other, Options=any_of)
+            shown = lab.reconcile("--show", GUESTS).out
+            given = {int(number) for number in re.findall(r"0\.0\.0\.0:(\d+)/tcp", shown)}
+            assert len(given) == 2 and given <= {*range(8080, 8091)}, shown
         driver("Leave", end)
         for _ in range(2):
             driver("DeleteEndpoint", end)
@@ -198,6 +215,13 @@ def test_addresses_that_docker_chooses(lab: Lab, watcher: Watcher) -> None:
     assert told("IpamDriver.RequestAddress", **asked_for, Options=gateway)["Address"] == "10.81.0.1/24"
     chosen = {told("IpamDriver.RequestAddress", **asked_for, Options=None)["Address"] for _ in range(20)}
     assert len(chosen) == 20 and lab.address("shop-web-1") not in {one.partition("/")[0] for one in chosen}
+    assert "is not in 10.81.0.0/24" in refused(
+        "IpamDriver.RequestAddress", **asked_for | {"Address": "10.82.0.7"}, Options=None
+    )
+    assert "is no address" in refused(
+        "IpamDriver.RequestAddress", **asked_for | {"Address": "x"}, Options=None
+    )
+    assert "--ip-range" in refused("IpamDriver.RequestPool", **pool | {"SubPool": "10.81.0.128/25"})
     data = [{"AddressSpace": "reconciler", "Pool": ident, "Gateway": "10.81.0.1/24"}]
     told("NetworkDriver.CreateNetwork", **network() | {"IPv4Data": data})
     asked_for["Address"] = "10.81.0.77"
@@ -227,6 +251,63 @@ def test_who_is_no_more_is_collected_where_docker_says_so(lab: Lab) -> None:
             assert "vd" + "f" * 12 in lab.links() and driver("Join", "f" * 64)["Gateway"]
             watcher.synced()
             driver("DeleteEndpoint", "f" * 64)
+
+
+def test_many_containers_at_once(lab: Lab, watcher: Watcher) -> None:
+    pool = "10.81.0.0/24"
+    data = [{"AddressSpace": "reconciler", "Pool": pool, "Gateway": "10.81.0.1/24"}]
+    told("NetworkDriver.CreateNetwork", **network() | {"IPv4Data": data})
+
+    def life(number: int) -> str:
+        end = f"{number:02}" * 32
+        ip = told("IpamDriver.RequestAddress", PoolID=pool, Address="", Options=None)["Address"]
+        own = {"Address": ip, "AddressIPv6": "", "MacAddress": ""}
+        driver("CreateEndpoint", end, Interface=own, Options={})
+        assert driver("Join", end)["Gateway"] == "10.81.0.1"
+        driver("ProgramExternalConnectivity", end, Options=port(9000 + number))
+        if number % 2:
+            driver("Leave", end)
+            driver("DeleteEndpoint", end)
+            told("IpamDriver.ReleaseAddress", PoolID=pool, Address=ip.partition("/")[0])
+        return str(ip)
+
+    with ThreadPoolExecutor(20) as threads:
+        assert len({*threads.map(life, range(20))}) == 20
+    assert len([*GUESTS.iterdir()]) == 10 == len([name for name in lab.links() if name.startswith("vd")])
+    for number in range(0, 20, 2):
+        driver("DeleteEndpoint", f"{number:02}" * 32)
+    watcher.synced()
+    assert not [*GUESTS.iterdir()] and lab.planned(SHOP) == []
+
+
+def test_what_docker_tells_nothing_of_is_left_and_what_fails_holds_up_no_other(lab: Lab) -> None:
+    empty = {"Address": "", "AddressIPv6": "", "MacAddress": ""}
+    both = SHOP.replace("services", "  back: {internal: true}\nservices")
+    other, ends = "b" * 64, [digit * 64 for digit in "def"]
+    with watching(lab, lab.write(both)) as watcher:
+        watcher.settled()
+        told("NetworkDriver.CreateNetwork", **network(network="shop_front"))
+        told("NetworkDriver.CreateNetwork", **network(network="shop_back") | {"NetworkID": other})
+        homes = dict(zip(ends, (other, NETWORK, other), strict=True))
+        for end in ends:
+            said = {"NetworkID": homes[end], "EndpointID": end, "Interface": empty, "Options": {}}
+            told("NetworkDriver.CreateEndpoint", **said)
+        lab.write(SHOP)
+        until(lambda: "br-shop-back" not in lab.links())
+    with closing(Api()) as api:
+        api.ends, api.homes = {ends[0]: "lost", ends[1]: "box"}, homes
+        with watching(lab, lab.write(SHOP)):  # where another Docker has made the second network
+            until(lambda: "box" in (GUESTS / f"docker-{ends[1][:12]}.yaml").read_text())
+            assert len([*GUESTS.iterdir()]) == 3
+        api.networks[other] = "shop_back"
+        api.ends[ends[1]] = "renamed"
+        with watching(lab, lab.write(SHOP)) as watcher:
+            watcher.until(lambda: "external network shop_back does not exist" in watcher.log)
+            until(lambda: "renamed" in (GUESTS / f"docker-{ends[1][:12]}.yaml").read_text())
+            until(lambda: len([*GUESTS.iterdir()]) == 2)
+            for end in ends:
+                told("NetworkDriver.DeleteEndpoint", NetworkID=homes[end], EndpointID=end)
+            assert not [*GUESTS.iterdir()] and not [name for name in lab.links() if name.startswith("vd")]
 
 
 def raw(data: bytes, *, shut: bool = True) -> bytes:

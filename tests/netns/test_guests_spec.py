@@ -39,14 +39,17 @@ def test_a_result_of_each_version(shop, version):
     assert cni("CHECK", cniVersion=version).json["code"] == 7
 
 
-def test_the_collection_of_one_network_leaves_others(shop):
+def test_the_collection_of_one_list_leaves_others(shop):
     assert [cni("ADD", ns).rc for ns in ("one", "two")] == [0, 0]
-    assert cni("ADD", "one", "id-of-one", network="shop_back", ifname="eth1").rc == 0
+    assert cni("ADD", "one", "id-of-one", name="other", ifname="eth1").rc == 0  # on the same network
     there = {"cni.dev/valid-attachments": [{"containerID": "id-of-two", "ifname": "eth0"}]}
     assert cni("GC", "", cniVersion="1.1.0", **there) == Answer(0, None)
     assert addresses(shop, "one", "eth1") and "eth0" not in shop.links("one")
     assert addresses(shop, "two")
-    assert cni("GC", "", cniVersion="1.1.0", network="shop_back") == Answer(0, None)
+    assert cni("GC", "", cniVersion="1.1.0", name="third") == Answer(0, None)
+    assert addresses(shop, "one", "eth1")
+    assert cni("GC", "", cniVersion="1.1.0", name="").json["code"] == 7
+    assert cni("GC", "", cniVersion="1.1.0", name="other", network="shop_back") == Answer(0, None)
     assert len([*GUESTS.iterdir()]) == 1 and shop.links("one") == ["lo"]
 
 

@@ -66,6 +66,21 @@ def test_its_end_on_the_host_is_kept_without_it(lab: Lab) -> None:
     assert "vd0" not in lab.links() and lab.link("vd1")
 
 
+def test_a_link_has_one_name(lab: Lab) -> None:
+    two = MANIFEST.replace("  b: {networks", "  c: {attach: {link: vd0}, networks: [n]}\n  b: {networks")
+    refused = lab.refused(two, "both be the link vd0", "let `attach:` name another link")
+    assert "t.yaml:6:" in refused.err or "t.yaml:5:" in refused.err
+    lab.refused(MANIFEST.replace("vd0", "uplink"), "the host has a link uplink that is not ours")
+    lab.apply(MANIFEST)
+    lab.refused(MANIFEST.replace("name: t", "name: u"), "the link vd0 is project t's")
+    assert lab.planned(MANIFEST) == []
+    lab.run("ip netns add theirs")
+    taken(lab)
+    lab.run("ip link add vd0 type bridge")  # of somebody who does not know of it
+    assert lab.planned(MANIFEST) == []
+    lab.run("ip link del vd0")
+
+
 def test_what_is_not_ours_to_set_is_refused(lab: Lab) -> None:
     for text, words in (
         ("link: no/link}, networks: [n]", "no link can be called so"),

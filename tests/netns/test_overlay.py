@@ -94,6 +94,12 @@ def test_every_host_derives_the_same(meshed):
             assert f"{end['mac']} dst {meshed['h2'].underlay[meshed.family]} self" in entries
 
 
+def test_nobody_joins_who_does_not_know_what_others_have(meshed):
+    for h in NAMES:
+        outside = "{name: u, networks: {x: {external: true, name: t_red}}, containers: {a: {networks: [x]}}}"
+        meshed[h].refused(outside, "network t_red spans several hosts")
+
+
 def test_the_mtu_is_what_the_underlay_leaves(meshed):
     room = {4: 1450, 6: 1430}[meshed.family]
     assert meshed["h1"].link("eth0", "t-red1")["mtu"] == room

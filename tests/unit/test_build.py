@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.cnm.names import host_end
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
-from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork
+from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork, StackedNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, port, project, shop
@@ -194,6 +194,18 @@ def test_an_external_network_must_exist():
     endpoint = ends(built(lan, container("a", "lan"), facts=facts), "shop-a")["lan"]
     assert endpoint.addresses[0][0].startswith("10.9.0.")
     assert endpoint.gateways[0][0] == "10.9.0.1"
+
+
+def test_an_external_network_must_be_one_whose_addresses_are_known_here():
+    lan = net("lan", external=True, full_name="office")
+    overlay = LiveNetwork("it", "br-office", ("10.9.0.1/24",), spans_hosts=True)
+    for facts, why in (
+        (Facts(networks={"office": overlay}), "network office spans several hosts"),
+        (Facts(lans={"office": overlay}), "office is not behind this host: its addresses are a LAN's"),
+        (Facts(children=(StackedNetwork("it", "office", "eth0", "macvlan", "bridge"),)), "not behind this"),
+    ):
+        with pytest.raises(ManifestError, match=why):
+            built(lan, container("a", "lan"), facts=facts)
 
 
 def test_an_external_network_of_the_same_run_shares_its_addresses():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.cli.status import of_projects
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.core.resource import state
@@ -206,6 +207,8 @@ def test_what_is_told_is_held_against_what_is_declared():
     ]
     left = [one for one in told if one.host != "192.0.2.3"]
     assert list(hearsay.differences(known, left)) == ["t_mesh: h3 does not tell of 2 of its MACs"]
+    assert len(hearsay.discrepancies(topology, lambda: left)) == 1
+    assert hearsay.discrepancies(of_projects(topology, frozenset({"other"})), lambda: left) == []
     assert hearsay.listed(list("abcdefghij"))[-2:] == ["h", "and 2 more of the kind"]
 
 

@@ -30,11 +30,12 @@ ROOMS = {
     "kinds": "values core kinds/ownership",
     "family": "",
     "inventory/facts": "errors values",
-    "inventory": "core kinds/ownership kinds inventory/facts",
+    "inventory": "family core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors disk",
     "manifest": "errors family disk version values manifest/yaml",
     "cnm": "errors family values core kinds/ownership inventory/facts manifest",
     "engines": "errors core kinds manifest cnm",
+    "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors family core kinds/ownership kinds inventory/facts manifest cnm engines",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
@@ -50,13 +51,14 @@ ROOMS = {
     " safety daemon/relay",
     "guests": "errors paths disk version family values inventory/facts manifest cnm inventory drivers kernel"
     " truth pipeline",
-    "cli": "errors paths disk version values core kinds inventory/facts manifest/yaml"
-    " manifest cnm engines drivers inventory kernel truth pipeline hosts safety daemon/relay daemon guests",
+    "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
+    " manifest cnm engines imported drivers inventory kernel truth pipeline hosts safety daemon/relay daemon"
+    " guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "engines", "inventory", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "engines", "imported", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",

@@ -1,7 +1,6 @@
 """cni: networks that plugins of the Container Network Interface make, whoever wrote them."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +79,6 @@ class CniDriver(Driver):
 
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
         mine = [network for network in networks if isinstance(network.carrier, PluginChain)]
-        yield from twice(mine)
         yield from led_twice(mine, networks)
         for network, end in ends_of(mine):
             assert isinstance(network.carrier, PluginChain)
@@ -130,16 +128,3 @@ def led_twice(mine: Sequence[Network], networks: Sequence[Network]) -> Iterator[
         if end.sandbox in led and asked.leads_out(network.carrier.plugins):
             words = f"plugins of network {network.name} give {end.sandbox} a default route"
             yield f"{words}, which has one by another network; leave one of them out"
-
-
-def twice(networks: Sequence[Network]) -> Iterator[ManifestError]:
-    """One port of the host that plugins would lead to two containers: none of them minds."""
-    doors: dict[tuple[str, int], list[tuple[Endpoint, asked.Mapping]]] = defaultdict(list)
-    for _, end in ends_of(networks):
-        for one in asked.mappings(end):
-            same = doors[one.protocol, one.host_port]
-            for other, before in (pair for pair in same if one.meets(pair[1])):
-                message = f"{one.host_port}/{one.protocol} is published by {other.sandbox} already"
-                label = (before.where, other.sandbox)
-                yield ManifestError(message, "choose another port of the host", one.where, label)
-            same.append((end, one))

@@ -13,7 +13,7 @@ CAPABLE_PORTS = "portMappings"
 ANY = ("", "0.0.0.0", "::")
 
 
-class Mapping(NamedTuple):
+class PortMapping(NamedTuple):
     """A port of the host that leads to one of a container."""
 
     host_ip: str
@@ -27,10 +27,6 @@ class Mapping(NamedTuple):
         """As the conventions of CNI have it."""
         given = {"hostPort": self.host_port, "containerPort": self.container_port, "protocol": self.protocol}
         return given | ({"hostIP": self.host_ip} if self.host_ip else {})
-
-    def meets(self, other: "Mapping") -> bool:
-        """Of one that has the same port."""
-        return self.host_ip == other.host_ip or not (self.host_ip and other.host_ip)
 
 
 def capabilities(plugins: Iterable[dict[str, Any]]) -> frozenset[str]:
@@ -50,14 +46,14 @@ def leads_out(plugins: Iterable[dict[str, Any]]) -> bool:
     )
 
 
-def mappings(end: Endpoint) -> Iterator[Mapping]:
+def mappings(end: Endpoint) -> Iterator[PortMapping]:
     """Port by port; what is to be had on any port of the host, no plugin chooses."""
     for port in end.ports:
         first, last = port.target
         if port.published and port.published[1] - port.published[0] == last - first:
             host_ip = "" if port.host_ip in ANY else port.host_ip
             for step in range(last - first + 1):
-                yield Mapping(host_ip, port.published[0] + step, first + step, port.protocol, port.where)
+                yield PortMapping(host_ip, port.published[0] + step, first + step, port.protocol, port.where)
 
 
 def warnings(network: Network, end: Endpoint) -> Iterator[str]:
@@ -72,7 +68,7 @@ def sockets(network: Network, end: Endpoint) -> Iterator[Socket]:
     what = f"{end.sandbox} on network {network.name}"
     for one in mappings(end):
         listener = Listener(one.protocol, one.host_ip or "0.0.0.0", one.host_port, what)
-        yield Socket(listener, end.sandbox, "choose another port of the host", one.where)
+        yield Socket(listener, end.sandbox, "choose another port of the host", one.where, alone=True)
 
 
 def runtime(end: Endpoint, able: Set[str]) -> str:

@@ -16,7 +16,6 @@ from ...inventory.facts import Facts, RemotePlugin
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from ...manifest.options import COMMON
 from ..cni import asked as by_port
-from ..cni import twice
 from . import asked
 
 GLOBAL = "global"
@@ -73,7 +72,6 @@ class RemoteDriver(Driver):
 
     def findings(self, networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
         mine = [n for n in networks if isinstance(n.carrier, RemoteCarrier) and n.spec.driver == self.name]
-        yield from twice(mine)
         for network in mine:
             if self.plugin.silent:
                 what = f"plugin {self.name} does not answer ({self.plugin.silent})"
@@ -91,15 +89,16 @@ def lower(network: Network) -> Iterator[Resource]:
     """Of one that a plugin makes, whichever."""
     carrier = network.carrier
     assert isinstance(carrier, RemoteCarrier)
-    yield RemoteNetwork(
-        name=network.name,
-        project=network.project,
-        driver=carrier.plugin.name,
-        ident=carrier.ident,
-        subnets=tuple(asked.subnets(network)),
-        options=json.dumps(asked.network_options(network), sort_keys=True),
-        origin=Origin(network.spec.where, carrier.plugin.name),
-    )
+    if not carrier.external:
+        yield RemoteNetwork(
+            name=network.name,
+            project=network.project,
+            driver=carrier.plugin.name,
+            ident=carrier.ident,
+            subnets=tuple(asked.subnets(network)),
+            options=json.dumps(asked.network_options(network), sort_keys=True),
+            origin=Origin(network.spec.where, carrier.plugin.name),
+        )
     for end in network.endpoints:
         yield endpoint(network, carrier, end)
 

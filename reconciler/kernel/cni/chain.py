@@ -18,21 +18,23 @@ from .records import AttachmentRecord
 TURN, LONG = Lock(), 1.0  # seconds
 
 
-def attach(new: CniAttachment, kept: Sequence[str] = ()) -> None:
+def attach(new: CniAttachment, kept: Sequence[str] = (), *, is_new: bool = False) -> None:
     """With the address that it had until now, where it can be had again: plugins of before 1.2 leave rules
     about one behind whose link was lost, and stumble over them where there is another."""
     for wish in kept[:1]:
         with suppress(PluginError):
             attach_with(new, wish)
             return
-    attach_with(new)
+    attach_with(new, is_new=is_new)
 
 
-def attach_with(new: CniAttachment, wish: str = "") -> None:
+def attach_with(new: CniAttachment, wish: str = "", *, is_new: bool = False) -> None:
     """ADD of each plugin; raises PluginError, with nothing standing, or a record of what may be."""
     record = AttachmentRecord(new, netns.inode(new.ns), wish=wish)
     records.write(record)  # who dies here can be cleaned up after
     try:
+        if is_new:
+            [*take_back(record)]  # what they have of before its record was lost, as at a reboot
         for one in new.plugins:
             record = replace(record, result=call("ADD", one, record) or nothing_from(one))
         refuse_absent(record)
@@ -50,7 +52,7 @@ def nothing_from(one: Mapping[str, Any]) -> NoReturn:
 def detach(old: CniAttachment) -> None:
     """DEL of each, the last one first, also where its sandbox is gone; raises the first trouble, for another
     time: the record stays."""
-    if trouble := next(take_back(records.read(old.ns, old.name)), None):
+    for trouble in [*take_back(records.read(old.ns, old.name))]:
         raise trouble
     records.remove(old.ns, old.name)
 

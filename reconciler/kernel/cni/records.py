@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_interface
+from threading import Lock
 from typing import Any
 
 from ... import disk
@@ -14,6 +16,7 @@ from .. import looking
 from ..transcript import EVERYWHERE
 
 FORMAT = 1
+FOLDERS = Lock()  # of threads, some of which make them while others remove them
 WRITTEN = ("project", "network", "config", "runtime", "args", "path")
 UNFINISHED, ILLEGIBLE = "unfinished", "its record cannot be read"
 
@@ -51,7 +54,15 @@ class AttachmentRecord:
         entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         interfaces = dict(enumerate(self.interfaces))
         own = (one for one in entries if self.is_own(interfaces.get(index_of(one), {})))
-        return tuple(str(one.get("address", "")) for one in own)
+        return tuple(normal(str(one.get("address", ""))) for one in own)
+
+
+def normal(address: str) -> str:
+    """As the kernel writes it."""
+    try:
+        return str(ip_interface(address))
+    except ValueError:
+        return address
 
 
 def index_of(entry: Mapping[str, Any]) -> int:
@@ -91,15 +102,16 @@ def read(ns: str, name: str) -> AttachmentRecord:
 
 def write(record: AttachmentRecord) -> None:
     ns, name = record.attachment.ns, record.attachment.name
-    os.makedirs(f"{ATTACHMENTS}/{ns}", mode=0o700, exist_ok=True)
     told = {key: getattr(record.attachment, key) for key in WRITTEN}
     text = json.dumps({"format": FORMAT, **told, "inode": record.inode, "result": record.result})
-    disk.write(file(ns, name), text.encode(), 0o600)
+    with FOLDERS:
+        os.makedirs(f"{ATTACHMENTS}/{ns}", mode=0o700, exist_ok=True)
+        disk.write(file(ns, name), text.encode(), 0o600)
 
 
 def remove(ns: str, name: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(file(ns, name))
-    with suppress(OSError):  # others are there
+    with FOLDERS, suppress(OSError):  # others are there
         os.rmdir(f"{ATTACHMENTS}/{ns}")
         os.rmdir(ATTACHMENTS)

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ...core.resource import state
@@ -70,6 +70,18 @@ def addresses_of(view: View, *, ours: bool = True) -> Iterator[Address]:
         if known and is_marked(found) == ours:
             ip = ip_of(found.get(IFA_LOCAL) or found[IFA_ADDRESS])
             yield Address(ns=view.ns, link=view.names[index], ip=ip, prefix=prefix)
+
+
+def lost(view: View, name: str, mac: str, addresses: Sequence[str]) -> str:
+    """What a link that others' programs made no longer has of what they said; "" where it has all."""
+    seen = next((one for one in view.links.values() if one.name == name), None)
+    if seen is None:
+        return f"{name} is gone"
+    if mac and seen.mac != mac:
+        return f"the MAC of {name} is another"
+    there = {f"{one.ip}/{one.prefix}" for one in addresses_of(view, ours=False) if one.link == name}
+    missing = [ip for ip in addresses if ip not in there]
+    return f"{name} has lost {', '.join(missing)}" if missing else ""
 
 
 def is_marked(found: dict[int, bytes]) -> bool:

@@ -9,11 +9,10 @@ from functools import lru_cache
 
 from ...core.resource import Resource, state
 from ...errors import KernelError, NotPermitted, ReconcileError
-from ...kinds.balancer import TABLE, Balancer, Server, contents, servers, skeleton
+from ...kinds.balancer import MARKS, TABLE, Balancer, Server, contents, servers, skeleton
 from ...kinds.nft import Element
 from .. import looking, netns, records
 from ..apply.requests import refused
-from ..lock import RUN
 from ..netlink import conntrack
 from ..nft import sandbox
 from ..nft.sandbox import Prepared
@@ -24,15 +23,14 @@ ABREAST = 64  # transactions at a time: some 0.4 ms a sandbox, where 16 take 1 m
 OWNED = "who is root there keeps our table to himself (`flags owner`)"
 End = tuple[str, str]  # a virtual address, and one of those behind it
 MEANINGS: dict[bytes, tuple[Server, ...] | None] = {}  # of what was read: many sandboxes have the same
-FOLDER = f"{RUN}/balancers"  # a file for each sandbox that has some: others are not asked
 
 
 def mark(ns: str) -> str:
-    return f"{FOLDER}/{ns}"
+    return f"{MARKS}/{ns}"
 
 
 def put(requests: Requests, step: Step, new: Balancer) -> None:
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    os.makedirs(MARKS, mode=0o700, exist_ok=True)
     open(mark(new.ns), "w").close()
     requests.batch.later(balance, step)
 
@@ -159,7 +157,7 @@ def said_by(known: Sequence[Resource]) -> tuple[Server, ...] | None:
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:
-    marked = {*looking.listing(FOLDER, EVERYWHERE)}
+    marked = {*looking.listing(MARKS, EVERYWHERE)}
     for ns in sorted(places & marked):
         if found := balancer(readings, ns):
             yield found

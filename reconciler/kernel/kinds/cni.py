@@ -7,7 +7,7 @@ from ...kinds.cni import ATTACHED, CniAttachment
 from .. import netns
 from ..cni import plugin, records
 from ..cni.records import UNFINISHED, AttachmentRecord
-from .address import addresses_of
+from .address import lost
 from .namespace import absent_place
 from .table import Kind, Readings, register
 
@@ -28,15 +28,8 @@ def state_of(readings: Readings, record: AttachmentRecord) -> str:
         return "its sandbox is another"
     if link is None:
         return ATTACHED
-    view = readings.view(ns)
-    seen = next((one for one in view.links.values() if one.name == name), None)
-    if seen is None:
-        return f"{name} is gone"
-    if link.get("mac") and seen.mac != str(link["mac"]).lower():
-        return f"the MAC of {name} is another"
-    there = {f"{one.ip}/{one.prefix}" for one in addresses_of(view, ours=False) if one.link == name}
-    missing = [ip for ip in record.addresses if ip not in there]
-    return f"{name} has lost {', '.join(missing)}" if missing else ATTACHED
+    mac = str(link.get("mac") or "").lower()
+    return lost(readings.view(ns), name, mac, record.addresses) or ATTACHED
 
 
 def shut(_: Readings, ns: str) -> Iterator[CniAttachment]:

@@ -10,13 +10,15 @@ from .table import Held, Key, Kind, Live, Readings, Resource, register
 
 
 def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
-    """All of it; read again only when something is asked about that was not asked about before."""
+    """All of it; read again only when it has changed, or something is asked about that was not before."""
     if HOST not in places:
         return ()
     wanted = frozenset(r for kind in (Table, Map, Chain) for r in readings.wanted(kind))
-    if readings.ruleset is None or not wanted <= readings.ruleset[0]:
-        readings.ruleset = wanted, nft.read(wanted)
-    return readings.ruleset[1]
+    known = readings.ruleset
+    if known is None or not (wanted <= known.compared if readings.sure else known.tells(wanted)):
+        known = nft.read_ruleset(wanted)
+    readings.ruleset, readings.sure = known, True
+    return known.resources
 
 
 def missing(r: InTable, held: Held) -> int:

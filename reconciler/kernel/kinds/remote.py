@@ -10,7 +10,7 @@ from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from .. import netns
 from ..remote import records
 from ..remote.records import UNFINISHED, RemoteEndpointRecord, RemoteNetworkRecord
-from .address import addresses_of
+from .address import lost
 from .link import plain_link
 from .namespace import absent_place
 from .table import Held, Kind, Readings, View, register
@@ -46,18 +46,8 @@ def state_of(readings: Readings, record: RemoteEndpointRecord) -> str:
     home = network(records.network(record.endpoint.network))
     if home.leftover or home.ident != record.endpoint.home:
         return "its network is not what it was"
-    return lost(readings.view(ns), record, name) if record.source else ATTACHED
-
-
-def lost(view: View, record: RemoteEndpointRecord, name: str) -> str:
-    seen = next((one for one in view.links.values() if one.name == name), None)
-    if seen is None:
-        return f"{name} is gone"
-    if record.mac and seen.mac != record.mac:
-        return f"the MAC of {name} is another"
-    there = {f"{one.ip}/{one.prefix}" for one in addresses_of(view, ours=False) if one.link == name}
-    missing = [ip for ip in record.addresses if ip not in there]
-    return f"{name} has lost {', '.join(missing)}" if missing else ATTACHED
+    lack = lost(readings.view(ns), name, record.mac, record.addresses) if record.source else ""
+    return lack or ATTACHED
 
 
 def shut(_: Readings, ns: str) -> Iterator[RemoteEndpoint]:

@@ -25,7 +25,7 @@ SELECTORS = {FRA_DST, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL} | {
 }  # that ours may have
 
 
-def message(r: Rule) -> Message:
+def message(r: Rule, *, delete: bool = False) -> Message:
     family, table = INET if r.family == "inet" else INET6, int(r.table or 0)
     (dst, _, to), (src, _, since) = r.dst.partition("/"), r.src.partition("/")
     lengths = int(to or 0), int(since or 0)
@@ -37,23 +37,18 @@ def message(r: Rule) -> Message:
     body += MARK.to(r.mark) + MASK.to(r.mask) if r.mask else b""
     body += TABLE.to(table) if r.action == "lookup" else b""
     body += TARGET.to(r.target) if r.action == "goto" else b""
-    return Message(NEWRULE, CREATE | EXCL, body)
-
-
-def deletion(r: Rule) -> Message:
-    """By no more than it is identified by, so that it fits whatever stands in its place."""
-    body = FIB_RULE.pack(INET if r.family == "inet" else INET6, 0, 0, 0, 0, 0, 0, 0, 0)
-    body += PRIORITY.to(int(r.priority)) + u8(FRA_PROTOCOL, PROTOCOL)
-    return Message(DELRULE, 0, body + (IIF.to(r.iif) if r.iif else b""))
+    return Message(DELRULE, 0, body) if delete else Message(NEWRULE, CREATE | EXCL, body)
 
 
 def put(requests: Requests, step: Step, rule: Rule) -> None:
-    requests.add(step, message(rule))
+    """In place of another: ours may have stood beside that one, unseen."""
+    before = [message(rule, delete=True)] if step.old else []
+    requests.add(step, *before, message(rule))
 
 
 def remove(requests: Requests, step: Step, rule: Rule) -> None:
-    """Twice: ours may stand beside one that asks for more, and Linux deletes the first that it finds."""
-    requests.add(step, *[deletion(rule)] * 2)
+    """Twice: Linux deletes the first that has all this, which may be one that asks for more."""
+    requests.add(step, *[message(rule, delete=True)] * 2)
 
 
 def rules(view: View, channel: socket.socket) -> list[bytes]:

@@ -36,6 +36,12 @@ class Channel:
 
     def ask(self, kind: int, family: int = 0, body: bytes = b"", flags: int = ROOT_MATCH) -> list[Any]:
         """Raises OSError with the kernel's errno, or Torn."""
+        answer = self.ask_unnoted(kind, family, body, flags)
+        if flags:
+            note("nft", (self.subsystem << 8 | kind, family, body, flags), self.said, RULESET)
+        return answer
+
+    def ask_unnoted(self, kind: int, family: int, body: bytes, flags: int) -> list[Any]:
         self.sequence += 1
         size = HEADER.size + NFGEN.size + len(body)
         head = HEADER.pack(size, self.subsystem << 8 | kind, REQUEST | flags, self.sequence, 0)
@@ -44,8 +50,6 @@ class Channel:
         self.said = []
         while not self.more(answer) and flags:
             pass
-        if flags:
-            note("nft", (self.subsystem << 8 | kind, family, body, flags), self.said, RULESET)
         return answer
 
     def more(self, answer: list[Any]) -> bool:

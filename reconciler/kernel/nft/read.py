@@ -16,6 +16,7 @@ from .code import anonymous, code, digests
 from .compiler import Compiled, compiled
 from .datatypes import numbered
 from .elements import listed
+from .kept import Ruleset, ruleset
 from .text import Place, Shape, Unit, is_opaque, of_chain, opaque, shape
 from .wire import RulesetReading, snapshot
 
@@ -28,9 +29,18 @@ def read(named: Iterable[Resource] = ()) -> list[Resource]:
     `named` holds the desired tables, maps and chains.  A chain that does what its namesake there says has its
     rules; any other has a digest for its rules, which equals nothing.
     """
+    return [*read_ruleset(named).resources]
+
+
+def read_ruleset(named: Iterable[Resource]) -> Ruleset:
     wanted = {r.key: r for r in named if isinstance(r, Table | Map | Chain)}
-    found = snapshot(lambda reading: raw.tables(reading, raw.Selection(raw.is_ours)))
-    return [resource for table in found for resource in resources(table, wanted)]
+    generation, found = snapshot(whole)
+    every = (resource for table in found for resource in resources(table, wanted))
+    return ruleset(generation, frozenset(wanted.values()), every)
+
+
+def whole(reading: RulesetReading) -> tuple[int, list[raw.RawTable]]:
+    return reading.generation or 0, raw.tables(reading, raw.Selection(raw.is_ours))
 
 
 def resources(table: raw.RawTable, named: Named) -> Iterator[Resource]:

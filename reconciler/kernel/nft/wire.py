@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...errors import KernelError, NotPermitted, Unsupported
 from ..netlink.netfilter import NFGEN, Channel, Torn
-from ..netlink.socket import attributes
+from ..netlink.socket import ACK, attributes
 from ..transcript import note_generation
 
 T = TypeVar("T")
@@ -48,6 +48,10 @@ class RulesetReading(Channel):
         """What is answered, as it is said; `kind` is that of a whole message."""
         self.ask(kind & 0xFF, *about)
         return self.said
+
+    def get(self, kind: int, family: int, body: bytes) -> list[NftMessage]:
+        """What the body names, and nothing else of its kind: not noted, as it tells nothing of a whole."""
+        return self.ask_unnoted(kind, family, body, ACK)
 
     def message(self, body: bytes) -> NftMessage:
         family, _, stamp = NFGEN.unpack_from(body)

@@ -12,7 +12,9 @@ from ...core.resource import Key, Resource
 from ...errors import KernelError
 from ...kinds.nft import Chain, Code, Element, Map, Table, path
 from .batch import AT_ONCE, BEFORE, BEHIND, EDGES, BatchMessage, Outdated, open_channel, send, size
+from .behind import after
 from .compiler import Rejected, compiled
+from .kept import Ruleset
 from .overlap import refuse_overlaps, without_end
 from .read import elements, shapes
 from .text import Place, Shape, Shapes, Unit, is_opaque, of_chain, of_map, shape
@@ -32,31 +34,43 @@ class Standing(NamedTuple):
     elements: Sequence[Element]
 
 
-def execute(steps: Sequence[Step]) -> None:
+def execute(steps: Sequence[Step], before: Ruleset | None = None) -> Ruleset | None:
     """Raises KernelError, naming the step where it can be told; nothing of the transaction has happened then,
     unless it is so long that it is several (`parts`).
 
     After the commit, connections through published ports that changed are forgotten, so that they go where
-    the maps say now, and those of subnets that leave otherwise.
+    the maps say now, and those of subnets that leave otherwise.  Returns what stands then, where that follows
+    from what did `before`, if that is known.
     """
     from . import forgotten  # a millisecond that no plan need pay
 
     work = sorted_out(steps)
     if not work.others and not work.elements:
-        return
+        return before
     asked = torn(work) | forgotten.concerned(work)
     for attempt in range(ATTEMPTS):
-        known = snapshot(lambda reading: standing(reading, work, asked))
+        known = known_standing(before, work, asked)
+        known = known or snapshot(lambda reading: standing(reading, work, asked))
         refuse_overlaps(work.elements, known.shapes, known.elements)
         messages = transaction(work, known.live, known.shapes, codes(work, known.shapes))
         try:
             commit(messages, known.generation)
         except Outdated:
+            before = None
             time.sleep(0.002 * 2**attempt)
         else:
             forgotten.forget(work, known.elements, torn(work))
-            return
+            return after(before, work) if before else None
     raise KernelError("the firewall transaction", errno.EAGAIN, KEEPS_CHANGING)
+
+
+def known_standing(before: Ruleset | None, work: FirewallSteps, asked: Set[Place]) -> Standing | None:
+    """By what was read before, if elements of its maps are all that changes; whether that is still so the
+    kernel tells, which else refuses it."""
+    if before is None or work.others or (forms := before.shapes(work.elements)) is None:
+        return None
+    within = before.within(asked | without_end(work.elements, forms).keys())
+    return Standing(before.generation, forms, forms, within)
 
 
 def standing(reading: RulesetReading, work: FirewallSteps, asked: Set[Place]) -> Standing:

@@ -12,6 +12,7 @@ from ...kinds.evpn import Router
 from ...kinds.ownership import HOST, alias, owner
 from .. import files, netns, records
 from ..netlink.links import IFLA_LINK_NETNSID, Seen
+from ..nft.kept import Ruleset
 from ..transcript import doubt
 
 R = TypeVar("R", bound=Resource)
@@ -19,7 +20,6 @@ S = TypeVar("S", bound="Readings")
 T = TypeVar("T")
 # What was read, of which namespace, and whether it tells of pairs' host ends too.
 Reading = tuple[str, str, bool]
-Ruleset = tuple[frozenset[Resource], list[Resource]]  # all that stands of it, and what it was compared with
 MOST = 2000  # objects of a kind that are looked through in a sandbox: 30 ms each, and others wait for it
 
 
@@ -83,6 +83,7 @@ class Readings:
         self.frr = frr
         self.kept: dict[Reading, Any] = {}
         self.ruleset: Ruleset | None = None
+        self.sure = False  # that it is what stands: else it is, if its generation is
 
     @cached_property
     def names(self) -> list[str]:

@@ -32,7 +32,7 @@ class Snapshot(Readings):
         for (what, ns, of_ends), found in self.kept.items():
             if ns not in gone and not (ends and of_ends):
                 fresh.kept[what, ns, of_ends] = found
-        fresh.ruleset = None if "" in places else self.ruleset
+        fresh.ruleset, fresh.sure = self.ruleset, self.sure and "" not in places
         return fresh
 
     @cached_property

@@ -80,10 +80,14 @@ def checked(driver: RemoteDriverCalls, asked: Mapping[str, str], interface: dict
     """Raises PluginTrouble for what is no address, or in another subnet than what it was asked for."""
     try:
         for key, version in (("Address", 4), ("AddressIPv6", 6)):
-            if interface[key] and ip_interface(str(interface[key])).version != version:
+            if not interface[key]:
+                continue
+            found = ip_interface(str(interface[key]))
+            if found.version != version or "/" not in str(interface[key]):
                 raise ValueError
-            if asked[key] and ip_interface(asked[key]).network != ip_interface(interface[key]).network:
+            if asked[key] and ip_interface(asked[key]).network != found.network:
                 raise ValueError
+            interface[key] = str(found)
         if mac := interface["MacAddress"]:
             octets = bytes.fromhex(str(mac).replace(":", ""))
             if len(octets) != 6 or octets[0] & 1:
@@ -126,7 +130,7 @@ def routes(driver: RemoteDriverCalls, record: RemoteEndpointRecord) -> Iterator[
             key, everything = DEFAULTS[version]
             if via := join.get(key):
                 found.append((everything, str(ip_address(via))))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         raise trouble(driver, f"Join: no routes are {shown(join)}") from None
     yield from sorted(found, key=lambda route: bool(route[1]))
 

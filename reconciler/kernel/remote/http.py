@@ -53,6 +53,13 @@ def ask(
 
 def connected(address: str, patience: float) -> socket.socket:
     """Raises OSError."""
+    try:
+        return connection(address, patience)
+    except ValueError as error:  # a port, a bracket or a label that can be none
+        raise OSError(errno.EINVAL, f"{printable(address)}: {printable(str(error))}") from None
+
+
+def connection(address: str, patience: float) -> socket.socket:
     at = urlsplit(address)
     if at.scheme == "unix" and at.path:
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -1,5 +1,6 @@
 """Networks made and removed by their plugins."""
 
+import errno
 import json
 from ipaddress import ip_interface
 from typing import Any
@@ -52,6 +53,8 @@ def pool(subnet: str, space: str) -> dict[str, Any]:
 
 def delete(old: RemoteNetwork, drivers: RemoteDrivers) -> None:
     """Of a record that nobody can read there is nobody to tell; who says no knows of none, as to Docker."""
+    if left := records.ends_on(old.name):
+        raise OSError(errno.EBUSY, f"{left[0]} is on it still")
     network = records.network(old.name).network
     if network.driver:
         drivers[network.driver].part_with(["DeleteNetwork"], {"NetworkID": network.ident})

@@ -104,6 +104,12 @@ def of(ns: str) -> Iterator[RemoteEndpointRecord]:
     return (endpoint(ns, name) for name in names_in(f"{ENDPOINTS}/{ns}", ns))
 
 
+def ends_on(name: str) -> list[str]:
+    """The sandboxes that have an endpoint on this network, whose plugin wants it taken back before."""
+    found = (one.endpoint for ns in names_in(ENDPOINTS, EVERYWHERE) for one in of(ns))
+    return sorted({one.ns for one in found if one.network == name})
+
+
 def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[RemoteEndpoint]:
     """Of sandboxes that are no more, of all or of these."""
     for ns in sorted({*names_in(ENDPOINTS, EVERYWHERE)}.difference(sandboxes)):

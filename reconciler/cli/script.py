@@ -1,0 +1,98 @@
+"""A plan as a script of ip, bridge, nft and other programs, for people; apply itself runs none of them."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import groupby
+
+from ..core.plan import Plan, Step
+from ..kinds.ownership import PROTOCOL
+
+NFT = "nft "
+RULE = "add rule "
+HEADER = """\
+#!/bin/sh
+# What `reconcile --apply` would do, for the host that the plan was made for, as it stands: to be read, and to
+# be run where nothing else is to be had.  It stops at what fails, and undoes nothing.  Afterwards the plan
+# says nothing to do, but for this:
+# - What plugins of CNI and remote drivers are to make is said in words, or by cnitool, and is made anew.
+# - `ip` of before 6.8 (Debian 12) cannot limit what a bridge learns (fdb_max_learned); that is left out.
+set -e
+"""
+# By what is in those scripts that need it.
+NEEDED = {
+    "address replace |fdb_max_learned": """
+# `ip` of before 6.3 cannot say whose an address is.  It takes what `ip address save` writes, and that can.
+ip link help bridge 2>&1 | grep -q fdb_max_learned || ip() {
+    case "$*" in
+    *fdb_max_learned*) echo "left out: ip $*" >&2 ;;
+    *"address replace "*) marked "$@" ;;
+    *) command ip "$@" ;;
+    esac
+}
+
+marked() {
+    ns=
+    [ "$1" != -n ] || { ns=$2; shift 2; }
+    about='\\060' family='\\002' flags='\\000' size='\\010'
+    case $3 in *:*) about='\\110' family='\\012' flags='\\002' size='\\024' ;; esac
+    link=$(command ip ${ns:+-n "$ns"} -o link show dev "$5" | cut -d: -f1)
+    link=$(printf '\\\\%03o' $((link & 255)) $((link >> 8 & 255)) $((link >> 16 & 255)) $((link >> 24)))
+    octets=$(octets "${3%/*}")
+    message="$about\\000\\000\\000\\024\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000"
+    message="$message$family$(printf '\\\\%03o' "${3#*/}")$flags\\000$link"
+    message="$message$size\\000\\002\\000$octets$size\\000\\001\\000$octets"
+    message="$message\\005\\000\\013\\000\\PROTOCOL\\000\\000\\000"
+    printf "\\042\\022\\066\\107$message" | command ip ${ns:+-n "$ns"} address restore
+}
+
+octets() (
+    case $1 in *.*) IFS=. && set -- $1 && printf '\\\\%03o' "$@" && exit ;; esac
+    before=$1 after= gap=
+    case $1 in *::*) before=${1%%::*} after=${1##*::} ;; esac
+    IFS=:
+    set -- $before $after
+    while [ $# -lt 8 ]; do gap="0${gap:+:$gap}" && set -- "$@" 0; done
+    for group in $before $gap $after; do printf '\\\\%03o' $((0x$group >> 8)) $((0x$group & 255)); done
+)
+""".replace("PROTOCOL", f"{PROTOCOL:03o}"),
+    r"\$nobody": """
+# Where root may be somebody else, which it may not in a user namespace of one user.
+nobody='--user=nobody --group=nogroup'
+! grep -q deny /proc/self/setgroups || nobody='--user= --group='
+""",
+}
+
+
+def script(todo: Plan) -> str:
+    """Rules come when all chains are there that they may jump to."""
+    rows: list[str] = []
+    for _, steps in groupby(todo, key=lambda step: (step.resource.stage, step.op == "-")):
+        rows += together([command for step in steps for command in commands(step)])
+    body = "".join(f"{row}\n" for row in rows)
+    return HEADER + "".join(text for what, text in NEEDED.items() if re.search(what, body)) + "\n" + body
+
+
+def commands(step: Step) -> list[str]:
+    if step.op == "-":
+        return step.resource.removal()
+    return step.resource.commands(step.before)
+
+
+def together(found: list[str]) -> Iterator[str]:
+    """What nft is told of one place is one transaction: a rule is refused whose map nft has to ask the kernel
+    for, where that says `th dport` (nftables 1.0.6)."""
+    for enter, group in groupby(found, key=nft_of):
+        if enter is None:
+            yield from group
+            continue
+        lines = [" ".join(shlex.split(command.removeprefix(enter))[1:]) for command in group]
+        yield f"{enter}nft -f - <<'END'"
+        yield from sorted(lines, key=lambda line: line.startswith(RULE))
+        yield "END"
+
+
+def nft_of(command: str) -> str | None:
+    """What comes before `nft` in a command; None where it is none of it."""
+    enter, found, _ = command.partition(NFT)
+    return enter if found and (not enter or enter.startswith("ip netns exec ")) else None

@@ -1,0 +1,97 @@
+"""Connections that are open while something changes, and what they noticed of it."""
+
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Thread
+
+from tests.netns.lab import Lab, Probe
+from tests.netns.prober import TCP_INFO_RETRANS, family_of
+
+EVERY = 0.02  # seconds between two messages of eight octets
+STALL = 0.1  # seconds of silence, if something had to be sent again meanwhile, and nobody else is as late
+OVER = (
+    2.0  # seconds of silence after which a connection has ended; Linux alone goes on for a quarter of an hour
+)
+
+
+class Connection:
+    """A TCP connection to a server that echoes."""
+
+    def __init__(self, lab: Lab, probe: Probe):
+        with lab.inside(probe.ns):
+            self.socket = socket.socket(family_of(probe.address), socket.SOCK_STREAM)
+        self.socket.settimeout(5)
+        self.socket.connect((probe.address, probe.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer = self.socket.recv(100).decode().split()[0]  # who answers
+        self.socket.setblocking(False)
+        self.heard, self.gap, self.error = time.monotonic(), 0.0, ""
+
+    def say(self) -> None:
+        try:
+            self.socket.send(b"#" * 8)
+        except BlockingIOError:  # nobody has taken what was sent before
+            return
+        except OSError as error:
+            self.error = str(error)
+
+    def hear(self) -> None:
+        try:
+            ended = not self.socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.error = str(error)
+            return
+        now = time.monotonic()
+        self.gap, self.heard = max(self.gap, now - self.heard), now
+        self.error = "closed" if ended else self.error
+
+    @property
+    def retransmitted(self) -> int:
+        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+        return int(struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0])
+
+    def fate(self, witness: "Connection") -> str:
+        """How late an answer is tells more of the machine than of the network, if nothing was lost, or if one
+        is as late that nothing was done to."""
+        if self.error or time.monotonic() - self.heard > OVER:
+            return "ended"
+        lost = self.retransmitted > witness.retransmitted and self.gap > witness.gap + STALL / 4
+        return "stalled" if lost and self.gap > STALL else ""
+
+    def __str__(self) -> str:
+        return f"{self.gap:.3f} s, {self.retransmitted} again {self.error}"
+
+
+@contextmanager
+def held(lab: Lab, probes: Mapping[str, Probe]) -> Iterator[dict[str, Connection]]:
+    """All are talked over until some time after the body."""
+    connections = {name: Connection(lab, probe) for name, probe in probes.items()}
+    running = [True]
+    thread = Thread(target=talk, args=([*connections.values()], running))
+    thread.start()
+    try:
+        time.sleep(10 * EVERY)
+        yield connections
+        time.sleep(OVER + 0.5)
+    finally:
+        running.clear()
+        thread.join()
+
+
+def talk(connections: list[Connection], running: list[bool]) -> None:
+    following = time.monotonic()
+    while running:
+        open_ones = {one.socket: one for one in connections if not one.error}
+        if time.monotonic() >= following:
+            following = time.monotonic() + EVERY
+            for one in open_ones.values():
+                one.say()
+        wait = max(0.0, following - time.monotonic())
+        for sock in select.select([*open_ones], [], [], wait)[0]:
+            open_ones[sock].hear()
