@@ -91,7 +91,7 @@ def manifest(schema: Mapping[str, Any]) -> str:
             if name != ALIKE[1]
         ),
         section("FILES"),
-        items({"/usr/share/reconciler/manifest.schema.json": "the same for editors, as --schema prints it"}),
+        items({"/usr/share/reconciler/schemas/manifest.schema.json": "for editors, as --schema prints it"}),
         section("SEE ALSO"),
         [".BR reconcile (1)"],
     )

@@ -15,7 +15,7 @@ MODE_GROUPS = {
     "Change": ("apply", "destroy", "rollback", "confirm"),
     "Keep": ("watch", "suspend", "resume"),
     "Containers": ("logs", "exec", "guest"),
-    "Files": ("schema", "lock", "key"),
+    "Files": ("init", "import", "schema", "lock", "key"),
 }
 OPTION_GROUPS = {
     "What is meant": ("project", "host", "runtime", "scale", "against", "from_"),

@@ -18,7 +18,7 @@ OURS = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache
 NAME = f"reconciler-{__version__}"
 FOLDERS = ("man/man1/reconcile.1", "man/man5/reconcile.yaml.5", "zsh/site-functions/_reconcile")
 COPIES = (
-    "reconciler/manifest.schema.json",
+    "reconciler/schemas/manifest.schema.json",
     "reconciler/systemd/reconciler.service",
     "reconciler/systemd/install",
 )
@@ -69,7 +69,7 @@ def test_units_pages_and_the_schema_are_where_they_belong(environment: Path, tmp
     for of in (ROOT / "systemd").iterdir():
         assert (share / "reconciler/systemd" / of.name).read_bytes() == of.read_bytes()
     schema = run(environment / "bin/reconcile", "--schema", at=tmp_path)
-    assert (share / "reconciler/manifest.schema.json").read_text() == schema
+    assert (share / "reconciler/schemas/manifest.schema.json").read_text() == schema
     assert os.access(environment / "bin/reconciler-cni", os.X_OK)
 
 

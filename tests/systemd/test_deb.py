@@ -101,7 +101,7 @@ test "$(reconcile --version)" = 'reconcile {__version__}'
 reconcile --validate /srv/reconciler/manifests/hello.yaml
 for place in man/man1/reconcile.1.gz man/man5/reconcile.yaml.5.gz bash-completion/completions/reconcile \\
     zsh/vendor-completions/_reconcile fish/vendor_completions.d/reconcile.fish \\
-    reconciler/manifest.schema.json doc/reconciler/copyright \\
+    reconciler/schemas/manifest.schema.json doc/reconciler/copyright \\
     doc/reconciler/changelog.gz doc/reconciler/examples/hello.yaml; do
     test -s /usr/share/$place
 done
