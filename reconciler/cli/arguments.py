@@ -80,6 +80,12 @@ SCALED = ("plan", "apply", "rehearse", "show", "explain", "lock")  # modes that 
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
+PLAIN = {
+    ReconcileError.id,
+    UsageError.id,
+    ManifestError.id,
+}  # ids of errors of no kind, and of what --help tells
+
 
 class Parser(argparse.ArgumentParser):
     """Argparse's, with help in groups; alone it would also keep quiet about help that cannot be written."""
@@ -252,11 +258,11 @@ def complaint(error: ReconcileError, options: Options) -> str:
 
 
 def more(error: ReconcileError, options: Options) -> list[str]:
-    """Where more is said of it; of a command line --help says it, and programs read the ids."""
-    if options.quiet or options.output == "json" or isinstance(error, UsageError):
+    """Where more is said of it than it says itself; programs read the ids."""
+    ids = [*dict.fromkeys(one.id for one in kinds(error) if one.id not in PLAIN)]
+    if options.quiet or options.output == "json" or not ids:
         return []
-    first, *others = dict.fromkeys(one.id for one in kinds(error))
-    return [f"  see: reconcile --explain {first}" + f" (and {', '.join(others)})" * bool(others)]
+    return [f"  see: reconcile --explain {ids[0]}" + f" (and {', '.join(ids[1:])})" * (len(ids) > 1)]
 
 
 def kinds(error: ReconcileError) -> Iterator[ReconcileError]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from textwrap import indent
 
 import pytest
@@ -16,6 +17,8 @@ from tests.netns.lab import ENVIRONMENT, Lab
 from tests.netns.namespaces import throwaway_host
 
 HOME = Path("/run/net")  # where a reader works
+PATIENCE = 300.0  # seconds, for a machine that does other things too
+NO_ROUTER = "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0"  # as a machine begins
 CHANGING = re.compile(  # from run to run, or from host to host: times, digests, indices, MACs and ids
     r"\d+\.\d+ s\b|\b[0-9a-f]{16}\b|(?<=@if)\d+|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\b[0-9a-f]{12}\b"
 )
@@ -35,7 +38,7 @@ class Reader:
         command.chmod(0o755)
         self.environment = {**ENVIRONMENT, "PATH": f"/run/bin:{os.environ['PATH']}", "HOME": str(HOME)}
         self.groups: list[int] = []
-        self.type("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+        self.type(NO_ROUTER)
 
     def close(self) -> None:
         for group in self.groups:
@@ -55,7 +58,7 @@ class Reader:
                 start_new_session=True,
             )
             self.groups.append(shell.pid)
-            code = shell.wait(60)
+            code = shell.wait(PATIENCE)
             said.seek(0)
             return code, said.read()
 
@@ -100,11 +103,13 @@ def test_it_runs(page: Path, lab: Lab, update_golden: bool):
 
 
 def test_the_readme_shows_what_the_demo_says(privileged: None, update_golden: bool):
-    words = ["sh", "-ec", "ip link set lo up; exec ./demo"]
+    words = ["sh", "-ec", f"ip link set lo up; {NO_ROUTER}; exec ./demo"]
     environment = {**ENVIRONMENT, "RECONCILER_THROWAWAY": "1"}
     with throwaway_host():
-        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT, text=True, timeout=PATIENCE
+        )
+    assert done.returncode == 0, done.stdout
     readme, said = (ROOT / "README.md").read_text(), re.sub(r"\x1b\[\d*m", "", done.stdout).strip("\n")
     before, _, rest = readme.partition("<!-- demo -->\n")
     shown, mark, after = rest.partition("<!-- /demo -->")

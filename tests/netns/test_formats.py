@@ -41,7 +41,7 @@ def test_a_topology_is_as_documented(lab: Lab):
 
 def test_status_and_metrics_are_as_documented(lab: Lab):
     lab.apply(SHOP)
-    with watching(lab):
+    with watching(lab, lab.files):
         status = Path("/run/reconciler/status.json")
         until(status.exists)
         assert lab.reconcile("--status", "-o", "json", lab.files).json.keys() == documented("status")
