@@ -8,6 +8,7 @@ from functools import cached_property
 from ..cnm.meaning import meanings, members
 from ..cnm.names import short_id
 from ..core import render
+from ..core.plan import ordered
 from ..core.resource import Key, Resource
 from ..core.subject import CONTAINER, NETWORK, PORT, Subject
 from ..errors import UsageError
@@ -91,8 +92,8 @@ class Directory:
     def of(self) -> dict[Subject, list[Key]]:
         """The keys of what each is made of."""
         found: dict[Subject, list[Key]] = defaultdict(list)
-        for key, r in self.all.items():
-            found[self.subjects.of(r)].append(key)
+        for r in ordered(self.all.values()):
+            found[self.subjects.of(r)].append(r.key)
         return found
 
     @cached_property

@@ -46,7 +46,7 @@ class Groups:
         ops = {step.op for step in defining(subject, steps)}
         if subject.kind in AS_A_WHOLE:
             whole = ops.pop() if len(ops) == 1 else "~"
-            return whole if whole == self.comings.get(subject.project) else "~"
+            return whole if whole == self.coming(subject.project) else "~"
         if subject.kind == PORT and any(self.stands_beside(step.resource) for step in steps):
             return "~"
         if {"+", "-"} <= ops or any(step.op == "+" and step.old for step in defining(subject, steps)):
@@ -58,9 +58,13 @@ class Groups:
         key = beside(r) if isinstance(r, Element) else ""
         return key in self.states[0] and key in self.states[1]
 
+    def coming(self, project: str) -> str:
+        """Whether it comes or goes, and all with it; "" where it stays."""
+        return self.comings.get(project) or self.comings.get(EVERYBODY, "")
+
     @cached_property
     def comings(self) -> dict[str, str]:
-        """Of projects that come or go, and of what all share, which of both."""
+        """By project, those that do; what all share goes with the last, and its elements with their table."""
         found: dict[str, str] = {}
         for op, r in ((step.op, step.resource) for step in self.todo if step.op != "~"):
             if isinstance(r, Table):

@@ -30,6 +30,8 @@ class Connection:
         self.peer = self.socket.recv(100).decode().split()[0]  # who answers
         self.socket.setblocking(False)
         self.heard, self.gap, self.error = time.monotonic(), 0.0, ""
+        self.lateness = 0.0  # the longest silence until shortly after the change
+        self.retransmitted, self.silent = 0, False
 
     def say(self) -> None:
         try:
@@ -51,21 +53,23 @@ class Connection:
         self.gap, self.heard = max(self.gap, now - self.heard), now
         self.error = "closed" if ended else self.error
 
-    @property
-    def retransmitted(self) -> int:
+    def close(self) -> None:
+        """How often something was sent again is told until then."""
         info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-        return int(struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0])
+        self.retransmitted = int(struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0])
+        self.silent = bool(self.error) or time.monotonic() - self.heard > OVER
+        self.socket.close()
 
     def fate(self, witness: "Connection") -> str:
         """How late an answer is tells more of the machine than of the network, if nothing was lost, or if one
         is as late that nothing was done to."""
-        if self.error or time.monotonic() - self.heard > OVER:
+        if self.silent:
             return "ended"
-        lost = self.retransmitted > witness.retransmitted and self.gap > witness.gap + STALL / 4
-        return "stalled" if lost and self.gap > STALL else ""
+        lost, late = self.retransmitted > witness.retransmitted, self.lateness > witness.lateness + STALL / 4
+        return "stalled" if lost and late and self.lateness > STALL else ""
 
     def __str__(self) -> str:
-        return f"{self.gap:.3f} s, {self.retransmitted} again {self.error}"
+        return f"{self.lateness:.3f} s, {self.retransmitted} again {self.error}"
 
 
 @contextmanager
@@ -78,10 +82,15 @@ def held(lab: Lab, probes: Mapping[str, Probe]) -> Iterator[dict[str, Connection
     try:
         time.sleep(10 * EVERY)
         yield connections
-        time.sleep(OVER + 0.5)
+        time.sleep(0.5)
+        for one in connections.values():
+            one.lateness = one.gap
+        time.sleep(OVER)
     finally:
         running.clear()
         thread.join()
+        for one in connections.values():
+            one.close()
 
 
 def talk(connections: list[Connection], running: list[bool]) -> None:

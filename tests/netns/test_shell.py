@@ -20,7 +20,7 @@ NO_SHELL = {
 }
 KEY = re.compile(r"(?<=public_key: )V1rZ[^}\s]+")  # of encrypted.yaml's first host
 SAID = "left out: "  # by the script: what the `ip` that is installed cannot say
-LEFT_OUT = re.compile(r"  ~ network \S+   link \S+: max_learned 0 -> 8192(   \S+)?")
+LEFT_OUT = re.compile(r"  ~ network \S+   max_learned 0 -> 8192(   \S+)?")
 
 
 def world(lab: Lab, host: dict[str, Any]) -> None:
