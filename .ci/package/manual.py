@@ -150,7 +150,7 @@ def section(title: str) -> list[str]:
     return [f".SH {title}"]
 
 
-def entries(groups: Mapping[str, Iterable[help.Entry]]) -> Iterator[str]:
+def entries(groups: Mapping[str, Iterable[help.HelpEntry]]) -> Iterator[str]:
     for title, members in groups.items():
         yield f".SS {title}"
         for entry in members:
