@@ -46,7 +46,7 @@ class Wording:
         """What one step does to something that stands, and its rank; "" for what goes without saying."""
         r = step.resource
         if isinstance(r, Element):
-            return OTHER, INTERNAL[step.op] * (r.map == "internal" and step.op in INTERNAL)
+            return OTHER, INTERNAL.get(step.op, "") * (r.map == "internal")
         if isinstance(r, Address | Rule) or outermost(step, self.created):
             return OTHER, ""
         if isinstance(r, Route):
