@@ -64,7 +64,8 @@ class Directory:
         return "".join(f"{row}\n" for row in (self.row(one).strip(), *rows))
 
     def row(self, one: Subject) -> str:
-        where = next((place for key in self.of[one] if (place := render.place(self.all[key]))), "")
+        first = sorted(self.of[one], key=lambda key: not self.all[key].whole)
+        where = next((place for key in first if (place := render.place(self.all[key]))), "")
         said = {said for _, said in self.states(one)}
         state = said.pop() if len(said) == 1 else "differs"
         return f"  {one.kind} {one.name}   project {one.project}{where}   {state}"
