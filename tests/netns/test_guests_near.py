@@ -134,8 +134,9 @@ def test_what_others_change_between_two_is_seen(shop, reader):
 
 
 def compared(lab: Lab, reader: KeptHost) -> list[Resource]:
-    with reader.locked(guest(lab, 1)) as host:
-        found = attending.compared(guest(lab, 1), host)
+    one = guest(lab, 1)
+    with reader.locked(one) as host:
+        found = attending.compared(one, folder.wish(folder.known(one) or one), host)
         host.keep(found.live)
     return [step.resource for step in found.todo]
 
