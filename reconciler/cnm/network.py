@@ -20,6 +20,7 @@ from .prefixes import Prefixes
 from .subnets import Taken, foreign_subnets, subnet_specs
 from .topology import Network, PerHostSubnets, Subnet
 
+TOGETHER = "apply it together with the project that declares it"
 Used = Mapping[tuple[str, str], Collection[str]]  # by project and key of a network, the sandboxes on it
 
 
@@ -205,14 +206,16 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
         return None
     if standing is None:
         known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
-        beyond = "is not behind this host: its addresses are a LAN's, or a plugin's"
-        why = beyond if name in outer(facts) else "does not exist"
-        raise NoSuchName(
-            f"external network {name} {why}", f"networks that can be joined: {known}", spec.where
-        )
+        if name in outer(facts):
+            message = (
+                f"external network {name} is not behind this host: its addresses are a LAN's, or a plugin's"
+            )
+            raise NetworkLacks(message, TOGETHER, spec.where)
+        hint = f"networks that can be joined: {known}"
+        raise NoSuchName(f"external network {name} does not exist", hint, spec.where)
     if standing.spans_hosts:
         message = f"network {name} spans several hosts, and what others give there is not known here"
-        raise ManifestError(message, "apply it together with the project that declares it", spec.where)
+        raise NetworkLacks(message, TOGETHER, spec.where)
     ranges = tuple(
         SubnetSpec(subnet=str(ip_interface(cidr).network), gateway=str(ip_interface(cidr).ip))
         for cidr in standing.subnets
