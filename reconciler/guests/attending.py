@@ -199,8 +199,14 @@ def keep(change: Change, host: NearHost) -> None:
 
 
 def bring_all(host: Linux) -> Change:
-    """All guests as they were told, and nothing of those that have gone; who cannot be decided waits,
-    whatever is in his file."""
+    """All guests as they were told, and nothing of those that have gone."""
+    change = decided_all(host)
+    enact(change, host)
+    return change
+
+
+def decided_all(host: Linux) -> Change:
+    """Who cannot be decided waits, whatever is in his file."""
     wrong: dict[str, ReconcileError] = {}
     while True:
         try:
@@ -212,9 +218,7 @@ def bring_all(host: Linux) -> Change:
             wrong |= more
             continue
         waiting = {folder.sandbox_of(file): why for file, why in wrong.items()}
-        change = replace(change, waiting={**change.waiting, **waiting})
-        enact(change, host)
-        return change
+        return replace(change, waiting={**change.waiting, **waiting})
 
 
 def all_but(wrong: Collection[str], host: Linux) -> Manifest:

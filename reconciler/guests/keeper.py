@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from ..errors import ReconcileError, failed_in_part, foreseen
 from ..kernel.lock import lock
+from ..pipeline import Change
 from . import attending, docker_keeping, folder
 from .dockerd import Silent
 from .guest import Guest
@@ -45,20 +46,27 @@ class Keeper(threading.Thread):
             docker_keeping.keep(self.began, self.reader)
 
     def round(self) -> None:
-        """They are compared with what stands when anything has moved since it was so."""
+        """They are compared with what stands when anything has moved since it was so; calls of runtimes wait
+        for it only where something is to be done."""
         found = [*folder.guests()]
-        if not any(map(folder.has_gone, found)) and found == self.known and not self.moved():
+        gone = any(map(folder.has_gone, found))
+        if not gone and found == self.known and not self.moved():
             return
         self.known = None
-        with lock(attending.PATIENCE):
-            folder.collect()
-            found = [*folder.guests()]
-            self.host.forget()
-            self.host.transcribe()
-            change = attending.bring_all(self.host)
-        if why := failed_in_part({}, change.waiting):
-            raise why
+        self.look()
+        if gone or not is_settled(attending.decided_all(self.host)):
+            with lock(attending.PATIENCE):
+                folder.collect()
+                found = [*folder.guests()]
+                self.look()
+                change = attending.bring_all(self.host)
+            if why := failed_in_part({}, change.waiting):
+                raise why
         self.known = found
+
+    def look(self) -> None:
+        self.host.forget()
+        self.host.transcribe()
 
     def moved(self) -> bool:
         return bool(self.known) and self.host.moved(self.host.places_read()) != frozenset()
@@ -67,6 +75,10 @@ class Keeper(threading.Thread):
         if words not in ("", self.complained):
             self.note(f"guests: {words}")
         self.complained = words
+
+
+def is_settled(change: Change) -> bool:
+    return not (change.todo or change.closed or change.waiting)
 
 
 def failure_of(work: Callable[[], object]) -> ReconcileError | None:
