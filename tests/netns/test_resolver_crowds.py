@@ -200,7 +200,7 @@ def test_nothing_is_lost_while_names_change(lab, tmp_path):
     told = running.stdout.read() if running.stdout else ""
     lost = int(re.findall(r"Queries lost: +(\d+)", told)[0])
     sent = int(re.findall(r"Queries sent: +(\d+)", told)[0])
-    assert (lost, seen >= 4, sent > 1000) == (0, True, True), told
+    assert (lost, seen >= 2, sent > 1000) == (0, True, True), told
     assert before == {"pids": processes(), "files": {ns: written(ns) for ns in (LOUD, CALM)}}
 
 

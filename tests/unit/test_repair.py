@@ -456,7 +456,8 @@ def test_the_id_is_of_the_functions_and_not_of_the_words():
             return foreseen(error)
 
     one, same, other = first(None), first(5), Unforeseen(KeyError("x"))
-    assert one.id == same.id != other.id and len(one.id) == 8 and f"(id {one.id})" in str(one)
+    assert one.fingerprint == same.fingerprint != other.fingerprint and len(one.fingerprint) == 8
+    assert f"(id {one.fingerprint})" in str(one)
     assert "Traceback" in one.traceback and foreseen(one) is one
 
 
