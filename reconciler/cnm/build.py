@@ -28,7 +28,6 @@ from .endpoint import (
 from .files import hosts, resolv
 from .handed import end_of
 from .hosts import is_here, sandboxes_of
-from .linked import aliases_of_links
 from .naming import Naming
 from .network import full_names, networks_of
 from .pending import pending, undriven
@@ -271,7 +270,7 @@ def sandboxes(
         yield Sandbox(
             project=one.project.name,
             name=one.name,
-            hosts=hosts(one.name, one.spec, ends, aliases_of_links(one, ends, naming.linked)),
+            hosts=hosts(one.name, one.spec, ends, zones.aliases_of_links(one, ends, naming.linked)),
             resolv=resolv(one.spec, facts, ends, zones.nameserver(view, ends) if view else ""),
             sysctls=one.spec.sysctls,
             attached=foreign.get(one.name),

@@ -46,15 +46,13 @@ def naming(
     facts: Facts,
 ) -> Naming:
     """All that is decided of names."""
-    named = any(has_names(n) and (n.endpoints or is_for_others(n)) for n in networks)
-    hint = facts.missing.get("names") if named else ""
+    hint = facts.missing.get("names") if any(has_names(n) and n.endpoints for n in networks) else ""
     known = () if hint else tuple(zones(filter(has_names, networks), joined))
     linked = told_by_links(networks, joined, here, known)
     if hint:
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
         return Naming(linked=linked, lack=(lack,))
-    idle = [*views_for_others(networks, facts)]
-    wanted = (*idle, *views(attached, here, known, facts, idle), *host_views(joined.projects, networks))
+    wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
     told, found = without_resolved([*with_ports(wanted, facts)], facts)
     deaf = tuple(blocked(facts)) if any(view.ns == HOST for view in found) else ()
     return Naming(zones=known, views=tuple(found), linked=linked, lack=(*told, *deaf))
@@ -92,18 +90,14 @@ def zones(networks: Iterable[Network], joined: Joined) -> Iterator[Zone]:
 
 
 def views(
-    attached: Mapping[str, Attached],
-    specs: Sequence[SandboxSpec],
-    known: Sequence[Zone],
-    facts: Facts,
-    idle: Iterable[DnsView],
+    attached: Mapping[str, Attached], specs: Sequence[SandboxSpec], known: Sequence[Zone], facts: Facts
 ) -> Iterator[DnsView]:
-    """Who answers whom, before their ports are chosen; some are `idle` else."""
+    """Who answers whom, before their ports are chosen."""
     found = ((one, view_of(one, attached[one.name], known, facts)) for one in specs)
     own = [(one, view) for one, view in found if view]
     mine = {one.project.name for one in specs}
     lenders = {name: project for project, name in facts.resolvers if project not in mine}
-    lenders |= {view.name: view.project for view in (*idle, *(view for _, view in own)) if view.bridges}
+    lenders |= {view.name: view.project for _, view in own if view.bridges}
     asking: dict[DnsView, list[str]] = defaultdict(list)
     for one, view in own:
         asking[lent(view, one, attached[one.name], lenders) or view].append(one.name)
@@ -119,28 +113,6 @@ def lent(view: DnsView, one: SandboxSpec, ends: Attached, lenders: Mapping[str, 
     network, written = named[0], one.spec.dns or named[0].spec.dns
     lender = lenders.get(network.name, "")
     return replace(view, name=network.name, lender=lender, interfaces=()) if lender and not written else None
-
-
-def views_for_others(networks: Iterable[Network], facts: Facts) -> Iterator[DnsView]:
-    """Of networks that nobody of their own project is on: who joins them has them lent."""
-    for network in networks:
-        if is_for_others(network) and has_names(network):
-            yield DnsView(
-                project=network.project,
-                name=network.name,
-                networks=(network.name,),
-                interfaces=listened(network),
-                bridges=network.interfaces,
-                servers=(network.spec.dns or facts.servers) if leads_out(network) else (),
-                subnets=tuple(sorted(network.extent)),
-                where=network.spec.where,
-            )
-
-
-def is_for_others(network: Network) -> bool:
-    """Whether others alone can be on it."""
-    own = bool(network.bridge) and not (network.external or network.spec.hosts_only)
-    return own and is_gateway(network) and not (network.carrier.everywhere or network.endpoints)
 
 
 def with_ports(found: Iterable[DnsView], facts: Facts) -> Iterator[DnsView]:
@@ -292,3 +264,16 @@ def told_by_links(
     if not any(one.spec.links for one in here):
         return ()
     return (*known, *zones((n for n in networks if not has_names(n)), joined))
+
+
+def aliases_of_links(one: SandboxSpec, ends: Attached, known: Sequence[Zone]) -> Iterator[tuple[str, str]]:
+    """(address, name) of what Compose's `links: [SERVICE:ALIAS]` calls otherwise, for this one alone; also of
+    SERVICE where nobody answers for it."""
+    here = {network.name: has_names(network) for network, _ in ends}
+    for link in one.spec.links:
+        target, _, alias = link.partition(":")
+        for zone in known:
+            if zone.network in here and zone.project == one.project.name:
+                told = dict.fromkeys((alias, "" if here[zone.network] else target))
+                found = [ip for ip, called in zone.entries if target.lower() in called]
+                yield from ((ip, name) for ip in found for name in told if name)

@@ -165,18 +165,6 @@ def test_what_is_refused_leaves_nothing(shop):
     assert cni("DEL").rc == 0 and shop.run("nft list ruleset").out == before
 
 
-def test_one_resolver_is_enough_for_all_on_a_network(shop):
-    """Of its own project nobody is there."""
-    processes = Path("/run/reconciler-dns/pids/host")
-    before = {one.name for one in processes.iterdir()}
-    added = [cni("ADD", ns, network="shop_back") for ns in ("one", "two")]
-    assert {one.name for one in processes.iterdir()} == before and "shop@shop_back" in before
-    [server] = added[0].json["dns"]["nameservers"]
-    four = added[1].json["ips"][0]["address"].partition("/")[0]
-    assert shop.run(f"dig +short +time=2 pod-two @{server}", "one").out.strip() == four
-    assert cni("DEL", network="shop_back") == cni("DEL", "two", network="shop_back") == Answer(0, None)
-
-
 def test_netavark(shop):
     assert call(["info"], {}, "").json["api_version"] == "1.0.0"
     network = {"name": "front", "id": "f" * 64, "driver": "reconciler", "options": {"network": "shop_front"}}

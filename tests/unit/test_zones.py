@@ -53,17 +53,6 @@ def test_what_a_container_is_called():
     assert {domain for domain, _ in view(shop(FRONT, web), "shop-web-1").wildcards} == {"web"}
 
 
-def test_a_network_that_only_others_are_on_has_a_resolver_for_them():
-    guest = project("g", NetworkSpec(name="n", external=True, full_name="shop_front"), container("x", "n"))
-    alone = shop(FRONT, facts=ASKS).naming.views
-    [view] = build(manifest(project("shop", FRONT)), ASKS).naming.views
-    assert (view.name, view.sandboxes, view.servers) == ("shop_front", (), ASKS.servers) and alone == (view,)
-    both = build(manifest(project("shop", FRONT), guest), ASKS).naming.views
-    assert {(one.project, one.lender) for one in both} == {("shop", ""), ("g", "shop")}
-    for network in (LAN, replace(FRONT, dns=(OFF,))):
-        assert not shop(network).naming.views
-
-
 def test_the_first_name_is_what_an_address_is_called():
     [zone] = shop(FRONT, container("web", "front")).naming.zones
     assert [names[0] for _, names in zone.entries] == ["shop-web.shop_front"]
