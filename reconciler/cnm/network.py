@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ..errors import Finding, ManifestError
+from ..errors import Finding, ManifestError, Where
 from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
@@ -188,6 +188,17 @@ def outer(facts: Facts) -> set[str]:
     return {*facts.lans, *(one.network for one in facts.children)}
 
 
+def absent(name: str, done: Collection[str], facts: Facts, where: Where) -> ManifestError:
+    """Why nobody can join a network of this name from here."""
+    if name in outer(facts):
+        why = "is not behind this host: its addresses are a LAN's, or a plugin's"
+        return NetworkLacks(f"external network {name} {why}", TOGETHER, where)
+    known = ", ".join(sorted(one for one in {*facts.networks, *done} if one[0] != "@")) or "none"
+    return NoSuchName(
+        f"external network {name} does not exist", f"networks that can be joined: {known}", where
+    )
+
+
 def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network | None:
     """A network that must exist already: of another project in this run, or in the kernel.
 
@@ -205,14 +216,7 @@ def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network 
     if standing is None and not facts.known:
         return None
     if standing is None:
-        known = ", ".join(sorted(name for name in {*facts.networks, *done} if name[0] != "@")) or "none"
-        if name in outer(facts):
-            message = (
-                f"external network {name} is not behind this host: its addresses are a LAN's, or a plugin's"
-            )
-            raise NetworkLacks(message, TOGETHER, spec.where)
-        hint = f"networks that can be joined: {known}"
-        raise NoSuchName(f"external network {name} does not exist", hint, spec.where)
+        raise absent(name, done, facts, spec.where)
     if standing.spans_hosts:
         message = f"network {name} spans several hosts, and what others give there is not known here"
         raise NetworkLacks(message, TOGETHER, spec.where)
