@@ -124,7 +124,7 @@ def groups() -> Iterator[set[str]]:
         yield from (mine & IPV6 or mine, mine - IPV6)
 
 
-@pytest.mark.alone
+@pytest.mark.costs
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_plan_tells_what_it_costs(lab, edit, update_golden):
     text, fate, whose = EDITS[edit]
