@@ -190,13 +190,12 @@ def outer(facts: Facts) -> set[str]:
 
 def absent(name: str, done: Collection[str], facts: Facts, where: Where) -> ManifestError:
     """Why nobody can join a network of this name from here."""
+    known = ", ".join(sorted(one for one in {*facts.networks, *done} if one[0] != "@")) or "none"
+    hint = f"networks that can be joined: {known}"
     if name in outer(facts):
         why = "is not behind this host: its addresses are a LAN's, or a plugin's"
-        return NetworkLacks(f"external network {name} {why}", TOGETHER, where)
-    known = ", ".join(sorted(one for one in {*facts.networks, *done} if one[0] != "@")) or "none"
-    return NoSuchName(
-        f"external network {name} does not exist", f"networks that can be joined: {known}", where
-    )
+        return NetworkLacks(f"external network {name} {why}", f"{TOGETHER}; {hint}", where)
+    return NoSuchName(f"external network {name} does not exist", hint, where)
 
 
 def external(wanted: Wanted, done: dict[str, Network], facts: Facts) -> Network | None:
