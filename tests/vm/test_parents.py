@@ -41,7 +41,8 @@ def test_a_trunk_keeps_vlans_apart(lab: Lab):
     assert lab.ping("R", "10.50.0.10") and lab.ping("R", "10.60.0.10")
     assert lab.planned(TRUNK) == []
     wire = capture(lab, lambda: lab.ping("t-a", "10.50.0.77", IMPATIENCE))
-    assert "vlan 50" in wire and "vlan 60" not in wire
+    asked = [line for line in wire.splitlines() if "10.50.0.77" in line]  # neighbours may ask for others
+    assert asked and all("vlan 50" in line for line in asked)
     assert lab.run("ip neigh show dev v60 10.50.0.10", "R").out == ""
     # The links go with their networks; one that others use, or made, stays.
     lab.ip("link add other link uplink.60 type macvlan")
