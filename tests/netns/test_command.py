@@ -110,8 +110,7 @@ def test_json_of_an_apply_and_of_an_error_is_one_object(lab):
     assert json.loads(lab.try_apply("{name: t, networks: {n: {driver: nope}}}", "-o", "json").err)
 
 
-def test_shell_is_commands_that_do_the_same(lab):
-    """What `-o shell` prints, run by a shell, leaves nothing to plan but what no command can say."""
+def test_shell_is_commands_that_a_shell_can_read(lab):
     script = lab.succeed(lab.plan(WEB, "-o", "shell")).out
     assert "ip netns add t-web" in script and "nft " in script and "ip link add br-t-n type bridge" in script
     lab.run(["sh", "-n"], input=script)
