@@ -49,7 +49,7 @@ MODES = {
     ),
     "explain": Mode(
         "explain",
-        "tell everything about a container, network, port, address, link, or key of a plan",
+        "tell everything about a container, network, port, address, link, key of a plan, or id of an error",
         {"metavar": "WORD", "type": word},
     ),
     "resolve": Mode(

@@ -57,6 +57,7 @@ class HelpEntry(NamedTuple):
     help: str
     choices: tuple[str, ...] = ()
     twin: str = ""
+    default: str = ""
 
     @property
     def usage(self) -> str:
@@ -97,7 +98,8 @@ def entry_of_option(name: str) -> HelpEntry:
     syntax = SYNTAX[name]
     value = "" if DEFAULTS[name] is False else syntax.metavar or f"{{{','.join(syntax.choices)}}}"
     spellings = (*filter(None, [syntax.short]), flag(name))
-    return HelpEntry(spellings, value, syntax.help, syntax.choices, twin(name))
+    default = DEFAULTS[name] if isinstance(DEFAULTS[name], str) else ""
+    return HelpEntry(spellings, value, syntax.help, syntax.choices, twin(name), str(default))
 
 
 def text() -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from ..core.plan import Step
-from ..core.render import body, line, number, place
-from ..core.resource import DISRUPTIONS, Disruption
+from ..core.render import body, line, number, place, priced
+from ..core.resource import DISRUPTIONS
 from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, counted
 from ..manifest.yaml.report import printable
 from .story import Becoming, Story
@@ -126,12 +126,8 @@ def step_told(step: Step) -> str:
     return "\n".join([first, *changed])
 
 
-def priced(cost: Disruption, where: str) -> str:
-    """How a line ends: that is told whole."""
-    return f"   [{cost}]" * (cost != "none") + where
-
-
 def signed(op: str, text: str, end: str) -> str:
+    """A line, of which the end is told whole."""
     whole = plain(end, LONGEST // 2)
     words = text.removeprefix(op).removesuffix(end)
     return SIGNS.get(op, op) + plain(words, LONGEST - len(whole)) + whole

@@ -96,7 +96,7 @@ class Options:
     paths: tuple[str, ...] = ()
     stdin: str = ""  # what it held, since a mistake is shown with its line
     rollback: int = -1  # a revision's number
-    explain: str = ""  # a key
+    explain: str = ""  # what somebody names, or the id of an error
     resolve: str = ""  # a name or an address
     logs: str = ""  # a container
     exec: str = ""  # likewise; the command is in `paths`

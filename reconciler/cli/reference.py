@@ -1,13 +1,14 @@
-"""The reference of the documentation, as Markdown: the command from its parser, manifests from their schema.
+"""The reference of the documentation, as Markdown: the command as its help has it, manifests by their schema.
 
 `docs/reference/` has what these functions return, and a test keeps it so.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
-from .arguments import MODES, parser
-from .options import DEFAULTS, SYNTAX, flag, twin
+from . import help
+from .help import HelpEntry
 
 MADE = "<!-- Made by reconciler/cli/reference.py: tests/unit/test_reference.py --update-golden writes it. -->"
 Schema = Mapping[str, Any]
@@ -18,29 +19,27 @@ def command() -> str:
 
 
 def usage() -> Iterator[str]:
-    yield from ("```text", parser().format_usage().strip().removeprefix("usage: "), "```", "")
+    yield from ("```text", help.USAGE.removeprefix("usage: "), "```", "")
     yield "One mode, `--plan` where none is named. [The command](../command.md) says more about each."
 
 
 def modes() -> Iterator[str]:
     yield from ("## Modes", "", "| mode | does |", "|---|---|")
-    for action in parser()._actions:
-        names = [name for name in action.option_strings if name.removeprefix("--") in MODES]
-        if names and names[0] != "--rehearse":  # which is an option as well
-            value = f" {action.metavar}" if action.metavar else ""
-            yield row(f"`{names[0]}{value}`", str(action.help))
+    for entry in chain.from_iterable(help.modes().values()):
+        yield row(spelled(entry), entry.help)
 
 
 def options() -> Iterator[str]:
     yield from ("## Options", "", "| option | does | default | environment twin |", "|---|---|---|---|")
-    for name, syntax in SYNTAX.items():
-        known = "|".join(syntax.choices)
-        value = "" if DEFAULTS[name] is False else f" {syntax.metavar or known}"
-        short = f"`{syntax.short}`, " if syntax.short else ""
-        default = DEFAULTS[name] if isinstance(DEFAULTS[name], str) else ""
-        yield row(
-            f"{short}`{flag(name)}{value}`", syntax.help, f"`{default}`" * bool(default), f"`{twin(name)}`"
-        )
+    for entry in chain.from_iterable(help.options().values()):
+        if entry.twin:
+            default = f"`{entry.default}`" * bool(entry.default)
+            yield row(spelled(entry), entry.help, default, f"`{entry.twin}`")
+
+
+def spelled(entry: HelpEntry) -> str:
+    *short, last = entry.spellings
+    return ", ".join(f"`{one}`" for one in (*short, f"{last} {entry.value}".rstrip()))
 
 
 def manifest(schema: Schema) -> str:

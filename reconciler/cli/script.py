@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ..core.plan import Plan, Step
-from ..kinds.ownership import PROTOCOL
 
 NFT = "nft "
 RULE = "add rule "
@@ -16,46 +15,22 @@ HEADER = """\
 # be run where nothing else is to be had.  It stops at what fails, and undoes nothing.  Afterwards the plan
 # says nothing to do, but for this:
 # - What plugins of CNI and remote drivers are to make is said in words, or by cnitool, and is made anew.
-# - `ip` of before 6.8 (Debian 12) cannot limit what a bridge learns (fdb_max_learned); that is left out.
+# - Where `ip` is older than 6.8 (Debian 12), it neither limits what a bridge learns (fdb_max_learned), nor
+#   marks addresses as ours (proto): the next `reconcile --apply` does, and disturbs nobody.
 set -e
 """
 # By what is in those scripts that need it.
 NEEDED = {
     "address replace |fdb_max_learned": """
-# `ip` of before 6.3 cannot say whose an address is.  It takes what `ip address save` writes, and that can.
 ip link help bridge 2>&1 | grep -q fdb_max_learned || ip() {
-    case "$*" in
-    *fdb_max_learned*) echo "left out: ip $*" >&2 ;;
-    *"address replace "*) marked "$@" ;;
+    words=$*
+    case $words in
+    *fdb_max_learned*) echo "left out: ip $words" >&2 ;;
+    *"address replace "*) command ip ${words% proto *} ;;
     *) command ip "$@" ;;
     esac
 }
-
-marked() {
-    ns=
-    [ "$1" != -n ] || { ns=$2; shift 2; }
-    about='\\060' family='\\002' flags='\\000' size='\\010'
-    case $3 in *:*) about='\\110' family='\\012' flags='\\002' size='\\024' ;; esac
-    link=$(command ip ${ns:+-n "$ns"} -o link show dev "$5" | cut -d: -f1)
-    link=$(printf '\\\\%03o' $((link & 255)) $((link >> 8 & 255)) $((link >> 16 & 255)) $((link >> 24)))
-    octets=$(octets "${3%/*}")
-    message="$about\\000\\000\\000\\024\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000"
-    message="$message$family$(printf '\\\\%03o' "${3#*/}")$flags\\000$link"
-    message="$message$size\\000\\002\\000$octets$size\\000\\001\\000$octets"
-    message="$message\\005\\000\\013\\000\\PROTOCOL\\000\\000\\000"
-    printf "\\042\\022\\066\\107$message" | command ip ${ns:+-n "$ns"} address restore
-}
-
-octets() (
-    case $1 in *.*) IFS=. && set -- $1 && printf '\\\\%03o' "$@" && exit ;; esac
-    before=$1 after= gap=
-    case $1 in *::*) before=${1%%::*} after=${1##*::} ;; esac
-    IFS=:
-    set -- $before $after
-    while [ $# -lt 8 ]; do gap="0${gap:+:$gap}" && set -- "$@" 0; done
-    for group in $before $gap $after; do printf '\\\\%03o' $((0x$group >> 8)) $((0x$group & 255)); done
-)
-""".replace("PROTOCOL", f"{PROTOCOL:03o}"),
+""",
     r"\$nobody": """
 # Where root may be somebody else, which it may not in a user namespace of one user.
 nobody='--user=nobody --group=nogroup'

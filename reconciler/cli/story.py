@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from ..core.plan import Step
-from ..core.render import COLOURS, number, place
+from ..core.render import COLOURS, number, place, priced
 from ..core.resource import DISRUPTIONS, Disruption
 from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
 from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, Groups, counted, defining, in_words
@@ -32,7 +32,7 @@ class Becoming(NamedTuple):
     def text(self) -> str:
         _, kind, name = self.subject
         words = f"{self.op} {kind} {name}".rstrip() + f"   {self.detail}" * bool(self.detail)
-        return words + f"   [{self.cost}]" * (self.cost != "none") + self.place
+        return words + priced(self.cost, self.place)
 
 
 class Story:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import Where
 from .plan import Plan, Step, ordered
-from .resource import Key, Resource, State, roles
+from .resource import Disruption, Key, Resource, State, roles
 
 SCHEMA_VERSION = 1
 PIECE = 256  # steps that are written together
@@ -19,8 +19,13 @@ OPS = {"+": "create", "~": "update", "-": "delete"}
 
 def line(step: Step) -> str:
     """A step with its cost and its place: the line of `-o wide` and of the log."""
-    cost = f"   [{step.disruption}]" if step.disruption != "none" else ""
-    return f"{step}{step.resource.detail if step.op == '+' else ''}{cost}{place(step.resource)}"
+    detail = step.resource.detail if step.op == "+" else ""
+    return f"{step}{detail}{priced(step.disruption, place(step.resource))}"
+
+
+def priced(cost: Disruption, where: str) -> str:
+    """How a line ends, of a step or of a container."""
+    return f"   [{cost}]" * (cost != "none") + where
 
 
 def place(resource: Resource) -> str:

@@ -2,14 +2,13 @@
 
 import select
 import socket
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 
 from tests.netns.lab import Lab, Probe
-from tests.netns.prober import TCP_INFO_RETRANS, family_of
+from tests.netns.prober import family_of, retransmitted
 
 EVERY = 0.02  # seconds between two messages of eight octets
 STALL = 0.1  # seconds of silence, if something had to be sent again meanwhile, and nobody else is as late
@@ -55,8 +54,7 @@ class Connection:
 
     def close(self) -> None:
         """How often something was sent again is told until then."""
-        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-        self.retransmitted = int(struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0])
+        self.retransmitted = retransmitted(self.socket)
         self.silent = bool(self.error) or time.monotonic() - self.heard > OVER
         self.socket.close()
 

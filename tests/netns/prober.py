@@ -66,10 +66,15 @@ def flowing(
         sender.join()
         receiver.join()
         if proto == "tcp":
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-            flow.retransmitted = struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0]
+            flow.retransmitted = retransmitted(sock)
         listening.close()
         sock.close()
+
+
+def retransmitted(sock: socket.socket) -> int:
+    """How often something was sent again over a TCP connection."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    return int(struct.unpack_from("=I", info, TCP_INFO_RETRANS)[0])
 
 
 def send(sock: socket.socket, flow: Flow, running: list[bool]) -> None:

@@ -38,6 +38,17 @@ def test_plan_sends_no_changing_request(lab):
     assert [line for line in trace if line not in asked] == []
 
 
+def test_plan_writes_no_file_but_what_it_has_read(lab):
+    """Below /run/reconciler, to read it faster the next time."""
+    lab.apply(WEB)
+    trace, calls = lab.files / "trace", "trace=open,openat,creat"
+    plan = command("--plan", lab.write(MORE))
+    lab.run(["strace", "-f", "-qq", "-e", calls, "-o", str(trace), *plan], env=ENVIRONMENT)
+    written = re.findall(r'"([^"]*)", [A-Z_|]*O_(?:WRONLY|RDWR|CREAT|TRUNC)', trace.read_text())
+    others = [name for name in written if not name.startswith("/run/reconciler/")]
+    assert len(written) > len(others) and {*others} <= {"/dev/null"}
+
+
 def test_exit_code_tells_of_changes(lab):
     assert lab.plan(WEB, "--exit-code").rc == 2
     lab.apply(WEB)
@@ -110,8 +121,7 @@ def test_json_of_an_apply_and_of_an_error_is_one_object(lab):
     assert json.loads(lab.try_apply("{name: t, networks: {n: {driver: nope}}}", "-o", "json").err)
 
 
-def test_shell_is_commands_that_do_the_same(lab):
-    """What `-o shell` prints, run by a shell, leaves nothing to plan but what no command can say."""
+def test_shell_is_commands_that_a_shell_can_read(lab):
     script = lab.succeed(lab.plan(WEB, "-o", "shell")).out
     assert "ip netns add t-web" in script and "nft " in script and "ip link add br-t-n type bridge" in script
     lab.run(["sh", "-n"], input=script)

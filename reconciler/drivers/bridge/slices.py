@@ -17,7 +17,7 @@ from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...manifest.reserved import Prefix, is_part
 from ...manifest.spec import HostSpec, NetworkSpec, SubnetSpec
-from ...mistakes import WrongTunnel
+from ...mistakes import WrongTunnel, WrongValue
 
 OPTIONS = {4: "host_prefix", 6: "host_prefix_ipv6"}
 # A /24 is Kubernetes' node CIDR too; a /80 leaves the 2^32 addresses of ipam.SPREAD6.
@@ -76,7 +76,7 @@ def length_of(spec: NetworkSpec, whole: Prefix) -> int:
     longest = LONGEST[whole.version]
     if not text.isdecimal() or len(text) > 3 or not whole.prefixlen <= int(text) <= longest:
         hint = f"from {whole.prefixlen} to {longest}"
-        raise WrongTunnel(f"{text[:60]} is no {option} for {whole}", hint, spec.where)
+        raise WrongValue(f"{text[:60]} is no {option} for {whole}", hint, spec.where)
     return int(text)
 
 

@@ -15,7 +15,7 @@ from ...errors import ManifestError
 from ...family import family
 from ...inventory.facts import Facts
 from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
-from ...mistakes import PortTaken, WrongTunnel
+from ...mistakes import PortTaken, WrongTunnel, WrongValue
 from . import wireguard
 from .model import Overlay, Station, Tunnel, overlay_here, overlay_of
 
@@ -79,7 +79,7 @@ def number(spec: NetworkSpec, option: str, known: range, default: int) -> int:
     text = spec.options.get(option) or str(default)
     if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) not in known:
         hint = f"from {known[0]} to {known[-1]}"
-        raise WrongTunnel(f"{text[:60]} is no {option} of an overlay", hint, spec.where)
+        raise WrongValue(f"{text[:60]} is no {option} of an overlay", hint, spec.where)
     return int(text)
 
 

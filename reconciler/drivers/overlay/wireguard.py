@@ -12,7 +12,7 @@ from ...family import family
 from ...inventory.facts import Facts
 from ...kinds.ownership import wireguard_prefix
 from ...manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
-from ...mistakes import WrongTunnel
+from ...mistakes import PortTaken, WrongMtu, WrongTunnel
 from .model import Peer, Tunnel, overlay_here, overlay_of
 
 # IP, UDP, and the header of 16 and the tag of 16 bytes of a data message (drivers/net/wireguard/messages.h);
@@ -28,7 +28,7 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
     room = underlay_mtu(here.address, facts) - OVERHEAD[family(here.address)]
     narrow = room < LEAST_IPV6_MTU
     if narrow and project.name not in facts.wireguard.values():
-        raise WrongTunnel(f"host {here.name}: {short(room)}", "raise the MTU of the underlay", here.where)
+        raise WrongMtu(f"host {here.name}: {short(room)}", "raise the MTU of the underlay", here.where)
     if facts.known and (errors := list(mistakes(project, here, facts))):
         raise ManifestErrors(errors)
     address_of = dict(addresses(project))
@@ -97,7 +97,7 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[Finding]:
     for tunnel in tunnels(networks):
         if holder := used.get(tunnel.port):
             message = f"UDP port {tunnel.port}, which WireGuard wants, is taken: {holder} has it"
-            yield WrongTunnel(message, PORT_HINT, tunnel.where)
+            yield PortTaken(message, PORT_HINT, tunnel.where)
         used[tunnel.port] = f"project {tunnel.project}"
         if tunnel.room:
             yield f"{short(tunnel.room)}: what project {tunnel.project} encrypts goes in fragments"

@@ -17,7 +17,7 @@ from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
-from ...mistakes import NetworkLacks
+from ...mistakes import NetworkLacks, WrongValue
 from ..endpoint import NOBODY, Segment
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
@@ -132,7 +132,7 @@ def link_or_vlan(written: str, where: Where, facts: Facts) -> tuple[str, str, in
         return written, "", 0
     if (tagged := TAGGED.fullmatch(written)) and (tagged[1] in facts.links or not facts.links):
         if int(tagged[2]) not in TAGS or len(written) > names.IFNAME:
-            raise NetworkLacks(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
+            raise WrongValue(f"{written} can be no 802.1Q link", "tags are 1 to 4094", where)
         return written, tagged[1], int(tagged[2])
     if facts.links:
         known = ", ".join(sorted(set(facts.links) - {"lo"})) or "none"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import Where
+from ...mistakes import NotYet
 from .. import scale
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
@@ -121,7 +122,8 @@ def top_level(reading: ProjectReading) -> None:
         if key in TOP.outline.unused:
             reading.unused.add(key)
         elif key in NOT_YET and node.value:
-            reading.mistakes.at(spot, key, f"`{key}` is not supported by this version", "remove the key")
+            error = NotYet(f"`{key}` is not supported yet", "remove it", where(spot, key))
+            reading.mistakes.extend([error])
         elif key not in known and not key.startswith("x-"):
             hint = nearest(key, known)
             if node.get("image") or node.get("build"):

@@ -226,7 +226,7 @@ def test_refused(desk, body, message, hint):
         ("services: 5", "`services` must be a mapping of names"),
         ("netwroks: {}", "unknown key `netwroks`"),
         ("web: {image: nginx}", "unknown key `web`"),
-        ("policies: [{a: b}]", "`policies` is not supported by this version"),
+        ("policies: [{a: b}]", "`policies` is not supported yet"),
         ("name: '!!'", "'!!' is no project name"),
         ("[]", "a manifest is a mapping"),
         ("text", "a manifest is a mapping"),
