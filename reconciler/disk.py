@@ -61,7 +61,7 @@ def bounded(fd: int, most: int, size: int) -> bytes:
     raise OSError(errno.EFBIG, f"larger than {most >> 10} KiB")
 
 
-def parsed(data: bytes) -> Any:
+def parsed(data: bytes | str) -> Any:
     """JSON; raises ValueError for what is none, or nested too deep to be of ours."""
     try:
         return json.loads(data)

@@ -1,9 +1,7 @@
 """Manifests of what others have or what stands, and a first one."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 from .. import disk
 from ..core.resource import State
@@ -161,10 +159,7 @@ def of_host(options: Options) -> Draft:
 
 def foreign(others: State) -> Draft:
     nft, iptables, lost = asking_engines.rules()
-    said: object = {}
-    with suppress(ValueError):
-        said = json.loads(nft or "{}")
-    found = [forwards.of_nft(said), forwards.of_iptables(iptables)]
+    found = [forwards.of_nft(nft), forwards.of_iptables(iptables)]
     ports = [one for known, _ in found for one in known]
     lost += [words for _, strange in found for words in strange]
     return live.draft(ProjectState(others, NOBODYS, ports), lost)
