@@ -118,6 +118,60 @@ def test_odd_names_become_names(name):
     assert said.isprintable() or all(char.isprintable() or char == "\n" for char in said)
 
 
+IMAGE = {"Id": "sha256:1", "RootFS": {}, "Config": {"Entrypoint": ["/entry"], "Cmd": ["serve", "-v"]}}
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "said"),
+    [
+        (["/entry"], ["serve", "-v"], {}),
+        ("/entry", ["serve", "-v"], {}),  # podman 4's way to say it
+        (["/entry"], ["other"], {"command": ("other",)}),
+        (["/wait"], ["serve", "-v"], {"entrypoint": ("/wait",), "command": ("serve", "-v")}),
+        (["/wait"], None, {"entrypoint": ("/wait",)}),
+        (7, {}, {}),
+    ],
+)
+def test_what_an_image_runs_by_itself(entrypoint, command, said):
+    """Its command is no other entrypoint's: who says one and not the other runs it without."""
+    one = container(Image="box", Entrypoint=entrypoint, Cmd=command) | {"Image": "sha256:1"}
+    manifest = load(["-"], environ={"RECONCILE_RUNTIME": "podman"}, stdin=written([one, IMAGE]))
+    task = manifest.projects[0].containers[0].workload
+    assert {key: getattr(task, key) for key in ("entrypoint", "command") if getattr(task, key)} == said
+
+
+def networked(name: str, network: str, ip: str) -> dict[str, Any]:
+    one = container(Image="box") | {"Name": name}
+    one["HostConfig"] = {"NetworkMode": network}
+    return one | {"NetworkSettings": {"Networks": {network: {"IPAddress": ip, "IPPrefixLen": 24}}}}
+
+
+def test_networks_whose_names_are_one_key():
+    """As old versions of Docker take them; each container is on its own."""
+    pools = {"a b": "10.1.0.0/24", "a-b": "10.2.0.0/24"}
+    networks = [{"Name": name, "IPAM": {"Config": [{"Subnet": cidr}]}} for name, cidr in pools.items()]
+    ends = [
+        networked("x", "a b", "10.1.0.2"),
+        networked("y", "a-b", "10.2.0.2"),
+        networked("z", "a:b", "10.3.0.2"),
+    ]
+    said = written([*networks, *ends])
+    assert "  docker network rm 'a b' a-b a:b\n" in said
+    found = load(["-"], environ={}, stdin=said).projects[0].containers
+    placed = {one.name: [end.network for end in one.networks] for one in found}
+    assert placed == {"x": ["a-b"], "y": ["a-b-2"], "z": ["a-b-3"]}
+
+
+def test_what_makes_room_is_commands():
+    """Each on one line, and no name is more than a name."""
+    names = [f"a-container-with-a-name-{number}" for number in range(60)]
+    said = written([container(Image="box") | {"Name": name} for name in [*names, "x"]])
+    lines = [line.removeprefix("#   docker rm -f ") for line in said.splitlines() if "docker rm" in line]
+    assert " ".join(lines).split() == names[:50] and "#   ... and 11 more\n" in said
+    hostile = written([{"Name": "x; reboot", "IPAM": {}}])
+    assert "#   docker network rm 'x; reboot'\n" in hostile
+
+
 def test_what_a_manifest_refuses_is_a_comment():
     one = container(Image="box", Hostname="no such name") | {"Name": "/" + "x" * 300}
     said = written([one])
