@@ -26,7 +26,7 @@ from .options import Options
 from .session import machine, note, tell, write_out
 
 INIT = "reconcile.yaml"  # what --init writes where no PATH says it
-QUADLETS = (".container", ".network", ".volume", ".pod", ".kube", ".build", ".image")
+QUADLETS = (*quadlet.KINDS, *quadlet.OTHERS)
 PODMAN = {"RECONCILE_RUNTIME": "podman"}  # then what runs is held against its models, too
 
 
@@ -112,13 +112,14 @@ def content(options: Options, path: str) -> str:
 
 def quadlets(paths: Sequence[str]) -> Mapping[str, str]:
     """Their texts by name; none where these paths are none."""
-    files = [file for path in paths for file in files_of(path) if file.endswith(QUADLETS)]
-    if not files and any(map(os.path.isdir, paths)):
-        raise UsageError(f"no quadlets are in {paths[0]}", "their files end in .container, .network, .volume")
     try:
-        return {os.path.basename(file): disk.read(file).decode(errors="replace") for file in files}
+        files = [file for path in paths for file in files_of(path) if file.endswith(QUADLETS)]
+        found = {os.path.basename(file): disk.read(file).decode(errors="replace") for file in files}
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{error.filename or paths[0]} cannot be read: {error.strerror}") from None
+    if not found and any(map(os.path.isdir, paths)):
+        raise UsageError(f"no quadlets are in {paths[0]}", f"their files end in {', '.join(quadlet.KINDS)}")
+    return found
 
 
 def files_of(path: str) -> list[str]:
