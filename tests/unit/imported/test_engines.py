@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -265,6 +266,32 @@ def many(number: int) -> dict[str, Any]:
     return one | {"NetworkSettings": {"Networks": {f"n{number // 900}": end}}}
 
 
+QUADLET = r"""
+[Container]
+Image=box
+Environment=A=100%% "B=50%% of %%h" C=%%
+Environment=D=%h E=%%%h
+[Service]
+Restart=on-abnormal
+"""
+
+
+def test_a_percent_sign_of_a_quadlet(tmp_path, capsys):
+    """Two are one; one alone is systemd's."""
+    (tmp_path / "web.container").write_text(QUADLET)
+    assert main(["--import", "podman", str(tmp_path)]) == 0
+    said, told = capsys.readouterr()
+    web = load(["-"], environ={"RECONCILE_RUNTIME": "podman"}, stdin=said).projects[0].containers[0]
+    assert web.environment == {"A": "100%", "B": "50% of %h", "C": "%"}
+    assert "Environment=D=%h E=%%%h: what systemd puts in" in told and "Restart=on-abnormal" in told
+
+
+def test_a_network_of_podman_without_a_subnet():
+    found = {"name": "lan", "driver": "macvlan", "network_interface": "eth0", "dns_enabled": False}
+    said = written([found], podman.PODMAN)
+    assert "parent: eth0" in said and "neither" not in said
+
+
 def test_no_file_is_covered(tmp_path, capsys):
     file = tmp_path / "m.yaml"
     file.write_text("mine")
@@ -289,3 +316,12 @@ def test_compose_is_merged_and_its_variables_are_replaced(tmp_path, monkeypatch,
     before, after = (load(paths, stdin=said).projects[0] for paths in ([tmp_path], ["-"]))
     assert before.containers == after.containers and before.networks == after.networks
     assert "nginx:7" in said and str(tmp_path / "d") in said
+
+
+def test_lists_in_lists_are_written(tmp_path, capsys):
+    (tmp_path / "compose.yaml").write_text(
+        "name: two\nservices: {web: {}}\nx-rows: [[1, [a, b]], [], [{c: [[d]]}]]\n"
+    )
+    assert main(["--import", "compose", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert yaml.safe_load(said)["x-rows"] == [[1, ["a", "b"]], [], [{"c": [["d"]]}]]
