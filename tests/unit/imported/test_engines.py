@@ -5,6 +5,7 @@ of their own.  `pytest --update-golden` writes the manifests anew; look at what 
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,23 @@ def test_what_a_manifest_refuses_is_a_comment():
     said = written([one])
     assert "# not taken over: hostname:" in said and "name of 300 characters" in said
     assert faults(said) == []
+
+
+def test_what_is_refused_whole_is_told_by_its_name():
+    said = written(
+        [container(Image="box") | {"Mounts": [{"Type": "volume", "Name": "-x y", "Destination": "/d"}]}]
+    )
+    assert "# not taken over: -x y: '-x y' is no name\n" in said and "\nvolumes:" not in said
+
+
+@pytest.mark.parametrize(
+    ("memory", "swap", "said"), [(4, -1, "-1"), (4, 6, "6"), (4, 8, ""), (4, 0, ""), (0, -1, "")]
+)
+def test_swap_that_is_not_as_much_again(memory, swap, said):
+    one = container(Image="box")
+    one["HostConfig"] |= {"Memory": memory << 20, "MemorySwap": swap if swap < 0 else swap << 20}
+    found = re.search(r"memswap_limit: (\S+)", written([one]))
+    assert (found[1] if found else "") == (str(int(said) << 20) if said and said != "-1" else said)
 
 
 def test_nothing_unknown_is_silent():
