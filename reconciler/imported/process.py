@@ -194,8 +194,9 @@ def said(one: Object, image: Object, lost: list[str]) -> dict[str, Any]:
     found |= compact(environment=variables(found.pop("environment", {}), config))
     lost += unknown(host, HOST_CONFIG.keys() | UNSAID, "HostConfig")
     lost += unknown(config, CONFIG.keys() | UNSAID_CONFIG, "Config")
-    if number_of(host.get("MemorySwap")) not in (0, -1, 2 * number_of(host.get("Memory"))):
-        found["memswap_limit"] = host["MemorySwap"]
+    memory, swap = number_of(host.get("Memory")), number_of(host.get("MemorySwap"))
+    if memory and swap not in (0, 2 * memory):
+        found["memswap_limit"] = swap
     return found
 
 
