@@ -27,6 +27,7 @@ from .session import machine, note, tell, write_out
 
 INIT = "reconcile.yaml"  # what --init writes where no PATH says it
 QUADLETS = (*quadlet.KINDS, *quadlet.OTHERS)
+PRIVATE = 0o600  # a file's mode: passwords are in variables
 PODMAN = {"RECONCILE_RUNTIME": "podman"}  # then what runs is held against its models, too
 
 
@@ -35,7 +36,7 @@ def imported(options: Options) -> int:
     refuse_to_cover(options.out)
     draft = proved(SOURCES[options.import_](options), faults)
     if options.out:
-        write_out(options.out, [text(draft).encode()])
+        write_out(options.out, [text(draft).encode()], PRIVATE)
     else:
         tell(options, text(draft), end="")
     for words in draft.warnings:

@@ -319,6 +319,7 @@ def test_no_file_is_covered(tmp_path, capsys):
     assert file.read_text() == "mine" and "is there already" in capsys.readouterr().err
     assert main(["--import", "docker", "-q", said, "--out", str(tmp_path / "new.yaml")]) == 0
     assert main(["--validate", "-q", str(tmp_path / "new.yaml")]) == 0
+    assert (tmp_path / "new.yaml").stat().st_mode & 0o777 == 0o600  # variables are in it
 
 
 def test_compose_is_merged_and_its_variables_are_replaced(tmp_path, monkeypatch, capsys):
