@@ -17,9 +17,11 @@ LARGE = 256 << 20  # a manifest or a host as JSON; 1000 containers take 5 MiB
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], flags: int) -> Iterator[tuple[int, os.stat_result]]:
+def opened(
+    path: str | os.PathLike[str], flags: int, mode: int = 0o666
+) -> Iterator[tuple[int, os.stat_result]]:
     """A descriptor, and what it is of; opening waits for nobody."""
-    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
     try:
         yield fd, os.fstat(fd)
     finally:
@@ -41,9 +43,10 @@ def given(path: str, most: int = LARGE) -> bytes:
         return bounded(fd, most, found.st_size)
 
 
-def give(path: str, parts: Iterable[bytes]) -> None:
-    """Into a file that a person names: a device or a pipe that somebody reads is one too."""
-    with opened(path, os.O_WRONLY | os.O_CREAT) as (fd, found):
+def give(path: str, parts: Iterable[bytes], mode: int = 0o666) -> None:
+    """Into a file that a person names, of this mode where it is new: a device or a pipe that somebody reads
+    is one too."""
+    with opened(path, os.O_WRONLY | os.O_CREAT, mode) as (fd, found):
         os.set_blocking(fd, True)
         if stat.S_ISREG(found.st_mode):
             os.ftruncate(fd, 0)
@@ -61,7 +64,7 @@ def bounded(fd: int, most: int, size: int) -> bytes:
     raise OSError(errno.EFBIG, f"larger than {most >> 10} KiB")
 
 
-def parsed(data: bytes) -> Any:
+def parsed(data: bytes | str) -> Any:
     """JSON; raises ValueError for what is none, or nested too deep to be of ours."""
     try:
         return json.loads(data)

@@ -7,11 +7,12 @@ from itertools import chain
 from reconciler.cli import help
 
 # `reconciler/PROJECT/NETWORK` of a bridge and `reconciler/PROJECT/SANDBOX/INTERFACE` of a container's link.
+# Names alone: bash runs what is in `$()` of a word, and a link that comes back from a sandbox keeps its alias.
 ALIASES = "/sys/class/net/*/ifalias"
 STANDING = {
-    "projects": r"s,^reconciler/\([^/]*\)/.*,\1,p",
-    "networks": r"s,^reconciler/[^/]*/\([^/]*\)$,\1,p",
-    "containers": r"s,^reconciler/[^/]*/\([^/]*\)/.*,\1,p",
+    "projects": r"s,^reconciler/\([a-zA-Z0-9_.-]*\)/.*,\1,p",
+    "networks": r"s,^reconciler/[^/]*/\([a-zA-Z0-9_.-]*\)$,\1,p",
+    "containers": r"s,^reconciler/[^/]*/\([a-zA-Z0-9_.-]*\)/.*,\1,p",
 }
 # What stands that the value of an option names, and what is on disk.
 NAMES = {

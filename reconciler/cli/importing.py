@@ -1,9 +1,7 @@
 """Manifests of what others have or what stands, and a first one."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 from .. import disk
 from ..core.resource import State
@@ -28,7 +26,8 @@ from .options import Options
 from .session import machine, note, tell, write_out
 
 INIT = "reconcile.yaml"  # what --init writes where no PATH says it
-QUADLETS = (".container", ".network", ".volume", ".pod", ".kube", ".build", ".image")
+QUADLETS = (*quadlet.KINDS, *quadlet.OTHERS)
+PRIVATE = 0o600  # a file's mode: passwords are in variables
 PODMAN = {"RECONCILE_RUNTIME": "podman"}  # then what runs is held against its models, too
 
 
@@ -37,7 +36,7 @@ def imported(options: Options) -> int:
     refuse_to_cover(options.out)
     draft = proved(SOURCES[options.import_](options), faults)
     if options.out:
-        write_out(options.out, [text(draft).encode()])
+        write_out(options.out, [text(draft).encode()], PRIVATE)
     else:
         tell(options, text(draft), end="")
     for words in draft.warnings:
@@ -114,13 +113,14 @@ def content(options: Options, path: str) -> str:
 
 def quadlets(paths: Sequence[str]) -> Mapping[str, str]:
     """Their texts by name; none where these paths are none."""
-    files = [file for path in paths for file in files_of(path) if file.endswith(QUADLETS)]
-    if not files and any(map(os.path.isdir, paths)):
-        raise UsageError(f"no quadlets are in {paths[0]}", "their files end in .container, .network, .volume")
     try:
-        return {os.path.basename(file): disk.read(file).decode(errors="replace") for file in files}
+        files = [file for path in paths for file in files_of(path) if file.endswith(QUADLETS)]
+        found = {os.path.basename(file): disk.read(file).decode(errors="replace") for file in files}
     except OSError as error:
-        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{error.filename or paths[0]} cannot be read: {error.strerror}") from None
+    if not found and any(map(os.path.isdir, paths)):
+        raise UsageError(f"no quadlets are in {paths[0]}", f"their files end in {', '.join(quadlet.KINDS)}")
+    return found
 
 
 def files_of(path: str) -> list[str]:
@@ -161,10 +161,7 @@ def of_host(options: Options) -> Draft:
 
 def foreign(others: State) -> Draft:
     nft, iptables, lost = asking_engines.rules()
-    said: object = {}
-    with suppress(ValueError):
-        said = json.loads(nft or "{}")
-    found = [forwards.of_nft(said), forwards.of_iptables(iptables)]
+    found = [forwards.of_nft(nft), forwards.of_iptables(iptables)]
     ports = [one for known, _ in found for one in known]
     lost += [words for _, strange in found for words in strange]
     return live.draft(ProjectState(others, NOBODYS, ports), lost)

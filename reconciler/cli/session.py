@@ -56,10 +56,10 @@ def note(options: Options, text: str) -> None:
         streams.complain(text)
 
 
-def write_out(file: str, parts: Iterable[bytes]) -> None:
+def write_out(file: str, parts: Iterable[bytes], mode: int = 0o666) -> None:
     """Write what --out names."""
     try:
-        disk.give(file, parts)
+        disk.give(file, parts, mode)
     except OSError as error:
         hint = "nobody reads from it" if error.errno == errno.ENXIO else ""
         raise Unwritten(f"{file} cannot be written: {error.strerror}", hint) from None

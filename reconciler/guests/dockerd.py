@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -26,14 +25,9 @@ def asked(path: str, **filters: list[str]) -> Any:
     query = f"?all=1&filters={quote(json.dumps(filters))}" if filters else ""
     try:
         with closing(Daemon(DOCKER, PATIENCE)) as daemon:
-            daemon.request("GET", path + query)
-            answer = daemon.getresponse()
-            said = json.loads(answer.read())
-    except (OSError, HTTPException, ValueError) as error:
+            return daemon.fetched(path + query)
+    except OSError as error:
         raise Silent(str(error)) from error
-    if answer.status not in (200, 404):
-        raise Silent(f"{path}: {answer.status}")
-    return said if answer.status == 200 else None
 
 
 def network(ident: str) -> str:

@@ -1,4 +1,4 @@
-"""A Compose file as a manifest of its own: what its files come to together, with nothing left to look up."""
+"""A Compose file as a manifest of its own: what its files come to together, with variables replaced."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from .draft import SECTIONS, Draft, Entry
 
 
 def draft(project: str, tree: Mapping[str, Any], unused: Iterable[str]) -> Draft:
-    """`unused` are keys that no part of ours acts on."""
+    """`unused` is what no part of ours acts on."""
     entries = {
         section: tuple(Entry(key=key, said=said or {}) for key, said in (tree.get(section) or {}).items())
         for section in SECTIONS
@@ -20,5 +20,5 @@ def draft(project: str, tree: Mapping[str, Any], unused: Iterable[str]) -> Draft
             f"What project {project} comes to, by `reconcile --import compose`: merged, and replaced.",
             "Nothing need be imported for reconciler to read it: Compose files are manifests.",
         ),
-        lost=tuple(f"what `{words}` says" for words in unused),
+        lost=tuple(unused),
     )

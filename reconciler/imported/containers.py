@@ -1,15 +1,16 @@
 """Containers of Docker and podman, as `inspect` tells them, with their networks and ports."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from . import process
 from .draft import Entry, compact
 from .inspected import Object, Odd, many, mapping, number, short, texts, word, words
 from .names import key_of
 
+T = TypeVar("T")
 SHARED = "container:"  # the beginning of a mode: whose network it is in
 MODES = ("host", "none")
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -32,7 +33,7 @@ def container(one: Object, around: Around) -> Entry:
     name = called(one)
     image = around.images.get(str(one.get("Image", "")), {})
     said = {"container_name": name, **process.said(one, image, lost)}
-    said |= guarded(hostname, one, lost)
+    said |= guarded("hostname", lambda: hostname(one), lost) or {}
     mode = str(process.part(one, "HostConfig", lost).get("NetworkMode") or "")
     if mode.startswith(SHARED):
         whose = mode.removeprefix(SHARED)
@@ -66,13 +67,13 @@ def running(one: Object) -> bool:
     return isinstance(state, Mapping) and bool(state.get("Running"))
 
 
-def guarded(read: Any, one: Object, lost: list[str]) -> Any:
-    """What a function makes of it; nothing, and told, of what is not as engines say it."""
+def guarded(what: str, read: Callable[[], T], lost: list[str]) -> T | None:
+    """What a function makes of it; None, and told, of what is not as engines say it."""
     try:
-        return read(one)
+        return read()
     except (Odd, TypeError, ValueError, AttributeError, LookupError) as error:
-        lost.append(f"{read.__name__}, which is not understood: {short(str(error))}")
-        return {}
+        lost.append(f"{what}, which is not understood: {short(str(error))}")
+        return None
 
 
 def hostname(one: Object) -> dict[str, Any]:
@@ -84,9 +85,8 @@ def hostname(one: Object) -> dict[str, Any]:
 
 
 def joined(one: Object, around: Around, lost: list[str]) -> dict[str, Any]:
-    found = guarded(networks_of, one, lost) or {}
     ends = {}
-    for name, end in found.items():
+    for name, end in networks_of(one, lost).items():
         try:
             ends[around.keys.get(name, key_of(name))] = endpoint(one, end)
         except (Odd, ValueError) as error:
@@ -94,8 +94,11 @@ def joined(one: Object, around: Around, lost: list[str]) -> dict[str, Any]:
     return {"networks": ends} if ends else {"network_mode": "none"}
 
 
-def networks_of(one: Object) -> Mapping[str, Any]:
-    return mapping(mapping(one.get("NetworkSettings")).get("Networks"))
+def networks_of(one: Object, lost: list[str]) -> Object:
+    """Its places on networks, by their names."""
+    return (
+        guarded("networks", lambda: mapping(mapping(one.get("NetworkSettings")).get("Networks")), lost) or {}
+    )
 
 
 def endpoint(one: Object, said: Any) -> dict[str, Any]:
@@ -121,11 +124,11 @@ def endpoint(one: Object, said: Any) -> dict[str, Any]:
 def links(one: Object, lost: list[str]) -> list[str]:
     """/db:/web/database says that web knows db as database."""
 
-    def link(one: Object) -> list[str]:
+    def read() -> list[str]:
         pairs = (text.split(":") for text in words(mapping(one.get("HostConfig")).get("Links")))
         return [f"{key_of(to.strip('/'))}:{known.rpartition('/')[2]}" for to, known in pairs]
 
-    return guarded(link, one, lost) or []
+    return guarded("links", read, lost) or []
 
 
 class Published(NamedTuple):
@@ -138,7 +141,7 @@ class Published(NamedTuple):
 
 
 def ports(one: Object, lost: list[str]) -> list[Any]:
-    return [*map(in_words, spans(sorted({*(guarded(published, one, lost) or ())})))]
+    return [*map(in_words, spans(sorted({*(guarded("ports", lambda: published(one), lost) or ())})))]
 
 
 def published(one: Object) -> list[Published]:
@@ -174,7 +177,7 @@ def spans(found: Iterable[Published]) -> Iterator[list[Published]]:
 
     def turn(numbered: tuple[int, Published]) -> object:
         number, one = numbered
-        return one.protocol, one.host_ip, one.target - number, one.host - number if one.host else number
+        return one.protocol, one.host_ip, one.target - number, one.host - number if one.host else ~number
 
     for _, those in groupby(enumerate(found), turn):
         yield [one for _, one in those]
@@ -183,10 +186,14 @@ def spans(found: Iterable[Published]) -> Iterator[list[Published]]:
 def in_words(span: list[Published]) -> Any:
     """In Compose's short form."""
     first, last = span[0], span[-1]
-    at = f"[{first.host_ip}]:" if ":" in first.host_ip else f"{first.host_ip}:" * bool(first.host_ip)
     host = between(first.host, last.host) if first.host else ""
+    return short_form(first.host_ip, host, between(first.target, last.target), first.protocol)
+
+
+def short_form(host_ip: str, host: str, target: str, protocol: str) -> str:
+    at = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" * bool(host_ip)
     outer = f"{at}{host}:" if at or host else ""
-    return f"{outer}{between(first.target, last.target)}" + f"/{first.protocol}" * (first.protocol != "tcp")
+    return f"{outer}{target}" + f"/{protocol}" * (protocol != "tcp")
 
 
 def between(first: int, last: int) -> str:
@@ -195,7 +202,7 @@ def between(first: int, last: int) -> str:
 
 def mounts(one: Object, lost: list[str]) -> list[Any]:
     found: list[Any] = []
-    for said in guarded(lambda one: many(one.get("Mounts")), one, lost) or ():
+    for said in guarded("mounts", lambda: many(one.get("Mounts")), lost) or ():
         try:
             found += mount(mapping(said), lost)
         except Odd:

@@ -41,9 +41,9 @@ def network(one: Object) -> Entry | None:
         internal=one.get("Internal") is True,
         attachable=one.get("Attachable") is True,
         enable_ipv6=one.get("EnableIPv6") is True,
-        **guarded(options, one, lost),
-        ipam=guarded(ipam, one, lost),
-        labels=guarded(labelled, one, lost),
+        **(guarded("options", lambda: options(one), lost) or {}),
+        ipam=guarded("ipam", lambda: ipam(one), lost),
+        labels=guarded("labels", lambda: labels(one.get("Labels")), lost),
     )
     if one.get("EnableIPv4") is False:
         said["enable_ipv4"] = False
@@ -57,10 +57,6 @@ def network(one: Object) -> Entry | None:
 
 def mapping_of(said: Any) -> Object:
     return said if isinstance(said, dict) else {}
-
-
-def labelled(one: Object) -> Any:
-    return labels(one.get("Labels"))
 
 
 def options(one: Object) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What an engine has, as one draft: which containers, which of its networks, and what makes room for them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import containers, process
@@ -11,7 +12,8 @@ from .names import key_of
 from .process import COMPOSE_LABELS
 
 PROJECT = f"{COMPOSE_LABELS}project"
-MOST_NAMED = 50  # in a command that a person is to read
+MOST_NAMED = 50  # in commands that a person is to read
+ROOM = 100  # characters of one of them
 ALONE = "`runtime: podman` at the top level, and the images run too; without it only their networks are made"
 
 
@@ -28,22 +30,21 @@ def draft(found: Inspected, engine: EngineWords, project: str) -> Draft:
     """`project` is one of Compose's, or any name for all that there is; "" lets them tell it."""
     some = project if project in projects(found.containers) else ""
     chosen = [one for one in found.containers if not some or of(one) == some]
-    used = {name for one in chosen for name in networks_in(one)} - {"host", "none"}
+    used = {name for one in chosen for name in networks_of(one, [])} - {"host", "none"}
     told = [one for one in found.networks if name_of(one) in used or is_mine(one, engine, some)]
-    keys = {name_of(one): key_of(name_of(one)) for one in told}
+    made = [(name_of(one), entry) for one in told if (entry := engine.network(one))]
+    made += [(name, guessed(name, chosen)) for name in sorted(used - {*map(name_of, told)})]
+    names = [name for name, _ in made]
+    networks = [*named_apart(entry for _, entry in made)]
+    keys = {name: one.key for name, one in zip(names, networks, strict=True)}
     around = Around(names_of(found), images_of(found), keys, engine.name)
     entries = [*named_apart(container(one, around) for one in chosen)]
-    lacking = used - {name_of(one) for one in told}
-    networks = [
-        *filter(None, map(engine.network, told)),
-        *(guessed(name, chosen) for name in sorted(lacking)),
-    ]
     kept = (f"what is in it: {engine.name} keeps it",)
     volumes = [Entry(key=name, said={"name": name}, lost=kept) for name in containers.volume_names(entries)]
     return Draft(
         project=project or only({of(one) for one in chosen}) or engine.command,
-        entries={NETWORKS: tuple(named_apart(networks)), CONTAINERS: tuple(entries), VOLUMES: tuple(volumes)},
-        head=tuple(head(engine, chosen, told)),
+        entries={NETWORKS: tuple(networks), CONTAINERS: tuple(entries), VOLUMES: tuple(volumes)},
+        head=tuple(head(engine, chosen, names)),
         lost=tuple(elsewhere(found, len(chosen))),
     )
 
@@ -53,21 +54,32 @@ def is_mine(one: Object, engine: EngineWords, project: str) -> bool:
     return of(one) == project if project else name_of(one) not in engine.stays
 
 
-def head(engine: EngineWords, chosen: Sequence[Object], told: Sequence[Object]) -> Iterable[str]:
+def head(engine: EngineWords, chosen: Sequence[Object], networks: Sequence[str]) -> Iterable[str]:
     yield f"What {engine.name} has, by `reconcile --import {engine.command}`."
-    names = [called(one) for one in chosen]
-    nets = [name_of(one) for one in told if engine.network(one) and name_of(one) not in engine.stays]
-    if names or nets:
+    own = [name for name in networks if name not in engine.stays]
+    if chosen or own:
         yield f"Before it can be applied on the same host, {engine.name} makes room:"
-    for what, words in ((names, "rm -f"), (nets, "network rm")):
-        if what:
-            more = f" ... and {len(what) - MOST_NAMED} more" if len(what) > MOST_NAMED else ""
-            yield f"  {engine.command} {words} {' '.join(what[:MOST_NAMED])}{more}"
-    for name in sorted(engine.stays.keys() & {*map(name_of, told)}):
+    yield from commands(f"  {engine.command} rm -f", [called(one) for one in chosen])
+    yield from commands(f"  {engine.command} network rm", own)
+    for name in sorted(engine.stays.keys() & {*networks}):
         yield f"  {engine.stays[name]}"
     yield f"{ALONE}."
     if any((process.part(one, "Config", []) or {}).get("Env") for one in chosen):
         yield "Values of variables are written out below, passwords among them."
+
+
+def commands(words: str, names: Sequence[str]) -> Iterator[str]:
+    """On lines that are commands each, whatever a network is called."""
+    row = ""
+    for name in map(shlex.quote, names[:MOST_NAMED]):
+        if row and len(row) + len(name) > ROOM:
+            yield row
+            row = ""
+        row = f"{row or words} {name}"
+    if row:
+        yield row
+    if len(names) > MOST_NAMED:
+        yield f"  ... and {len(names) - MOST_NAMED} more"
 
 
 def elsewhere(found: Inspected, chosen: int) -> Iterable[str]:
@@ -97,10 +109,6 @@ def name_of(one: Object) -> str:
     return str(one.get("Name") or one.get("name") or "network")
 
 
-def networks_in(one: Object) -> list[str]:
-    return [str(name) for name in (containers.guarded(networks_of, one, []) or ())]
-
-
 def names_of(found: Inspected) -> dict[str, str]:
     names = {str(one.get("Id", "")): called(one) for one in found.containers}
     return {**names, **{name: name for name in names.values()}}
@@ -116,7 +124,7 @@ def images_of(found: Inspected) -> dict[str, Object]:
 
 def guessed(name: str, chosen: Iterable[Object]) -> Entry:
     """A network that nobody has told of, by the addresses of who is on it."""
-    ends = [containers.guarded(networks_of, one, []).get(name) for one in chosen if name in networks_in(one)]
+    ends = [those[name] for those in (networks_of(one, []) for one in chosen) if name in those]
     subnets: dict[str, dict[str, Any]] = {}
     for end in ends:
         for ip, length, gateway in ADDRESSES:

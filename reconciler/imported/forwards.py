@@ -1,6 +1,7 @@
 """Ports of the host that lead elsewhere: in our own maps, in nft's JSON, in the text of iptables-save."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,8 +9,12 @@ from ..kinds.nft import REACHABLE, Element
 from .standing import Forward
 
 PORTS = re.compile(r"(\d{1,5})(?:[-:](\d{1,5}))?")
-TARGET = re.compile(r"(?:\[([0-9a-f:]+)\]|([0-9.]+))(?::(\d{1,5})(?:-\d{1,5})?)?")
-OPTIONS = {"-p": "protocol", "-d": "host_ip", "--dport": "ports", "--to-destination": "to"}
+TARGET = re.compile(r"(?:\[([0-9a-f:]+)\]|([0-9.]+))(?::(\d{1,5}(?:-\d{1,5})?))?")
+# What rules of iptables may say: all else narrows what they are about.
+OPTIONS = {"-p": "protocol", "-d": "host_ip", "--dport": "span", "--to-destination": "to"}
+QUIET = {"-A", "-j", "--comment"}
+MATCHES = {"tcp", "udp", "sctp", "comment"}
+ONE = re.compile(r"/(32|128)")  # behind a single address
 
 
 def of_elements(elements: Iterable[Element]) -> Iterator[Forward]:
@@ -54,17 +59,16 @@ def of_rule(parts: Iterable[Any], dnat: Any) -> list[Forward]:
                 protocol, span = of, as_span(right)
             case {"match": {"op": "==", "left": {"payload": {"field": "daddr"}}, "right": str(right)}}:
                 host_ip = right
-            case {"match": {"left": {"fib": _}}} | {"counter": _} | {"dnat": _}:
+            case {"match": {"op": "==", "left": {"fib": _}}} | {"counter": _} | {"dnat": _}:
                 pass
-            case {"match": {"left": {"meta": {"key": "l4proto"}}, "right": str(right)}}:
+            case {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": str(right)}}:
                 protocol = right
             case _:
                 return []
     match dnat:
-        case {"addr": str(ip), "port": int(port)}:
-            return [*forward(protocol, host_ip, span, ip, str(port))]
         case {"addr": str(ip)}:
-            return [*forward(protocol, host_ip, span, ip, "")]
+            to = dnat.get("port")
+            return [*forward(protocol, host_ip, span, ip, as_span(to))] if to is None or as_span(to) else []
     return []
 
 
@@ -77,31 +81,35 @@ def as_span(right: Any) -> str:
     return ""
 
 
-def forward(protocol: str, host_ip: str, span: str, ip: str, port: str) -> Iterator[Forward]:
-    if (known := PORTS.fullmatch(span)) and protocol:
+def forward(protocol: str, host_ip: str, span: str, ip: str, to: str) -> Iterator[Forward]:
+    """Several ports lead to themselves here, and never all of them to one, or to any of others."""
+    if (known := PORTS.fullmatch(span)) and (target := PORTS.fullmatch(to or span)) and protocol:
         first, last = int(known[1]), int(known[2] or known[1])
-        if first <= last <= 65535:
-            yield Forward(protocol, host_ip, first, last, ip, int(port or first))
+        ports = int(target[1]), int(target[2] or target[1])
+        if first <= last <= 65535 and (ports == (first, last) or ports[0] == ports[1] and first == last):
+            yield Forward(protocol, host_ip, first, last, ip, ports[0])
 
 
 def of_iptables(text: str) -> tuple[list[Forward], list[str]]:
     """Those of `iptables-save -t nat`, and rules that say more than that."""
     found, strange = list[Forward](), list[str]()
     for line in text.splitlines():
-        if " -j DNAT " not in line:
-            continue
-        words = line.split()
-        said = {OPTIONS[key]: word for key, word in zip(words, words[1:], strict=False) if key in OPTIONS}
-        known = TARGET.fullmatch(said.get("to", ""))
-        plain = "!" not in words and not {"-s", "--sport", "-m set"} & {*words}
-        one = []
-        if known and plain:
-            at = said.get("host_ip", "").partition("/")[0]
-            one = [
-                *forward(
-                    said.get("protocol", ""), at, said.get("ports", ""), known[1] or known[2], known[3] or ""
-                )
-            ]
-        found += one
-        strange += [] if one else [f"iptables: {line}"]
+        if " -j DNAT " in line:
+            one = [*of_line(line)]
+            found += one
+            strange += [] if one else [f"iptables: {line}"]
     return found, strange
+
+
+def of_line(line: str) -> Iterator[Forward]:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return
+    pairs = [*zip(words[::2], words[1::2], strict=False)]
+    said = {OPTIONS[key]: word for key, word in pairs if key in OPTIONS}
+    plain = all(key in OPTIONS or key in QUIET or (key == "-m" and word in MATCHES) for key, word in pairs)
+    host_ip, to = ONE.sub("", said.get("host_ip", "")), TARGET.fullmatch(said.get("to", ""))
+    if plain and to and "/" not in host_ip:
+        protocol, span = said.get("protocol", ""), said.get("span", "")
+        yield from forward(protocol, host_ip, span, to[1] or to[2], to[3] or "")

@@ -36,7 +36,8 @@ def inspected(text: str) -> Inspected:
 
 def sorted_out(found: list[Any]) -> Inspected:
     containers = [one for one in found if is_object(one, "Config") and "HostConfig" in one]
-    networks = [one for one in found if is_object(one, "IPAM", "subnets") and one not in containers]
+    networks = [one for one in found if is_object(one, "IPAM", "subnets", "dns_enabled")]
+    networks = [one for one in networks if one not in containers]
     images = [one for one in found if is_object(one, "RootFS")]
     strange = len(found) - len(containers) - len(networks) - len(images)
     return Inspected(tuple(containers), tuple(networks), tuple(images), strange)

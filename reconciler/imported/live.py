@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Any
 
 from ..core.resource import State
@@ -13,7 +14,7 @@ from ..kinds.nft import Element, is_shared
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
-from .containers import Published, between, in_words, spans
+from .containers import Published, between, in_words, short_form, spans
 from .draft import CONTAINERS, NETWORKS, SERVICES, Draft, Entry, compact, named_apart
 from .live_ends import endpoint, extra_hosts, hostname, hosts, turn
 from .live_names import Called, aliases, called
@@ -71,8 +72,8 @@ def head(of: ProjectState) -> Iterator[str]:
         yield f"{UNTOLD} is in nothing that stands, and so not in here."
         return
     yield "What stands and is nobody's, by `reconcile --import live`."
-    names = [f"ip netns del {one.name}" for one in of.namespaces]
-    links = [f"ip link del {one.name}" for one in of.bridges]
+    names = [f"ip netns del {quote(one.name)}" for one in of.namespaces]
+    links = [f"ip link del {quote(one.name)}" for one in of.bridges]
     if names or links:
         yield "Before it can be applied on the same host, these make room, with their firewall:"
         yield from (f"  {line}" for line in (*names, *links))
@@ -143,7 +144,7 @@ def joined(
     moved = standing != sorted(standing)  # else their names put them into the order that they have
     said = {}
     for key, end in placed:
-        own = {name, *(hostname(of, name),)}
+        own = {name, hostname(of, name)}
         more = aliases(names[end.key], of.project, full_name(of, found, end), own)
         said[key] = endpoint(of, end, more, named=end.name != usual[key])
         said[key] |= {"priority": len(standing) - standing.index(key)} if moved else {}
@@ -233,9 +234,7 @@ def shared_ports(of: ProjectState, sandboxes: set[str]) -> list[Any]:
     for (protocol, host_ip, target), ports in doors.items():
         alone = all(len(homes[protocol, host_ip, port]) == 1 for port in ports)
         if alone and len(ports) == len(sandboxes) == max(ports) - min(ports) + 1:
-            at = f"[{host_ip}]:" if ":" in host_ip else f"{host_ip}:" * bool(host_ip)
-            kind = f"/{protocol}" * (protocol != "tcp")
-            said.append(f"{at}{between(min(ports), max(ports))}:{target}{kind}")
+            said.append(short_form(host_ip, between(min(ports), max(ports)), str(target), protocol))
     return said or ports_of(of, sandboxes)
 
 

@@ -14,7 +14,6 @@ from .process import labels
 DEFAULT = "podman"  # its own network
 NUMBERED = re.compile(r"(cni-)?podman\d+")  # names that it gives bridges by itself
 DRIVERS = ("bridge", "macvlan", "ipvlan")
-OPTIONS = {"mtu": "mtu", "mode": {"macvlan": "macvlan_mode", "ipvlan": "ipvlan_mode"}}
 
 
 def network(one: Object) -> Entry:
@@ -31,9 +30,9 @@ def network(one: Object) -> Entry:
         bridge_name="" if stacked or NUMBERED.fullmatch(link) else link,
         internal=one.get("internal") is True,
         enable_ipv6=one.get("ipv6_enabled") is True,
-        driver_opts=guarded(lambda one: options(one, driver, lost), one, lost),
-        ipam=guarded(lambda one: ipam(one, lost), one, lost),
-        labels=guarded(lambda one: labels(one.get("labels")), one, lost),
+        driver_opts=guarded("options", lambda: options(one, driver, lost), lost),
+        ipam=guarded("ipam", lambda: ipam(one, lost), lost),
+        labels=guarded("labels", lambda: labels(one.get("labels")), lost),
     )
     if one.get("routes"):
         lost.append(f"routes {short(one['routes'])}")

@@ -93,22 +93,23 @@ def assignments(said: Any) -> dict[str, Any]:
     return {name: text for name, _, text in (one.partition("=") for one in words(said))}
 
 
-def labels(said: Any) -> Any:
-    return {name: text for name, text in texts(said).items() if not name.startswith(COMPOSE_LABELS)}
+def less(*beginnings: str) -> Translation:
+    """Without the names that begin so."""
+    return lambda said: {name: text for name, text in texts(said).items() if not name.startswith(beginnings)}
 
 
-def annotations(said: Any) -> Any:
-    """Less those by which podman and its kin remember what they were told."""
-    return {
-        name: text
-        for name, text in texts(said).items()
-        if not name.startswith(("io.", "org.opencontainers."))
-    }
+labels = less(COMPOSE_LABELS)
+annotations = less("io.", "org.opencontainers.")  # by which podman and its kin remember what they were told
 
 
 def entrypoint(said: Any) -> Any:
     """Podman 4 says a text, others a list."""
     return said if isinstance(said, str) else words(said)
+
+
+def in_one(said: Any) -> str:
+    """It as podman 4 says it."""
+    return " ".join(map(str, said)) if isinstance(said, list) else str(said or "")
 
 
 CONFIG: Mapping[str, tuple[str, Translation]] = {
@@ -182,15 +183,20 @@ USUAL = {
 def said(one: Object, image: Object, lost: list[str]) -> dict[str, Any]:
     """The keys of what runs, less what the image says by itself."""
     config, host = part(one, "Config", lost), part(one, "HostConfig", lost)
-    own = {key: value for key, value in config.items() if value != image.get(key) or key == "Image"}
+    same = in_one(config.get("Entrypoint")) == in_one(image.get("Entrypoint"))
+    kept = {"Image"} if same else {"Image", "Cmd"}  # an image's command is not run behind another entrypoint
+    own = {key: value for key, value in config.items() if value != image.get(key) or key in kept}
+    if same:
+        own.pop("Entrypoint", None)
     if isinstance(own.get("Env"), list) and isinstance(known := image.get("Env"), list):
         own["Env"] = [row for row in own["Env"] if row not in known]
     found = {**table(own, CONFIG, lost), **table(host, HOST_CONFIG, lost)}
     found |= compact(environment=variables(found.pop("environment", {}), config))
     lost += unknown(host, HOST_CONFIG.keys() | UNSAID, "HostConfig")
     lost += unknown(config, CONFIG.keys() | UNSAID_CONFIG, "Config")
-    if number_of(host.get("MemorySwap")) not in (0, -1, 2 * number_of(host.get("Memory"))):
-        found["memswap_limit"] = host["MemorySwap"]
+    memory, swap = number_of(host.get("Memory")), number_of(host.get("MemorySwap"))
+    if memory and swap not in (0, 2 * memory):
+        found["memswap_limit"] = swap
     return found
 
 

@@ -45,7 +45,9 @@ def without(draft: Draft, rows: Sequence[TextLine], found: Iterable[Mistake]) ->
         section: tuple(trimmed(section, those, by_key(section, refused)))
         for section, those in draft.entries.items()
     }
-    dropped = [words for path, words in sorted(refused.items(), key=str) if len(path) == 2]
+    still = {(section, one.key) for section, those in entries.items() for one in those}
+    gone = [path for path in sorted(refused, key=str) if len(path) == 2 and path not in still]
+    dropped = [f"{path[1]}: {refused[path]}" for path in gone]
     dropped += [f"{key}: {words}" for key, words in top.items() if key in draft.top]
     kept = {key: said for key, said in draft.top.items() if key not in top}
     return replace(draft, entries=entries, top=kept, lost=(*draft.lost, *dropped))

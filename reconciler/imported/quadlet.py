@@ -12,7 +12,7 @@ from .units import Unit, assignments, last, network, parsed, plain, specifiers, 
 KINDS = (".container", ".network", ".volume")
 OTHERS = (".pod", ".kube", ".build", ".image")
 SERVICE = re.compile(r"(.+)\.service")
-RESTARTS = {"always": "always", "on-failure": "on-failure", "no": "no"}
+RESTARTS = ("", "no", "always", "on-failure")  # which a manifest has, too
 HEALTH = {
     "HealthCmd": "test",
     "HealthInterval": "interval",
@@ -134,11 +134,14 @@ def container(stem: str, unit: Unit, here: Mapping[str, str], lost: list[str]) -
     rows = unit.get("Container", [])
     said = table(rows, lost)
     user, group = last(unit, "Container", "User"), last(unit, "Container", "Group")
+    restart = last(unit, "Service", "Restart")
+    if restart not in RESTARTS:
+        lost.append(f"Restart={short(restart)}")
     health = {key: last(unit, "Container", name) for name, key in HEALTH.items()}
     said |= compact(
         user=f"{user}:{group}" if group else user,
         healthcheck=compact(**health) if health["test"] else {},
-        restart=RESTARTS.get(last(unit, "Service", "Restart"), ""),
+        restart=restart if restart in RESTARTS else "",
         volumes=[volume(text, here) for key, text in rows if key == "Volume"],
         depends_on=sorted({*depended(unit, here)}),
     )

@@ -1,10 +1,10 @@
 """What stands of one project, or of nobody, in the kernel's own values, with what that tells of each part."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from ipaddress import ip_interface
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..core.resource import State
 from ..inventory.bykind import ByKind, by_kind
@@ -21,6 +21,7 @@ from ..kinds.stacked_link import Ipvlan, Macvlan
 NOBODYS = ""  # the project of what bears no mark of ours
 Child = Macvlan | Ipvlan
 End = Veth | Macvlan | Ipvlan
+T = TypeVar("T", Address, Route)
 
 
 class Forward(NamedTuple):
@@ -73,29 +74,22 @@ class ProjectState:
     @cached_property
     def addresses(self) -> Mapping[tuple[str, str], list[Address]]:
         """By place and link, less those that links give themselves."""
-        found: dict[tuple[str, str], list[Address]] = defaultdict(list)
-        for r in self.all.of(Address):
-            if not r.ip.startswith("fe80:"):
-                found[r.ns, r.link].append(r)
-        return found
+        return by_place(r for r in self.all.of(Address) if not r.ip.startswith("fe80:"))
 
     @cached_property
     def ways(self) -> Mapping[tuple[str, str], list[Route]]:
         """Default routes, by place and link."""
-        found: dict[tuple[str, str], list[Route]] = defaultdict(list)
-        for r in self.all.of(Route):
-            if r.dst.endswith("/0") and r.table == "main" and r.ns != HOST:
-                found[r.ns, r.link].append(r)
-        return found
+        return by_place(r for r in self.routes if r.dst.endswith("/0"))
 
     @cached_property
     def beyond(self) -> Mapping[tuple[str, str], list[Route]]:
         """Others that lead by a neighbour, likewise."""
-        found: dict[tuple[str, str], list[Route]] = defaultdict(list)
-        for r in self.all.of(Route):
-            if r.via and r.table == "main" and r.ns != HOST and not r.dst.endswith("/0"):
-                found[r.ns, r.link].append(r)
-        return found
+        return by_place(r for r in self.routes if r.via and not r.dst.endswith("/0"))
+
+    @property
+    def routes(self) -> Iterator[Route]:
+        """Those of sandboxes."""
+        return (r for r in self.all.of(Route) if r.table == "main" and r.ns != HOST)
 
     @cached_property
     def marks(self) -> Mapping[tuple[str, str], str]:
@@ -116,6 +110,13 @@ class ProjectState:
         """Others in there."""
         known = {r.key for r in self.ends.get(ns, ())}
         return [r for r in self.all.of(Link) if r.ns == ns and r.key not in known]
+
+
+def by_place(those: Iterable[T]) -> Mapping[tuple[str, str], list[T]]:
+    found: dict[tuple[str, str], list[T]] = defaultdict(list)
+    for r in those:
+        found[r.ns, r.link].append(r)
+    return found
 
 
 def subnet_of(one: Address) -> str:

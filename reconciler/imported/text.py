@@ -66,6 +66,10 @@ def keyed(key: str, said: Any, depth: int, path: Path) -> Iterator[TextLine]:
 
 def listed(said: Iterable[Any], depth: int, path: Path) -> Iterator[TextLine]:
     for number, inner in enumerate(said):
+        if isinstance(inner, list | tuple) and inner:
+            yield TextLine(f"{'  ' * depth}-", (*path, number))
+            yield from listed(inner, depth + 1, (*path, number))
+            continue
         if not isinstance(inner, Mapping) or not inner:
             yield TextLine(f"{'  ' * depth}- {scalar(inner)}", (*path, number))
             continue

@@ -10,7 +10,7 @@ from .draft import compact
 from .inspected import short
 
 Unit = Mapping[str, list[tuple[str, str]]]  # keys and texts by section, as often as they are written
-SPECIFIER = re.compile(r"%[^%]")
+SPECIFIER = re.compile(r"(?:%%|[^%])*%[^%].*", re.DOTALL)
 TRUE = ("1", "yes", "true", "on")
 
 
@@ -24,7 +24,7 @@ def parsed(text: str) -> Unit:
             section = line[1:-1]
         elif line and line[0] not in "#;":
             key, _, said = line.partition("=")
-            found.setdefault(section, []).append((key.strip(), said.strip().replace("%%", "%")))
+            found.setdefault(section, []).append((key.strip(), said.strip()))
     return found
 
 
@@ -35,16 +35,19 @@ def last(unit: Unit, section: str, key: str) -> str:
 def specifiers(unit: Unit) -> Iterator[str]:
     for section, rows in unit.items():
         yield from (
-            f"{key}={short(text)}" for key, text in rows if section != "Install" and SPECIFIER.search(text)
+            f"{key}={short(text)}" for key, text in rows if section != "Install" and SPECIFIER.fullmatch(text)
         )
 
 
 def plain(unit: Unit) -> Unit:
-    """Without these."""
-    return {
-        section: [row for row in rows if not SPECIFIER.search(row[1])] if section != "Install" else rows
-        for section, rows in unit.items()
-    }
+    """Without these, and with each other `%` as it is meant."""
+    return {section: [*without_specifiers(section, rows)] for section, rows in unit.items()}
+
+
+def without_specifiers(section: str, rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for key, text in rows:
+        if section == "Install" or not SPECIFIER.fullmatch(text):
+            yield key, text.replace("%%", "%")
 
 
 def split(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from .. import disk
 from ..errors import Unsupported
 from .unix_http import DOCKER, Daemon
 from .workloads.commands import said_by
@@ -58,15 +59,23 @@ def asked(engine: str, environ: Mapping[str, str]) -> list[Any]:
 
 def everything(daemon: Daemon, api: Api) -> Iterator[Any]:
     images: dict[str, None] = {}
-    for one in daemon.fetched(api.root + api.listed) or ():
+    for one in listed(daemon, api.root + api.listed):
         found = daemon.fetched(f"{api.root}/containers/{quote(ident(one), safe='')}/json")
         if isinstance(found, dict):  # it may have gone since it was listed
             yield found
             images[str(found.get("Image", ""))] = None
-    yield from daemon.fetched(api.root + api.networks) or ()
+    yield from listed(daemon, api.root + api.networks)
     for name in filter(None, images):
         if isinstance(found := daemon.fetched(f"{api.root}/images/{quote(name, safe='')}/json"), dict):
             yield {"RootFS": {}, **found}
+
+
+def listed(daemon: Daemon, path: str) -> list[Any]:
+    """Whoever has none says so: nothing at all is not what was asked for."""
+    found = daemon.fetched(path)
+    if not isinstance(found, list):
+        raise OSError(f"{path}: no list")
+    return found
 
 
 def ident(one: Any) -> str:
@@ -75,11 +84,16 @@ def ident(one: Any) -> str:
     return str(one["Id"])
 
 
-def rules() -> tuple[str, str, list[str]]:
-    """What nft says, as JSON, and iptables of its nat tables, as text; and what could not be asked."""
+def rules() -> tuple[Any, str, list[str]]:
+    """What nft says, and iptables of its nat tables, as text; and what could not be asked."""
     lost: list[str] = []
     said = {words: ran(words, lost) for words in (NFT, *IPTABLES)}
-    return said[NFT], "".join(said[words] for words in IPTABLES), lost
+    try:
+        nft = disk.parsed(said[NFT] or "{}")
+    except ValueError as error:
+        nft = {}
+        lost.append(f"published ports that nft would tell: {error}")
+    return nft, "".join(said[words] for words in IPTABLES), lost
 
 
 NFT = ("nft", "-j", "list", "ruleset")
@@ -88,9 +102,8 @@ IPTABLES = (("iptables-save", "-t", "nat"), ("ip6tables-save", "-t", "nat"))
 
 def ran(words: tuple[str, ...], lost: list[str]) -> str:
     if not shutil.which(words[0]):
-        lost.extend(
-            [f"published ports that {words[0]} would tell: it is not installed"] if words == NFT else []
-        )
+        if words == NFT:
+            lost.append("published ports that nft would tell: it is not installed")
         return ""
     try:
         return said_by(words, patience=PATIENCE)

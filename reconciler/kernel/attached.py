@@ -2,12 +2,10 @@
 
 import errno
 import fcntl
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.client import HTTPException
 from urllib.parse import quote
 
 from ..inventory.facts import ForeignNamespace
@@ -162,12 +160,9 @@ def docker_pid(name: str) -> int:
     """dockerd is asked by its socket: GET /containers/{id}/json of its API, every version of it."""
     try:
         with closing(Daemon(DOCKER)) as daemon:
-            daemon.request("GET", f"/containers/{quote(name, safe='')}/json")
-            answer = daemon.getresponse()
-            said = json.loads(answer.read())
-            state = said["State"] if answer.status == 200 else None
-            pid = int(state["Pid"]) * (state["Running"] is True) if state else -1
-    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
+            said = daemon.fetched(f"/containers/{quote(name, safe='')}/json")
+            pid = int(said["State"]["Pid"]) * (said["State"]["Running"] is True) if said else -1
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise OSError(errno.ENOENT, f"no docker answers at {DOCKER}") from error
     if pid < 0:
         raise OSError(errno.ENOENT, f"docker knows no container {name}")

@@ -1,13 +1,14 @@
 """HTTP over a unix socket, as daemons of engines are asked."""
 
-import json
 import socket
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from .. import disk
+
 DOCKER = "/var/run/docker.sock"
 PATIENCE = 10.0  # seconds for a daemon to answer
-OK = 200
+OK, MISSING = 200, 404
 
 
 class Daemon(HTTPConnection):
@@ -26,6 +27,8 @@ class Daemon(HTTPConnection):
             self.request("GET", path)
             answer = self.getresponse()
             body = answer.read()
-            return json.loads(body) if answer.status == OK else None
-        except (HTTPException, ValueError, RecursionError) as error:
+            if answer.status not in (OK, MISSING):
+                raise OSError(f"{path}: {answer.status} {answer.reason}")
+            return disk.parsed(body) if answer.status == OK else None
+        except (HTTPException, ValueError) as error:
             raise OSError(f"{path}: {error or type(error).__name__}") from error

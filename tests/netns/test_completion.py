@@ -131,6 +131,18 @@ def test_what_stands_is_offered(folder: Path, shell: Shell, lab: Lab) -> None:
     assert {"shop_lan", "mail_lan", "shop-web"} <= shell(folder, "reconcile --explain ")
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_alias_is_not_run(folder: Path, shell: Shell, lab: Lab) -> None:
+    """Root of a sandbox may leave one on a link that goes back to the host when the sandbox ends."""
+    hostile = "$(printf${IFS}%s-%s${IFS}this${IFS}ran)"
+    for number, alias in enumerate((f"{hostile}/web", f"shop/{hostile}", f"shop/{hostile}/eth0")):
+        lab.ip(f"link add odd{number} type veth peer name other{number}")
+        lab.run(["ip", "link", "set", f"odd{number}", "alias", f"reconciler/{alias}"])
+    for option in ("--project", "--logs", "--explain"):
+        offered = shell(folder, f"reconcile {option} ")
+        assert not [word for word in offered if "this-ran" in word or "printf" in word]
+
+
 def test_a_tab_takes_no_time(folder: Path, lab: Lab) -> None:
     boxes = ", ".join(f"c{n}: {{networks: [lan]}}" for n in range(200))
     lab.succeed(

@@ -5,12 +5,14 @@ of their own.  `pytest --update-golden` writes the manifests anew; look at what 
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,11 +120,82 @@ def test_odd_names_become_names(name):
     assert said.isprintable() or all(char.isprintable() or char == "\n" for char in said)
 
 
+IMAGE = {"Id": "sha256:1", "RootFS": {}, "Config": {"Entrypoint": ["/entry"], "Cmd": ["serve", "-v"]}}
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "said"),
+    [
+        (["/entry"], ["serve", "-v"], {}),
+        ("/entry", ["serve", "-v"], {}),  # podman 4's way to say it
+        (["/entry"], ["other"], {"command": ("other",)}),
+        (["/wait"], ["serve", "-v"], {"entrypoint": ("/wait",), "command": ("serve", "-v")}),
+        (["/wait"], None, {"entrypoint": ("/wait",)}),
+        (7, {}, {}),
+    ],
+)
+def test_what_an_image_runs_by_itself(entrypoint, command, said):
+    """Its command is no other entrypoint's: who says one and not the other runs it without."""
+    one = container(Image="box", Entrypoint=entrypoint, Cmd=command) | {"Image": "sha256:1"}
+    manifest = load(["-"], environ={"RECONCILE_RUNTIME": "podman"}, stdin=written([one, IMAGE]))
+    task = manifest.projects[0].containers[0].workload
+    assert {key: getattr(task, key) for key in ("entrypoint", "command") if getattr(task, key)} == said
+
+
+def networked(name: str, network: str, ip: str) -> dict[str, Any]:
+    one = container(Image="box") | {"Name": name}
+    one["HostConfig"] = {"NetworkMode": network}
+    return one | {"NetworkSettings": {"Networks": {network: {"IPAddress": ip, "IPPrefixLen": 24}}}}
+
+
+def test_networks_whose_names_are_one_key():
+    """As old versions of Docker take them; each container is on its own."""
+    pools = {"a b": "10.1.0.0/24", "a-b": "10.2.0.0/24"}
+    networks = [{"Name": name, "IPAM": {"Config": [{"Subnet": cidr}]}} for name, cidr in pools.items()]
+    ends = [
+        networked("x", "a b", "10.1.0.2"),
+        networked("y", "a-b", "10.2.0.2"),
+        networked("z", "a:b", "10.3.0.2"),
+    ]
+    said = written([*networks, *ends])
+    assert "  docker network rm 'a b' a-b a:b\n" in said
+    found = load(["-"], environ={}, stdin=said).projects[0].containers
+    placed = {one.name: [end.network for end in one.networks] for one in found}
+    assert placed == {"x": ["a-b"], "y": ["a-b-2"], "z": ["a-b-3"]}
+
+
+def test_what_makes_room_is_commands():
+    """Each on one line, and no name is more than a name."""
+    names = [f"a-container-with-a-name-{number}" for number in range(60)]
+    said = written([container(Image="box") | {"Name": name} for name in [*names, "x"]])
+    lines = [line.removeprefix("#   docker rm -f ") for line in said.splitlines() if "docker rm" in line]
+    assert " ".join(lines).split() == names[:50] and "#   ... and 11 more\n" in said
+    hostile = written([{"Name": "x; reboot", "IPAM": {}}])
+    assert "#   docker network rm 'x; reboot'\n" in hostile
+
+
 def test_what_a_manifest_refuses_is_a_comment():
     one = container(Image="box", Hostname="no such name") | {"Name": "/" + "x" * 300}
     said = written([one])
     assert "# not taken over: hostname:" in said and "name of 300 characters" in said
     assert faults(said) == []
+
+
+def test_what_is_refused_whole_is_told_by_its_name():
+    said = written(
+        [container(Image="box") | {"Mounts": [{"Type": "volume", "Name": "-x y", "Destination": "/d"}]}]
+    )
+    assert "# not taken over: -x y: '-x y' is no name\n" in said and "\nvolumes:" not in said
+
+
+@pytest.mark.parametrize(
+    ("memory", "swap", "said"), [(4, -1, "-1"), (4, 6, "6"), (4, 8, ""), (4, 0, ""), (0, -1, "")]
+)
+def test_swap_that_is_not_as_much_again(memory, swap, said):
+    one = container(Image="box")
+    one["HostConfig"] |= {"Memory": memory << 20, "MemorySwap": swap if swap < 0 else swap << 20}
+    found = re.search(r"memswap_limit: (\S+)", written([one]))
+    assert (found[1] if found else "") == (str(int(said) << 20) if said and said != "-1" else said)
 
 
 def test_nothing_unknown_is_silent():
@@ -211,6 +284,32 @@ def many(number: int) -> dict[str, Any]:
     return one | {"NetworkSettings": {"Networks": {f"n{number // 900}": end}}}
 
 
+QUADLET = r"""
+[Container]
+Image=box
+Environment=A=100%% "B=50%% of %%h" C=%%
+Environment=D=%h E=%%%h
+[Service]
+Restart=on-abnormal
+"""
+
+
+def test_a_percent_sign_of_a_quadlet(tmp_path, capsys):
+    """Two are one; one alone is systemd's."""
+    (tmp_path / "web.container").write_text(QUADLET)
+    assert main(["--import", "podman", str(tmp_path)]) == 0
+    said, told = capsys.readouterr()
+    web = load(["-"], environ={"RECONCILE_RUNTIME": "podman"}, stdin=said).projects[0].containers[0]
+    assert web.environment == {"A": "100%", "B": "50% of %h", "C": "%"}
+    assert "Environment=D=%h E=%%%h: what systemd puts in" in told and "Restart=on-abnormal" in told
+
+
+def test_a_network_of_podman_without_a_subnet():
+    found = {"name": "lan", "driver": "macvlan", "network_interface": "eth0", "dns_enabled": False}
+    said = written([found], podman.PODMAN)
+    assert "parent: eth0" in said and "neither" not in said
+
+
 def test_no_file_is_covered(tmp_path, capsys):
     file = tmp_path / "m.yaml"
     file.write_text("mine")
@@ -220,6 +319,7 @@ def test_no_file_is_covered(tmp_path, capsys):
     assert file.read_text() == "mine" and "is there already" in capsys.readouterr().err
     assert main(["--import", "docker", "-q", said, "--out", str(tmp_path / "new.yaml")]) == 0
     assert main(["--validate", "-q", str(tmp_path / "new.yaml")]) == 0
+    assert (tmp_path / "new.yaml").stat().st_mode & 0o777 == 0o600  # variables are in it
 
 
 def test_compose_is_merged_and_its_variables_are_replaced(tmp_path, monkeypatch, capsys):
@@ -235,3 +335,12 @@ def test_compose_is_merged_and_its_variables_are_replaced(tmp_path, monkeypatch,
     before, after = (load(paths, stdin=said).projects[0] for paths in ([tmp_path], ["-"]))
     assert before.containers == after.containers and before.networks == after.networks
     assert "nginx:7" in said and str(tmp_path / "d") in said
+
+
+def test_lists_in_lists_are_written(tmp_path, capsys):
+    (tmp_path / "compose.yaml").write_text(
+        "name: two\nservices: {web: {}}\nx-rows: [[1, [a, b]], [], [{c: [[d]]}]]\n"
+    )
+    assert main(["--import", "compose", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert yaml.safe_load(said)["x-rows"] == [[1, ["a", "b"]], [], [{"c": [["d"]]}]]
