@@ -25,6 +25,11 @@ class GuestPort:
     protocol: str = "tcp"
     host_ip: str = ""
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether the host chooses the number."""
+        return not self.published or self.last > self.published
+
 
 @value
 class GuestEnd:

@@ -46,6 +46,7 @@ class NearHost(GuestsHost):
 
     def look_at(self, sandbox: str) -> None:
         """This one from now on, of which and of the host all is read anew; or all, by ""."""
+        self.transcribe()  # nobody asks what has moved, and each guest would leave something in it
         self.near, self.sure = sandbox, self.sure and bool(sandbox)
         self.about = About(sandbox, CROWDED) if sandbox else None
         self.kept_links.near = sandbox
@@ -63,8 +64,9 @@ class NearHost(GuestsHost):
     def facts(self) -> HostFacts:
         """Of ports that are taken all matter only to who has one of the host's choice."""
         seen, rest = super().facts(), self.others.without(self.near)
-        wanted = {port.published for one in self.guests for port in one.ports}
-        near = rest if 0 in wanted else rest.at_ports(wanted)
+        ports = [port for one in self.guests for port in one.ports]
+        choosing = any(port.is_choice for port in ports)
+        near = rest if choosing else rest.at_ports({port.published for port in ports})
         return replace(seen, others=near) if self.near else seen
 
     def keep(self, stands: State | None) -> None:

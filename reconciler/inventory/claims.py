@@ -22,8 +22,8 @@ def claims(live: ByKind, owner: Owner) -> list[Claim]:
     """Each once: of the firewall, and of what programs of others lead."""
     flows = ((owner(e) or e.declared_by, e.flow) for e in live.of(Element))  # nobody's are about to go
     found = [Claim(project, *flow) for project, flow in flows if flow and project]
-    found += (Claim(r.project, *flow) for r in live.of(CniAttachment) for flow in by_cni(r))
-    found += (Claim(r.project, *flow) for r in live.of(RemoteEndpoint) for flow in by_remote(r))
+    found += (Claim(r.project, *flow) for r in live.of(CniAttachment) for flow in legible(by_cni(r)))
+    found += (Claim(r.project, *flow) for r in live.of(RemoteEndpoint) for flow in legible(by_remote(r)))
     return [*dict.fromkeys(found)]
 
 
@@ -38,11 +38,15 @@ def by_remote(endpoint: RemoteEndpoint) -> Iterator[Flow]:
             yield from flows(one["HostIP"], PROTOCOLS[one["Proto"]], first, one["HostPortEnd"])
 
 
-def listed(text: str, key: str) -> list[Mapping[str, Any]]:
+def legible(flows: Iterator[Flow]) -> list[Flow]:
     """Of a record that somebody spoilt there is nothing to learn."""
-    with suppress(ValueError, AttributeError):
-        return [*json.loads(text or "{}").get(key, ())]
+    with suppress(ValueError, TypeError, LookupError, AttributeError):
+        return [*flows]
     return []
+
+
+def listed(text: str, key: str) -> list[Mapping[str, Any]]:
+    return [*json.loads(text or "{}").get(key, ())]
 
 
 def flows(ip: str, protocol: str, first: int, last: int) -> Iterator[Flow]:

@@ -104,6 +104,8 @@ def test_what_is_kept_is_what_stands_after_many(shop, reader):
             remove(shop, number, reader)
         attending.part(guest(shop, 7), "eth1", reader)
     assert not [*folder.guests()] and shop.run("nft list ruleset").out == before
+    assert not [name for name in reader.host.kept_links.known if name.startswith("cni-")]
+    assert sum(map(len, reader.host.transcript.answers.values())) < 150  # of the last one, not of a hundred
     nothing_to_do_at_all(shop)
 
 
@@ -172,6 +174,20 @@ def test_a_failing_one_leaves_nothing(shop, reader):
         )
     add(shop, 4, reader)
     known(reader)
+    nothing_to_do(shop)
+
+
+def test_who_takes_any_port_of_a_range_knows_who_has_one(shop, reader):
+    add(shop, 0, reader)
+    port = GuestPort(target=80, published=9100, last=9103)
+    end = GuestEnd(network="shop_front", ifname="eth0", ports=(port,))
+    with near(reader):
+        for number in (1, 2, 3, 4):
+            attending.join(guest(shop, number), end, reader)
+    known(reader)
+    assert {one.first for one in reader.host.others.claims} >= {9100, 9101, 9102, 9103}
+    with pytest.raises(ReconcileError, match="no host port is free"):
+        attending.join(guest(shop, 5), end, reader)
     nothing_to_do(shop)
 
 

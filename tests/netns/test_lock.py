@@ -1,6 +1,7 @@
 """One apply at a time on a host: the others wait, or leave with exit 75."""
 
 import fcntl
+import os
 import time
 
 import pytest
@@ -64,3 +65,16 @@ def test_who_looks_while_somebody_applies_learns_of_it(tmp_path):
         time.sleep(0.02)  # the clock of a file system
     with lock(0, str(tmp_path)) as last:
         assert last != seen
+
+
+def test_each_holder_tells_a_time_of_his_own(lab):
+    """Also where the clock stands still, or is set back."""
+    ahead = time.time_ns() + 10**12
+    lab.apply(WEB)
+    os.utime("/run/reconciler/lock", ns=(ahead, ahead))
+    parting: list[int] = []
+    for _ in range(3):
+        with lock(parting=parting.append) as last:
+            assert ahead <= last < latest()
+        ahead = latest()
+        assert parting[-1] == ahead > last

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.plan import Step
+from reconciler.kernel.linux import Linux
+from reconciler.kinds.link import Veth
+from reconciler.kinds.overlay import Neighbours
 from tests.netns.lab import ENVIRONMENT, HOST4, REMOTE4, REMOTE6, ROOT, Lab, Result, command
 from tests.netns.namespaces import throwaway_host
 from tests.netns.snapshot import differing
@@ -221,3 +225,15 @@ def test_interfaces_keep_their_names_whatever_networks_come_and_go(extended):
         extended.apply(text % networks)
         assert extended.links("t-x") == ["lo", *links] and extended.planned(text % networks) == []
         assert [extended.link("eth0", "t-x")[key] for key in ("ifindex", "address")] == told
+
+
+def test_what_goes_with_a_pair_is_not_taken_for_what_stands(extended):
+    """What the host knows of the neighbour behind it, where nothing else is done on the host."""
+    extended.apply(manifest("icc: false"))
+    host = Linux()
+    live = host.observe()
+    [pair] = (r for r in live.values() if isinstance(r, Veth) and r.ns == "t-b")
+    key = next(r.key for r in live.values() if isinstance(r, Neighbours) and r.link == pair.host_name)
+    host.execute([Step("-", pair, pair)])
+    now = host.observe(places=frozenset({"", "t-b"}))
+    assert pair.key not in now and key not in now

@@ -12,10 +12,12 @@ from reconciler.drivers import lower
 from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
 from reconciler.inventory.bykind import by_kind
+from reconciler.inventory.claims import claims
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.leases import leases
 from reconciler.inventory.ownership import of_others, settings_of_parting_links
 from reconciler.kinds.address import Address
+from reconciler.kinds.cni import CniAttachment
 from reconciler.kinds.file import Orphan
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
@@ -81,3 +83,11 @@ def test_settings_of_ipv6_follow_the_mtu(mtu: int, there: bool):
     assert desired == lower(decide(wanted, Facts())[0])
     names = {r.name for r in desired.values() if isinstance(r, Sysctl)}
     assert any("ipv6" in name for name in names) == there and "net/ipv4/conf/br-t-n/src_valid_mark" in names
+
+
+@pytest.mark.parametrize(
+    "runtime", ["", "{", "null", "[]", '{"portMappings": 1}', '{"portMappings": [{"hostPort": 80}]}']
+)
+def test_a_record_that_somebody_spoilt_claims_no_port(runtime: str):
+    spoilt = CniAttachment(ns="a", name="eth0", project="p", network="p_n", config="{}", runtime=runtime)
+    assert claims(by_kind(state(spoilt)), lambda r: "") == []

@@ -1,5 +1,9 @@
 """The host's links, kept from one look to the next: the kernel tells which of them are no longer what they
-were, and these alone are read again.  A thousand of them take 30 ms to read."""
+were, and these alone are read again.  A thousand of them take 30 ms to read.
+
+Of settings below /proc/sys it tells nothing: a link has those that it had when it was last told of, which
+matters to nobody who is here for one sandbox.
+"""
 
 import errno
 import socket
@@ -27,13 +31,11 @@ class HostLinks:
     def now(self, channel: socket.socket) -> dict[int, Seen]:
         """By index, in their order."""
         try:
-            for index in self.heard() if self.ears else self.all(channel):
+            for index in self.heard(channel) if self.ears else self.all(channel):
                 self.renew(index, channel)
-        except OSError as error:
-            self.forget()
-            if error.errno != errno.ENOBUFS:
-                raise
-            self.all(channel)
+        except BaseException:
+            self.forget()  # what was told is not told again
+            raise
         places = ("", self.near) if self.near else self.known
         return dict(sorted(one for place in places for one in self.known.get(place, {}).items()))
 
@@ -54,12 +56,27 @@ class HostLinks:
         return set()
 
     def keep(self, seen: Seen) -> None:
+        self.drop(seen.index)
         self.places[seen.index] = place = leads_to(seen)
         self.known.setdefault(place, {})[seen.index] = seen
 
-    def heard(self) -> set[int]:
-        """The links that something was told of, as links or as ports of a bridge."""
-        return {IFINFO.unpack_from(body)[2] for data in self.datagrams() for *_, body in frames(data)}
+    def drop(self, index: int) -> None:
+        place = self.places.pop(index, "")
+        there = self.known.get(place, {})
+        there.pop(index, None)
+        if not there:
+            self.known.pop(place, None)
+
+    def heard(self, channel: socket.socket) -> set[int]:
+        """The links that something was told of, as links or as ports of a bridge; where that was more than
+        could be heard, all are read."""
+        try:
+            return {IFINFO.unpack_from(body)[2] for data in self.datagrams() for *_, body in frames(data)}
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+        self.forget()
+        return self.all(channel)
 
     def datagrams(self) -> Iterator[bytes]:
         with suppress(BlockingIOError):
@@ -67,7 +84,7 @@ class HostLinks:
                 yield self.ears.recv(BUFFER, socket.MSG_DONTWAIT)
 
     def renew(self, index: int, channel: socket.socket) -> None:
-        self.known.get(self.places.pop(index, ""), {}).pop(index, None)
+        self.drop(index)
         try:
             one = get_unnoted(channel, GETLINK, ifinfo(index) + u32(IFLA_EXT_MASK, SKIP_STATS))
         except OSError as error:
