@@ -7,7 +7,7 @@ from itertools import chain
 from reconciler.cli import help
 
 # `reconciler/PROJECT/NETWORK` of a bridge and `reconciler/PROJECT/SANDBOX/INTERFACE` of a container's link.
-# Names alone: bash runs what is in `$()` of a word, and a link that comes back from a sandbox keeps its alias.
+# Names alone: bash runs what is in `$()` of a word, and a link that comes back from a sandbox has its alias.
 ALIASES = "/sys/class/net/*/ifalias"
 STANDING = {
     "projects": r"s,^reconciler/\([a-zA-Z0-9_.-]*\)/.*,\1,p",
