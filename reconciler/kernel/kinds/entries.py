@@ -124,7 +124,7 @@ def asks(link: Seen) -> bool:
     return link.kind == "bridge" or (link.kind == "veth" and not link.number(IFLA_MASTER))
 
 
-@remembered(ends=False)
+@remembered(ends=True)
 def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     view = readings.view(ns)
     asking = {seen.index: seen.name for seen in view.links.values() if seen.group == GROUP and asks(seen)}
