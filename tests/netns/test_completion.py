@@ -15,6 +15,7 @@ from reconciler.cli import help
 from tests.netns.lab import Lab
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0  # seconds that a shell may take to do anything
 QUICK = 0.05  # seconds that a Tab may take beside the shell's own
 # /sys tells of the host that it was mounted on.
 HERE = ("unshare", "-m", "sh", "-ec", 'mount -t sysfs sysfs /sys; exec "$@"', "sh")
@@ -55,23 +56,19 @@ def zsh(folder: Path, line: str) -> set[str]:
         os.execlp(HERE[0], *HERE, "zsh", "-f", "-i")
     begin = f"fpath=({folder}/zsh/site-functions $fpath); autoload -Uz compinit; compinit -u -D; LISTMAX=999"
     os.write(terminal, f"{begin}; unsetopt automenu; stty -echo cols 200; echo rea''dy\n".encode())
-    until(terminal, "\nready")
-    os.write(terminal, f"{line}\t".encode())
-    screen = until(terminal) + typed(terminal, b"\t")
+    until(terminal, "ready")
+    os.write(terminal, f"{line}\t\t\x15echo do''ne\n".encode())  # the line is emptied, and all was shown
+    screen = until(terminal, "done")
     os.close(terminal)
     os.waitpid(child, 0)
     return {*screen.replace("\a", "").split()}
 
 
-def typed(terminal: int, what: bytes) -> str:
-    os.write(terminal, what)
-    return until(terminal)
-
-
-def until(terminal: int, word: str = "") -> str:
-    """What appears, up to the word; or for as long as anything does."""
-    screen, patience = "", 10.0 if word else 1.0
-    while select.select([terminal], [], [], patience)[0] and (not word or word not in screen):
+def until(terminal: int, word: str) -> str:
+    """What appears, up to the word."""
+    screen = ""
+    while word not in screen:
+        assert select.select([terminal], [], [], PATIENCE)[0], screen
         screen += os.read(terminal, 65536).decode(errors="replace")
     return screen
 
