@@ -10,7 +10,7 @@ from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken
-from . import attach, macs, mesh, ownership, services, zones
+from . import attach, macs, mesh, ownership, policies, services, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -88,7 +88,8 @@ def topology_of(
     joined = with_others(joined, bare, everywhere, facts)
     bare = settled_networks(bare, joined, facts, drivers)
     attached = ends_of(here, bare, given, facts)
-    networks = with_endpoints(bare, attached)
+    bounded = policies.decide(bare, joined, attached, here, facts, found)
+    networks = policies.with_netfilter(with_endpoints(bare, attached), bounded)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     replicas = mesh.replicas(everywhere, attached, bare, joined.given, facts)
@@ -117,6 +118,7 @@ def topology_of(
         services=services.own(balanced, joined),
         mesh=mesh.mesh(replicas, given, manifest.projects),
         naming=naming,
+        policies=bounded,
         policy=replace(shared, meshed=tuple(sorted(facts.meshed | replicas.families))),
         ipv6="IPv6" not in facts.missing,
         awaited=tuple(attach.awaited(wished, facts)),

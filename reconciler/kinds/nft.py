@@ -19,7 +19,17 @@ PROJECTS = "projects"  # the set of the projects that stand
 # which holds the interfaces that are open on all.
 OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
 REACHABLE, UNPROTECTED = "reachable", "unprotected"
-KEEPING_OUT = ("internal", "unrouted", "held4", "held6")  # sets that only forbid
+# Which containers may have no connections but those that policies allow, and these; also with a family.
+BOUND = ("bound_out", "bound_in")
+ALLOWING = tuple(f"{way}{end}" for way in ("egress", "ingress") for end in ("", "_outside", "_host"))
+NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
+# Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
+METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+RESOLVERS = "resolvers"  # the set of the ports of who answers for names
+KEEPING_OUT = (  # sets that only forbid
+    *("internal", "unrouted", "held4", "held6", NO_METADATA),
+    *(f"{name}{number}" for name in BOUND for number in (4, 6)),
+)
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
@@ -163,6 +173,7 @@ class Element(InTable):
     value: str = ""
     project: str = ""
     root: str = ""
+    cuts: bool = field(default=False, compare=False)  # what stands may have connections that end by it
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -202,7 +213,9 @@ class Element(InTable):
         return "none" if is_shared(self.map) or self.map in KEEPING_OUT else self.loss
 
     def cost(self, old: Resource | None) -> Disruption:
-        return self.toll if isinstance(old, Element) and old.value != self.value else "none"
+        if isinstance(old, Element):
+            return self.toll if old.value != self.value else "none"
+        return "flow" if self.cuts else "none"
 
     @property
     def flow(self) -> Flow | None:

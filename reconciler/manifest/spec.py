@@ -51,6 +51,29 @@ class PortSpec:
 
 
 @value
+class PeerSpec:
+    """One entry of `egress:` or `ingress:`: a peer, and the ports that it may be reached at, or reach."""
+
+    kind: str  # container, network, label, prefix, host, outside; or name, of a container or of the outside
+    name: str
+    ports: tuple[tuple[int, int], ...] = ()  # both ends inclusive; () is all
+    protocol: str = ""  # "" is all
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
+class PolicySpec:
+    """One entry of `policies:`.  Who it is for may reach its egress and be reached by its ingress, and where
+    one is written, by no policy, nobody else; None is where it is not."""
+
+    name: str
+    selected: tuple[PeerSpec, ...]  # `for:`
+    egress: tuple[PeerSpec, ...] | None = None
+    ingress: tuple[PeerSpec, ...] | None = None
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
 class EndpointSpec:
     """A container's place on one network (`services.NAME.networks.NETWORK`)."""
 
@@ -121,6 +144,8 @@ class ContainerSpec:
     runtime: str = "none"
     workload: WorkloadSpec | None = None  # what it runs, where the runtime is one that runs something
     rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
+    egress: tuple[PeerSpec, ...] | None = None  # what it may reach; None says nothing
+    ingress: tuple[PeerSpec, ...] | None = None
     attach: str = ""  # to what runs already: docker, podman, pid or netns, and which; or `link NAME`
     environment: Annotated[
         Mapping[str, str], Key("Variables of what runs in the container.", "Scalar", "list")
@@ -191,6 +216,14 @@ class NetworkSpec:
     scope: str = "local"
     hosts_only: bool = False  # nobody wrote it, and no container is on it
     default: Annotated[bool, Key("It takes the place of docker0.")] = False
+    metadata: Annotated[
+        str,
+        Key(
+            "deny: its containers reach no service of the cloud that tells keys of this machine"
+            " (169.254.169.254 and the like).",
+            "Metadata",
+        ),
+    ] = ""
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )
@@ -254,10 +287,12 @@ class ProjectSpec:
     hosts: tuple[HostSpec, ...] = ()
     evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
+    policies: tuple[PolicySpec, ...] = ()
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
     names: bool = True  # `dns: off` says that its networks have none
     host_names: bool = False  # the host asks for them too
+    metadata: str = ""  # of networks that say nothing of it: allow or deny
     accept_removals: str = ""  # the digest of what may go, however much that is
     where: Where = field(default=NOWHERE, compare=False)
 
