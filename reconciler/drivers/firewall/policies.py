@@ -23,9 +23,8 @@ METADATA4, METADATA6 = (
     f"{{ {', '.join(cidr.partition('/')[0] for cidr in METADATA if family(cidr) == number)} }}"
     for number in (4, 6)
 )
-# Neighbours and routers are found, and groups joined, whoever may speak to whom; the guard has seen that they
-# are one's own (RFC 4861, 4; RFC 2710, 3; RFC 3810, 5).
-DISCOVERY = "icmpv6 type { 130, 131, 132, 133, 134, 135, 136, 143 }"
+# Neighbours find each other, whoever may speak to whom (RFC 4861, 4.3 and 4.4), as by ARP.
+DISCOVERY = "icmpv6 type { 135, 136 }"
 WAYS = {EGRESS: "bound_out", INGRESS: "bound_in"}
 
 
