@@ -83,13 +83,11 @@ def topology_of(
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
-    bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     joined = Joined(manifest.projects, attachments, given, services.resting(everywhere, facts))
     joined = with_others(joined, bare, everywhere, facts)
-    bare = settled_networks(bare, joined, facts, drivers)
+    bare = settled_networks(with_vlans(bare, attachments, facts), joined, facts, drivers)
     attached = ends_of(here, bare, given, facts)
-    bounded = policies.decide(bare, joined, attached, here, facts, found)
-    networks = policies.with_netfilter(with_endpoints(bare, attached), bounded)
+    networks, bounded = policies.decide(with_endpoints(bare, attached), joined, attached, facts, found)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     replicas = mesh.replicas(everywhere, attached, bare, joined.given, facts)
@@ -107,7 +105,7 @@ def topology_of(
         replicas.warnings,
     ):
         found += findings
-    shared = policy(manifest.projects, networks, facts)
+    shared = policy(manifest.projects, networks, facts, replicas.families)
     return Topology(
         projects=tuple(project.name for project in manifest.projects),
         roots=facts.roots,
@@ -119,7 +117,7 @@ def topology_of(
         mesh=mesh.mesh(replicas, given, manifest.projects),
         naming=naming,
         policies=bounded,
-        policy=replace(shared, meshed=tuple(sorted(facts.meshed | replicas.families))),
+        policy=shared,
         ipv6="IPv6" not in facts.missing,
         awaited=tuple(attach.awaited(wished, facts)),
         lock=lock_of(networks, joined),
@@ -203,6 +201,13 @@ def addresses_of_all(
         found += unmet_wishes(network, wishes)
         given |= addresses(network, wishes, facts, found)
     return given
+
+
+def with_vlans(
+    networks: Iterable[Network], attachments: Mapping[str, Attachments], facts: Facts
+) -> list[Network]:
+    """The networks with the VLANs that somebody is in."""
+    return [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in networks]
 
 
 def with_endpoints(

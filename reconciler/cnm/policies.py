@@ -15,20 +15,18 @@ from typing import NamedTuple
 from ..errors import Finding, ManifestError, Where
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.spec import ContainerSpec, PeerSpec, PolicySpec, ProjectSpec
+from ..manifest.policy import PeerSpec, PolicySpec
+from ..manifest.spec import ContainerSpec, ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
 from .bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies
 from .boxes import Box, Interval, disjoint
 from .driver import Joined
 from .endpoint import SandboxSpec
-from .prefixes import IPV6, alone, prefix_of, span
+from .prefixes import alone
+from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, numbers, protocol_text
 from .topology import Endpoint, Network
 
 Attached = Mapping[str, Sequence[tuple[Network, Endpoint]]]
-ANY_PROTOCOL, ANY_PORT = (0, 255), (0, 65535)
-# By name, of IPv4 and of IPv6 (assigned by IANA); other numbers are never alone.
-PROTOCOLS = {"tcp": (6, 6), "udp": (17, 17), "sctp": (132, 132), "icmp": (1, 58)}
-NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
 DENY = "deny"
 
 
@@ -52,33 +50,40 @@ class Prefix(NamedTuple):
 
 
 def decide(
-    networks: Sequence[Network],
-    joined: Joined,
-    attached: Attached,
-    here: Sequence[SandboxSpec],
-    facts: Facts,
-    found: list[Finding],
-) -> Policies:
-    """`found` takes what no policy can be enforced for."""
-    found += homeless(joined.projects)
+    networks: Sequence[Network], joined: Joined, attached: Attached, facts: Facts, found: list[Finding]
+) -> tuple[list[Network], Policies]:
+    """The networks, those told whose bridges show the firewall what one container says to the next, and what
+    policies say; `found` takes what none can be enforced for."""
     bound: list[Bound] = []
     may: list[Allowed] = []
+    found += homeless(joined.projects)
+    on_networks = {one.name: one for ends in joined.attachments.values() for one, _ in ends}
+    here = [on_networks[name] for name, ends in attached.items() if ends]
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
         opened: list[tuple[Box, Where]] = [*between(known)]
-        for one in (one for one in here if one.project is project):
-            for direction, peers in sides(one.spec, project.policies, [end.network for end in one.endpoints]):
-                found += unable(one, attached[one.name], facts)
-                bound += bounds(one, direction, attached[one.name], facts)
-                reaches = [*reaching(attached[one.name], peers, known)]
-                may += rows(project.name, direction, reaches)
-                found += shut(one, attached[one.name], reaches)
-                opened += (opening(direction, reach) for reach in reaches if reach.opens)
+        for one, direction, peers in bound_of(project, here):
+            ends = attached[one.name]
+            reaches = [*reaching(ends, peers, known)]
+            found += (*unable(one, ends, facts), *shut(one, ends, reaches))
+            bound += bounds(one, direction, ends, facts)
+            may += rows(project.name, direction, reaches)
+            opened += (opening(direction, reach) for reach in reaches if reach.opens)
         for (source, destination, *what), where in disjoint(opened):
-            ends = addresses(source), addresses(destination)
-            may.append(allowed(project.name, OPEN, ends, what, where))
-    denied = denials(networks, joined.projects)
-    return Policies(bound=tuple(bound), allowed=tuple(may), denied=tuple(denied))
+            ends_of = addresses(source), addresses(destination)
+            may.append(allowed(project.name, OPEN, ends_of, what, where))
+    denied = tuple(denials(networks, joined.projects))
+    policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied)
+    return with_netfilter(networks, policies), policies
+
+
+def bound_of(
+    project: ProjectSpec, here: Iterable[SandboxSpec]
+) -> Iterator[tuple[SandboxSpec, str, tuple[PeerSpec, ...]]]:
+    """Who of this host is bound, in which direction, and by what he may all the same."""
+    for one in (one for one in here if one.project is project):
+        for direction, peers in sides(one.spec, project.policies, [end.network for end in one.endpoints]):
+            yield one, direction, peers
 
 
 def sides(
@@ -188,11 +193,11 @@ def reaching(
     ends: Sequence[tuple[Network, Endpoint]], peers: Sequence[PeerSpec], known: ProjectPeers
 ) -> Iterator[Reach]:
     own = {network.name for network, _ in ends}
-    for peer, (network, end) in product(peers, ends):
-        for ip, _ in end.addresses:
-            for other, opens in known.prefixes(peer, network, own, family(ip)):
-                for ports in peer.ports or (ANY_PORT,):
-                    yield Reach(ip, other, protocol(peer, ip), ports, opens, peer.where)
+    places = [(network, ip) for network, end in ends for ip, _ in end.addresses]
+    for peer, (network, ip) in product(peers, places):
+        there = known.prefixes(peer, network, own, family(ip))
+        for (other, opens), ports in product(there, peer.ports or (ANY_PORT,)):
+            yield Reach(ip, other, protocol(peer, ip), ports, opens, peer.where)
 
 
 def shut(
@@ -246,11 +251,10 @@ def between(known: ProjectPeers) -> Iterator[tuple[Box, Where]]:
     """Networks whose containers may open connections to those of another."""
     for network in known.networks.values():
         others = [one for key in network.spec.allow_networks if (one := known.networks.get(key))]
-        for other in others if not (network.external or network.spec.internal) else ():
-            for source, destination in product(other.extent, network.extent):
-                if family(source) == family(destination) and source != destination:
-                    ends = interval(source), interval(destination)
-                    yield (*ends, ANY_PROTOCOL, ANY_PORT), network.spec.where
+        sources = [] if network.external else [cidr for other in others for cidr in other.extent]
+        for source, destination in product(sources, network.extent):
+            if family(source) == family(destination) and source != destination:
+                yield (interval(source), interval(destination), ANY_PROTOCOL, ANY_PORT), network.spec.where
 
 
 def denials(networks: Iterable[Network], projects: Iterable[ProjectSpec]) -> Iterator[Denied]:
@@ -262,33 +266,7 @@ def denials(networks: Iterable[Network], projects: Iterable[ProjectSpec]) -> Ite
             yield from (Denied(network.project, link, network.spec.where) for link in network.interfaces)
 
 
-def interval(cidr: str) -> Interval:
-    first, size = span(cidr)
-    return first, first + size - 1
-
-
-def addresses(one: Interval) -> str:
-    """As nftables says them: an address, a prefix, or `first-last`."""
-    first, last = one
-    size = last - first + 1
-    if size & (size - 1) == 0 and first % size == 0:
-        return str(prefix_of((first, size))).removesuffix("/128" if first >= IPV6 else "/32")
-    low, high = (addresses((number, number)) for number in one)
-    return f"{low}-{high}"
-
-
-def protocol_text(one: Interval) -> str:
-    first, last = one
-    return NAMES.get(first, str(first)) if first == last else f"{first}-{last}"
-
-
-def numbers(one: Interval) -> str:
-    first, last = one
-    return str(first) if first == last else f"{first}-{last}"
-
-
 def with_netfilter(networks: Sequence[Network], policies: Policies) -> list[Network]:
-    """The networks, those told whose bridges show netfilter what one container says to the next."""
     bound = {one.ip for one in policies.bound}
 
     def is_bound(network: Network) -> bool:

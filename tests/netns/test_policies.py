@@ -1,11 +1,10 @@
-"""Policies: who may reach whom, by packets.  Every pair, both families, TCP and UDP, with br_netfilter 0 and 1."""
+"""Policies: who may reach whom, by packets: every pair, v4 and v6, TCP and UDP, br_netfilter 0 and 1."""
 
 from itertools import product
 
 import pytest
 
-from tests.netns.connections import Connection
-from tests.netns.lab import IMPATIENCE, OURS, PATIENCE, THEIRS, Lab, Probe
+from tests.netns.lab import IMPATIENCE, OURS, THEIRS, Lab, Probe
 
 MANIFEST = """
 name: t

@@ -12,7 +12,8 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, Element, short, twin
+from ...kinds.maps import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, twin
+from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
 from . import apart, policies
 from .guard import GUARD, guard_items

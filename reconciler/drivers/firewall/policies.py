@@ -13,7 +13,8 @@ from dataclasses import replace
 from ...cnm.bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Policies
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.nft import METADATA, NO_METADATA, Element
+from ...kinds.maps import METADATA, NO_METADATA
+from ...kinds.nft import Element
 from ...kinds.ownership import GROUP
 from .rules import CORE, SET, WIRE
 from .ruleset import LAST, Maps, MapType, Ruleset, filtering

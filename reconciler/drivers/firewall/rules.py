@@ -4,7 +4,7 @@ An established packet passes three of these chains, and few of their rules: `out
 either `forward` or `to_host`.
 """
 
-from ...kinds.nft import HAS_PORTS, PROJECTS
+from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 

@@ -18,7 +18,7 @@ OUT, IN = "bound_out", "bound_in"
 
 
 @dataclass(frozen=True)
-class Connection:
+class TrackedConnection:
     """From who began it to who answers, at the port there; protocols without ports have 0."""
 
     source: bytes
@@ -54,10 +54,10 @@ class Policed:
             return False
         told = attributes(attributes(found[REPLY])[PROTOCOL])
         port = int.from_bytes(told.get(SOURCE_PORT, b""), "big")
-        one = Connection(source, asked, answering, told[NUMBER][0], port)
+        one = TrackedConnection(source, asked, answering, told[NUMBER][0], port)
         return (out and not self.may_send(one)) or (into and not self.may_receive(one))
 
-    def may_send(self, one: Connection) -> bool:
+    def may_send(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.answering)):
             return one.port in self.resolvers or self.has("egress_host", one.source, one)
         outside = self.inside.of(one.answering) is None and self.metadata.of(one.asked) is None
@@ -65,14 +65,14 @@ class Policed:
             outside and self.has("egress_outside", one.source, one)
         )
 
-    def may_receive(self, one: Connection) -> bool:
+    def may_receive(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.source)):
             return self.has("ingress_host", one.answering, one)
         return self.has("ingress", one.answering, one, one.source) or (
             self.inside.of(one.source) is None and self.has("ingress_outside", one.answering, one)
         )
 
-    def has(self, name: str, own: bytes, one: Connection, other: bytes = b"") -> bool:
+    def has(self, name: str, own: bytes, one: TrackedConnection, other: bytes = b"") -> bool:
         parts = [*([other] if other else []), bytes((one.protocol,)), one.port.to_bytes(2, "big")]
         return any(
             all(low <= part <= high for part, (low, high) in zip(parts, bounds, strict=True))

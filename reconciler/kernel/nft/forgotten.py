@@ -3,19 +3,8 @@
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
-from ...kinds.nft import (
-    INSIDE,
-    OPEN,
-    OUT,
-    REACHABLE,
-    UNPROTECTED,
-    Chain,
-    Element,
-    Flow,
-    is_shared,
-    path,
-    twin,
-)
+from ...kinds.maps import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, is_shared, twin
+from ...kinds.nft import Chain, Element, Flow, path
 from ...kinds.ownership import TABLE
 from ..netlink import conntrack
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving

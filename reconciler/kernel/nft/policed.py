@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from itertools import chain
 
-from ...kinds.nft import ALLOWING, BOUND, INSIDE, METADATA, RESOLVERS, Element, path
+from ...kinds.maps import ALLOWING, BOUND, INSIDE, METADATA, RESOLVERS
+from ...kinds.nft import Element, path
 from ...kinds.ownership import TABLE
 from ..netlink.leaving import Subnets
 from ..netlink.policed import Bounds, Policed, policed

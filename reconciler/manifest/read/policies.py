@@ -16,7 +16,8 @@ from ...mistakes import NoSuchName, NotYet, WrongValue
 from ..model.fields import message_and_hint, prefix_or_address, wrong
 from ..model.forms import POLICY
 from ..model.port_syntax import bounds
-from ..spec import PeerSpec, PolicySpec, ProjectSpec
+from ..policy import PeerSpec, PolicySpec
+from ..spec import ProjectSpec
 from ..yaml.node import Mistakes, Node, dotted, nearest, where
 
 if TYPE_CHECKING:
