@@ -61,6 +61,7 @@ def decide(
     here = [on_networks[name] for name, ends in attached.items() if ends]
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
+        found += not_let_in(known)
         opened: list[tuple[Box, Where]] = [*between(known)]
         for one, direction, peers in bound_of(project, here):
             ends = attached[one.name]
@@ -153,6 +154,12 @@ class ProjectPeers:
         self.project, self.joined = project, joined
         self.networks = {one.key: one for one in networks if one.project == project.name and one.inner}
 
+    def let_in(self) -> Iterator[tuple[Network, Network]]:
+        """The networks with those whose containers may come, as far as their packets pass here."""
+        for network in self.networks.values():
+            others = (self.networks.get(key) for key in network.spec.allow_networks)
+            yield from ((network, other) for other in others if other)
+
     @cached_property
     def sandboxes(self) -> list[tuple[SandboxSpec, list[tuple[Network, list[str]]]]]:
         """Those of all hosts, with their networks and addresses there."""
@@ -204,15 +211,14 @@ def shut(
     one: SandboxSpec, ends: Sequence[tuple[Network, Endpoint]], reaches: Iterable[Reach]
 ) -> Iterator[ManifestError]:
     """What no policy opens: from an internal network, or into one, there is no way."""
-    internal = {ip: network for network, end in ends if network.spec.internal for ip, _ in end.addresses}
+    within = {ip: network for network, end in ends if network.spec.internal for ip, _ in end.addresses}
     told: dict[Where, Network] = {}
     for reach in reaches:
-        near = internal.get(reach.ip) or reach.opens
+        near = within.get(reach.ip) or reach.opens
         if reach.opens and near and near.spec.internal:
             told.setdefault(reach.where, near)
     for where, network in told.items():
-        message = f"network {network.name} is internal: no way leads from it to another network, nor into it"
-        yield NetworkLacks(message, f"put both on one network, or {one.name} on another too", where)
+        yield internal(network, f"put both on one network, or {one.name} on another too", where)
 
 
 def protocol(peer: PeerSpec, ip: str) -> Interval:
@@ -249,12 +255,31 @@ def opening(direction: str, reach: Reach) -> tuple[Box, Where]:
 
 def between(known: ProjectPeers) -> Iterator[tuple[Box, Where]]:
     """Networks whose containers may open connections to those of another."""
-    for network in known.networks.values():
-        others = [one for key in network.spec.allow_networks if (one := known.networks.get(key))]
-        sources = [] if network.external else [cidr for other in others for cidr in other.extent]
-        for source, destination in product(sources, network.extent):
+    for network, other in known.let_in():
+        for source, destination in product(other.extent, network.extent):
             if family(source) == family(destination) and source != destination:
                 yield (interval(source), interval(destination), ANY_PROTOCOL, ANY_PORT), network.spec.where
+
+
+def not_let_in(known: ProjectPeers) -> Iterator[ManifestError]:
+    """What `allow_networks` cannot open."""
+    for network, other in known.let_in():
+        shut = next((one for one in (network, other) if one.spec.internal), None)
+        if network.external:
+            message = f"network {network.name} is another project's"
+            yield NetworkLacks(message, "write `allow_networks` there", network.spec.where)
+        elif shut:
+            yield internal(shut, "leave `allow_networks` out", network.spec.where)
+    for spec in (spec for spec in known.project.networks if spec.allow_networks):
+        far = [key for key in (spec.name, *spec.allow_networks) if key not in known.networks]
+        if far:
+            message = f"packets of network {far[0]} do not pass this host's firewall"
+            yield NetworkLacks(message, "leave `allow_networks` out", spec.where)
+
+
+def internal(network: Network, hint: str, where: Where) -> NetworkLacks:
+    message = f"network {network.name} is internal: no way leads from it to another network, nor into it"
+    return NetworkLacks(message, hint, where)
 
 
 def denials(networks: Iterable[Network], projects: Iterable[ProjectSpec]) -> Iterator[Denied]:

@@ -140,3 +140,20 @@ def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words
         told(tmp_path, services)
     assert any(words in f"{one.message} {one.hint}" for one in caught.value.errors)
     assert all(one.where and one.where.line > 1 for one in caught.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("inner: {allow_networks: [front], ", "network t_inner is internal"),
+        ("back: {allow_networks: [inner], ", "network t_inner is internal"),
+        ("back: {allow_networks: [lan], ", "of network lan do not pass"),
+        ("lan: {allow_networks: [front], ", "of network lan do not pass"),
+    ],
+)
+def test_what_cannot_be_let_in_is_refused(tmp_path, network, words):
+    key = network.partition(":")[0]
+    with pytest.raises(ManifestErrors) as caught:
+        on_all = "  a: {networks: [front, back, inner, lan]}\n"
+        told(tmp_path, on_all, networks=NETWORKS.replace(f"{key}: {{", network))
+    assert words in caught.value.errors[0].message and caught.value.errors[0].where.line > 1
