@@ -19,7 +19,7 @@ NOBODY = "nobody . 0"  # where a port leads that is to be had no more, also at t
 def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
     """`gone` are tables and maps that go; `live` is what stood in these, and in those that are concerned."""
     judges: list[conntrack.Judge] = [readdressed(work, live)]
-    if policed.asked(work, renewed(work)):
+    if policed.asked(work, renewed(work)) and conntrack.tracked():  # many rows take a while
         judges.append(policed.judge(work, live))
     conntrack.forget(redirected(work, live, gone), *judges)
 
