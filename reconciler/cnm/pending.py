@@ -28,9 +28,6 @@ def undriven(manifest: Manifest, drivers: Drivers) -> Iterator[NoDriver]:
 
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
-    for network in project.networks:
-        if network.allow_networks:
-            yield "allow_networks", network.where
     for container in project.containers:
         for port in container.ports:
             yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))

@@ -8,23 +8,12 @@ from typing import NamedTuple
 from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
+from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS, PUBLISH, is_shared, twin
 from .ownership import TABLE, TABLE_PREFIX
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 ODD_NAME = re.compile(r"(?!0x)\d[\w.-]*[A-Za-z_][\w.-]*")
-PROJECTS = "projects"  # the set of the projects that stand
-# What maps are for that tell how containers' packets leave: by these their sources are changed, within these
-# kept, and into these others may come unasked, to these ports; each name ends in a family, but for the last,
-# which holds the interfaces that are open on all.
-OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
-REACHABLE, UNPROTECTED = "reachable", "unprotected"
-KEEPING_OUT = ("internal", "unrouted", "held4", "held6")  # sets that only forbid
-HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
-PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
-SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
-# And of that map in which the first of them has all of it; and the other way round.
-TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
 
 
 class Flow(NamedTuple):
@@ -48,17 +37,6 @@ class Flow(NamedTuple):
 def path(resource: Resource) -> tuple[str, ...]:
     """Where it stands: family, table and name; an element's is its map's."""
     return roles(type(resource)).identity(resource)[:3]
-
-
-def is_shared(name: str) -> bool:
-    """Whether what is in the map of this name has a share of a port."""
-    return name.startswith(PUBLISH) and name.endswith(SHARES)
-
-
-def twin(name: str) -> str:
-    """The other map that may publish what the map of this name publishes."""
-    end = next(end for end in TWINS if name.endswith(end))
-    return name.removesuffix(end) + TWINS[end]
 
 
 def short(project: str) -> str:
@@ -163,6 +141,7 @@ class Element(InTable):
     value: str = ""
     project: str = ""
     root: str = ""
+    cuts: bool = field(default=False, compare=False)  # what stands may have connections that end by it
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -202,7 +181,9 @@ class Element(InTable):
         return "none" if is_shared(self.map) or self.map in KEEPING_OUT else self.loss
 
     def cost(self, old: Resource | None) -> Disruption:
-        return self.toll if isinstance(old, Element) and old.value != self.value else "none"
+        if isinstance(old, Element):
+            return self.toll if old.value != self.value else "none"
+        return "flow" if self.cuts else "none"
 
     @property
     def flow(self) -> Flow | None:

@@ -12,9 +12,10 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, Element, short, twin
+from ...kinds.maps import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, twin
+from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
-from . import apart
+from . import apart, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -25,7 +26,7 @@ from .shared import SHARED, numbers
 # Every endpoint, port or project has elements of its own in these maps.
 CROWDED = frozenset(
     {
-        *(one for ruleset in (MARKS, PORT_MARKS, GUARD) for one in ruleset.maps),
+        *(one for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES) for one in ruleset.maps),
         *(
             name
             for ruleset in (CORE, SHARED)
@@ -64,11 +65,13 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for network in bridged:
         if not network.spec.icc:
             yield from apart.lower(network)
+    yield from policies.lower(topology.policies)
 
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (MARKS, PORT_MARKS, CORE, SHARED, MESH, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    own = (MARKS, PORT_MARKS, CORE, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
+    for ruleset in (*own, apart.APART, *policies.ALL):
         yield from ruleset.skeleton()
 
 

@@ -3,22 +3,12 @@
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
-from ...kinds.nft import (
-    INSIDE,
-    OPEN,
-    OUT,
-    REACHABLE,
-    UNPROTECTED,
-    Chain,
-    Element,
-    Flow,
-    is_shared,
-    path,
-    twin,
-)
+from ...kinds.maps import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, is_shared, twin
+from ...kinds.nft import Chain, Element, Flow, path
 from ...kinds.ownership import TABLE
 from ..netlink import conntrack
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
+from . import policed
 from .read import publishing
 from .text import Place
 from .transaction import FirewallSteps
@@ -28,7 +18,10 @@ NOBODY = "nobody . 0"  # where a port leads that is to be had no more, also at t
 
 def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
     """`gone` are tables and maps that go; `live` is what stood in these, and in those that are concerned."""
-    conntrack.forget(redirected(work, live, gone), readdressed(work, live))
+    judges: list[conntrack.Judge] = [readdressed(work, live)]
+    if policed.asked(work, renewed(work)) and conntrack.tracked():  # many rows take a while
+        judges.append(policed.judge(work, live))
+    conntrack.forget(redirected(work, live, gone), *judges)
 
 
 def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> Iterator[tuple[Flow, str]]:
@@ -100,4 +93,6 @@ def concerned(work: FirewallSteps) -> set[Place]:
     sharing = {(*p[:2], twin(p[2])) for p in ports} | {p for p in ports if is_shared(p[2])}
     outward = any(place[2] == UNPROTECTED or place[2][:-1] in (*OUT, OPEN) for place in places)
     names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
-    return (ports & afresh) | sharing | {("inet", TABLE, name) for name in names}
+    return (
+        (ports & afresh) | sharing | {("inet", TABLE, name) for name in names} | policed.asked(work, afresh)
+    )

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ...core.resource import Key, Resource
 from ...kinds.comment import decoded, encoded
-from ...kinds.nft import PUBLISH, Chain, Element, Map, Table, path
+from ...kinds.maps import PUBLISH
+from ...kinds.nft import Chain, Element, Map, Table, path
 from . import hooks, raw
 from .code import anonymous, code, digests
 from .compiler import Compiled, compiled

@@ -40,6 +40,7 @@ Bits = Annotated[str, AfterValidator(fields.bandwidth)]
 Rate = Annotated[str, AfterValidator(fields.rate)]
 Count = Annotated[int, Field(ge=0)]
 NetworkMode = Annotated[str, AfterValidator(fields.network_mode)]
+Metadata = Literal["allow", "deny"]
 GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]
 
 Target = Annotated[tuple[int, int], BeforeValidator(port_syntax.target, json_schema_input_type=int | str)]
