@@ -79,7 +79,7 @@ def test_a_network_is_open_to_those_that_it_allows(netfiltered):
                 if bool(answer) != ((one, two) == ("a", "b")):
                     wrong.append((one, two, ip, proto))
     assert wrong == [] and netfiltered.ping("t-a", "fd92::2")
-    without = PAIRS.replace("allow_networks: [one], ", "")
+    without = PAIRS.replace("allow_networks: [one],", "")
     netfiltered.apply(without)
     netfiltered.silent(Probe("t-a", "10.92.0.2", 80), Probe("t-a", "fd92::2", 80))
     assert netfiltered.planned(without) == [] and "opening" not in netfiltered.rules()
