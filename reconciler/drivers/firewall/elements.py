@@ -12,9 +12,10 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, Element, short, twin
+from ...kinds.nft import HAS_PORTS, PROJECTS, Element, short
 from ...kinds.ownership import HOST
-from . import apart
+from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
+from . import apart, limits
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -28,9 +29,9 @@ CROWDED = frozenset(
         *(one for ruleset in (MARKS, PORT_MARKS, GUARD) for one in ruleset.maps),
         *(
             name
-            for ruleset in (CORE, SHARED)
+            for ruleset in (CORE, SHARED, limits.LIMITS)
             for name in ruleset.maps
-            if name.startswith((PUBLISH, REACHABLE))
+            if name.startswith((PUBLISH, REACHABLE)) or LIMITS.fullmatch(name)
         ),
         *(f"{name}{family}" for name in ("host_users", "view") for family in (4, 6)),
     }
@@ -58,6 +59,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from SHARED.skeleton()
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
+        yield from limits.lower(port, whole_items(port))
     yield from ports_marked(topology.ports)
     for network, endpoint, items in guard_items(bridged):
         yield from declared(GUARD, network.project, items, endpoint.where)
@@ -68,7 +70,8 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    for ruleset in (MARKS, PORT_MARKS, CORE, SHARED, MESH, ELSEWHERE, GUARD, apart.APART, BRIDGED):
+    shared = MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE
+    for ruleset in (*shared, GUARD, apart.APART, BRIDGED):
         yield from ruleset.skeleton()
 
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ...errors import KernelError, Unsupported
-from ...kinds.nft import Flow
+from ...kinds.published import Flow
+from .admitted import EVERYBODY, PROTOCOLS, Admitted
 from .leaving import ORIGINAL, REPLY, Leaving, local
 from .links import ip_of, packed
 from .netfilter import Channel, Torn
@@ -23,7 +24,6 @@ CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*
 ID, ZONE = 12, 18  # CTA_*
 NESTED = 0x8000
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
 ATTEMPTS = 4
 
@@ -43,14 +43,14 @@ class FlowEnd(NamedTuple):
 class Astray(Channel):
     """Keeps of what is listed only the connections that go elsewhere than they should: there may be many."""
 
-    def __init__(self, wanted: Targets, leaving: Leaving):
+    def __init__(self, wanted: Targets, leaving: Leaving, admitted: Admitted):
         super().__init__(CONNTRACK)
-        self.wanted, self.leaving = wanted, leaving
+        self.wanted, self.leaving, self.admitted = wanted, leaving, admitted
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
         family, found = super().message(body)
         strays = astray(family, found, self.wanted) or self.leaving.astray(found)
-        return (family, found) if strays else None
+        return (family, found) if strays or self.admitted.astray(family, found) else None
 
 
 class Behind(Channel):
@@ -87,16 +87,16 @@ def forget_behind(all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]])
             delete(channel, family, body)
 
 
-def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving) -> None:
+def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving, admitted: Admitted = EVERYBODY) -> None:
     """Each flow with every home that it has now, as the maps' values say them; one without comes with ""."""
     if not tracked():
         return
     wanted = targets(changes)
-    families = {f for f, _, _ in wanted} | leaving.families
+    families = {f for f, _, _ in wanted} | leaving.families | admitted.families
     if len(families) > 1:  # each dump goes through the whole table, whatever it is about
         families = {socket.AF_UNSPEC}
     try:
-        with Astray(wanted, leaving) as channel:
+        with Astray(wanted, leaving, admitted) as channel:
             for family, body in [m for f in families for m in dump(channel, f) if m]:
                 delete(channel, family, body)
     except OSError as error:
