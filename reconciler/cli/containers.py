@@ -9,7 +9,8 @@ from ..daemon.metrics import published_ports
 from ..kernel import netns
 from ..kernel.observe.listening import listeners
 from ..kinds.address import Address
-from ..kinds.nft import Element, Flow
+from ..kinds.nft import Element
+from ..kinds.published import Flow
 from ..kinds.workload import RUNNING, Workload
 
 

@@ -1,6 +1,7 @@
 """What would change."""
 
 from collections.abc import Iterator
+from math import inf
 
 from ..errors import Refused
 from ..pipeline import Change
@@ -22,7 +23,7 @@ def plan(options: Options) -> int:
             print_all(options, change)
     if not idle:  # of which no copy is wanted: it may be larger than all else
         print_all(options, change)
-    elif origin == memo.origin(options):
+    elif origin == memo.origin(options) and change.topology.turns == inf:
         memo.keep(options, host.transcript, origin, said)
     tell_who_waits(change)
     return 2 if options.exit_code and (change.todo or change.closed) else 0

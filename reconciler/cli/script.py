@@ -62,7 +62,8 @@ def together(found: list[str]) -> Iterator[str]:
             yield from group
             continue
         lines = [" ".join(shlex.split(command.removeprefix(enter))[1:]) for command in group]
-        yield f"{enter}nft -f - <<'END'"
+        counts = any("$((" in line for line in lines)  # how long something is still to be there
+        yield f"{enter}nft -f - <<{'END' if counts else repr('END')}"
         yield from sorted(lines, key=lambda line: line.startswith(RULE))
         yield "END"
 

@@ -74,7 +74,8 @@ def published(port: Port) -> str:
     leads = "" if port.routed else f" -> {ip}:{span(port.target)}"
     whole = "clients" if port.by_client else "connections"
     part = f"  {part_of(port.share):.0%} of {whole}" if port.share else ""
-    return f"{host}:{span(port.first)}/{port.protocol}{leads}{part}"
+    limits = f"  {port.limits.words}" if port.limits else ""
+    return f"{host}:{span(port.first)}/{port.protocol}{leads}{part}{limits}"
 
 
 def path(sandbox: Sandbox) -> str:

@@ -98,13 +98,16 @@ class Wording:
 
     def target(self, steps: Iterable[Step]) -> str:
         """Where a port leads, and where it led."""
-        found = [(step, step.resource) for step in steps if isinstance(step.resource, Element)]
+        limited, found = divided(steps)
+        if not found:
+            return limited
         ends = dict.fromkeys(self.end(step) for step, _ in found if step.op != "-")
         told = f"to {', '.join([*ends][:MOST])}" if ends else ""
         families = {r.flow.family for _, r in found if r.flow}
         if {step.op for step, _ in found} == {"-"}:
             return f"no more by IPv{families.pop()}" if len(families) == 1 else ""
-        return told + f" and {len(ends) - MOST} more" * (len(ends) > MOST)
+        told += f" and {len(ends) - MOST} more" * (len(ends) > MOST)
+        return f"{told}; {limited}" if told and limited else told or limited
 
     def end(self, step: Step) -> str:
         """`10.1.0.2 . 80` as the container that has it, and its port."""
@@ -121,6 +124,25 @@ class Wording:
         if networks[0] != networks[1]:
             return f"{now} by {networks[0]} instead of {networks[1]}, as its default route"
         return f"{now} at {ip} instead of {old}"
+
+
+def divided(steps: Iterable[Step]) -> tuple[str, list[tuple[Step, Element]]]:
+    """What becomes of a port's limits, in words, and the steps that are about where it leads."""
+    every = [(step, step.resource) for step in steps if isinstance(step.resource, Element)]
+    words = dict.fromkeys(limit_words(step, r) for step, r in every if r.limits)
+    told = [one for one in words if one]
+    more = [f"and {len(told) - MOST} more"] * (len(told) > MOST)
+    return "; ".join([*told[:MOST], *more]), [(step, r) for step, r in every if not r.limits]
+
+
+def limit_words(step: Step, r: Element) -> str:
+    """`+from 192.0.2.0/24`, `rate over 5/second burst 5`."""
+    limit = r.limits
+    if limit and limit.source:
+        by = f" by {limit.link}" * bool(limit.link)
+        return f"{sign(step)}from {limit.source}{by}" if step.op != "~" else ""
+    words = r.limit.removeprefix("limit ").removesuffix(" packets").replace("ct count", "connections")
+    return f"no {words}" if step.op == "-" and words else words
 
 
 def sign(step: Step) -> str:

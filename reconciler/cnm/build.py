@@ -10,8 +10,8 @@ from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken
-from . import attach, macs, mesh, ownership, policies, services, zones
-from .driver import Driver, Joined, by_driver
+from . import attach, limits, macs, mesh, ownership, policies, services, zones
+from .driver import Driver, Joined, Socket, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
     Addresses,
@@ -33,7 +33,7 @@ from .network import full_names, networks_of
 from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_findings
-from .ports import publish, with_ports
+from .ports import publish, with_limits, with_ports
 from .tasks import tasks
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
 
@@ -91,7 +91,7 @@ def topology_of(
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     replicas = mesh.replicas(everywhere, attached, bare, joined.given, facts)
-    ports = tuple(publish(replicas.all, facts, listening, joined.resting))
+    ports = tuple(with_limits(publish(replicas.all, facts, listening, joined.resting), facts))
     naming = zones.naming(networks, joined, attached, here, facts)
     balanced = (*services.services(networks, joined), *services.of_others(networks, joined, facts))
     networks = zones.with_resolvers(with_published(networks, ports), attached, naming)
@@ -101,7 +101,7 @@ def topology_of(
         macs.findings(networks, facts),
         attach.findings(here, networks, facts),
         *(driver.findings(networks, facts) for driver in used_by),
-        port_findings(ports, facts, listening),
+        findings_on_ports(ports, here, networks, facts, listening),
         replicas.warnings,
     ):
         found += findings
@@ -124,6 +124,20 @@ def topology_of(
         own_lock=own_lock_of(networks, given),
         warnings=(*warnings(networks, ports, shared, facts), *sentences(found)),
     )
+
+
+def findings_on_ports(
+    ports: Sequence[Port],
+    here: Iterable[SandboxSpec],
+    networks: Sequence[Network],
+    facts: Facts,
+    listening: Sequence[Socket],
+) -> Iterator[Finding]:
+    """Who has them, and who may use them."""
+    yield from port_findings(ports, facts, listening)
+    by_others = (port for network in networks for end in network.endpoints for port in end.ports)
+    links = (link for network in networks for link in network.interfaces)
+    yield from limits.findings((one.spec for one in here), by_others, links, facts)
 
 
 def ends_of(

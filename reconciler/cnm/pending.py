@@ -8,8 +8,6 @@ from ..manifest.options import Drivers, lack
 from ..manifest.spec import Manifest, ProjectSpec
 from ..mistakes import NotYet
 
-OF_PORTS = ("host_if", "allow_from", "rate", "max_conns")
-
 
 def pending(manifest: Manifest) -> Iterator[ManifestError]:
     for project in manifest.projects:
@@ -29,6 +27,4 @@ def undriven(manifest: Manifest, drivers: Drivers) -> Iterator[NoDriver]:
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
     for container in project.containers:
-        for port in container.ports:
-            yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))
         yield from (("bandwidth", end.where) for end in container.networks if any(end.bandwidth))

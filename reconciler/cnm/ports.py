@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..family import family
-from ..inventory.facts import Facts
+from ..inventory.facts import Claim, Facts
 from ..manifest.spec import ContainerSpec, PortSpec
 from ..mistakes import NoRoom
 from .driver import Socket
 from .endpoint import SandboxSpec
+from .limits import at_this_time, limits_of
 from .names import number
 from .shares import shares
 from .topology import Endpoint, Network, Port
@@ -226,8 +227,24 @@ def port_of(port: PortSpec, to: Targets, home: Home, first: int, count: int) -> 
         target=port.target[0],
         bridge=home.network.bridge,
         routed=home.routed,
+        limits=limits_of(port, family(home.ip)),
         where=port.where,
     )
+
+
+def with_limits(ports: Iterable[Port], facts: Facts) -> Iterator[Port]:
+    """With limits as they are now, and told which of these ports are published already."""
+    for port in ports:
+        if port.limits:
+            late = any(is_published(port, claim) for claim in facts.published)
+            yield replace(port, limits=replace(at_this_time(port.limits, facts.now()), late=late))
+        else:
+            yield port
+
+
+def is_published(port: Port, claim: Claim) -> bool:
+    door = port.project, port.family, port.host_ip, port.protocol
+    return claim[:4] == door and claim.first <= port.last and port.first <= claim.last
 
 
 def unpublished_warnings(wanted: Iterable[tuple[ContainerSpec, Targets]]) -> Iterator[str]:

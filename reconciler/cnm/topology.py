@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
+from math import inf
 from typing import NamedTuple
 
 from ..errors import NOWHERE, Where
@@ -14,6 +15,7 @@ from .balanced import BalancedService, VirtualServer
 from .bounds import Policies
 from .carrier import Carrier
 from .entrance import Mesh
+from .limits import PortLimits
 from .naming import Naming
 from .shares import Share
 
@@ -208,6 +210,7 @@ class Port:
     routed: bool = False  # reached at the container's own address: no port of the host is taken
     share: Share | None = None  # of what comes there: the rest is other replicas'
     by_client: bool = False  # of those who come, not of their connections
+    limits: PortLimits | None = None  # None lets everybody in
     where: Where = NOWHERE
 
     @property
@@ -262,3 +265,8 @@ class Topology:
     lock: Lock = field(default_factory=dict)  # what all hosts agree on
     own_lock: Lock = field(default_factory=dict)  # and what concerns this one alone
     warnings: tuple[str, ...] = ()
+
+    @property
+    def turns(self) -> float:
+        """The second, since 1970, from which on it is decided otherwise though nothing else has moved."""
+        return min((port.limits.turns for port in self.ports if port.limits), default=inf)

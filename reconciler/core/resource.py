@@ -14,7 +14,7 @@ Of = TypeVar("Of")
 R = TypeVar("R", bound="Resource")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
-Odd = Annotated[T, "odd"]  # asked for by nobody, but somebody may have brought it about; told only then
+Odd = Annotated[T, "odd"]  # seldom so, and mostly brought about by somebody else; told only then
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str

@@ -14,7 +14,8 @@ from ..kernel.observe.evpn import announced_routes
 from ..kernel.observe.peers import peers
 from ..kernel.resolvers import runs
 from ..kinds.namespace import Namespace
-from ..kinds.nft import Element, Flow
+from ..kinds.nft import Element
+from ..kinds.published import Flow
 from ..kinds.resolver import Resolver
 from ..kinds.workload import HEALTHY, RUNNING, Workload
 from .answering import Answering

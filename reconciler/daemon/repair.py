@@ -35,6 +35,7 @@ from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .held import within_limits
 from .settling import Settling, Unsettled
+from .turning import Turning
 
 HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anything is touched
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
@@ -90,11 +91,10 @@ class RepairLoop:
         self.fights: Backoff[tuple[str, Key]] = Backoff(FREE_REPAIRS, clock)  # of a project, over a key
         self.faulty: Backoff[str] = Backoff(clock=clock)  # revisions that ended in an exception, and
         self.faults: dict[str, ReconcileError] = {}  # why; nothing was touched
-        self.refusing: Backoff[str] = Backoff(
-            clock=clock
-        )  # sandboxes: who is root there holds up nobody, and
+        self.refusing: Backoff[str] = Backoff(clock=clock)  # sandboxes: their root holds up nobody, and
         self.refusals: dict[str, ReconcileError] = {}  # why
         self.known: Change | None = None  # what was in sync when it was last looked at
+        self.turning = Turning()
         self.stood: set[str] = set()  # projects that have stood: after a boot none does
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
@@ -104,7 +104,7 @@ class RepairLoop:
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
-        self.dirty = None if self.delays() else dirty
+        self.dirty = None if self.delays() or self.turning.overdue else dirty
         self.settling.waits = self.spared = False
         if self.dirty is None or self.dirty.places is None:
             self.pipeline.host.transcribe()
@@ -121,7 +121,7 @@ class RepairLoop:
     def at_rest(self) -> bool:
         """Whether another turn would be the last one again, as long as nothing on the host has moved."""
         self.read()
-        return self.rest == self.grounds and not self.delays()
+        return self.rest == self.grounds and not self.delays() and not self.turning.overdue
 
     def attempt(self) -> Outcome | None:
         """The newest revision, or where it cannot be had the last good one."""
@@ -163,7 +163,7 @@ class RepairLoop:
     @property
     def patience(self) -> float:
         """Seconds until something that is left alone now is due."""
-        return min(self.delays(), default=0.0 if self.spared else 3600.0)
+        return min(*self.delays() or [0.0 if self.spared else 3600.0], self.turning.rest)
 
     def read(self) -> None:
         """Read the files; while they are broken, there is no newest revision."""
@@ -185,7 +185,7 @@ class RepairLoop:
     def run(self, manifest: Manifest) -> Outcome:
         """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
         before = self.pipeline.latest()
-        change = self.look(manifest)
+        change = self.turning.seen(self.look(manifest))
         if not self.due_part(change).todo:
             self.accept(manifest, change.waiting)
             self.known = change

@@ -91,7 +91,8 @@ class Watcher:
                 self.inquire(whole="sweep" in kinds)
         if kinds <= {"beat"} and self.unswept:
             return self.sweep()
-        if kinds == {"beat"} and not polling and (self.status.outcome.in_sync or self.repair.rest):
+        quiet = not (polling or self.repair.turning.overdue)
+        if kinds == {"beat"} and quiet and (self.status.outcome.in_sync or self.repair.rest):
             return self.patience
         if kinds & READS or polling:
             self.arm(fired)

@@ -1,5 +1,6 @@
 """Another host, of which nothing is known: what it would take to build it from nothing."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ class Elsewhere:
     name: str
 
     def facts(self) -> HostFacts:
-        return HostFacts(known=False, name=self.name)
+        return HostFacts(known=False, now=time.time, name=self.name)
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         return {}

@@ -6,6 +6,7 @@ everything that stands, give reason to ask; what it cannot answer is refused, ne
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -87,7 +88,7 @@ class Saved:
     words: frozenset[Worded] = frozenset()  # what was asked for last, as Snapshot.ruleset has it
 
     def facts(self) -> HostFacts:
-        return self.told_facts
+        return replace(self.told_facts, now=time.time)
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)

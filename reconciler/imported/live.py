@@ -9,9 +9,9 @@ from typing import Any
 from ..core.resource import State
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge
-from ..kinds.maps import is_shared
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
+from ..kinds.published import is_shared
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
@@ -175,6 +175,8 @@ def service_of(of: ProjectState, key: str, replicas: Mapping[str, Entry]) -> Ent
     """Replicas have what they share; addresses of several cannot be written, and stay while they stand."""
     one, lost = next(iter(replicas.values())), list[str]()
     said: dict[str, Any] = {**one.said}
+    if any(is_limited(of, forward) for forward in of.forwards if of.homes.get(forward.ip) in replicas):
+        lost.append("the limits of its ports (allow_from, host_if, rate, max_conns, hours)")
     if len(replicas) > 1:
         said.pop("hostname", None)
         ends = {name: unpinned(end) for name, end in said.get("networks", {}).items()}
@@ -185,6 +187,14 @@ def service_of(of: ProjectState, key: str, replicas: Mapping[str, Entry]) -> Ent
         said = {"scale": len(replicas), **said, **compact(networks=ends, ports=shared_ports(of, {*replicas}))}
         said |= compact(weights=weights, affinity="client" if by_client else "")
     return Entry(key=key_of(key), said=said, lost=(*one.lost, *lost))
+
+
+def is_limited(of: ProjectState, port: Forward) -> bool:
+    """Whether not everybody may use a port."""
+    flows = (limit.flow for r in of.all.of(Element) if (limit := r.limits))
+    mine = (flow for flow in flows if flow.protocol == port.protocol)
+    number = port.first or port.target  # on a routed network it is the container's own
+    return any(flow.ip in (port.host_ip, port.ip) and flow.first <= number <= flow.last for flow in mine)
 
 
 def with_vip(of: ProjectState, one: Entry, found: Networks, known: Mapping[tuple[str, str], Called]) -> Entry:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..family import family
 from ..kinds.cni import CniAttachment
-from ..kinds.nft import Element, Flow
+from ..kinds.nft import Element
+from ..kinds.published import Flow
 from ..kinds.remote import RemoteEndpoint
 from .bykind import ByKind
 from .facts import Claim

@@ -169,6 +169,7 @@ class HostFacts:
     `--validate` and for the plan of another host."""
 
     known: bool = True
+    now: Callable[[], float] = float  # seconds since 1970
     name: str = ""
     machine: str = ""  # /etc/machine-id
     routes: frozenset[str] = frozenset()  # prefixes that are the host's own, of every table, without ours

@@ -55,9 +55,11 @@ class Groups:
         return ops.pop() if len(ops) == 1 else "~"
 
     def stands_beside(self, r: Resource) -> bool:
-        """Whether the same port is, and stays, published in the other family."""
-        key = beside(r) if isinstance(r, Element) else ""
-        return key in self.states[0] and key in self.states[1]
+        """Whether the same port is, and stays, published: in the other family, or with other limits."""
+        if not isinstance(r, Element):
+            return False
+        keys = r.homes if r.limits else (beside(r),)
+        return any(key in self.states[0] and key in self.states[1] for key in keys)
 
     def coming(self, project: str) -> str:
         """Whether it comes or goes, and all with it; "" where it stays."""

@@ -34,6 +34,9 @@ AGES: Mapping[int, tuple[int, Tree]] = {
 PEERS: Tree = {8: {ANY: dict.fromkeys((6, 7, 8))}}  # linux/wireguard.h: handshake and bytes of each peer
 # linux/netfilter/nf_tables.h: the counters of a chain, and the expressions of a rule that packets change
 GETCHAIN, GETRULE, CHAIN_COUNTERS, EXPRESSIONS = 4, 7, 8, 4
+# And how long elements are there yet, in those sets of ours where some end.
+GETSETELEM, OF_SET, ELEMENTS, EXPIRATION = 13, 2, 3, 5
+TIMED = (b"allow_from", b"allow_by")
 NAME, EXPRESSION_DATA = 1, 2  # NFTA_EXPR_*
 COUNTING = (b"counter\0", b"last\0", b"quota\0")
 NOWHERE: Span = (0, 0)
@@ -126,6 +129,10 @@ def ruleset_spans(kind: int, body: bytes) -> Iterator[Span]:
             name = slice(*expression.get(NAME, NOWHERE))
             if body[name] in COUNTING:
                 yield expression.get(EXPRESSION_DATA, NOWHERE)
+    elif kind == GETSETELEM:
+        said = dict(located(body, NFGEN.size, len(body)))
+        if body[slice(*said.get(OF_SET, NOWHERE))].startswith(TIMED):
+            yield from found(body, *said.get(ELEMENTS, NOWHERE), {ANY: {EXPIRATION: None}})
 
 
 def found(body: bytes, at: int, end: int, tree: Tree) -> Iterator[Span]:

@@ -5,33 +5,16 @@ from dataclasses import field
 from hashlib import sha256
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, Stage, kind, roles
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, Stage, kind, roles
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
-from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS, PUBLISH, is_shared, twin
+from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS
 from .ownership import TABLE, TABLE_PREFIX
+from .published import BY_LINK, SOURCES, DoorLimit, Flow, flow_of, is_shared, limit_of, twin
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 ODD_NAME = re.compile(r"(?!0x)\d[\w.-]*[A-Za-z_][\w.-]*")
-
-
-class Flow(NamedTuple):
-    """The original direction of the connections through a published port; `ip` is "" for
-    any of the host's."""
-
-    family: int  # 4 or 6
-    ip: str
-    protocol: str
-    first: int
-    last: int
-
-    @property
-    def door(self) -> str:
-        """As people write it: `192.0.2.1:8080/tcp`."""
-        at = f"[{self.ip}]:" if ":" in self.ip else f"{self.ip}:" * bool(self.ip)
-        ports = f"{self.first}-{self.last}" if self.last > self.first else str(self.first)
-        return f"{at}{ports}/{self.protocol}"
 
 
 def path(resource: Resource) -> tuple[str, ...]:
@@ -96,7 +79,8 @@ class InTable(Resource):
 class Map(InTable):
     """A map from `type` to `data`; a set is a map to nothing.
 
-    `flags` is "interval", or "dynamic" for one that packets fill: what is in it is nobody's to declare.
+    `flags` are "interval", "timeout", or "dynamic" for one that packets fill: what is in it is nobody's to
+    declare.  With a `template` each element has such an expression of its own, or this one.
     """
 
     noun, rank = "map", 1
@@ -105,6 +89,7 @@ class Map(InTable):
     type: Fixed[str]  # "ipv4_addr . inet_service", as nft writes it; with an "@", expressions (`typeof`)
     data: Fixed[str] = ""
     flags: Fixed[str] = ""
+    template: Fixed[Odd[str]] = ""  # "ct count over 1"
 
     @property
     def word(self) -> str:
@@ -117,7 +102,8 @@ class Map(InTable):
         kind = f"{word} {self.type} : {self.data};" if self.data else f"{word} {self.type};"
         # What nft takes where no size is named (NFT_SET_EVAL in its evaluate.c).
         size = " size 65535;" * (self.flags == "dynamic")
-        return kind + size + f" flags {self.flags};" * bool(self.flags)
+        flags = size + f" flags {self.flags};" * bool(self.flags)
+        return kind + flags + f" {self.template};" * bool(self.template)
 
     def commands(self, old: Resource | None) -> list[str]:
         return [f"nft 'add {self.word} {self.family} {self.table} {self.name} {{ {self.declaration} }}'"]
@@ -141,6 +127,8 @@ class Element(InTable):
     value: str = ""
     project: str = ""
     root: str = ""
+    limit: Odd[str] = ""  # of its own, where its map has a template
+    until: Odd[str] = ""  # the second, since 1970, from which on it is not there
     cuts: bool = field(default=False, compare=False)  # what stands may have connections that end by it
 
     @property
@@ -158,7 +146,7 @@ class Element(InTable):
 
     def part_of(self, known: Places) -> Part:
         """A published port, or what one of its parts tells."""
-        if flow := self.flow:
+        if flow := self.flow or (limit.flow if (limit := self.limits) else None):
             return PORT, flow.door
         parts = self.item.split(" . ")
         found = (known.links.get(part) or known.addresses.get(part) for part in parts)
@@ -170,6 +158,8 @@ class Element(InTable):
         rest under a project or table."""
         if is_shared(self.map):
             return (Element.at(self.family, self.table, twin(self.map), self.item.rpartition(" . ")[0]),)
+        if limit := self.limits:
+            return tuple(Element.at(self.family, self.table, *door) for door in limit.doors)
         if self.flow or self.map == PROJECTS:
             return ()
         above = [Element.at("inet", TABLE, PROJECTS, short(self.project))] if self.project else []
@@ -178,7 +168,9 @@ class Element(InTable):
     @property
     def toll(self) -> Disruption:
         """Connections stay with whoever has a share still; else the port itself goes too, or a sandbox."""
-        return "none" if is_shared(self.map) or self.map in KEEPING_OUT else self.loss
+        limit = self.limits
+        staying = is_shared(self.map) or (limit and limit.what not in (SOURCES, BY_LINK))
+        return "none" if staying or self.map in KEEPING_OUT else self.loss
 
     def cost(self, old: Resource | None) -> Disruption:
         if isinstance(old, Element):
@@ -188,14 +180,12 @@ class Element(InTable):
     @property
     def flow(self) -> Flow | None:
         """The connections that this published port carries; None for what publishes nothing."""
-        if not self.map.startswith(PUBLISH):
-            return None
-        parts = self.item.split(" . ")
-        *ip, protocol, port = ["", "", *(parts[:-1] if is_shared(self.map) else parts)]
-        first, _, last = port.partition("-")
-        if len(ip) > 3 or not protocol or not first.isdecimal():  # a map that somebody put into our table
-            return None
-        return Flow(6 if "6" in self.map else 4, "".join(ip), protocol, int(first), int(last or first))
+        return flow_of(self.map, self.item)
+
+    @property
+    def limits(self) -> DoorLimit | None:
+        """What it says of a published port, where it says who may use that."""
+        return limit_of(self.map, self.item)
 
     @property
     def part(self) -> int:
@@ -214,8 +204,9 @@ class Element(InTable):
         return f"{self.item} : {self.value}" if self.value else self.item
 
     def commands(self, old: Resource | None) -> list[str]:
-        comment = f' comment "{said}"' if (said := encoded(self.project, self.root)) else ""
-        text = f"{self.map} {{ {self.quoted}{comment}{self.detail} }}"
+        comment = f' comment "{said}"' if (said := encoded(self.project, self.root or self.until)) else ""
+        rest = f""" timeout '"$(({self.until} - $(date +%s)))"'s""" * bool(self.until) + comment
+        text = f"{self.map} {{ {self.quoted}{f' {self.limit}' * bool(self.limit)}{rest}{self.detail} }}"
         return [*(self.removal() if old else ()), f"nft 'add element {self.family} {self.table} {text}'"]
 
     def removal(self) -> list[str]:

@@ -42,12 +42,18 @@ class PortSpec:
     mode: Annotated[str, Key("ingress: all of `hosts:` answer; host: this one.", "PortMode")] = "ingress"
     meshed: bool = False  # of a service, and `mode: ingress` is written and not taken for granted
     name: Annotated[str, Key("For people.")] = ""
-    host_if: Annotated[str, Key("Only what comes in by this link of the host.", "Link")] = ""
+    host_if: Annotated[
+        str, Key("Only what comes in by this link of the host; `lo` is the host itself.", "Link")
+    ] = ""
     allow_from: Annotated[
         tuple[str, ...], Key("Only these sources, as addresses or prefixes.", "Source", "text")
     ] = ()
-    rate: Annotated[str, Key("New connections a time, as 100/second.", "Rate")] = ""
+    rate: Annotated[str, Key("New connections a time, as 100/second, or 100/minute burst 20.", "Rate")] = ""
     max_conns: Annotated[int, Key("Connections at one time; 0 is no limit.", "Count")] = 0
+    hours: Annotated[
+        tuple[str, ...],
+        Key("When new connections are taken, as Mon-Fri 08:00-18:00 Europe/Berlin.", "Hours", "text"),
+    ] = ()
     where: Where = field(default=NOWHERE, compare=False)
 
 

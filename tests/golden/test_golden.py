@@ -30,6 +30,7 @@ WEFT = RemotePlugin("weft", "unix:///run/docker/plugins/weft.sock", "local")
 HOST = Facts(
     name="host",
     machine="0" * 32,
+    now=lambda: 1_790_000_000.0,  # a Monday afternoon
     nameservers=("192.0.2.53",),
     servers=("192.0.2.53",),
     plugins={"weft": WEFT},

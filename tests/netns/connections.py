@@ -12,6 +12,7 @@ from tests.netns.prober import family_of, retransmitted
 
 EVERY = 0.02  # seconds between two messages of eight octets
 STALL = 0.1  # seconds of silence, if something had to be sent again meanwhile, and nobody else is as late
+NOWHERE: Mapping[str, str] = {}
 OVER = (
     2.0  # seconds of silence after which a connection has ended; Linux alone goes on for a quarter of an hour
 )
@@ -20,9 +21,11 @@ OVER = (
 class Connection:
     """A TCP connection to a server that echoes."""
 
-    def __init__(self, lab: Lab, probe: Probe):
+    def __init__(self, lab: Lab, probe: Probe, source: str = ""):
         with lab.inside(probe.ns):
             self.socket = socket.socket(family_of(probe.address), socket.SOCK_STREAM)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(5)
         self.socket.connect((probe.address, probe.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -71,9 +74,11 @@ class Connection:
 
 
 @contextmanager
-def held(lab: Lab, probes: Mapping[str, Probe]) -> Iterator[dict[str, Connection]]:
-    """All are talked over until some time after the body."""
-    connections = {name: Connection(lab, probe) for name, probe in probes.items()}
+def held(
+    lab: Lab, probes: Mapping[str, Probe], sources: Mapping[str, str] = NOWHERE
+) -> Iterator[dict[str, Connection]]:
+    """All are talked over until some time after the body; from these addresses, where one is said."""
+    connections = {name: Connection(lab, probe, sources.get(name, "")) for name, probe in probes.items()}
     running = [True]
     thread = Thread(target=talk, args=([*connections.values()], running))
     thread.start()

@@ -233,11 +233,19 @@ class Lab:
             ]
 
     def ask(
-        self, ns: str, address: str, port: int, proto: str = "tcp", patience: float = PATIENCE
+        self,
+        ns: str,
+        address: str,
+        port: int,
+        proto: str = "tcp",
+        patience: float = PATIENCE,
+        source: str = "",
     ) -> str | None:
         """`NAME CLIENT-ADDRESS` of whoever answered, or None."""
         with self.inside(ns), socket.socket(family_of(address), KINDS[proto]) as sock:
             sock.settimeout(patience)
+            if source:
+                sock.bind((source, 0))
             try:
                 sock.connect((address, port))
                 if proto == "udp":

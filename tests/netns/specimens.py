@@ -365,6 +365,11 @@ RANGES = {
 }
 
 
+# An element's own, by how the one begins that its map has for all; and a second that is far off.
+LIMITS = {"limit": "limit rate over 7/minute burst 9 packets", "ct co": "ct count over 70000"}
+FOREVER = 1 << 33
+
+
 def worded(kind: str, pick: int) -> str:
     return " . ".join(WORDS[part][pick] for part in kind.split(" . "))
 
@@ -374,7 +379,7 @@ def items(one: Map) -> Iterator[str]:
         return
     yield from (worded(one.type, pick) for pick in (0, 1))
     *before, last = one.type.split(" . ")
-    for span in RANGES.get(last, ()) if one.flags == "interval" else ():
+    for span in RANGES.get(last, ()) if one.flags.startswith("interval") else ():
         yield " . ".join((*(WORDS[part][0] for part in before), span))
 
 
@@ -396,9 +401,11 @@ def firewall() -> Iterator[Specimen]:
             where: dict[str, Any] = {"family": one.family, "table": TABLE, "map": one.name}
             value, changed = (worded(one.data, pick) if one.data else "" for pick in (0, 1))
             for item in items(one):
-                element = Element(item=item, value=value, project="t", **where)
+                element = Element(item=item, value=value, project="t", limit=one.template, **where)
                 changes: dict[str, Any] = {"project": ["u", ""], "root": ["/srv/a b"]}
                 changes |= {"value": [changed]} if one.data else {}
+                changes |= {"limit": [LIMITS[one.template[:5]]]} if one.template else {}
+                changes |= {"until": [str(FOREVER), str(FOREVER + 1)]} if "timeout" in one.flags else {}
                 yield Specimen(element, (table, one), changes)
         for chain in [r for r in inside if isinstance(r, Chain)]:
             rules = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}

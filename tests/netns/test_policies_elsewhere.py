@@ -13,6 +13,7 @@ WIDE = {
     "overlay": f"{{driver: overlay, {SUBNETS}}}",
     "routed": "{gateway_mode: routed, ipam: {config: [{subnet: 10.55.0.0/16}]}}",
 }
+Spread = tuple[Cluster, tuple[int, ...]]
 PLACES = {"web": "h1", "near": "h1", "db": "h2", "far": "h2"}
 OPEN = {("web", "db"), ("near", "web"), ("far", "web"), ("near", "far"), ("far", "near")}
 SEVERAL = """
@@ -29,20 +30,21 @@ containers:
 
 
 @pytest.fixture(scope="module", params=WIDE)
-def cluster(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
+def spread(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Spread]:
+    """The hosts, and of which families their network is."""
     with clustered(tmp_path_factory.mktemp("policies"), 2) as made:
-        made.families = (4, 6) if request.param == "overlay" else (4,)
         made.apply(SEVERAL.format(hosts=hosts(2), network=WIDE[request.param]))
-        yield made
+        yield made, (4, 6) if request.param == "overlay" else (4,)
 
 
-def test_both_ends_are_bound_wherever_they_are(cluster):
+def test_both_ends_are_bound_wherever_they_are(spread):
+    cluster, families = spread
     for name, host in PLACES.items():
         cluster[host].serve(f"t-{name}", 80)
     wrong = []
     for one, two in permutations(PLACES, 2):
         here, there = cluster[PLACES[one]], cluster[PLACES[two]]
-        for family in cluster.families:
+        for family in families:
             ip = there.address(f"t-{two}", family=family)
             patience = 3.0 if (one, two) in OPEN else IMPATIENCE
             if bool(here.ask(f"t-{one}", ip, 80, patience=patience)) != ((one, two) in OPEN):

@@ -7,7 +7,7 @@ from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork, StackedNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
-from tests.unit.worlds import build, container, manifest, port, project, shop
+from tests.unit.worlds import build, container, manifest, project, shop
 
 NOTHING = Facts()
 
@@ -246,12 +246,10 @@ def test_a_bridge_has_1023_ports():
 
 
 def test_what_nothing_acts_on_yet_is_refused():
-    limited = container(
-        "a", EndpointSpec(network="n", bandwidth=("1mbit", "")), ports=(port(80, 80, rate="5/second"),)
-    )
-    with pytest.raises(ManifestErrors, match="`rate` is not supported yet") as caught:
+    limited = container("a", EndpointSpec(network="n", bandwidth=("1mbit", "")))
+    with pytest.raises(ManifestErrors, match="`bandwidth` is not supported yet") as caught:
         built(net("n"), limited)
-    assert len(caught.value.errors) == 2
+    assert len(caught.value.errors) == 1
 
 
 def test_a_bandwidth_is_carried_to_the_driver(monkeypatch):

@@ -37,7 +37,7 @@ FACTS = Facts(
 def test_facts_read_back_as_they_were_written(facts):
     told = decode(Facts, json.loads(encode(facts)))
     assert (told.public_key(), told.heard()) == (facts.public_key(), facts.heard())
-    assert replace(told, public_key=facts.public_key, heard=facts.heard) == facts
+    assert replace(told, public_key=facts.public_key, heard=facts.heard, now=facts.now) == facts
 
 
 @pytest.mark.parametrize(

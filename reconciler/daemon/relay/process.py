@@ -34,9 +34,13 @@ Ports = Mapping[Key, Homes]  # by (tcp or udp, host port)
 
 def relayed_ports(state: State) -> dict[Key, Homes]:
     """Where each port published to any address, or on ::1, leads, whoever shares it; IPv6 wins over IPv4.
-    Who asks there is one client: where clients are shared out, its replica is the first."""
+    Who asks there is one client: where clients are shared out, its replica is the first.  What has limits is
+    not relayed, past these."""
     found: dict[Key, dict[int, Homes]] = {}
-    elements = [(r, flow) for r in state.values() if isinstance(r, Element) and (flow := r.flow)]
+    mine = [r for r in state.values() if isinstance(r, Element)]
+    flows = [limit.flow for r in mine if (limit := r.limits)]
+    limited = {(flow.protocol, port) for flow in flows for port in range(flow.first, flow.last + 1)}
+    elements = [(r, flow) for r in mine if (flow := r.flow)]
     for r, flow in elements:
         if flow.ip not in ("", LOOPBACK) or flow.protocol not in ("tcp", "udp"):
             continue
@@ -46,7 +50,7 @@ def relayed_ports(state: State) -> dict[Key, Homes]:
             target = ip, int(port) if port else number
             homes[target] = homes.get(target, 0) + r.part
     best = {key: homes[max(homes)] for key, homes in found.items()}
-    return {key: homes for key, homes in best.items() if any(homes.values())}
+    return {key: homes for key, homes in best.items() if any(homes.values()) and key not in limited}
 
 
 class RelayProcess:

@@ -12,10 +12,11 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.maps import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, twin
+from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
-from . import apart, policies
+from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
+from . import apart, limits, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -29,9 +30,9 @@ CROWDED = frozenset(
         *(one for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES) for one in ruleset.maps),
         *(
             name
-            for ruleset in (CORE, SHARED)
+            for ruleset in (CORE, SHARED, limits.LIMITS)
             for name in ruleset.maps
-            if name.startswith((PUBLISH, REACHABLE))
+            if name.startswith((PUBLISH, REACHABLE)) or LIMITS.fullmatch(name)
         ),
         *(f"{name}{family}" for name in ("host_users", "view") for family in (4, 6)),
     }
@@ -59,6 +60,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from SHARED.skeleton()
     for port in topology.ports:
         yield from declared(CORE, port.project, port_items(port), port.where)
+        yield from limits.lower(port, whole_items(port))
     yield from ports_marked(topology.ports)
     for network, endpoint, items in guard_items(bridged):
         yield from declared(GUARD, network.project, items, endpoint.where)
@@ -70,7 +72,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
-    own = (MARKS, PORT_MARKS, CORE, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
+    own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
     for ruleset in (*own, apart.APART, *policies.ALL):
         yield from ruleset.skeleton()
 

@@ -8,13 +8,11 @@ own nf_call_iptables (see kinds/link.py).
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ...cnm.bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Policies
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.maps import METADATA, NO_METADATA
-from ...kinds.nft import Element
 from ...kinds.ownership import GROUP
 from .rules import CORE, SET, WIRE
 from .ruleset import LAST, Maps, MapType, Ruleset, filtering
@@ -152,15 +150,12 @@ def lower(policies: Policies) -> Iterator[Resource]:
         yield from OPENING.skeleton()
     for bound in policies.bound:
         name, origin = f"{WAYS[bound.direction]}{family(bound.ip)}", Origin(bound.where, "firewall")
-        yield binding(bound.project, origin, name, bound.ip, cuts=bound.stands)
+        yield POLICIES.element(bound.project, origin, name, bound.ip, cuts=bound.stands)
     for denied in policies.denied:
-        yield binding(denied.project, Origin(denied.where, "firewall"), NO_METADATA, denied.link, cuts=True)
+        origin = Origin(denied.where, "firewall")
+        yield POLICIES.element(denied.project, origin, NO_METADATA, denied.link, cuts=True)
     for allowed in policies.allowed:
         yield POLICIES.element(allowed.project, Origin(allowed.where, "firewall"), *row(allowed))
-
-
-def binding(project: str, origin: Origin, name: str, item: str, *, cuts: bool) -> Element:
-    return replace(POLICIES.element(project, origin, name, item), cuts=cuts)
 
 
 def row(allowed: Allowed) -> tuple[str, str]:

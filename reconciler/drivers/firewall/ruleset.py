@@ -6,7 +6,7 @@ the maps.  What varies is the elements, each of which tells its project.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...core.resource import Origin, Resource
 from ...kinds.nft import Chain, Element, Map, Table
@@ -25,6 +25,7 @@ class MapType(NamedTuple):
     type: str
     data: str = ""
     flags: str = ""
+    template: str = ""
 
 
 Maps = Mapping[str, MapType]
@@ -47,13 +48,14 @@ class Ruleset(NamedTuple):
     def skeleton(self) -> Iterator[Resource]:
         """Table, maps and chains."""
         yield Table(family=self.family, name=TABLE)
-        for name, (kind, data, flags) in self.maps.items():
-            yield Map(family=self.family, table=TABLE, name=name, type=kind, data=data, flags=flags)
+        for name, kind in self.maps.items():
+            yield Map(family=self.family, table=TABLE, name=name, **kind._asdict())
         for name, (hook, *rules) in self.chains.items():
             yield Chain(family=self.family, table=TABLE, name=name, hook=hook, rules=tuple(rules))
 
-    def element(self, project: str, origin: Origin | None, name: str, item: str, value: str = "") -> Element:
+    def element(
+        self, project: str, origin: Origin | None, name: str, item: str, value: str = "", **more: Any
+    ) -> Element:
         """One of a project's, in a map of this name."""
-        return Element(
-            family=self.family, table=TABLE, map=name, item=item, value=value, project=project, origin=origin
-        )
+        known = {"family": self.family, "table": TABLE, "map": name, "item": item, "value": value, **more}
+        return Element(**known, project=project, origin=origin)

@@ -17,7 +17,7 @@ def asked(readings: Readings, places: Set[str]) -> Iterable[Resource]:
     known = readings.ruleset
     if known is None or not (wanted <= known.compared if readings.sure else known.tells(wanted)):
         known = nft.read_ruleset([*(known.compared if known else ()), *wanted])
-    readings.ruleset, readings.sure = known, True
+    readings.ruleset, readings.sure = (known := known.lasting()), True
     return known.resources(readings.about)
 
 

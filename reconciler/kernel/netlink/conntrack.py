@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from ...errors import KernelError, Unsupported
-from ...kinds.nft import Flow
+from ...kinds.published import Flow
+from .admitted import PROTOCOLS
 from .leaving import ORIGINAL, REPLY, local
 from .links import ip_of, packed
 from .netfilter import Channel, Torn
@@ -23,7 +24,6 @@ CONNTRACK = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE = 1, 2  # IPCTNL_MSG_CT_*
 ID, ZONE = 12, 18  # CTA_*
 NESTED = 0x8000
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
 ATTEMPTS = 4
 
@@ -39,7 +39,7 @@ class Judge(Protocol):
     def families(self) -> set[int]:
         """Of which there may be such."""
 
-    def astray(self, body: bytes) -> bool:
+    def astray(self, family: int, body: bytes) -> bool:
         """Whether this is one: an entry as the kernel lists it."""
 
 
@@ -60,7 +60,7 @@ class Astray(Channel):
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
         family, found = super().message(body)
-        strays = astray(family, found, self.wanted) or any(one.astray(found) for one in self.judges)
+        strays = astray(family, found, self.wanted) or any(one.astray(family, found) for one in self.judges)
         return (family, found) if strays else None
 
 

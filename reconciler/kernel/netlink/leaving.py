@@ -65,7 +65,7 @@ class Leaving:
         sizes = {size for one in (self.ways, self.closed) for size, _ in one.by_length}
         return {socket.AF_INET6 if size == 16 else socket.AF_INET for size in sizes}
 
-    def astray(self, body: bytes) -> bool:
+    def astray(self, _: int, body: bytes) -> bool:
         """Whether a connection leaves otherwise than it should now, or is with a container that is closed."""
         rest = items(body)
         kind, tuple_ = next(rest)  # always the original direction: most entries are done with it

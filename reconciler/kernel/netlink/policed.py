@@ -44,11 +44,11 @@ class Policed:
         sizes = {len(ip) for ips in self.bound.values() for ip in ips}
         return {socket.AF_INET6 if size == 16 else socket.AF_INET for size in sizes}
 
-    def astray(self, body: bytes) -> bool:
+    def astray(self, _: int, body: bytes) -> bool:
         """Whether one of its ends is bound, and may not have it."""
         found = attributes(body)
         source, asked = ends(found[ORIGINAL])
-        answering, _ = ends(found[REPLY])
+        answering = ends(found[REPLY])[0]
         out, into = source in self.bound[OUT], answering in self.bound[IN]
         if not (out or into):
             return False

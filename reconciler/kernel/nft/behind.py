@@ -61,5 +61,8 @@ def standing(reading: RulesetReading, wanted: Element, form: Shape) -> Element |
         if error.errno != ENOENT:
             raise
         return None
-    [(item, value, (project, root))] = listed(form, [one.attributes[ELEMENTS] for one in answer])
-    return replace(wanted, item=item, value=value, project=project, root=root, origin=None)
+    [(item, value, (project, root), (limit, until))] = listed(
+        form, [one.attributes[ELEMENTS] for one in answer]
+    )
+    found = replace(wanted, item=item, value=value, project=project, root=root, origin=None)
+    return replace(found, limit=limit, until=until)

@@ -7,23 +7,27 @@ otherwise (timeouts, the flags of plain intervals) is walked attribute by attrib
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 from ...kinds.comment import decoded
 from ..netlink.netfilter import word
 from ..netlink.socket import ATTR, attr, attributes, items
+from . import stateful
 from .datatypes import Type
 from .raw import userdata
 from .text import Shape
 
-KEY, DATA, FLAGS, USERDATA, KEY_END = 1, 2, 3, 6, 10  # NFTA_SET_ELEM_*
+# NFTA_SET_ELEM_*
+KEY, DATA, FLAGS, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, KEY_END = 1, 2, 3, 4, 5, 6, 7, 10
 VALUE = 1  # NFTA_DATA_VALUE
 INTERVAL_END = 1
 COMMENT = 0  # NFTNL_UDATA_SET_ELEM_COMMENT
 Said = tuple[str, str]  # what a comment tells: project and root
 NOTHING: Said = "", ""
-Told = tuple[str, str, Said]  # item, value, and what the comment says
+Beside = tuple[str, str]  # its own limit, and until when it is there
+ALONE: Beside = "", ""
+Told = tuple[str, str, Said, Beside]  # item, value, and what the comment says
 
 
 def listed(form: Shape, messages: Iterable[bytes]) -> list[Told]:
@@ -95,7 +99,7 @@ def rows(form: Shape, values: dict[int, Sequence[Any]]) -> Iterator[Told]:
     shown = form.data.show(values[DATA]) if form.data else [""] * len(values[KEY][0])
     comments = values.get(USERDATA) or [b""] * len(values[KEY][0])
     said = {comment: heard(comment) for comment in set(comments)}
-    return zip(items, shown, map(said.__getitem__, comments), strict=True)
+    return zip(items, shown, map(said.__getitem__, comments), repeat(ALONE))
 
 
 def heard(comment: bytes) -> Said:
@@ -110,7 +114,7 @@ def heard(comment: bytes) -> Said:
 def single(form: Shape, element: bytes) -> Told:
     found = attributes(element)
     if KEY not in found:
-        return "*", "", NOTHING  # the catch-all, which nothing of ours uses
+        return "*", "", NOTHING, ALONE  # the catch-all, which nothing of ours uses
     kinds = {KEY: form.key, KEY_END: form.key, DATA: form.data}
     values: dict[int, Sequence[Any]] = {
         number: [(value,) for value in unpacked(kind, found[number])]
@@ -119,8 +123,11 @@ def single(form: Shape, element: bytes) -> Told:
     }
     if USERDATA in found:
         values[USERDATA] = [attr(USERDATA, found[USERDATA])]
-    [row] = rows(form, values)
-    return row
+    [(item, shown, (project, root), _)] = rows(form, values)
+    limit = stateful.said(found[EXPRESSION]) if EXPRESSION in found else ""
+    if TIMEOUT not in found:
+        return item, shown, (project, root), (limit, "")
+    return item, shown, (project, ""), (limit, root or "?")
 
 
 def unpacked(kind: Type, field: bytes) -> tuple[Any, ...]:
@@ -135,7 +142,7 @@ def intervals(form: Shape, elements: Iterable[bytes]) -> Iterator[Told]:
         found = attributes(element)
         start = not found.get(FLAGS, b"\0")[-1] & INTERVAL_END
         number = int.from_bytes(attributes(found[KEY])[VALUE], "big")
-        _, value, said = single(form, element) if start else ("", "", NOTHING)
+        _, value, said, _ = single(form, element) if start else ("", "", NOTHING, ALONE)
         ends.append((number, start, value, said))
     ends.sort()
     beyond = (1 << 8 * part.size, False, "", NOTHING)
@@ -145,4 +152,4 @@ def intervals(form: Shape, elements: Iterable[bytes]) -> Iterator[Told]:
                 struct.unpack(">" + part.code, n.to_bytes(part.size, "big"))[0]
                 for n in (first, following - 1)
             )
-            yield part.span(low, high), value, said
+            yield part.span(low, high), value, said, ALONE

@@ -1,6 +1,7 @@
 """Elements as the kernel takes them."""
 
 import struct
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -8,8 +9,9 @@ from itertools import repeat
 from ...kinds.comment import encoded
 from ...kinds.nft import Element
 from ..netlink.socket import ATTR, attr
+from . import stateful
 from .datatypes import Type
-from .elements import COMMENT, DATA, FLAGS, INTERVAL_END, KEY, KEY_END, USERDATA, VALUE
+from .elements import COMMENT, DATA, EXPRESSION, FLAGS, INTERVAL_END, KEY, KEY_END, TIMEOUT, USERDATA, VALUE
 from .text import Shape
 
 NESTED = 0x8000  # NLA_F_NESTED
@@ -27,12 +29,32 @@ def elements(wanted: Sequence[Element], form: Shape) -> list[bytes]:
     if not all(values) if form.data else any(values):
         raise ValueError("a value too many, or none")
     data = fields(DATA, form.data, form.data.pack(values)) if form.data else []
-    return placed(wanted, form, data, [userdata(r.project, r.root) for r in wanted])
+    told = [userdata(r.project, r.root or r.until) for r in wanted]
+    return placed(wanted, form, [*data, beside(wanted, form)], told)
 
 
 def keys(wanted: Sequence[Element], form: Shape) -> list[bytes]:
     """What tells which ones are deleted."""
     return placed(wanted, form, [], [b""] * len(wanted))
+
+
+def beside(wanted: Sequence[Element], form: Shape) -> Column:
+    """How long each is there, and its own limit."""
+    if form.is_plain_interval or not (form.template or form.flags.endswith("timeout")):
+        if any(r.limit or r.until for r in wanted):
+            raise ValueError("a limit, or an end, where none can be")
+        return repeat(b"")
+    return [lasting(r.until) + limited(r.limit) for r in wanted]
+
+
+def lasting(until: str) -> bytes:
+    """A time that has passed is over at once."""
+    milliseconds = max(int(1000 * (int(until) - time.time())), 1) if until else 0
+    return attr(TIMEOUT, milliseconds.to_bytes(8, "big")) if until else b""
+
+
+def limited(words: str) -> bytes:
+    return attr(EXPRESSION | NESTED, stateful.packed(words)) if words else b""
 
 
 def placed(wanted: Sequence[Element], form: Shape, data: list[Column], told: Sequence[bytes]) -> list[bytes]:

@@ -3,10 +3,24 @@
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
-from ...kinds.maps import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, is_shared, twin
-from ...kinds.nft import Chain, Element, Flow, path
+from ...core.resource import Key
+from ...kinds.maps import INSIDE, OPEN, OUT, UNPROTECTED
+from ...kinds.nft import Chain, Element, path
 from ...kinds.ownership import TABLE
+from ...kinds.published import (
+    BY_LINK,
+    CONNECTIONS,
+    LIMITED,
+    LIMITS,
+    RATES,
+    REACHABLE,
+    SOURCES,
+    Flow,
+    is_shared,
+    twin,
+)
 from ..netlink import conntrack
+from ..netlink.admitted import admitted
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
 from . import policed
 from .read import publishing
@@ -18,7 +32,7 @@ NOBODY = "nobody . 0"  # where a port leads that is to be had no more, also at t
 
 def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
     """`gone` are tables and maps that go; `live` is what stood in these, and in those that are concerned."""
-    judges: list[conntrack.Judge] = [readdressed(work, live)]
+    judges: list[conntrack.Judge] = [readdressed(work, live), admitted(narrowed(work, live))]
     if policed.asked(work, renewed(work)) and conntrack.tracked():  # many rows take a while
         judges.append(policed.judge(work, live))
     conntrack.forget(redirected(work, live, gone), *judges)
@@ -40,6 +54,31 @@ def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -
             if step.op == "-" and isinstance(r := step.resource, Element):
                 ip, protocol, port = r.item.split(" . ")
                 yield Flow(int(name[-1]), ip, protocol, int(port), int(port)), NOBODY
+
+
+def narrowed(work: FirewallSteps, live: Sequence[Element]) -> Iterator[tuple[Flow, list[str]]]:
+    """Published ports that fewer may use from now on, each with the sources that may.  By which link somebody
+    came nothing remembers: where he may still come by one, it may have been that."""
+    past = {e.key: e for e in live if role(e) and e.limits}
+    now: dict[Key, Element] = dict(past)
+    fewer: set[Flow] = set()
+    for step in chain.from_iterable(group for place, group in work.elements.items() if limiting(place)):
+        assert isinstance(r := step.resource, Element)
+        if not (limit := r.limits):
+            continue
+        now.pop(r.key, None)
+        now |= {r.key: r} if step.op != "-" else {}
+        if step.op == ("+" if limit.what == LIMITED else "-") and limit.what not in (RATES, CONNECTIONS):
+            fewer.add(limit.flow)
+    said = [(limit, key) for key, e in now.items() if (limit := e.limits)]
+    for flow in fewer:
+        mine = [(limit, key) for limit, key in said if limit.flow.meets(flow)]
+        if any(limit.what == LIMITED for limit, _ in mine):
+            yield flow, [one.source for one, key in mine if one.what == SOURCES or one.source and key in past]
+
+
+def limiting(place: Place) -> bool:
+    return place[:2] == ("inet", TABLE) and LIMITS.fullmatch(place[2]) is not None
 
 
 def readdressed(work: FirewallSteps, live: Sequence[Element]) -> Leaving:
@@ -92,7 +131,12 @@ def concerned(work: FirewallSteps) -> set[Place]:
     ports = {p for p in (*places, *(path(s.resource) for s in work.maps)) if publishing(p[2])}
     sharing = {(*p[:2], twin(p[2])) for p in ports} | {p for p in ports if is_shared(p[2])}
     outward = any(place[2] == UNPROTECTED or place[2][:-1] in (*OUT, OPEN) for place in places)
+    limits = {
+        (*place[:2], f"{name}{end}{rest}")
+        for place in filter(limiting, work.elements)
+        for end in [f"{'_at' * ('_at' in place[2])}{place[2].removesuffix('_range')[-1]}"]
+        for name, rest in ((LIMITED, ""), (LIMITED, "_range"), (SOURCES, ""), (BY_LINK, ""))
+    }
     names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
-    return (
-        (ports & afresh) | sharing | {("inet", TABLE, name) for name in names} | policed.asked(work, afresh)
-    )
+    said = {("inet", TABLE, name) for name in names} | policed.asked(work, afresh)
+    return (ports & afresh) | sharing | limits | said

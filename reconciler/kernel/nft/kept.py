@@ -1,5 +1,6 @@
 """The ruleset as it was read, which is so as long as its generation lasts."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from itertools import chain
@@ -11,7 +12,13 @@ from ..netlink.netfilter import Torn
 from .text import Place, Shapes, shape
 from .wire import RulesetReading
 
+LAST = 1.0  # seconds; as decided in cnm/limits.py
 Elements = Mapping[Place, Mapping[Key, Element]]
+
+
+def is_over(until: str) -> bool:
+    """Whether an element is about to go, or has gone: in its last second it counts as gone."""
+    return until.isdecimal() and time.time() > int(until) - LAST
 
 
 class About(NamedTuple):
@@ -43,6 +50,18 @@ class KeptRuleset(NamedTuple):
         """All of it; or as far as it is about one project."""
         those = self.elements.values() if about is None else map(about.of, self.elements.items())
         return chain(self.skeleton.values(), *(one.values() for one in those))
+
+    def lasting(self) -> "KeptRuleset":
+        """Less what the kernel has forgotten since, by what it was told: that is no other generation."""
+        timed = {place: e for place, e in self.elements.items() if self.is_timed(place)}
+        now = {
+            place: {key: one for key, one in e.items() if not is_over(one.until)}
+            for place, e in timed.items()
+        }
+        return self._replace(elements={**self.elements, **now}) if timed else self
+
+    def is_timed(self, place: Place) -> bool:
+        return str(getattr(self.skeleton.get(Map.at(*place)), "flags", "")).endswith("timeout")
 
     def tells(self, wanted: Set[Resource]) -> bool:
         """Whether it is what stands now, in the words of these."""

@@ -10,10 +10,11 @@ from .hooks import Hook
 from .wire import GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE, NUMBERS, RulesetReading
 
 FAMILIES = ("inet", "bridge")
-ANONYMOUS, INTERVAL, MAP, DYNAMIC = 0x1, 0x4, 0x8, 0x20  # NFT_SET_*
+ANONYMOUS, INTERVAL, MAP, TIMEOUT, DYNAMIC = 0x1, 0x4, 0x8, 0x10, 0x20  # NFT_SET_*
 # NFTA_SET_FLAGS, key, data and their lengths, POLICY, DESC, TIMEOUT, GC_INTERVAL, USERDATA, EXPR, EXPRESSIONS
 DECLARED = (3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17, 18)
-FLAGS = {INTERVAL: "interval", DYNAMIC: "dynamic"}  # those that ours have
+EXPRESSION = 17  # NFTA_SET_EXPR
+FLAGS = {INTERVAL: "interval", TIMEOUT: "timeout", DYNAMIC: "dynamic"}  # those that ours have
 
 
 class RawSet(NamedTuple):

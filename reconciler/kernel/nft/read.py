@@ -10,14 +10,15 @@ from dataclasses import replace
 
 from ...core.resource import Key, Resource
 from ...kinds.comment import decoded, encoded
-from ...kinds.maps import PUBLISH
 from ...kinds.nft import Chain, Element, Map, Table, path
-from . import hooks, raw
+from ...kinds.published import PUBLISH
+from ..netlink.socket import attributes
+from . import hooks, raw, stateful
 from .code import anonymous, code, digests
 from .compiler import Compiled, compiled
 from .datatypes import numbered
 from .elements import listed
-from .kept import KeptRuleset, ruleset
+from .kept import KeptRuleset, is_over, ruleset
 from .text import Place, Shape, Unit, is_opaque, of_chain, opaque, shape
 from .wire import RulesetReading, snapshot
 
@@ -70,9 +71,18 @@ def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map
     if isinstance(wanted, Map) and shape(wanted) == form:
         yield replace(wanted, origin=None)
     else:
-        key, data, flags = form.key.name, form.data.name if form.data else "", form.flags
-        yield Map(family=table.family, table=table.name, name=one.name, type=key, data=data, flags=flags)
-    for item, value, (project, root) in listed(form, one.elements):
+        yield Map(
+            family=table.family,
+            table=table.name,
+            name=one.name,
+            type=form.key.name,
+            data=form.data.name if form.data else "",
+            flags=form.flags,
+            template=form.template,
+        )
+    for item, value, (project, root), (limit, until) in listed(form, one.elements):
+        if is_over(until):
+            continue
         yield Element(
             family=table.family,
             table=table.name,
@@ -81,6 +91,8 @@ def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map
             value=value,
             project=project,
             root=root,
+            limit=limit,
+            until=until,
         )
 
 
@@ -89,7 +101,9 @@ def formed(one: raw.RawSet) -> Shape | None:
     data = numbered(*one.data) if one.flags & raw.MAP else None
     if key is None or (data is None and one.flags & raw.MAP):
         return None
-    return Shape(key, data, " ".join(word for bit, word in raw.FLAGS.items() if one.flags & bit))
+    flags = ", ".join(word for bit, word in raw.FLAGS.items() if one.flags & bit)
+    template = attributes(one.declaration).get(raw.EXPRESSION)
+    return Shape(key, data, flags, stateful.said(template) if template else "")
 
 
 def chains(table: raw.RawTable, named: Named) -> Iterator[Chain]:

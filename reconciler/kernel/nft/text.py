@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...core.resource import Resource
 from ...kinds.nft import Chain, Map
-from . import hooks
+from . import hooks, stateful
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -23,10 +23,11 @@ class Shape(NamedTuple):
     key: Type
     data: Type | None
     flags: str
+    template: str = ""
 
     @property
     def interval(self) -> bool:
-        return self.flags == "interval"
+        return self.flags.startswith("interval")
 
     @property
     def is_plain_interval(self) -> bool:
@@ -47,7 +48,8 @@ Shapes = Mapping[Place, Shape]
 
 
 def shape(wanted: Map) -> Shape:
-    return Shape(named(wanted.type), named(wanted.data) if wanted.data else None, wanted.flags)
+    data = named(wanted.data) if wanted.data else None
+    return Shape(named(wanted.type), data, wanted.flags, wanted.template)
 
 
 class Unit(NamedTuple):
@@ -71,6 +73,8 @@ class Unit(NamedTuple):
 def of_map(wanted: Map) -> Unit:
     """Raises ValueError for words that are not ours."""
     shape(wanted)
+    if wanted.template:
+        stateful.packed(wanted.template)
     return Unit(Map.noun, wanted.family, wanted.name, (declared(wanted.name, wanted),))
 
 

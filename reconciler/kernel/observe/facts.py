@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import time
 from collections.abc import Iterable, Iterator
 
 from ...inventory.facts import Device, HostFacts
@@ -37,6 +38,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     uplinks = routes.uplinks
     return HostFacts(
         name=hostname(),
+        now=time.time,
         machine=text("/etc/machine-id").strip(),
         routes=routes.prefixes,
         hops=routes.hops,

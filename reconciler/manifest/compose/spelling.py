@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from ..yaml.node import Node
 from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_path, as_paths, shaped
-from .mounts import as_build, as_devices, as_limits, as_mounts, as_source, as_sources, as_words
+from .mounts import as_build, as_devices, as_limits, as_mounts, as_source, as_sources, as_words, each
+
+PORT = {"allow_from": as_list, "hours": as_list}
+
+
+def as_ports(node: Node) -> Node:
+    return each(node, lambda one: shaped(one, PORT))
+
 
 SERVICE = {
     "networks": as_keys,
@@ -14,6 +21,7 @@ SERVICE = {
     "environment": as_assignments,
     "dns": as_list,
     "dns_search": as_list,
+    "ports": as_ports,
     "extra_hosts": as_hosts,
     "annotations": as_assignments,
     "command": as_words,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from . import amounts, fields, port_syntax
+from . import amounts, fields, limits, port_syntax
 
 TEXT = BeforeValidator(fields.not_a_number, json_schema_input_type=str)
 
@@ -29,7 +29,7 @@ Address6 = Annotated[str, AfterValidator(fields.address6)]
 Reachable6 = Annotated[Address6, AfterValidator(fields.reachable)]
 Prefix = Annotated[str, AfterValidator(fields.prefix)]
 Subnet = Annotated[str, AfterValidator(fields.subnet)]
-Source = Annotated[str, AfterValidator(fields.prefix_or_address)]
+Source = Annotated[str, AfterValidator(limits.source)]
 PrefixLength = Annotated[int, Field(ge=1, le=126)]
 Mac = Annotated[str, AfterValidator(fields.mac)]
 Mtu = Annotated[int | str, BeforeValidator(fields.mtu, json_schema_input_type=int | str)]
@@ -37,8 +37,9 @@ Vlan = Annotated[int, Field(ge=1, le=4094)]
 Asn = Annotated[int, Field(ge=1, le=65534)]
 PublicKey = Annotated[str, AfterValidator(fields.public_key)]
 Bits = Annotated[str, AfterValidator(fields.bandwidth)]
-Rate = Annotated[str, AfterValidator(fields.rate)]
-Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[str, AfterValidator(limits.rate)]
+Hours = Annotated[str, AfterValidator(limits.hours)]
+Count = Annotated[int, Field(ge=0, le=100_000_000)]
 NetworkMode = Annotated[str, AfterValidator(fields.network_mode)]
 Metadata = Literal["allow", "deny"]
 GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]

@@ -22,7 +22,6 @@ HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
-RATE = re.compile(r"[1-9][0-9]*(/(second|minute|hour|day))?")
 REPLICA = re.compile(r"[1-9][0-9]{0,4}")
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 
@@ -66,7 +65,6 @@ def matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[str], 
 link = matching(IFNAME, "interface name", "at most 15 letters, digits, `_`, `.` and `-`")
 word = matching(WORD, "single word", "no spaces and no control characters")
 bandwidth = matching(BANDWIDTH, "bandwidth", "as 100mbit")
-rate = matching(RATE, "rate", "as 100/second")
 
 
 def weight_key(text: str) -> str:

@@ -16,7 +16,7 @@ from pydantic_core import SchemaValidator
 
 from ... import disk
 from ..store import sealed, stamp
-from . import amounts, fields, port_syntax
+from . import amounts, fields, limits, port_syntax
 
 if TYPE_CHECKING:
     from pydantic.plugin._schema_validator import PluggableSchemaValidator
@@ -62,7 +62,7 @@ class Checked:
 CALLED: Mapping[str, Callable[..., Any]] = {
     **{
         name: one
-        for module in (amounts, fields, port_syntax)
+        for module in (amounts, fields, limits, port_syntax)
         for name, one in vars(module).items()
         if callable(one)
     },

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, model_validator
 
 from ..compose.ignored_keys import DEPLOY, SERVICE
 from ..spec import ContainerSpec, EndpointSpec, PortSpec
-from . import fields, port_syntax
+from . import fields, limits, port_syntax
 from .checks import Bits, Prefix, Unicast, Vlan, Weight, WeightKey
 from .record import ALSO, Also, Is, Record, of
 
@@ -18,6 +18,7 @@ class PortRecord(Record):
     app_protocol: str = Is("What is spoken on the port; for people.", default="")
 
     ranges_match = model_validator(mode="after")(port_syntax.matching_ranges)
+    limits_said = model_validator(mode="after")(limits.limits_said)
 
 
 class Bandwidth(Record):

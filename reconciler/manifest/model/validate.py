@@ -11,6 +11,7 @@ from .forms import Form
 Steps = tuple[str | int, ...]
 R = TypeVar("R")
 ABSENT = (None, "")  # an unset `${VARIABLE}` leaves a blank text
+LIMITS = ("host_if", "rate", "max_conns")
 TYPES = {
     dict: "a mapping",
     list: "a list",
@@ -73,11 +74,16 @@ def record(node: Node, form: Form[Any], path: str, unused: set[str]) -> dict[str
     for key, child in node.value.items():
         if key in form.outline.unused:
             unused.add(f"{path}.{key}" if path else key)
-        elif child.value not in ABSENT and not key.startswith("x-"):
+        elif (child.value not in ABSENT or is_limit(key, child)) and not key.startswith("x-"):
             data[key] = (
                 inner(child, form.nested[key], f"{path}.{key}", unused) if key in form.nested else raw(child)
             )
     return data
+
+
+def is_limit(key: str, child: Node) -> bool:
+    """Whether it would let everybody in to take a blank for nothing."""
+    return key in LIMITS and child.value is not None
 
 
 def inner(node: Node, records: tuple[str, Form[Any]], path: str, unused: set[str]) -> Any:

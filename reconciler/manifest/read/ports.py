@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 def port_specs(
     ports: "Sequence[PortRecord]", places: Sequence[Place], path: str, *, of_service: bool
 ) -> Iterator[PortSpec]:
-    """Each once, as Compose has it: what an entry before has said already is left out."""
-    said: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
+    """Each once, as Compose has it: what an entry before has said already, limits too, is left out."""
+    said: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
     seen: set[tuple[Any, ...]] = set()
     for index, port in enumerate(ports):
         spec = from_record(PortSpec, port, where=where(places[index], f"{path}[{index}]"))
         is_written = "mode" in port.model_fields_set
         spec = replace(spec, meshed=of_service and is_written and spec.mode == "ingress")
         ip = spec.host_ip or "0.0.0.0"
+        limits = spec.allow_from, spec.host_if, spec.rate, spec.max_conns, spec.hours
         if spec.published and spec.published[1] - spec.published[0] == spec.target[1] - spec.target[0]:
             shift = spec.published[0] - spec.target[0]
-            yield from rest_of(spec, said[ip, spec.protocol, shift])
-        elif (key := (ip, spec.published, spec.target, spec.protocol)) not in seen:
+            yield from rest_of(spec, said[ip, spec.protocol, shift, limits])
+        elif (key := (ip, spec.published, spec.target, spec.protocol, limits)) not in seen:
             seen.add(key)
             yield spec
 

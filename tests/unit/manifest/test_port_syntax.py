@@ -102,6 +102,15 @@ def test_our_own_keys(desk):
     ).ports
     assert port.allow_from == ("10.0.0.0/8", "192.0.2.1/32")
     assert (port.host_if, port.rate, port.max_conns) == ("eth0", "100/second", 5)
+    (port,) = desk.service(
+        "ports: [{target: 80, allow_from: 192.0.2.1, rate: 5/minute  burst 9, hours: daily 22:00-06:00 UTC}]"
+    ).ports
+    assert (port.allow_from, port.rate) == (("192.0.2.1/32",), "5/minute burst 9")
+    assert port.hours == ("daily 22:00-06:00 UTC",)
+
+
+def test_one_port_with_two_limits_is_not_left_out(desk):
+    assert len(desk.service("ports: ['8080:80', {target: 80, published: 8080, max_conns: 1}]").ports) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,22 @@ def test_our_own_keys(desk):
         ("{target: 80, allow_from: [10.0.0.1/8]}", "has bits beyond its length"),
         ("{target: 80, host_if: 'a b'}", "is no interface name"),
         ("{target: 80, rate: fast}", "is no rate"),
+        ("{target: 80, rate: 0/second}", "a rate of 0"),
+        ("{target: 80, rate: 1/second burst 0}", "a burst of 0"),
+        ("{target: 80, rate: 9999999}", "a rate of 9999999"),
+        ("{target: 80, rate: ''}", "`rate` is empty"),
         ("{target: 80, max_conns: -1}", "-1 is too small"),
+        ("{target: 80, allow_from: []}", "`allow_from` is empty"),
+        ("{target: 80, allow_from: ['']}", "no source"),
+        ("{target: 80, allow_from: ['::192.0.2.1']}", "nobody has any more"),
+        ("{target: 80, allow_from: office}", "is no IP address"),
+        ("{target: 80, hours: always}", "are no hours"),
+        ("{target: 80, hours: 'Mon 08:00-25:00 UTC'}", "no clock shows 08:00-25:00"),
+        ("{target: 80, hours: 'Mon 08:00-08:00 UTC'}", "ends as it begins"),
+        ("{target: 80, hours: 'Mon 08:00-09:00 Mars/Base'}", "there is no time zone Mars/Base"),
+        ("{target: 80, hours: 'Moon 08:00-09:00 UTC'}", "'Moon' is no day"),
+        ("{target: 80, hours: [Mon 08:00-09:00 UTC, Mon 08:30-10:00 UTC]}", "overlap"),
+        ("{target: 80, hours: []}", "`hours` is empty"),
     ],
 )
 def test_long_syntax_refused(desk, entry, message):
