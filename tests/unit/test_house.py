@@ -36,6 +36,7 @@ ROOMS = {
     "engines": "errors mistakes core kinds manifest cnm",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
+    "evaluate": "errors family core kinds/ownership kinds inventory/facts inventory drivers",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
@@ -57,7 +58,7 @@ ROOMS = {
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "engines", "imported", "inventory", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "engines", "evaluate", "imported", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",
