@@ -61,9 +61,7 @@ def judge(world: World, attempt: Attempt, draw: int = 0) -> Judgement:
         words = stop.words or (reason(hop.chain, hop.rule) if hop else "") or "a rule refuses it"
         hops = hops or tuple(journey.trail)
         back = tuple(journey.trail[len(hops) :])
-        return Judgement(
-            attempt, False, hops, back, words=words, stopped=stop.hop, alternatives=journey.most
-        )
+        return Judgement(attempt, False, hops, back, words=words, stopped=stop.hop, alternatives=journey.most)
     return Judgement(
         attempt,
         True,

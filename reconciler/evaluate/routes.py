@@ -43,11 +43,10 @@ class Routing:
         self.tables: dict[tuple[str, int], dict[int, dict[int, Route]]] = defaultdict(dict)
         for route in routes:
             self.enter(route)
-        inet = {"inet": 4, "inet6": 6}
+        inet, rules = {"inet": 4, "inet6": 6}, [*rules_of(rules)]
         self.rules = {
             number: sorted(
-                (rule for rule in rules_of(rules) if inet[rule.family] == number),
-                key=lambda rule: int(rule.priority),
+                (rule for rule in rules if inet[rule.family] == number), key=lambda rule: int(rule.priority)
             )
             for number in (4, 6)
         }

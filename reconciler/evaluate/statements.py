@@ -164,13 +164,11 @@ class Translate(NamedTuple):
     to: Mapped | str
 
     def apply(self, run: Evaluation) -> "Decide | bool":
-        to = self.to
-        if isinstance(to, Mapped):
-            if (found := mapped(to, run)) is None:
-                return False
-            to = found
         if self.family not in (0, run.packet.family):
-            return True
+            return False
+        to = mapped(self.to, run) if isinstance(self.to, Mapped) else self.to
+        if to is None:
+            return False
         run.translate(self.kind, to)
         return Decide("accept", how=self.kind)
 

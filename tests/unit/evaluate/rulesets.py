@@ -1,4 +1,4 @@
-"""All rules that are ever written, whoever writes them: found, not listed, so that a new ruleset is among them."""
+"""All rules that are ever written: found, not listed, so that a new ruleset is among them."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -50,7 +50,8 @@ def test_what_others_write_is_read_too(rule):
 
 
 @pytest.mark.parametrize(
-    "rule", ["osf name Linux drop", "ip saddr", "tcp dport 80 fly", "dnat", "ip saddr @a . ip daddr drop", "{"]
+    "rule",
+    ["osf name Linux drop", "ip saddr", "tcp dport 80 fly", "dnat", "ip saddr @a . ip daddr drop", "{"],
 )
 def test_what_nobody_knows_is_named(rule):
     with pytest.raises(Unjudged) as caught:

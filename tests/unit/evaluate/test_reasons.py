@@ -1,4 +1,4 @@
-"""Each rule that refuses says why, in words that people read; each of these words is of a rule that there is."""
+"""Each rule that refuses says why, in words that people read; no words are of a rule that went."""
 
 import pytest
 
