@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import NamedTuple
 
-from ..core.resource import Resource
 from ..drivers.firewall.reasons import reason
 from ..family import family
 from ..kinds.nft import Element
 from ..kinds.ownership import GROUP, HOST
 from .chains import REFUSING, Hop
-from .journey import OUTSIDE, Arrival, Journey, Stopped, is_loopback
+from .journey import OUTSIDE, Arrival, Journey, Stopped
 from .packet import FiveTuple, Packet
-from .routes import inside
 from .world import UPLINK, BridgeEnd, World
 
 CLIENT_PORT = 40000  # any that is nobody's
@@ -199,13 +197,3 @@ def somebody(world: World, dst: str, link: str, number: int = 0) -> str:
         if found:
             return found
     return "192.0.2.2" if number == 4 else "2001:db8::2"
-
-
-def declared_by(judgement: Judgement, wanted: dict[str, Resource]) -> Iterator[Resource]:
-    """What manifests want of all that decided."""
-    for element in judgement.elements:
-        if (found := wanted.get(element.key)) and found.where:
-            yield found
-
-
-__all__ = ["Attempt", "Judgement", "inside", "is_loopback", "judge", "judgements"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.resource import State
 from ..family import family
@@ -29,7 +29,7 @@ from .routes import IS_LOCAL, MAIN, UNICAST, Asking, NextHop, Routing
 UPLINK = (
     "uplink"  # what a host has that nothing is known of, with addresses of the documentation's (RFC 5737)
 )
-UNKNOWN_HOST = {
+UNKNOWN_HOST: dict[str, Any] = {
     "addresses": {"192.0.2.1": UPLINK, "2001:db8::1": UPLINK},
     "gateways": {UPLINK: ("192.0.2.2", "2001:db8::2")},
     "onlink": {"192.0.2.0/24": UPLINK, "2001:db8::/64": UPLINK},
@@ -125,13 +125,19 @@ class Namespaced:
         return found.kind == "unicast" and found.link == link
 
 
+def beside(facts: HostFacts) -> HostFacts:
+    """With an uplink, on a host that has none, or of which nothing is known."""
+    addresses = {**facts.addresses, **UNKNOWN_HOST["addresses"]}
+    return replace(facts, **{**UNKNOWN_HOST, "addresses": addresses})
+
+
 class World:
     """Everything that a packet could meet, by a state, wanted or live, and by what the host has."""
 
     def __init__(self, state: State, facts: HostFacts):
         self.state: ByKind = by_kind(state)
-        known = facts.addresses or facts.gateways
-        self.facts = facts if known else replace(facts, **UNKNOWN_HOST)  # type: ignore[arg-type]
+        known = facts.gateways or any(link != "lo" for link in facts.addresses.values())
+        self.facts = facts if known else beside(facts)
         self.places: dict[str, Namespaced] = {}
 
     def place(self, name: str) -> Namespaced:
@@ -260,7 +266,8 @@ class World:
     def forwards(self, number: int, link: str) -> bool:
         """Whether the host passes on what comes in by this link."""
         whole = self.setting(FORWARD[number]) or str(int(self.facts.forwarding[number == 6]))
-        if whole != "1" or number == 6:
+        # To switch it on is to switch it on for every link (inet_forward_change).
+        if whole != "1" or number == 6 or not self.facts.forwarding[0]:
             return whole == "1"
         here = self.setting(FORWARDING.format(link))
         return here == "1" if here else self.facts.links.get(link, Device()).forwards

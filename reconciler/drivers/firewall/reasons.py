@@ -81,3 +81,30 @@ def reason(chain: str, rule: str) -> str:
     """In words; "" where nobody has found any."""
     known = REASONS.get(chain, {})
     return known.get(rule) or known.get("", "")
+
+
+# What elements of these maps grant, in words, by how the map's name begins.
+GRANTS: Mapping[str, str] = {
+    "servers": "the service has an address of its own",
+    "backends": "the service's address leads to a replica",
+    "first": "the service's address leads to a replica",
+    "publish": "published on the host",
+    "reachable": "published at its own address",
+    "same_network": "they are on one network",
+    "unprotected": "the network is open on every port (`gateway_mode: nat-unprotected`)",
+    "routed": "the network is routed, and answers pings",
+    "remote_of": "the network goes over several hosts",
+    "host_open": "the network may use the host (`host_access: all`)",
+    "host_users": "the container may use the host (`extra_hosts: host-gateway`)",
+    "view": "the gateway answers for names",
+    "snat": "it leaves by an address that is written",
+    "masquerade": "it leaves by the host's own address",
+    "mesh": "it leads to a replica on another host",
+    "allow": "a policy allows it",
+    "names": "a policy allows it by name",
+}
+
+
+def grant(name: str) -> str:
+    """What an element of this map grants; "" where it decides nothing by itself."""
+    return next((words for begin, words in GRANTS.items() if name.startswith(begin)), "")
