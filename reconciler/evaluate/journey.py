@@ -230,7 +230,7 @@ class Journey:
     def on_lan(self, child: ChildLink, target: str, packet: Packet) -> Arrival:
         """From a link on a parent, to another one there or to machines beyond."""
         world, parent = self.world, child.parent
-        others = [one for one in world.children[parent] if one is not child and self.has(one, target)]
+        others = [one for one in world.children[parent] if one is not child and world.has(one, target)]
         private = "private" in (getattr(child, "mode", ""), getattr(child, "flag", ""))
         reflected = "vepa" in (getattr(child, "mode", ""), getattr(child, "flag", ""))
         if others and not private and not reflected:
@@ -244,11 +244,6 @@ class Journey:
         if isinstance(world.state.get(Link.at(HOST, parent)), Dummy):
             raise Stopped(f"nobody on {parent} has {target}, and it leads nowhere")
         return Arrival(OUTSIDE, parent)
-
-    def has(self, child: ChildLink, target: str) -> bool:
-        if child.ns == HOST:
-            return self.host.own.get(target) == child.name
-        return (child.ns, child.name) in self.world.holders.get(target, ())
 
     # hooks
 

@@ -11,6 +11,7 @@ from ..kinds.ownership import GROUP, HOST
 from .chains import REFUSING, Hop
 from .journey import OUTSIDE, Arrival, Journey, Stopped
 from .packet import FiveTuple, Packet
+from .routes import inside
 from .world import UPLINK, BridgeEnd, World
 
 CLIENT_PORT = 40000  # any that is nobody's
@@ -113,6 +114,8 @@ def answer(journey: Journey, attempt: Attempt, first: Packet, came: Arrival, lin
     except Stopped as stop:
         words = stop.words or (reason(stop.hop.chain, stop.hop.rule) if stop.hop else "")
         raise Stopped(f"the answer does not come back: {words}", stop.hop) from None
+    if attempt.origin == OUTSIDE and ended.link != link and link != uplink(world, attempt.dst):
+        raise Stopped(f"the answer leaves by {ended.link}, and not to the LAN that the question came from")
     if ended.place != attempt.origin:
         raise Stopped(f"the answer goes to {ended.place}")
     if (back.src, back.sport) != (attempt.dst, attempt.port):
@@ -128,7 +131,7 @@ def enter(journey: Journey, packet: Packet, link: str) -> Arrival:
     """From a LAN, by a link of the host: to a machine there, a port of a bridge, or to the host."""
     world, host = journey.world, journey.host
     for child in world.children.get(link, ()):
-        if child.ns != HOST and journey.has(child, packet.dst):
+        if world.has(child, packet.dst):
             return journey.receive(world.place(child.ns), child.name, packet)
     for bridge, ends in world.bridges.items():
         for end in (end for end in ends if end.name == link and end.veth is None):
@@ -151,8 +154,8 @@ def link_end(world: World, bridge: str, sandbox: str, link: str) -> BridgeEnd | 
 
 def entrance(world: World, dst: str) -> tuple[str, str]:
     """The link by which it comes from outside, and the address of somebody there."""
-    for child in (c for those in world.children.values() for c in those if c.ns != HOST):
-        if (child.ns, child.name) in world.holders.get(dst, ()):
+    for child in (c for those in world.children.values() for c in those):
+        if world.has(child, dst):
             return child.parent, somebody(world, dst, child.parent)
     for bridge, ends in world.bridges.items():
         lan = [end for end in ends if end.veth is None and end.vxlan is None]
@@ -175,6 +178,11 @@ def uplink(world: World, dst: str) -> str:
     return next(iter(known), UPLINK)
 
 
+def routers(world: World) -> Iterator[str]:
+    """Those to which containers send all that is elsewhere."""
+    return (r.via for name, routes in world.routes.items() if name != HOST for r in routes if r.via)
+
+
 def somebody(world: World, dst: str, link: str, number: int = 0) -> str:
     """An address of a LAN that is nobody's here: a router's, or else the last one of the prefix of `dst`."""
     number = number or family(dst)
@@ -192,7 +200,8 @@ def somebody(world: World, dst: str, link: str, number: int = 0) -> str:
     ]
     for prefix in prefixes:
         net = ip_network(prefix)
-        free = (str(net[-n]) for n in range(2, min(net.num_addresses, 66)))
+        near = (ip for ip in routers(world) if inside(ip, prefix))
+        free = (*near, *(str(net[-n]) for n in range(2, min(net.num_addresses, 66))))
         found = next((ip for ip in free if ip not in world.holders and not host.routing.is_local(ip)), "")
         if found:
             return found

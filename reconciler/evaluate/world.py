@@ -229,6 +229,11 @@ class World:
     def stacked(self) -> dict[tuple[str, str], ChildLink]:
         return {(child.ns, child.name): child for those in self.children.values() for child in those}
 
+    def has(self, child: ChildLink, ip: str) -> bool:
+        if child.ns == HOST:
+            return self.place(HOST).own.get(ip) == child.name
+        return (child.ns, child.name) in self.holders.get(ip, ())
+
     def is_outer(self, bridge: str) -> bool:
         """Whether machines of a LAN are among its neighbours."""
         ours = self.state.get(Link.at(HOST, bridge))

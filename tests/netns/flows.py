@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from reconciler import Linux, compare, load
 from reconciler.core.resource import State
+from reconciler.evaluate.journey import OUTSIDE
 from reconciler.evaluate.judge import Attempt, Judgement, judgements
 from reconciler.evaluate.world import World
 from reconciler.inventory.facts import HostFacts
@@ -19,12 +20,15 @@ from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Element
 from reconciler.kinds.ownership import HOST
-from tests.netns.lab import HOST4, HOST6, Lab
+from tests.netns.lab import HOST4, HOST6, REMOTE4, REMOTE6, Lab
 from tests.netns.prober import family_of
 from tests.netns.servers import KINDS
+from tests.netns.test_lan import S4, S6
 
 PROTOCOLS = {6: "tcp", 17: "udp"}
 INSIDE, HOSTS = (80, 81, 8103, 5432), (2222, 81)  # where containers listen, and the host
+LAN = ("10.1.0.", "fd01:")  # as test_lan.py has it
+BEYOND = (REMOTE4, REMOTE6, S4, S6)
 AT_ONCE, PATIENCE, MORE = 400, 0.7, 3.0  # sockets; seconds, at first and where it was not as expected
 
 
@@ -64,7 +68,7 @@ def at_once(lab: Lab, attempts: Sequence[Attempt], patience: float) -> list[Seen
 
 def begun(lab: Lab, attempt: Attempt) -> socket.socket | None:
     protocol = PROTOCOLS[attempt.protocol]
-    with lab.inside({"outside": "R", HOST: ""}.get(attempt.origin, attempt.origin)):
+    with lab.inside({OUTSIDE: machine(attempt.dst), HOST: ""}.get(attempt.origin, attempt.origin)):
         sock = socket.socket(family_of(attempt.dst), KINDS[protocol])
     sock.setblocking(False)
     try:
@@ -79,6 +83,11 @@ def begun(lab: Lab, attempt: Attempt) -> socket.socket | None:
     return sock
 
 
+def machine(ip: str) -> str:
+    """Who is outside: R beyond the uplink, or S on a LAN that containers stand on."""
+    return "S" if ip.startswith(LAN) else "R"
+
+
 def answer(sock: socket.socket) -> Seen:
     try:
         words = sock.recv(200).decode().split()
@@ -89,12 +98,17 @@ def answer(sock: socket.socket) -> Seen:
 
 def expected(found: Iterable[Judgement]) -> set[Seen]:
     """Who may answer, and whom he sees then; only where all are open or all closed."""
-    return {Seen(one.place, one.seen_as) if one.open and listens(one) else Seen() for one in found}
+    return {Seen(who(one), one.seen_as) if one.open and listens(one) else Seen() for one in found}
+
+
+def who(one: Judgement) -> str:
+    return machine(one.attempt.dst) if one.place == OUTSIDE else one.place
 
 
 def listens(one: Judgement) -> bool:
     """An open way ends where nobody listens."""
-    return int(one.target.rpartition(":")[2]) in (HOSTS if one.place == HOST else INSIDE)
+    ports = {HOST: HOSTS, OUTSIDE: (80,)}.get(one.place, INSIDE)
+    return int(one.target.rpartition(":")[2]) in ports and (one.place != OUTSIDE or one.attempt.dst in BEYOND)
 
 
 class Host(NamedTuple):
@@ -131,7 +145,7 @@ class Host(NamedTuple):
     def attempts(self, protocol: int) -> Iterator[Attempt]:
         """From everywhere to everything."""
         doors = self.doors(PROTOCOLS[protocol])
-        for origin in ("outside", HOST, *self.sandboxes()):
+        for origin in (OUTSIDE, HOST, *self.sandboxes()):
             for name, ips in self.addresses().items():
                 ports = {*HOSTS, *doors} if name == HOST else {*INSIDE}
                 yield from (Attempt(origin, ip, port, protocol) for ip in ips for port in sorted(ports))
@@ -149,6 +163,8 @@ def serving(lab: Lab, host: Host) -> Iterator[None]:
         made += lab.serve(ns, *ports)
         for ip in {*ips, "127.0.0.1", "::1"}:  # an answer of UDP comes from where the socket is
             made += lab.serve(ns, *ports, proto="udp", address=ip)
+    for name in lab.outside:
+        made += lab.serve(name, 80)
     ways_back(lab, host)
     try:
         yield
