@@ -8,6 +8,7 @@ from ..core.resource import Resource
 from ..core.subject import NETWORK
 from ..drivers.firewall.reasons import grant
 from ..evaluate.chains import REFUSING, Hop
+from ..evaluate.journey import OUTSIDE
 from ..evaluate.judge import Judgement
 from ..evaluate.literals import PROTOCOLS
 from ..evaluate.ways import common, network
@@ -17,7 +18,7 @@ from ..kinds.ownership import HOST
 if TYPE_CHECKING:
     from .trace import Traced
 
-WORDY = ("same_network", "host_open", "unprotected", "routed", "internal")  # maps of interfaces: of networks
+PLACES = (HOST, OUTSIDE)
 
 
 class Telling:
@@ -28,13 +29,21 @@ class Telling:
         (origin, target), able = self.traced.asked, self.traced.open
         yield f"{origin} reaches {target}: open" if able else f"{origin} does not reach {target}: closed"
         if not self.found:
-            yield "  nothing of it stands; --desired tells what the manifests want"
+            yield f"  {self.nothing}"
         for group in self.groups:
             yield from self.opened(group) if group[0].open else self.closed(group)
         yield from (f"  {lack.words}{self.places(lack.about)}" for lack in self.traced.lacking)
         yield from (f"  note: {note}" for note in dict.fromkeys(n for one in self.found for n in one.notes))
         if not self.traced.wanted and self.traced.open_once_applied != able:
             yield f"  once applied it is {'closed' if able else 'open'}; --desired tells why"
+
+    @property
+    def nothing(self) -> str:
+        """Why nothing could be tried."""
+        names = [name for name in self.traced.question.goal.names if name in self.world.sandboxes]
+        if names and any(one in (*PLACES, *self.world.sandboxes) for one in self.traced.question.origins):
+            return f"{', '.join(names)}: no address is known (`network_mode: none`, or a plugin gave it)"
+        return "nothing of it stands; --desired tells what the manifests want"
 
     @cached_property
     def groups(self) -> list[list[Judgement]]:

@@ -205,6 +205,8 @@ class Journey:
         lan = [end for end in ends if not end.veth and not end.vxlan]
         if found := next(iter((*remote, *lan)), None):
             return found
+        if any(end.veth and (end.veth.ns, end.veth.name) in behind for end in self.world.bridges[bridge]):
+            raise Stopped(f"who has {target} is in another VLAN of {bridge} than {vlan}")
         raise Stopped(f"nobody on {bridge} has {target}")
 
     def is_remote(self, end: BridgeEnd, bridge: str, target: str) -> bool:

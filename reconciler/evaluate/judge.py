@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from ..drivers.firewall.reasons import reason
 from ..family import family
+from ..kinds.link import Link
 from ..kinds.nft import Element
 from ..kinds.ownership import GROUP, HOST
+from ..kinds.stacked_link import Dummy
 from .chains import REFUSING, Hop
 from .journey import OUTSIDE, Arrival, Journey, Stopped
 from .packet import FiveTuple, Packet
@@ -70,7 +72,7 @@ def judge(world: World, attempt: Attempt, draw: int = 0) -> Judgement:
         target,
         seen_as,
         alternatives=journey.most,
-        notes=tuple(notes(world, hops)),
+        notes=(*notes(world, hops), *beyond(world, attempt, came)),
     )
 
 
@@ -87,6 +89,11 @@ def notes(world: World, hops: tuple[Hop, ...]) -> Iterator[str]:
     for one in world.facts.blockers:
         if one.hook in hooks:
             yield f"{one} has a say too"
+
+
+def beyond(world: World, attempt: Attempt, came: Arrival) -> Iterator[str]:
+    if came.place == OUTSIDE and (holders := world.holders.get(attempt.dst)):
+        yield f"it leaves by {came.link}: whether others lead it to {holders[0][0]} nobody here can tell"
 
 
 def outward(journey: Journey, attempt: Attempt) -> tuple[Packet, Arrival, str]:
@@ -155,7 +162,7 @@ def link_end(world: World, bridge: str, sandbox: str, link: str) -> BridgeEnd | 
 def entrance(world: World, dst: str) -> tuple[str, str]:
     """The link by which it comes from outside, and the address of somebody there."""
     for child in (c for those in world.children.values() for c in those):
-        if world.has(child, dst):
+        if world.has(child, dst) and not isinstance(world.state.get(Link.at(HOST, child.parent)), Dummy):
             return child.parent, somebody(world, dst, child.parent)
     for bridge, ends in world.bridges.items():
         lan = [end for end in ends if end.veth is None and end.vxlan is None]
