@@ -178,6 +178,12 @@ class Unwritten(ReconcileError):
     exit_code = 74
 
 
+class Unjudged(ReconcileError):
+    """Whether a connection gets through cannot be told: of a rule, say, whose text nobody knows."""
+
+    id = "R0018"
+
+
 class Unforeseen(ReconcileError):
     """An exception that no code of ours expects.
 

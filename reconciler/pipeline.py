@@ -87,6 +87,7 @@ class Change:
     prune: bool = True  # whether what is no longer declared goes
     waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
     host: str = ""  # its name
+    facts: HostFacts = field(default_factory=HostFacts, compare=False, repr=False)
 
     def instead_of(self, wished: "Change") -> "Change":
         """This change, made since projects of another one wait."""
@@ -253,7 +254,9 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, heale
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = {**ownership.of_others(live, names), **wanted}
     todo = plan(live, desired)
-    return Change(manifest, topology, live, desired, todo, names | healed.projects, host=facts.name)
+    return Change(
+        manifest, topology, live, desired, todo, names | healed.projects, host=facts.name, facts=facts
+    )
 
 
 def healed_of(manifest: Manifest, ours: State, host: Host) -> Healed:

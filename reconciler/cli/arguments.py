@@ -55,6 +55,12 @@ MODES = {
     "resolve": Mode(
         "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}
     ),
+    "trace": Mode(
+        "trace",
+        "tell whether FROM reaches TO, by which rules and which line (exit 1 when not)",
+        {"metavar": ("FROM", "TO:PORT[/PROTO]"), "nargs": 2, "type": word},
+    ),
+    "exposure": Mode("exposure", "print what of each container is reachable from where"),
     "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
     "exec": Mode(
         "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}
@@ -75,8 +81,17 @@ MODES = {
 }
 
 
-LOOKING = ("plan", "show", "explain", "resolve")  # modes that may be about another host
-SCALED = ("plan", "apply", "rehearse", "show", "explain", "lock")  # modes that may scale beside the files
+LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure")  # modes that may be about another host
+SCALED = (
+    "plan",
+    "apply",
+    "rehearse",
+    "show",
+    "explain",
+    "trace",
+    "exposure",
+    "lock",
+)  # modes that may scale beside the files
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
@@ -192,7 +207,9 @@ def refuse_idle(options: Options) -> None:
     if options.rehearse and options.mode not in ("rehearse", "apply"):
         raise UsageError("--rehearse goes with --apply, or stands alone")
     if options.against and options.mode not in LOOKING:
-        raise UsageError("--against goes with --plan, --show, --explain and --resolve")
+        raise UsageError("--against goes with --plan, --show, --explain, --resolve, --trace and --exposure")
+    if options.desired and options.mode not in ("trace", "exposure"):
+        raise UsageError("--desired goes with --trace and --exposure")
     if options.from_ and options.mode != "resolve":
         raise UsageError("--from goes with --resolve")
     if options.confirm_within and options.mode != "apply":

@@ -11,14 +11,14 @@ from .arguments import MODES
 from .options import DEFAULTS, SYNTAX, flag, twin
 
 MODE_GROUPS = {
-    "Look": ("plan", "status", "show", "explain", "resolve", "history", "validate"),
+    "Look": ("plan", "status", "show", "explain", "resolve", "trace", "exposure", "history", "validate"),
     "Change": ("apply", "destroy", "rollback", "confirm"),
     "Keep": ("watch", "suspend", "resume"),
     "Containers": ("logs", "exec", "guest"),
     "Files": ("init", "import", "schema", "lock", "key"),
 }
 OPTION_GROUPS = {
-    "What is meant": ("project", "host", "runtime", "scale", "against", "from_"),
+    "What is meant": ("project", "host", "runtime", "scale", "against", "from_", "desired"),
     "How careful": (
         "rehearse",
         "only",
@@ -89,6 +89,7 @@ def entry_of_mode(name: str) -> HelpEntry:
     how = MODES[name].value or {}
     choices = tuple(how.get("choices", ()))
     value = how.get("metavar", "")
+    value = value if isinstance(value, str) else " ".join(value)
     return HelpEntry(
         (f"--{name}",), f"[{value}]" if how.get("nargs") == "?" else value, MODES[name].help, choices
     )

@@ -98,6 +98,7 @@ class Options:
     rollback: int = -1  # a revision's number
     explain: str = ""  # what somebody names, or the id of an error
     resolve: str = ""  # a name or an address
+    trace: tuple[str, ...] = ()  # who asks, and for what
     logs: str = ""  # a container
     exec: str = ""  # likewise; the command is in `paths`
     guest: str = ""  # a kind of runtime; its words are in `paths`
@@ -123,12 +124,12 @@ class Options:
         ),
     )
     against: str = option(
-        "",
-        Syntax("--plan, --show, --explain, --resolve: compare with what --status --out wrote", word, "FILE"),
+        "", Syntax("where nothing is changed: compare with what --status --out wrote", word, "FILE")
     )
     from_: str = option(
         "", Syntax("--resolve: as this container is told, a sandbox's or its own name", word, "CONTAINER")
     )
+    desired: bool = option(False, Syntax("--trace, --exposure: as the manifests want it, not as it stands"))
     only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
     rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
     strict: bool = option(False, Syntax("all or nothing: no project waits while others are applied"))

@@ -36,6 +36,7 @@ ROOMS = {
     "engines": "errors mistakes core kinds manifest cnm",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
+    "evaluate": "errors family core kinds/ownership kinds inventory/facts inventory drivers",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
@@ -51,13 +52,13 @@ ROOMS = {
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines imported drivers inventory kernel truth pipeline hosts safety daemon/relay daemon"
-    " guests",
+    " manifest cnm engines imported drivers evaluate inventory kernel truth pipeline hosts safety"
+    " daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "engines", "imported", "inventory", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "engines", "evaluate", "imported", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",

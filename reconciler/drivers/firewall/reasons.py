@@ -1,0 +1,110 @@
+"""Why a rule refuses, in words: by its chain, and by its text where that has several; "" is all others.
+
+Who writes a rule that drops or rejects writes a line here (tests/unit/evaluate/test_reasons.py).
+"""
+
+from collections.abc import Mapping
+
+from ...kinds.ownership import GROUP
+from .apart import GROUP_BIT
+
+SPOOFED = "it says that it comes from an address of a container, and comes from elsewhere"
+OWN_ADDRESSES = "a container sends from its own MAC and addresses alone"
+ELSEWHERE = "it is for a container of another host, which only its own network reaches"
+FROM_INTERNAL = "the network that it comes from is internal"
+TO_INTERNAL = "the network that it is for is internal"
+UNKNOWN = "it belongs to no connection that this host knows"
+LOOPBACK = "addresses of loopback are nobody's beyond the own host"
+TUNNEL = "a tunnel of another host takes only what its hosts send"
+SERVICES = "containers reach what the host publishes, not what it serves (`host_access: all`)"
+DISCOVERY = "what a container says to its neighbours is about its own MAC and addresses alone"
+
+REASONS: Mapping[str, Mapping[str, str]] = {
+    # of inet
+    "outside": {"": SPOOFED, "ip daddr 127.0.0.0/8 drop": LOOPBACK},
+    "inside": {
+        "": "it came by a container's port past the bridge's guard",
+        "meta pkttype { broadcast, multicast } fib daddr type != { broadcast, multicast } drop": (
+            "a frame for all carries a packet for one"
+        ),
+        "ip daddr 127.0.0.0/8 ip daddr . meta l4proto . th dport"
+        " != { 127.0.0.11 . 6 . 53, 127.0.0.11 . 17 . 53 } drop": LOOPBACK,
+    },
+    "entering": {"": TO_INTERNAL, "ct state invalid drop": UNKNOWN},
+    "leaving": {"": ELSEWHERE, "ct state invalid drop": UNKNOWN, "iifname @internal drop": FROM_INTERNAL},
+    "between": {"iifname @internal drop": FROM_INTERNAL, "oifname @internal drop": TO_INTERNAL},
+    "strangers": {"": "the host forwards nothing that is no container's business (`router: true`)"},
+    "direct": {
+        "": ELSEWHERE,
+        f"iifgroup {GROUP} drop": "they are on no network together",
+        "drop": "nothing publishes that port of the container",
+    },
+    "to_host": {"": SERVICES, "ip daddr 127.0.0.0/8 drop": "no container answers for names there"},
+    "asked": {
+        "": "a container has so many connections with who answers for names already",
+        "ct status & dnat == 0 drop": "who answers for names is asked by port 53 of the gateway alone",
+    },
+    "errors": {"": "an error is about a connection that this host does not know"},
+    "elsewhere": {"": "it says that it comes from another host's containers, and comes by another link"},
+    "mesh_between": {"": "hosts carry to one another what is for a replica, and nothing else"},
+    "mesh_redirects": {"": "clients are not told of another way"},
+    "pairs": {"": OWN_ADDRESSES},
+    "bgp": {"": "only the other hosts may speak BGP with this one"},
+    "tunnel_from": {"": TUNNEL},
+    "tunnel_to": {"": TUNNEL},
+    "tunnels_through": {"": "what carries networks between hosts is not forwarded"},
+    # of a sandbox
+    "refuse": {"": "no replica of this service is there"},
+    # of bridge
+    "guard": {"": OWN_ADDRESSES},
+    "loopback": {"": LOOPBACK},
+    "own_arp": {"": OWN_ADDRESSES},
+    "tagged": {"": "the container's port is not in that VLAN"},
+    "tagged_ipv4": {"": OWN_ADDRESSES},
+    "tagged_ipv6": {"": OWN_ADDRESSES},
+    "tagged_arp": {"": OWN_ADDRESSES},
+    "tagged_claim": {"": OWN_ADDRESSES},
+    "said_ipv4": {"": "routers and servers of DHCP are nothing that a container may be"},
+    "said_behind": {"": "what hides behind IPv6's extension headers cannot be judged"},
+    "said_udp": {"": "servers of DHCP are nothing that a container may be"},
+    "said_icmpv6": {"": "a router is nothing that a container may be"},
+    "said_discovery": {"": DISCOVERY},
+    "flood": {"": "so many frames for all are sent already"},
+    "apart": {"": "`icc: false`: a container speaks to its gateway alone"},
+    "apart_all": {
+        f"iifname @apart oifname @apart {GROUP_BIT} drop": "`icc: false`: nobody hears a neighbour"
+    },
+}
+
+
+def reason(chain: str, rule: str) -> str:
+    """In words; "" where nobody has found any."""
+    known = REASONS.get(chain, {})
+    return known.get(rule) or known.get("", "")
+
+
+# What elements of these maps grant, in words, by how the map's name begins.
+GRANTS: Mapping[str, str] = {
+    "servers": "the service has an address of its own",
+    "backends": "the service's address leads to a replica",
+    "first": "the service's address leads to a replica",
+    "publish": "published on the host",
+    "reachable": "published at its own address",
+    "same_network": "they are on one network",
+    "unprotected": "the network is open on every port (`gateway_mode: nat-unprotected`)",
+    "routed": "the network is routed, and answers pings",
+    "remote_of": "the network goes over several hosts",
+    "host_open": "the network may use the host (`host_access: all`)",
+    "host_users": "the container may use the host (`extra_hosts: host-gateway`)",
+    "view": "the gateway answers for names",
+    "snat": "it leaves by an address that is written",
+    "masquerade": "it leaves by the host's own address",
+    "mesh": "it leads to a replica on another host",
+    "allow": "a policy allows it",
+    "names": "a policy allows it by name",
+}
+
+
+def grant(name: str) -> str:
+    """What an element of this map grants; "" where it decides nothing by itself."""
+    return next((words for begin, words in GRANTS.items() if name.startswith(begin)), "")

@@ -1,0 +1,1 @@
+"""What becomes of a connection, by what the kernel holds: rules, elements, routes, links."""
