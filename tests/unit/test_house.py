@@ -34,6 +34,7 @@ ROOMS = {
     "manifest": "errors mistakes family disk version values manifest/yaml",
     "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
+    "picture": "values core kinds/ownership kinds inventory",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
@@ -51,13 +52,13 @@ ROOMS = {
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines imported drivers inventory kernel truth pipeline hosts safety daemon/relay daemon"
-    " guests",
+    " manifest cnm engines picture imported drivers inventory kernel truth pipeline hosts safety daemon/relay"
+    " daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "engines", "imported", "inventory", "errors"}
+PURE = {"core", "kinds", "cnm", "drivers", "engines", "picture", "imported", "inventory", "errors"}
 IMPURE = {
     "os",
     "socket",
