@@ -41,6 +41,10 @@ MODES = {
     "watch": Mode("watch", "follow the manifests and put right what drifts, until told to stop"),
     "confirm": Mode("apply", "keep what --apply --confirm-within applied"),
     "history": Mode("status", "list past revisions"),
+    "doctor": Mode(
+        "doctor",
+        "tell what on this host will bite, with the command that mends it (exit 2 when there is any)",
+    ),
     "suspend": Mode("watch", "let the watcher apply nothing"),
     "resume": Mode("watch", "let the watcher go on"),
     "rollback": Mode(

@@ -11,7 +11,7 @@ from .arguments import MODES
 from .options import DEFAULTS, SYNTAX, flag, twin
 
 MODE_GROUPS = {
-    "Look": ("plan", "status", "show", "explain", "resolve", "history", "validate"),
+    "Look": ("plan", "status", "show", "explain", "resolve", "history", "doctor", "validate"),
     "Change": ("apply", "destroy", "rollback", "confirm"),
     "Keep": ("watch", "suspend", "resume"),
     "Containers": ("logs", "exec", "guest"),
