@@ -82,8 +82,8 @@ class Page:
             "Emulation.setDeviceMetricsOverride", width=wide, height=high, deviceScaleFactor=1, mobile=False
         )
         self.ask("Page.navigate", url=file.as_uri())
-        while (said := self.hear()).get("method") != "Page.loadEventFired":
-            self.note(said)
+        while self.value("`${document.URL} ${document.readyState}`") != f"{file.as_uri()} complete":
+            self.note(self.hear())  # what it opened with tells that it is loaded as well
 
     def value(self, expression: str) -> Any:
         """Of an expression of JavaScript."""
