@@ -24,7 +24,7 @@ NAMES = {
     "--explain": ("containers", "networks", "projects"),
     "--scale": ("projects",),
 }
-ON_DISK = {"FILE": "files", "DIR": "folders"}
+ON_DISK = {"FILE": "files", "[FILE]": "files", "DIR": "folders"}
 
 
 def every() -> Iterator[help.HelpEntry]:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .options import EXPORTS, Options, add_options, misnamed_twins, word
+from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins, word
+from .picture_file import path_of_graph, refuse_undrawn
 
 
 class Mode(NamedTuple):
@@ -40,6 +41,10 @@ MODES = {
     "watch": Mode("watch", "follow the manifests and put right what drifts, until told to stop"),
     "confirm": Mode("apply", "keep what --apply --confirm-within applied"),
     "history": Mode("status", "list past revisions"),
+    "doctor": Mode(
+        "doctor",
+        "tell what on this host will bite, with the command that mends it (exit 2 when there is any)",
+    ),
     "suspend": Mode("watch", "let the watcher apply nothing"),
     "resume": Mode("watch", "let the watcher go on"),
     "rollback": Mode(
@@ -78,10 +83,19 @@ MODES = {
     ),
     "init": Mode("importing", "write a first manifest, with comments on what this host has"),
     "rehearse": Mode("apply"),
+    "graph": Mode("graph"),
 }
 
 
-LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure")  # modes that may be about another host
+LOOKING = (
+    "plan",
+    "show",
+    "explain",
+    "resolve",
+    "trace",
+    "exposure",
+    "graph",
+)  # modes that may be about another host
 SCALED = (
     "plan",
     "apply",
@@ -91,15 +105,13 @@ SCALED = (
     "trace",
     "exposure",
     "lock",
+    "graph",
 )  # modes that may scale beside the files
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
-PLAIN = {
-    ReconcileError.id,
-    UsageError.id,
-    ManifestError.id,
-}  # ids of errors of no kind, and of what --help tells
+# Ids of errors of no kind, and of what --help tells.
+PLAIN = {ReconcileError.id, UsageError.id, ManifestError.id}
 
 
 class Parser(argparse.ArgumentParser):
@@ -188,7 +200,7 @@ def stopped(stop: SystemExit) -> int:
 def parse(argv: Sequence[str]) -> Options:
     """What was asked for; raises UsageError, and SystemExit where argparse has said what is wrong."""
     given = vars(parser().parse_args(argv))
-    paths = tuple(given["paths"])
+    paths = (*path_of_graph(given), *given["paths"])
     refuse_no_directory(paths)
     stdin = piped() if "-" in paths else ""
     if paths and paths[0] in MODES and not os.path.exists(paths[0]):
@@ -218,6 +230,8 @@ def refuse_idle(options: Options) -> None:
         raise UsageError("--only goes with --apply, --destroy and --rollback")
     if options.scale and options.mode not in SCALED:
         raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
+    if options.graph or options.output in PICTURES:
+        refuse_undrawn(options)
     if options.output in EXPORTS and options.mode != "show":
         raise UsageError(f"-o {options.output} goes with --show")
     if options.output == "markdown" and options.mode not in PLANNED:
@@ -247,7 +261,7 @@ def implied(given: Mapping[str, object]) -> str:
     """The mode where no word names it alone."""
     valued = ((name, mode.value.get("dest", name)) for name, mode in MODES.items() if mode.value)
     with_value = (name for name, field in valued if field in given)
-    return next(with_value, "rehearse" if given.get("rehearse") else "plan")
+    return next(with_value, next((name for name in ("rehearse", "graph") if given.get(name)), "plan"))
 
 
 def run(options: Options) -> int:

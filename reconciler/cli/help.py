@@ -11,7 +11,18 @@ from .arguments import MODES
 from .options import DEFAULTS, SYNTAX, flag, twin
 
 MODE_GROUPS = {
-    "Look": ("plan", "status", "show", "explain", "resolve", "trace", "exposure", "history", "validate"),
+    "Look": (
+        "plan",
+        "status",
+        "show",
+        "explain",
+        "resolve",
+        "trace",
+        "exposure",
+        "history",
+        "doctor",
+        "validate",
+    ),
     "Change": ("apply", "destroy", "rollback", "confirm"),
     "Keep": ("watch", "suspend", "resume"),
     "Containers": ("logs", "exec", "guest"),
@@ -30,13 +41,14 @@ OPTION_GROUPS = {
         "adopt",
         "yes",
     ),
-    "What is said": ("output", "out", "exit_code", "check", "verbose", "quiet", "color"),
+    "What is said": ("graph", "output", "out", "exit_code", "check", "verbose", "quiet", "color"),
     "Where and when": ("wait", "state_dir", "no_memo"),
 }
 OTHER = "Other"
 EXAMPLES = (
     ("reconcile --plan shop.yaml", "what would change, and what that costs"),
     ("reconcile --apply --confirm-within 60 shop.yaml", "undone by itself unless --confirm comes"),
+    ("reconcile --plan --graph plan.svg shop.yaml", "the same as a picture; without --plan what is declared"),
     ("reconcile --status", "whether the host is as /etc/reconciler says"),
 )
 USAGE = "usage: reconcile [MODE] [options] [PATH ...]"
@@ -98,6 +110,7 @@ def entry_of_mode(name: str) -> HelpEntry:
 def entry_of_option(name: str) -> HelpEntry:
     syntax = SYNTAX[name]
     value = "" if DEFAULTS[name] is False else syntax.metavar or f"{{{','.join(syntax.choices)}}}"
+    value = f"[{value}]" if syntax.bare else value
     spellings = (*filter(None, [syntax.short]), flag(name))
     default = DEFAULTS[name] if isinstance(DEFAULTS[name], str) else ""
     return HelpEntry(spellings, value, syntax.help, syntax.choices, twin(name), str(default))

@@ -74,7 +74,14 @@ def origin(options: "Options") -> Origin:
     from ..manifest.store import cache
     from .options import misnamed_twins
 
-    unlike = options.no_memo or options.against or options.out or options.stdin or [*misnamed_twins()]
+    unlike = (
+        options.no_memo
+        or options.against
+        or options.out
+        or options.graph
+        or options.stdin
+        or [*misnamed_twins()]
+    )
     if unlike or "-" in options.paths or (options.output in OF_COMMITS and is_in_git(options.sources)):
         return {}
     asked = cache.Asked(options.sources, options.projects, os.environ, DRIVERS)

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import UsageError
 from ..manifest.scale import parsed
@@ -17,6 +17,8 @@ from ..values import value
 
 LEVELS = ("none", "flow", "link", "recreate")
 EXPORTS = ("podman", "quadlet")  # forms of what runs
+PICTURES = ("svg", "html", "mermaid", "dot")
+STDOUT = "/dev/stdout"
 TWIN = "RECONCILE_"
 TRUTH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -81,6 +83,7 @@ class Syntax(NamedTuple):
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     short: str = ""
+    bare: str = ""  # what it is without its value; "" where it has to have one
 
 
 def option(default: T, syntax: Syntax) -> T:
@@ -113,6 +116,16 @@ class Options:
         (), Syntax("as many replicas, whatever the files say (repeatable)", scale, "[PROJECT/]SERVICE=N")
     )
     check: bool = option(False, Syntax("--lock: only tell whether the file is as it should be"))
+    graph: str = option(
+        "",
+        Syntax(
+            "draw networks, containers and ports: what stands, what PATH declares, or with --plan what would"
+            " change; into FILE, which ends in .svg, .html, .mmd or .dot, else as DOT on standard output",
+            word,
+            "FILE",
+            bare=STDOUT,
+        ),
+    )
     exit_code: bool = option(False, Syntax("--plan: exit 2 when there are changes"))
     no_memo: bool = option(False, Syntax("--plan: ask and decide anew, whatever was said before"))
     out: str = option(
@@ -149,8 +162,8 @@ class Options:
         "text",
         Syntax(
             "text, wide (every step), json, markdown (a comment on a pull request) or shell commands;"
-            " --show: podman's command lines or quadlets",
-            choices=("text", "wide", "json", "markdown", "shell", *EXPORTS),
+            " --show: podman's command lines or quadlets; --graph: svg, html, mermaid or dot",
+            choices=("text", "wide", "json", "markdown", "shell", *EXPORTS, *PICTURES),
             short="-o",
         ),
     )
@@ -191,6 +204,11 @@ def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str] = os
         default = argparse.SUPPRESS if text is None else value_of_twin(name, text)
         if DEFAULTS[name] is False:
             parser.add_argument(*spellings, action="store_true", dest=name, default=default, help=syntax.help)
+        elif syntax.bare:
+            how: dict[str, Any] = {"nargs": "?", "const": syntax.bare, "metavar": syntax.metavar or ""}
+            parser.add_argument(
+                *spellings, dest=name, default=default, type=syntax.take, help=syntax.help, **how
+            )
         else:
             parser.add_argument(
                 *spellings,

@@ -9,7 +9,8 @@ from ..safety import removals
 from ..safety.limits import REMOVALS
 from . import memo, streams
 from .beside import files_left_out
-from .options import Options
+from .graph import draw_plan
+from .options import STDOUT, Options
 from .scaled import returns
 from .session import comparison, machine, note, plan_json, print_plan, tell_who_waits, write_out
 
@@ -38,7 +39,10 @@ def print_all(options: Options, change: Change) -> None:
     ]
     if options.out:
         write_out(options.out, map(str.encode, plan_json(options, change, beside)))
-    print_plan(options, change, beside=beside)
+    if options.graph != STDOUT:
+        print_plan(options, change, beside=beside)
+    if options.graph:
+        draw_plan(options, change)
     for words in beside:
         note(options, f"warning: {words}")
 

@@ -79,7 +79,8 @@ def warnings(
     """Each chain of others that will drop what is declared; and the router guard, where there are several
     links that packets could be forwarded between."""
     if ways := list(what_others_judge(networks, facts)):
-        yield from (blocker_warning(one, ports, ways) for one in facts.blockers if one.hook == "forward")
+        forward = (one for one in facts.blockers if one.hook == "forward")
+        yield from (blocker_warning(one, ports, ways) for one in forward if not one.passes)
     links = {link for ip, link in facts.addresses.items() if not ip_address(ip).is_link_local} - {"lo"}
     if policy.guards and len(links) > 1:
         families = " and ".join(f"IPv{number}" for number in policy.guards)

@@ -13,6 +13,7 @@ CONTAINER, NETWORK, PORT, SERVICES, NAMES, FIREWALL, SETTINGS = KINDS = (
     "firewall",
     "host settings",
 )
+NAMED = (CONTAINER, NETWORK, PORT)  # that a project has several of
 Part = tuple[str, str]  # of these kinds, and its name; "" of what a project has one of
 
 

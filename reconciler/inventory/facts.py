@@ -28,9 +28,15 @@ class Blocker(NamedTuple):
     chain: str
     hook: str  # forward or input
     accepts_dnat: bool  # it has a rule that accepts what was DNATed
+    accepts_bridges: bool = False  # and one that accepts whatever comes from bridges of ours
 
     def __str__(self) -> str:
         return f"chain {self.family} {self.table} {self.chain} (drops what it does not accept)"
+
+    @property
+    def passes(self) -> bool:
+        """Whether what is ours gets by."""
+        return self.accepts_bridges and (self.accepts_dnat or self.hook == "input")
 
 
 class ForeignNamespace(NamedTuple):

@@ -1,13 +1,17 @@
 """What a person calls what a step is about, as two states tell it together; each kind knows what to ask."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_network
 
 from ..core.resource import Resource, State
-from ..core.subject import CONTAINER, NETWORK, PORT, Part, Places, Subject
+from ..core.subject import CONTAINER, NAMED, NETWORK, Part, Places, Subject
 from ..kinds.address import Address
+from ..kinds.cni import CniAttachment
 from ..kinds.link import Link, NetworkLink, Veth
+from ..kinds.nft import Element
 from ..kinds.ownership import HOST, SHARED
+from ..kinds.remote import RemoteEndpoint
 from .bykind import by_kind
 from .ownership import by_key
 
@@ -25,9 +29,43 @@ class Subjects:
         return Subject(self.projects.get(part[1], project) if project == SHARED else project, *part)
 
     def words(self, r: Resource) -> dict[str, str]:
-        """For scripts: `{"project": "shop", "container": "shop-web-1"}`."""
+        """For scripts: `{"project": "shop", "container": "shop-web-1", "network": "shop_front"}`."""
         project, kind, name = self.of(r)
-        return {"project": project} | ({kind: name} if kind in (CONTAINER, NETWORK, PORT) else {})
+        told = dict([*self.beside(r), (kind, name)])
+        return {"project": project} | {kind: told[kind] for kind in NAMED if told.get(kind)}
+
+    def beside(self, r: Resource) -> Iterator[Part]:
+        """What else a person would say that it concerns: of an endpoint its network, of an element of the
+        firewall whose address or link it names."""
+        for name in self.links_named(r):
+            yield from self.concerned.get(name, ())
+        if isinstance(r, Element):
+            for word in (*r.item.split(" . "), *r.value.split(" . ")):
+                yield from self.concerned.get(("", word), ())
+
+    def links_named(self, r: Resource) -> Iterator[tuple[str, str]]:
+        """The links that it is or stands on, by place and name."""
+        names = (r.name,) if isinstance(r, Link | CniAttachment | RemoteEndpoint) else r.on_links
+        yield from ((r.place or HOST, name) for name in names if name)
+
+    @cached_property
+    def concerned(self) -> dict[tuple[str, str], tuple[Part, ...]]:
+        """What links are about, by place and name; likewise words of the firewall, at the place ""."""
+        found: dict[tuple[str, str], tuple[Part, ...]] = {}
+        for state in self.states:
+            for network in state.of(NetworkLink):
+                inside = ((CONTAINER, network.ns),) * (network.ns != HOST)
+                found[network.ns, network.name] = (*inside, (NETWORK, network.network))
+            plugged: tuple[CniAttachment | RemoteEndpoint, ...]
+            plugged = *state.of(CniAttachment), *state.of(RemoteEndpoint)
+            found |= {(r.ns, r.name): ((CONTAINER, r.ns), (NETWORK, r.network)) for r in plugged}
+        for veth in (veth for state in self.states for veth in state.of(Veth)):
+            ends = (CONTAINER, veth.ns), (NETWORK, self.network_of(veth.bridge))
+            found |= {(veth.ns, veth.name): ends, (HOST, veth.host_name): ends}
+        on_host = {("", name): parts for (ns, name), parts in found.items() if ns == HOST}
+        sandboxed = (r for state in self.states for r in state.of(Address) if r.ns != HOST)
+        at = {("", r.ip): found.get((r.ns, r.link), ((CONTAINER, r.ns),)) for r in sandboxed}
+        return found | on_host | at
 
     @cached_property
     def places(self) -> Places:

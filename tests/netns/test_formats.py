@@ -39,6 +39,10 @@ def test_a_topology_is_as_documented(lab: Lab):
     assert lab.reconcile("--show", "-o", "json", lab.write(SHOP)).json.keys() == documented("show")
 
 
+def test_a_diagnosis_is_as_documented(lab: Lab):
+    assert lab.reconcile("--doctor", "-o", "json").json.keys() == documented("doctor")
+
+
 def test_status_and_metrics_are_as_documented(lab: Lab):
     lab.apply(SHOP)
     with watching(lab, lab.files):

@@ -90,7 +90,7 @@ def test_help_has_groups_examples_and_twins(capsys):
 def test_examples_are_commands(monkeypatch):
     monkeypatch.delenv("RECONCILE_QUIET", raising=False)
     modes = [parse(command.split()[1:]).mode for command, _ in help.EXAMPLES]
-    assert modes == ["plan", "apply", "status"]
+    assert modes == ["plan", "apply", "plan", "status"]
 
 
 @pytest.mark.parametrize(

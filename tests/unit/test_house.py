@@ -29,15 +29,18 @@ ROOMS = {
     "kinds": "values core kinds/ownership",
     "family": "",
     "inventory/facts": "errors values",
+    "inventory/vitals": "values",
     "inventory": "family core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors mistakes disk",
     "manifest": "errors mistakes family disk version values manifest/yaml",
     "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
+    "picture": "values core kinds/ownership kinds inventory",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
     "evaluate": "errors family core kinds/ownership kinds inventory/facts inventory drivers",
-    "kernel": "errors paths disk core kinds/ownership kinds inventory/facts",
+    "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals inventory cnm drivers",
+    "kernel": "errors paths disk core kinds/ownership kinds inventory/facts inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
@@ -52,13 +55,16 @@ ROOMS = {
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines imported drivers evaluate inventory kernel truth pipeline hosts safety"
+    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth pipeline hosts safety"
     " daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
 OTHERS = {"manifest": {"pydantic", "pydantic_core", "yaml"}, "kernel": {"nftables"}, "daemon": {"watchdog"}}
-PURE = {"core", "kinds", "cnm", "drivers", "engines", "evaluate", "imported", "inventory", "errors"}
+PURE = {
+    *("core", "kinds", "cnm", "drivers", "engines", "evaluate", "picture", "doctor", "imported", "inventory"),
+    "errors",
+}
 IMPURE = {
     "os",
     "socket",

@@ -8,6 +8,7 @@ import pytest
 from reconciler.cnm.topology import Endpoint
 from reconciler.core.plan import plan
 from reconciler.core.resource import Resource, state
+from reconciler.core.subject import NAMED
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
@@ -16,6 +17,7 @@ from reconciler.inventory.claims import claims
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.leases import leases
 from reconciler.inventory.ownership import of_others, settings_of_parting_links
+from reconciler.inventory.subjects import Subjects
 from reconciler.kinds.address import Address
 from reconciler.kinds.cni import CniAttachment
 from reconciler.kinds.file import Orphan
@@ -26,7 +28,7 @@ from reconciler.kinds.ownership import HOST
 from reconciler.kinds.sysctl import Sysctl
 from reconciler.manifest.spec import NetworkSpec
 from reconciler.pipeline import decide
-from tests.unit.worlds import container, manifest, project
+from tests.unit.worlds import container, manifest, project, shop
 
 
 def at(box: str, port: str, *ips: str) -> Iterator[Resource]:
@@ -91,3 +93,21 @@ def test_settings_of_ipv6_follow_the_mtu(mtu: int, there: bool):
 def test_a_record_that_somebody_spoilt_claims_no_port(runtime: str):
     spoilt = CniAttachment(ns="a", name="eth0", project="p", network="p_n", config="{}", runtime=runtime)
     assert claims(by_kind(state(spoilt)), lambda r: "") == []
+
+
+def test_a_step_concerns_all_that_a_person_would_name():
+    """Of an endpoint the container and the network, on either side; of a port also where it leads."""
+    _, desired = decide(shop(1), Facts())
+    subjects = Subjects({}, desired)
+    told: dict[frozenset[str], set[str]] = {}
+    for r in desired.values():
+        words = subjects.words(r)
+        assert {*words} <= {"project", *NAMED}
+        assert {words.get("container"), words.get("network")} <= {"shop-web0", "shop_front", None}
+        told.setdefault(frozenset(words.keys() - {"project"}), set()).add(f"{r.noun} {getattr(r, 'map', '')}")
+    end, port = frozenset({"container", "network"}), frozenset({"container", "network", "port"})
+    assert {"link ", "address ", "route "} <= told[end]
+    assert {"element own4", "element own6", "element ports"} <= told[end]
+    assert told[port] == {"element publish4", "element publish6"}
+    assert {"namespace ", "file "} <= told[frozenset({"container"})]
+    assert {"link ", "element bridges", "element same_network"} <= told[frozenset({"network"})]

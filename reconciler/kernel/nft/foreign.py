@@ -5,7 +5,7 @@ Rules are read as the kernel's expressions, and `accepts_dnat` is true only of w
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...inventory.facts import Blocker
@@ -19,10 +19,15 @@ FAMILIES = ("inet", "ip", "ip6")
 HOOKS = {1: "input", 2: "forward"}  # NF_INET_LOCAL_IN, NF_INET_FORWARD
 DROP, ACCEPT, JUMP, GOTO, RETURN = 0, 1, -3, -4, -5  # NF_DROP, NF_ACCEPT, NFT_JUMP, NFT_GOTO, NFT_RETURN
 SILENT = ("counter", "log")  # expressions that match everything
-STATUS, NOT_EQUAL = 2, 1  # NFT_CT_STATUS, NFT_CMP_NEQ
+STATUS, EQUAL, NOT_EQUAL = 2, 0, 1  # NFT_CT_STATUS, NFT_CMP_EQ, NFT_CMP_NEQ
+IIFNAME, BRIDGES = 6, b"br-"  # NFT_META_IIFNAME, and how names of our bridges begin
 DNAT = 0x20  # IPS_DST_NAT of a connection's status
 XT_CONNTRACK = struct.Struct("=146xHHH")  # match_flags, invert_flags, state_mask
 XT_STATE, XT_DNAT = 0x1, 0x80  # XT_CONNTRACK_STATE, XT_CONNTRACK_STATE_DNAT
+
+
+Names = frozenset[str]
+Match = tuple[tuple[str, bytes], ...]
 
 
 class Verdict(NamedTuple):
@@ -30,7 +35,7 @@ class Verdict(NamedTuple):
 
     code: int | None
     chain: str
-    match: tuple[tuple[str, bytes], ...]
+    match: Match
 
 
 Chains = dict[str, list[Verdict]]
@@ -54,7 +59,8 @@ def found(reading: RulesetReading) -> Iterator[Blocker]:
         name, chains = word(chain[3]), tables[place]
         end = fate(chains, name)
         if (where.policy if end is None else end) == DROP:
-            yield Blocker(*place, name, HOOKS[where.number], accepts(chains, name))
+            dnat, bridges = (accepts(chains, name, kind) for kind in (dnated, from_bridges))
+            yield Blocker(*place, name, HOOKS[where.number], dnat, bridges)
 
 
 def verdict(rule: raw.RawRule) -> Verdict:
@@ -94,17 +100,26 @@ def fate(chains: Chains, name: str, seen: frozenset[str] = frozenset()) -> int |
     return None
 
 
-def accepts(chains: Chains, name: str, seen: frozenset[str] = frozenset()) -> bool:
-    """Whether a rule, here or where every packet is sent, accepts what was DNATed."""
+def accepts(chains: Chains, name: str, kind: Callable[[Match], bool], seen: Names = frozenset()) -> bool:
+    """Whether a rule, here or where every packet is sent, accepts what is of a kind."""
     for rule in () if name in seen else chains.get(name, ()):
-        if rule.code == ACCEPT and dnated(rule.match):
+        if rule.code == ACCEPT and kind(rule.match):
             return True
-        if rule.code in (JUMP, GOTO) and not rule.match and accepts(chains, rule.chain, seen | {name}):
+        if rule.code in (JUMP, GOTO) and not rule.match and accepts(chains, rule.chain, kind, seen | {name}):
             return True
     return False
 
 
-def dnated(match: tuple[tuple[str, bytes], ...]) -> bool:
+def from_bridges(match: Match) -> bool:
+    """`iifname "br-*"` and nothing else, which iptables writes as `-i br-+`."""
+    if [name for name, _ in match] != ["meta", "cmp"]:
+        return False
+    loads, equals = (attributes(data) for _, data in match)
+    links = int.from_bytes(loads[2], "big") == IIFNAME and int.from_bytes(equals[2], "big") == EQUAL
+    return links and attributes(equals[3])[1] == BRIDGES
+
+
+def dnated(match: Match) -> bool:
     """`ct status dnat` and nothing else, or iptables' `-m conntrack --ctstate DNAT`."""
     data = [attributes(data) for _, data in match]
     match [name for name, _ in match]:

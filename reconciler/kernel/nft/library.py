@@ -54,6 +54,15 @@ def binding() -> ModuleType:
         ) from None
 
 
+def lack() -> str:
+    """What has to be installed before a firewall can be written."""
+    try:
+        binding()
+    except Unsupported:
+        return "apt install libnftables1 python3-nftables"
+    return ""
+
+
 def loaded(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("reconciler_nftables", path)
     if spec is None or spec.loader is None:

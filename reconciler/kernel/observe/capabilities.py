@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from ...kinds.workload import ENGINES
 from .. import frr, looking, resolved, resolvers, workloads
 from ..netlink.socket import families
+from ..nft import library
 from ..transcript import EVERYWHERE, NOTED, Transcript, noting
 
 # feature: (the option that brings it, the module that holds it)
@@ -40,6 +41,7 @@ ASKED: Mapping[str, Callable[[], str]] = {
     "IPv6": no_ipv6,
     "bridge netfilter": no_netfilter,
     "names": resolvers.lack,
+    "nftables": library.lack,
     "host names": resolved.lack,
     **{engine: partial(workloads.lack, engine) for engine in ENGINES},
 }
