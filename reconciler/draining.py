@@ -11,7 +11,7 @@ from .core.resource import Resource, State
 from .drivers import balancer
 from .drivers.firewall.shared import numbers
 from .kinds.address import Address
-from .kinds.balancer import Balancer, Server
+from .kinds.balancer import Balancer, Server, parts_of
 from .kinds.draws import ends_of
 from .kinds.nft import Element
 from .kinds.ownership import WHOLE
@@ -69,7 +69,10 @@ def rested(live: State, ips: Set[str]) -> State:
 def served(server: Server, ips: Set[str]) -> Server:
     """As it was, where nobody else is behind it."""
     ip, by_client, backends = server
-    weights = tuple((one, 0 if one in ips else share) for one, share in backends)
+    shares_ = parts_of(server) or [share for _, share in backends]
+    weights = tuple(
+        (one, 0 if one in ips else share) for (one, _), share in zip(backends, shares_, strict=True)
+    )
     rest = VirtualServer(ip, weights, by_client)
     return balancer.server(rest) if any(share for _, share in weights) else server
 

@@ -9,6 +9,7 @@ from ..inventory.facts import Facts
 from .balanced import BalancedService, VirtualServer
 from .driver import Joined
 from .endpoint import Attachments, SandboxSpec
+from .hosts import is_here
 from .topology import Endpoint, Network, Sandbox
 from .vips import has_vip, service_key
 
@@ -84,7 +85,10 @@ def resting_of(group: Sequence[SandboxSpec], facts: Facts) -> Iterator[str]:
 
 
 def condition(one: SandboxSpec, facts: Facts) -> str:
-    """As its engine tells; who is yet to run, and is tested, is about to start."""
+    """As its engine tells; who is yet to run, and is tested, is about to start.  Of who is on another host
+    nothing is known."""
+    if not is_here(one.host, facts):
+        return UNKNOWN
     tested = one.spec.workload is not None and one.spec.workload.health is not None
     return facts.conditions.get(one.name, STARTING if tested else UNKNOWN)
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Set
 from threading import Timer
 
-from ..core.resource import Resource
+from ..core.resource import Resource, State
 from ..kernel import frr, resolvers, workloads
 from ..kernel.netlink.events import EVENT, Events
 from ..kernel.transcript import engine_of
+from ..kinds.balancer import Balancer
 from ..kinds.evpn import Router
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
@@ -28,6 +29,7 @@ class Hearing:
         self, events: Events, fire: Callable[[str, str, str], object], note: Callable[[str], object]
     ):
         self.events, self.fire, self.note = events, fire, note
+        self.wanted: State | None = None  # when it was last asked who has virtual servers
         self.missed: dict[str, int] = {}  # by place, how often one did not run when it should
         self.health = HealthTimer(self.tell)
         self.arrivals = Arrivals(lambda title: fire(EVENT, "", title))
@@ -45,6 +47,7 @@ class Hearing:
             places = {r.place for r in change.desired.values() if r.place and not r.alone}
             self.events.listen(places, places if whole else made)
         self.follow_attached(change)
+        self.follow_balancers(change.desired)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
             self.events.follow([pid])
         if whole or does(change, Resolver):
@@ -63,6 +66,12 @@ class Hearing:
             [box.attached.pid for box in change.topology.sandboxes if box.attached and box.attached.pid]
         )
         self.arrivals.follow(one.title for one in change.topology.awaited)
+
+    def follow_balancers(self, wanted: State) -> None:
+        """What else is in the tables of sandboxes is of who is root there."""
+        if wanted is not self.wanted:
+            self.wanted = wanted
+            self.events.balanced = {r.place for r in wanted.values() if isinstance(r, Balancer)}
 
     def follow_workloads(self, moved: Set[str]) -> None:
         """Those that run.  Who should and does not may have ended before it was heard, or be about to be

@@ -136,8 +136,12 @@ class Watcher:
         return outcome
 
     def begin_sweep(self) -> bool:
-        """Whether it is enough to hear, part by part, that nothing has moved since the last turn."""
-        self.unswept = self.repair.pipeline.host.places_read() if self.repair.at_rest() else []
+        """Whether it is enough to hear, part by part, that nothing has moved since the last turn; one that
+        has begun goes on, however often another is asked for."""
+        if not self.repair.at_rest():
+            self.unswept = []
+        elif not self.unswept:
+            self.unswept = self.repair.pipeline.host.places_read()
         return bool(self.unswept)
 
     def sweep(self) -> float:

@@ -1,6 +1,13 @@
 """The numbers by which one of several is chosen, as rules and maps say them."""
 
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
+
 from .ownership import SEED, WHOLE
+
+MOST = 256  # numbers that one is drawn of where each is said; what needs more is said as intervals of WHOLE
 
 
 def drawn_and_told(ip: str) -> tuple[str, str]:
@@ -9,9 +16,49 @@ def drawn_and_told(ip: str) -> tuple[str, str]:
     return f"numgen random mod {WHOLE}", f"jhash {ip} saddr mod {WHOLE} seed {SEED} offset {WHOLE}"
 
 
+def drawn_of(count: int) -> str:
+    """The same, of so few that a map has each of them: those of another count are others."""
+    return f"numgen random mod {count} offset {numbers(count).start}"
+
+
+def numbers(count: int) -> range:
+    return range(count * WHOLE, count * WHOLE + count)
+
+
+@lru_cache(1024)
+def parts(widths: Sequence[int]) -> Sequence[int]:
+    """How many of the fewest numbers each has who has so many of WHOLE, as all have some; none where that
+    takes too many."""
+    for count in range(max(len(widths), 1), MOST + 1):
+        found = tuple(round(width * count / WHOLE) for width in widths)
+        if sum(found) == count and widths_of(found) == widths:
+            return found
+    return ()
+
+
+def widths_of(found: Sequence[int]) -> Sequence[int]:
+    """How many of WHOLE each has, of one after the other."""
+    ends = (WHOLE * end // sum(found) for end in accumulate(found, initial=0))
+    return tuple(end - start for start, end in pairwise(ends))
+
+
 def interval(first: int, last: int) -> str:
     """Of such numbers, in a map."""
     return f"{first:#010x}-{last:#010x}" if first < last else f"{first:#010x}"
+
+
+def single(number: int) -> str:
+    """In a map of numbers alone, which are compared as the processor has them, in the words of a packet."""
+    return interval(swapped := as_in_packets(number), swapped)
+
+
+def single_of(text: str) -> int:
+    """Raises ValueError for what is none."""
+    return as_in_packets(int(text, 16))
+
+
+def as_in_packets(number: int) -> int:
+    return int.from_bytes(number.to_bytes(4, sys.byteorder), "big")
 
 
 def ends_of(text: str) -> tuple[int, int]:

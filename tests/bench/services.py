@@ -3,8 +3,9 @@
     . .ci/setup; throwaway .venv/bin/python -m tests.bench.services [N] [--services N] [--ipv6]
 
 N sandboxes on one network, and services of two replicas among them.  Each line is one command, or what a
-watcher does, in seconds: `wall` is all of it, `first` and `last` are those until some sandbox had it, and
-until all had, as nf_tables itself tells.
+watcher does, in seconds: `wall` is all of it, `cpu` what it and the kernel for it worked, `first` and `last`
+are those until some sandbox had it, and until all had, as nf_tables itself tells; `KiB` are how much less
+memory is available.
 """
 
 import argparse
@@ -86,9 +87,9 @@ class Bench:
         return self.lab.write(text, "m/b.yaml")
 
     def command(self, *words: object) -> Row:
-        began = time.time()
+        began, worked, free = time.time(), children(), available()
         self.lab.succeed(self.lab.reconcile(*words))
-        return {"wall": time.time() - began}
+        return {"wall": time.time() - began, "cpu": children() - worked, "KiB": free - available()}
 
     def life(self, services: int) -> Iterator[tuple[str, Row]]:
         """From nothing to nothing."""
@@ -117,18 +118,37 @@ class Bench:
             watcher.until(lambda: self.healthy() == 2)
             for _ in range(FLIPS):
                 watcher.settled(1)
-                ears = Ears(self.lab.namespaces())
+                ears, worked = Ears(self.lab.namespaces()), process(watcher.process.pid)
                 (folder / SICK).touch()
                 watcher.until((folder / "failed").exists)
-                yield "one sick, since its test", ears.heard((folder / "failed").stat().st_mtime)
+                row = ears.heard((folder / "failed").stat().st_mtime)
                 watcher.settled(1)
-                ears = Ears(self.lab.namespaces())
+                yield "one sick, since its test", row | {"cpu": process(watcher.process.pid) - worked}
+                ears, worked = Ears(self.lab.namespaces()), process(watcher.process.pid)
                 (folder / SICK).unlink()
                 (folder / "failed").unlink()
-                yield "one well, since it is", ears.heard(time.time())
+                row = ears.heard(time.time())
+                watcher.settled(1)
+                yield "one well, since it is", row | {"cpu": process(watcher.process.pid) - worked}
 
     def healthy(self) -> int:
         return self.lab.reconcile("--status", self.lab.files / "m").out.count("healthy")
+
+
+def children() -> float:
+    """Seconds for which those that have ended worked."""
+    return os.times().children_user + os.times().children_system
+
+
+def process(pid: int) -> float:
+    """Seconds for which one that runs has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def available() -> float:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
 
 
 def rows(count: int, services: int, *, ipv6: bool) -> Iterator[tuple[str, Row]]:

@@ -14,7 +14,7 @@ from reconciler.kernel.netlink.conntrack import Behind
 from reconciler.kernel.nft import batch, sandbox
 from reconciler.kinds.balancer import Balancer, Server, contents
 from tests.netns.lab import Lab
-from tests.netns.test_services import answer, serve, shop, vip
+from tests.netns.test_services import answer, connected, serve, shop, vip
 from tests.netns.watching import until
 
 OTHERS = "{name: o, networks: {m: }, services: {w: {networks: [m], scale: 2}, q: {networks: [m]}}}"
@@ -59,6 +59,15 @@ def test_maps_of_our_names_that_hold_anything_are_put_right(stood, odd):
     assert {*stood.succeed(both(stood, "--plan", "-o", "json")).steps} == wanted
     stood.succeed(both(stood, "--apply"))
     assert both(stood, "--plan").out == "Nothing to do.\n"
+
+
+def test_open_connections_outlive_a_table_that_is_made_anew(stood):
+    serve(stood, 1, 2, 3)
+    held = [connected(stood, address) for address in (vip(), vip(family=6)) for _ in range(4)]
+    stood.run("nft add chain inet reconciler another", "t-k-1")
+    assert stood.succeed(both(stood, "--plan", "-o", "json")).steps == ["update balancer t-k-1"]
+    stood.succeed(both(stood, "--apply"))
+    assert all(one.goes_on() for one in held)
 
 
 def test_what_stands_for_any_address_is_put_right(stood):

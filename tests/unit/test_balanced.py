@@ -100,6 +100,27 @@ def test_who_is_not_well_weighs_nothing(told, expected):
     assert [found[f"shop-web-{n}"] for n in (1, 2, 3)] == expected
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, [1, 1, 1, 1]),
+        ({"shop-web-1": "healthy"}, [1, 1, 0, 1]),  # the third, which is here too, is yet to start
+        ({"shop-web-1": "unhealthy", "shop-web-3": "healthy"}, [0, 1, 1, 1]),
+        ({"shop-web-1": "unhealthy", "shop-web-3": "unhealthy"}, [0, 1, 0, 1]),
+    ],
+)
+def test_who_is_on_another_host_has_its_part(told, expected):
+    """Nobody here knows how it does."""
+    web = container("web", "mesh", is_service=True, replicas=4, workload=TESTED, runtime="podman")
+    world = manifest(project("shop", MESH, web, hosts=HOSTS))
+    topology = build(world, Facts(name="h1", conditions=told))
+    by_name = {end.of_family(4)[0]: end.sandbox for end in topology.networks[0].endpoints}
+    found = dict(only(topology).servers[0].backends)
+    here = {by_name[ip]: weight for ip, weight in found.items() if ip in by_name}
+    assert [here["shop-web-1"], here["shop-web-3"]] == expected[::2]
+    assert sorted(found.values()) == sorted(expected)
+
+
 def test_one_that_is_alone_keeps_its_name_however_it_does():
     lone = replace(WEB, replicas=1, workload=TESTED, runtime="podman")
     [zone] = shop(lone, conditions={"shop-web-1": "unhealthy"}).naming.zones

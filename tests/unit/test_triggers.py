@@ -3,7 +3,7 @@
 import time
 from threading import Thread
 
-from reconciler.daemon.triggers import STOP, Trigger, Triggers
+from reconciler.daemon.triggers import FREE_ANSWERS, SELDOM, STOP, Trigger, Triggers
 
 
 def test_many_triggers_are_answered_once():
@@ -49,6 +49,65 @@ def test_a_storm_costs_no_memory():
     for n in range(20_000):
         triggers.fire("kernel", words=str(n))
     assert len(triggers.wait(1)) <= 10_001
+
+
+def test_who_never_pauses_in_a_sandbox_puts_off_no_answer():
+    triggers, ends = Triggers(), time.monotonic() + 1.0
+
+    def storm() -> None:
+        n = 0
+        while time.monotonic() < ends:
+            triggers.fire("kernel", "web", str(n := n + 1))
+
+    thread = Thread(target=storm)
+    thread.start()
+    began = time.monotonic()
+    assert triggers.wait(10)
+    assert time.monotonic() - began < 0.5
+    thread.join()
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_who_never_ends_is_answered_ever_more_seldom_and_others_at_once():
+    triggers = Triggers(clock := Clock())
+    for n in range(FREE_ANSWERS + 1):
+        triggers.fire("kernel", "web", str(n))
+        clock.now += 0.1
+        assert triggers.wait(0) == (Trigger("kernel", "web", str(n)),)
+    triggers.fire("kernel", "web", "late")
+    triggers.fire("end", "web")
+    triggers.fire("kernel", "web", "later")
+    triggers.fire("kernel", "db")
+    triggers.fire("kernel", "", "nft")
+    triggers.fire("kernel", "/crun/web")
+    clock.now += 0.05
+    answered = {trigger.place for trigger in triggers.wait(0)}
+    assert answered == {"db", "", "/crun/web"}
+    clock.now += SELDOM.first
+    assert triggers.news() == (Trigger("kernel", "web", "late"), Trigger("end", "web"))
+    clock.now += 0.05
+    assert triggers.wait(0) == (Trigger("kernel", "web", "late"), Trigger("end", "web"))
+    clock.now += SELDOM.most + SELDOM.calm
+    triggers.fire("kernel", "web")
+    clock.now += 0.05
+    assert triggers.wait(0) == (Trigger("kernel", "web"),)
+
+
+def test_what_is_put_off_is_waited_for():
+    triggers = Triggers()
+    for _ in range(FREE_ANSWERS + 1):
+        triggers.fire("kernel", "web")
+        assert triggers.wait(1)
+    triggers.fire("kernel", "web")
+    began = time.monotonic()
+    assert triggers.wait(5) == (Trigger("kernel", "web"),)
+    assert 0.5 * SELDOM.first < time.monotonic() - began < 1
 
 
 def test_stop_waits_for_nothing():

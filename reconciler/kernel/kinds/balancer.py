@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from ...core.resource import Resource, state
 from ...errors import KernelError, NotPermitted, ReconcileError
-from ...kinds.balancer import MARKS, TABLE, Balancer, Server, contents, servers, skeleton
-from ...kinds.nft import Element
+from ...kinds.balancer import FORMS, MARKS, TABLE, Balancer, Server, contents, servers, skeleton
+from ...kinds.nft import Element, Map
 from .. import looking, netns, records
 from ..apply.requests import refused
 from ..netlink import conntrack
@@ -141,18 +141,20 @@ def meaning(found: sandbox.Look) -> tuple[Server, ...] | None:
     """What these tables say; None where that is not all."""
     if found.said in (known := MEANINGS):
         return known[found.said]
-    said = said_by(sandbox.read(found, skeleton()))
+    said = said_by(found)
     if len(known) >= sandbox.MOST_KNOWN:
         known.clear()
     known[found.said] = said
     return said
 
 
-def said_by(known: Sequence[Resource]) -> tuple[Server, ...] | None:
+def said_by(found: sandbox.Look) -> tuple[Server, ...] | None:
     """Who is root there may give our names to maps of anything: what is in such is not looked at."""
-    if state(*(r for r in known if not isinstance(r, Element))) != state(*skeleton()):
+    known = sandbox.read(found, FORMS.values())
+    if any(FORMS.get(r.name) != r for r in known if isinstance(r, Map)):
         return None
     said = tuple(servers(r for r in known if isinstance(r, Element)))
+    known = sandbox.read(found, skeleton(said))
     return said if state(*known) == state(*contents(said)) else None
 
 

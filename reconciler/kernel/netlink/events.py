@@ -1,35 +1,36 @@
 """What the kernel tells by itself: something changed, where, and who did it.  A hint, never the truth.
 
-One socket hears every sandbox (NETLINK_LISTEN_ALL_NSID) that has a number here; nftables names the process
-that wrote; mounts tell that a sandbox lost its name.  What was missed is found by the next full look."""
+One socket hears every sandbox (NETLINK_LISTEN_ALL_NSID) that has a number here, and another the tables
+there; the host's own are heard by a third, which nobody in a sandbox fills.  nftables names the process that
+wrote; mounts tell that a sandbox lost its name.  What was missed is found by the next full look."""
 
-import errno
 import os
 import select
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from ...errors import NotPermitted, foreseen
+from ...errors import foreseen
 from ...kinds.ownership import PROTOCOL
 from .. import netns
 from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
-from .netfilter import NFGEN
+from .netfilter import NETFILTER, NFGEN, OURS
 from .nsid import NETNSA_FD, NETNSA_NSID, number_of
 from .socket import REPLACE, SOL_NETLINK, Message, attributes, frames, open_socket, printable, send, u32
+from .subscription import LISTEN_ALL_NSID, Control, Missed, Subscription
 
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE, the
 # NETCONFs, NSID.
 # Of the sysctls, only forwarding and rp_filter have events.
 GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25, 28)
 NFTABLES_GROUP, NEWGEN = 7, 10 << 8 | 15
-ADD_MEMBERSHIP, LISTEN_ALL_NSID = 1, 8
 NEWNSID, DELNSID = 88, 89
-RCVBUF = 8 << 20  # bytes; what overflows it is answered by looking at everything
+REST = 0.001  # seconds of work, after which comes a rest
 OWNED = {  # kinds of message in which the attribute tells the protocol; the route's stands in its header
     NEWADDR: 11,
     DELADDR: 11,
@@ -39,6 +40,7 @@ OWNED = {  # kinds of message in which the attribute tells the protocol; the rou
 
 # Of what happens to the host end of a pair, its sandbox hears nothing, and yet it changes what stands there.
 EVENT, END = "kernel", "end"
+SWEEP = "sweep"  # all is to be asked again, part by part
 Told = tuple[str, str | None, str]
 
 
@@ -48,6 +50,7 @@ class Events:
     def __init__(self, fire: Callable[[str, str | None, str], None]):
         self.fire = fire
         self.places: Mapping[int, str] = {}
+        self.balanced: Set[str] = frozenset()  # the sandboxes whose tables matter
         self.processes: dict[int, Told] = {}  # what the end of each means, by descriptor
         self.thread: Thread | None = None
         self.opened = ExitStack()
@@ -87,21 +90,29 @@ class Events:
         self.poll = keep(select.epoll())
         self.stop = os.eventfd(0, os.EFD_CLOEXEC)
         self.opened.callback(os.close, self.stop)
-        self.rtnl = keep(subscribed(socket.NETLINK_ROUTE, GROUPS))
-        self.nft = keep(subscribed(12, (NFTABLES_GROUP,)))
+        self.rtnl = keep(Subscription(socket.NETLINK_ROUTE, GROUPS, everywhere=True))
+        self.nft = keep(Subscription(NETFILTER, (NFTABLES_GROUP,)))
+        self.nft_inside = keep(Subscription(NETFILTER, (NFTABLES_GROUP,), everywhere=True))
+        for channel in (self.nft, self.nft_inside):
+            channel.hear_only(NEWGEN)
         self.mounts = keep(open("/proc/self/mountinfo", encoding="utf-8", errors="replace"))  # noqa: SIM115
         self.names = self.mounted()
-        for channel in (self.rtnl, self.nft, self.stop):
-            self.poll.register(channel, select.EPOLLIN)
+        for source in (self.rtnl, self.nft, self.nft_inside, self.stop):
+            self.poll.register(source, select.EPOLLIN)
         self.poll.register(self.mounts, select.EPOLLPRI)
 
     def run(self) -> None:
+        """A quarter of the time at most, whatever is done to be heard."""
+        rested = time.thread_time()
         while True:
             for fd, _ in self.poll.poll():
                 if fd == self.stop:
                     return
                 for told in self.heard(fd):
                     self.fire(*told)
+            if (busy := time.thread_time() - rested) > REST:
+                time.sleep(3 * busy)
+                rested = time.thread_time()
 
     def heard(self, fd: int) -> list[Told]:
         if fd in self.processes:
@@ -113,21 +124,24 @@ class Events:
                 return list(self.routes())
             if fd == self.nft.fileno():
                 return list(self.tables())
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            return [(EVENT, "" if fd == self.nft.fileno() else None, "more events than could be kept")]
+            if fd == self.nft_inside.fileno():
+                return list(self.tables_inside())
+        except Missed:
+            kind, place = (EVENT, "") if fd == self.nft.fileno() else (SWEEP, None)
+            return [(kind, place, "more events than could be kept")]
+        except OSError:
+            raise
         except Exception as error:  # a message of a form that nobody foresaw is one message
             return [(EVENT, None, foreseen(error).message)]
         before, self.names = self.names, self.mounted()
         return [(EVENT, None, "a sandbox's name")] if before != self.names else []
 
     def routes(self) -> Iterator[Told]:
-        data, control, _, _ = self.rtnl.recvmsg(1 << 16, 64)
-        for message in messages(data):
-            if ours(message):
-                yield EVENT, self.place(message, control), who(message.port)
-                yield from self.other_end(message)
+        for data, control in self.rtnl.datagrams():
+            for message in messages(data):
+                if ours(message):
+                    yield EVENT, self.place(message, control), who(message.port)
+                    yield from self.other_end(message)
 
     def other_end(self, message: "Heard") -> Iterator[Told]:
         """A pair is one thing, and stands in the sandbox."""
@@ -137,7 +151,7 @@ class Events:
                 place = self.places.get(int.from_bytes(number, "little", signed=True))
                 yield END, place, who(message.port)
 
-    def place(self, message: "Heard", control: list[tuple[int, int, bytes]]) -> str | None:
+    def place(self, message: "Heard", control: Control) -> str | None:
         """Where it happened; None where that cannot be told."""
         if message.kind in (NEWNSID, DELNSID):
             return None
@@ -149,12 +163,18 @@ class Events:
         return ""
 
     def tables(self) -> Iterator[Told]:
-        data, _, _, _ = self.nft.recvmsg(1 << 16)
-        for message in messages(data):
-            if message.kind == NEWGEN:
-                found = attributes(message.body, NFGEN.size)
-                name, pid = printable(found.get(3, b"")), int.from_bytes(found.get(2, b""), "big")
-                yield EVENT, "", f"{name}[{pid}]" if pid != os.getpid() else ""
+        for data, _ in self.nft.datagrams():
+            yield from ((EVENT, "", author(message)) for message in messages(data))
+
+    def tables_inside(self) -> Iterator[Told]:
+        """What we wrote ourselves was read back there; of many by one, the last tells who it is."""
+        found: dict[str | None, Heard] = {}
+        for data, control in self.nft_inside.datagrams():
+            for message in messages(data):
+                place = self.place(message, control)
+                if place in self.balanced and message.sequence != OURS + 1:
+                    found[place] = message
+        return ((EVENT, place, author(message)) for place, message in found.items())
 
     def mounted(self) -> list[str]:
         self.mounts.seek(0)
@@ -181,28 +201,20 @@ class Events:
 class Heard(NamedTuple):
     kind: int
     flags: int
+    sequence: int
     port: int
     body: bytes
 
 
-def subscribed(protocol: int, groups: tuple[int, ...]) -> socket.socket:
-    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-    channel.bind((0, 0))
-    with suppress(OSError):  # not in a user namespace: the default buffer has to do
-        channel.setsockopt(socket.SOL_SOCKET, 33, RCVBUF)  # SO_RCVBUFFORCE
-    try:
-        if protocol == socket.NETLINK_ROUTE:
-            channel.setsockopt(SOL_NETLINK, LISTEN_ALL_NSID, 1)
-    except PermissionError:
-        channel.close()
-        raise NotPermitted("cannot hear what happens in sandboxes", "CAP_NET_BROADCAST is missing") from None
-    for group in groups:
-        channel.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
-    return channel
-
-
 def messages(data: bytes) -> Iterator[Heard]:
-    return (Heard(kind, flags, port, body) for kind, flags, _, port, body in frames(data))
+    return (Heard(*message) for message in frames(data))
+
+
+def author(message: Heard) -> str:
+    """The process that made a generation of a ruleset; "" for ourselves."""
+    found = attributes(message.body, NFGEN.size)
+    name, pid = printable(found.get(3, b"")), int.from_bytes(found.get(2, b""), "big")
+    return f"{name}[{pid}]" if pid != os.getpid() else ""
 
 
 def ours(message: Heard) -> bool:

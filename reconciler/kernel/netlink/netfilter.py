@@ -9,6 +9,7 @@ from ..transcript import RULESET, note
 from .socket import BUFFER, DONE, DUMP_INTR, ERROR, HEADER, REQUEST, ROOT_MATCH, frames
 
 NETFILTER = 12  # NETLINK_NETFILTER
+OURS = 1 << 30 | int.from_bytes(os.urandom(3), "big") << 6  # our transactions number their messages from here
 NFGEN = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource id
 
 

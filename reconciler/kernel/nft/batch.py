@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...core.plan import Step
 from ...errors import KernelError, NotPermitted
-from ..netlink.netfilter import NETFILTER, NFGEN
+from ..netlink.netfilter import NETFILTER, NFGEN, OURS
 from ..netlink.socket import ACK, BUFFER, ERROR, HEADER, REQUEST, attr, attributes, frames, open_socket
 from .wire import NFTABLES
 
@@ -93,11 +93,12 @@ def deliver(channel: socket.socket, data: bytes, messages: Sequence[BatchMessage
 def packed(messages: Sequence[BatchMessage], generation: int | None = None) -> Iterator[bytes]:
     """The last one asks for an answer; what is refused is told of each.  Without a generation any will do."""
     made_for = b"" if generation is None else attr(GENERATION, struct.pack("!I", generation))
-    yield framed(BEGIN, 0, 0, NFGEN.pack(0, 0, NFTABLES) + made_for)
-    for sequence, (kind, flags, family, body, *_) in enumerate(messages, 1):
-        asked = ACK if sequence == len(messages) else 0
+    yield framed(BEGIN, 0, OURS, NFGEN.pack(0, 0, NFTABLES) + made_for)
+    last = OURS + len(messages)
+    for sequence, (kind, flags, family, body, *_) in enumerate(messages, OURS + 1):
+        asked = ACK if sequence == last else 0
         yield framed(NFTABLES << 8 | kind, flags | asked, sequence, NFGEN.pack(family, 0, 0) + body)
-    yield framed(END, 0, len(messages) + 1, NFGEN.pack(0, 0, NFTABLES))
+    yield framed(END, 0, last + 1, NFGEN.pack(0, 0, NFTABLES))
 
 
 def framed(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
@@ -121,7 +122,7 @@ def complaints(channel: socket.socket) -> Iterator[Complaint]:
             continue
         for kind, flags, sequence, _, body in frames(data):
             if kind == ERROR:
-                yield complaint(flags, sequence, body)
+                yield complaint(flags, sequence - OURS, body)
 
 
 def complaint(flags: int, sequence: int, body: bytes) -> Complaint:

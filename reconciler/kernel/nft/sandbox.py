@@ -1,6 +1,7 @@
 """Tables of ours in sandboxes, many of which have the same: what is said and read is worked out once."""
 
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from ...errors import KernelError
 from ...kinds.balancer import FAMILY
 from ...kinds.nft import Chain, Map, Table, path
 from ...kinds.ownership import TABLE
-from ..netlink.socket import items
+from ..netlink.socket import attr, items
 from ..transcript import HERE, Transcript, note, noting
 from . import raw
 from .batch import BEFORE, BatchMessage, deliver, open_channel, packed
@@ -81,7 +82,16 @@ def words(found: Iterable[raw.RawTable]) -> bytes:
 
 
 def unordered(one: raw.RawSet) -> raw.RawSet:
-    return one._replace(elements=sorted(element for message in one.elements for _, element in items(message)))
+    return one._replace(elements=sorted(piece for message in one.elements for piece in pieces(message)))
+
+
+def pieces(message: bytes) -> list[bytes]:
+    """An element each: nearly always all are as long as the first, and nothing need be looked at in them."""
+    size = int.from_bytes(message[:2], sys.byteorder) + 3 & ~3
+    equal = [message[at : at + size] for at in range(0, len(message), max(size, 4))]
+    if all(piece[:4] == message[:4] for piece in equal):
+        return equal
+    return [attr(kind, element) for kind, element in items(message)]
 
 
 def answer() -> list[bytes]:
