@@ -143,10 +143,11 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         for host, _ in network.carrier.hosts
     ]
     others = had_by_others(network, attachments, facts)
+    shunned = frozenset(others)
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
-            Range(spec, subnet.gateway, [*of_the_lan(network, spec, subnet, facts), *others])
+            Range(spec, subnet.gateway, shunned.union(of_the_lan(network, spec, subnet, facts)))
             for spec, subnet in zip(network.ranges, network.subnets, strict=True)
             if subnet.family == number
         ]

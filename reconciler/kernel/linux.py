@@ -63,8 +63,8 @@ class Linux:
         self.progress = progress or (lambda: None)  # called with each piece of work
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.host_links = host_links  # where they are kept as long as the kernel tells of none
-        self.snapshot, self.transcript = self.anew(), Transcript()
         self.about: nft.About | None = None  # the project that is asked about, where others are no matter
+        self.snapshot, self.transcript = self.anew(), Transcript()
         self.last_facts: HostFacts | None = None
         self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last,
         self.plugins: Mapping[str, RemotePlugin] = {}  # and this
@@ -80,7 +80,9 @@ class Linux:
         attached.join(path, identity)
 
     def anew(self) -> Snapshot:
-        return Snapshot(self.routers, self.host_links)
+        fresh = Snapshot(self.routers, self.host_links)
+        fresh.about = self.about
+        return fresh
 
     def routers(self) -> Iterable[Router]:
         return frr.read()
@@ -122,7 +124,6 @@ class Linux:
         with noting(self.transcript):
             links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
             refuse_foreign(named, links, self.snapshot.strangers(named))
-            self.snapshot.about = self.about
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
 
