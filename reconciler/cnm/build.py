@@ -10,7 +10,7 @@ from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken
-from . import attach, macs, mesh, ownership, services, zones
+from . import attach, bandwidth, macs, mesh, ownership, services, zones
 from .driver import Driver, Joined, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -196,6 +196,7 @@ def addresses_of_all(
         try:
             refuse_crowd(network, wishes)
             refuse_vlans(network, wishes, facts)
+            bandwidth.refuse(network, (end for _, end in wishes), facts)
         except ManifestError as error:
             found.append(error)
         found += unmet_wishes(network, wishes)

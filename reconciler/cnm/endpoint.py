@@ -14,6 +14,7 @@ from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from ..mistakes import AddressTaken, NetworkLacks, NoRoom, WrongAddress
 from . import conflicts, macs, names
+from .bandwidth import limits
 from .handed import end_of
 from .ipam import Range, Request, assign
 from .occupied import had_by_others, of_the_lan, taken
@@ -208,7 +209,7 @@ def endpoints(
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 vlan=end.vlan or network.carrier.pvid,
                 trunk=tuple(sorted(end.trunk)),
-                bandwidth=end.bandwidth,
+                bandwidth=limits(end, network.mtu),
                 called=(one.spec.name, *end.aliases),
                 handed=bool(end_of(one.spec)),
                 options=end.options,

@@ -34,4 +34,3 @@ def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
     for container in project.containers:
         for port in container.ports:
             yield from ((name, port.where) for name in OF_PORTS if getattr(port, name))
-        yield from (("bandwidth", end.where) for end in container.networks if any(end.bandwidth))
