@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from functools import partial
 
+from ..core.resource import Stage
 from ..daemon.held import within_limits
 from ..drivers.firewall.routing_policy import FORWARD
 from ..errors import (
@@ -48,6 +49,8 @@ from .session import (
     tell_who_waits,
 )
 
+MOST_CHOICES = 3  # turns that plugins may take to choose
+
 
 def apply(options: Options) -> int:
     host, paths, began = machine(options), options.absolute_paths, time.monotonic()
@@ -59,7 +62,7 @@ def apply(options: Options) -> int:
         warn_of_return(options, change)
         warn_of_files_beside(options, change)
         warn_of_watcher(options, change)
-        failed = carry_out(options, change, host)
+        failed = carry_out(options, change, host) or follow(options, change, host)
     if not options.confirm_within:
         remember(options, change)
     print_plan(options, part_done(change, failed), time.monotonic() - began)
@@ -172,6 +175,24 @@ def carry_out(
     with suppress(OSError):  # it is not there to be read either
         removals.remember(change, limited=bool(options.max_removals), growing=not held)
     return failed_in_part(refusals, change.waiting)
+
+
+def follow(options: Options, change: Change, host: LastingHost) -> FailedInPart | None:
+    """Plugins may choose other addresses than they are asked for, which is known when they have: what follows
+    from that, as names and rules, is brought about in the same run, within the same limits."""
+    failed = None
+    for _ in range(MOST_CHOICES):
+        asked = any(step.resource.stage == Stage.ATTACHING and step.op != "-" for step in change.todo)
+        if failed or options.confirm_within or not asked:
+            return failed
+        host.forget()
+        change = within_removals(options, comparison(options, host), host)
+        if not change.todo:
+            return None
+        failed = carry_out(options, change, host)
+        note(options, f"and what follows from what plugins chose: {summary(change)}")
+    note(options, "plugins choose anew each time that they are asked: apply again when they have settled")
+    return failed
 
 
 def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:

@@ -87,26 +87,9 @@ MODES = {
 }
 
 
-LOOKING = (
-    "plan",
-    "show",
-    "explain",
-    "resolve",
-    "trace",
-    "exposure",
-    "graph",
-)  # modes that may be about another host
-SCALED = (
-    "plan",
-    "apply",
-    "rehearse",
-    "show",
-    "explain",
-    "trace",
-    "exposure",
-    "lock",
-    "graph",
-)  # modes that may scale beside the files
+# Modes that may be about another host, and those that may scale beside the files.
+LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
+SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 

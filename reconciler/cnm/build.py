@@ -10,7 +10,7 @@ from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken
-from . import attach, limits, macs, mesh, ownership, policies, services, zones
+from . import attach, bandwidth, limits, macs, mesh, ownership, policies, services, zones
 from .driver import Driver, Joined, Socket, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -23,19 +23,19 @@ from .endpoint import (
     refuse_crowd,
     refuse_vlans,
     unmet_wishes,
-    vlans_of,
+    with_vlans,
 )
 from .files import hosts, resolv
 from .handed import end_of
 from .hosts import is_here, sandboxes_of
 from .naming import Naming
 from .network import full_names, networks_of
-from .pending import pending, undriven
 from .policy import policy, warnings
 from .port_conflicts import port_findings
 from .ports import publish, with_limits, with_ports
 from .tasks import tasks
 from .topology import Endpoint, Lock, Network, Port, Sandbox, Topology
+from .undriven import undriven
 
 RESERVED = ("host",)  # the place that is no sandbox and the project of what all share, in every key and plan
 
@@ -52,7 +52,7 @@ def decided(
     manifest: Manifest, facts: Facts, drivers: Mapping[str, Driver]
 ) -> tuple[Topology, list[ManifestError]]:
     """The topology, and the conflicts in it.  Raises ManifestErrors where there is none."""
-    if errors := [*pending(manifest), *undriven(manifest, drivers), *reserved_names(manifest)]:
+    if errors := [*undriven(manifest, drivers), *reserved_names(manifest)]:
         raise ManifestErrors(errors)
     found: list[Finding] = []
     try:
@@ -210,18 +210,12 @@ def addresses_of_all(
         try:
             refuse_crowd(network, wishes)
             refuse_vlans(network, wishes, facts)
+            bandwidth.refuse(network, (end for _, end in wishes), facts)
         except ManifestError as error:
             found.append(error)
         found += unmet_wishes(network, wishes)
         given |= addresses(network, wishes, facts, found)
     return given
-
-
-def with_vlans(
-    networks: Iterable[Network], attachments: Mapping[str, Attachments], facts: Facts
-) -> list[Network]:
-    """The networks with the VLANs that somebody is in."""
-    return [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in networks]
 
 
 def with_endpoints(

@@ -2,8 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from itertools import count
 
@@ -14,6 +14,7 @@ from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from ..mistakes import AddressTaken, NetworkLacks, NoRoom, WrongAddress
 from . import conflicts, macs, names
+from .bandwidth import limits
 from .handed import end_of
 from .ipam import Range, Request, assign
 from .occupied import had_by_others, of_the_lan, taken
@@ -98,6 +99,13 @@ def vlans_of(network: Network, attachments: Attachments, facts: Facts) -> tuple[
     return tuple(sorted(here | facts.vlans.get(network.bridge, frozenset())))
 
 
+def with_vlans(
+    networks: Iterable[Network], attachments: Mapping[str, Attachments], facts: Facts
+) -> list[Network]:
+    """The networks with the VLANs that somebody is in."""
+    return [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in networks]
+
+
 def unmet_wishes(network: Network, attachments: Attachments) -> Iterator[ManifestError]:
     """What single endpoints ask for and the network cannot give."""
     own = {BRIDGE_LINK_LOCAL: ("the bridge", network.spec.where)} if network.inner and network.ipv6 else {}
@@ -143,10 +151,11 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         for host, _ in network.carrier.hosts
     ]
     others = had_by_others(network, attachments, facts)
+    shunned = frozenset(others)
     given: Addresses = defaultdict(list)
     for number in (4, 6):
         ranges = [
-            Range(spec, subnet.gateway, [*of_the_lan(network, spec, subnet, facts), *others])
+            Range(spec, subnet.gateway, shunned.union(of_the_lan(network, spec, subnet, facts)))
             for spec, subnet in zip(network.ranges, network.subnets, strict=True)
             if subnet.family == number
         ]
@@ -207,7 +216,7 @@ def endpoints(
                 sysctls={name.replace("IFNAME", ifname): value for name, value in end.driver_opts.items()},
                 vlan=end.vlan or network.carrier.pvid,
                 trunk=tuple(sorted(end.trunk)),
-                bandwidth=end.bandwidth,
+                bandwidth=limits(end, network.mtu),
                 called=(one.spec.name, *end.aliases),
                 handed=bool(end_of(one.spec)),
                 options=end.options,

@@ -4,7 +4,7 @@ is hashed and probed.
 There is no lease file: the kernel is the store, and without history every host derives the same addresses.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import NamedTuple
@@ -121,16 +121,19 @@ def gateway_of(spec: SubnetSpec) -> str:
 class Range:
     """The addresses of one subnet that are still free; those to be shunned are had by who asks for them."""
 
-    def __init__(self, spec: SubnetSpec, gateway: str, shunned: Iterable[str] = ()):
-        self.spec, self.gateway = spec, gateway
+    def __init__(self, spec: SubnetSpec, gateway: str, shunned: Set[str] = frozenset()):
+        self.spec, self.gateway, self.shunned = spec, gateway, shunned
         self.prefix = ip_network(spec.subnet)
         self.span = assignable(self.prefix)
         inner = ip_network(spec.ip_range) if spec.ip_range else self.prefix
         self.low = max(self.span[0], int(inner.network_address))
         self.high = min(self.span[-1], int(inner.broadcast_address), self.low + SPREAD6 - 1)
         self.used = {value_of(ip) for ip in (*spec.aux_addresses.values(), gateway) if ip}
-        self.shunned = {value_of(ip) for ip in shunned if ip}
-        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used or ip in self.shunned))
+        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used or self.shuns(ip)))
+
+    def shuns(self, address: int) -> bool:
+        """There may be very many, of which nobody need make numbers."""
+        return str(type(self.prefix.network_address)(address)) in self.shunned
 
     def take(self, address: int) -> bool:
         if address in self.used or address not in self.span:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import IPv6Address
 
-from ..kinds.ownership import PAIR, PORT
+from ..kinds.ownership import IFB, PAIR, PORT
 
 IFNAME = 15  # IFNAMSIZ less the terminating zero
 
@@ -79,6 +79,11 @@ def host_end(sandbox: str, ifname: str, *, bridged: bool = True) -> str:
     whether it is a bridge's port: the firewall takes nothing from a port that has lost its bridge."""
     letters = b32encode(digest("veth", sandbox, ifname)[:10]).decode().lower()  # 16 of 5 bits
     return (PORT if bridged else PAIR) + letters[: IFNAME - 2]
+
+
+def beside(host_link: str) -> str:
+    """The link through which what comes in by a host's end is led."""
+    return IFB + host_link[len(IFB) :]
 
 
 def mac(*words: str) -> str:

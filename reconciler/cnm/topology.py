@@ -53,7 +53,7 @@ class Endpoint:
     resolver: str = ""  # the gateway that answers for 127.0.0.11
     vlan: int = 1  # the untagged one
     trunk: tuple[int, ...] = ()  # and those that pass tagged
-    bandwidth: tuple[str, str] = ("", "")  # towards the container, from it; no driver acts on it yet
+    bandwidth: tuple["RateLimit | None", "RateLimit | None"] = (None, None)  # towards the container, from it
     called: tuple[str, ...] = ()  # what it is called there
     options: Mapping[str, str] = field(default_factory=dict)  # what a plugin is told beside
     ports: tuple[PortSpec, ...] = ()  # of the host, that its network's driver leads here
@@ -62,6 +62,13 @@ class Endpoint:
 
     def of_family(self, number: int) -> tuple[str, ...]:
         return tuple(ip for ip, _ in self.addresses if family(ip) == number)
+
+
+class RateLimit(NamedTuple):
+    """Of what goes one way by an endpoint."""
+
+    rate: int  # bits a second
+    burst: int  # bytes that go at once all the same
 
 
 class HostSubnet(NamedTuple):

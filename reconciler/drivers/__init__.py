@@ -12,7 +12,7 @@ from ..kinds.address import Address
 from ..kinds.link import LEAST_IPV6, Link
 from ..kinds.route import Route
 from ..kinds.sysctl import Sysctl
-from . import names, sandbox
+from . import names, sandbox, shaping
 from .firewall import elements, mesh, routing_policy
 
 # By name, as an entry point says it: a plan imports the rooms of those alone that its networks name.
@@ -99,6 +99,7 @@ def resources(topology: Topology) -> Iterator[Resource]:
         yield from sandbox.lower(box)
     for network in topology.networks:
         yield from lower_network(network)
+        yield from shaping.lower(network)
     yield from names.lower(topology.naming)
     yield from elements.lower(topology)
     yield from mesh.lower(topology)

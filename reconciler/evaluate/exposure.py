@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..kinds.nft import PUBLISH, Element
+from ..kinds.nft import Element
 from ..kinds.ownership import HOST
+from ..kinds.published import PUBLISH
 from .journey import OUTSIDE
 from .judge import Attempt, judge
 from .ways import Goal, attempts, number, segments

@@ -17,6 +17,7 @@ RUNTIME = "cni"
 VERSIONS = ("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 CURRENT = VERSIONS[-1]
 ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+MOST_BITS = 10**12
 IFNAME = re.compile(r"(?!\.{1,2}$)[^/:\s]{1,15}")
 ATTACHMENTS = "cni.dev/valid-attachments"  # of GC: who is still there
 # "Well-known error codes" of the specification; from 100 on they are a plugin's own.
@@ -80,6 +81,7 @@ class Call:
             aliases=tuple(dict.fromkeys(one for key in aliases.value for one in aliases.texts(key))),
             ports=tuple(dict.fromkeys(ports(self.runtime))),
             config=self.config.text("name"),
+            bandwidth=tuple(bandwidth(self.runtime.object("bandwidth"))),
         )
 
 
@@ -89,6 +91,19 @@ def ports(runtime: Said) -> Iterator[GuestPort]:
         if host := one.number("hostPort"):
             target, protocol = one.number("containerPort"), (one.text("protocol") or "tcp").lower()
             yield GuestPort(target=target, published=host, protocol=protocol, host_ip=one.text("hostIP"))
+
+
+def bandwidth(asked: Said) -> Iterator[tuple[str, str]]:
+    """Bits a second, and bits: none is no limit, and its burst is ours to choose."""
+    for key in ("ingress", "egress"):
+        rate, burst = (asked.number(f"{key}{what}") for what in ("Rate", "Burst"))
+        if rate < 0 or burst < 0 or burst and not rate:
+            why = f"{key}Rate {rate} with {key}Burst {burst} is no limit"
+            raise Failure(INVALID, why, "bandwidth")
+        if rate > MOST_BITS:
+            raise Failure(INVALID, f"no link is as fast as {key}Rate {rate}", "bandwidth")
+        yield from [(key, f"{rate}bit")] if rate else ()
+        yield from [(f"{key}_burst", f"{min(burst, MOST_BITS)}bit")] if burst else ()
 
 
 def answer(environ: Mapping[str, str], data: bytes, reader: KeptHost) -> tuple[int, str]:

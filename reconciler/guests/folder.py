@@ -92,6 +92,11 @@ def files() -> list[str]:
     return [f"{FOLDER}/{name}" for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
+def sandboxes() -> frozenset[str]:
+    """Of all guests; each is a project of its own."""
+    return frozenset(name.removesuffix(SUFFIX) for name in os.listdir(FOLDER)) if is_there() else frozenset()
+
+
 def has_gone(one: Guest) -> bool:
     """Whether its namespace is no more, or is another by now; of a link its runtime alone knows."""
     if one.link:

@@ -42,6 +42,7 @@ class GuestEnd:
     aliases: tuple[str, ...] = ()
     ports: tuple[GuestPort, ...] = ()
     config: str = ""  # what its runtime calls the network: a list of plugins, or a network of Docker's
+    bandwidth: tuple[tuple[str, str], ...] = ()  # as the manifest's keys have it
 
     def called(self, names: Iterable[str]) -> "GuestEnd":
         return replace(self, aliases=tuple(names))
@@ -113,6 +114,7 @@ def attachment(guest: Guest, end: GuestEnd) -> dict[str, object]:
         if found.setdefault(key := f"ipv{family(ip)}_address", ip) != ip:
             raise WrongAttachment(f"{found[key]} and {ip} are asked for: one of each family is given")
     found |= {"mac_address": end.mac} if end.mac else {}
+    found |= {"bandwidth": dict(end.bandwidth)} if end.bandwidth else {}
     names = dict.fromkeys(filter(NAME.fullmatch, (guest.name, *end.aliases)))
     return found | {"aliases": [*names]}
 
@@ -136,4 +138,5 @@ def guest(text: str) -> Guest:
 
 def end_of(said: Mapping[str, Any]) -> GuestEnd:
     ports = tuple(GuestPort(**one) for one in said["ports"])
-    return GuestEnd(**{**said, "ips": tuple(said["ips"]), "aliases": tuple(said["aliases"]), "ports": ports})
+    lists = {"ips": tuple(said["ips"]), "aliases": tuple(said["aliases"]), "ports": ports}
+    return GuestEnd(**{**said, **lists, "bandwidth": tuple(map(tuple, said.get("bandwidth", ())))})

@@ -41,18 +41,21 @@ class NearHost(GuestsHost):
     def __init__(self) -> None:
         self.kept_links = HostLinks()
         super().__init__(host_links=self.kept_links)
-        self.near, self.others = "", NOBODY
+        self.near, self.others, self.rest = "", NOBODY, NOBODY  # all, and all but who is near
         self.sure = False  # that these are what they have
 
     def look_at(self, sandbox: str) -> None:
         """This one from now on, of which and of the host all is read anew; or all, by ""."""
         self.transcribe()  # nobody asks what has moved, and each guest would leave something in it
         self.near, self.sure = sandbox, self.sure and bool(sandbox)
-        self.about = About(sandbox, CROWDED) if sandbox else None
+        self.about = About(sandbox, CROWDED, folder.sandboxes() - {sandbox}) if sandbox else None
+        self.rest = self.others.without(sandbox) if sandbox else NOBODY
         self.kept_links.near = sandbox
         if not sandbox:
             self.kept_links.forget()
-        self.forget(frozenset({"", sandbox}) if sandbox else None)
+        ruleset = self.snapshot.ruleset if sandbox else None
+        self.forget()  # what was read elsewhere is nobody's here
+        self.snapshot.ruleset = ruleset
 
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         return super().observe(named, frozenset({"", self.near}) if self.near and places is None else places)
@@ -63,14 +66,13 @@ class NearHost(GuestsHost):
 
     def facts(self) -> HostFacts:
         """Of ports that are taken all matter only to who has one of the host's choice."""
-        seen, rest = super().facts(), self.others.without(self.near)
+        seen = super().facts()
         ports = [port for one in self.guests for port in one.ports]
         choosing = any(port.is_choice for port in ports)
-        near = rest if choosing else rest.at_ports({port.published for port in ports})
+        near = self.rest if choosing else self.rest.at_ports({port.published for port in ports})
         return replace(seen, others=near) if self.near else seen
 
     def keep(self, stands: State | None) -> None:
         """What stands now, of all that was looked at; None where that cannot be told."""
-        rest = self.others.without(self.near) if self.near else NOBODY
-        self.others = rest.joined(others_of(stands or {}))
+        self.others = self.rest.joined(others_of(stands or {}))
         self.sure = stands is not None

@@ -12,6 +12,7 @@ from ..kinds.link import Link, NetworkLink, Veth
 from ..kinds.nft import Element
 from ..kinds.ownership import HOST, SHARED
 from ..kinds.remote import RemoteEndpoint
+from ..kinds.shaping import Ifb
 from .bykind import by_kind
 from .ownership import by_key
 
@@ -75,6 +76,7 @@ class Subjects:
         for state in self.states:
             links |= {r.name: (NETWORK, r.network) for r in state.of(NetworkLink)}
             links |= {r.host_name: (CONTAINER, r.ns) for r in state.of(Veth)}
+            links |= {r.name: (CONTAINER, r.sandbox) for r in state.of(Ifb)}
             addresses |= {r.ip: (CONTAINER, r.ns) for r in state.of(Address) if r.ns != HOST}
             gateways = (r for r in state.of(Address) if r.ns == HOST and r.link in links)
             subnets |= {str(ip_network(f"{r.ip}/{r.prefix}", strict=False)): links[r.link] for r in gateways}

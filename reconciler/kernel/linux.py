@@ -63,11 +63,14 @@ class Linux:
         self.progress = progress or (lambda: None)  # called with each piece of work
         self.key_file = os.path.join(state_dir, wireguard_key.NAME)
         self.host_links = host_links  # where they are kept as long as the kernel tells of none
-        self.snapshot, self.transcript = self.anew(), Transcript()
         self.about: nft.About | None = None  # the project that is asked about, where others are no matter
+        self.snapshot, self.transcript = self.anew(), Transcript()
         self.last_facts: HostFacts | None = None
         self.attached: Mapping[str, ForeignNamespace] = {}  # what was asked of the last,
-        self.plugins: Mapping[str, RemotePlugin] = {}  # and this
+        self.plugins: Mapping[str, RemotePlugin] = {}  # and this,
+        self.heard_plugins = (
+            False  # which are asked once until all is to be read anew: one may keep us waiting
+        )
 
     def aside(self) -> "Linux":
         """The same host to another reader, who knows its facts and disturbs no reading here."""
@@ -80,7 +83,9 @@ class Linux:
         attached.join(path, identity)
 
     def anew(self) -> Snapshot:
-        return Snapshot(self.routers, self.host_links)
+        fresh = Snapshot(self.routers, self.host_links)
+        fresh.about = self.about
+        return fresh
 
     def routers(self) -> Iterable[Router]:
         return frr.read()
@@ -94,14 +99,15 @@ class Linux:
             answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
         # Who answers for names comes and goes by what we do: no fact has moved by that.
         theirs = frozenset(one for one in seen.listeners if one.port not in answering)
-        self.attached, self.plugins = seen.attached, seen.plugins
+        self.attached = seen.attached
+        self.plugins, self.heard_plugins = self.plugins if self.heard_plugins else seen.plugins, True
         self.last_facts = replace(seen, name=self.name or seen.name, listeners=theirs, **UNTOLD)
         return replace(
             self.last_facts,
             listeners=seen.listeners,
             missing=seen.missing,
             attached=seen.attached,
-            plugins=seen.plugins,
+            plugins=self.plugins,
             secret=self.key_file,
             public_key=cache(self.public_key),
             heard=cache(seen.heard),
@@ -122,7 +128,6 @@ class Linux:
         with noting(self.transcript):
             links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
             refuse_foreign(named, links, self.snapshot.strangers(named))
-            self.snapshot.about = self.about
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
 
@@ -173,13 +178,13 @@ class Linux:
     def forget(self, places: frozenset[str] | None = None) -> None:
         """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
         if places is None:
-            self.snapshot = self.anew()
+            self.snapshot, self.heard_plugins = self.anew(), False
         else:
             self.snapshot = self.snapshot.without(places, ends="" in places)
             self.transcript.forget(places - {""})  # of the host, parts are read on their own
 
     def transcribe(self) -> None:
-        self.transcript = Transcript()
+        self.transcript, self.heard_plugins = Transcript(), False
 
     def places_read(self) -> list[str]:
         return self.transcript.places
@@ -203,6 +208,7 @@ class Linux:
 
     def facts_stand(self) -> bool:
         before, attached, plugins = self.last_facts, dict(self.attached), dict(self.plugins)
+        self.heard_plugins = False
         now = self.facts()
         same = before == self.last_facts and all(now.attached[key] == told for key, told in attached.items())
         return same and all(now.plugins.get(name) == told for name, told in plugins.items())

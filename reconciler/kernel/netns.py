@@ -146,16 +146,16 @@ def called(inode: int) -> list[str]:
     found: list[str] = []
     with suppress(FileNotFoundError):
         kind = os.stat(OWN).st_dev
-        found = sorted(name for name in os.listdir(RUN) if same(name, inode, kind))
+        found = sorted(name for name in os.listdir(RUN) if same(f"{RUN}/{name}", inode, kind))
     return found
 
 
-def same(name: str, inode: int, kind: int) -> bool:
+def same(path: str, inode: int, kind: int) -> bool:
     try:
-        one = os.stat(path(name))
+        one = os.stat(path)
     except OSError:
         return False
-    return (one.st_ino, one.st_dev) == (inode, kind)
+    return one.st_ino == inode and one.st_dev == kind
 
 
 def occupied(name: str) -> bool:

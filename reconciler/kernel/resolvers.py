@@ -8,7 +8,7 @@ import os
 import select
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import cache
 from glob import glob
@@ -73,14 +73,14 @@ class Running(NamedTuple):
         return self.namespace == (os.stat(netns.OWN).st_ino if ns == HOST else netns.inode(ns))
 
 
-def strays(sandboxes: Iterable[str]) -> Iterator[StrayResolver]:
+def strays(is_named: Callable[[str], bool]) -> Iterator[StrayResolver]:
     """Those of sandboxes that are no more, or were made anew, and those that no file tells of."""
-    known, told = {*sandboxes}, set()
+    told: set[str] = set()
     for ns in looking.listing(PIDS, EVERYWHERE):
         entries = looking.listing(f"{PIDS}/{ns}", EVERYWHERE)
         told.update(entries)
         for entry in entries if ns != HOST else ():
-            if (found := running(ns, entry, EVERYWHERE)) and not (ns in known and found.where_it_should_be):
+            if (found := running(ns, entry, EVERYWHERE)) and not (is_named(ns) and found.where_it_should_be):
                 yield StrayResolver(**vars(found.resolver))
     if not told.issuperset(answering()):
         doubt(EVERYWHERE)
@@ -260,9 +260,11 @@ def remove_file(path: str) -> None:
             os.rmdir(path)
 
 
-def names_of_host() -> Iterator[ZoneFile]:
+def names_of_host(but: Set[str]) -> Iterator[ZoneFile]:
+    """All but those of these projects."""
     for network in looking.listing(FOLDER, HOST_PLACE):
-        for project in looking.listing(f"{FOLDER}/{network}", HOST_PLACE):
+        there = looking.listing(f"{FOLDER}/{network}", HOST_PLACE)
+        for project in [one for one in there if one not in but]:
             with suppress(OSError):
                 text = looking.content(f"{FOLDER}/{network}/{project}", HOST_PLACE, follow=False)
                 first, *lines = map(intern, text.decode(errors="replace").splitlines() or [""])

@@ -15,7 +15,7 @@ Tree = Mapping[int, "Tree | None"]  # attributes by number: None is blanked, a t
 
 SOCK_DIAG, GENERIC = 4, 16  # linux/netlink.h
 ANY, GENL, IFINFO = -1, 4, 16  # whatever number; bytes of struct genlmsghdr and ifinfomsg
-NEWLINK, NEWADDR, NEWROUTE, NEWNEIGH = 16, 20, 24, 28
+NEWLINK, NEWADDR, NEWROUTE, NEWNEIGH, NEWQDISC, NEWTFILTER = 16, 20, 24, 28, 36, 44
 # linux/if_link.h: of IFLA_BRPORT_* three timers and who listens to multicasts; of IFLA_BR_* four timers, the
 # querier, and how many MACs were learned.
 PORT: Tree = dict.fromkeys((21, 22, 23, 38, 41))
@@ -30,6 +30,9 @@ AGES: Mapping[int, tuple[int, Tree]] = {
     NEWADDR: (8, {6: None}),
     NEWROUTE: (12, {12: None}),
     NEWNEIGH: (12, {3: None, 4: None}),
+    # linux/rtnetlink.h: TCA_STATS, _XSTATS, _STATS2; of u32 TCA_U32_PCNT, of its actions TCA_ACT_STATS, _TM
+    NEWQDISC: (20, {3: None, 4: None, 7: None}),
+    NEWTFILTER: (20, {2: {9: None, 7: {ANY: {4: None, 2: {1: None}}}}}),
 }
 PEERS: Tree = {8: {ANY: dict.fromkeys((6, 7, 8))}}  # linux/wireguard.h: handshake and bytes of each peer
 # linux/netfilter/nf_tables.h: the counters of a chain, and the expressions of a rule that packets change

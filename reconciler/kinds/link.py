@@ -208,7 +208,7 @@ class Veth(Link):
 
     @property
     def ends(self) -> tuple[Key, ...]:
-        return () if self.bridge else (Link.at(HOST, self.host_name),)
+        return (Link.at(HOST, self.host_name),)
 
     def cost(self, old: Resource | None) -> Disruption:
         if not isinstance(old, Veth):

@@ -23,6 +23,7 @@ INSIDE = str(PRIORITY - 2)  # from a network to its own subnets by way of the ho
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 # How the names of host ends begin: ports of bridges, and those of pairs without one.
 PORT, PAIR = "ve", "vp"
+IFB = "vi"  # and those of links beside them, through which what comes in is led
 ALIAS = "reconciler"  # first word of every alias of ours
 TABLE = "reconciler"  # of both nftables tables of ours, inet and bridge
 TABLE_PREFIX = "reconciler-"  # of those of before 0.3, two for each project

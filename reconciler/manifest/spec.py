@@ -80,7 +80,8 @@ class EndpointSpec:
     routes: tuple[tuple[str, str], ...] = ()  # (prefix, gateway)
     vlan: int = 0  # untagged VLAN of the port; 0 where nothing is said
     trunk: Annotated[tuple[int, ...], Key("Bridge: further VLANs, that reach it tagged.", "Vlan")] = ()
-    bandwidth: tuple[str, str] = ("", "")  # towards the container, from it
+    bandwidth: tuple[str, str] = ("", "")  # towards the container, from it,
+    bursts: tuple[str, str] = ("", "")  # and what goes at once all the same
     where: Where = field(default=NOWHERE, compare=False)
     # Of fixed addresses and routes, by the path that leads there from `where`.
     places: Mapping[str, Where] = field(default_factory=dict, compare=False)

@@ -11,9 +11,10 @@ from ..kinds.address import Address
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge, HandedVeth, NetworkLink, Veth
 from ..kinds.namespace import Namespace
-from ..kinds.nft import REACHABLE, Element, Flow
+from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST
+from ..kinds.published import REACHABLE, Flow
 from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.stacked_link import ChildLink, Dummy
 from ..kinds.workload import Workload

@@ -19,7 +19,7 @@ IMAGE = "localhost/box:1"
 CNI = {
     "type": "reconciler",
     "network": "shop_front",
-    "capabilities": {"portMappings": True, "ips": True, "mac": True, "aliases": True},
+    "capabilities": {"portMappings": True, "ips": True, "mac": True, "aliases": True, "bandwidth": True},
 }
 LACK = "" if "RECONCILER_ENGINES" in os.environ else "run tests/engines/run as root"
 

@@ -25,6 +25,7 @@ from reconciler.kinds.ownership import FILE_MARK, HOST, WHOLE
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.shaping import Ifb, Redirect, token_bucket
 from reconciler.kinds.split_dns import HostDomain
 from reconciler.kinds.stacked_link import Dummy, Ipvlan, Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
@@ -214,6 +215,21 @@ def overlays() -> Iterator[Specimen]:
     yield Specimen(Neighbours(link="br0", entries=there), needs, {"entries": changed}, "vxlan")
 
 
+def limits() -> Iterator[Specimen]:
+    """Rates and bursts where Linux rounds them, and beyond 2^32 bytes a second."""
+    ifb = Ifb(ns=HOST, name="vi0", project="t", sandbox="box", end="eth0")
+    yield Specimen(ifb, (BOX,), {**CHANGES, "project": ["u"], "sandbox": ["bag"], "end": ["eth1"]}, "ifb")
+    for link in (ETH0.host_name, "vi0"):
+        whole = [token_bucket(link, *one) for one in RATES]
+        changes = {"queue": [5000], "rate": [8 * 10**6], "burst": [80_000]}
+        yield Specimen(token_bucket(link, 10**7, 40_000), (*PAIRS, ifb), changes, "ifb")
+        for one in whole:
+            yield Specimen(one, (*PAIRS, ifb), {"queue": [5000]}, "ifb")
+    led = Redirect(link=ETH0.host_name, to="vi0")
+    yield Specimen(led, (*PAIRS, ifb, replace(ifb, name="vi1")), {"to": ["vi1"]}, "mirred")
+
+
+RATES = ((80_000, 1600), (10**7, 1 << 40), (999_999_992, 1234567), (10**11, 10**8), (10**13, 9000))
 # A key pair, and two more public keys: `wg genkey` made them for this.
 PRIVATE = "oIB7PyqFiCWy6HmAO2cO8TtAewI/Aj5J/8JZ715vPEE="
 PUBLIC = "jLqbB5MxSPjdw+f8ccnUvGpMnU4kNxTNmEdjJY0pl2Q="
@@ -414,7 +430,7 @@ def firewall() -> Iterator[Specimen]:
 
 
 GROUPS = (
-    namespaces, bridges, veths, handed, ports, stacked, overlays, encrypted, addresses, routes, rules,
+    namespaces, bridges, veths, handed, limits, ports, stacked, overlays, encrypted, addresses, routes, rules,
     sysctls, files, balancers, names, firewall,
 )  # fmt: skip
 SPECIMENS = tuple(specimen for group in GROUPS for specimen in group())

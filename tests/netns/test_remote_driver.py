@@ -226,6 +226,7 @@ def test_what_the_plugin_chooses_is_what_it_has(lab, weft):
     lab.apply(manifest(ipam=IPAM))
     assert lab.addresses("t-web") == ["10.7.0.77/24"]
     assert lab.link("eth0", "t-web")["address"] == "02:00:00:00:00:77"
+    assert lab.planned(manifest(ipam=IPAM)) == []  # in the same run: nobody applies twice
     (HOME / "interface").unlink()
     weft.does()
     lab.stands(manifest(ipam=IPAM))
@@ -392,6 +393,16 @@ def test_a_plugin_that_is_not_there_makes_its_project_wait_alone(lab):
 def test_who_is_no_network_driver_is_refused(lab, weft, way, words):
     weft.does(way)
     lab.refused(manifest(), "plugin weft at unix:///run/docker/plugins/weft/weft.sock cannot be used", words)
+
+
+def test_who_hangs_is_asked_once(lab, weft):
+    """Though several networks have it, and why nothing can be decided is looked for."""
+    weft.does("Activate hang")
+    text = manifest()
+    text["networks"]["other"] = {"driver": "weft"}
+    began = time.monotonic()
+    assert lab.plan(text).rc == 65
+    assert weft.methods == ["Activate"], time.monotonic() - began
 
 
 def test_specifications_tell_where_it_is(lab, weft):

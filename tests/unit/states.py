@@ -20,13 +20,14 @@ from reconciler.kinds.remote import RemoteEndpoint, RemoteNetwork
 from reconciler.kinds.resolver import Resolver, ZoneFile
 from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
+from reconciler.kinds.shaping import Ifb, Redirect, token_bucket
 from reconciler.kinds.split_dns import HostDomain
 from reconciler.kinds.stacked_link import Macvlan, Vlan
 from reconciler.kinds.sysctl import Forwarding, Sysctl
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.kinds.workload import Workload
 
-PICKS = 140  # more than a state takes
+PICKS = 160  # more than a state takes
 FOREIGN = (
     Bridge(ns=HOST, name="docker0", project="", network="", mac="02:42:00:00:00:01"),
     Address(ns=HOST, link="docker0", ip="172.17.0.1", prefix=16),
@@ -222,6 +223,7 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
         bridge = f"br{net}" if f"br{net}" in bridges else ""
         station = picks.of("static", "") if bridge else "static"
         yield Veth(host_name=host_name, bridge=bridge, station=station, **common)
+        yield from limits(picks, host_name, ns, name)
     here, six_here = f"10.{net}.0.{number}", f"fd00:{net}::{number}"
     yield Address(ns=ns, link=name, ip=here, prefix=prefix)
     yield Route(
@@ -232,6 +234,18 @@ def endpoint(picks: Picks, ns: str, end: int, bridges: set[str]) -> Iterator[Res
         yield Route(ns=ns, dst=f"fd0{end}::/16", link=name, src=six_here, metric=1024 + metric)
     if disabled:
         yield Sysctl(ns=ns, name=f"net/ipv6/conf/{name}/accept_ra", value=disabled, link=name)
+
+
+def limits(picks: Picks, host_name: str, ns: str, end: str) -> Iterator[Resource]:
+    """How much may go there, and come from there."""
+    to, by = picks.of(0, 8000, 16000), picks.of(0, 8000, 16000)
+    if to:
+        yield token_bucket(host_name, to, 3000)
+    if by:
+        beside = f"i{host_name}"
+        yield Ifb(ns=HOST, name=beside, project="p", sandbox=ns, end=end)
+        yield token_bucket(beside, by, 3000)
+        yield Redirect(link=host_name, to=beside)
 
 
 def policy(picks: Picks) -> Iterator[Resource]:

@@ -3,6 +3,7 @@
 import pytest
 
 from reconciler.cnm.names import host_end
+from reconciler.cnm.topology import RateLimit
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork, StackedNetwork
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
@@ -245,18 +246,36 @@ def test_a_bridge_has_1023_ports():
         build(shop(1024), Facts())
 
 
-def test_what_nothing_acts_on_yet_is_refused():
-    limited = container("a", EndpointSpec(network="n", bandwidth=("1mbit", "")))
-    with pytest.raises(ManifestErrors, match="`bandwidth` is not supported yet") as caught:
-        built(net("n"), limited)
-    assert len(caught.value.errors) == 1
+def limits(*bandwidth, bursts=("", "")):
+    end = EndpointSpec(network="n", bandwidth=bandwidth, bursts=bursts)
+    return ends(built(net("n"), container("a", end)), "shop-a")["n"].bandwidth
 
 
-def test_a_bandwidth_is_carried_to_the_driver(monkeypatch):
-    """None acts on it yet."""
-    monkeypatch.setattr("reconciler.cnm.build.pending", lambda *_: [])
-    end = EndpointSpec(network="n", bandwidth=("1mbit", ""))
-    assert ends(built(net("n"), container("a", end)), "shop-a")["n"].bandwidth == ("1mbit", "")
+def test_a_bandwidth_is_decided():
+    """Where no burst is written, one of some frames, or of a hundredth of a second."""
+    assert limits("", "") == (None, None)
+    assert limits("1mbit", "2gbit") == (RateLimit(10**6, 16 * 1518), RateLimit(2 * 10**9, 2_500_000))
+    assert limits("800kbit", "", bursts=("80kbit", "")) == (RateLimit(800_000, 10_000), None)
+    assert limits("9000bit", "", bursts=("8bit", "")) == (RateLimit(9000, 1518), None)  # a frame passes
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "bursts", "words"),
+    [
+        (("3000bit", ""), ("", ""), "no frame of network shop_n passes, whose MTU is 1500"),
+        (("", ""), ("", "1mbit"), "a burst of 1mbit has no rate"),
+        (("", "10001gbit"), ("", ""), "no link is as fast as 10001gbit"),
+    ],
+)
+def test_a_bandwidth_that_nobody_can_have(bandwidth, bursts, words):
+    with pytest.raises(ManifestError, match=words):
+        limits(*bandwidth, bursts=bursts)
+
+
+def test_a_kernel_that_lacks_what_a_bandwidth_needs():
+    end = EndpointSpec(network="n", bandwidth=("", "1mbit"))
+    with pytest.raises(Unsupported, match="this kernel has no ifb"):
+        built(net("n"), container("a", end), facts=Facts(missing={"ifb": "built without CONFIG_IFB"}))
 
 
 @pytest.mark.parametrize(

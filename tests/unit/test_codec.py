@@ -32,6 +32,7 @@ from reconciler.kernel.kinds.veth import host_mac, outer_settings, veth_of
 from reconciler.kernel.netlink import links as rtnl
 from reconciler.kernel.netlink import neighbours as ndm
 from reconciler.kernel.netlink import socket as netlink
+from reconciler.kernel.netlink import traffic
 from reconciler.kernel.netlink import vlans as port_vlans
 from reconciler.kernel.observe.readings import View
 from reconciler.kinds.address import Address
@@ -53,6 +54,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ndmsg import ndmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
+from pyroute2.netlink.rtnl.tcmsg import tcmsg  # noqa: E402
 
 few = settings(max_examples=settings.default.max_examples // 2)  # of what is drawn in many parts
 
@@ -437,6 +439,30 @@ def test_neighbours_go_both_ways(mac: str, ip: str):
     new = Neighbours(link="br0", entries=(f"{ip} {mac}",))
     [message] = entries.changes(Neighbours, INDEX, new.entries, None)
     assert list(entries.neighbours_of([again(ndmsg, message)])) == [(INDEX, entry) for entry in new.entries]
+
+
+@pytest.mark.parametrize("rate", [1000, 2**31, 2**32 - 1, 2**32, 10**13])
+def test_a_token_bucket_as_they_read_it(rate: int):
+    read = theirs(tcmsg, traffic.put_bucket(INDEX, 0x7265, traffic.Bucket(rate, 1234, 5678)))
+    assert (read["index"], read["handle"], read["parent"]) == (INDEX, 0x7265_0000, 0xFFFF_FFFF)
+    assert told(read)["TCA_KIND"] == "tbf"
+    options = dict(told(read)["TCA_OPTIONS"]["attrs"])
+    parms = options["TCA_TBF_PARMS"]
+    assert (parms["rate"], parms["limit"], parms["buffer"]) == (min(rate, 2**32 - 1), 5678, 1234)
+    raw = traffic.put_bucket(INDEX, 0x7265, traffic.Bucket(rate, 1234, 5678)).body
+    found = netlink.attributes(netlink.attributes(raw, traffic.TCMSG.size)[traffic.TCA_OPTIONS])
+    assert traffic.bucket(found) == traffic.Bucket(rate, 1234, 5678)
+
+
+def test_a_redirect_as_they_read_it():
+    message = traffic.put_redirect(INDEX, 0x7265, 77)
+    read = theirs(tcmsg, message)
+    assert (read["index"], read["parent"], read["info"]) == (INDEX, 0xFFFF_0000, 0x7265_0300)
+    assert told(read)["TCA_KIND"] == "u32"
+    options = dict(told(read)["TCA_OPTIONS"]["attrs"])
+    [key] = options["TCA_U32_SEL"]["keys"]
+    assert (key["key_mask"], key["key_val"], key["key_off"]) == (0, 0, 0)
+    assert traffic.led_to(netlink.attributes(message.body, traffic.TCMSG.size)) == 77
 
 
 @few

@@ -55,8 +55,8 @@ ROOMS = {
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth pipeline hosts safety"
-    " daemon/relay daemon guests",
+    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth pipeline hosts"
+    " safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ...kinds.ownership import GROUP, HOST
 from ...kinds.stacked_link import ChildLink, Macvlan, NamelessLink
-from .. import nameless
+from .. import nameless, netns
 from ..netlink import links as rtnl
 from ..netlink.links import ALL_LINKS, DELLINK, GETLINK, IFLA_LINK, IFLA_LINK_NETNSID
 from ..netlink.nsid import number_of
@@ -21,7 +21,7 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[NamelessLink]:
         return
     doubt("")  # processes come and go
     parents = {link.name: index for index, link in readings.view(HOST).links.items()}
-    kept = ((one, seen) for one in nameless.processes(readings.names) for seen in children(one.pid))
+    kept = ((one, seen) for one in nameless.processes(netns.names()) for seen in children(one.pid))
     for (pid, process), seen in kept:
         near = (r for r in lost if parents.get(r.parent) == seen.number(IFLA_LINK))
         if r := next((r for r in near if is_of(seen, r)), None):

@@ -58,18 +58,14 @@ def remove_stray(_: Requests, __: Step, resolver: Resolver) -> None:
 
 
 def strays(readings: Readings, places: Set[str]) -> Iterator[StrayResolver]:
-    return resolvers.strays(readings.names) if HOST in places else iter(())
+    return resolvers.strays(readings.is_named) if HOST in places else iter(())
 
 
-register(
-    Kind(
-        of=ZoneFile,
-        put=put_names,
-        remove=remove_names,
-        at_once=True,
-        decode=lambda _, __: resolvers.names_of_host(),
-    )
-)
+def names_of_host(readings: Readings, _: str) -> Iterator[ZoneFile]:
+    return resolvers.names_of_host(readings.about.beside if readings.about else frozenset())
+
+
+register(Kind(of=ZoneFile, put=put_names, remove=remove_names, at_once=True, decode=names_of_host))
 register(
     Kind(
         of=Resolver,

@@ -11,6 +11,7 @@ from ...kinds.address import Address
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
 from ..apply.requests import StepMessage
+from ..netlink import socket as netlink
 from ..netlink.links import DELROUTE, GETROUTE, INET, INET6, NEWROUTE, ip_of, packed
 from ..netlink.socket import CREATE, EXCL, REPLACE, Message, attr, attributes, dump_within, families, u32
 from .link import link_with_end
@@ -67,13 +68,17 @@ def remove(requests: Requests, step: Step, route: Route) -> None:
     requests.add(step, message(route, requests.index(route.link), delete=True))
 
 
-def asked(family: int, table: int = 0, protocol: int = 0) -> bytes:
-    return RTMSG.pack(family, 0, 0, 0, table, protocol, 0, 0, 0)
+def asked(family: int, table: int = 0, protocol: int = 0, kind: int = 0) -> bytes:
+    return RTMSG.pack(family, 0, 0, 0, table, protocol, 0, kind, 0)
 
 
 def dump(view: View, channel: socket.socket) -> list[bytes]:
-    """All, or where those are too many ours, and those of the kernel's that lead to neighbours."""
+    """All, or where those are too many ours, and those of the kernel's that lead to neighbours.  On the host
+    those of each type that somebody looks at: every port of a bridge has one for multicast."""
     found: list[bytes] = []
+    if view.ns == HOST:
+        each = (asked(family, kind=number) for family in families() for number in TYPE_NAMES)
+        return [body for one in each for body in netlink.dump(channel, GETROUTE, one)]
     for family in families():
         parts = (asked(family), asked(family, protocol=PROTOCOL), asked(family, MAIN, KERNEL))
         found += dump_within(channel, GETROUTE, parts, view.most)

@@ -1,19 +1,18 @@
 """What stands behind a transaction of ours that was of elements alone: what stood before it, and these as
 they read now, each asked for by its key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from errno import ENOENT
 
 from ...core.plan import Step
-from ...core.resource import Key
 from ...kinds.nft import Element
 from ..netlink.netfilter import Torn
 from ..netlink.socket import attr, text
 from . import encode
 from .elements import listed
-from .kept import KeptRuleset
+from .kept import NONE, KeptRuleset, MapElements
 from .text import Shape
 from .transaction import ELEMENTS, OF_SET, OF_TABLE, FirewallSteps
 from .wire import GETSETELEM, NUMBERS, RulesetReading
@@ -29,7 +28,7 @@ def after(before: KeptRuleset, work: FirewallSteps) -> KeptRuleset | None:
         if reading.generation != before.generation + 1:
             return None
         now = {
-            place: renewed(reading, before.elements.get(place, {}), work.elements[place], form)
+            place: renewed(reading, before.elements.get(place, NONE), work.elements[place], form)
             for place, form in forms.items()
         }
         if reading.current() == reading.generation:
@@ -38,16 +37,11 @@ def after(before: KeptRuleset, work: FirewallSteps) -> KeptRuleset | None:
     return None
 
 
-def renewed(
-    reading: RulesetReading, there: Mapping[Key, Element], steps: Iterable[Step], form: Shape
-) -> Mapping[Key, Element]:
+def renewed(reading: RulesetReading, there: MapElements, steps: Iterable[Step], form: Shape) -> MapElements:
     """The elements of a map, of which those that were put or removed are asked for."""
-    found = dict(there)
-    for wanted in (step.resource for step in steps):
-        found.pop(wanted.key, None)
-        if isinstance(wanted, Element) and (now := standing(reading, wanted, form)):
-            found[now.key] = now
-    return found
+    wanted = {step.resource.key: step.resource for step in steps}
+    asked = (standing(reading, r, form) for r in wanted.values() if isinstance(r, Element))
+    return there.renewed(wanted, filter(None, asked))
 
 
 def standing(reading: RulesetReading, wanted: Element, form: Shape) -> Element | None:

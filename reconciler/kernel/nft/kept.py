@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
+from functools import cached_property
+from heapq import nsmallest
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from .text import Place, Shapes, shape
 from .wire import RulesetReading
 
 LAST = 1.0  # seconds; as decided in cnm/limits.py
-Elements = Mapping[Place, Mapping[Key, Element]]
+Group = Mapping[Key, Element]
 
 
 def is_over(until: str) -> bool:
@@ -22,19 +24,49 @@ def is_over(until: str) -> bool:
 
 
 class About(NamedTuple):
-    """One project, of which all is told.  Of maps that every project has something in others' elements are
-    not, but for one, which shows that somebody has a use for the map."""
+    """One project, which has one sandbox of its name, of which all is told.  Of maps that every project has
+    something in others' elements are not, but for one, which shows that somebody has a use for the map; nor
+    are the names of others who have nothing but a sandbox."""
 
     project: str
     crowded: frozenset[str]  # names of such maps
+    beside: Set[str] = frozenset()  # such projects
 
-    def of(self, known: tuple[Place, Mapping[Key, Element]]) -> Mapping[Key, Element]:
-        (*_, name), elements = known
+    def of(self, name: str, elements: "MapElements") -> Iterable[Element]:
         if name not in self.crowded:
-            return elements
-        own = {key: e for key, e in elements.items() if e.project == self.project}
-        other = min(elements.keys() - own.keys(), default=None)  # the same one whoever reads it, and when
-        return own if other is None else own | {other: elements[other]}
+            return elements.all.values()
+        groups = elements.by_project
+        other = next((groups[project] for project in elements.first if project != self.project), {})
+        one = [other[min(other)]] if other else []  # the same one whoever reads it, and when
+        return chain(groups.get(self.project, {}).values(), one)
+
+
+class MapElements:
+    """Those of one map, and by the project that each is of."""
+
+    def __init__(self, all: Group, by_project: Mapping[str, Group]):
+        self.all, self.by_project = all, by_project
+
+    @cached_property
+    def first(self) -> list[str]:
+        """The first two projects."""
+        return nsmallest(2, self.by_project)
+
+    def renewed(self, keys: Iterable[Key], now: Iterable[Element]) -> "MapElements":
+        """With these instead of what has these keys: of others not one is touched."""
+        found, groups = dict(self.all), dict(self.by_project)
+        for key in keys:
+            if gone := found.pop(key, None):
+                rest = {at: e for at, e in groups.pop(gone.project).items() if at != key}
+                groups |= {gone.project: rest} if rest else {}
+        for e in now:
+            found[e.key] = e
+            groups[e.project] = {**groups.get(e.project, {}), e.key: e}
+        return MapElements(found, groups)
+
+
+Elements = Mapping[Place, MapElements]
+NONE = MapElements({}, {})
 
 
 class KeptRuleset(NamedTuple):
@@ -48,17 +80,17 @@ class KeptRuleset(NamedTuple):
 
     def resources(self, about: "About | None" = None) -> Iterator[Resource]:
         """All of it; or as far as it is about one project."""
-        those = self.elements.values() if about is None else map(about.of, self.elements.items())
-        return chain(self.skeleton.values(), *(one.values() for one in those))
+        of = about.of if about else everybodys
+        return chain(self.skeleton.values(), *(of(name, one) for (*_, name), one in self.elements.items()))
 
     def lasting(self) -> "KeptRuleset":
         """Less what the kernel has forgotten since, by what it was told: that is no other generation."""
         timed = {place: e for place, e in self.elements.items() if self.is_timed(place)}
-        now = {
-            place: {key: one for key, one in e.items() if not is_over(one.until)}
-            for place, e in timed.items()
+        over = {
+            place: [key for key, one in e.all.items() if is_over(one.until)] for place, e in timed.items()
         }
-        return self._replace(elements={**self.elements, **now}) if timed else self
+        now = {place: timed[place].renewed(keys, ()) for place, keys in over.items() if keys}
+        return self._replace(elements={**self.elements, **now}) if now else self
 
     def is_timed(self, place: Place) -> bool:
         return str(getattr(self.skeleton.get(Map.at(*place)), "flags", "")).endswith("timeout")
@@ -79,7 +111,11 @@ class KeptRuleset(NamedTuple):
         return None
 
     def within(self, places: Iterable[Place]) -> list[Element]:
-        return [r for place in places for r in self.elements.get(place, {}).values()]
+        return [r for place in places for r in self.elements.get(place, NONE).all.values()]
+
+
+def everybodys(_: str, elements: MapElements) -> Iterable[Element]:
+    return elements.all.values()
 
 
 def ruleset(generation: int, compared: frozenset[Resource], found: Iterable[Resource]) -> KeptRuleset:
@@ -90,4 +126,11 @@ def ruleset(generation: int, compared: frozenset[Resource], found: Iterable[Reso
             elements.setdefault(path(r), {})[r.key] = r
         else:
             skeleton[r.key] = r
-    return KeptRuleset(generation, compared, skeleton, elements)
+    return KeptRuleset(generation, compared, skeleton, {at: grouped(one) for at, one in elements.items()})
+
+
+def grouped(elements: Group) -> MapElements:
+    groups: dict[str, dict[Key, Element]] = {}
+    for key, e in elements.items():
+        groups.setdefault(e.project, {})[key] = e
+    return MapElements(elements, groups)

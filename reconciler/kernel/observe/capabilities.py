@@ -20,6 +20,11 @@ FEATURES = {
     "dummy": ("DUMMY", "dummy"),
     "vxlan": ("VXLAN", "vxlan"),
     "wireguard": ("WIREGUARD", "wireguard"),
+    "tbf": ("NET_SCH_TBF", "sch_tbf"),
+    "ifb": ("IFB", "ifb"),
+    "ingress": ("NET_SCH_INGRESS", "sch_ingress"),
+    "u32": ("NET_CLS_U32", "cls_u32"),
+    "mirred": ("NET_ACT_MIRRED", "act_mirred"),
     "vlan filtering": ("BRIDGE_VLAN_FILTERING", "bridge"),
 }
 

@@ -14,7 +14,7 @@ from ...kinds.ownership import ALIAS, GROUP, alias
 from ..netlink.links import ALL_LINKS, GETLINK, IFINFO, IFLA_EXT_MASK, IFLA_MASTER, SKIP_STATS, Seen, ifinfo
 from ..netlink.socket import BUFFER, SOL_NETLINK, dump, frames, get_unnoted, u32
 
-LINK_GROUP, ADD_MEMBERSHIP = 1, 1  # RTNLGRP_LINK, NETLINK_ADD_MEMBERSHIP
+LINK_GROUP, TRAFFIC_GROUP, ADD_MEMBERSHIP = 1, 4, 1  # RTNLGRP_LINK, RTNLGRP_TC, NETLINK_ADD_MEMBERSHIP
 ROOM = 1 << 20  # bytes of what is yet to be heard; what is more is answered by reading all
 
 
@@ -49,7 +49,8 @@ class HostLinks:
         self.ears = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, channel.proto)
         self.ears.bind((0, 0))  # who has no number is told nothing
         self.ears.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
-        self.ears.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, LINK_GROUP)
+        for group in (LINK_GROUP, TRAFFIC_GROUP):  # a link tells what its queueing discipline is called
+            self.ears.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
         self.known, self.places = {}, {}
         for body in dump(channel, GETLINK, ALL_LINKS):
             self.keep(Seen(body))
@@ -68,8 +69,8 @@ class HostLinks:
             self.known.pop(place, None)
 
     def heard(self, channel: socket.socket) -> set[int]:
-        """The links that something was told of, as links or as ports of a bridge; where that was more than
-        could be heard, all are read."""
+        """The links that something was told of, in messages whose index stands in one place; where that
+        was more than could be heard, all are read."""
         try:
             return {IFINFO.unpack_from(body)[2] for data in self.datagrams() for *_, body in frames(data)}
         except OSError as error:
@@ -95,7 +96,9 @@ class HostLinks:
 
 
 def leads_to(seen: Seen) -> str:
-    """The sandbox that a pair's end of ours leads to, as its alias says; "" where it says none."""
-    ours = seen.group == GROUP and seen.kind == "veth" and bool(seen.number(IFLA_MASTER))
+    """The sandbox that a pair's end of ours leads to, or that what is beside it is of, as its alias says; ""
+    where it says none."""
+    port = seen.kind == "veth" and bool(seen.number(IFLA_MASTER))
+    ours = seen.group == GROUP and (port or seen.kind == "ifb")
     words = seen.alias.removeprefix(f"{ALIAS}/").split("/") if ours else []
     return words[1] if len(words) == 3 and seen.alias == alias(*words) else ""

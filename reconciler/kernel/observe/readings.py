@@ -88,7 +88,12 @@ class Readings:
 
     @cached_property
     def names(self) -> list[str]:
-        return netns.names()
+        """All that lead to namespaces; or, about one project, that of its sandbox."""
+        near = self.about and self.about.project
+        return netns.names() if near is None else [near] * netns.exists(near)
+
+    def is_named(self, sandbox: str) -> bool:
+        return sandbox in self.names or (self.about is not None and netns.exists(sandbox))
 
     @cached_property
     def sandboxes(self) -> list[str]:

@@ -40,7 +40,7 @@ class Snapshot(Readings):
         for (what, ns, of_ends), found in self.kept.items():
             if ns not in gone and not (ends and of_ends):
                 fresh.kept[what, ns, of_ends] = found
-        fresh.ruleset, fresh.sure = self.ruleset, self.sure and "" not in places
+        fresh.about, fresh.ruleset, fresh.sure = self.about, self.ruleset, self.sure and "" not in places
         return fresh
 
     def strangers(self, named: Iterable[Resource]) -> set[str]:

@@ -21,7 +21,7 @@ PREFIX_LENGTH = 12  # leaves room for 1000 networks of one container
 HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
-BANDWIDTH = re.compile(r"[1-9][0-9]*[kmg]?bit")
+BANDWIDTH = re.compile(r"[1-9][0-9]{0,12}[kmg]?bit")
 REPLICA = re.compile(r"[1-9][0-9]{0,4}")
 CONSTRAINT = re.compile(r"\s*([\w.-]+)\s*(==|!=)\s*(\S.*?)\s*")
 

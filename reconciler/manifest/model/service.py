@@ -24,8 +24,10 @@ class PortRecord(Record):
 class Bandwidth(Record):
     """What an endpoint may send and receive."""
 
-    ingress: Bits = Is("Towards the container, as 100mbit.", default="")
-    egress: Bits = Is("From the container, as 100mbit.", default="")
+    ingress: Bits = Is("Bits a second towards the container, as 100mbit.", default="")
+    ingress_burst: Bits = Is("Bits that go there at once all the same, as 8mbit.", default="")
+    egress: Bits = Is("Bits a second from the container, as 100mbit.", default="")
+    egress_burst: Bits = Is("Bits that come from there at once all the same, as 8mbit.", default="")
 
 
 class RouteItem(Record):

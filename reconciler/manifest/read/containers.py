@@ -130,6 +130,7 @@ def endpoint(written: WrittenContainer, network: str, end: "EndpointRecord") -> 
         routes=tuple((route.to, route.via) for route in end.routes),
         vlan=end.vlan or 0,
         bandwidth=(end.bandwidth.ingress, end.bandwidth.egress) if end.bandwidth else ("", ""),
+        bursts=(end.bandwidth.ingress_burst, end.bandwidth.egress_burst) if end.bandwidth else ("", ""),
         where=where(written.spot_of("networks", network), f"{written.path}.networks.{network}"),
     )
     refuse_twice(written, spec)
