@@ -78,6 +78,14 @@ def test_an_internal_network_has_its_own_without_a_way_out(web):
     assert not web.ping("R", vip(), patience=0.3) and not web.ping("", vip(), patience=0.3)
 
 
+def test_so_it_is_where_there_is_no_ipv4(lab):
+    lab.apply(shop().replace("enable_ipv6: true", "enable_ipv4: false, enable_ipv6: true"))
+    serve(lab, 1, 2, 3)
+    for proto in ("tcp", "udp"):
+        found = spread(lab, "t-k-1", vip(family=6), proto, asked=60)
+        assert found.keys() == each(lab.address("t-k-1", family=6))
+
+
 def test_its_names_tell_one_address_and_tasks_all(web):
     asked = {
         name: lookup(web, "t-k-1", name) for name in ("web", "web.t_n", "tasks.web", "t-web-2", "tasks.k")
