@@ -13,9 +13,9 @@ from .drivers.firewall.shared import numbers
 from .kinds.address import Address
 from .kinds.balancer import Balancer, Server
 from .kinds.draws import ends_of
+from .kinds.maps import is_shared
 from .kinds.nft import Element
 from .kinds.ownership import WHOLE
-from .kinds.published import is_shared
 from .kinds.resolver import ZoneFile
 from .kinds.workload import RUNNING, Workload
 

@@ -10,7 +10,7 @@ from ..errors import Finding, ManifestError, ManifestErrors
 from ..inventory.facts import Facts
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken
-from . import attach, limits, macs, mesh, ownership, services, zones
+from . import attach, limits, macs, mesh, ownership, policies, services, zones
 from .driver import Driver, Joined, Socket, by_driver
 from .elsewhere import shared_addresses, with_others
 from .endpoint import (
@@ -83,12 +83,11 @@ def topology_of(
     bare = networks_of(manifest.projects, users_of(here), facts, drivers, found)
     attachments = join(bare, everywhere, here)
     given = addresses_of_all(bare, attachments, facts, found)
-    bare = [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in bare]
     joined = Joined(manifest.projects, attachments, given, services.resting(everywhere, facts))
     joined = with_others(joined, bare, everywhere, facts)
-    bare = settled_networks(bare, joined, facts, drivers)
+    bare = settled_networks(with_vlans(bare, attachments, facts), joined, facts, drivers)
     attached = ends_of(here, bare, given, facts)
-    networks = with_endpoints(bare, attached)
+    networks, bounded = policies.decide(with_endpoints(bare, attached), joined, attached, facts, found)
     used_by = by_driver(networks, drivers)
     listening = [one for driver, own in used_by.items() for one in driver.sockets(own)]
     replicas = mesh.replicas(everywhere, attached, bare, joined.given, facts)
@@ -106,7 +105,7 @@ def topology_of(
         replicas.warnings,
     ):
         found += findings
-    shared = policy(manifest.projects, networks, facts)
+    shared = policy(manifest.projects, networks, facts, replicas.families)
     return Topology(
         projects=tuple(project.name for project in manifest.projects),
         roots=facts.roots,
@@ -117,7 +116,8 @@ def topology_of(
         services=services.own(balanced, joined),
         mesh=mesh.mesh(replicas, given, manifest.projects),
         naming=naming,
-        policy=replace(shared, meshed=tuple(sorted(facts.meshed | replicas.families))),
+        policies=bounded,
+        policy=shared,
         ipv6="IPv6" not in facts.missing,
         awaited=tuple(attach.awaited(wished, facts)),
         lock=lock_of(networks, joined),
@@ -215,6 +215,13 @@ def addresses_of_all(
         found += unmet_wishes(network, wishes)
         given |= addresses(network, wishes, facts, found)
     return given
+
+
+def with_vlans(
+    networks: Iterable[Network], attachments: Mapping[str, Attachments], facts: Facts
+) -> list[Network]:
+    """The networks with the VLANs that somebody is in."""
+    return [replace(n, vlans=vlans_of(n, attachments[n.name], facts)) for n in networks]
 
 
 def with_endpoints(

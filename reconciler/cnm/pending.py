@@ -26,8 +26,5 @@ def undriven(manifest: Manifest, drivers: Drivers) -> Iterator[NoDriver]:
 
 
 def written(project: ProjectSpec) -> Iterator[tuple[str, Where]]:
-    for network in project.networks:
-        if network.allow_networks:
-            yield "allow_networks", network.where
     for container in project.containers:
         yield from (("bandwidth", end.where) for end in container.networks if any(end.bandwidth))

@@ -1,7 +1,7 @@
 """What is the host's rather than a project's: forwarding, routing policy, and what others'
 firewalls will say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from ipaddress import ip_address, ip_interface
 
 from ..inventory.facts import Blocker, Facts
@@ -10,8 +10,11 @@ from .hosts import this_host
 from .topology import HostPolicy, Network, Port
 
 
-def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts) -> HostPolicy:
-    """Over every network of the host: those of this run, and those of other projects that stand."""
+def policy(
+    projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: Facts, meshed: Set[int] = frozenset()
+) -> HostPolicy:
+    """Over every network of the host: those of this run, and those of other projects that stand; `meshed` are
+    the families in which ports lead to other hosts."""
     own = {project.name for project in projects}
     others = [standing for standing in facts.networks.values() if standing.project not in own]
     mine = [network for network in networks if network.inner and not network.external]
@@ -38,6 +41,7 @@ def policy(projects: Sequence[ProjectSpec], networks: Sequence[Network], facts: 
         forwarders=tuple(sorted(forwarders(networks))) if 4 in families else (),
         guards=guards if subnets and not routing else (),
         tagged=tuple(sorted({*facts.tagged, *(n.carrier.tagged for n in networks if n.carrier.tagged)})),
+        meshed=tuple(sorted(facts.meshed | meshed)),
         advertised=facts.router_advertisements if 6 in families else (),
     )
 

@@ -12,6 +12,7 @@ from ..manifest.spec import NetworkSpec, PortSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
 from ..values import value
 from .balanced import BalancedService, VirtualServer
+from .bounds import Policies
 from .carrier import Carrier
 from .entrance import Mesh
 from .limits import PortLimits
@@ -105,6 +106,7 @@ class Network:
     endpoints: tuple[Endpoint, ...] = ()
     spec: NetworkSpec
     vlans: tuple[int, ...] = ()  # that its endpoints name: then its bridge keeps VLANs apart
+    filtered: bool = False  # what its containers say to one another passes the firewall of the host
 
     @property
     def bridge(self) -> str:
@@ -256,6 +258,7 @@ class Topology:
     services: tuple[BalancedService, ...] = ()
     mesh: Mesh = Mesh()
     naming: Naming = Naming()
+    policies: Policies = Policies()
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
     awaited: tuple[Awaited, ...] = ()

@@ -16,11 +16,13 @@ from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
 from ..mistakes import NoRoom
 from . import names
+from .bounds import EGRESS
 from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
 from .handed import end_of
 from .naming import DnsView, Naming, Zone
+from .policies import sides
 from .topology import Endpoint, Network
 
 Attached = Sequence[tuple[Network, Endpoint]]
@@ -179,7 +181,9 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
     project, where = one.project.name, one.spec.where
     networks = tuple(sorted(network.name for network, _ in named))
     servers = servers_of(one.spec, named)
-    outward = any(leads_out(network) for network, _ in named)
+    keys = [network.key for network, _ in ends]
+    bound = any(way == EGRESS for way, _ in sides(one.spec, one.project.policies, keys))
+    outward = not bound and any(leads_out(network) for network, _ in named)
     near = [network for network, end in named if is_near(network, end)]
     own = (zone for zone in known if zone.project == project and zone.network in networks)
     wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
@@ -198,9 +202,10 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
         return replace(view, ns=one.name, servers=(servers or facts.nameservers) if outward else ())
     links = tuple(sorted({link for network in near for link in listened(network)}))
     only = near[0]
-    if len(named) == 1 and not only.external and not one.spec.dns:
+    if len(named) == 1 and not only.external and not one.spec.dns and not bound:
         return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
-    name = names.digest("view", *networks, "", *servers, "", *links).hex()[:12]
+    said = [*networks, "", *servers, "", *links, *(["", EGRESS] if bound else [])]
+    name = names.digest("view", *said).hex()[:12]
     return replace(view, name=name, interfaces=links)
 
 

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..kinds.maps import REACHABLE
 from ..kinds.nft import Element
-from ..kinds.published import REACHABLE
 from .standing import Forward
 
 PORTS = re.compile(r"(\d{1,5})(?:[-:](\d{1,5}))?")

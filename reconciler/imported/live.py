@@ -9,9 +9,9 @@ from typing import Any
 from ..core.resource import State
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge
+from ..kinds.maps import is_shared
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
-from ..kinds.published import is_shared
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload

@@ -11,11 +11,11 @@ from ..kinds.bridge_port import BridgePort
 from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, HandedVeth, Link, NetworkLink, Veth
+from ..kinds.maps import HAS_PORTS, PUBLISH
 from ..kinds.namespace import Namespace
-from ..kinds.nft import HAS_PORTS, Element
+from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, SHARED, TABLE
-from ..kinds.published import PUBLISH
 from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.resolver import Resolver
 from ..kinds.route import Route

@@ -8,8 +8,9 @@ from ..core.resource import Key, Ownership, Resource, State
 from ..kinds.cni import CniAttachment
 from ..kinds.comment import kept
 from ..kinds.link import HandedVeth, Link, Veth
+from ..kinds.maps import PROJECTS
 from ..kinds.namespace import Namespace
-from ..kinds.nft import PROJECTS, Chain, Element, InTable, Table, owner_by_table, path
+from ..kinds.nft import Chain, Element, InTable, Table, owner_by_table, path
 from ..kinds.overlay import Vxlan
 from ..kinds.ownership import HOST, SHARED, TABLE_PREFIX, wireguard_prefix
 from ..kinds.remote import RemoteEndpoint, RemoteNetwork

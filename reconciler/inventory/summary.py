@@ -9,7 +9,8 @@ from ..core.plan import Plan, Step
 from ..core.render import number
 from ..core.resource import Key, Resource, State
 from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, SETTINGS, Subject
-from ..kinds.nft import PROJECTS, Element, Table
+from ..kinds.maps import PROJECTS
+from ..kinds.nft import Element, Table
 from .subjects import Subjects
 
 EVERYBODY = "host"  # the project of what all share, and the place that is no sandbox

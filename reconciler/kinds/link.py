@@ -138,6 +138,7 @@ class Bridge(NetworkLink):
     mac: str
     outer: bool = False  # it stands on a LAN: its ports are neighbours of strangers
     filtering: bool = False  # it keeps VLANs apart
+    netfilter: str = ""  # the families of which inet tables see what it forwards: "ip ip6"
     max_learned: int = MAX_LEARNED
     stp: Odd[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
     mute: Odd[bool] = False
@@ -147,9 +148,11 @@ class Bridge(NetworkLink):
         return OUTER if self.outer else GROUP
 
     def cost(self, old: Resource | None) -> Disruption:
-        if not isinstance(old, Bridge) or (old.mac, old.filtering) == (self.mac, self.filtering):
+        if not isinstance(old, Bridge):
             return "none"
-        return "flow"
+        # Connections between its ports that netfilter has not seen begin are unknown to it.
+        seen = self.netfilter in ("", old.netfilter)
+        return "none" if seen and (old.mac, old.filtering) == (self.mac, self.filtering) else "flow"
 
     def commands(self, old: Resource | None) -> list[str]:
         create = [] if old else [f"ip link add {self.name} type bridge", unaddressed(HOST, self.name)]
@@ -157,8 +160,12 @@ class Bridge(NetworkLink):
         limited = self.max_learned == getattr(old, "max_learned", 0)
         filtering = f"ip link set dev {self.name} type bridge vlan_filtering {self.filtering:d}"
         filters = self.filtering == getattr(old, "filtering", False)
+        calls = (f"nf_call_{name}tables {name in self.netfilter.split():d}" for name in ("ip", "ip6"))
+        netfilter = f"ip link set dev {self.name} type bridge {' '.join(calls)}"
+        shown = self.netfilter == getattr(old, "netfilter", "")
         change = f"ip link set dev {self.name} address {self.mac} {self.settings}"
-        return [*create, change, *([] if limited else [table]), *([] if filters else [filtering])]
+        more = ((limited, table), (filters, filtering), (shown, netfilter))
+        return [*create, change, *(command for known, command in more if not known)]
 
 
 @kind

@@ -8,20 +8,13 @@ from typing import NamedTuple
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, Stage, kind, roles
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
+from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS, is_shared, twin
 from .ownership import TABLE, TABLE_PREFIX
-from .published import BY_LINK, SOURCES, DoorLimit, Flow, flow_of, is_shared, limit_of, twin
+from .published import BY_LINK, SOURCES, DoorLimit, Flow, flow_of, limit_of
 
 LOOKUP = re.compile(r"@([\w-]+)(?![\w,-])")  # @publish4, but not @th,64,128, which reads the packet
 JUMP = re.compile(r"\b(?:jump|goto) ([\w-]+)")
 ODD_NAME = re.compile(r"(?!0x)\d[\w.-]*[A-Za-z_][\w.-]*")
-PROJECTS = "projects"  # the set of the projects that stand
-# What maps are for that tell how containers' packets leave: by these their sources are changed, within these
-# kept, and into these others may come unasked; each name ends in a family, but for the last, which holds the
-# interfaces that are open on all ports.
-OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
-UNPROTECTED = "unprotected"
-KEEPING_OUT = ("internal", "unrouted", "held4", "held6")  # sets that only forbid
-HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
 
 
 def path(resource: Resource) -> tuple[str, ...]:
@@ -134,9 +127,9 @@ class Element(InTable):
     value: str = ""
     project: str = ""
     root: str = ""
+    cuts: bool = field(default=False, compare=False)  # what stands may have connections that end by it
     limit: Odd[str] = ""  # of its own, where its map has a template
     until: Odd[str] = ""  # the second, since 1970, from which on it is not there
-    late: bool = field(default=False, compare=False)  # what it limits has been open until now
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -180,8 +173,9 @@ class Element(InTable):
         return "none" if staying or self.map in KEEPING_OUT else self.loss
 
     def cost(self, old: Resource | None) -> Disruption:
-        changed = isinstance(old, Element) and old.value != self.value
-        return self.toll if changed else "flow" if self.late and not old else "none"
+        if isinstance(old, Element):
+            return self.toll if old.value != self.value else "none"
+        return "flow" if self.cuts else "none"
 
     @property
     def flow(self) -> Flow | None:

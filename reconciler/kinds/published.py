@@ -3,12 +3,9 @@
 import re
 from typing import NamedTuple
 
-PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
-REACHABLE = "reachable"  # and of the ports that are reached at a container's own address
-LIMITED = "limited"  # and of those that hold, in the same words, which of these have limits
-SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
-# And of that map in which the first of them has all of it; and the other way round.
-TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
+from .maps import PUBLISH, REACHABLE, is_shared
+
+LIMITED = "limited"  # first word of those that hold, in the words of `publish`, which ports have limits
 SOURCES, BY_LINK, RATES, CONNECTIONS = "allow_from", "allow_by", "rates", "conns"  # what limits are
 LIMITS = re.compile(rf"({LIMITED}|{SOURCES}|{BY_LINK}|{RATES}|{CONNECTIONS})(_at)?([46])(?:_range)?")
 
@@ -80,14 +77,3 @@ def limit_of(name: str, item: str) -> DoorLimit | None:
 def flow(family: str, ip: str, protocol: str, ports: str) -> Flow | None:
     first, _, last = ports.partition("-")
     return Flow(int(family), ip, protocol, int(first), int(last or first)) if first.isdecimal() else None
-
-
-def is_shared(name: str) -> bool:
-    """Whether what is in the map of this name has a share of a port."""
-    return name.startswith(PUBLISH) and name.endswith(SHARES)
-
-
-def twin(name: str) -> str:
-    """The other map that may publish what the map of this name publishes."""
-    end = next(end for end in TWINS if name.endswith(end))
-    return name.removesuffix(end) + TWINS[end]

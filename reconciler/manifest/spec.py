@@ -10,6 +10,7 @@ from ..errors import NOWHERE, Where
 from ..values import value
 from .key import Key
 from .placement import ConstraintSpec, PlacementSpec
+from .policy import PeerSpec, PolicySpec
 from .sources import Source
 from .workload import WorkloadSpec
 
@@ -127,6 +128,8 @@ class ContainerSpec:
     runtime: str = "none"
     workload: WorkloadSpec | None = None  # what it runs, where the runtime is one that runs something
     rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
+    egress: tuple[PeerSpec, ...] | None = None  # what it may reach; None says nothing
+    ingress: tuple[PeerSpec, ...] | None = None
     attach: str = ""  # to what runs already: docker, podman, pid or netns, and which; or `link NAME`
     environment: Annotated[
         Mapping[str, str], Key("Variables of what runs in the container.", "Scalar", "list")
@@ -197,6 +200,14 @@ class NetworkSpec:
     scope: str = "local"
     hosts_only: bool = False  # nobody wrote it, and no container is on it
     default: Annotated[bool, Key("It takes the place of docker0.")] = False
+    metadata: Annotated[
+        str,
+        Key(
+            "deny: its containers reach no service of the cloud that tells keys of this machine"
+            " (169.254.169.254 and the like).",
+            "Metadata",
+        ),
+    ] = ""
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )
@@ -260,10 +271,12 @@ class ProjectSpec:
     hosts: tuple[HostSpec, ...] = ()
     evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
+    policies: tuple[PolicySpec, ...] = ()
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
     names: bool = True  # `dns: off` says that its networks have none
     host_names: bool = False  # the host asks for them too
+    metadata: str = ""  # of networks that say nothing of it: allow or deny
     accept_removals: str = ""  # the digest of what may go, however much that is
     where: Where = field(default=NOWHERE, compare=False)
 

@@ -55,8 +55,8 @@ def zsh(folder: Path, line: str) -> set[str]:
         os.environ.update(TERM="dumb", PS1="", COLUMNS="200", HOME=str(folder))
         os.execlp(HERE[0], *HERE, "zsh", "-f", "-i")
     begin = f"fpath=({folder}/zsh/site-functions $fpath); autoload -Uz compinit; compinit -u -D; LISTMAX=999"
-    os.write(terminal, f"{begin}; unsetopt automenu; stty -echo cols 200; echo rea''dy\n".encode())
-    until(terminal, "ready")
+    os.write(terminal, f"{begin}; unsetopt automenu; stty -echo cols 200; PS1=rea''dy\n".encode())
+    until(terminal, "ready")  # its own editor reads from now on, and no more the terminal's
     os.write(terminal, f"{line}\t\t\x15echo do''ne\n".encode())  # the line is emptied, and all was shown
     screen = until(terminal, "done")
     os.close(terminal)

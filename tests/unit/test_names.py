@@ -12,7 +12,8 @@ from reconciler.inventory.facts import Device, Facts, LiveNetwork, Tagged
 from reconciler.inventory.learn import know
 from reconciler.inventory.ownership import of_others, owners
 from reconciler.kinds.link import Bridge, Link, Veth
-from reconciler.kinds.nft import HAS_PORTS, Element, Map
+from reconciler.kinds.maps import HAS_PORTS
+from reconciler.kinds.nft import Element, Map
 from reconciler.kinds.overlay import Vxlan
 from reconciler.kinds.ownership import HOST, TABLE
 from reconciler.kinds.stacked_link import Dummy, Macvlan

@@ -6,7 +6,8 @@ from reconciler.cnm.build import build
 from reconciler.drivers import DRIVERS, lower
 from reconciler.errors import ManifestError, ManifestErrors
 from reconciler.inventory.facts import Facts
-from reconciler.kinds.nft import PROJECTS, Element
+from reconciler.kinds.maps import PROJECTS
+from reconciler.kinds.nft import Element
 from reconciler.kinds.workload import ENGINES, Workload
 from reconciler.manifest.spec import Manifest
 from reconciler.manifest.workload import RUNTIMES, DependencySpec, WorkloadSpec

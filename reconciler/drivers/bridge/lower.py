@@ -28,6 +28,7 @@ def lower(network: Network, station: str = STICKY_MAC) -> Iterator[Resource]:
             mtu=network.mtu,
             outer=not network.inner,
             filtering=bool(network.vlans),
+            netfilter="ip ip6" if network.filtered else "",
             origin=on.origin,
         )
         yield from switch(network, on) if network.inner else machine(network, on)

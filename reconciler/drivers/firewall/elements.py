@@ -12,10 +12,11 @@ from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
-from ...kinds.nft import HAS_PORTS, PROJECTS, Element, short
+from ...kinds.maps import HAS_PORTS, PROJECTS, PUBLISH, REACHABLE, twin
+from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
-from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
-from . import apart, limits
+from ...kinds.published import LIMITS
+from . import apart, limits, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -26,7 +27,7 @@ from .shared import SHARED, numbers
 # Every endpoint, port or project has elements of its own in these maps.
 CROWDED = frozenset(
     {
-        *(one for ruleset in (MARKS, PORT_MARKS, GUARD) for one in ruleset.maps),
+        *(one for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES) for one in ruleset.maps),
         *(
             name
             for ruleset in (CORE, SHARED, limits.LIMITS)
@@ -66,12 +67,13 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for network in bridged:
         if not network.spec.icc:
             yield from apart.lower(network)
+    yield from policies.lower(topology.policies)
 
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
     shared = MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE
-    for ruleset in (*shared, GUARD, apart.APART, BRIDGED):
+    for ruleset in (*shared, GUARD, BRIDGED, apart.APART, *policies.ALL):
         yield from ruleset.skeleton()
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from ...cnm.topology import Port
 from ...core.resource import Origin, Resource
+from ...kinds.maps import PUBLISH, REACHABLE
 from ...kinds.ownership import GROUP
-from ...kinds.published import BY_LINK, CONNECTIONS, LIMITED, PUBLISH, RATES, REACHABLE, SOURCES
+from ...kinds.published import BY_LINK, CONNECTIONS, LIMITED, RATES, SOURCES
 from .mesh import CAME
 from .rules import CORE, DOCKER_DNS, QUESTION, WIRE
 from .ruleset import Item, Maps, MapType, Ruleset
@@ -105,7 +106,7 @@ def lower(port: Port, published: Iterator[Item]) -> Iterator[Resource]:
     origin = Origin(port.where, "firewall")
     for name, item, _ in published:
         name = name.replace(REACHABLE, f"{LIMITED}_at").replace(PUBLISH, LIMITED)
-        yield LIMITS.element(port.project, origin, name, item, late=port.limits.late)
+        yield LIMITS.element(port.project, origin, name, item, cuts=port.limits.late)
     end = f"{'_at' * bool(port.host_ip)}{port.family}"
     span = f"{port.first}-{port.last}" if port.count > 1 else str(port.first)
     item = f"{port.host_ip} . " * bool(port.host_ip) + f"{port.protocol} . {span}"

@@ -4,7 +4,7 @@ An established packet passes three of these chains, and few of their rules: `out
 either `forward` or `to_host`.
 """
 
-from ...kinds.nft import HAS_PORTS, PROJECTS
+from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
@@ -32,6 +32,7 @@ def of_family(family: int, ip: str) -> Maps:
         f"masquerade{family}": MapType(ip, flags="interval"),
         f"snat{family}": MapType(ip, ip, "interval"),
         f"host_users{family}": MapType(ip),  # extra_hosts: NAME:host-gateway
+        f"opened{family}": MapType(f"{ip} . {ip} . {WIRE}", flags="interval"),  # from one network to another
         f"reachable{family}": MapType(f"{ip} . {WIRE}"),  # published ports of routed networks
         f"publish{family}": MapType(WIRE, service),
         f"publish_at{family}": MapType(f"{ip} . {WIRE}", service),
@@ -186,6 +187,8 @@ CORE = Ruleset(
             "iifname @internal drop",
             "oifname @internal drop",
             "oifname != @bridges accept",
+            "ip saddr . ip daddr . meta l4proto . th dport @opened4 accept",  # see policies.py
+            "ip6 saddr . ip6 daddr . meta l4proto . th dport @opened6 accept",
             "ct status dnat accept",
             "goto direct",
         ),

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from ...cnm.shares import Share
 from ...kinds.draws import drawn_and_told, interval
+from ...kinds.maps import SHARES
 from ...kinds.ownership import GROUP, NUMBER, WHOLE
-from ...kinds.published import SHARES
 from .rules import DOCKER_DNS, QUESTION
 from .ruleset import Maps, MapType, Ruleset
 

@@ -6,7 +6,7 @@ from ...kinds.link import MAX_LEARNED, Bridge
 from ...kinds.ownership import HOST, OUTER
 from ..apply.requests import StepMessage
 from ..netlink import links as rtnl
-from ..netlink.fields import integer
+from ..netlink.fields import flag, integer
 from ..netlink.socket import Message, u8, u32
 from .link import LinkKind, network_link
 from .table import Readings, Requests, Resource, Seen, Step, register
@@ -14,6 +14,7 @@ from .table import Readings, Requests, Resource, Seen, Step, register
 MAX_LEARNED_FIELD = integer(49)  # IFLA_BR_FDB_MAX_LEARNED; kernels before 6.7 pass it over
 STP = integer(5)  # IFLA_BR_STP_STATE
 IFLA_BR_MCAST_SNOOPING = 23
+NETFILTER = {"ip": flag(36), "ip6": flag(37)}  # IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES
 
 
 def put(requests: Requests, step: Step, bridge: Bridge) -> None:
@@ -48,6 +49,8 @@ def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     data = MAX_LEARNED_FIELD.to(bridge.max_learned) + STP.to(0)
     if bridge.filtering or getattr(old, "filtering", False):  # not every kernel lets one speak of it
         data += u8(rtnl.IFLA_BR_VLAN_FILTERING, bridge.filtering)
+    if bridge.netfilter or getattr(old, "netfilter", ""):  # likewise
+        data += b"".join(one.to(name in bridge.netfilter.split()) for name, one in NETFILTER.items())
     head = rtnl.named(bridge.name)
     return [rtnl.change(head + mine + rtnl.info("bridge", data)), rtnl.change(head + rtnl.addressing(bridge))]
 
@@ -59,6 +62,7 @@ def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
         mac=seen.mac,
         outer=seen.group == OUTER,
         filtering=seen.filtering,
+        netfilter=" ".join(name for name, one in NETFILTER.items() if one.of(seen.data)),
         stp=STP.of(seen.data) != 0,
         mute=seen.mute,
         max_learned=MAX_LEARNED_FIELD.of(seen.data) if limited else MAX_LEARNED,

@@ -23,16 +23,17 @@ class Admitted(NamedTuple):
     def families(self) -> set[int]:
         return {family for family, _, _ in self.doors}
 
-    def astray(self, family: int, body: bytes) -> bool:
+    def astray(self, body: bytes) -> bool:
         """Whether a connection is of somebody who may not use the port any more."""
         kind, tuple_ = next(items(body))  # always the original direction
         told = attributes(attributes(tuple_).get(2, b"")) if self.doors and kind == ORIGINAL else {}
         if 3 not in told:  # CTA_PROTO_DST_PORT
             return False
+        source, destination = ends(tuple_)
+        family = socket.AF_INET6 if len(destination) == 16 else socket.AF_INET
         known = self.doors.get((family, told[1][0], int.from_bytes(told[3], "big")), {})
         if not known:
             return False
-        source, destination = ends(tuple_)
         ip = ip_of(destination)
         may = known.get(ip) or (known.get("") if local(ip) else None)
         return may is not None and may.of(source) is None
@@ -47,6 +48,3 @@ def admitted(said: Iterable[tuple[Flow, Sequence[str]]]) -> Admitted:
         for port in range(flow.first, flow.last + 1):
             doors.setdefault((family, PROTOCOLS[flow.protocol], port), {})[flow.ip] = may
     return Admitted(doors)
-
-
-EVERYBODY = Admitted({})

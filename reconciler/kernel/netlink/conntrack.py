@@ -8,14 +8,14 @@ maps say, or leave otherwise.
 import errno
 import os
 import socket
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ...errors import KernelError, Unsupported
 from ...kinds.published import Flow
-from .admitted import EVERYBODY, PROTOCOLS, Admitted
-from .leaving import ORIGINAL, REPLY, Leaving, local
+from .admitted import PROTOCOLS
+from .leaving import ORIGINAL, REPLY, local
 from .links import ip_of, packed
 from .netfilter import Channel, Torn
 from .socket import ACK, attr, attributes, items
@@ -32,6 +32,17 @@ Home = tuple[str, int]  # where a published port leads
 Targets = Mapping[Port, dict[str, set[Home]]]  # by published address, "" for any of the host's
 
 
+class Judge(Protocol):
+    """Who says which connections are to be forgotten."""
+
+    @property
+    def families(self) -> set[int]:
+        """Of which there may be such."""
+
+    def astray(self, body: bytes) -> bool:
+        """Whether this is one: an entry as the kernel lists it."""
+
+
 class FlowEnd(NamedTuple):
     """One direction's protocol, source and destination."""
 
@@ -43,14 +54,14 @@ class FlowEnd(NamedTuple):
 class Astray(Channel):
     """Keeps of what is listed only the connections that go elsewhere than they should: there may be many."""
 
-    def __init__(self, wanted: Targets, leaving: Leaving, admitted: Admitted):
+    def __init__(self, wanted: Targets, judges: Sequence[Judge]):
         super().__init__(CONNTRACK)
-        self.wanted, self.leaving, self.admitted = wanted, leaving, admitted
+        self.wanted, self.judges = wanted, judges
 
     def message(self, body: bytes) -> tuple[int, bytes] | None:
         family, found = super().message(body)
-        strays = astray(family, found, self.wanted) or self.leaving.astray(found)
-        return (family, found) if strays or self.admitted.astray(family, found) else None
+        strays = astray(family, found, self.wanted) or any(one.astray(found) for one in self.judges)
+        return (family, found) if strays else None
 
 
 class Behind(Channel):
@@ -87,16 +98,16 @@ def forget_behind(all_of: Set[tuple[str, str]], datagrams: Set[tuple[str, str]])
             delete(channel, family, body)
 
 
-def forget(changes: Iterable[tuple[Flow, str]], leaving: Leaving, admitted: Admitted = EVERYBODY) -> None:
+def forget(changes: Iterable[tuple[Flow, str]], *judges: Judge) -> None:
     """Each flow with every home that it has now, as the maps' values say them; one without comes with ""."""
     if not tracked():
         return
     wanted = targets(changes)
-    families = {f for f, _, _ in wanted} | leaving.families | admitted.families
+    families = {f for f, _, _ in wanted}.union(*(one.families for one in judges))
     if len(families) > 1:  # each dump goes through the whole table, whatever it is about
         families = {socket.AF_UNSPEC}
     try:
-        with Astray(wanted, leaving, admitted) as channel:
+        with Astray(wanted, judges) as channel:
             for family, body in [m for f in families for m in dump(channel, f) if m]:
                 delete(channel, family, body)
     except OSError as error:

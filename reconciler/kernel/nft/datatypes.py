@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop, inet_pton
 from typing import Any, NamedTuple
@@ -56,8 +57,10 @@ class Datatype(NamedTuple):
 
     def bounds(self, word: str) -> tuple[bytes, bytes]:
         """The first and the last of a range; raises ValueError on what `span` says otherwise."""
-        if not self.ranged:
+        with suppress(ValueError):
             return (self.pack(word),) * 2
+        if not self.ranged:
+            raise ValueError(word)
         low, dash, high = word.partition("-")
         address, slash, length = low.partition("/")
         first = self.pack(address)
@@ -172,6 +175,7 @@ DATATYPES = {
             PROTOCOLS.__getitem__,
             known({PROTOCOLS[number]: bytes((number,)) for number in range(256)}),
             "meta l4proto",
+            ranged=True,
         ),
         Datatype("inet_service", 13, 2, "H", str, service, "th dport", ranged=True),
         Datatype(

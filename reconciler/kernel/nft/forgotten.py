@@ -4,23 +4,14 @@ from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
 from ...core.resource import Key
-from ...kinds.nft import INSIDE, OPEN, OUT, UNPROTECTED, Chain, Element, path
+from ...kinds.maps import INSIDE, OPEN, OUT, REACHABLE, UNPROTECTED, is_shared, twin
+from ...kinds.nft import Chain, Element, path
 from ...kinds.ownership import TABLE
-from ...kinds.published import (
-    BY_LINK,
-    CONNECTIONS,
-    LIMITED,
-    LIMITS,
-    RATES,
-    REACHABLE,
-    SOURCES,
-    Flow,
-    is_shared,
-    twin,
-)
+from ...kinds.published import BY_LINK, CONNECTIONS, LIMITED, LIMITS, RATES, SOURCES, Flow
 from ..netlink import conntrack
 from ..netlink.admitted import admitted
 from ..netlink.leaving import MASQUERADE, Leaving, Way, leaving
+from . import policed
 from .read import publishing
 from .text import Place
 from .transaction import FirewallSteps
@@ -30,8 +21,10 @@ NOBODY = "nobody . 0"  # where a port leads that is to be had no more, also at t
 
 def forget(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> None:
     """`gone` are tables and maps that go; `live` is what stood in these, and in those that are concerned."""
-    changes = redirected(work, live, gone), readdressed(work, live), admitted(narrowed(work, live))
-    conntrack.forget(*changes)
+    judges: list[conntrack.Judge] = [readdressed(work, live), admitted(narrowed(work, live))]
+    if policed.asked(work, renewed(work)) and conntrack.tracked():  # many rows take a while
+        judges.append(policed.judge(work, live))
+    conntrack.forget(redirected(work, live, gone), *judges)
 
 
 def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -> Iterator[tuple[Flow, str]]:
@@ -55,10 +48,11 @@ def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -
 def narrowed(work: FirewallSteps, live: Sequence[Element]) -> Iterator[tuple[Flow, list[str]]]:
     """Published ports that fewer may use from now on, each with the sources that may.  By which link somebody
     came nothing remembers: where he may still come by one, it may have been that."""
-    past = {e.key: e for e in live if role(e) and e.limits}
+    steps = [step for place, group in work.elements.items() if limiting(place) for step in group]
+    past = {e.key: e for e in live if role(e) and e.limits} if steps else {}
     now: dict[Key, Element] = dict(past)
     fewer: set[Flow] = set()
-    for step in chain.from_iterable(group for place, group in work.elements.items() if limiting(place)):
+    for step in steps:
         assert isinstance(r := step.resource, Element)
         if not (limit := r.limits):
             continue
@@ -134,4 +128,5 @@ def concerned(work: FirewallSteps) -> set[Place]:
         for name, rest in ((LIMITED, ""), (LIMITED, "_range"), (SOURCES, ""), (BY_LINK, ""))
     }
     names = [f"{name}{family}" for name in (*OUT, *INSIDE) for family in (4, 6)] if outward else []
-    return (ports & afresh) | sharing | limits | {("inet", TABLE, name) for name in names}
+    outward_maps = {("inet", TABLE, name) for name in names}
+    return (ports & afresh) | sharing | limits | outward_maps | policed.asked(work, afresh)

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from ...core.resource import Key, Resource
 from ...kinds.comment import decoded, encoded
+from ...kinds.maps import PUBLISH
 from ...kinds.nft import Chain, Element, Map, Table, path
-from ...kinds.published import PUBLISH
 from ..netlink.socket import attributes
 from . import hooks, raw, stateful
 from .code import anonymous, code, digests

@@ -23,6 +23,12 @@ FEATURES = {
 }
 
 
+def no_netfilter() -> str:
+    """The firewall sees what a bridge forwards where a module is loaded.  Nothing loads it by itself, since
+    with it come sysctls that show it the frames of every bridge."""
+    return "" if looking.exists("/proc/sys/net/bridge") else "load it: modprobe br_netfilter, at each boot"
+
+
 def no_ipv6() -> str:
     return "" if socket.AF_INET6 in families() else "boot it without `ipv6.disable=1`"
 
@@ -32,6 +38,7 @@ ASKED: Mapping[str, Callable[[], str]] = {
     "evpn": frr.lack,
     "prefix limit": frr.boundless,
     "IPv6": no_ipv6,
+    "bridge netfilter": no_netfilter,
     "names": resolvers.lack,
     "host names": resolved.lack,
     **{engine: partial(workloads.lack, engine) for engine in ENGINES},

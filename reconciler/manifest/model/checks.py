@@ -41,6 +41,7 @@ Rate = Annotated[str, AfterValidator(limits.rate)]
 Hours = Annotated[str, AfterValidator(limits.hours)]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 NetworkMode = Annotated[str, AfterValidator(fields.network_mode)]
+Metadata = Literal["allow", "deny"]
 GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]
 
 Target = Annotated[tuple[int, int], BeforeValidator(port_syntax.target, json_schema_input_type=int | str)]

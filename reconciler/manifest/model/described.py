@@ -43,8 +43,10 @@ def schema(name: str) -> Any:
 def named(value: Any) -> Any:
     """As forms.revived takes it; raises LookupError for what has no name."""
     match value:
-        case dict():
+        case {"type": str()}:
             return {key: named(inner) for key, inner in value.items() if key not in FOR_EDITORS}
+        case dict():  # of fields, of which one may be called so
+            return {key: named(inner) for key, inner in value.items()}
         case list() | tuple():
             return [named(inner) for inner in value]
         case str() | int() | float() | None:

@@ -124,6 +124,12 @@ class Container(Record):
     depends_on: Annotated[dict[str, Dependency], ALSO["list"]] = Is(
         "Services that this one needs.", default_factory=dict
     )
+    egress: list[str] | None = Is(
+        "What it may reach, and nothing else: each PEER[:PORTS][/PROTOCOL], where a peer is a service, a"
+        " container, network/NAME, label:K=V, host, outside or a prefix.",
+        default=None,
+    )
+    ingress: list[str] | None = Is("Who may reach it, at its own ports, and nobody else.", default=None)
     env_file: Annotated[
         list[Annotated[EnvFile, BeforeValidator(fields.file, json_schema_input_type=str | EnvFile)],],
         ALSO["text"],

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from ..compose.ignored_keys import TOP
 from ..spec import EvpnSpec, HostSpec, NetworkSpec, PoolSpec, SubnetSpec
-from .checks import GatewayMode, Ifname, Name, Scalar, Subnet
+from .checks import GatewayMode, Ifname, Metadata, Name, Scalar, Subnet
 from .fields import ACCEPTED
 from .record import ALSO, Also, Is, Record, of
 from .service import Container, Service
@@ -72,6 +72,19 @@ class Pool(Record):
     """Where networks without a subnet take theirs from."""
 
 
+class Policy(Record):
+    """Who may reach whom; what several policies allow adds up, and there is no order."""
+
+    selected: list[str] = Is(
+        "The containers that it is for, as services, containers, label:K=V or network/NAME.",
+        default_factory=list,
+        alias="for",
+    )
+    egress: list[str] | None = Is("What they may reach, and nothing else, as of a service.", default=None)
+    ingress: list[str] | None = Is("Who may reach them, at their own ports, and nobody else.", default=None)
+    log: bool = Is("What is refused is told.", default=False)
+
+
 class Include(Record):
     """Another manifest that becomes part of this one."""
 
@@ -111,9 +124,8 @@ class Top(Record):
     host_names: bool = Is(
         "The host itself asks for NAME.PROJECT.internal: systemd-resolved is told who answers.", default=False
     )
-    policies: Any = Is(
-        "Rules between containers; this version does not enforce any yet and refuses them.", default=None
-    )
+    policies: dict[str, Policy] = Is("Who may reach whom, by name.", default_factory=dict)
+    metadata: Metadata = Is("Of all its networks that say nothing themselves.", default="")
     expect: Any = Is(
         "What must and must not be reachable; this version checks none yet and refuses them.", default=None
     )

@@ -18,6 +18,7 @@ from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..workload import RUNTIMES
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, where
+from . import policies
 from .attach import attachment
 from .ports import port_specs
 from .replicas import deploy_of, with_replicas
@@ -69,7 +70,7 @@ class WrittenContainer(NamedTuple):
 
 
 def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> ContainerSpec:
-    record, deploy = written.record, deploy_of(written.record)
+    record, deploy, path = written.record, deploy_of(written.record), (written.section, written.key)
     spec = from_record(
         ContainerSpec,
         record,
@@ -90,6 +91,8 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         affinity=getattr(record, "affinity", None) or "",
         weights={key: n for key, n in getattr(record, "weights", {}).items() if key.isdecimal()},
         environment=environment(written, spec, variables),
+        egress=policies.peers(written.node, path, "egress", written.mistakes),
+        ingress=policies.peers(written.node, path, "ingress", written.mistakes),
     )
     return replace(spec, attach=attachment(written, spec))
 

@@ -15,7 +15,7 @@ from ..model.keys import from_record
 from ..model.validate import record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
-from . import containers, networks, placement, running
+from . import containers, networks, placement, policies, running
 from .ingress import with_ingress
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, "Form[Container]"] = {"services": SERVICE, "containers": CONTAINER}
 LONGEST4 = 31  # RFC 3021
-NOT_YET = ("policies", "expect")
+NOT_YET = ("expect",)
 R = TypeVar("R")
 
 
@@ -105,9 +105,11 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         hosts=tuple(host_specs(reading)),
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
+        policies=tuple(policies.policy_specs(reading)),
         router=is_set(reading, "router"),
         names=named,
         host_names=is_set(reading, "host_names"),
+        metadata=metadata(reading),
         accept_removals=accepted(reading),
         where=where(place),
     )
@@ -209,6 +211,14 @@ def has_names(reading: ProjectReading) -> bool:
         hint = "write `dns: off`; name servers stand in a network or a service"
         reading.mistakes.at(node.place, "dns", f"`dns` cannot be {node.value!r}", hint)
     return bool(node.value != "off")
+
+
+def metadata(reading: ProjectReading) -> str:
+    node = reading.tree.get("metadata") or NOTHING
+    if node.value not in (None, "", "allow", "deny"):
+        hint = "write `metadata: deny`, or `metadata: allow`"
+        reading.mistakes.at(node.place, "metadata", f"`metadata` cannot be {node.value!r}", hint)
+    return str(node.value or "")
 
 
 def accepted(reading: ProjectReading) -> str:

@@ -10,6 +10,7 @@ from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import dotted, nearest
 from .addresses import address_mistakes
 from .networks import DEFAULT
+from .policies import mistaken_peers
 from .project import ProjectReading
 
 IMPLICIT = ("default", "bridge")
@@ -58,6 +59,7 @@ def unknown(
         yield from join_mistakes(spec, reading, names, empty)
         yield from unknown_links(spec, reading, names)
     yield from unmet_dependencies(reading, names)
+    yield from mistaken_peers(project, names, networks)
     yield from unknown_hosts(project, reading)
     for network in project.networks:
         yield from unknown_peers(network, reading, networks)

@@ -1,0 +1,34 @@
+"""Ranges of addresses, protocols and ports, as nftables says them."""
+
+from .boxes import Interval
+from .prefixes import IPV6, prefix_of, span
+
+ANY_PROTOCOL, ANY_PORT = (0, 255), (0, 65535)
+# By name, of IPv4 and of IPv6 (assigned by IANA); other numbers are never alone.
+PROTOCOLS = {"tcp": (6, 6), "udp": (17, 17), "sctp": (132, 132), "icmp": (1, 58)}
+NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
+
+
+def interval(cidr: str) -> Interval:
+    first, size = span(cidr)
+    return first, first + size - 1
+
+
+def addresses(one: Interval) -> str:
+    """As nftables says them: an address, a prefix, or `first-last`."""
+    first, last = one
+    size = last - first + 1
+    if size & (size - 1) == 0 and first % size == 0:
+        return str(prefix_of((first, size))).removesuffix("/128" if first >= IPV6 else "/32")
+    low, high = (addresses((number, number)) for number in one)
+    return f"{low}-{high}"
+
+
+def protocol_text(one: Interval) -> str:
+    first, last = one
+    return NAMES.get(first, str(first)) if first == last else f"{first}-{last}"
+
+
+def numbers(one: Interval) -> str:
+    first, last = one
+    return str(first) if first == last else f"{first}-{last}"

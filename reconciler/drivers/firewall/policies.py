@@ -1,0 +1,173 @@
+"""Policies: whom containers may reach, and who may reach them.  Rules are constant; what is written is
+elements, of which a packet that begins a connection asks a few, and no other packet any.
+
+Who is bound is in `bound_...`, what he may in `egress...` and `ingress...`: source, destination, protocol and
+port, and less where an end is the host or all that is outside.  Packets are seen where they have been
+translated: a port is the container's own.  Between two containers of a bridge they pass here by that bridge's
+own nf_call_iptables (see kinds/link.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...cnm.bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Policies
+from ...core.resource import Origin, Resource
+from ...family import family
+from ...kinds.maps import METADATA, NO_METADATA
+from ...kinds.nft import Element
+from ...kinds.ownership import GROUP
+from .rules import CORE, SET, WIRE
+from .ruleset import LAST, Maps, MapType, Ruleset, filtering
+
+PORT = "meta l4proto . th dport"
+METADATA4, METADATA6 = (
+    f"{{ {', '.join(cidr.partition('/')[0] for cidr in METADATA if family(cidr) == number)} }}"
+    for number in (4, 6)
+)
+# Neighbours find each other, whoever may speak to whom (RFC 4861, 4.3 and 4.4), as by ARP.
+DISCOVERY = "icmpv6 type { 135, 136 }"
+WAYS = {EGRESS: "bound_out", INGRESS: "bound_in"}
+
+
+def of_family(number: int, ip: str) -> Maps:
+    one, both = (MapType(f"{ends} . {WIRE}", flags="interval") for ends in (ip, f"{ip} . {ip}"))
+    return {
+        f"bound_out{number}": MapType(ip),
+        f"bound_in{number}": MapType(ip),
+        f"egress{number}": both,
+        f"ingress{number}": both,
+        f"egress_{OUTSIDE}{number}": one,  # what is no container of this host's, nor of a network's others
+        f"ingress_{OUTSIDE}{number}": one,
+        f"egress_{HOST_PEER}{number}": one,
+        f"ingress_{HOST_PEER}{number}": one,
+        **{name: CORE.maps[name] for name in (f"subnets{number}", f"remote{number}")},
+    }
+
+
+POLICIES = Ruleset(
+    "inet",
+    {
+        NO_METADATA: MapType("ifname"),
+        "resolvers": CORE.maps["resolvers"],
+        **of_family(4, "ipv4_addr"),
+        **of_family(6, "ipv6_addr"),
+    },
+    {
+        # Of other hosts' containers a network that counts them all tells, whose subnets are the same.
+        "policed": (
+            filtering("forward"),
+            "ct state established,related accept",
+            f"iifgroup != {GROUP} oifgroup != {GROUP} accept",
+            f"{DISCOVERY} accept",
+            f"iifname @{NO_METADATA} ct original ip daddr {METADATA4} goto refused",
+            f"iifname @no_metadata ct original ip6 daddr {METADATA6} goto refused",
+            "ip saddr @bound_out4 jump sending",
+            "ip6 saddr @bound_out6 jump sending",
+            "ip daddr @bound_in4 goto receiving",
+            "ip6 daddr @bound_in6 goto receiving",
+        ),
+        # A rule that reads a port matches only where there is one: what has none falls through.
+        "sending": (
+            "",
+            f"ip saddr . ip daddr . {PORT} @egress4 return",
+            f"ip6 saddr . ip6 daddr . {PORT} @egress6 return",
+            f"ip saddr . {PORT} @egress_outside4 goto to_outside",
+            f"ip6 saddr . {PORT} @egress_outside6 goto to_outside",
+            "goto refused",
+        ),
+        "to_outside": (
+            "",
+            f"ct original ip daddr {METADATA4} goto refused",
+            f"ct original ip6 daddr {METADATA6} goto refused",
+            "ip daddr @subnets4 goto refused",
+            "ip6 daddr @subnets6 goto refused",
+            "ip daddr @remote4 goto refused",
+            "ip6 daddr @remote6 goto refused",
+        ),
+        "receiving": (
+            "",
+            f"ip saddr . ip daddr . {PORT} @ingress4 accept",
+            f"ip6 saddr . ip6 daddr . {PORT} @ingress6 accept",
+            f"ip daddr . {PORT} @ingress_outside4 ip saddr != @subnets4 ip saddr != @remote4 accept",
+            f"ip6 daddr . {PORT} @ingress_outside6 ip6 saddr != @subnets6 ip6 saddr != @remote6 accept",
+            "goto refused",
+        ),
+        # The kernel sends few errors a second to one address, and resets as many as are asked for.
+        "refused": ("", "meta l4proto 6 reject with tcp reset", "reject with icmpx admin-prohibited"),
+        "policed_in": (
+            filtering("input"),
+            "ct state established,related accept",
+            f"iifgroup != {GROUP} accept",
+            f"{DISCOVERY} accept",
+            f"iifname @no_metadata ct original ip daddr {METADATA4} goto refused",
+            f"iifname @no_metadata ct original ip6 daddr {METADATA6} goto refused",
+            "ip saddr @bound_out4 goto asking",
+            "ip6 saddr @bound_out6 goto asking",
+        ),
+        # Names are answered, but those of the outside: see zones.py.
+        "asking": (
+            "",
+            "meta l4proto { 6, 17 } th dport @resolvers accept",
+            f"ip saddr . {PORT} @egress_host4 accept",
+            f"ip6 saddr . {PORT} @egress_host6 accept",
+            "goto refused",
+        ),
+        # Behind DNAT.
+        "policed_out": (
+            filtering("output", 0),
+            "ct state established,related accept",
+            f"{DISCOVERY} accept",
+            "ip daddr @bound_in4 goto calling",
+            "ip6 daddr @bound_in6 goto calling",
+        ),
+        "calling": (
+            "",
+            f"ip daddr . {PORT} @ingress_host4 accept",
+            f"ip6 daddr . {PORT} @ingress_host6 accept",
+            "goto refused",
+        ),
+    },
+)
+# The mark that the routing policy asks for, as in `known`, and the way through `between`.
+OPENING = Ruleset(
+    "inet",
+    {name: CORE.maps[name] for name in ("opened4", "opened6")},
+    {
+        "opening": (
+            filtering("prerouting", LAST),
+            f"iifgroup != {GROUP} accept",
+            "ct state established,related accept",
+            f"ip saddr . ip daddr . {PORT} @opened4 {SET}",
+            f"ip6 saddr . ip6 daddr . {PORT} @opened6 {SET}",
+        )
+    },
+)
+ALL = (POLICIES, OPENING)
+
+
+def lower(policies: Policies) -> Iterator[Resource]:
+    if policies.bound or policies.denied:
+        yield from POLICIES.skeleton()
+    if any(one.direction == OPEN for one in policies.allowed):
+        yield from OPENING.skeleton()
+    for bound in policies.bound:
+        name, origin = f"{WAYS[bound.direction]}{family(bound.ip)}", Origin(bound.where, "firewall")
+        yield binding(bound.project, origin, name, bound.ip, cuts=bound.stands)
+    for denied in policies.denied:
+        yield binding(denied.project, Origin(denied.where, "firewall"), NO_METADATA, denied.link, cuts=True)
+    for allowed in policies.allowed:
+        yield POLICIES.element(allowed.project, Origin(allowed.where, "firewall"), *row(allowed))
+
+
+def binding(project: str, origin: Origin, name: str, item: str, *, cuts: bool) -> Element:
+    return replace(POLICIES.element(project, origin, name, item), cuts=cuts)
+
+
+def row(allowed: Allowed) -> tuple[str, str]:
+    """The map that it is in, and what stands there."""
+    direction, source, destination = allowed.direction, allowed.source, allowed.destination
+    ends = [one for one in (source, destination) if one not in (HOST_PEER, OUTSIDE)]
+    [word] = [f"_{one}" for one in (source, destination) if one not in ends] or [""]
+    name = "opened" if direction == OPEN else f"{direction}{word}"
+    number = 6 if ":" in ends[0] else 4
+    return f"{name}{number}", " . ".join((*ends, allowed.protocol, allowed.ports))

@@ -1,0 +1,35 @@
+"""What the maps of the firewall are for, by their names, where others than the firewall must know."""
+
+PROJECTS = "projects"  # the set of the projects that stand
+# What maps are for that tell how containers' packets leave: by these their sources are changed, within these
+# kept, and into these others may come unasked, to these ports; each name ends in a family, but for the last,
+# which holds the interfaces that are open on all.
+OUT, INSIDE, OPEN = ("masquerade", "snat"), ("subnets", "remote"), "direct"
+REACHABLE, UNPROTECTED = "reachable", "unprotected"
+# Which containers may have no connections but those that policies allow, and these; also with a family.
+BOUND = ("bound_out", "bound_in")
+ALLOWING = tuple(f"{way}{end}" for way in ("egress", "ingress") for end in ("", "_outside", "_host"))
+NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
+# Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
+METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+RESOLVERS = "resolvers"  # the set of the ports of who answers for names
+KEEPING_OUT = (  # sets that only forbid
+    *("internal", "unrouted", "held4", "held6", NO_METADATA),
+    *(f"{name}{number}" for name in BOUND for number in (4, 6)),
+)
+HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in
+PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
+SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
+# And of that map in which the first of them has all of it; and the other way round.
+TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
+
+
+def is_shared(name: str) -> bool:
+    """Whether what is in the map of this name has a share of a port."""
+    return name.startswith(PUBLISH) and name.endswith(SHARES)
+
+
+def twin(name: str) -> str:
+    """The other map that may publish what the map of this name publishes."""
+    end = next(end for end in TWINS if name.endswith(end))
+    return name.removesuffix(end) + TWINS[end]

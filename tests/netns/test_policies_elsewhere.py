@@ -1,0 +1,98 @@
+"""Policies over several hosts, on pairs without a bridge, between whole networks, and very many of them."""
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import pytest
+
+from tests.netns.cluster import Cluster, clustered, hosts
+from tests.netns.lab import IMPATIENCE, Lab, Probe
+
+SUBNETS = "enable_ipv6: true, ipam: {config: [{subnet: 10.55.0.0/24}, {subnet: 'fd55::/64'}]}"
+WIDE = {
+    "overlay": f"{{driver: overlay, {SUBNETS}}}",
+    "routed": "{gateway_mode: routed, ipam: {config: [{subnet: 10.55.0.0/16}]}}",
+}
+PLACES = {"web": "h1", "near": "h1", "db": "h2", "far": "h2"}
+OPEN = {("web", "db"), ("near", "web"), ("far", "web"), ("near", "far"), ("far", "near")}
+SEVERAL = """
+name: t
+{hosts}
+networks:
+  n: {network}
+containers:
+  web: {{host: h1, networks: [n], egress: ["db:80"]}}
+  near: {{host: h1, networks: [n]}}
+  db: {{host: h2, networks: [n], ingress: ["web:80/tcp"], egress: []}}
+  far: {{host: h2, networks: [n]}}
+"""
+
+
+@pytest.fixture(scope="module", params=WIDE)
+def cluster(request: pytest.FixtureRequest, privileged: None, tmp_path_factory) -> Iterator[Cluster]:
+    with clustered(tmp_path_factory.mktemp("policies"), 2) as made:
+        made.families = (4, 6) if request.param == "overlay" else (4,)
+        made.apply(SEVERAL.format(hosts=hosts(2), network=WIDE[request.param]))
+        yield made
+
+
+def test_both_ends_are_bound_wherever_they_are(cluster):
+    for name, host in PLACES.items():
+        cluster[host].serve(f"t-{name}", 80)
+    wrong = []
+    for one, two in permutations(PLACES, 2):
+        here, there = cluster[PLACES[one]], cluster[PLACES[two]]
+        for family in cluster.families:
+            ip = there.address(f"t-{two}", family=family)
+            patience = 3.0 if (one, two) in OPEN else IMPATIENCE
+            if bool(here.ask(f"t-{one}", ip, 80, patience=patience)) != ((one, two) in OPEN):
+                wrong.append((one, two, family))
+    assert wrong == []
+
+
+PAIRS = """
+name: t
+networks:
+  one: {enable_ipv6: true, ipam: {config: [{subnet: 10.91.0.0/24}, {subnet: 'fd91::/64'}]}}
+  two:
+    {enable_ipv6: true, allow_networks: [one],
+     ipam: {config: [{subnet: 10.92.0.0/24}, {subnet: 'fd92::/64'}]}}
+  three: {enable_ipv6: true, ipam: {config: [{subnet: 10.93.0.0/24}, {subnet: 'fd93::/64'}]}}
+containers:
+  a: {networks: {one: {ipv4_address: 10.91.0.2, ipv6_address: 'fd91::2'}}}
+  b: {networks: {two: {ipv4_address: 10.92.0.2, ipv6_address: 'fd92::2'}}}
+  c: {networks: {three: {ipv4_address: 10.93.0.2, ipv6_address: 'fd93::2'}}}
+"""
+
+
+def test_a_network_is_open_to_those_that_it_allows(netfiltered):
+    netfiltered.apply(PAIRS)
+    for name in "abc":
+        netfiltered.serve(f"t-{name}", 80)
+        netfiltered.serve(f"t-{name}", 80, proto="udp")
+    wrong = []
+    at = {"a": ("10.91.0.2", "fd91::2"), "b": ("10.92.0.2", "fd92::2"), "c": ("10.93.0.2", "fd93::2")}
+    for one, two in permutations("abc", 2):
+        for ip in at[two]:
+            for proto in ("tcp", "udp"):
+                answer = netfiltered.ask(f"t-{one}", ip, 80, proto, patience=IMPATIENCE)
+                if bool(answer) != ((one, two) == ("a", "b")):
+                    wrong.append((one, two, ip, proto))
+    assert wrong == [] and netfiltered.ping("t-a", "fd92::2")
+    without = PAIRS.replace("allow_networks: [one],", "")
+    netfiltered.apply(without)
+    netfiltered.silent(Probe("t-a", "10.92.0.2", 80), Probe("t-a", "fd92::2", 80))
+    assert netfiltered.planned(without) == [] and "opening" not in netfiltered.rules()
+
+
+def many(number: int) -> str:
+    rows = ", ".join(f"'10.{n >> 8}.{n & 255}.0/24:{1 + n % 60000}'" for n in range(number))
+    return f"name: t\nnetworks: {{n: {{}}}}\ncontainers:\n  a: {{networks: [n], egress: [{rows}]}}\n"
+
+
+def test_ten_thousand_rows_are_one_transaction(lab: Lab):
+    """What they cost beside what a plan of few costs is measured by tests/bench."""
+    text = many(10_000)
+    lab.apply(text)
+    assert lab.planned(text) == []
+    assert lab.rules().count(" . tcp . ") >= 10_000
