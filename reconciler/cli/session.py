@@ -23,7 +23,6 @@ from ..version import __version__
 from . import streams
 from .arguments import LOOKING
 from .options import Options
-from .script import script
 from .story import Story
 
 if TYPE_CHECKING:
@@ -200,6 +199,8 @@ def print_plan(
         case "markdown":
             tell(options, plan_markdown(options, change, beside, seconds), end="")
         case "shell":
+            from .script import script
+
             say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
