@@ -81,7 +81,7 @@ def strays(sandboxes: Iterable[str]) -> Iterator[StrayResolver]:
         told.update(entries)
         for entry in entries if ns != HOST else ():
             if (found := running(ns, entry, EVERYWHERE)) and not (ns in known and found.where_it_should_be):
-                yield StrayResolver(**vars(found.resolver))
+                yield found.resolver.turned(StrayResolver)
     if not told.issuperset(answering()):
         doubt(EVERYWHERE)
         for one in lost():
