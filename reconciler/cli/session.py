@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
 BEGINNING = (
-    "write `services: {web: {ports: ['8080:80']}}` into web.yaml and look at `reconcile --plan web.yaml`;"
+    "name a file or a folder; to begin, write `services: {web: {ports: ['8080:80']}}` into web.yaml and look"
+    " at `reconcile --plan web.yaml`;"
     " what stays goes into a folder of its own"
 )
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
