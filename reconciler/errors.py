@@ -110,14 +110,12 @@ class Refused(ReconcileError):
     """The plan was found and will not be applied: stale digest, too many removals, too much disruption."""
 
     id = "R0005"
-    exit_code = 1
 
 
 class Foreign(ReconcileError):
     """Something that is not ours stands where the manifest wants a thing of its own."""
 
     id = "R0008"
-    exit_code = 1
 
 
 class Locked(ReconcileError):

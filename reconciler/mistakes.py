@@ -16,7 +16,7 @@ class NoFile(ManifestError):
 
 
 class NoValue(ManifestError):
-    """A variable has no value, or is written as none."""
+    """A variable, or a host, has no such value, or it is written as none."""
 
     id = "R0103"
 
@@ -34,7 +34,7 @@ class Contradiction(ManifestError):
 
 
 class NoSuchName(ManifestError):
-    """A name is written that nothing has."""
+    """A name is written that nothing has, or several have."""
 
     id = "R0106"
 

@@ -23,7 +23,7 @@ from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
 from .core.plan import Plan, inside, plan
 from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
-from .core.resource import Key, State
+from .core.resource import Key, State, laid
 from .draining import with_rest
 from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
@@ -31,6 +31,7 @@ from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
+from .inventory.bykind import by_kind
 from .inventory.facts import Facts, HostFacts, RemotePlugin
 from .inventory.scoped import ScopedKernel
 from .manifest.spec import Manifest, ProjectSpec
@@ -250,9 +251,9 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, heale
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, facts)
     refuse_stale(manifest, topology)
-    wanted = {**healed.wanted, **wanted}
+    wanted = by_kind(laid(healed.wanted, wanted))
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
-    desired = {**ownership.of_others(live, names), **wanted}
+    desired = laid(ownership.of_others(live, names), wanted)
     todo = plan(live, desired)
     return Change(
         manifest, topology, live, desired, todo, names | healed.projects, host=facts.name, facts=facts

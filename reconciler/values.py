@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, f
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+SHARED = 30  # attributes; an instance with more has a table of its own, of some KiB (SHARED_KEYS_MAX_SIZE)
 SOURCE = """\
 def __init__(self, *, {parameters}):
  {settings}
@@ -25,7 +26,13 @@ def value(of: type[T]) -> type[T]:
     for name, method in METHODS.items():
         if name != "__repr__" or of.__repr__ is object.__repr__:
             setattr(of, name, method)
-    return dataclass(init=False, repr=False, eq=False, kw_only=True)(of)
+    many = len(of.__annotations__) > SHARED
+    return dataclass(init=False, repr=False, eq=False, kw_only=True, slots=many)(of)
+
+
+def by_name(one: Any) -> dict[str, Any]:
+    """Its fields, wherever it keeps them."""
+    return {each.name: getattr(one, each.name) for each in fields(one)}
 
 
 def first(self: Any, **given: Any) -> None:
@@ -47,12 +54,12 @@ METHODS = {"__init__": first, "__setattr__": fixed, "__delattr__": fixed, "__rep
 
 
 def write_methods(of: type[Any]) -> None:
-    known = {"_put": object.__setattr__, "MISSING": MISSING}
-    known |= {f"_{one.name}": one.default if has_default(one) else one.default_factory for one in fields(of)}
+    known: dict[str, object] = {"_put": object.__setattr__}
+    known |= {f"_{one.name}": default(one) for one in fields(of) if not is_required(one)}
     compared = [one.name for one in fields(of) if one.compare]
     source = SOURCE.format(
         parameters=", ".join(map(parameter, fields(of))),
-        settings="; ".join(f"_put(self, {one.name!r}, {setting(one)})" for one in fields(of)),
+        settings="; ".join(f"_put(self, {one.name!r}, {one.name})" for one in fields(of)),
         mine="".join(f"self.{name}, " for name in compared),
         others="".join(f"other.{name}, " for name in compared),
     )
@@ -61,16 +68,14 @@ def write_methods(of: type[Any]) -> None:
         setattr(of, name, known[name])
 
 
-def has_default(one: "Field[Any]") -> bool:
-    return one.default is not MISSING
-
-
 def parameter(one: "Field[Any]") -> str:
-    if has_default(one):
-        return f"{one.name}=_{one.name}"
-    return one.name if one.default_factory is MISSING else f"{one.name}=MISSING"
+    return one.name if is_required(one) else f"{one.name}=_{one.name}"
 
 
-def setting(one: "Field[Any]") -> str:
-    made = f"_{one.name}() if {one.name} is MISSING else {one.name}"
-    return one.name if has_default(one) or one.default_factory is MISSING else made
+def is_required(one: "Field[Any]") -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
+
+
+def default(one: "Field[Any]") -> object:
+    """Made once: what is frozen may share it."""
+    return one.default if one.default_factory is MISSING else one.default_factory()

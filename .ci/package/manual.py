@@ -1,13 +1,15 @@
-"""The manual pages: reconcile(1), of what the command line takes, and reconcile.yaml(5), of the schema."""
+"""The manual pages: reconcile(1), of what the command line takes, reconcile.yaml(5), of the schema, and
+reconciler-cni(8), of what runtimes may ask."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from reconciler.cli import help
+from reconciler.guests import cni, netavark
 from reconciler.version import __version__
 
 SCHEMA = Path(__file__).parents[2] / "schemas/manifest.schema.json"
@@ -28,6 +30,21 @@ EXITS = {
     "74": "done, but the output cannot be written",
     "75": "another apply runs",
     "77": "not permitted",
+}
+PLUGIN = (
+    "The plugin that containerd, Kubernetes and podman call, by the Container Network Interface "
+    f"({', '.join(cni.VERSIONS)}), or by netavark's (linked as /usr/lib/netavark/reconciler).  What is on "
+    "standard input names a network that stands as `network`, as shop_front; else its own name is that.  "
+    "The watcher answers where one runs, and a run of reconcile elsewhere."
+)
+PLUGIN_EXITS = {
+    "0": "done; what was asked for is on standard output",
+    "1": "not done; standard output tells why, as JSON: for CNI with a code of the specification, or "
+    f"{cni.DIFFERS} where something differs afterwards, or {cni.OTHER}",
+}
+PLUGIN_FILES = {
+    "/run/reconciler/guests": "what each runtime has asked for",
+    "/run/reconciler/guests.sock": "where the watcher answers",
 }
 FILES = {
     "/etc/reconciler": "the manifests, where no PATH is given",
@@ -65,8 +82,39 @@ def reconcile() -> str:
         section("FILES"),
         items(FILES),
         section("SEE ALSO"),
-        [".BR reconcile.yaml (5),", ".BR ip\\-netns (8),", ".BR nft (8)"],
+        [".BR reconcile.yaml (5),", ".BR reconciler\\-cni (8),", ".BR ip\\-netns (8),", ".BR nft (8)"],
     )
+
+
+def plugin() -> str:
+    """reconciler-cni(8)."""
+    return page(
+        head("RECONCILER-CNI", 8, "containers of other runtimes join networks of reconciler"),
+        section("SYNOPSIS"),
+        [
+            "CNI_COMMAND=\\fICOMMAND\\fR",
+            ".B reconciler\\-cni",
+            ".br",
+            ".B reconciler",
+            "\\fICOMMAND\\fR [\\fINAMESPACE\\fR]",
+        ],
+        section("DESCRIPTION"),
+        [escaped(PLUGIN)],
+        section("COMMANDS OF CNI"),
+        items(said_of(cni.COMMANDS)),
+        section("COMMANDS OF NETAVARK"),
+        items(said_of(netavark.COMMANDS)),
+        section("EXIT STATUS"),
+        items(PLUGIN_EXITS),
+        section("FILES"),
+        items(PLUGIN_FILES),
+        section("SEE ALSO"),
+        [".BR reconcile (1)"],
+    )
+
+
+def said_of(commands: Mapping[str, Callable[..., object]]) -> dict[str, str]:
+    return {name: str(command.__doc__) for name, command in commands.items()}
 
 
 def manifest(schema: Mapping[str, Any]) -> str:
@@ -183,4 +231,5 @@ def pages() -> dict[str, str]:
     return {
         "man/man1/reconcile.1": reconcile(),
         "man/man5/reconcile.yaml.5": manifest(json.loads(SCHEMA.read_text())),
+        "man/man8/reconciler-cni.8": plugin(),
     }

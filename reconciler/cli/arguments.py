@@ -87,6 +87,15 @@ MODES = {
 }
 
 
+# What Compose, Terraform and others call them, whose words fingers know.
+ELSEWHERE = {
+    "up": "apply",
+    "down": "destroy",
+    "ps": "status",
+    "ls": "status",
+    "config": "show",
+    "diff": "plan",
+}
 # Modes that may be about another host, and those that may scale beside the files.
 LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
@@ -116,8 +125,12 @@ class Parser(argparse.ArgumentParser):
         from difflib import get_close_matches
 
         known = [spelling for action in self._actions for spelling in action.option_strings]
-        names = (word.partition("=")[0] for word in strange if word.startswith("-"))
-        near = [match for name in names for match in get_close_matches(name, known, 1, 0.7)]
+        names = [word.partition("=")[0] for word in strange if word.startswith("-")]
+        if "-f" in names or "--file" in names:
+            return "; a PATH is written alone"
+        near = [f"--{ELSEWHERE[name[2:]]}" for name in names if name[2:] in ELSEWHERE] or [
+            match for name in names for match in get_close_matches(name, known, 1, 0.7)
+        ]
         return f"; did you mean {' '.join(near)}?" if near else "; see reconcile --help"
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -186,8 +199,9 @@ def parse(argv: Sequence[str]) -> Options:
     paths = (*path_of_graph(given), *given["paths"])
     refuse_no_directory(paths)
     stdin = piped() if "-" in paths else ""
-    if paths and paths[0] in MODES and not os.path.exists(paths[0]):
-        raise UsageError(f"`{paths[0]}` is no file", f"the mode is written --{paths[0]}")
+    if paths and paths[0] in {*MODES, *ELSEWHERE} and not os.path.exists(paths[0]):
+        hint = f"the mode is written --{ELSEWHERE.get(paths[0], paths[0])}"
+        raise UsageError(f"`{paths[0]}` is no file", hint)
     if "" in paths:
         raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
     given |= {name: tuple(given.get(name, ())) for name in ("project", "scale")}

@@ -23,14 +23,14 @@ from ..version import __version__
 from . import streams
 from .arguments import LOOKING
 from .options import Options
-from .script import script
 from .story import Story
 
 if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
 BEGINNING = (
-    "write `services: {web: {ports: ['8080:80']}}` into web.yaml and look at `reconcile --plan web.yaml`;"
+    "name a file or a folder; to begin, write `services: {web: {ports: ['8080:80']}}` into web.yaml and look"
+    " at `reconcile --plan web.yaml`;"
     " what stays goes into a folder of its own"
 )
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
@@ -200,6 +200,8 @@ def print_plan(
         case "markdown":
             tell(options, plan_markdown(options, change, beside, seconds), end="")
         case "shell":
+            from .script import script
+
             say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())

@@ -1,6 +1,7 @@
 """What addresses are called on a network."""
 
 from collections.abc import Iterable, Iterator
+from sys import intern
 from typing import NamedTuple
 
 from ..kinds.ownership import TASKS
@@ -35,8 +36,8 @@ def lines_of(network: Network, one: SandboxSpec, end: EndpointSpec, *, rests: bo
 
 
 def askable(called: Iterable[str]) -> tuple[str, ...]:
-    """All that can be asked for as it is written."""
-    return tuple(name for name in dict.fromkeys(called) if is_name(name))
+    """All that can be asked for as it is written; many replicas and networks have the same."""
+    return tuple(intern(name) for name in dict.fromkeys(called) if is_name(name))
 
 
 def of_container(network: str, one: SandboxSpec) -> Iterator[str]:

@@ -37,13 +37,14 @@ def shared_addresses(network: Network, per_host: PerHostSubnets, joined: Joined)
 
 def others_on(network: Network, everywhere: Sequence[SandboxSpec]) -> Attachments:
     """Who is on a divided network on other hosts."""
-    here = network.per_host.host if network.per_host else ""
+    if not network.per_host:
+        return []
     return [
         (one, end)
         for one in everywhere
+        if one.project.name == network.project and one.host not in ("", network.per_host.host)
         for end in one.endpoints
-        if network.per_host and one.host not in ("", here)
-        if (one.project.name, end.network) == (network.project, network.key)
+        if end.network == network.key
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..inventory.facts import Facts
 from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
-from ..mistakes import NoPlace, NoSuchName
+from ..mistakes import NoPlace, NoValue
 from . import names
 from .endpoint import SandboxSpec
 from .placement import admits, homes_of
@@ -79,7 +79,7 @@ def with_host_values(spec: NetworkSpec, host: HostSpec | None) -> NetworkSpec:
     def value(found: re.Match[str]) -> str:
         if found[1] not in values:
             known = ", ".join(sorted(values)) or "none, as there are no `hosts:`"
-            raise NoSuchName(f"this host has no value {found[1]}", f"there are: {known}", spec.where)
+            raise NoValue(f"this host has no value {found[1]}", f"there are: {known}", spec.where)
         return values[found[1]]
 
     return replace(spec, options={k: PLACEHOLDER.sub(value, text) for k, text in spec.options.items()})

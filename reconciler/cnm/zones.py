@@ -95,7 +95,10 @@ def views(
     attached: Mapping[str, Attached], specs: Sequence[SandboxSpec], known: Sequence[Zone], facts: Facts
 ) -> Iterator[DnsView]:
     """Who answers whom, before their ports are chosen."""
-    found = ((one, view_of(one, attached[one.name], known, facts)) for one in specs)
+    told: dict[str, list[Zone]] = defaultdict(list)
+    for zone in known:
+        told[zone.project].append(zone)
+    found = ((one, view_of(one, attached[one.name], told[one.project.name], facts)) for one in specs)
     own = [(one, view) for one, view in found if view]
     mine = {one.project.name for one in specs}
     lenders = {name: project for project, name in facts.resolvers if project not in mine}
@@ -173,8 +176,9 @@ def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], lis
     return told, [replace(view, link="") for view in found]
 
 
-def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Facts) -> DnsView | None:
-    """What a sandbox is told, before the port is chosen; None where it is on no network with names."""
+def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts) -> DnsView | None:
+    """What a sandbox is told, before the port is chosen; None where it is on no network with names.
+    `known` is of its project."""
     named = [(network, end) for network, end in ends if has_names(network)]
     if not named:
         return None
@@ -185,7 +189,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Sequence[Zone], facts: Fact
     bound = any(way == EGRESS for way, _ in sides(one.spec, one.project.policies, keys))
     outward = not bound and any(leads_out(network) for network, _ in named)
     near = [network for network, end in named if is_near(network, end)]
-    own = (zone for zone in known if zone.project == project and zone.network in networks)
+    own = (zone for zone in known if zone.network in networks)
     wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
     view = DnsView(
         project=project,

@@ -75,7 +75,7 @@ def diff(live: State, desired: State) -> set[Key]:
     """The keys that differ; what bears no mark counts only where it is declared, and what stands in a place
     that nobody can look into not at all, as long as the place is to stay."""
     wrong = {key for key, new in desired.items() if live.get(key) != new and not new.closed}
-    wrong |= {key for key in live.keys() - desired.keys() if live[key].marked}
+    wrong.update(key for key, old in live.items() if key not in desired and old.marked)
     shut = {*closed(live, desired), *closed(desired, live)}
     return wrong - inside(ordered(live.get(key) or desired[key] for key in wrong), shut) if shut else wrong
 
@@ -97,7 +97,10 @@ def closed(state: State, other: State) -> Iterator[str]:
 
 def ordered(resources: Iterable[Resource]) -> list[Resource]:
     """By stage, place, rank and key: each comes after what it is within or refers to."""
-    return sorted(resources, key=attrgetter("order"))
+    found = sorted(resources, key=attrgetter("key"))
+    for less in ("rank", "place", "stage"):  # stable; keys that are tuples would take more than the resources
+        found.sort(key=attrgetter(less))
+    return found
 
 
 def plan(live: State, desired: State) -> Plan:
@@ -156,19 +159,19 @@ def users(live: State, desired: State, changed: set[Key], gone: set[Key]) -> dic
 
 def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> Iterator[Step]:
     """Roots first: what is new, what was torn down, what lost something it refers to, what differs."""
-    affected = changed | gone | {key for key, old in live.items() if gone and not gone.isdisjoint(old.refers)}
-    for new in ordered(desired[key] for key in affected if key in desired):
+    lost = {key for key, old in live.items() if gone and not gone.isdisjoint(old.refers)}
+    for new in ordered(new for key, new in desired.items() if key in changed or key in gone or key in lost):
         old = live.get(new.key)
         if old is None:
             yield Step("+", new)
         elif new.key in gone:
             yield Step("+", new, old, rebuilt(old, new, gone))
         else:
-            lost = [up for up in old.refers if up in gone]
+            missed = [up for up in old.refers if up in gone]
             if old != new or any(
-                up in desired or up not in new.refers for up in lost
+                up in desired or up not in new.refers for up in missed
             ):  # else it stays without
-                words = differences(old, new) or f"detached from {', '.join(lost)}"
+                words = differences(old, new) or f"detached from {', '.join(missed)}"
                 yield Step("~", new, old, words)
 
 

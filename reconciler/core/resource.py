@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, dataclass_transform, overload
 
 from ..errors import Where
-from ..values import value
+from ..values import by_name, value
 from .subject import CONTAINER, Part, Places
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ class Resource:
 
     def turned(self, kind: type[R], **changes: object) -> R:
         """As one of another kind with the same fields, but for these."""
-        return kind(**{one.name: getattr(self, one.name) for one in fields(self)} | changes)
+        return kind(**by_name(self) | changes)
 
     @property
     def place(self) -> str:
@@ -239,3 +239,8 @@ roles = Kinds().__getitem__
 
 def state(*resources: Resource) -> State:
     return {r.key: r for r in resources}
+
+
+def laid(base: State, top: State) -> State:
+    """The second on top of the first; no copy where one says all, since a whole host is much."""
+    return {**base, **top} if base and top else base or top

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from sys import intern
 from typing import NamedTuple
 
 from ..cnm.topology import Endpoint
@@ -35,7 +36,7 @@ class PlacedLink(NamedTuple):
 
     def sysctl(self, name: str, value: str) -> Sysctl:
         """`name` is a path below /proc/sys with the link as IFNAME, Docker's word for it."""
-        path = name.replace("IFNAME", self.link)
+        path = intern(name.replace("IFNAME", self.link))  # as every container has them
         return Sysctl(ns=self.ns, name=path, value=value, link=self.link, origin=self.origin)
 
     def ipv6_switches(self, *, on: bool) -> Iterator[Sysctl]:

@@ -4,7 +4,6 @@ host that leads to one."""
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from sys import intern
 
 from ..cnm.called import domain
 from ..cnm.naming import DnsView, Naming, Zone
@@ -19,8 +18,16 @@ def lower(naming: Naming) -> Iterator[Resource]:
     for zone in naming.zones:
         yield names(zone)
         known[zone.network, zone.project] |= own_domains(zone)
+    same: dict[str, str] = {}
     for view in (view for view in naming.views if not view.lender):
-        yield questions(view, set().union(*(known[network, view.project] for network in view.networks)))
+        theirs = set[str]().union(*(known[network, view.project] for network in view.networks))
+        lines = (same.setdefault(line, line) for line in questions(view, theirs))  # what many views say
+        yield ZoneFile(
+            network=f"{VIEW}{view.name}",
+            project=view.project,
+            lines=tuple(lines),
+            origin=Origin(view.where, "names"),
+        )
         yield resolver(view)
         if view.link:
             yield domain_of_host(view)
@@ -46,25 +53,24 @@ def ending(name: str) -> str:
     return last if "_" in last else name
 
 
-def questions(view: DnsView, known: Iterable[str]) -> ZoneFile:
+def questions(view: DnsView, known: Iterable[str]) -> Iterator[str]:
     """Whom it asks what it does not know, and what nobody else is asked about.
 
     A name is known in all its types: whoever is asked for the other family would say that there is no such
     name, or what it means to the world, or nothing.  What ends in it is somebody else's to answer.  Who has
     nobody to ask says that there is no such name, as dnsmasq would refuse, and musl then waits five seconds.
     """
-    lines = [f"server=/{ours}/" for ours in dict(view.wildcards)]
-    if view.servers:
-        lines += [f"server={server}" for server in view.servers]
-        lines += ["server=//", f"server=/{domain(view.project)}/"]
-        lines += [f"rev-server={cidr}" for cidr in view.subnets]
-        for name in sorted(known):
-            lines += [f"server=/{name}/"]
-            lines += [f"server=/*.{name}/#"] if "." in name else []
-    else:
-        lines += ["server=/#/"]
-    where, shared = Origin(view.where, "names"), tuple(map(intern, lines))  # many views say the same
-    return ZoneFile(network=f"{VIEW}{view.name}", project=view.project, lines=shared, origin=where)
+    yield from (f"server=/{ours}/" for ours in dict(view.wildcards))
+    if not view.servers:
+        yield "server=/#/"
+        return
+    yield from (f"server={server}" for server in view.servers)
+    yield from ("server=//", f"server=/{domain(view.project)}/")
+    yield from (f"rev-server={cidr}" for cidr in view.subnets)
+    for name in sorted(known):
+        yield f"server=/{name}/"
+        if "." in name:
+            yield f"server=/*.{name}/#"
 
 
 def resolver(view: DnsView) -> Resolver:

@@ -144,6 +144,7 @@ def failure_of(error: Exception) -> Failure:
 
 
 def add(call: Call) -> dict[str, Any]:
+    """The container joins the network, with its names and ports of the host."""
     one, end = call.guest(), call.end
     return result(call, one, attending.join(one, end, call.reader))
 
@@ -174,17 +175,19 @@ def result(call: Call, one: Guest, given: Given) -> dict[str, Any]:
 
 
 def delete(call: Call) -> None:
-    """As often as it is asked, whatever is still there."""
+    """It leaves, as often as that is asked, whatever is still there."""
     attending.part(call.guest(there=False), call.ifname, call.reader)
 
 
 def check(call: Call) -> None:
+    """Fails where what stands of it is not what it was given."""
     if call.config.get("prevResult") is None:
         raise Failure(INVALID, "CHECK needs the `prevResult` of ADD", "prevResult")
     attending.check(call.guest(), call.ifname, call.reader)
 
 
 def collect(call: Call) -> None:
+    """Who is not listed leaves."""
     there = call.config.objects(ATTACHMENTS)
     kept = frozenset((one.text("containerID"), one.text("ifname")) for one in there)
     if not (config := call.config.text("name")):
@@ -193,11 +196,13 @@ def collect(call: Call) -> None:
 
 
 def status(call: Call) -> None:
+    """Fails where the network does not stand."""
     if name := attending.lacking(call.network):
         raise Failure(UNAVAILABLE, f"no network {name} stands on this host")
 
 
 def version(call: Call) -> dict[str, Any]:
+    """Which versions of the specification are spoken."""
     told = call.version if call.version in VERSIONS else CURRENT
     return {"cniVersion": told, "supportedVersions": list(VERSIONS)}
 

@@ -36,6 +36,7 @@ def answer(words: Sequence[str], data: bytes, reader: KeptHost) -> tuple[int, st
 
 
 def info(words: Sequence[str], data: bytes, reader: KeptHost) -> dict[str, Any]:
+    """Its version, and that of the interface."""
     return {"version": __version__, "api_version": API}
 
 
@@ -53,11 +54,13 @@ def ours(network: Said) -> str:
 
 
 def setup(words: Sequence[str], data: bytes, reader: KeptHost) -> dict[str, Any]:
+    """The container joins the network, with its names and ports of the host."""
     call = said(data)
     return status(attending.join(guest(call, namespace(words)), end(call), reader))
 
 
 def teardown(words: Sequence[str], data: bytes, reader: KeptHost) -> None:
+    """It leaves."""
     call = said(data)
     attending.part(Guest(runtime=RUNTIME, id=call.text("container_id")), end(call).ifname, reader)
 

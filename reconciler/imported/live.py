@@ -1,12 +1,13 @@
 """What stands in the kernel, ours or anybody's, as a draft."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 from typing import Any
 
 from ..core.resource import State
+from ..kinds.balancer import Balancer
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
@@ -209,16 +210,18 @@ def with_vip(of: ProjectState, one: Entry, found: Networks, known: Mapping[tuple
     return replace(one, said={**one.said, "networks": {**one.said["networks"], **ends}}) if ends else one
 
 
-def shares(of: ProjectState, replicas: Iterable[str]) -> tuple[dict[str, int], bool]:
+def shares(of: ProjectState, replicas: Collection[str]) -> tuple[dict[str, int], bool]:
     """How many of the numbers that are drawn lead to each replica, by its own number; and whether it is told
-    by the client's address."""
-    found = [
-        (of.homes.get(r.value.partition(" . ")[0], ""), r) for r in of.all.of(Element) if is_shared(r.map)
-    ]
-    mine = [(home, r) for home, r in found if home in replicas]
-    parts = {home: r.part for home, r in mine if r.part}
+    by the client's address: as a port of the host says, or the service's own address."""
+    ports = [(r.value.partition(" . ")[0], r.part) for r in of.all.of(Element) if is_shared(r.map)]
+    servers = [server for r in of.all.of(Balancer) for server in r.servers]
+    behind = [one for _, _, group in servers for one in group]
+    drawn, told = ({of.homes.get(ip, ""): part for ip, part in some if part} for some in (ports, behind))
+    parts = {name: part for name, part in (told | drawn).items() if name in replicas}
     numbers = {name.rpartition("-")[2]: parts.get(name, 0) for name in replicas} if parts else {}
-    return numbers, any(not r.part for _, r in mine)
+    sticky = {ip for ip, part in ports if not part}
+    sticky |= {ip for _, by_client, group in servers if by_client for ip, _ in group}
+    return numbers, any(of.homes.get(ip, "") in replicas for ip in sticky)
 
 
 def whole(parts: Mapping[str, int]) -> dict[str, int] | None:

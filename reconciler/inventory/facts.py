@@ -5,7 +5,7 @@ from dataclasses import field, replace
 from typing import NamedTuple
 
 from ..errors import Unsupported, Where
-from ..values import value
+from ..values import by_name, value
 
 PROCESS, KERNEL = "a process of the host", "the kernel"
 USUAL_MTU = 1500  # Ethernet's
@@ -263,7 +263,7 @@ class Facts(HostFacts):
     @classmethod
     def of(cls, host: HostFacts) -> "Facts":
         """The host's, as if nothing of ours stood."""
-        return cls(**vars(host))
+        return cls(**by_name(host))
 
     def with_mtu_of(self, network: str) -> "Facts":
         """As they are to a network: with the MTU that it has, where there is no default route to tell one."""

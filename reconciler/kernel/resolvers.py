@@ -81,7 +81,7 @@ def strays(is_named: Callable[[str], bool]) -> Iterator[StrayResolver]:
         told.update(entries)
         for entry in entries if ns != HOST else ():
             if (found := running(ns, entry, EVERYWHERE)) and not (is_named(ns) and found.where_it_should_be):
-                yield StrayResolver(**vars(found.resolver))
+                yield found.resolver.turned(StrayResolver)
     if not told.issuperset(answering()):
         doubt(EVERYWHERE)
         for one in lost():

@@ -73,6 +73,7 @@ def read_project(group: Group, library: Library, whole: Sequence[str]) -> KnownP
     spec = spec_of(group.name, at)
     at.mistakes.extend(semantic_mistakes(spec, at))
     texts = {file: digest(text) for file, text in apart.inputs.texts.items()}
+    library.forget(chain(*group.files))
     spec = replace(spec, path=path_of(chain(*group.files), whole))
     return KnownProject(spec, group.files, texts, tuple(sorted(apart.inputs.absent)), remarks(apart, at))
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import help
+from reconciler.guests import cni, netavark
 from reconciler.version import __version__
 
 ROOT = Path(__file__).parents[2]
 OURS = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 NAME = f"reconciler-{__version__}"
-FOLDERS = ("man/man1/reconcile.1", "man/man5/reconcile.yaml.5", "zsh/site-functions/_reconcile")
+PAGES = ("man/man1/reconcile.1", "man/man5/reconcile.yaml.5", "man/man8/reconciler-cni.8")
+FOLDERS = (*PAGES, "zsh/site-functions/_reconcile")
 COPIES = (
     "reconciler/schemas/manifest.schema.json",
     "reconciler/systemd/reconciler.service",
@@ -97,7 +99,13 @@ def test_a_manual_page_tells_all_of_the_command_line(environment: Path) -> None:
             assert not entry.twin or f'.B "{entry.twin}"' in page
 
 
-@pytest.mark.parametrize("place", FOLDERS[:2])
+def test_what_runtimes_may_ask_has_a_page(environment: Path) -> None:
+    page = (environment / "share/man/man8/reconciler-cni.8").read_text()
+    for name, command in {**cni.COMMANDS, **netavark.COMMANDS}.items():
+        assert f'.TP\n.B "{name}"\n{command.__doc__}\n'.replace("-", "\\-") in page
+
+
+@pytest.mark.parametrize("place", PAGES)
 @pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
 def test_manual_pages_are_sound(environment: Path, place: str) -> None:
     words = ["groff", "-man", "-Tutf8", "-ww", str(environment / "share" / place)]

@@ -16,7 +16,7 @@ from tests.netns.lab import HOST4, HOST6, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.test_stories import MADE_UP
 
 HERE = Path(__file__).parent / "costs"
-TRIES = 3
+MAJORITY = 2  # of three tries: once a busy machine may be late by itself, and once it may hide what is late
 APP = "{networks: {front: {ipv4_address: 10.91.0.3, ipv6_address: 'fd91::3'}}}"
 DB = "{networks: {mid: {ipv4_address: 10.92.0.2}}}"
 BASE = f"""
@@ -131,11 +131,13 @@ def test_a_plan_tells_what_it_costs(lab, edit, update_golden):
     lab.serve("R", 80)
     lab.apply(BEFORE.get(edit, BASE))
     said, word = MADE_UP.sub("", lab.plan(text).out), disruption(lab, text)
-    found = [noticed(lab, BEFORE.get(edit, BASE), text)]
-    while found[-1].fates != dict.fromkeys(whose, fate) and len(found) < TRIES:
-        found.append(noticed(lab, BEFORE.get(edit, BASE), text))
-    assert found[-1].fates == dict.fromkeys(whose, fate), found[-1].measures
-    assert word == measured(found[-1].fates, found[-1].gone)
+    kept, broken = 0, []
+    while max(kept, len(broken)) < MAJORITY:
+        found = noticed(lab, BEFORE.get(edit, BASE), text)
+        as_told = found.fates == dict.fromkeys(whose, fate) and word == measured(found.fates, found.gone)
+        kept += as_told
+        broken += [] if as_told else [found.measures]
+    assert kept == MAJORITY, "\n\n".join(broken)
     golden = (HERE / edit.replace(" ", "-").replace("'", "")).with_suffix(".plan")
     if update_golden:
         golden.write_text(said)

@@ -91,6 +91,18 @@ def test_every_key_that_something_tells(lab):
     assert steps == []
 
 
+@pytest.mark.parametrize("more", ["", ", affinity: client", ", ports: ['8080:80']"])
+def test_weights_stand_with_a_port_or_without(lab, more):
+    """The service's own address tells them too."""
+    lab.apply(
+        f"name: t\nservices: {{app: {{scale: 3, weights: {{1: 3, 2: 2}}{more}}}}}\ncontainers: {{web: {{}}}}"
+    )
+    assert steps_of_what_is_imported(lab) == ([], "")
+    text = lab.reconcile("--import", "live").out
+    assert "weights: {'1': 3, '2': 2, '3': 1}" in text.replace('"', "'") or "'1': 3" in text.replace('"', "'")
+    assert ("affinity: client" in text) == ("affinity" in more)
+
+
 def test_of_several_projects_one_is_named(lab):
     lab.apply("name: one\ncontainers: {a: {}}\n")
     lab.succeed(lab.reconcile("--apply", lab.write("name: two\ncontainers: {b: {}}\n", "two.yaml")))

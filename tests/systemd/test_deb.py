@@ -99,7 +99,8 @@ echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/hurry
 dpkg -i /srv/out/old.deb
 test "$(reconcile --version)" = 'reconcile {__version__}'
 reconcile --validate /srv/reconciler/manifests/hello.yaml
-for place in man/man1/reconcile.1.gz man/man5/reconcile.yaml.5.gz bash-completion/completions/reconcile \\
+for place in man/man1/reconcile.1.gz man/man5/reconcile.yaml.5.gz man/man8/reconciler-cni.8.gz \\
+    bash-completion/completions/reconcile \\
     zsh/vendor-completions/_reconcile fish/vendor_completions.d/reconcile.fish \\
     reconciler/schemas/manifest.schema.json doc/reconciler/copyright \\
     doc/reconciler/changelog.gz doc/reconciler/examples/hello.yaml; do

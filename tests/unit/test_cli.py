@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import help, validate
-from reconciler.cli.arguments import MODES, main, parse
+from reconciler.cli.arguments import ELSEWHERE, MODES, main, parse
 from reconciler.cli.options import SYNTAX, flag, twin
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +23,9 @@ def test_a_valid_manifest(capsys):
     assert capsys.readouterr().out == "valid: 1 project, 1 network, 2 sandboxes, 1 published port\n"
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_modes_have_no_subcommand_spelling(mode, capsys):
-    assert main([mode]) == 64
+@pytest.mark.parametrize(("word", "mode"), [*zip(MODES, MODES, strict=True), *ELSEWHERE.items()])
+def test_modes_have_no_subcommand_spelling(word, mode, capsys):
+    assert main([word]) == 64
     assert f"the mode is written --{mode}" in capsys.readouterr().err
 
 
@@ -97,6 +97,8 @@ def test_examples_are_commands(monkeypatch):
     ("words", "meant"),
     [
         (["--desrtoy"], "did you mean --destroy?"),
+        (["--down"], "did you mean --destroy?"),
+        (["--plan", "-f", "shop.yaml"], "; a PATH is written alone"),
         (["--max-removal=3"], "did you mean --max-removals?"),
         (["--planb", "--appply"], "did you mean --plan --apply?"),
         (["--zzz"], "see reconcile --help"),

@@ -101,3 +101,21 @@ def test_what_is_yaml_and_json_is_so(page):
     for block in blocks(page.read_text()):
         if block.language in ("yaml", "json"):
             assert list(yaml.safe_load_all(block.text))
+
+
+def test_the_first_page_has_the_latest_figures():
+    """The table between the marks of `speed` is the one source."""
+    comparison, readme = (
+        (ROOT / "reconciler/docs/comparison.md").read_text(),
+        (ROOT / "README.md").read_text(),
+    )
+    speed = comparison.partition("<!-- speed -->")[2].partition("<!-- /speed -->")[0]
+    latest = {row[0]: row[1:] for row in map(cells, speed.splitlines()) if row}
+    every, _, idle, more, gone = latest["500"]
+    [ours] = (row for row in map(cells, readme.splitlines()) if row[:1] == ["reconciler, later, with names"])
+    assert ours[1:] == [every, more, f"{idle}, the kernel", gone]
+    assert f"the command here {latest['100'][3]}," in comparison
+
+
+def cells(line: str) -> list[str]:
+    return [one.strip() for one in line.strip("|").split("|")] if line.startswith("|") else []

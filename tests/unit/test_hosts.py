@@ -16,6 +16,7 @@ from reconciler.kinds.link import Bridge
 from reconciler.kinds.overlay import FdbEntries, Neighbours, Vxlan
 from reconciler.manifest.spec import EndpointSpec, HostSpec, Manifest, NetworkSpec, SubnetSpec
 from reconciler.manifest.store import lockfile
+from reconciler.mistakes import NoValue
 from reconciler.pipeline import decide, load
 from tests.unit.worlds import container, manifest, project
 
@@ -147,7 +148,7 @@ def test_a_host_has_values_of_its_own():
     lan = NetworkSpec(name="lan", driver="macvlan", options={"parent": "{host.lan}.5"})
     of = manifest(project("t", lan, container("a", "lan"), hosts=hosts))
     assert [seen(host, of)[0].networks[0].carrier.segment for host in ("h1", "h2")] == ["eth1.5", "bond0.5"]
-    with pytest.raises(ManifestError, match="no value lan"):
+    with pytest.raises(NoValue, match="no value lan"):
         seen("", manifest(project("t", lan)))
 
 

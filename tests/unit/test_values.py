@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.values import value
+from reconciler.values import SHARED, value
 
 
 def thing() -> type[Any]:
@@ -64,3 +64,12 @@ def test_an_heir_without_fields_of_its_own_is_another_class():
         """Nothing more."""
 
     assert Same(name="a") == Same(name="a") != Ours(name="a")
+
+
+def test_what_is_made_of_nothing_is_one_and_who_has_many_fields_has_no_table_of_its_own():
+    assert Ours(name="a").tags is Ours(name="b").tags
+    many = type("Many", (), {"__annotations__": {f"field{n}": int for n in range(SHARED + 1)}})
+    made = value(many)(**{f"field{n}": n for n in range(SHARED + 1)})
+    assert not hasattr(made, "__dict__") and replace(made, field0=7).field0 == 7
+    with pytest.raises(FrozenInstanceError):
+        made.field0 = 1

@@ -3,11 +3,12 @@
 The shape was tried against 7 probes that must work, 14 attacks that must fail, and 12 kinds of spoofing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...cnm.naming import DnsView
-from ...cnm.topology import Network, Port, Subnet, Topology
+from ...cnm.topology import Endpoint, Network, Port, Subnet, Topology
 from ...core.resource import Origin, Resource
 from ...errors import Where
 from ...family import family
@@ -54,8 +55,9 @@ def lower(topology: Topology) -> Iterator[Resource]:
         yield from host_users(network)
     if any(network.per_host and network.per_host.elsewhere for network in inner):
         yield from ELSEWHERE.skeleton()
+    ends = by_sandbox(inner)
     for view in topology.naming.views:
-        yield from declared(CORE, view.project, view_items(view, inner), view.where)
+        yield from declared(CORE, view.project, view_items(view, ends), view.where)
     if any(port.share for port in topology.ports):
         yield from SHARED.skeleton()
     for port in topology.ports:
@@ -113,16 +115,23 @@ def network_items(network: Network) -> Iterator[Item]:
         yield f"remote{family(one.cidr)}", one.cidr, ""
 
 
-def view_items(view: DnsView, inner: Iterable[Network]) -> Iterator[Item]:
+def by_sandbox(networks: Iterable[Network]) -> dict[str, list[Endpoint]]:
+    found: dict[str, list[Endpoint]] = defaultdict(list)
+    for end in (end for network in networks for end in network.endpoints):
+        found[end.sandbox].append(end)
+    return found
+
+
+def view_items(view: DnsView, ends: Mapping[str, Iterable[Endpoint]]) -> Iterator[Item]:
     """Whose questions it is asked, if it is on the host at all."""
     if view.ns != HOST or view.lender:
         return
-    port, asking = str(view.port), {*view.sandboxes}
+    port = str(view.port)
     yield "resolvers", port, ""
     for link in view.bridges:
         yield "view", link, port
-    for end in (end for network in inner for end in network.endpoints if not view.bridges):
-        if end.sandbox in asking:
+    for name in view.sandboxes if not view.bridges else ():
+        for end in ends.get(name, ()):
             yield from ((f"view{family(ip)}", ip, port) for ip, _ in end.addresses)
 
 

@@ -44,9 +44,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         hops=routes.hops,
         onlink=routes.onlink,
         gateways=routes.gateways,
-        addresses={
-            ip: links[index].name for ip, index in own_addresses(view.dumps[Address]) if index in links
-        },
+        addresses={ip: names[index] for ip, index in own_addresses(view.dumps[Address]) if index in names},
         namespaces=frozenset(foreign_namespaces),
         missing=Missing(),
         attached=Attached(),
@@ -96,7 +94,7 @@ def text(path: str) -> str:
 
 
 def own_addresses(dump: list[bytes]) -> Iterator[tuple[str, int]]:
-    """(address, link index) of those that are not ours."""
+    """(address, link index) of those without our mark, which on links of ours an old `ip` cannot write."""
     for body in dump:
         *_, index = IFADDR.unpack_from(body)
         found = attributes(body, IFADDR.size)

@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from ...errors import ManifestError, Where
 from ...mistakes import NoFile
 from ..options import Drivers
-from ..yaml.node import Mistakes
+from ..yaml.node import Mistakes, nearest
 
 STDIN = "-"
 MAX_BYTES = 32 << 20  # of one file
@@ -132,7 +133,17 @@ def unreadable(file: str, error: OSError | ValueError) -> ManifestError:
             f"dangling link to {os.readlink(file)}", "remove it, or restore its target", Where(file)
         )
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return NoFile(f"cannot be read: {words}", "", Where(file))
+    near = beside(file) if isinstance(error, FileNotFoundError) else ""
+    return NoFile(f"cannot be read: {words}", near, Where(file))
+
+
+def beside(file: str) -> str:
+    """The manifest in its folder that was probably meant."""
+    folder, name = os.path.split(file)
+    with suppress(OSError):
+        found = nearest(name, [other for other in os.listdir(folder or ".") if other.endswith(SUFFIXES)])
+        return found if found.startswith("did you mean") else ""
+    return ""
 
 
 class Found(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...mistakes import NoSuchName
 from ..read.project import ProjectReading
 from ..store.known import Gist, Stacks, digest
-from ..yaml.node import Mistakes, Node, Place, nearest, raw
+from ..yaml.node import Mistakes, Node, Place, nearest, raw, where
 from .files import Found
 from .interpolate import interpolated
 from .library import Context, Library, context
@@ -114,7 +114,7 @@ def own_name(file: str, at: Context) -> str:
         if name != names[0]:
             hint = "a project a file, or one name: the documents of a file are laid on top of one another"
             label = (nodes[0].place, "the first one")
-            at.mistakes.at(node.place, "name", "two projects in one file", hint, label)
+            at.mistakes.between(where(node.place, "name"), "two projects in one file", hint, label)
             break
     return names[-1] if names else ""
 
@@ -187,5 +187,6 @@ def joined(section: str, one: Node, two: Node, mistakes: Mistakes) -> Node:
         place = two.keys.get(name, two.place)
         label = (one.keys.get(name, one.place), "and here")
         hint = "name the files one by one to merge them, or rename one of the two"
-        mistakes.at(place, f"{section}.{name}", f"`{name}` is defined in two files", hint, label)
+        message = f"`{name}` is defined in two files"
+        mistakes.between(where(place, f"{section}.{name}"), message, hint, label)
     return Node({**two.value, **one.value}, one.place, "", {**two.keys, **one.keys})

@@ -1,12 +1,12 @@
 """The files of a run, parsed once each, and what their variables are."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import Where
-from ...mistakes import NoFile
+from ...mistakes import WrongValue
 from ..store.known import Gist
 from ..yaml.node import Mistakes, Node, Place
 from ..yaml.parse import parse
@@ -43,6 +43,13 @@ class Library:
             self.parsed[file] = parse(text, file, self.mistakes) if text is not None else []
             self.broken |= {file} if text is None or len(self.mistakes) > before else set()
         return self.parsed[file]
+
+    def forget(self, files: Iterable[str]) -> None:
+        """Of files that one project has to itself, once it is read: all their nodes at once would be most of
+        what a run holds."""
+        for file in files:
+            if os.path.abspath(file) not in self.borrowed:
+                self.parsed.pop(file, None)
 
     def readable(self, file: str, variables: Variables, folder: str) -> list[Node]:
         """The documents with their variables replaced and one spelling for everything."""
@@ -108,5 +115,5 @@ def with_env_files(inputs: Inputs, outside: Mapping[str, str], files: Sequence[s
             try:
                 values |= dotenv.parse(text, {**values, **outside})
             except dotenv.BadLine as error:
-                inputs.mistakes.append(NoFile(str(error), "write NAME=value", Where(file, error.line)))
+                inputs.mistakes.append(WrongValue(str(error), "write NAME=value", Where(file, error.line)))
     return {**values, **outside}

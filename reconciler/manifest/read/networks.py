@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from ...mistakes import NotYet
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
 from ..model.keys import from_record, keys
@@ -154,7 +155,8 @@ def subnets(written: WrittenNetwork, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
         return ()
     if ipam.driver == "dhcp":
         hint = "write a `subnet`, and as `ip_range` a part of it that the DHCP server leaves alone"
-        written.wrong(("ipam", "driver"), "addresses by DHCP are not supported", hint)
+        at = where(locate(written.node, ("ipam", "driver")), f"{written.path}.ipam.driver")
+        written.inputs.mistakes.append(NotYet("addresses by DHCP are not supported yet", hint, at))
     elif ipam.driver not in ("default", ""):
         written.wrong(("ipam", "driver"), f"unknown IPAM driver `{ipam.driver}`", "there are: default")
     return tuple(

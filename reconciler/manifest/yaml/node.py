@@ -88,12 +88,12 @@ class Mistakes(list[ManifestError]):
         super().__init__()
         self.flawed: set[Place] = set()  # of values that nobody knows: what is wrong with these follows
 
-    def at(
-        self, place: Place, path: str, message: str, hint: str = "", label: tuple[Place, str] | None = None
-    ) -> None:
-        second = (where(label[0]), label[1]) if label else None
-        group = Contradiction if second else WrongValue
-        self.extend([group(message, hint, where(place, path), second)])
+    def at(self, place: Place, path: str, message: str, hint: str = "") -> None:
+        self.extend([WrongValue(message, hint, where(place, path))])
+
+    def between(self, at: Where, message: str, hint: str, label: tuple[Place, str]) -> None:
+        """Of two that cannot both be; `label` is the other one, and what to say there."""
+        self.extend([Contradiction(message, hint, at, (where(label[0]), label[1]))])
 
     def missing(self, place: Place, path: str, message: str, hint: str) -> None:
         """Of a file that is not there."""

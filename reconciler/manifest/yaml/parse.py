@@ -5,6 +5,7 @@ false), so only its events are used, and each becomes a node with its place.
 """
 
 import re
+from sys import intern
 from typing import Any
 
 import yaml
@@ -127,7 +128,7 @@ class Builder:
         return node
 
     def scalar(self, event: ScalarEvent) -> Node:
-        place, text = self.place(event), event.value
+        place, text = self.place(event), intern(event.value)  # what many services say is one text
         if event.implicit[0]:
             return Node(scalar(text), place)
         if event.tag is None or event.tag == STANDARD + "str":
@@ -178,7 +179,7 @@ class Builder:
             raise self.refuse(event, "a key must be text", "quote it")
         if event.anchor:
             self.anchors[event.anchor] = Node(event.value, self.place(event)), 1
-        return event.value
+        return intern(event.value)
 
     def merged(self, node: Node, spot: Place) -> list[Node]:
         """The mappings that `<<` brings in; the first wins, and what is written beside it wins over all."""
@@ -190,4 +191,4 @@ class Builder:
 
     def duplicate(self, name: str, spot: Place, first: Place) -> None:
         hint = "remove one of them, or merge the two"
-        self.mistakes.at(spot, "", f"duplicate key `{name}`", hint, (first, "first written here"))
+        self.mistakes.between(where(spot), f"duplicate key `{name}`", hint, (first, "first written here"))

@@ -157,6 +157,14 @@ def test_what_cannot_be_read(desk, make, message):
     assert message in error.message and error.where.file.endswith("x.yaml")
 
 
+def test_a_file_that_is_not_there_may_be_called_otherwise(desk):
+    desk.write("shop.yaml", "services: {a: }")
+    desk.write("shop.txt", "no manifest")
+    assert [desk.refused(name)[0].hint for name in ("shop.yml", "other/shop.yml", "zzz")] == [
+        "did you mean `shop.yaml`?", "", "",
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_read_in_a_directory(desk):
     desk.write("a.yaml", "services: {a: }")
     os.mkfifo(desk.folder / "pipe.yaml")

@@ -191,3 +191,15 @@ def test_what_extends_a_reset_may_say_it_again(desk):
     """
     ends = {c.name: [end.network for end in c.networks] for c in desk.project(text).containers}
     assert ends["a"] == ["n"] and ends["c"] == ["m"]
+
+
+@pytest.mark.parametrize(
+    "order", [("a/compose.yaml", "b/compose.yaml"), ("b/compose.yaml", "a/compose.yaml")]
+)
+def test_a_project_may_lend_its_own_file_whichever_is_read_first(desk, order):
+    """What one project alone has is forgotten as soon as it is read."""
+    for one, other in ("ab", "ba"):
+        own = f"base: {{image: {one}}}, web: {{extends: {{file: ../{other}/compose.yaml, service: base}}}}"
+        desk.write(f"{one}/compose.yaml", f"services: {{{own}}}")
+    images = {p.name: {c.name: c.image for c in p.containers} for p in desk.load(*order).projects}
+    assert images == {"a": {"base": "a", "web": "b"}, "b": {"base": "b", "web": "a"}}

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.errors import ManifestErrors
 from reconciler.manifest.yaml.report import report
+from reconciler.mistakes import Contradiction, NotYet, WrongValue
 from reconciler.pipeline import decide_everywhere, load
 
 TABLE = Path(__file__).with_suffix("").with_name("mistakes.txt")
@@ -96,3 +97,21 @@ def test_nothing_follows_from_a_mistake(broken, manifest, errors):
 
 def test_there_are_enough_of_them():
     assert len(MISTAKES) >= 49 and len({one.title for one in MISTAKES}) == len(MISTAKES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "manifest"),
+    [
+        (NotYet, "networks: {n: {ipam: {driver: dhcp}}}"),
+        (WrongValue, "networks: {n: {ipam: {driver: other}}}"),
+        (Contradiction, "services: {a: {}, a: {}}"),
+    ],
+)
+def test_each_is_of_its_class(errors, kind, manifest):
+    assert [type(one) for one in errors(manifest).errors] == [kind]
+
+
+@pytest.mark.parametrize("files", ["", "services: {web: {env_file: own}}"])
+def test_a_line_that_sets_no_variable_is_a_wrong_value_wherever_it_stands(errors, files):
+    Path("own" if files else ".env").write_text("no assignment\n")
+    assert [type(one) for one in errors(files or "services: {web: {}}").errors] == [WrongValue]
