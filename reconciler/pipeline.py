@@ -97,11 +97,8 @@ class Change:
     @property
     def removed(self) -> list[str]:
         """The keys of sandboxes and of links of the host that would go."""
-        return sorted(
-            key
-            for key in self.live.keys() - self.desired.keys()
-            if key.startswith(("namespace ", "link host/"))
-        )
+        gone = self.live.keys() - self.desired.keys()
+        return sorted(key for key in gone if key.startswith(("namespace ", "link host/")))
 
     @property
     def owner(self) -> Callable[[Key], str]:

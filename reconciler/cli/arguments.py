@@ -8,99 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins, word
+from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE
+from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins
 from .picture_file import path_of_graph, refuse_undrawn
-
-
-class Mode(NamedTuple):
-    """`room` is the file here with the function of the mode's name; a run imports no other."""
-
-    room: str
-    help: str = ""  # "" where an option names the mode
-    value: Mapping[str, Any] | None = None  # how argparse is to take one
-    function: str = ""  # where the mode's name is a word of Python's
-
-
-MODES = {
-    "plan": Mode("plan", "show what would change, and what that costs running traffic (the default)"),
-    "apply": Mode("apply", "make it so: all of it, or nothing"),
-    "destroy": Mode("apply", "remove everything of these projects"),
-    "status": Mode("status", "tell what stands and whether it is in sync (exit 2 when it is not)"),
-    "validate": Mode("validate", "check the manifests alone; needs neither root nor a kernel"),
-    "schema": Mode("validate", "print the JSON schema of a manifest, for editors"),
-    "lock": Mode("validate", "write addresses.lock, which keeps what several hosts agree on"),
-    "key": Mode(
-        "validate", "make this host's key for encrypted overlays and EVPN, once, and print its public half"
-    ),
-    "show": Mode("show", "print the networks, containers, addresses and ports as decided"),
-    "watch": Mode("watch", "follow the manifests and put right what drifts, until told to stop"),
-    "confirm": Mode("apply", "keep what --apply --confirm-within applied"),
-    "history": Mode("status", "list past revisions"),
-    "doctor": Mode(
-        "doctor",
-        "tell what on this host will bite, with the command that mends it (exit 2 when there is any)",
-    ),
-    "suspend": Mode("watch", "let the watcher apply nothing"),
-    "resume": Mode("watch", "let the watcher go on"),
-    "rollback": Mode(
-        "apply",
-        "apply a past revision; without N the one before",
-        {"metavar": "N", "nargs": "?", "type": int, "const": -1},
-    ),
-    "explain": Mode(
-        "explain",
-        "tell everything about a container, network, port, address, link, key of a plan, or id of an error",
-        {"metavar": "WORD", "type": word},
-    ),
-    "resolve": Mode(
-        "resolve", "tell whose a name or an address is, and by which line", {"metavar": "NAME", "type": word}
-    ),
-    "trace": Mode(
-        "trace",
-        "tell whether FROM reaches TO, by which rules and which line (exit 1 when not)",
-        {"metavar": ("FROM", "TO:PORT[/PROTO]"), "nargs": 2, "type": word},
-    ),
-    "exposure": Mode("exposure", "print what of each container is reachable from where"),
-    "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
-    "exec": Mode(
-        "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}
-    ),
-    "guest": Mode(
-        "guest",
-        "answer a runtime's plugin call on standard input: cni, or netavark with its words",
-        {"metavar": "KIND", "choices": ("cni", "netavark")},
-    ),
-    "import": Mode(
-        "importing",
-        "write a manifest of what docker, podman or compose has, or of what stands live",
-        {"metavar": "SOURCE", "choices": ("docker", "podman", "compose", "live"), "dest": "import_"},
-        "imported",
-    ),
-    "init": Mode("importing", "write a first manifest, with comments on what this host has"),
-    "rehearse": Mode("apply"),
-    "graph": Mode("graph"),
-}
-
-
-# What Compose, Terraform and others call them, whose words fingers know.
-ELSEWHERE = {
-    "up": "apply",
-    "down": "destroy",
-    "ps": "status",
-    "ls": "status",
-    "config": "show",
-    "diff": "plan",
-}
-# Modes that may be about another host, and those that may scale beside the files.
-LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
-SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
-PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
-WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
 
 # Ids of errors of no kind, and of what --help tells.
 PLAIN = {ReconcileError.id, UsageError.id, ManifestError.id}

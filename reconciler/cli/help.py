@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from ..paths import DEFAULT_PATH
-from .arguments import MODES
+from .modes import MODES
 from .options import DEFAULTS, SYNTAX, flag, twin
 
 MODE_GROUPS = {

@@ -21,7 +21,7 @@ from ..pipeline import Change, Host, compare
 from ..truth import there
 from ..version import __version__
 from . import streams
-from .arguments import LOOKING
+from .modes import LOOKING
 from .options import Options
 from .story import Story
 

@@ -25,7 +25,8 @@ class Contents:
         self.rows: dict[Scalar | None, list[Row]] = defaultdict(list)
         for element in elements:
             texts = element.item.split(" . ")
-            if len(texts) != len(kinds):  # somebody else's
+            # Somebody else's; or it is for those beyond a limit, and who begins is within it.
+            if len(texts) != len(kinds) or element.limit:
                 continue
             spans = tuple(span(*pair) for pair in zip(kinds, texts, strict=True))
             entry = MapEntry(element, element.value)

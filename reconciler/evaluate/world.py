@@ -242,7 +242,7 @@ class World:
     def shows(self, bridge: str) -> bool:
         """Whether the chains of inet see what it forwards."""
         ours = self.state.get(Link.at(HOST, bridge))
-        return self.facts.bridged or bool(getattr(ours, "filtered", False))
+        return self.facts.bridged or bool(getattr(ours, "netfilter", ""))
 
     def filters_vlans(self, bridge: str) -> bool:
         ours = self.state.get(Link.at(HOST, bridge))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import help, validate
-from reconciler.cli.arguments import ELSEWHERE, MODES, main, parse
+from reconciler.cli.arguments import main, parse
+from reconciler.cli.modes import ELSEWHERE, MODES
 from reconciler.cli.options import SYNTAX, flag, twin
 
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,8 @@ TUNNEL = "a tunnel of another host takes only what its hosts send"
 SERVICES = "containers reach what the host publishes, not what it serves (`host_access: all`)"
 DISCOVERY = "what a container says to its neighbours is about its own MAC and addresses alone"
 
+DOORS = ("4", "_at4", "6", "_at6")  # what the chains of limits of published ports end in
+
 REASONS: Mapping[str, Mapping[str, str]] = {
     # of inet
     "outside": {"": SPOOFED, "ip daddr 127.0.0.0/8 drop": LOOPBACK},
@@ -44,6 +46,12 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "": "a container has so many connections with who answers for names already",
         "ct status & dnat == 0 drop": "who answers for names is asked by port 53 of the gateway alone",
     },
+    "refused": {"": "a policy of the one or of the other does not list it (`egress`, `ingress`, `metadata`)"},
+    **{
+        f"limited{end}": {"": "who asks may not use that port (`allow_from`, `host_if`, `hours`)"}
+        for end in DOORS
+    },
+    **{f"paced{end}": {"": "so many have come already (`rate`, `max_conns`)"} for end in DOORS},
     "errors": {"": "an error is about a connection that this host does not know"},
     "elsewhere": {"": "it says that it comes from another host's containers, and comes by another link"},
     "mesh_between": {"": "hosts carry to one another what is for a replica, and nothing else"},
@@ -100,8 +108,10 @@ GRANTS: Mapping[str, str] = {
     "snat": "it leaves by an address that is written",
     "masquerade": "it leaves by the host's own address",
     "mesh": "it leads to a replica on another host",
-    "allow": "a policy allows it",
-    "names": "a policy allows it by name",
+    "egress": "a policy allows it (`egress`)",
+    "ingress": "a policy allows it (`ingress`)",
+    "opened": "a policy opens the way from one network to the other",
+    "allow_": "the port is for who asks (`allow_from`, `host_if`)",
 }
 
 

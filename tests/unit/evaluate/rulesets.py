@@ -14,7 +14,22 @@ from reconciler.kinds.nft import Chain
 @cache
 def chains() -> tuple[Chain, ...]:
     found = {chain.key: chain for ruleset in rulesets() for chain in of(ruleset)}
-    return (*found.values(), *(r for r in balancer.skeleton() if isinstance(r, Chain)))
+    return (*found.values(), *balancing())
+
+
+def balancing() -> Iterator[Chain]:
+    """What sandboxes have by how many replicas there are, by weights, and where clients have theirs."""
+    several = [[f"{ip}{n}" for n in range(2, 5)] for ip in ("10.0.0.", "fd00::")]
+    servers = [
+        (
+            f"{ends[0][:-1]}9",
+            by_client,
+            tuple((end, share) for end, share in zip(ends, (1, 1, weight), strict=True)),
+        )
+        for ends in several
+        for by_client, weight in ((False, 1), (True, 1), (False, 1000))
+    ]
+    yield from (r for r in balancer.skeleton(servers) if isinstance(r, Chain))
 
 
 def rulesets() -> Iterator[Ruleset]:

@@ -39,6 +39,9 @@ networks:
   bare: {gateway_mode: nat-unprotected, gateway_mode_ipv6: nat-unprotected, enable_ipv6: true}
   friends: {host_access: all}
   named: {enable_ipv6: true, driver_opts: {snat: 198.51.100.1}}
+  inner: {enable_ipv6: true, host_access: all}
+  secret: {enable_ipv6: true, metadata: deny}
+  let: {enable_ipv6: true, allow_networks: [secret]}
 containers:
   web:
     networks: [open, back]
@@ -51,6 +54,11 @@ containers:
   u: {networks: [bare]}
   f: {networks: [friends]}
   n: {networks: [named], extra_hosts: ["gate:host-gateway"]}
+  p: {networks: [inner], egress: ["q:80", "outside:80", "host:9302", "x:80"]}
+  q: {networks: [inner], ingress: ["p:80", "outside:53", "host:80"], ports: ["8300:53"]}
+  v: {networks: [inner]}
+  x: {networks: [secret]}
+  y: {networks: [let]}
 services:
   s:
     networks: [open, back]
@@ -59,7 +67,7 @@ services:
   t: {networks: [open], affinity: client, deploy: {replicas: 2}, ports: ["8200:80"]}
 """
 PORTS = (80, 53, 9302)
-ORIGINS = ("t-web", "t-db", "t-a", "t-b", "t-r", "t-u", "t-f", "t-n", "t-s-1")
+ORIGINS = ("t-web", "t-db", "t-a", "t-b", "t-r", "t-u", "t-f", "t-n", "t-s-1", "t-p", "t-q", "t-v", "t-x")
 MOST = 60  # connections that are tried for one rule
 # What no connection that begins can show, and why.
 UNSEEN = {
@@ -113,6 +121,12 @@ INVISIBLE = (
     ("share", "publish_at", "no replica here has an address of IPv6, or an affinity, on one address"),
     ("share", "_spans", "no range here has an affinity"),
     ("apart", "01:00:00:00:00:00", "of frames for all"),
+    ("", "icmpv6 type { 135, 136 }", "of neighbour discovery"),
+    ("policed", "iifgroup !=", "who is no container is bound by nothing: it is quicker so"),
+    ("policed_in", "iifgroup !=", "likewise"),
+    ("policed_in", "@no_metadata", "no host here has such an address"),
+    ("opening", "iifgroup !=", "what is opened is from containers alone: it is quicker so"),
+    ("opening", "established", "an answer has its mark already"),
 )
 
 
@@ -125,6 +139,7 @@ def attempts(state: State) -> Iterator[Attempt]:
     """From everywhere to everything, and what nobody may claim to be."""
     addresses = [r for r in state.values() if isinstance(r, Address) and not r.ip.startswith("fe80")]
     targets = [*(r.ip for r in addresses), *FACTS.addresses, "127.0.0.11", "203.0.113.9", "2001:db8:9::9"]
+    targets += ["169.254.169.254", "fd00:ec2::254"]
     targets += [ip for r in state.values() if isinstance(r, Balancer) for ip, _, _ in r.servers]
     flows = [r.flow for r in state.values() if isinstance(r, Element) and r.flow]
     ports = sorted({*PORTS, *(flow.first for flow in flows)})
