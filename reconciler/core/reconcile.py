@@ -82,8 +82,9 @@ def still_differing(
     stood = {r.place for r in live.values() if r.lasting}
     stood |= {r.place for r in (*now.values(), *wanted.values()) if r.alone or r.stage == Stage.ATTACHING}
     left: dict[str, list[Key]] = {}
-    left_out = inside(ordered(desired.values()), refused) if refused else set()
-    left_out |= {key for key, r in live.items() if r.place in refused}  # it may be wanted elsewhere
+    left_out: set[Key] = set()
+    for state in (desired, live) if refused else ():  # what stood there may be wanted elsewhere
+        left_out |= inside(ordered(state.values()), refused)
     for key in sorted(diff(now, wanted) - left_out):
         place = (wanted.get(key) or now[key]).place
         left.setdefault(place if place in stood else "", []).append(key)
@@ -119,8 +120,10 @@ def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:
 
 
 def is_homeless(r: Resource, past: State) -> bool:
-    """Whether it ran on where nobody can bring it back to: its sandbox was lost."""
-    return r.alone and not past.keys() >= {*r.within}
+    """Whether it ran on where nobody can bring it back to: its sandbox was lost; or stands on what cannot be
+    made alone."""
+    lost = r.alone and not past.keys() >= {*r.within}
+    return lost or any(past[up].leftover for up in r.within if up in past)
 
 
 def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError) -> None:

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.plan import Step, plan
+from reconciler.core.plan import Step, inside, ordered, plan
 from reconciler.core.reconcile import is_homeless, reconcile
 from reconciler.core.resource import Resource, Stage, State
 from reconciler.errors import FailedInPart, KernelError
@@ -115,10 +115,14 @@ def test_a_refused_step_leaves_the_past_exactly(move, seed):
 
 
 def outside(world: State, places: set[str]) -> State:
-    """And of what runs in none of them, or would have, by whichever engine, or on a plugin's network."""
+    """And of what runs in none of them, or would have, by whichever engine, or on a plugin's network; nor on
+    the host's end of a pair of theirs."""
     names = {place.rpartition("/")[2] for place in places}
+    ends = inside(ordered(world.values()), places)
 
     def is_there(r: Resource) -> bool:
+        if r.key in ends:
+            return True
         if isinstance(r, RemoteEndpoint) and place_of(r.network) in places:
             return True
         return r.place in places or isinstance(r, Workload) and not names.isdisjoint((r.name, r.sandbox))

@@ -42,9 +42,9 @@ class FakeKernel:
         self._refused = self._lifetime = -1
 
     def tick(self) -> None:
-        """The kernel's cleanup_net comes round: what lingers goes."""
+        """The kernel's cleanup_net comes round: what lingers goes, with what stands on it."""
         for key in [key for key, r in self.live.items() if r.leftover]:
-            del self.live[key]
+            self._cascade(key)
 
     def lose(self, key: Key) -> None:
         """Somebody else removes what has this key, if the kernel lets them."""
