@@ -166,6 +166,9 @@ def test_whatever_is_lost_meanwhile_a_watcher_leaves_what_a_fresh_run_would(when
         world.fired = []
         world.lost = lambda number: ""
         world.turn()
-    world.repair.turn(dirty_places(world.fired) or Dirty(frozenset()))
+    healed = world.repair.turn(dirty_places(world.fired) or Dirty(frozenset()))
+    if healed.error:  # the host's end of a pair lingers where its sandbox has gone: tried again later
+        world.clock.now += 1000
+        world.repair.turn(Dirty(frozenset()))
     assert list(map(str, compare(world.files, world.host).todo)) == []
     assert not [step for _, steps in world.told for step in steps if "big" in step]
