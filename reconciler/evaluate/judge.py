@@ -1,6 +1,6 @@
 """Whether a connection gets through: its first packet is followed to where it goes, and the answer back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def judge(world: World, attempt: Attempt, draw: int = 0) -> Judgement:
         answer(journey, attempt, first, came, link)
     except Stopped as stop:
         hop = stop.hop if stop.hop and stop.hop.verdict.split()[0] in REFUSING else None
-        words = stop.words or (reason(hop.chain, hop.rule) if hop else "") or "a rule refuses it"
+        words = stop.words or why(hop, journey.trail) or "a rule refuses it"
         hops = hops or tuple(journey.trail)
         back = tuple(journey.trail[len(hops) :])
         return Judgement(attempt, False, hops, back, words=words, stopped=stop.hop, alternatives=journey.most)
@@ -74,6 +74,12 @@ def judge(world: World, attempt: Attempt, draw: int = 0) -> Judgement:
         alternatives=journey.most,
         notes=(*notes(world, hops), *beyond(world, attempt, came)),
     )
+
+
+def why(hop: Hop | None, trail: Sequence[Hop]) -> str:
+    """What the rule says that refused, or the one that led there."""
+    led_by = next((one.chain for one in reversed(trail) if hop and one.chain != hop.chain), "")
+    return reason(hop.chain, hop.rule, led_by) if hop else ""
 
 
 def judgements(world: World, attempt: Attempt) -> Iterator[Judgement]:
@@ -119,7 +125,7 @@ def answer(journey: Journey, attempt: Attempt, first: Packet, came: Arrival, lin
         else:
             ended = journey.send(world.place(came.place), back)
     except Stopped as stop:
-        words = stop.words or (reason(stop.hop.chain, stop.hop.rule) if stop.hop else "")
+        words = stop.words or why(stop.hop, journey.trail)
         raise Stopped(f"the answer does not come back: {words}", stop.hop) from None
     if attempt.origin == OUTSIDE and ended.link != link and link != uplink(world, attempt.dst):
         raise Stopped(f"the answer leaves by {ended.link}, and not to the LAN that the question came from")

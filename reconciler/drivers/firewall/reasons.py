@@ -85,10 +85,23 @@ REASONS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def reason(chain: str, rule: str) -> str:
-    """In words; "" where nobody has found any."""
+# Why a packet was led to `refused`, by the chain that did.
+METADATA = "what a cloud tells its machines of themselves is told to no container that does not list it"
+LED = {
+    "policed": METADATA,
+    "policed_in": METADATA,
+    "sending": "its `egress` does not list it",
+    "to_outside": "its `egress` lists `outside`, which that is not: it is a container's, or tells of a cloud",
+    "receiving": "the `ingress` of whom it is for does not list it",
+    "asking": "its `egress` does not list `host` at that port",
+    "calling": "the `ingress` of whom it is for does not list `host`",
+}
+
+
+def reason(chain: str, rule: str, led_by: str = "") -> str:
+    """In words; "" where nobody has found any.  `led_by` is the chain that it was come from."""
     known = REASONS.get(chain, {})
-    return known.get(rule) or known.get("", "")
+    return (LED.get(led_by, "") if chain == "refused" else "") or known.get(rule) or known.get("", "")
 
 
 # What elements of these maps grant, in words, by how the map's name begins.
