@@ -219,14 +219,17 @@ def manifest(seed: int) -> str:
     """A small one: some networks, some containers on one or several, and a service that is replicated."""
     random = Random(seed)
     networks = {f"n{index}": network(random, index) for index in range(random.randint(1, 3))}
-    boxes, free = {}, [*PORTS]
+    boxes, free, on = {}, [*PORTS], {}
     random.shuffle(free)
     for index in range(random.randint(1, 3)):
         joined = random.sample(sorted(networks), random.randint(1, len(networks)))
+        on[f"c{index}"] = {*joined}
         mine = [free.pop() for _ in range(random.randint(0, 2)) if free]
         more = ", extra_hosts: ['gate:host-gateway']" * (random.random() < 0.2)
         boxes[f"c{index}"] = f"{{networks: [{', '.join(joined)}], ports: {mine}{more}}}"
     sections = {"networks": networks, "containers": boxes, "services": services(random, sorted(networks))}
+    sections["policies"] = policies(Random(f"policies {seed}"), on) if seed % 2 else {}
+    sections["networks"] = opened(Random(f"opened {seed}"), networks)
     return "name: t\n" + "".join(
         f"{section}:\n" + "".join(f"  {name}: {body}\n" for name, body in items.items())
         for section, items in sections.items()
@@ -253,6 +256,28 @@ def services(random: Random, networks: Sequence[str]) -> dict[str, str]:
         if number
         else {}
     )
+
+
+def policies(random: Random, on: Mapping[str, set[str]]) -> dict[str, str]:
+    """Of some containers, about whom they are on a network with, and whoever is outside."""
+    found: dict[str, str] = {}
+    for name in random.sample(sorted(on), random.randint(1, len(on))):
+        near = [other for other in on if not on[name].isdisjoint(on[other]) and other != name]
+        peers = [*near, *(f"network/{one}" for one in on[name]), "outside", "host", "10.90.0.0/15"]
+        for way in random.sample(("egress", "ingress"), random.randint(1, 2)):
+            listed = random.sample(peers, random.randint(0, 2))
+            said = [f"'{one}{random.choice(('', ':80', ':80-8103', ':80/udp'))}'" for one in listed]
+            found[f"p{len(found)}"] = f"{{for: [{name}], {way}: [{', '.join(said)}]}}"
+    return found
+
+
+def opened(random: Random, networks: Mapping[str, str]) -> dict[str, str]:
+    """The networks, of which one may be open to another; an internal one never is."""
+    able = [name for name, body in networks.items() if "internal" not in body]
+    if len(able) < 2 or random.random() < 0.5:
+        return dict(networks)
+    one, other = random.sample(able, 2)
+    return {**networks, one: f"{{allow_networks: [{other}], {networks[one][1:]}"}
 
 
 def many() -> int:
