@@ -125,7 +125,8 @@ def origin_json(resource: Resource) -> dict[str, Any] | None:
     if resource.origin is None:
         return None
     where: Where = resource.origin.where
-    return {"file": where.file, "line": where.line, "column": where.column, "driver": resource.origin.driver}
+    told = {"file": where.file, "line": where.line, "column": where.column, "path": where.path}
+    return {**told, "driver": resource.origin.driver}
 
 
 def listing(state: State) -> str:
