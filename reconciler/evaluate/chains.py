@@ -69,7 +69,7 @@ class Firewall:
         return [one for one in self.hooks.get((family, hook), ()) if (one.kind == "nat") == nat]
 
     def contents(self, chain: Chain, name: str, key: Key) -> Contents:
-        kinds = tuple(part.kind if part.operator != "draw" else "number" for part in key)
+        kinds = tuple(part.looked_up for part in key)
         place = chain.family, chain.table, name
         if (found := self.known.get((*place, kinds))) is None:
             found = self.known[(*place, kinds)] = Contents(self.elements.get(place, ()), kinds)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from ..errors import Unjudged
+from ..kinds.draws import single_of
 
 Scalar = int | str
 Span = tuple[Scalar, Scalar]  # from the first to the last
@@ -85,6 +86,8 @@ def scalar(kind: str, text: str) -> int:
         return number_of(text)
     if kind == "mac":
         return int(text.replace(":", ""), 16)
+    if kind == "drawn":
+        return single_of(text)
     return int(text, 0)
 
 

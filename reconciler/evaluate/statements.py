@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from ..errors import Unjudged
 from ..kinds.nft import Element
+from ..kinds.ownership import WHOLE
 from .contents import Contents, MapEntry
 from .fields import asked_of
 from .literals import FLAGS, Scalar, Span, span
@@ -21,6 +22,14 @@ class Part(NamedTuple):
     @property
     def kind(self) -> str:
         return asked_of(self.field).kind
+
+    @property
+    def looked_up(self) -> str:
+        """What a map says of it: of numbers that are drawn of few each alone, of others intervals."""
+        if self.operator != "draw":
+            return self.kind
+        first, _, last = self.operand.partition("-")
+        return "number" if int(last) - int(first) == WHOLE - 1 else "drawn"
 
     def value(self, packet: Packet) -> Scalar | Span | None:
         if self.operator == "draw":
