@@ -102,14 +102,20 @@ def unlike(keys: list[Key], wanted: State, now: State) -> NotConverged:
 
 
 def put_back(places: frozenset[str], past: State, desired: State, kernel: Kernel) -> None:
-    """These places as they were, as far as whoever is root there lets them be.  What stands alone, and in
-    nobody's stead, stays as it has become: it can be asked why."""
-    named = [r for r in {**desired, **past}.values() if r.place in places]
+    """These places as they were, with what is on the host's ends of their pairs, as far as whoever is root
+    there lets them be.  What stands alone, in nobody's stead, stays as it has become: it can be asked why."""
     with suppress(ReconcileError):
-        now = kernel.observe(named, places)
+        before = {key: r for key, r in within(past, places).items() if not r.leftover}
+        named = {**within(desired, places), **before}.values()
+        now = within(kernel.observe(named, places | {""}), places)
         become = {key: r for key, r in now.items() if r.alone and key in desired.keys() - past.keys()}
-        before = {key: r for key, r in past.items() if r.place in places and not r.leftover}
         apply(plan(now, become | before), kernel)
+
+
+def within(state: State, places: frozenset[str]) -> State:
+    """What stands there, and on the ends that lead there."""
+    ends = inside(ordered(state.values()), places)
+    return {key: r for key, r in state.items() if r.place in places or key in ends}
 
 
 def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:
@@ -120,8 +126,7 @@ def asked_on_the_way_back(past: State, desired: State) -> list[Resource]:
 
 
 def is_homeless(r: Resource, past: State) -> bool:
-    """Whether it ran on where nobody can bring it back to: its sandbox was lost; or stands on what cannot be
-    made alone."""
+    """Whether nobody can bring it back to where it was: its sandbox was lost, or it stood on a lone end."""
     lost = r.alone and not past.keys() >= {*r.within}
     return lost or any(past[up].leftover for up in r.within if up in past)
 

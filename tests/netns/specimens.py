@@ -5,6 +5,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from reconciler.core.resource import Resource, roles
@@ -35,6 +36,7 @@ TABLE = "reconciler"
 UPLINK = "uplink"  # a link of the host that is not ours
 RELEASE = tuple(map(int, platform.release().split(".")[:2]))
 LIMITED = RELEASE >= (6, 7)  # a bridge can be told how much to learn
+NETFILTER = Path("/proc/sys/net/bridge").exists()  # and to show netfilter what it forwards
 CHANGES: dict[str, Any] = {"mtu": [1300], "up": [False]}
 NETWORK: dict[str, Any] = {"network": ["m.2_x-y"]}  # of what stands in a sandbox, whose project is its own
 WHOSE: dict[str, Any] = {"project": ["u"], **NETWORK}
@@ -111,6 +113,7 @@ def namespaces() -> Iterator[Specimen]:
 def bridges() -> Iterator[Specimen]:
     more: dict[str, Any] = {"mac": ["02:00:00:00:00:09"], "mtu": [1300, 9000], "up": [False]}
     more |= {"max_learned": [0, 100]} if LIMITED else {}
+    more |= {"netfilter": ["ip ip6", "ip", "ip6"]} if NETFILTER else {}
     yield Specimen(BRIDGE, changes={**WHOSE, **more})
     yield Specimen(replace(OTHER, name="br-123456789abc", up=False), changes={"up": [True]})
     yield Specimen(replace(BRIDGE, name="a.dot"), changes=CHANGES)

@@ -25,7 +25,7 @@ from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
 
 NAME = "reconciler"
-MAPS = [r for r in skeleton() if isinstance(r, Map) and r.flags != "dynamic"]
+MAPS = [r for r in skeleton() if isinstance(r, Map) and r.flags != "dynamic" and not r.template]
 SENTINEL = b"\x08\0\x03\0\0\0\0\1"  # NFTA_SET_ELEM_FLAGS: the end of an interval
 SAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -124,7 +124,7 @@ def ranges(part: Datatype) -> st.SearchStrategy[str]:
 
 
 def words(part: Datatype, *, interval: bool = False) -> st.SearchStrategy[str]:
-    if interval and part.ranged:
+    if interval and part.ranged and part.name != "inet_proto":  # of which policies alone have ranges
         return ranges(part)
     return hexadecimal(part.size) if part.name.startswith("@") else PLAIN[part.name]
 
@@ -208,7 +208,7 @@ def many(table: str, count: int, value: str = "10.1.0.2 . 80") -> list[Element]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many messages each batch had; no batch is longer than 128 KiB."""
+    """How many messages each batch had; no batch is longer than 256 KiB."""
     true, numbers = batch.send, []
 
     def send(channel: Any, messages: Any, generation: int) -> None:
@@ -216,7 +216,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         true(channel, messages, generation)
 
     monkeypatch.setattr(write, "send", send)
-    monkeypatch.setattr(batch, "ROOM", 1 << 16)
+    monkeypatch.setattr(batch, "ROOM", 1 << 17)
     yield numbers
 
 
@@ -237,7 +237,7 @@ def test_a_batch_that_is_too_long_goes_in_turns(lab: Lab, sent: list[int]) -> No
     at_other_ends = [replace(e, map="publish6", value="fd00::1 . 80") for e in many("reconciler", 3000)]
     moved = {**bare, **state(*at_other_ends)}
     execute(plan(other, moved))
-    assert len(sent) > 2 and stands(moved)
+    assert len(sent) > 1 and stands(moved)
     execute(plan(moved, {}))
     assert stands({})
 

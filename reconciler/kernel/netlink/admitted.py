@@ -44,9 +44,7 @@ def admitted(said: Iterable[tuple[Flow, Sequence[str]]]) -> Admitted:
     for flow, sources in said:
         family = socket.AF_INET6 if flow.family == 6 else socket.AF_INET
         may = Subnets(dict.fromkeys(sources, True))
-        for port in range(flow.first, flow.last + 1):
-            doors.setdefault((family, PROTOCOLS[flow.protocol], port), {})[flow.ip] = may
+        number = PROTOCOLS.get(flow.protocol, 0)  # 0 is of what somebody else put into our map
+        for port in range(flow.first, flow.last + 1) if number else ():
+            doors.setdefault((family, number, port), {})[flow.ip] = may
     return Admitted(doors)
-
-
-EVERYBODY = Admitted({})

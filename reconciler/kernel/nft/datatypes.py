@@ -53,7 +53,15 @@ class Datatype(NamedTuple):
             size = high - low + 1
             if size & (size - 1) == 0 and low % size == 0:
                 return f"{self.show(first)}/{8 * self.size - size.bit_length() + 1}"
-        return f"{self.show(first)}-{self.show(last)}"
+        return "-".join(str(end) if self.numbered else self.show(end) for end in (first, last))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the ends of a range of it have no names, which have dashes."""
+        return self.code == "B"
+
+    def end(self, word: str) -> bytes:
+        return bytes((int(word),)) if self.numbered else self.pack(word)
 
     def bounds(self, word: str) -> tuple[bytes, bytes]:
         """The first and the last of a range; raises ValueError on what `span` says otherwise."""
@@ -63,9 +71,9 @@ class Datatype(NamedTuple):
             raise ValueError(word)
         low, dash, high = word.partition("-")
         address, slash, length = low.partition("/")
-        first = self.pack(address)
+        first = self.end(address)
         if dash:
-            last = self.pack(high)
+            last = self.end(high)
         elif slash and self.address and port(length) <= 8 * self.size:
             beyond = int.from_bytes(first, "big") | (1 << 8 * self.size - int(length)) - 1
             last = beyond.to_bytes(self.size, "big")
