@@ -11,6 +11,7 @@ from tests.netns.watching import EVENT, Watcher, watching
 
 CLIENT, OTHER = "t-k-1", "t-j-1"
 PROMPT = 1.0  # seconds, on a machine that has nothing else to do
+IN_THE_END = 60.0  # seconds; while somebody floods it, on a machine that does other things too
 DRIFT = (
     "nft flush ruleset",
     "nft delete table inet reconciler",
@@ -30,13 +31,15 @@ def leads(lab: Lab, ns: str, address: str) -> Callable[[], bool]:
     return stands
 
 
-def heals(lab: Lab, watcher: Watcher, ns: str = CLIENT, network: str = "t_n") -> list[float]:
+def heals(
+    lab: Lab, watcher: Watcher, ns: str = CLIENT, network: str = "t_n", patience: float = EVENT
+) -> list[float]:
     """Seconds until each of these has been put right."""
     found = []
     for words in DRIFT:
         watcher.settled(0.1)
         lab.run(words, ns)
-        found.append(watcher.until(leads(lab, ns, vip(network)), EVENT))
+        found.append(watcher.until(leads(lab, ns, vip(network)), patience))
     return found
 
 
@@ -58,11 +61,9 @@ def test_who_floods_it_is_heard_seldom_and_others_at_once(lab: Lab):
             before = turns(watcher)
             with pytest.raises(AssertionError, match="not within"):
                 watcher.until(lambda: turns(watcher) > before + 20, 4.0)
-            seconds = heals(lab, watcher, OTHER, "t_inner")
+            seconds = heals(lab, watcher, OTHER, "t_inner", IN_THE_END)
             assert min(seconds) < PROMPT, seconds
             lab.run("nft delete table inet reconciler")
-            assert (
-                watcher.until(lambda: lab.run("nft list table inet reconciler", check=False).rc == 0) < EVENT
-            )
+            watcher.until(lambda: lab.run("nft list table inet reconciler", check=False).rc == 0, IN_THE_END)
         lab.run("nft flush chain inet reconciler connect", CLIENT)
-        watcher.until(leads(lab, CLIENT, vip()), EVENT)
+        watcher.until(leads(lab, CLIENT, vip()), IN_THE_END)
