@@ -53,22 +53,16 @@ class Datatype(NamedTuple):
             size = high - low + 1
             if size & (size - 1) == 0 and low % size == 0:
                 return f"{self.show(first)}/{8 * self.size - size.bit_length() + 1}"
-        return "-".join(str(end) if self.numbered else self.show(end) for end in (first, last))
-
-    @property
-    def numbered(self) -> bool:
-        """Whether the ends of a range of it have no names, which have dashes."""
-        return self.code == "B"
+        return "-".join(str(end) if self.code == "B" else self.show(end) for end in (first, last))
 
     def end(self, word: str) -> bytes:
-        return bytes((int(word),)) if self.numbered else self.pack(word)
+        """Of a range: protocols are numbers there, since names of theirs have dashes."""
+        return bytes((int(word),)) if self.code == "B" else self.pack(word)
 
     def bounds(self, word: str) -> tuple[bytes, bytes]:
         """The first and the last of a range; raises ValueError on what `span` says otherwise."""
         with suppress(ValueError):
             return (self.pack(word),) * 2
-        if not self.ranged:
-            raise ValueError(word)
         low, dash, high = word.partition("-")
         address, slash, length = low.partition("/")
         first = self.end(address)
@@ -80,7 +74,7 @@ class Datatype(NamedTuple):
         else:
             last = first
         [low_value], [high_value] = (struct.unpack(">" + self.code, raw) for raw in (first, last))
-        if first > last or self.span(low_value, high_value) != word:
+        if not self.ranged or first > last or self.span(low_value, high_value) != word:
             raise ValueError(word)
         return first, last
 
