@@ -87,6 +87,7 @@ FIELDS: dict[str, PacketField] = {
     "ip6 nexthdr": PacketField("protocol", lambda p: p.protocol if p.family == 6 else None),
     "ip frag-off": PacketField("number", lambda p: 0 if p.family == 4 else None),
     "ip6 length": PacketField("number", absent),
+    "ip6 hoplimit": PacketField("number", absent),
     **{
         f"{name} {end}": port(name, end)
         for name in ("th", "tcp", "udp", "sctp")

@@ -17,6 +17,7 @@ from tests.netns.frames import (
     fragments4,
     fragments6,
     icmpv6,
+    ip,
     ipv4,
     ipv6,
     udp,
@@ -81,6 +82,10 @@ def frames(gateway: str) -> dict[str, Frame]:
                 ethernet(a, MAC, SIX, one) for one in fragments6(d(m * 40), 64)
             ],
         }
+        for kind in (135, 136) if mac == gateway else ():  # as a neighbour would, and beyond the router
+            found[f"{name} discovery {kind}"] = lambda m, t=six_to, k=kind: ethernet(
+                gateway, MAC, SIX, icmpv6("fd91::2", t, k, bytes(4) + ip("fd91::2") + m)
+            )
         for word, header in HEADERS.items():
             found[f"{name} behind {word}"] = lambda m, t=six_to, a=mac, d=datagram6, h=header: ethernet(
                 a, MAC, SIX, behind(d(m), h)

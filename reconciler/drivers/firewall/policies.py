@@ -22,8 +22,9 @@ METADATA4, METADATA6 = (
     f"{{ {', '.join(cidr.partition('/')[0] for cidr in METADATA if family(cidr) == number)} }}"
     for number in (4, 6)
 )
-# Neighbours find each other, whoever may speak to whom (RFC 4861, 4.3 and 4.4), as by ARP.
-DISCOVERY = "icmpv6 type { 135, 136 }"
+# Neighbours find each other, whoever may speak to whom (RFC 4861, 4.3 and 4.4), as by ARP.  What has passed a
+# router is nothing of a neighbour's: Linux forwards it like all else, and whatever it carries.
+DISCOVERY = "ip6 hoplimit 255 icmpv6 type { 135, 136 }"
 WAYS = {EGRESS: "bound_out", INGRESS: "bound_in"}
 
 
