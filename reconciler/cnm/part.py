@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from .bounds import Policies
 from .carrier import Carrier
 from .topology import Network, Topology
 
@@ -45,6 +46,11 @@ def joined(before: Topology, part: Topology) -> Topology:
         ports=(*others(before.ports), *part.ports),
         services=(*others(before.services), *part.services),
         awaited=(*others(before.awaited), *part.awaited),
+        policies=Policies(
+            bound=(*others(before.policies.bound), *part.policies.bound),
+            allowed=(*others(before.policies.allowed), *part.policies.allowed),
+            denied=(*others(before.policies.denied), *part.policies.denied),
+        ),
         naming=replace(
             part.naming,
             zones=(*others(before.naming.zones), *part.naming.zones),
