@@ -142,6 +142,8 @@ def test_metadata_is_refused_unless_it_is_listed(lab, family):
     assert lab.ask("t-free", address, 80) and lab.ask("t-app", address, 80)
     assert lab.ask("t-web", THEIRS[family], 80)
     lab.silent(Probe("t-web", address, 80))
-    lab.apply(wanted + "metadata: deny\n")
+    probes = {"asking": Probe("t-app", address, 80), "outside": Probe("t-web", THEIRS[family], 80)}
+    found, cost = fates(lab, probes, wanted + "metadata: deny\n")
+    assert found == {"asking": "ended", "outside": ""} and cost == "flow"
     lab.silent(*(Probe(f"t-{name}", address, 80) for name in NAMES))
     assert lab.ask("t-free", THEIRS[family], 80)

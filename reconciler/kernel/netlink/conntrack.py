@@ -102,6 +102,7 @@ def forget(changes: Iterable[tuple[Flow, str]], *judges: Judge) -> None:
     """Each flow with every home that it has now, as the maps' values say them; one without comes with ""."""
     if not tracked():
         return
+    local.cache_clear()
     wanted = targets(changes)
     families = {f for f, _, _ in wanted}.union(*(one.families for one in judges))
     if len(families) > 1:  # each dump goes through the whole table, whatever it is about

@@ -4,6 +4,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network, summarize_address_range
 from typing import Generic, NamedTuple, TypeVar
 
@@ -97,8 +98,9 @@ def ends(tuple_: bytes) -> tuple[bytes, bytes]:
     return source, destination
 
 
+@lru_cache(1 << 16)
 def local(ip: str) -> bool:
-    """Whether it is an address of this host."""
+    """Whether it is an address of this host; who goes through conntrack begins with `local.cache_clear()`."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

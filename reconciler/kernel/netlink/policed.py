@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ...kinds.maps import METADATA
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes
@@ -15,6 +16,7 @@ Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the firs
 # Where the container's own address stands in an element, and what it is bound by.
 OWN = {"egress": 0, "ingress": 1}
 OUT, IN = "bound_out", "bound_in"
+CLOUDS = Subnets(dict.fromkeys(METADATA, ""))
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,27 @@ class TrackedConnection:
 @dataclass(frozen=True)
 class Policed:
     """By the family's number in the names of maps: who is bound, and what is allowed, by the container's own
-    address.  `inside` are the networks of containers, `resolvers` the ports of who answers for names."""
+    address.  `inside` are the networks of containers, `resolvers` the ports of who answers for names; who is
+    `silenced` asks for no metadata from now on."""
 
     bound: dict[str, set[bytes]]
     allowed: dict[tuple[str, bytes], list[Bounds]]
     inside: Subnets[str]
     resolvers: frozenset[int]
-    metadata: Subnets[str]
+    silenced: Subnets[str]
 
     @property
     def families(self) -> set[int]:
         sizes = {len(ip) for ips in self.bound.values() for ip in ips}
+        sizes |= {size for size, _ in self.silenced.by_length}
         return {socket.AF_INET6 if size == 16 else socket.AF_INET for size in sizes}
 
     def astray(self, _: int, body: bytes) -> bool:
         """Whether one of its ends is bound, and may not have it."""
         found = attributes(body)
         source, asked = ends(found[ORIGINAL])
+        if CLOUDS.of(asked) is not None and self.silenced.of(source) is not None:
+            return True
         answering = ends(found[REPLY])[0]
         out, into = source in self.bound[OUT], answering in self.bound[IN]
         if not (out or into):
@@ -60,7 +66,7 @@ class Policed:
     def may_send(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.answering)):
             return one.port in self.resolvers or self.has("egress_host", one.source, one)
-        outside = self.inside.of(one.answering) is None and self.metadata.of(one.asked) is None
+        outside = self.inside.of(one.answering) is None and CLOUDS.of(one.asked) is None
         return self.has("egress", one.source, one, one.answering) or (
             outside and self.has("egress_outside", one.source, one)
         )
@@ -85,7 +91,7 @@ def policed(
     allowed: Iterable[tuple[str, Bounds]],
     inside: Subnets[str],
     resolvers: Iterable[int],
-    metadata: Iterable[str],
+    silenced: Subnets[str],
 ) -> Policed:
     """`allowed` are elements by what their map is for, whichever the family."""
     who: dict[str, set[bytes]] = defaultdict(set)
@@ -95,5 +101,4 @@ def policed(
     for name, parts in allowed:
         at = OWN.get(name, 0)
         rows[name, parts[at][0]].append((*parts[:at], *parts[at + 1 :]))
-    known = dict.fromkeys(metadata, "")
-    return Policed(who, dict(rows), inside, frozenset(resolvers), Subnets(known))
+    return Policed(who, dict(rows), inside, frozenset(resolvers), silenced)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from itertools import chain
 
-from ...kinds.maps import ALLOWING, BOUND, INSIDE, METADATA, RESOLVERS
+from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, RESOLVERS
 from ...kinds.nft import Element, path
 from ...kinds.ownership import TABLE
 from ..netlink.leaving import Subnets
@@ -17,6 +17,7 @@ FAMILIES = {"4": "ipv4_addr", "6": "ipv6_addr"}
 # By how many there are: what is bound, what is allowed with the host or the outside, and with an address.
 PARTS = {1: "{0}", 3: "{0} . inet_proto . inet_service", 4: "{0} . {0} . inet_proto . inet_service"}
 TELLING = {("inet", TABLE, f"{name}{number}") for name in (*BOUND, *ALLOWING) for number in FAMILIES}
+TELLING |= {("inet", TABLE, NO_METADATA)}
 BESIDE = {("inet", TABLE, f"{name}{number}") for name in INSIDE for number in FAMILIES}
 BESIDE |= {("inet", TABLE, RESOLVERS)}
 
@@ -43,8 +44,14 @@ def judge(work: FirewallSteps, live: Sequence[Element]) -> Policed:
         allowed=((name, bounds(e)) for name in ALLOWING for e in found[name]),
         inside=Subnets({e.item: "" for name in INSIDE for e in found[name]}),
         resolvers=(int(e.item) for e in found[RESOLVERS]),
-        metadata=METADATA,
+        silenced=Subnets({e.item: "" for name in INSIDE for e in found[name] if e.project in silenced(work)}),
     )
+
+
+def silenced(work: FirewallSteps) -> set[str]:
+    """The projects of which a network may ask for metadata no more: which of theirs, no connection tells."""
+    steps = work.elements.get(("inet", TABLE, NO_METADATA), ())
+    return {getattr(step.resource, "project", "") for step in steps if step.op != "-"}
 
 
 def bounds(e: Element) -> Bounds:
