@@ -1,8 +1,12 @@
-"""What policies come to, as values alone (see policies.py)."""
+"""Who is bound, and what policies come to, as values alone (see policies.py)."""
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Where
+from ..manifest.policy import PeerSpec, PolicySpec
+from ..manifest.spec import ContainerSpec
 from ..values import value
 
 HOST_PEER, OUTSIDE = "host", "outside"  # peers that are no address
@@ -45,3 +49,24 @@ class Policies:
     bound: tuple[Bound, ...] = ()
     allowed: tuple[Allowed, ...] = ()
     denied: tuple[Denied, ...] = ()
+
+
+def sides(
+    spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str]
+) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
+    """The directions in which a container is bound, each with all that it may; networks by their keys."""
+    meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
+    for direction in (EGRESS, INGRESS):
+        said = [peers for one in (spec, *meant) if (peers := getattr(one, direction)) is not None]
+        if said:
+            yield direction, tuple(chain.from_iterable(said))
+
+
+def is_meant(peer: PeerSpec, spec: ContainerSpec, networks: Sequence[str]) -> bool:
+    match peer.kind:
+        case "label":
+            key, _, text = peer.name.partition("=")
+            return spec.labels.get(key) == text
+        case "network":
+            return peer.name in networks
+    return peer.name == spec.name

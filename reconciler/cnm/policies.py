@@ -6,19 +6,19 @@ the way between them, also from one network to another, which is shut else.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain, product
+from itertools import product
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
 from ..family import family
 from ..inventory.facts import Facts
-from ..manifest.policy import PeerSpec, PolicySpec
-from ..manifest.spec import ContainerSpec, ProjectSpec
+from ..manifest.policy import PeerSpec
+from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from .bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies
+from .bounds import EGRESS, HOST_PEER, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies, is_meant, sides
 from .boxes import Box, Interval, disjoint
 from .driver import Joined
 from .endpoint import SandboxSpec
@@ -57,8 +57,10 @@ def decide(
     bound: list[Bound] = []
     may: list[Allowed] = []
     found += homeless(joined.projects)
-    on_networks = {one.name: one for ends in joined.attachments.values() for one, _ in ends}
+    known_ends = joined.attachments
+    on_networks = {one.name: one for ends in known_ends.values() for one, _ in ends}
     here = [on_networks[name] for name, ends in attached.items() if ends]
+    tagged = {name: {tag for _, end in ends for tag in end.trunk} for name, ends in known_ends.items()}
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
         found += not_let_in(known)
@@ -66,10 +68,10 @@ def decide(
         for one, direction, peers in bound_of(project, here):
             ends = attached[one.name]
             reaches = [*reaching(ends, peers, known)]
-            found += (*unable(one, ends, facts), *shut(one, ends, reaches))
+            found += (*unable(one, ends, tagged, facts), *shut(one, ends, reaches))
             bound += bounds(one, direction, ends, facts)
             may += rows(project.name, direction, reaches)
-            opened += (opening(direction, reach) for reach in reaches if reach.opens)
+            opened += (opening(direction, reach) for reach in reaches if opens(direction, reach))
         for (source, destination, *what), where in disjoint(opened):
             ends_of = addresses(source), addresses(destination)
             may.append(allowed(project.name, OPEN, ends_of, what, where))
@@ -87,27 +89,6 @@ def bound_of(
             yield one, direction, peers
 
 
-def sides(
-    spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str]
-) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
-    """The directions in which a container is bound, each with all that it may; networks by their keys."""
-    meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
-    for direction in (EGRESS, INGRESS):
-        said = [peers for one in (spec, *meant) if (peers := getattr(one, direction)) is not None]
-        if said:
-            yield direction, tuple(chain.from_iterable(said))
-
-
-def is_meant(peer: PeerSpec, spec: ContainerSpec, networks: Sequence[str]) -> bool:
-    match peer.kind:
-        case "label":
-            key, _, text = peer.name.partition("=")
-            return spec.labels.get(key) == text
-        case "network":
-            return peer.name in networks
-    return peer.name == spec.name
-
-
 def homeless(projects: Iterable[ProjectSpec]) -> Iterator[ManifestError]:
     """Who has the network of somebody else, where that one's policies act."""
     for project in projects:
@@ -120,9 +101,10 @@ def homeless(projects: Iterable[ProjectSpec]) -> Iterator[ManifestError]:
 
 
 def unable(
-    one: SandboxSpec, ends: Sequence[tuple[Network, Endpoint]], facts: Facts
+    one: SandboxSpec, ends: Sequence[tuple[Network, Endpoint]], tagged: Mapping[str, Set[int]], facts: Facts
 ) -> Iterator[ManifestError]:
-    """Where the host does not see all that the container says."""
+    """Where the host does not see all that the container says and hears.  `tagged` are the VLANs of trunks:
+    br_netfilter passes over a frame that comes with a tag or goes with one (IS_IP)."""
     hint = "leave it out of the policy, or choose another network"
     for network, end in ends:
         why = ""
@@ -132,6 +114,8 @@ def unable(
             why = f"the bridge of network {network.name} is another project's"
         elif end.trunk:
             why = f"what it says in tagged VLANs of network {network.name} passes no firewall"
+        elif end.vlan in tagged[network.name]:
+            why = f"somebody else is in its VLAN of network {network.name} with tags, past every firewall"
         elif network.bridge:
             facts.require("bridge netfilter", end.where)
         if why:
@@ -246,6 +230,11 @@ def allowed(
 ) -> Allowed:
     """From the first of the ends to the second, by what protocols to what ports."""
     return Allowed(project, direction, *ends, protocol_text(what[0]), numbers(what[1]), where)
+
+
+def opens(direction: str, reach: Reach) -> bool:
+    """Into another project's network only that opens a way: no two may say it of the same packets."""
+    return reach.opens is not None and not (direction == EGRESS and reach.opens.external)
 
 
 def opening(direction: str, reach: Reach) -> tuple[Box, Where]:

@@ -16,13 +16,12 @@ from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
 from ..mistakes import NoRoom
 from . import names
-from .bounds import EGRESS
+from .bounds import EGRESS, sides
 from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
 from .handed import end_of
 from .naming import DnsView, Naming, Zone
-from .policies import sides
 from .topology import Endpoint, Network
 
 Attached = Sequence[tuple[Network, Endpoint]]

@@ -87,6 +87,30 @@ def test_a_network_is_open_to_those_that_it_allows(netfiltered):
     assert netfiltered.planned(without) == [] and "opening" not in netfiltered.rules()
 
 
+GUEST = """
+name: g
+networks:
+  n: {ipam: {config: [{subnet: 10.94.0.0/24}]}}
+  two: {external: true, name: t_two}
+containers:
+  g: {networks: {n: {ipv4_address: 10.94.0.2}}, egress: ["network/two:80"]}
+"""
+
+
+def test_into_a_network_of_another_project_only_that_opens_the_way(lab: Lab):
+    """Else both would say it of the same packets, of which the kernel takes one alone."""
+    theirs = PAIRS.replace("\nnetworks:\n", "\nnetworks:\n  guests: {external: true, name: g_n}\n")
+    theirs = theirs.replace("[one]", "[guests]")
+    files = [lab.write(PAIRS, "t.yaml"), lab.write(GUEST, "g.yaml")]
+    lab.succeed(lab.reconcile("--apply", *files))
+    lab.serve("t-b", 80, 81)
+    lab.silent(Probe("g-g", "10.92.0.2", 80))
+    lab.write(theirs, "t.yaml")
+    lab.succeed(lab.reconcile("--apply", *files))
+    assert lab.ask("g-g", "10.92.0.2", 80)
+    lab.silent(Probe("g-g", "10.92.0.2", 81))
+
+
 def many(number: int) -> str:
     rows = ", ".join(f"'10.{n >> 8}.{n & 255}.0/24:{1 + n % 60000}'" for n in range(number))
     return f"name: t\nnetworks: {{n: {{}}}}\ncontainers:\n  a: {{networks: [n], egress: [{rows}]}}\n"

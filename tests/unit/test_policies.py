@@ -131,6 +131,10 @@ def test_nobody_is_a_peer(tmp_path):
         ),
         ("  a: {networks: [lan], egress: []}\n", "passes no firewall of this host"),
         ("  a: {networks: {front: {trunk: [5]}}, egress: []}\n", "in tagged VLANs"),
+        (
+            "  a: {networks: {front: {vlan: 5}}, egress: []}\n  b: {networks: {front: {trunk: [5]}}}\n",
+            "somebody else is in its VLAN",
+        ),
         ("  a: {networks: [inner], egress: [b]}\n  b: {networks: [front]}\n", "network t_inner is internal"),
         ("  a: {networks: [front], egress: [b]}\n  b: {networks: [inner]}\n", "network t_inner is internal"),
     ],
