@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .cnm.part import is_apart, joined
 from .cnm.vips import is_replicated
 from .core.plan import plan
-from .core.reconcile import Kernel
+from .core.reconcile import Kernel, within
 from .core.resource import State
 from .errors import ReconcileError
 from .inventory import learn, ownership
@@ -30,6 +30,9 @@ class Dirty(NamedTuple):
     @property
     def about_host(self) -> bool:
         return self.places is None or "" in self.places
+
+    def beside(self, places: frozenset[str]) -> "Dirty":
+        return self if self.places is None else self._replace(places=self.places | places)
 
     @property
     def compared(self) -> frozenset[str] | None:
@@ -175,7 +178,12 @@ def others_changed(before: State, now: State, names: frozenset[str]) -> bool:
     return one != other
 
 
-def as_read(change: Change) -> State:
-    """What is wanted, as it stands: what was so before tells more than is compared, as how it does."""
+def as_it_stands(change: Change, alone: frozenset[str]) -> State:
+    """What is wanted, when it has been brought about but in the sandboxes that were left alone: what was so
+    before tells more than is compared, as how it does."""
     pairs = ((key, change.live.get(key), new) for key, new in change.desired.items())
-    return {key: old if old == new and old is not None else new for key, old, new in pairs}
+    stands = {key: old if old == new and old is not None else new for key, old, new in pairs}
+    if not alone:
+        return stands
+    apart = within(change.desired, alone)
+    return {**{key: r for key, r in stands.items() if key not in apart}, **within(change.live, alone)}

@@ -23,7 +23,8 @@ from ..kinds.ownership import SHARED
 from ..pipeline import Change, LastingHost, enact
 from ..remembered import Dirty, compare_again, depends_on_facts
 from .blame import without
-from .repair import Outcome, RepairLoop
+from .outcome import Outcome
+from .repair import RepairLoop
 from .triggers import Trigger
 
 FIRST = 0.2  # seconds: an apply that is done by then has no interlude

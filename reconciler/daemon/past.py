@@ -6,8 +6,8 @@ from ..manifest.spec import Manifest
 from ..pipeline import Change
 from ..safety.rejections import let_go
 from ..safety.revisions import Revisions
+from .outcome import Outcome
 from .reader import ManifestReader
-from .repair import Outcome
 from .troubles import Troubles
 
 HISTORY, LAST_GOOD, STATE = "history", "the last good revision", "the state directory"

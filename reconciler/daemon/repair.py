@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from ..core.plan import Plan
 from ..core.resource import Key, State
@@ -29,11 +28,12 @@ from ..inventory.ownership import ownership
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..pipeline import Change, LastingHost, change_outside, enact
-from ..remembered import Dirty, as_read, look_again
+from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .held import within_limits
+from .outcome import Grounds, Outcome
 from .settling import Settling, Unsettled
 from .turning import Turning
 
@@ -52,29 +52,6 @@ class Pipeline:
     lock: Callable[[], AbstractContextManager[int]]
     latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
     last: Callable[[], Manifest | None]  # the last good revision, if somebody else has made it another one
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a turn."""
-
-    change: Change | None = None  # what was applied, or that there was nothing to apply
-    drift: bool = False  # the manifests had not moved: somebody else had
-    seconds: float | None = None  # of the apply
-    error: ReconcileError | None = None  # why the newest revision does not stand
-    settling: bool = False  # it does not yet: what it takes away waits until files have been left alone
-
-    @property
-    def in_sync(self) -> bool:
-        return self.error is None and self.change is not None and not self.settling
-
-
-class Grounds(NamedTuple):
-    """What a turn goes by, but for the host."""
-
-    newest: str  # the digests of revisions
-    good: str
-    broken: str
 
 
 class RepairLoop:
@@ -99,12 +76,13 @@ class RepairLoop:
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
         self.spared = False  # something was left alone in the last turn
+        self.put_off: frozenset[str] = frozenset()  # sandboxes that were left alone, and not looked at since
         self.during: Callable[[Change], AbstractContextManager[object]] = nullcontext  # around an apply
 
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
         self.read()
-        self.dirty = None if self.delays() or self.turning.overdue else dirty
+        self.dirty = self.to_look_at(dirty)
         self.settling.waits = self.spared = False
         if self.dirty is None or self.dirty.places is None:
             self.pipeline.host.transcribe()
@@ -112,6 +90,18 @@ class RepairLoop:
         done = outcome and (outcome.error is None or isinstance(outcome.error, HARMLESS))
         self.rest = self.grounds if done and not self.spared else None
         return outcome
+
+    def to_look_at(self, dirty: Dirty | None) -> Dirty | None:
+        """What has changed, and sandboxes that were left alone and are due: nobody tells of them again.  All,
+        where more than sandboxes are left alone."""
+        backoffs = self.failing, self.stuck, self.faulty
+        broad = any(one.delays() for one in backoffs) or self.settling.delays() or self.turning.overdue
+        alone = self.left_alone(self.known) if self.known else frozenset()
+        if dirty is None or broad or "" in alone:
+            self.put_off = frozenset()
+            return None
+        due, self.put_off = self.put_off - alone, self.put_off & alone
+        return dirty.beside(due)
 
     @property
     def grounds(self) -> Grounds:
@@ -212,13 +202,14 @@ class RepairLoop:
             stood = self.known and self.known.manifest.digest == change.manifest.digest
             drift = drift or bool(held and stood)
             began, wanted = time.monotonic(), self.known.desired if self.known else {}
-            self.known = None
+            self.known, before_it = None, self.refusing.delays().keys()
             self.enact(change)
         self.stood |= change.projects
         change = self.due_part(change)
-        # It was read back, all of it, and nobody stands by an older revision.
-        if not (deferred or change.closed or self.failing.delays() or self.refusing.delays()):
-            self.known = replace(change, live=as_read(change), todo=Plan())
+        # It was read back, all of it but who was left alone, and nobody stands by an older revision.
+        refused = self.refusing.delays().keys() - before_it
+        if not (deferred or change.closed or self.failing.delays() or refused):
+            self.known = replace(change, live=as_it_stands(change, self.put_off), todo=Plan())
         if drift:
             self.count_fights(change, wanted)
         if not (held or self.failing.delays() or self.stuck.delays()):
@@ -229,7 +220,9 @@ class RepairLoop:
     def look(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
         host = self.pipeline.host
-        if self.known and self.dirty and (change := look_again(self.known, self.dirty, manifest, host)):
+        same = self.known and self.known.manifest.digest == manifest.digest
+        known = self.known if same or not self.put_off else None  # who was left alone stands as nobody wants
+        if known and self.dirty and (change := look_again(known, self.dirty, manifest, host)):
             return change
         host.forget()
         change = self.pipeline.compare(manifest)
@@ -268,9 +261,14 @@ class RepairLoop:
 
     def due_part(self, change: Change) -> Change:
         """The same change, less the steps in sandboxes that are left alone for now."""
-        fought = {place(change, key) for _, key in self.fights.delays()} - {""}
-        self.spared |= bool(spared := self.refusing.delays().keys() | fought)
+        spared = self.left_alone(change) - {""}
+        self.spared |= bool(spared)
+        self.put_off |= spared
         return change_outside(change, spared)
+
+    def left_alone(self, change: Change) -> frozenset[str]:
+        """The sandboxes that are left alone for now; "" where something on the host is."""
+        return frozenset(self.refusing.delays()) | {place(change, key) for _, key in self.fights.delays()}
 
     def part_failure(self, change: Change) -> FailedInPart | None:
         """Why some sandboxes are not as they should be."""

@@ -22,10 +22,11 @@ from .garbage import collect_frames
 from .hearing import Hearing
 from .interlude import Interludes
 from .orders import Orders
+from .outcome import Outcome
 from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
-from .repair import Outcome, Pipeline, RepairLoop
+from .repair import Pipeline, RepairLoop
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Status, log_rows, publish
 from .triggers import NAMES, Trigger, cause, dirty_places

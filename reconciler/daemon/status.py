@@ -25,7 +25,8 @@ from ..kinds.wireguard import Wireguard
 from ..kinds.workload import Workload
 from ..pipeline import Change
 from .answering import Answering, answering
-from .repair import Outcome, RepairLoop
+from .outcome import Outcome
+from .repair import RepairLoop
 
 STATUS, SUSPENDED = (f"{RUN}/{name}" for name in ("status.json", "suspended"))
 WATCHING = f"{RUN}/watch"  # where the watcher's lock is

@@ -113,6 +113,12 @@ def elements(servers: Iterable[Server]) -> Iterator[Element]:
         yield from numbered(server) if parts_of(server) else in_intervals(server)
 
 
+def size(server: Server) -> int:
+    """How many elements it has, which may be far more than what said it."""
+    served = sum(1 for _, share in server[2] if share)
+    return 1 + (served > 0) + len(server[2]) - served + (sum(parts_of(server)) or served)
+
+
 def numbered(server: Server) -> Iterator[Element]:
     ip, _, backends = server
     found = parts_of(server)

@@ -29,10 +29,14 @@ def numbers(count: int) -> range:
 def parts(widths: Sequence[int]) -> Sequence[int]:
     """How many of the fewest numbers each has who has so many of WHOLE, as all have some; none where that
     takes too many."""
-    for count in range(max(len(widths), 1), MOST + 1):
-        found = tuple(round(width * count / WHOLE) for width in widths)
-        if sum(found) == count and widths_of(found) == widths:
-            return found
+    ends = tuple(accumulate(widths))
+    if sum(widths) != WHOLE:
+        return ()
+    for count in range(len(widths), MOST + 1):
+        # Each is what `widths_of` makes of some number.  Most fail at the first, which is asked by itself.
+        if -ends[0] * count % WHOLE < count and all(-end * count % WHOLE < count for end in ends):
+            marks = (-(-end * count // WHOLE) for end in (0, *ends))
+            return tuple(after - before for before, after in pairwise(marks))
     return ()
 
 

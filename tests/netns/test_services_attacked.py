@@ -12,7 +12,8 @@ import pytest
 from reconciler.kernel.kinds import balancer
 from reconciler.kernel.netlink.conntrack import Behind
 from reconciler.kernel.nft import batch, sandbox
-from reconciler.kinds.balancer import Balancer, Server, contents
+from reconciler.kinds.balancer import TABLE, Balancer, Server, contents, in_intervals, skeleton
+from reconciler.kinds.ownership import WHOLE
 from tests.netns.lab import Lab
 from tests.netns.test_services import answer, connected, serve, shop, vip
 from tests.netns.watching import until
@@ -68,6 +69,18 @@ def test_open_connections_outlive_a_table_that_is_made_anew(stood):
     assert stood.succeed(both(stood, "--plan", "-o", "json")).steps == ["update balancer t-k-1"]
     stood.succeed(both(stood, "--apply"))
     assert all(one.goes_on() for one in held)
+
+
+def test_of_intervals_nobody_works_out_the_many_numbers_that_they_would_be(stood, monkeypatch):
+    """Of a few thousand, which one command writes, there were millions."""
+    third = WHOLE // 3
+    one = ("10.0.0.1", False, (("10.0.0.2", third), ("10.0.0.3", WHOLE - third)))
+    sticky = ("10.0.0.9", True, one[2])
+    with stood.inside("t-k-1"):
+        sandbox.commit(sandbox.replacement(TABLE, [*skeleton([sticky]), *in_intervals(one)]))
+        found = sandbox.look()
+        monkeypatch.delattr(balancer, "contents")
+        assert balancer.said_by(found) is None
 
 
 def test_what_stands_for_any_address_is_put_right(stood):

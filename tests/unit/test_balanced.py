@@ -7,7 +7,7 @@ import pytest
 from reconciler.drivers.balancer import server
 from reconciler.inventory import learn
 from reconciler.inventory.facts import Facts, HostFacts
-from reconciler.kinds.balancer import elements, servers
+from reconciler.kinds.balancer import elements, servers, size
 from reconciler.kinds.ownership import WHOLE
 from reconciler.manifest.placement import ConstraintSpec
 from reconciler.manifest.spec import HostSpec, NetworkSpec, SubnetSpec
@@ -135,3 +135,4 @@ def test_what_a_sandbox_is_told_reads_back(said, by_client):
     for _, _, backends in wanted:
         assert sum(share for _, share in backends) == WHOLE * any(weights(topology))
     assert sorted(servers(elements(wanted))) == wanted
+    assert sum(map(size, wanted)) == len([*elements(wanted)])

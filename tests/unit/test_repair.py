@@ -485,6 +485,45 @@ def test_a_sandbox_that_does_not_heal_holds_up_nobody():
     assert world.turn().in_sync and "link shop-web1/eth0" in world.host.observe()
 
 
+def test_for_a_sandbox_that_does_not_heal_nobody_looks_at_all_the_others():
+    """Its turn comes, though what fires then is another's."""
+    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
+    world.turn()
+    world.host.hostile = "shop-web1"
+    world.host.vex()
+    world.turn("shop-web1")
+    world.turn("shop-web1")
+    compared = world.compared
+    for _ in range(3):
+        world.host.lose("link shop-web0/eth0")
+        assert [str(s) for s in world.turn("shop-web0").change.todo if s.resource.place == "shop-web0"]
+        assert isinstance(world.turn("shop-web1").error, FailedInPart)
+    assert world.compared == compared and "link shop-web1/eth0" not in world.host.observe()
+    world.host.hostile = ""
+    world.clock.now += 1
+    assert world.turn("blog-a").change.todo and world.compared == compared
+    assert "link shop-web1/eth0" in world.host.observe() and not compare(world.files, world.host).todo
+
+
+def test_new_files_find_a_sandbox_that_was_left_alone():
+    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
+    world.turn()
+    world.host.hostile = "shop-web1"
+    world.host.vex()
+    world.turn("shop-web1")
+    world.turn("shop-web1")
+    world.host.lose("link shop-web0/eth0")
+    world.turn("shop-web0")
+    world.files = revision(
+        manifest(*ONE.projects, project("blog", container("a", ports=(port(80, 9001),)))), "2"
+    )
+    world.repair.turn(Dirty(frozenset()))
+    world.host.hostile = ""
+    world.clock.now += 1
+    world.turn("blog-a")
+    assert "link shop-web1/eth0" in world.host.observe() and not compare(world.files, world.host).todo
+
+
 def test_a_fight_in_a_sandbox_is_that_sandbox_s():
     world = World(ONE)
     world.turn()

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ...core.resource import Resource, state
 from ...errors import KernelError, NotPermitted, ReconcileError
-from ...kinds.balancer import FORMS, MARKS, TABLE, Balancer, Server, contents, servers, skeleton
+from ...kinds.balancer import FORMS, MARKS, TABLE, Balancer, Server, contents, servers, size, skeleton
 from ...kinds.nft import Element, Map
 from .. import looking, netns, records
 from ..apply.requests import refused
@@ -149,11 +149,14 @@ def meaning(found: sandbox.Look) -> tuple[Server, ...] | None:
 
 
 def said_by(found: sandbox.Look) -> tuple[Server, ...] | None:
-    """Who is root there may give our names to maps of anything: what is in such is not looked at."""
+    """Who is root there may give our names to maps of anything: what is in such is not looked at.  Nor is it
+    worked out what few intervals of his would be as numbers: who has ours has as many."""
     known = sandbox.read(found, FORMS.values())
     if any(FORMS.get(r.name) != r for r in known if isinstance(r, Map)):
         return None
-    said = tuple(servers(r for r in known if isinstance(r, Element)))
+    mine = [r for r in known if isinstance(r, Element)]
+    if (said := tuple(servers(mine))) and sum(map(size, said)) != len(mine):
+        return None
     known = sandbox.read(found, skeleton(said))
     return said if state(*known) == state(*contents(said)) else None
 

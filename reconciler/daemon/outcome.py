@@ -1,0 +1,30 @@
+"""What comes of a turn, and what it goes by."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import ReconcileError
+from ..pipeline import Change
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a turn."""
+
+    change: Change | None = None  # what was applied, or that there was nothing to apply
+    drift: bool = False  # the manifests had not moved: somebody else had
+    seconds: float | None = None  # of the apply
+    error: ReconcileError | None = None  # why the newest revision does not stand
+    settling: bool = False  # it does not yet: what it takes away waits until files have been left alone
+
+    @property
+    def in_sync(self) -> bool:
+        return self.error is None and self.change is not None and not self.settling
+
+
+class Grounds(NamedTuple):
+    """What a turn goes by, but for the host."""
+
+    newest: str  # the digests of revisions
+    good: str
+    broken: str
