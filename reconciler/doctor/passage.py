@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..drivers.overlay import decide, wireguard
 from ..family import family
+from ..kinds.namespace import Namespace
 from ..kinds.overlay import Vxlan
 from ..kinds.wireguard import Wireguard
 from .finding import Examination, Finding, lasting
@@ -51,12 +52,5 @@ def metadata(host: Examination) -> Iterator[Finding]:
         more = f" and {len(containers) - MOST} more" * (len(containers) > MOST)
         what = f"{', '.join(containers[:MOST])}{more} reach the metadata service at {', '.join(addresses)}"
         why = "it hands out the credentials of this machine to whoever asks, in a container too"
-        yield Finding(what, why, "\n".join(refusing(addresses)))
-
-
-def refusing(addresses: tuple[str, ...]) -> Iterator[str]:
-    """For the host itself it stays as it is."""
-    chain = "add chain inet no-metadata forward { type filter hook forward priority -10; }"
-    yield f"nft 'add table inet no-metadata; {chain}'"
-    for ip in addresses:
-        yield f"nft 'add rule inet no-metadata forward {'ip6' if ':' in ip else 'ip'} daddr {ip} drop'"
+        projects = sorted({r.project for r in host.live.of(Namespace) if r.name in containers})
+        yield Finding(what, why, f"# write `metadata: deny` into {', '.join(projects)}, and apply")
