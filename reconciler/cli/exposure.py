@@ -42,7 +42,8 @@ def table(rows: Sequence[Exposed]) -> Iterator[str]:
 def row(one: Exposed) -> tuple[str, ...]:
     names, more = one.sandboxes[:LISTED], len(one.sandboxes) - LISTED
     containers = " ".join(names) + f" and {more} more" * (more > 0)
-    columns = (" ".join(shortened(one.outside)), " ".join(shortened(one.host)), containers)
+    outside = (f"{way} (limited)" if way in one.limited else way for way in one.outside)
+    columns = (" ".join(shortened([*outside])), " ".join(shortened(one.host)), containers)
     return (f"{one.sandbox}:{port(one)}", *(text or NOBODY for text in columns))
 
 

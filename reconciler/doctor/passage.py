@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 from ..drivers.overlay import decide, wireguard
 from ..family import family
+from ..kinds.link import Bridge, Veth
+from ..kinds.namespace import Namespace
 from ..kinds.overlay import Vxlan
+from ..kinds.ownership import OUTER
+from ..kinds.stacked_link import ChildLink
 from ..kinds.wireguard import Wireguard
 from .finding import Examination, Finding, lasting
 
@@ -51,12 +55,15 @@ def metadata(host: Examination) -> Iterator[Finding]:
         more = f" and {len(containers) - MOST} more" * (len(containers) > MOST)
         what = f"{', '.join(containers[:MOST])}{more} reach the metadata service at {', '.join(addresses)}"
         why = "it hands out the credentials of this machine to whoever asks, in a container too"
-        yield Finding(what, why, "\n".join(refusing(addresses)))
+        projects = sorted({r.project for r in host.live.of(Namespace) if r.name in containers})
+        mend = f"# write `metadata: deny` into {', '.join(projects)}, and apply"
+        if not_ours := sorted(on_lans(host).intersection(containers)):
+            mend += f"\n# of {', '.join(not_ours[:MOST])} only the router of their LAN can keep it"
+        yield Finding(what, why, mend)
 
 
-def refusing(addresses: tuple[str, ...]) -> Iterator[str]:
-    """For the host itself it stays as it is."""
-    chain = "add chain inet no-metadata forward { type filter hook forward priority -10; }"
-    yield f"nft 'add table inet no-metadata; {chain}'"
-    for ip in addresses:
-        yield f"nft 'add rule inet no-metadata forward {'ip6' if ':' in ip else 'ip'} daddr {ip} drop'"
+def on_lans(host: Examination) -> set[str]:
+    """Containers whose packets do not all pass the firewall of this host."""
+    inner = {r.name for r in host.live.of(Bridge) if r.group != OUTER}
+    bridged = {r.ns for r in host.live.of(Veth) if r.bridge and r.bridge not in inner}
+    return bridged | {r.ns for r in host.live.of(ChildLink)}

@@ -73,17 +73,10 @@ Door = tuple[str, int, int]  # an address of the host or "" for any, a port of i
 
 def doors(world: World, own: Iterable[str], goal: Goal) -> Iterator[Door]:
     """Ports of the host that lead to that port of the container."""
-    mine = {*own}
-    for e in world.state.of(Element):
-        flow = e.flow
-        if flow is None or flow.protocol != goal.protocol:
-            continue
-        ip, _, port = e.value.partition(" . ")
-        if ip not in mine:
-            continue
-        if port and int(port) == goal.port:
+    for flow, port in (one for ip in own for one in world.published.get(ip, ())):
+        if flow.protocol == goal.protocol and port == goal.port:
             yield flow.ip, flow.first, flow.family
-        elif not port and flow.first <= goal.port <= flow.last:
+        elif flow.protocol == goal.protocol and not port and flow.first <= goal.port <= flow.last:
             yield flow.ip, goal.port, flow.family
 
 
@@ -148,7 +141,7 @@ def reachable(world: World, own: Iterable[str], goal: Goal) -> bool:
 
 def segments(world: World, sandbox: str) -> dict[str, Resource]:
     """The networks that it is on: by bridge or parent, what stands there on the host."""
-    links = [r for (ns, _), r in {**world.veths, **world.stacked}.items() if ns == sandbox]
+    links = world.attached.get(sandbox, ())
     names = {getattr(r, "bridge", "") or getattr(r, "parent", "") for r in links} - {""}
     return {name: found for name in names if (found := world.state.get(Link.at(HOST, name)))}
 

@@ -19,6 +19,7 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element
 from ..kinds.overlay import FdbEntries, Neighbours, Vxlan
 from ..kinds.ownership import HOST, OUTER
+from ..kinds.published import Flow
 from ..kinds.route import Route
 from ..kinds.rule import Rule
 from ..kinds.stacked_link import ChildLink, Dummy, Ipvlan, Macvlan, Vlan
@@ -216,6 +217,24 @@ class World:
         """By both ends."""
         inside = {(r.ns, r.name): r for r in self.state.of(Veth)}
         return inside | {(HOST, r.host_name): r for r in self.state.of(Veth)}
+
+    @cached_property
+    def attached(self) -> dict[str, list[Link]]:
+        """By sandbox, its links."""
+        found: dict[str, list[Link]] = defaultdict(list)
+        for link in (*self.state.of(Veth), *self.stacked.values()):
+            found[link.ns].append(link)
+        return found
+
+    @cached_property
+    def published(self) -> dict[str, list[tuple[Flow, int]]]:
+        """By a container's address, the host's ports that lead there, with its own, or 0 for the same."""
+        found: dict[str, list[tuple[Flow, int]]] = defaultdict(list)
+        for e in self.state.of(Element):
+            if flow := e.flow:
+                ip, _, port = e.value.partition(" . ")
+                found[ip].append((flow, int(port or 0)))
+        return found
 
     @cached_property
     def children(self) -> dict[str, list[ChildLink]]:

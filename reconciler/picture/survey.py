@@ -10,6 +10,7 @@ from ..inventory.bykind import by_kind
 from ..kinds.address import Address
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge, HandedVeth, NetworkLink, Veth
+from ..kinds.maps import BOUND
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
@@ -27,7 +28,11 @@ OF_NETWORKS = {
     "routed": "reached at its containers' own addresses, by the ports that they publish",
     "unprotected": "reached at its containers' own addresses, by every port",
 }
-HOST_USERS = "host_users"
+OF_CONTAINERS = {
+    "host_users": "may reach the host",
+    BOUND[0]: "reaches only what its policies list (egress)",
+    BOUND[1]: "is reached only by whom its policies list (ingress)",
+}
 Ends = dict[tuple[str, str], str]  # (container, link there) -> network
 
 
@@ -122,10 +127,11 @@ class Survey:
         found: dict[str, list[str]] = defaultdict(list)
         for one in self.state.of(Workload):
             found[one.sandbox or one.name].append(" ".join(filter(None, (one.engine, one.image, one.state))))
-        for r in sorted(self.state.of(Element), key=lambda r: r.item):
+        for r in sorted(self.state.of(Element), key=lambda r: (r.item, r.map)):
             ip, *rest = r.item.split(" . ")
-            if r.map.startswith((HOST_USERS, REACHABLE)) and (end := self.at.get(ip)):
-                words = f"reached directly: {rest[1]}/{rest[0]}" if len(rest) == 2 else "may reach the host"
+            direct = r.map.startswith(REACHABLE) and len(rest) == 2
+            words = f"reached directly: {rest[1]}/{rest[0]}" if direct else OF_CONTAINERS.get(r.map[:-1], "")
+            if words and (end := self.at.get(ip)):
                 found[end[0]].append(words)
         return {ns: list(dict.fromkeys(words)) for ns, words in found.items()}
 

@@ -283,5 +283,7 @@ def test_containers_that_a_metadata_service_answers(host: Lab):
     host.serve("R", 80, address="169.254.169.254")
     found = findings(host, "metadata")
     assert [one["what"] for one in found] == ["t-web reach the metadata service at 169.254.169.254"]
-    mended(host, "metadata", found)
+    assert found[0]["mend"] == "# write `metadata: deny` into t, and apply"
+    host.apply(f"metadata: deny\n{SHOP}")
+    assert findings(host, "metadata") == []
     assert host.ask("", "169.254.169.254", 80)  # to the host it is as it was

@@ -13,6 +13,7 @@ from reconciler.inventory.facts import Device, Facts
 from reconciler.inventory.vitals import Vitals, dotted
 from reconciler.kernel.observe.vitals import COUNTS, SYSCTLS, vitals
 from reconciler.kinds.wireguard import Wireguard
+from tests.golden.test_golden import ROOT, change
 
 NOTHING = Facts()
 NM, NETWORKD = "/etc/NetworkManager/conf.d/a.conf", "/etc/systemd/networkd.conf.d/a.conf"
@@ -94,6 +95,18 @@ def test_what_this_machine_says_is_numbers():
         and {"fs/file-max"} <= said.used.keys() & COUNTS.keys()
     )
     assert said.programs and said.metadata == {}
+
+
+def test_on_a_lan_no_manifest_keeps_metadata_from_anybody(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for case, name, more in (
+        ("lan-bridge", "office-files", ["# of office-files only the router of their LAN can keep it"]),
+        ("hello", "hello-web", []),
+    ):
+        live = change(f"manifests/{case}").desired.values()
+        [mend] = found(replace(QUIET, metadata={name: ("169.254.169.254",)}), NOTHING, *live)["metadata"]
+        project = name.partition("-")[0]
+        assert mend.splitlines() == [f"# write `metadata: deny` into {project}, and apply", *more]
 
 
 def test_each_check_has_a_name_of_its_own():

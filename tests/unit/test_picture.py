@@ -65,6 +65,17 @@ def test_a_plan_tells_what_comes_goes_and_moves_and_what_it_cuts():
     assert [port.text for port in lane(FIVE, "web-1").ports] == ["+443/tcp → 8443", "8080/tcp → 80"]
 
 
+def test_who_is_bound_by_policies_says_so_where_somebody_points(monkeypatch):
+    monkeypatch.chdir(test_golden.ROOT)
+    drawn = of_state(test_golden.change("manifests/policies").desired, "", None)
+    bound = {one.label: [note.rpartition(" ")[2] for note in one.notes] for one in drawn.lanes}
+    assert bound == {
+        "web-1": ["(egress)"],
+        "app-1": ["(ingress)", "(egress)"],
+        "db-1": ["(ingress)", "(egress)"],
+    }
+
+
 def test_an_entry_leads_to_the_network_of_the_address_that_it_leads_to():
     ports = lane(FIVE, "web-1").ports
     assert {port.network for port in ports} == {"shop_front"} and FIVE.rails[0].name == "shop_front"

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 
+from ...kinds.maps import METADATA
 from .. import netns
 
-# Of AWS and many others, of AWS by IPv6, and of Alibaba.
-ADDRESSES = ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
+ADDRESSES = tuple(cidr.partition("/")[0] for cidr in METADATA)
 PORT = 80
 PATIENCE = 0.7  # seconds: it is on the host's own link
-MOST = 100  # containers that ask at once, each by three sockets
+MOST = 100  # containers that ask at once, each by a socket for each address
 
 
 def reached(containers: Iterable[str]) -> dict[str, tuple[str, ...]]:
