@@ -113,8 +113,9 @@ def settings_of_host(desired: State) -> State:
 
 
 def remote(live: State) -> Iterator[Element]:
-    """The slices that routed networks have on other hosts: the routes there bear no project's name."""
-    return (r for r in by_kind(live).of(Element) if r.map in ("remote4", "remote6"))
+    """The slices that routed networks have on other hosts: the routes there bear no project's name.  What is
+    no prefix somebody else has put there."""
+    return (r for r in by_kind(live).of(Element) if r.map in ("remote4", "remote6") and "/" in r.item)
 
 
 def roots(live: State) -> dict[str, str]:

@@ -128,6 +128,51 @@ def test_destroy_leaves_nothing(lab):
     assert lab.snapshot() == before
 
 
+def test_a_way_between_networks_that_closes_ends_what_took_it_and_no_more(lab):
+    pool = "ipam: {config: [{subnet: 10.91.%d.0/24}, {subnet: 'fd91:%d::/64'}]}"
+    web, db = ({4: f"10.91.{number}.2", 6: f"fd91:{number}::2"} for number in (1, 2))
+
+    def wanted(allow: str = "", egress: str = "") -> str:
+        return (
+            f"name: t\nnetworks:\n  front: {{enable_ipv6: true, {pool % (1, 1)}}}\n"
+            f"  back: {{enable_ipv6: true, {pool % (2, 2)}{allow}}}\ncontainers:\n"
+            f"  web: {{networks: {{front: {{ipv4_address: {web[4]}, ipv6_address: '{web[6]}'}}}}{egress}}}\n"
+            f"  db: {{networks: {{back: {{ipv4_address: {db[4]}, ipv6_address: '{db[6]}'}}}}}}\n"
+        )
+
+    lab.apply(wanted(", allow_networks: [front]"))
+    lab.serve("t-db", 80, 81)
+    lab.serve("R", 80)
+    probes = {
+        "80": Probe("t-web", db[4], 80),
+        "81": Probe("t-web", db[4], 81),
+        "6": Probe("t-web", db[6], 81),
+        "outside": Probe("t-web", THEIRS[4], 80),
+    }
+    found, cost = fates(lab, probes, wanted(egress=', egress: ["db:80", outside]'))
+    assert found == {"80": "", "81": "ended", "6": "ended", "outside": ""} and cost == "flow"
+    lab.apply(wanted(", allow_networks: [front]"))
+    found, cost = fates(lab, {"81": probes["81"], "outside": probes["outside"]}, wanted())
+    assert found == {"81": "ended", "outside": ""} and cost == "flow"
+
+
+def test_what_somebody_puts_into_the_maps_of_policies_breaks_nothing(town):
+    wanted = manifest(web='egress: ["app:80"]', app="ingress: [web, outside]")
+    town.apply(wanted)
+    for name, item in (
+        ("egress4", "10.91.0.2 . 10.0.0.0-10.0.0.4 . 0-254 . 5-9"),
+        ("egress6", "::/0 . ::/0 . 0-255 . 0-65535"),
+        ("ingress_outside4", "0.0.0.0/0 . tcp . 1-7"),
+        ("subnets4", "1.2.3.0/24"),
+        ("remote6", "::1-::9"),
+        ("resolvers", "7"),
+    ):
+        town.nft(f"add element inet reconciler {name} {{ {item} }}")
+    later = manifest(web='egress: ["app:80-81"]', app="ingress: [web, outside]")
+    town.apply(later)
+    assert town.planned(later) == []
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_metadata_is_refused_unless_it_is_listed(lab, family):
     address = "169.254.169.254" if family == 4 else "fd00:ec2::254"

@@ -14,6 +14,9 @@ from reconciler.drivers import DRIVERS
 from reconciler.drivers.firewall.policies import row
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts
+from reconciler.kernel.nft.policed import BESIDE, TELLING, judge
+from reconciler.kernel.nft.transaction import FirewallSteps
+from reconciler.kinds.nft import Element
 from reconciler.pipeline import load
 
 SMALL = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda pair: (min(pair), max(pair)))
@@ -161,3 +164,11 @@ def test_what_cannot_be_let_in_is_refused(tmp_path, network, words):
         on_all = "  a: {networks: [front, back, inner, lan]}\n"
         told(tmp_path, on_all, networks=NETWORKS.replace(f"{key}: {{", network))
     assert words in caught.value.errors[0].message and caught.value.errors[0].where.line > 1
+
+
+@pytest.mark.parametrize("item", ["*", "tcp . 80", "web", "10.0.0.9-10.0.0.1", "1.2.3.4 . 5.6.7.8 . a . b"])
+def test_elements_that_nobody_can_read_allow_nothing(item):
+    places = sorted(TELLING | BESIDE)
+    live = [Element(family=family, table=table, map=name, item=item) for family, table, name in places]
+    found = judge(FirewallSteps([], {}), live)
+    assert not any(found.bound.values()) and not found.allowed and not found.resolvers

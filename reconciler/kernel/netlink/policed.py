@@ -2,7 +2,7 @@
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...kinds.maps import METADATA
@@ -34,18 +34,20 @@ class TrackedConnection:
 class Policed:
     """By the family's number in the names of maps: who is bound, and what is allowed, by the container's own
     address.  `inside` are the networks of containers, `resolvers` the ports of who answers for names; who is
-    `silenced` asks for no metadata from now on."""
+    `silenced` asks for no metadata from now on.  Ways between networks are `closing`, and `opened`."""
 
     bound: dict[str, set[bytes]]
-    allowed: dict[tuple[str, bytes], list[Bounds]]
+    allowed: Mapping[tuple[str, bytes], Sequence[Bounds]]
     inside: Subnets[str]
     resolvers: frozenset[int]
     silenced: Subnets[str]
+    closing: Sequence[Bounds]
+    opened: Sequence[Bounds]
 
     @property
     def families(self) -> set[int]:
         sizes = {len(ip) for ips in self.bound.values() for ip in ips}
-        sizes |= {size for size, _ in self.silenced.by_length}
+        sizes |= {size for size, _ in self.silenced.by_length} | {len(parts[0][0]) for parts in self.closing}
         return {socket.AF_INET6 if size == 16 else socket.AF_INET for size in sizes}
 
     def astray(self, _: int, body: bytes) -> bool:
@@ -56,12 +58,18 @@ class Policed:
             return True
         answering = ends(found[REPLY])[0]
         out, into = source in self.bound[OUT], answering in self.bound[IN]
-        if not (out or into):
+        if not (out or into or self.closing):
             return False
         told = attributes(attributes(found[REPLY])[PROTOCOL])
         port = int.from_bytes(told.get(SOURCE_PORT, b""), "big")
         one = TrackedConnection(source, asked, answering, told[NUMBER][0], port)
-        return (out and not self.may_send(one)) or (into and not self.may_receive(one))
+        ended = asked == answering and self.is_ending(one)
+        return ended or (out and not self.may_send(one)) or (into and not self.may_receive(one))
+
+    def is_ending(self, one: TrackedConnection) -> bool:
+        """Whether the way that it took from one network to another has gone."""
+        parts = one.source, one.answering, *wire(one)
+        return within(parts, self.closing) and not within(parts, self.opened)
 
     def may_send(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.answering)):
@@ -79,26 +87,33 @@ class Policed:
         )
 
     def has(self, name: str, own: bytes, one: TrackedConnection, other: bytes = b"") -> bool:
-        parts = [*([other] if other else []), bytes((one.protocol,)), one.port.to_bytes(2, "big")]
-        return any(
-            all(low <= part <= high for part, (low, high) in zip(parts, bounds, strict=True))
-            for bounds in self.allowed.get((name, own), ())
-        )
+        return within((*filter(None, (other,)), *wire(one)), self.allowed.get((name, own), ()))
 
 
-def policed(
-    bound: Iterable[tuple[str, bytes]],
-    allowed: Iterable[tuple[str, Bounds]],
-    inside: Subnets[str],
-    resolvers: Iterable[int],
-    silenced: Subnets[str],
-) -> Policed:
-    """`allowed` are elements by what their map is for, whichever the family."""
-    who: dict[str, set[bytes]] = defaultdict(set)
+def wire(one: TrackedConnection) -> tuple[bytes, bytes]:
+    return bytes((one.protocol,)), one.port.to_bytes(2, "big")
+
+
+def within(parts: Sequence[bytes], rows: Iterable[Bounds]) -> bool:
+    """Whether one of them has it; addresses of another family have another length."""
+    return any(
+        all(low <= part <= high for part, (low, high) in zip(parts, bounds, strict=True))
+        for bounds in rows
+        if len(bounds[0][0]) == len(parts[0])
+    )
+
+
+def by_direction(bound: Iterable[tuple[str, bytes]]) -> dict[str, set[bytes]]:
+    who: dict[str, set[bytes]] = {OUT: set(), IN: set()}
     for name, ip in bound:
         who[name].add(ip)
+    return who
+
+
+def by_own_address(allowed: Iterable[tuple[str, Bounds]]) -> dict[tuple[str, bytes], list[Bounds]]:
+    """Elements by what their map is for, whichever the family, and the container's own address."""
     rows: dict[tuple[str, bytes], list[Bounds]] = defaultdict(list)
     for name, parts in allowed:
         at = OWN.get(name, 0)
         rows[name, parts[at][0]].append((*parts[:at], *parts[at + 1 :]))
-    return Policed(who, dict(rows), inside, frozenset(resolvers), silenced)
+    return rows

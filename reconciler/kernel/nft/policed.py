@@ -1,22 +1,26 @@
 """What policies say from now on, where a transaction changes that: for connections that stand."""
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from itertools import chain
+from typing import TypeVar
 
-from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, RESOLVERS
+from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, OPENED, RESOLVERS
 from ...kinds.nft import Element, path
 from ...kinds.ownership import TABLE
-from ..netlink.leaving import Subnets
-from ..netlink.policed import Bounds, Policed, policed
+from ..netlink.leaving import Subnets, prefixes
+from ..netlink.policed import Bounds, Policed, by_direction, by_own_address
 from .datatypes import named
 from .text import Place
 from .transaction import FirewallSteps
 
+T = TypeVar("T")
+
 FAMILIES = {"4": "ipv4_addr", "6": "ipv6_addr"}
 # By how many there are: what is bound, what is allowed with the host or the outside, and with an address.
 PARTS = {1: "{0}", 3: "{0} . inet_proto . inet_service", 4: "{0} . {0} . inet_proto . inet_service"}
-TELLING = {("inet", TABLE, f"{name}{number}") for name in (*BOUND, *ALLOWING) for number in FAMILIES}
+TELLING = {("inet", TABLE, f"{name}{number}") for name in (*BOUND, *ALLOWING, OPENED) for number in FAMILIES}
 TELLING |= {("inet", TABLE, NO_METADATA)}
 BESIDE = {("inet", TABLE, f"{name}{number}") for name in INSIDE for number in FAMILIES}
 BESIDE |= {("inet", TABLE, RESOLVERS)}
@@ -39,13 +43,34 @@ def judge(work: FirewallSteps, live: Sequence[Element]) -> Policed:
     found: dict[str, list[Element]] = defaultdict(list)
     for e in stands.values():
         found[e.map.rstrip("46")].append(e)
-    return policed(
-        bound=((name, bounds(e)[0][0]) for name in BOUND for e in found[name]),
-        allowed=((name, bounds(e)) for name in ALLOWING for e in found[name]),
-        inside=Subnets({e.item: "" for name in INSIDE for e in found[name]}),
-        resolvers=(int(e.item) for e in found[RESOLVERS]),
-        silenced=Subnets({e.item: "" for name in INSIDE for e in found[name] if e.project in silenced(work)}),
+    inside = [e for name in INSIDE for e, _ in read(found[name], nets)]
+    mute = silenced(work)
+    return Policed(
+        bound=by_direction((name, parts[0][0]) for name in BOUND for _, parts in read(found[name], bounds)),
+        allowed=by_own_address((name, parts) for name in ALLOWING for _, parts in read(found[name], bounds)),
+        inside=Subnets({e.item: "" for e in inside}),
+        resolvers=frozenset(port for _, port in read(found[RESOLVERS], lambda e: int(e.item))),
+        silenced=Subnets({e.item: "" for e in inside if e.project in mute}),
+        closing=[parts for _, parts in read(closing(work, live), bounds)],
+        opened=[parts for _, parts in read(found[OPENED], bounds)],
     )
+
+
+def read(elements: Iterable[Element], how: Callable[[Element], T]) -> Iterator[tuple[Element, T]]:
+    """Without those that nobody reads: what is not ours in our maps is on its way out."""
+    for e in elements:
+        with suppress(ValueError, KeyError):
+            yield e, how(e)
+
+
+def nets(e: Element) -> object:
+    return [*prefixes(e.item)]
+
+
+def closing(work: FirewallSteps, live: Sequence[Element]) -> Iterator[Element]:
+    """What opens no way any more."""
+    gone = {step.resource.key for step in chain.from_iterable(work.elements.values()) if step.op == "-"}
+    yield from (e for e in live if e.map.rstrip("46") == OPENED and e.key in gone)
 
 
 def silenced(work: FirewallSteps) -> set[str]:
