@@ -6,6 +6,7 @@ from typing import NamedTuple
 PUBLISH = "publish"  # first word of the name of every map whose elements are published ports
 REACHABLE = "reachable"  # and of the ports that are reached at a container's own address
 LIMITED = "limited"  # and of those that hold, in the same words, which of these have limits
+PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}  # that have ports to publish, as IANA numbers them
 SHARES = ("_spread", "_spans")  # how the names of those end in which several share a port, or a range
 # And of that map in which the first of them has all of it; and the other way round.
 TWINS = {"_spread": "", "_spans": "_range", "_range": "_spans", "": "_spread"}
@@ -61,7 +62,7 @@ def flow_of(name: str, item: str) -> Flow | None:
     *ip, protocol, ports = ["", "", *(parts[:-1] if is_shared(name) else parts)]
     if len(ip) > 3 or not protocol:  # a map that somebody put into our table
         return None
-    return flow("6" if "6" in name else "4", "".join(ip), protocol, ports)
+    return published_flow("6" if "6" in name else "4", "".join(ip), protocol, ports)
 
 
 def limit_of(name: str, item: str) -> DoorLimit | None:
@@ -73,13 +74,16 @@ def limit_of(name: str, item: str) -> DoorLimit | None:
     if len(before) != bool(at) + (what == BY_LINK):
         return None
     link = before.pop(0) if what == BY_LINK else ""
-    known = flow(family, "".join(before), protocol, ports)
+    known = published_flow(family, "".join(before), protocol, ports)
     return DoorLimit(what, known, source, link) if known else None
 
 
-def flow(family: str, ip: str, protocol: str, ports: str) -> Flow | None:
+def published_flow(family: str, ip: str, protocol: str, ports: str) -> Flow | None:
+    """None for what nobody publishes: somebody else has put it into our map."""
     first, _, last = ports.partition("-")
-    return Flow(int(family), ip, protocol, int(first), int(last or first)) if first.isdecimal() else None
+    if protocol not in PROTOCOLS or not first.isdecimal():
+        return None
+    return Flow(int(family), ip, protocol, int(first), int(last or first))
 
 
 def is_shared(name: str) -> bool:

@@ -4,12 +4,11 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ...kinds.published import Flow
+from ...kinds.published import PROTOCOLS, Flow
 from .leaving import ORIGINAL, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes, items
 
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 Door = tuple[int, int, int]  # address family, protocol, port: of the original destination
 Sources = Mapping[str, Subnets[bool]]  # who may come, by published address, "" for any of the host's
 
@@ -44,7 +43,6 @@ def admitted(said: Iterable[tuple[Flow, Sequence[str]]]) -> Admitted:
     for flow, sources in said:
         family = socket.AF_INET6 if flow.family == 6 else socket.AF_INET
         may = Subnets(dict.fromkeys(sources, True))
-        number = PROTOCOLS.get(flow.protocol, 0)  # 0 is of what somebody else put into our map
-        for port in range(flow.first, flow.last + 1) if number else ():
-            doors.setdefault((family, number, port), {})[flow.ip] = may
+        for port in range(flow.first, flow.last + 1):
+            doors.setdefault((family, PROTOCOLS[flow.protocol], port), {})[flow.ip] = may
     return Admitted(doors)

@@ -13,8 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from ...errors import KernelError, Unsupported
-from ...kinds.published import Flow
-from .admitted import PROTOCOLS
+from ...kinds.published import PROTOCOLS, Flow
 from .leaving import ORIGINAL, REPLY, local
 from .links import ip_of, packed
 from .netfilter import Channel, Torn

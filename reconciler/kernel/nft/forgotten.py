@@ -17,6 +17,7 @@ from ...kinds.published import (
     SOURCES,
     Flow,
     is_shared,
+    published_flow,
     twin,
 )
 from ..netlink import conntrack
@@ -51,9 +52,9 @@ def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -
     yield from ((flow, home) for flow, home in leads.values() if flow)
     for name in (f"{REACHABLE}{family}" for family in (4, 6)):
         for step in work.elements.get(("inet", TABLE, name), ()):
-            if step.op == "-" and isinstance(r := step.resource, Element):
-                ip, protocol, port = r.item.split(" . ")
-                yield Flow(int(name[-1]), ip, protocol, int(port), int(port)), NOBODY
+            assert isinstance(r := step.resource, Element)
+            if step.op == "-" and (known := published_flow(name[-1], *r.item.split(" . "))):
+                yield known, NOBODY
 
 
 def narrowed(work: FirewallSteps, live: Sequence[Element]) -> Iterator[tuple[Flow, list[str]]]:
