@@ -4,7 +4,7 @@ import re
 
 from ..errors import UsageError
 
-ID = re.compile(r"R[0-9]{4}")
+ID = re.compile(r"R[0-9]{3,5}|r[0-9]{4}")  # also a mistyped one
 HEAD = re.compile(r"^### (R[0-9]{4}): (.*)\n\n", re.MULTILINE)  # of a paragraph
 END = re.compile(r"^#", re.MULTILINE)  # another heading
 
@@ -24,6 +24,6 @@ def paragraphs() -> dict[str, str]:
 def paragraph(ident: str) -> str:
     """Raises UsageError where no error is called so."""
     known = paragraphs()
-    if ident not in known:
+    if (name := ident.upper()) not in known:
         raise UsageError(f"no error is called {ident}", f"there are {min(known)} to {max(known)}")
-    return known[ident]
+    return known[name]
