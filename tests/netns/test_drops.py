@@ -60,6 +60,7 @@ REFUSED = [
     ),
     (("t-db-1", OURS[4], 87, "tcp"), ("t-db-1", "host", 87, "tcp", "", "", "")),
 ]
+METRICS = Path("/run/reconciler/metrics.prom")
 
 
 class Followed:
@@ -160,7 +161,9 @@ def test_status_and_metrics_tell_of_it(world: Lab) -> None:
         until(lambda: line in world.reconcile("--status").out, 20)
         told = json.loads(world.reconcile("--status", "-o", "json").out)["drops"]
         assert told[-1]["port"] == 4711
-        watcher.stop(signal.SIGHUP)
+        watcher.process.send_signal(signal.SIGHUP)
+        labels = 'project="t",sandbox="t-web-1",by="egress"'
+        until(lambda: f"reconciler_drops_total{{{labels}}} " in METRICS.read_text(), 20)
 
 
 @pytest.fixture

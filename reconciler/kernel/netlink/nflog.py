@@ -4,6 +4,7 @@ The kernel gives a group to one reader alone.  Packets are others': here they ar
 """
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ BIND = 1  # NFULNL_CFG_CMD_BIND
 COPY_PACKET = 2  # NFULNL_COPY_PACKET
 SNAP, WAIT, AT_ONCE = 128, 20, 64  # bytes of a packet; hundredths of a second; packets that do not wait
 ROOM = 1 << 19  # bytes that the kernel keeps for us
+READERS = "/proc/thread-self/net/netfilter/nfnetlink_log"
 DATAGRAMS = 16  # that are read in one go
 
 
@@ -73,7 +75,7 @@ class Nflog:
         while True:  # packets may come between
             for kind, _, _, _, said in frames(self.channel.recv(MOST)):
                 if kind == ERROR:
-                    return refuse(-struct.unpack_from("=i", said)[0])
+                    return refuse(group, -struct.unpack_from("=i", said)[0])
 
     def packets(self) -> Iterator[LoggedPacket]:
         """What has come, as far as it is read in one go; nothing waits here."""
@@ -90,13 +92,20 @@ class Nflog:
                 yield from (logged(body) for kind, _, _, _, body in frames(data) if kind == PACKET)
 
 
-def refuse(number: int) -> None:
-    if number in (errno.EBUSY, errno.EEXIST):
+def refuse(group: int, number: int) -> None:
+    """The kernel says EPERM of both: that it is another's, and that nobody may."""
+    if number in (errno.EBUSY, errno.EEXIST) or (number == errno.EPERM and is_read(group)):
         raise Busy
-    if number in (errno.EPERM, errno.EACCES):
+    if number == errno.EPERM:
         raise NotPermitted("cannot read what the firewall tells", "CAP_NET_ADMIN is missing: run as root")
     if number:
-        raise KernelError("read what the firewall tells", number, "is the module nfnetlink_log there?")
+        raise KernelError("read what the firewall tells", number, os.strerror(number))
+
+
+def is_read(group: int) -> bool:
+    with suppress(OSError), open(READERS) as file:
+        return any(line.split()[0] == str(group) for line in file if line.strip())
+    return False
 
 
 def logged(body: bytes) -> LoggedPacket:
