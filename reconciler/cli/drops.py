@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..core.resource import State
-from ..daemon.drops import LOGS, Record, Row, in_words, newer, written
+from ..daemon.drops import LOGS, DropRecord, Row, in_words, newer, written
 from ..daemon.status import watcher_runs
 from ..drivers.firewall.elements import skeleton
 from ..errors import ReconcileError
@@ -63,7 +63,7 @@ def of_watcher() -> Iterator[Row]:
 
 
 def of_kernel(options: Options, log: Nflog) -> Iterator[Row]:
-    record, read = Record(), -FRESH
+    record, read = DropRecord(), -FRESH
     if LOGS not in standing(options)[0]:
         note(options, "nobody here has `log: true`: nothing will be told until somebody has")
     while not (watcher_runs() or has_gone()):

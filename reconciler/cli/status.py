@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -84,10 +85,7 @@ def status(options: Options) -> int:
         say(options, line)
     if guarded := guards(live):
         say(options, ROUTER_GUARD.format(guarded))
-    for name, why in waiting.items():
-        note(options, f"warning: project {name} waits: {why}")
-    for line in listed(wrong):
-        note(options, f"warning: {line}")
+    warn(options, waiting, listed(wrong))
     say(options, state_in_words())
     say(options, in_words(watcher))
     say(options, "\n".join(f"  {drops.in_words(row)}" for row in refused))
@@ -96,6 +94,13 @@ def status(options: Options) -> int:
     elif not folders:
         say(options, "nothing stands")
     return exit_code(trouble, in_sync=in_sync)
+
+
+def warn(options: Options, waiting: Mapping[str, ReconcileError], differences: Iterable[str]) -> None:
+    for name, why in waiting.items():
+        note(options, f"warning: project {name} waits: {why}")
+    for line in differences:
+        note(options, f"warning: {line}")
 
 
 def asked_for(

@@ -1,8 +1,7 @@
 """What the firewall has refused, as it tells by NFLOG: a thread reads it, names both ends and the line of a
 manifest, and writes the last of it down for whoever follows.
 
-Who knocks may be hostile: he pays the kernel's limit, and we a part of one processor's time, and of memory a
-fixed amount.
+Who knocks may be hostile: what he costs is a part of one processor's time, and of memory what it always is.
 """
 
 import json
@@ -19,7 +18,7 @@ from .. import disk
 from ..core.resource import State
 from ..errors import foreseen
 from ..evaluate.literals import PROTOCOLS
-from ..evaluate.refused import Headers, Refusal, dissected, refusal
+from ..evaluate.refused import ExplainedRefusal, Headers, dissected, refusal
 from ..evaluate.world import World
 from ..inventory.facts import HostFacts
 from ..kernel.lock import RUN
@@ -39,7 +38,7 @@ Row = dict[str, Any]
 Place = tuple[int, tuple[str, str], Headers]  # hook, links, and what the packet says
 
 
-class Record:
+class DropRecord:
     """What was refused, as rows: by a state, and by what the host has."""
 
     def __init__(self) -> None:
@@ -74,7 +73,7 @@ class Record:
         try:
             said = refusal(self.world, hook, links, found)
         except Exception as error:  # one packet, whatever somebody has put into it
-            said = Refusal(found.ends.src, found.ends.dst, "", "", foreseen(error).message, None)
+            said = ExplainedRefusal(found.ends.src, found.ends.dst, "", "", foreseen(error).message, None)
         where = said.about.where if said.about else None
         boxes = self.world.sandboxes
         container = next((name for name in (said.of, *said[:2]) if name in boxes), "")
@@ -118,7 +117,7 @@ class Drops:
     """A thread of the watcher, as long as anybody's refusals are to be told."""
 
     def __init__(self, note: Callable[[str], None]):
-        self.note, self.record = note, Record()
+        self.note, self.record = note, DropRecord()
         self.source: tuple[State, HostFacts] | None = None
         self.thread: Thread | None = None
         self.wanted = self.busy = False

@@ -34,7 +34,7 @@ class Headers(NamedTuple):
     ends: FiveTuple
 
 
-class Refusal(NamedTuple):
+class ExplainedRefusal(NamedTuple):
     """`by` is egress, ingress or metadata; "" for what no policy refuses.  `of` is whose that is."""
 
     source: str  # names of containers, `host`, or addresses
@@ -79,7 +79,7 @@ def headers(packet: bytes, protocol: int, addresses: bytes, at: int) -> Headers:
     return Headers(protocol, FiveTuple(src, ports[0], dst, ports[1]))
 
 
-def refusal(world: World, hook: int, links: tuple[str, str], found: Headers) -> Refusal:
+def refusal(world: World, hook: int, links: tuple[str, str], found: Headers) -> ExplainedRefusal:
     """Of a packet that came in and was to go out by these links; the chains that are asked last are likeliest
     to have refused it.  Raises Unjudged where somebody has altered a chain."""
     host = world.place(HOST)
@@ -90,16 +90,16 @@ def refusal(world: World, hook: int, links: tuple[str, str], found: Headers) -> 
         packet.iif, packet.oif = links
         if stopped := Passing(host.firewall, packet, HOST, base.chain.name, trail).base(base):
             return explained(ends, stopped, trail)
-    return Refusal(*ends, "", "", ANY_REASON, None)
+    return ExplainedRefusal(*ends, "", "", ANY_REASON, None)
 
 
-def explained(ends: tuple[str, str], stopped: Hop, trail: Sequence[Hop]) -> Refusal:
+def explained(ends: tuple[str, str], stopped: Hop, trail: Sequence[Hop]) -> ExplainedRefusal:
     led_by = next((one.chain for one in reversed(trail) if one.chain not in (stopped.chain, *TELLERS)), "")
     about = next((e for hop in reversed(trail) for e in hop.elements if way(e)), None)
     words = reason(stopped.chain, stopped.rule, led_by) or ANY_REASON
     if stopped.chain != "refused" or about is None:
-        return Refusal(*ends, "", "", words, next(iter(stopped.elements), None))
-    return Refusal(*ends, way(about), ends[way(about) == "ingress"], words, about)
+        return ExplainedRefusal(*ends, "", "", words, next(iter(stopped.elements), None))
+    return ExplainedRefusal(*ends, way(about), ends[way(about) == "ingress"], words, about)
 
 
 def way(e: Element) -> str:

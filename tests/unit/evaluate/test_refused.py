@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from reconciler.daemon.drops import KEPT, KNOWN, Record, in_words
+from reconciler.daemon.drops import KEPT, KNOWN, DropRecord, in_words
 from reconciler.drivers.firewall.drops import TELLERS
 from reconciler.evaluate.judge import Judgement, judge
 from reconciler.evaluate.packet import FiveTuple
@@ -65,8 +65,8 @@ def test_no_packet_is_too_odd():
         assert found is None or (found.ends.dport in range(65536) and found.protocol in range(256))
 
 
-def record(manifest: str) -> Record:
-    made = Record()
+def record(manifest: str) -> DropRecord:
+    made = DropRecord()
     made.about(decide(load(["-"], stdin=manifest, environ={}), FACTS)[1], FACTS)
     return made
 
