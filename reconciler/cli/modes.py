@@ -54,6 +54,7 @@ MODES = {
         "tell whether FROM reaches TO, by which rules and which line (exit 1 when not)",
         {"metavar": ("FROM", "TO:PORT[/PROTO]"), "nargs": 2, "type": word},
     ),
+    "drops": Mode("drops", "follow what `log: true` tells of what is refused, until told to stop"),
     "exposure": Mode("exposure", "print what of each container is reachable from where"),
     "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
     "exec": Mode(

@@ -3,12 +3,13 @@
 import json
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..cnm.topology import Topology
 from ..core.resource import State
-from ..daemon import answering
+from ..daemon import answering, drops
 from ..daemon.status import in_words, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
 from ..errors import ReconcileError
@@ -29,6 +30,7 @@ from . import containers, scaled
 from .options import Options
 from .session import comparison, machine, note, refuse_strangers, say, sizes, tell, write_out
 
+LISTED = 5  # of what was refused, the last
 ROUTER_GUARD = "router guard: no {} packets between links that are not ours; see `router: true`"
 
 
@@ -57,6 +59,7 @@ def status(options: Options) -> int:
     wrong = discrepancies(of_projects(change.topology, asked), evpn.announced_routes) if change else []
     names = [one for one in answering.statuses(desired, live) if one.resolver.project in asked]
     running = [one for one in containers.statuses(live) if one.workload.project in asked]
+    refused = drops.written()[1][-LISTED:] if watcher else []
     beside = Revisions(options.state_dir).scaled([row.project for row in rows])
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
@@ -69,6 +72,7 @@ def status(options: Options) -> int:
             "containers": [one.row for one in running],
             "differences": wrong,
             "scaled": beside,
+            "drops": refused,
         }
         tell(options, json.dumps(told, indent=1))
         return exit_code(trouble, in_sync=in_sync)
@@ -81,17 +85,22 @@ def status(options: Options) -> int:
         say(options, line)
     if guarded := guards(live):
         say(options, ROUTER_GUARD.format(guarded))
-    for name, why in waiting.items():
-        note(options, f"warning: project {name} waits: {why}")
-    for line in listed(wrong):
-        note(options, f"warning: {line}")
+    warn(options, waiting, listed(wrong))
     say(options, state_in_words())
     say(options, in_words(watcher))
+    say(options, "\n".join(f"  {drops.in_words(row)}" for row in refused))
     if change:
         say(options, "in sync" if in_sync else f"not in sync: {summary(change)}")
     elif not folders:
         say(options, "nothing stands")
     return exit_code(trouble, in_sync=in_sync)
+
+
+def warn(options: Options, waiting: Mapping[str, ReconcileError], differences: Iterable[str]) -> None:
+    for name, why in waiting.items():
+        note(options, f"warning: project {name} waits: {why}")
+    for line in differences:
+        note(options, f"warning: {line}")
 
 
 def asked_for(

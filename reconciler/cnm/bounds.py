@@ -1,6 +1,6 @@
 """Who is bound, and what policies come to, as values alone (see policies.py)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -44,22 +44,43 @@ class Denied(NamedTuple):
     where: Where
 
 
+class Logged(NamedTuple):
+    """An address of a container, of which it is told what is refused to it, and what it is refused."""
+
+    project: str
+    ip: str
+    where: Where
+
+
 @value
 class Policies:
     bound: tuple[Bound, ...] = ()
     allowed: tuple[Allowed, ...] = ()
     denied: tuple[Denied, ...] = ()
+    logged: tuple[Logged, ...] = ()
+    logs: bool = False  # whether anybody on this host logs, another project's containers included
 
 
 def sides(
     spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str]
-) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
-    """The directions in which a container is bound, each with all that it may; networks by their keys."""
+) -> Iterator[tuple[str, tuple[PeerSpec, ...], Where]]:
+    """The directions in which a container is bound, each with all that it may, and the place that says so;
+    networks by their keys."""
     meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
     for direction in (EGRESS, INGRESS):
-        said = [peers for one in (spec, *meant) if (peers := getattr(one, direction)) is not None]
-        if said:
-            yield direction, tuple(chain.from_iterable(said))
+        if said := [*lists(direction, spec, meant)]:
+            peers = tuple(chain.from_iterable(listed for listed, _ in said))
+            yield direction, peers, next((peer.where for peer in said[0][0]), said[0][1])
+
+
+def lists(
+    direction: str, spec: ContainerSpec, policies: Iterable[PolicySpec]
+) -> Iterator[tuple[tuple[PeerSpec, ...], Where]]:
+    """Its own and those of policies that are for it, each with the place."""
+    known = [(spec.egress, spec.ingress, spec.where)]
+    for egress, ingress, where in known + [(one.egress, one.ingress, one.where) for one in policies]:
+        if (peers := egress if direction == EGRESS else ingress) is not None:
+            yield peers, where
 
 
 def is_meant(peer: PeerSpec, spec: ContainerSpec, networks: Sequence[str]) -> bool:

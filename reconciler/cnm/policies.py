@@ -21,6 +21,7 @@ from ..mistakes import Contradiction, NetworkLacks
 from .bounds import EGRESS, HOST_PEER, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies, is_meant, sides
 from .boxes import Box, Interval, disjoint
 from .driver import Joined
+from .drops import logged, unheard
 from .endpoint import SandboxSpec
 from .prefixes import alone
 from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, numbers, protocol_text
@@ -65,28 +66,30 @@ def decide(
         known = ProjectPeers(project, networks, joined)
         found += not_let_in(known)
         opened: list[tuple[Box, Where]] = [*between(known)]
-        for one, direction, peers in bound_of(project, here):
+        for one, direction, peers, where in bound_of(project, here):
             ends = attached[one.name]
             reaches = [*reaching(ends, peers, known)]
             found += (*unable(one, ends, tagged, facts), *shut(one, ends, reaches))
-            bound += bounds(one, direction, ends, facts)
+            bound += bounds(one, direction, ends, facts, where)
             may += rows(project.name, direction, reaches)
             opened += (opening(direction, reach) for reach in reaches if opens(direction, reach))
         for (source, destination, *what), where in disjoint(opened):
             ends_of = addresses(source), addresses(destination)
             may.append(allowed(project.name, OPEN, ends_of, what, where))
-    denied = tuple(denials(networks, joined.projects))
-    policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied)
+    found += unheard(networks)
+    denied, loud = tuple(denials(networks, joined.projects)), tuple(logged(here, attached, facts))
+    loud_here = bool(loud) or facts.logged
+    policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied, logged=loud, logs=loud_here)
     return with_netfilter(networks, policies), policies
 
 
 def bound_of(
     project: ProjectSpec, here: Iterable[SandboxSpec]
-) -> Iterator[tuple[SandboxSpec, str, tuple[PeerSpec, ...]]]:
-    """Who of this host is bound, in which direction, and by what he may all the same."""
+) -> Iterator[tuple[SandboxSpec, str, tuple[PeerSpec, ...], Where]]:
+    """Who of this host is bound, in which direction, by what he may all the same, and by which place."""
     for one in (one for one in here if one.project is project):
-        for direction, peers in sides(one.spec, project.policies, [end.network for end in one.endpoints]):
-            yield one, direction, peers
+        for said in sides(one.spec, project.policies, [end.network for end in one.endpoints]):
+            yield one, *said
 
 
 def homeless(projects: Iterable[ProjectSpec]) -> Iterator[ManifestError]:
@@ -123,12 +126,12 @@ def unable(
 
 
 def bounds(
-    one: SandboxSpec, direction: str, ends: Sequence[tuple[Network, Endpoint]], facts: Facts
+    one: SandboxSpec, direction: str, ends: Sequence[tuple[Network, Endpoint]], facts: Facts, where: Where
 ) -> Iterator[Bound]:
     for network, end in ends:
         stood = facts.leases.get((one.name, network.home), ())
         for ip, _ in end.addresses:
-            yield Bound(one.project.name, direction, ip, ip in stood, one.spec.where)
+            yield Bound(one.project.name, direction, ip, ip in stood, where)
 
 
 class ProjectPeers:

@@ -185,7 +185,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
     networks = tuple(sorted(network.name for network, _ in named))
     servers = servers_of(one.spec, named)
     keys = [network.key for network, _ in ends]
-    bound = any(way == EGRESS for way, _ in sides(one.spec, one.project.policies, keys))
+    bound = any(way == EGRESS for way, *_ in sides(one.spec, one.project.policies, keys))
     outward = not bound and any(leads_out(network) for network, _ in named)
     near = [network for network, end in named if is_near(network, end)]
     own = (zone for zone in known if zone.network in networks)

@@ -23,6 +23,7 @@ from .repair import RepairLoop
 from .status import SUSPENDED, Status, Tally
 
 FILE = f"{RUN}/metrics.prom"
+Tallied = Mapping[tuple[str, str, str], int]  # by project, container and what refused
 OF_PORTS = (
     ("connections", "connections that were made through a published port"),
     ("received_bytes", "what the container received through it"),
@@ -40,11 +41,11 @@ OF_SERVERS = (
 )
 
 
-def publish(status: Status, repair: RepairLoop, counts: Mapping[Key, Counts]) -> None:
+def publish(status: Status, repair: RepairLoop, counts: Mapping[Key, Counts], drops: Tallied) -> None:
     """Whole or not at all."""
     standing = status.standing
     ports, names = of_ports(standing, traffic()), of_names(standing.answering.values(), counts)
-    rest = *of_peers(status), *of_containers(status.containers)
+    rest = *of_peers(status), *of_containers(status.containers), *of_drops(drops)
     text = "".join([*lines(status, repair), *ports, *names, *rest])
     disk.write(FILE, text.encode(), 0o644)
 
@@ -108,6 +109,14 @@ def of_containers(known: Iterable[Workload]) -> Iterator[str]:
     yield from (
         f"reconciler_container_healthy{{{labels[r.key]}}} {int(r.health == HEALTHY)}\n" for r in tested
     )
+
+
+def of_drops(drops: Tallied) -> Iterator[str]:
+    """By whom it is refused, egress, ingress, metadata or other; no more than NFLOG tells."""
+    yield from head("drops_total", "counter", "what was refused and told, by `log: true`")
+    for (project, container, by), count in sorted(drops.items()):
+        labels = f'project="{project}",sandbox="{container}",by="{by}"'
+        yield f"reconciler_drops_total{{{labels}}} {count}\n"
 
 
 def of_names(known: Iterable[Answering], counts: Mapping[Key, Counts]) -> Iterator[str]:

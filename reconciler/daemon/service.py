@@ -17,6 +17,7 @@ from ..safety.limits import refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .answering import Inquiries
+from .drops import Drops
 from .files import Files
 from .garbage import collect_frames
 from .hearing import Hearing
@@ -62,6 +63,7 @@ class Watcher:
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.contained, self.inquiries = self.troubles.contained, Inquiries()
+        self.drops = Drops(self.note)
         self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said), self.note)
         self.repair = RepairLoop(pipeline)
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
@@ -76,6 +78,8 @@ class Watcher:
     def turn(self, fired: Sequence[Trigger]) -> float:
         """A look, and seconds until the next; whatever happens in it, there is a next."""
         notify(WATCHDOG=1)
+        with self.contained("what is refused"):
+            self.drops.revive()
         with self.contained("a turn"):
             return self.look(fired)
         with self.contained("status"):
@@ -118,7 +122,7 @@ class Watcher:
             self.update_relay(change)
         if kinds & READS:
             with self.contained("metrics"):
-                metrics.publish(self.status, self.repair, self.inquiries.counts)
+                metrics.publish(self.status, self.repair, self.inquiries.counts, self.drops.counts)
         return self.tell()
 
     def take_turn(self, dirty: Dirty | None, why: str, who: str = "") -> Outcome | None:
@@ -213,6 +217,8 @@ class Watcher:
                 removals.remember(outcome.change, limited=limited or held, growing=not held)
                 self.wanted = outcome.change.desired
         if outcome.change:
+            with self.contained("what is refused"):
+                self.drops.follow(outcome.change)
             with self.contained("events of sandboxes"):
                 self.hearing.follow(outcome.change, self.repair.dirty)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..kinds.link import Link, Veth
-from ..kinds.maps import BOUND, NO_METADATA
+from ..kinds.maps import BOUND, LOGGED, NO_METADATA
 from ..kinds.nft import Element
 from ..kinds.published import BY_LINK, CONNECTIONS, LIMITED, PUBLISH, RATES, SOURCES
 from .by_address import ByAddress
@@ -18,7 +18,17 @@ SAME = (
     *("same_network", "internal", "host_", "routed", "unprotected", "view", "resolvers", "asking"),
     *("unrouted", "projects", "has_ports", "own", "ports", "links6", "trunks", "held", "apart"),
     *("gateway_of", "mesh", "tunnel", "guarded_pairs", "sealed", "wireguard", "flooded", "bgp_peers", "loud"),
-    *(NO_METADATA, LIMITED, RATES, CONNECTIONS, BOUND[1], "egress_host", "ingress_host", "ingress_outside"),
+    *(
+        LOGGED,
+        NO_METADATA,
+        LIMITED,
+        RATES,
+        CONNECTIONS,
+        BOUND[1],
+        "egress_host",
+        "ingress_host",
+        "ingress_outside",
+    ),
 )
 # And of those that name who asks: first, or last; and of those that say next for whom.
 FIRST, LAST = (BOUND[0], "egress_outside"), (SOURCES, BY_LINK)

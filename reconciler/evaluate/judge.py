@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from ..drivers.firewall.drops import TELLERS
 from ..drivers.firewall.reasons import reason
 from ..family import family
 from ..kinds.link import Link
@@ -77,8 +78,10 @@ def judge(world: World, attempt: Attempt, draw: int = 0) -> Judgement:
 
 
 def why(hop: Hop | None, trail: Sequence[Hop]) -> str:
-    """What the rule says that refused, or the one that led there."""
-    led_by = next((one.chain for one in reversed(trail) if hop and one.chain != hop.chain), "")
+    """What the rule says that refused, or the one that led there, past those that only tell of it."""
+    led_by = next(
+        (one.chain for one in reversed(trail) if hop and one.chain not in (hop.chain, *TELLERS)), ""
+    )
     return reason(hop.chain, hop.rule, led_by) if hop else ""
 
 

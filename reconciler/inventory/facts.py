@@ -248,6 +248,7 @@ class Facts(HostFacts):
     children: tuple[StackedNetwork, ...] = ()  # likewise
     macs: tuple[HeldMac, ...] = ()  # likewise
     tagged: tuple[Tagged, ...] = ()  # that others than this run's projects use
+    logged: bool = False  # whether it is told what is refused to containers of theirs
     meshed: frozenset[int] = frozenset()  # families in which ports of theirs lead to other hosts
     vlans: Mapping[str, frozenset[int]] = field(default_factory=dict)  # that these name, by bridge
     tunnels: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (port, VNI) -> whose

@@ -11,7 +11,7 @@ from ..kinds.bridge_port import BridgePort
 from ..kinds.cni import CniAttachment
 from ..kinds.evpn import Router
 from ..kinds.link import Bridge, HandedVeth, Link, NetworkLink, Veth
-from ..kinds.maps import HAS_PORTS
+from ..kinds.maps import HAS_PORTS, LOGGED
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..kinds.overlay import Vxlan
@@ -71,6 +71,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         claims=tuple(claim for claim in claimed if claim.project not in projects),
         children=others,
         macs=tuple(macs(live, owner, projects)),
+        logged=any(e.map.startswith(LOGGED) and owner(e) not in projects for e in live.of(Element)),
         meshed=meshed(live, owner, projects),
         vlans=vlans(live, owner, projects),
         tagged=tuple(tagged_link(r, host) for r in live.of(Vlan) if r.name in used),

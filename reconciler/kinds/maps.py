@@ -13,9 +13,10 @@ OPENED = "opened"  # what may begin from one network to another, as above
 NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
 # Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
 METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+LOGGED = "logged"  # of whom it is told what is refused; with a family
 RESOLVERS = "resolvers"  # the set of the ports of who answers for names
-KEEPING_OUT = (  # sets that only forbid
+KEEPING_OUT = (  # sets that only forbid, or say of whom something is told
     *("internal", "unrouted", "held4", "held6", NO_METADATA),
-    *(f"{name}{number}" for name in BOUND for number in (4, 6)),
+    *(f"{name}{number}" for name in (*BOUND, LOGGED) for number in (4, 6)),
 )
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in

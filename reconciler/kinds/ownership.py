@@ -14,6 +14,7 @@ OUTER = GROUP + 2  # of links of the host that stand on a LAN: to the firewall t
 # IFLA_BRPORT_COST ("re") of a link that is lent to a bridge of ours: it goes with the port, and without
 # STP it means nothing.  A port without it is somebody else's, as a virtual machine's.
 LENT = 0x7265
+NFLOG_GROUP = 0x7265  # where the firewall tells what it refuses; ulogd and others take small numbers
 PROTOCOL = (
     109  # of our addresses, routes and rules; iproute2's rt_protos has 186 and above for routing daemons
 )

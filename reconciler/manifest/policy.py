@@ -26,4 +26,5 @@ class PolicySpec:
     selected: tuple[PeerSpec, ...]  # `for:`
     egress: tuple[PeerSpec, ...] | None = None
     ingress: tuple[PeerSpec, ...] | None = None
+    log: bool = False  # what is refused to them, and others for them, is told
     where: Where = field(default=NOWHERE, compare=False)

@@ -131,6 +131,7 @@ class ContainerSpec:
     rootfs: Annotated[str, Key("Root file system, where `runtime` is oci.")] = ""
     egress: tuple[PeerSpec, ...] | None = None  # what it may reach; None says nothing
     ingress: tuple[PeerSpec, ...] | None = None
+    log: Annotated[bool, Key("What is refused to it, and to others by it, is told.")] = False
     attach: str = ""  # to what runs already: docker, podman, pid or netns, and which; or `link NAME`
     environment: Annotated[
         Mapping[str, str], Key("Variables of what runs in the container.", "Scalar", "list")
@@ -209,6 +210,7 @@ class NetworkSpec:
             "Metadata",
         ),
     ] = ""
+    log: Annotated[bool, Key("What is refused to its containers, and to others by it, is told.")] = False
     labels: Annotated[Mapping[str, str], Key("Labels, for people and for policies.", "Scalar", "list")] = (
         field(default_factory=dict)
     )

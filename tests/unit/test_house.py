@@ -50,8 +50,8 @@ ROOMS = {
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel truth pipeline",
     "daemon/relay": "core kinds",
-    "daemon": "errors disk core kinds/ownership kinds manifest drivers inventory kernel pipeline remembered"
-    " safety daemon/relay",
+    "daemon": "errors disk core kinds/ownership kinds inventory/facts manifest drivers evaluate inventory"
+    " kernel pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"

@@ -17,7 +17,7 @@ from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
 from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
-from . import apart, limits, policies
+from . import apart, drops, limits, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -28,7 +28,11 @@ from .shared import SHARED, numbers
 # Every endpoint, port or project has elements of its own in these maps.
 CROWDED = frozenset(
     {
-        *(one for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES) for one in ruleset.maps),
+        *(
+            one
+            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, drops.DROPS)
+            for one in ruleset.maps
+        ),
         *(
             name
             for ruleset in (CORE, SHARED, limits.LIMITS)
@@ -47,7 +51,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for project in sorted({network.project for network in used} | own):
         yield from mark(project, topology.roots.get(project, ""))
     if inner or topology.policy.subnets:
-        yield from CORE.skeleton()
+        yield from (drops.telling(CORE) if topology.policies.logs else CORE).skeleton()
     if any(network.endpoints for network in bridged):
         yield from GUARD.skeleton()
     for network in inner:
@@ -70,13 +74,14 @@ def lower(topology: Topology) -> Iterator[Resource]:
         if not network.spec.icc:
             yield from apart.lower(network)
     yield from policies.lower(topology.policies)
+    yield from drops.lower(topology.policies.logged)
 
 
-def skeleton() -> Iterator[Resource]:
-    """The tables, maps and chains that any project of any host may have."""
+def skeleton(*, logs: bool = False) -> Iterator[Resource]:
+    """The tables, maps and chains that any project of any host may have, where nobody or somebody logs."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
-    for ruleset in (*own, apart.APART, *policies.ALL):
-        yield from ruleset.skeleton()
+    for ruleset in (*own, apart.APART, *policies.ALL, drops.DROPS):
+        yield from (drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset).skeleton()
 
 
 def mark(project: str, root: str) -> Iterator[Resource]:

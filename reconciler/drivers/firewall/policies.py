@@ -14,6 +14,7 @@ from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.maps import METADATA, NO_METADATA
 from ...kinds.ownership import GROUP
+from .drops import telling
 from .rules import CORE, SET, WIRE
 from .ruleset import LAST, Maps, MapType, Ruleset, filtering
 
@@ -146,7 +147,7 @@ ALL = (POLICIES, OPENING)
 
 def lower(policies: Policies) -> Iterator[Resource]:
     if policies.bound or policies.denied:
-        yield from POLICIES.skeleton()
+        yield from (telling(POLICIES) if policies.logs else POLICIES).skeleton()
     if any(one.direction == OPEN for one in policies.allowed):
         yield from OPENING.skeleton()
     for bound in policies.bound:

@@ -25,6 +25,7 @@ FEATURES = {
     "ingress": ("NET_SCH_INGRESS", "sch_ingress"),
     "u32": ("NET_CLS_U32", "cls_u32"),
     "mirred": ("NET_ACT_MIRRED", "act_mirred"),
+    "nflog": ("NETFILTER_NETLINK_LOG", "nfnetlink_log"),
     "vlan filtering": ("BRIDGE_VLAN_FILTERING", "bridge"),
 }
 

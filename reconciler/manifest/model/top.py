@@ -82,7 +82,7 @@ class Policy(Record):
     )
     egress: list[str] | None = Is("What they may reach, and nothing else, as of a service.", default=None)
     ingress: list[str] | None = Is("Who may reach them, at their own ports, and nobody else.", default=None)
-    log: bool = Is("What is refused is told.", default=False)
+    log: bool = Is("What is refused to them, and to others by them, is told.", default=False)
 
 
 class Include(Record):

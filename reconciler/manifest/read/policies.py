@@ -6,6 +6,7 @@ egress or ingress is refused the rest.
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -124,9 +125,8 @@ def policy_specs(reading: "ProjectReading") -> Iterator[PolicySpec]:
             found.at(spot, at.path, "the policy is for nobody", hint)
         elif egress is None and ingress is None:
             found.at(spot, at.path, "the policy says nothing", "write `egress:`, `ingress:`, or both")
-        if record.log:
-            found.extend([NotYet("`log` is not supported yet", "remove it", at)])
-        yield PolicySpec(name=key, selected=selected or (), egress=egress, ingress=ingress, where=at)
+        spec = PolicySpec(name=key, selected=selected or (), egress=egress, ingress=ingress, where=at)
+        yield replace(spec, log=record.log)
 
 
 def written(project: ProjectSpec) -> Iterator[PeerSpec]:
