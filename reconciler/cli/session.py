@@ -69,7 +69,9 @@ def beginning(options: Options) -> str:
     """What to type: with a manifest that is here, or a first one."""
     if options.mode == "destroy":
         return "name a file or a folder, or a project by --project NAME"
-    here = sorted(name for name in os.listdir() if name.endswith((".yaml", ".yml")))
+    here: list[str] = []
+    with suppress(OSError):  # it may be gone
+        here = sorted(name for name in os.listdir() if name.endswith((".yaml", ".yml")))
     typed = shlex.join(["reconcile", *options.words, *here[:1]])
     return f"name a file or a folder, as in `{typed}`" if here else BEGINNING
 

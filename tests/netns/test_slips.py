@@ -116,7 +116,9 @@ def test_a_bare_sandbox_goes_by_the_name_of_its_service(lab: Lab) -> None:
         "{name: t, services: {web: {}, pair: {deploy: {replicas: 2}}}, networks: {default: {dns: off}}}"
     )
     for name in ("web", "web-1", "t-web-1"):
-        said = lab.succeed(lab.reconcile("--exec", name, "--", "ip", "-4", "-brief", "address", "show", "eth0"))
+        said = lab.succeed(
+            lab.reconcile("--exec", name, "--", "ip", "-4", "-brief", "address", "show", "eth0")
+        )
         assert said.out.startswith("eth0@")
     both = lab.reconcile("--exec", "pair", "--", "true")
     assert both.rc == 64 and "'pair' may be t-pair-1, t-pair-2" in both.err
