@@ -90,7 +90,7 @@ class Directory:
         return [f"  {one}" for one in meanings(word, topology.naming.zones, known)]
 
     def together(self, word: str) -> list[Subject]:
-        """All of a project, or what a plan has a line of for each: names, services, firewall, host settings."""
+        """All of a project, or what a plan has one line of for each: names, firewall, host settings."""
         return [one for one in self.of if word in (one.project, one.name or one.kind)]
 
     def near(self, word: str) -> str:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
 BEGINNING = (
-    "name a file or a folder; to begin, `reconcile --init web.yaml` writes one and `reconcile --plan web.yaml`"
-    " shows what it would do; what stays goes into a folder of its own"
+    "name a file or a folder; to begin, `reconcile --init web.yaml` writes one, and"
+    " `reconcile --plan web.yaml` shows what it would do; what stays goes into a folder of its own"
 )
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
 
