@@ -41,9 +41,7 @@ def word(text: str) -> str:
 
 def digest(text: str) -> str:
     if not DIGEST.fullmatch(word(text).strip()):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no digest of a plan: its last line has it, and its JSON"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is no digest, which a plan ends with")
     return text.strip()
 
 

@@ -102,6 +102,11 @@ def test_a_misspelt_twin_is_told(monkeypatch, capsys):
     assert said == "warning: RECONCILE_MAX_REMOVAL sets no option; did you mean RECONCILE_MAX_REMOVALS?\n"
 
 
+def test_a_command_without_its_dashes(capsys):
+    assert main(["--exec", "web", "ip", "-br", "address"]) == 64
+    assert "--exec NAME -- COMMAND" in capsys.readouterr().err
+
+
 def test_a_blank_path_names_nothing(capsys):
     assert main(["--validate", ""]) == 64
     assert "a PATH is blank" in capsys.readouterr().err
