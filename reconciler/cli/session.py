@@ -16,6 +16,7 @@ from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
+from ..manifest.workload import IDLE
 from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
 from ..pipeline import Change, Host, compare
@@ -76,6 +77,11 @@ def beginning(options: Options) -> str:
     return f"name a file or a folder, as in `{typed}`" if here else BEGINNING
 
 
+def is_idle(options: Options, words: str) -> bool:
+    """Whether nothing will run what is applied, though it has images: who knows Compose expects otherwise."""
+    return options.mode == "apply" and f"and {IDLE}" in words
+
+
 def read(options: Options) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from ..pipeline import load
@@ -91,7 +97,7 @@ def read(options: Options) -> Manifest:
     )
     for warning in manifest.warnings:
         note(options, f"warning: {warning}")
-    for unused in manifest.notes if options.verbose else ():
+    for unused in (words for words in manifest.notes if options.verbose or is_idle(options, words)):
         note(options, unused)
     return manifest
 

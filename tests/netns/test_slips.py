@@ -126,6 +126,16 @@ def test_a_bare_sandbox_goes_by_the_name_of_its_service(lab: Lab) -> None:
     assert idle.rc == 64 and "nothing runs in t-web-1" in idle.err
 
 
+def test_images_that_nothing_runs(lab: Lab) -> None:
+    """Who comes from Compose expects that they run; a line of the manifest says that they need not."""
+    file = lab.write("{name: t, services: {web: {image: nginx}}}")
+    assert (
+        "1 container has an image and nothing runs it: --runtime podman" in lab.reconcile("--apply", file).err
+    )
+    assert lab.reconcile("--plan", file).err == "" == lab.reconcile("--apply", "-q", file).err
+    assert lab.apply("{name: t, runtime: none, services: {web: {image: nginx}}}").err == ""
+
+
 def test_a_file_beside_another_of_its_project(lab: Lab) -> None:
     """Two files without a name in one folder are one project: who names one of them loses the other."""
     one = lab.write(UNNAMED % "one", "shop/one.yaml")
