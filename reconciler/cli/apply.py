@@ -65,7 +65,7 @@ def apply(options: Options) -> int:
         failed = carry_out(options, change, host) or follow(options, change, host)
     if not options.confirm_within:
         remember(options, change)
-    print_plan(options, part_done(change, failed), time.monotonic() - began)
+    tell_done(options, change, failed, time.monotonic() - began)
     return exit_code(failed)
 
 
@@ -94,7 +94,7 @@ def destroy(options: Options) -> int:
         refuse_strangers(options, change.standing)
         left = forwarding_left(change, host.facts())
         failed = carry_out(options, change, host)
-    print_plan(options, part_done(change, failed), time.monotonic() - began)
+    tell_done(options, change, failed, time.monotonic() - began)
     if left:
         note(options, f"left as it is: {', '.join(left)}")
     return exit_code(failed)
@@ -113,7 +113,7 @@ def rollback(options: Options) -> int:
         failed = carry_out(options, change, host, going_back(wanted, past, partial(unless_watched, options)))
         with recording(options):
             past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")
-    print_plan(options, part_done(change, failed), time.monotonic() - began)
+    tell_done(options, change, failed, time.monotonic() - began)
     return exit_code(failed)
 
 
@@ -231,8 +231,11 @@ def recording(options: Options) -> Iterator[None]:
         note(options, f"applied, and not kept for --history: {foreseen(error)}")
 
 
-def part_done(change: Change, failed: FailedInPart | None) -> Change:
-    return change_outside(change, failed.refusals.keys()) if failed else change
+def tell_done(options: Options, change: Change, failed: FailedInPart | None, seconds: float) -> None:
+    """What was done; where all of it failed, that is told alone."""
+    done = change_outside(change, failed.refusals.keys()) if failed else change
+    if done.todo or not failed or options.output not in ("text", "wide"):
+        print_plan(options, done, seconds)
 
 
 def exit_code(failed: FailedInPart | None) -> int:

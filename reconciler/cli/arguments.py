@@ -33,7 +33,8 @@ class Parser(argparse.ArgumentParser):
         """Refuses what it does not know, and tells what was probably meant."""
         parsed, strange = self.parse_known_args(args, namespace)
         if strange:
-            self.error(f"unrecognized arguments: {' '.join(strange)}{self.nearest(strange)}")
+            behind = "; what it runs stands behind `--`: --exec NAME -- COMMAND" * hasattr(parsed, "exec")
+            self.error(f"unrecognized arguments: {' '.join(strange)}{behind or self.nearest(strange)}")
         return parsed
 
     def nearest(self, strange: Sequence[str]) -> str:

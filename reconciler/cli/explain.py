@@ -10,23 +10,25 @@ from ..cnm.names import short_id
 from ..core import render
 from ..core.plan import ordered
 from ..core.resource import Key, Resource
-from ..core.subject import CONTAINER, NETWORK, PORT, Subject
+from ..core.subject import CONTAINER, NAMED, PORT, Subject
 from ..errors import UsageError
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
 from ..kinds.link import Link
 from ..pipeline import Change
-from .options import Options
-from .paragraph import ID, paragraph
+from .options import LEVELS, Options
+from .paragraph import ID, cost, paragraph
 from .session import comparison, machine, tell
 
 NEAR = 3  # names that may have been meant
-NAMED = (CONTAINER, NETWORK, PORT)
 
 
 def explain(options: Options) -> int:
     if ID.fullmatch(options.explain):
         tell(options, paragraph(options.explain))
+        return 0
+    if options.explain in LEVELS and not options.paths:
+        tell(options, cost(options.explain))
         return 0
     change = comparison(options, machine(options))
     tell(options, Directory(change).card(options.explain), end="")
@@ -47,13 +49,17 @@ class Directory:
             return self.resource(word)
         parties = [*dict.fromkeys(self.parties.get(word.lower(), ()))]
         keys = self.keys.get(word.lower(), [])
+        decided = [] if parties or keys else self.decided(word)
+        parties = parties or ([] if keys or decided else self.together(word))
         if len(parties) == 1:
             return self.party(parties[0])
         if not parties and len(keys) == 1:
             return f"{self.key_row(keys[0]).strip()}\n{self.resource(keys[0])}"
-        rows = [*map(self.row, parties), *(() if parties else map(self.key_row, keys))] or self.decided(word)
+        rows = [*map(self.row, parties), *(() if parties else map(self.key_row, keys))] or decided
         if not rows:
-            raise UsageError(f"nothing here is called {word!r}", self.near(word) or "see --plan -o wide")
+            priced = f"`reconcile --explain {word}`, without a PATH, tells what that costs" * (word in LEVELS)
+            near = self.near(word) or priced or "see --plan -o wide"
+            raise UsageError(f"nothing here is called {word!r}", near)
         return "".join(f"{row}\n" for row in (f"{word} is", *rows))
 
     def resource(self, key: Key) -> str:
@@ -68,7 +74,7 @@ class Directory:
         where = next((place for key in first if (place := render.place(self.all[key]))), "")
         said = {said for _, said in self.states(one)}
         state = said.pop() if len(said) == 1 else "differs"
-        return f"  {one.kind} {one.name}   project {one.project}{where}   {state}"
+        return f"  {' '.join(filter(None, one[1:]))}   project {one.project}{where}   {state}"
 
     def key_row(self, key: Key) -> str:
         _, kind, name = self.subjects.of(self.all[key])
@@ -82,6 +88,10 @@ class Directory:
         topology = self.change.topology
         known = members(self.change.manifest, topology)
         return [f"  {one}" for one in meanings(word, topology.naming.zones, known)]
+
+    def together(self, word: str) -> list[Subject]:
+        """All of a project, or what a plan has one line of for each: names, firewall, host settings."""
+        return [one for one in self.of if word in (one.project, one.name or one.kind)]
 
     def near(self, word: str) -> str:
         names = [*self.parties, *self.keys]

@@ -3,9 +3,10 @@
 import os
 import re
 import shlex
+from collections.abc import Mapping
 
 from ..errors import ReconcileError, UsageError
-from ..kernel import netns, workloads
+from ..kernel import netns, records, workloads
 from ..kinds.workload import Workload
 from ..manifest.yaml.node import nearest
 from .options import Options
@@ -25,36 +26,46 @@ def exec(options: Options) -> int:
         raise UsageError("no command to run", "reconcile --exec NAME -- COMMAND")
     if found := workload(options.exec):
         return become(workloads.runner(found.engine).inside(found.name, options.paths))
-    if options.exec not in netns.names():
+    if not (bare := called(options.exec, sandboxes())):
         raise unknown(options.exec)
-    return become(["ip", "netns", "exec", options.exec, *options.paths])
+    return become(["ip", "netns", "exec", bare, *options.paths])
 
 
 def workload(name: str) -> Workload | None:
-    """The one that is called so, whole or as its project calls it; raises UsageError where several are."""
+    """The one that is called so."""
     try:
-        known = [*workloads.listing()]
+        known = {one.name: one for one in workloads.listing()}
     except OSError as error:
         raise ReconcileError(f"its engine does not answer: {error.strerror}") from error
-    found = [one for one in known if one.name == name] or [one for one in known if name in short(one)]
+    return known.get(called(name, {one.name: one.project for one in known.values()}))
+
+
+def sandboxes() -> Mapping[str, str]:
+    """All namespaces that have a name, each with its project; "" for somebody else's."""
+    return {name: told.project for name, told in records.read(netns.names()).items()}
+
+
+def called(name: str, projects: Mapping[str, str]) -> str:
+    """Whoever is called so, whole or as its project calls it; raises UsageError where several are."""
+    found = [name] if name in projects else [one for one in projects if name in short(one, projects[one])]
     if len(found) > 1:
-        raise UsageError(f"{name!r} may be {', '.join(one.name for one in found)}", "name one of them")
-    return found[0] if found else None
+        raise UsageError(f"{name!r} may be {', '.join(found)}", "name one of them")
+    return found[0] if found else ""
 
 
-def short(one: Workload) -> tuple[str, str]:
+def short(name: str, project: str) -> tuple[str, ...]:
     """Its name within its project, and that of the service that it is a replica of."""
-    own = one.name.removeprefix(f"{one.project}-")
-    return own, re.sub(r"-[0-9]+$", "", own)
+    own = name.removeprefix(f"{project}-")
+    return (own, re.sub(r"-[0-9]+$", "", own)) if project else ()
 
 
 def unknown(name: str, idle: str = "") -> UsageError:
     """A name that nothing has, or that of a bare sandbox, which is `idle`."""
-    bare = netns.names()
-    if name in bare and idle:
-        return UsageError(f"nothing runs in {name}", idle)
-    called = (word for one in workloads.listing() for word in (one.name, *short(one)))
-    return UsageError(f"no container here is {name!r}", nearest(name, {*bare, *called}))
+    known = {**sandboxes(), **{one.name: one.project for one in workloads.listing()}}
+    if (bare := called(name, known)) and idle:
+        return UsageError(f"nothing runs in {bare}", idle)
+    words = {word for one in known for word in (one, *short(one, known[one]))}
+    return UsageError(f"no container here is {name!r}", nearest(name, words))
 
 
 def become(words: list[str]) -> int:

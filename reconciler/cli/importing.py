@@ -41,6 +41,8 @@ def imported(options: Options) -> int:
         tell(options, text(draft), end="")
     for words in draft.warnings:
         note(options, f"not taken over: {shown(words)}")
+    if options.out:
+        note(options, f"{options.out} is written; look at it, and at `reconcile --plan {options.out}`")
     return 0
 
 
@@ -138,6 +140,8 @@ def of_compose(options: Options) -> Draft:
     known = load(sources, environ=options.environ(), projects=options.projects, stdin=options.stdin or None)
     for warning in known.warnings:
         note(options, f"warning: {warning}")
+    for words in known.notes:
+        note(options, words)
     return composed.draft(found[0].name, found[0].tree, known.notes)
 
 
@@ -147,12 +151,15 @@ def of_host(options: Options) -> Draft:
     host = machine(options)
     ours, others = host.observe(skeleton()), host.strangers()
     names = sorted(projects(ours)) + ([live.FOREIGN] if live.is_something(others) else [])
+    if not names:
+        raise UsageError(
+            "nothing stands that could be imported", "`reconcile --init` writes a first manifest"
+        )
     name = project(options) or ("" if len(names) != 1 else names[0])
     if name not in names:
-        raise UsageError(
-            f"a manifest is of one project, and what stands is of {', '.join(names) or 'none'}",
-            "name one by --project" if names else "",
-        )
+        known = f"what stands is of {', '.join(names)}"
+        words = f"no project {name} stands here" if name else f"a manifest is of one project, and {known}"
+        raise UsageError(words, f"name one by --project; {known}" if name else "name one by --project")
     if name != live.FOREIGN:
         ports = [*forwards.of_elements(by_kind(ours).of(Element))]
         return live.draft(ProjectState(ours, name, ports))

@@ -25,6 +25,7 @@ TRUTH = {
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
 REMOVALS = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
+DIGEST = re.compile(r"[0-9a-f]{16}")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")  # what Compose makes of any name
 LONGEST = 366 * 24 * 3600.0  # seconds; poll and the kernel's timers take no infinity
 
@@ -36,6 +37,12 @@ def word(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is blank")
     return text
+
+
+def digest(text: str) -> str:
+    if not DIGEST.fullmatch(word(text).strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no digest, which a plan ends with")
+    return text.strip()
 
 
 def project_name(text: str) -> str:
@@ -143,7 +150,7 @@ class Options:
         "", Syntax("--resolve: as this container is told, a sandbox's or its own name", word, "CONTAINER")
     )
     desired: bool = option(False, Syntax("--trace, --exposure: as the manifests want it, not as it stands"))
-    only: str = option("", Syntax("--apply: only the plan that was reviewed", word, "DIGEST"))
+    only: str = option("", Syntax("--apply: only the plan that was reviewed", digest, "DIGEST"))
     rehearse: bool = option(False, Syntax("try it where it harms nobody; with --apply, or alone"))
     strict: bool = option(False, Syntax("all or nothing: no project waits while others are applied"))
     adopt: bool = option(False, Syntax("take over projects that stand from another folder"))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
+from ..manifest.workload import IDLE
 from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
 from ..pipeline import Change, Host, compare
@@ -29,9 +31,8 @@ if TYPE_CHECKING:
     from ..kernel.linux import Linux
 
 BEGINNING = (
-    "name a file or a folder; to begin, write `services: {web: {ports: ['8080:80']}}` into web.yaml and look"
-    " at `reconcile --plan web.yaml`;"
-    " what stays goes into a folder of its own"
+    "name a file or a folder; to begin, `reconcile --init web.yaml` writes one, and"
+    " `reconcile --plan web.yaml` shows what it would do; what stays goes into a folder of its own"
 )
 CHANGING = ("apply", "destroy", "rollback", "confirm", "suspend", "resume", "key")  # told when it is done
 
@@ -65,12 +66,28 @@ def write_out(file: str, parts: Iterable[bytes], mode: int = 0o666) -> None:
         raise Unwritten(f"{file} cannot be written: {error.strerror}", hint) from None
 
 
+def beginning(options: Options) -> str:
+    """What to type: with a manifest that is here, or a first one."""
+    if options.mode == "destroy":
+        return "name a file or a folder, or a project by --project NAME"
+    here: list[str] = []
+    with suppress(OSError):  # it may be gone
+        here = sorted(name for name in os.listdir() if name.endswith((".yaml", ".yml")))
+    typed = shlex.join(["reconcile", *options.words, *here[:1]])
+    return f"name a file or a folder, as in `{typed}`" if here else BEGINNING
+
+
+def is_idle(options: Options, words: str) -> bool:
+    """Whether nothing will run what is applied, though it has images: who knows Compose expects otherwise."""
+    return options.mode == "apply" and f"and {IDLE}" in words
+
+
 def read(options: Options) -> Manifest:
     """The manifests that the PATHs name, less the projects that were not asked for."""
     from ..pipeline import load
 
     if not options.paths and not os.path.exists(DEFAULT_PATH):
-        raise UsageError(f"no PATH is given, and there is no {DEFAULT_PATH}", BEGINNING)
+        raise UsageError(f"no PATH is given, and there is no {DEFAULT_PATH}", beginning(options))
     manifest = load(
         options.sources,
         environ=options.environ(),
@@ -80,7 +97,7 @@ def read(options: Options) -> Manifest:
     )
     for warning in manifest.warnings:
         note(options, f"warning: {warning}")
-    for unused in manifest.notes if options.verbose else ():
+    for unused in (words for words in manifest.notes if options.verbose or is_idle(options, words)):
         note(options, unused)
     return manifest
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from ..cnm.shares import part_of
 from ..cnm.topology import Endpoint, Network, Port, Sandbox, Subnet, Topology
 from .options import EXPORTS, Options
-from .session import comparison, machine, tell, tell_who_waits
+from .session import comparison, machine, note, tell, tell_who_waits
 
 
 def show(options: Options) -> int:
     change = comparison(options, machine(options))
     topology = change.topology
-    tell(options, in_form(options.output, topology), end="")
+    tell(options, text := in_form(options.output, topology), end="")
+    if options.output in EXPORTS and not text:
+        note(options, "podman runs none of these: --runtime podman, or `runtime:` in the manifest")
     tell_who_waits(change)
     return 0
 

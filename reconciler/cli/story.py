@@ -13,8 +13,10 @@ from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SER
 from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, Groups, counted, defining, in_words
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
-from ..kinds.link import Veth
+from ..kinds.cni import CniAttachment
+from ..kinds.link import NetworkLink, Veth
 from ..kinds.nft import Element
+from ..kinds.remote import RemoteEndpoint
 from ..pipeline import Change
 from .wording import CONSEQUENT, MOST, Wording
 
@@ -101,8 +103,9 @@ class Story:
             return " ".join([*subnets, *told])
         given = [*(r.ip for r in addresses), *told]
         bridges = {r.bridge for r in made if isinstance(r, Veth)} - {""}
-        networks = sorted(self.groups.subjects.places.links.get(name, ("", name))[1] for name in bridges)
-        return " ".join(given) + f" on {', '.join(networks)}" * bool(networks)
+        networks = {self.groups.subjects.places.links.get(name, ("", name))[1] for name in bridges}
+        networks |= {r.network for r in made if isinstance(r, NetworkLink | CniAttachment | RemoteEndpoint)}
+        return " ".join(given) + f" on {', '.join(sorted(networks))}" * bool(networks)
 
 
 def led(steps: Sequence[Step]) -> str:

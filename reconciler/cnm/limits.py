@@ -38,7 +38,8 @@ class PortLimits:
     @property
     def words(self) -> str:
         """`from 192.0.2.0/24, 10/second burst 5, 50 at once`, as they are now."""
-        told = [f"from {' '.join(self.sources) or 'nobody'}"]
+        nobody = "nobody now" if self.hours and not self.until else "nobody"
+        told = [f"from {' '.join(self.sources) or nobody}"]
         told = [] if "".join(self.sources) in ANYBODY.values() else told
         told += [f"by {self.link}"] * bool(self.link) + [self.rate] * bool(self.rate)
         return ", ".join([*told, *[f"{self.max_conns} at once"] * bool(self.max_conns), *self.hours])

@@ -1,5 +1,6 @@
 """Whether addresses.lock has all that hosts must agree on."""
 
+from ..core.render import number
 from ..errors import ManifestErrors
 from ..manifest.spec import Manifest, ProjectSpec
 from ..manifest.store import lockfile
@@ -16,7 +17,7 @@ def refuse_stale(manifest: Manifest, topology: Topology) -> None:
     for project in manifest.projects:
         own = {network.name for network in topology.networks if network.project == project.name}
         if rows := [line for line in left if line.split()[0] in own] if own & lacking else ():
-            words = f"{lockfile.NAME} is stale: it lacks {len(rows)} lines, first {min(rows)}"
+            words = f"{lockfile.NAME} is stale: it lacks {number(len(rows), 'line')}, first {min(rows)}"
             mistakes.append(WrongLock(words, hint(project), project.where))
     if mistakes:
         raise ManifestErrors(mistakes)

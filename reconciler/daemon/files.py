@@ -142,8 +142,8 @@ class Files:
         self._lock, self._again = Lock(), 0.0
         self._armed: tuple[tuple[str, int, int], ...] = ()
         self._observer: BaseObserver | None = None
-        # An overflow is no news: those it lost came in a crowd.
-        logging.getLogger("watchdog").setLevel(logging.ERROR)
+        # An overflow is no news: those it lost came in a crowd; nor is what comes while a watch is set anew.
+        logging.getLogger("watchdog").setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module="watchdog")  # nor is a directory that it found twice
 
     def arm(self) -> bool:

@@ -19,6 +19,6 @@ def draft(project: str, tree: Mapping[str, Any], unused: Iterable[str]) -> Draft
         head=(
             f"What project {project} comes to, by `reconcile --import compose`: merged, and replaced.",
             "Nothing need be imported for reconciler to read it: Compose files are manifests.",
+            *unused,
         ),
-        lost=tuple(unused),
     )

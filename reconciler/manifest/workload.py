@@ -9,6 +9,7 @@ from ..values import value
 from .key import Key
 
 RUNTIMES = ("none", "podman", "oci", "systemd")  # what may run a container
+IDLE = "nothing runs"  # as notes say it of images
 WRITTEN = {  # fields by other names than their keys
     "health": "healthcheck",
     "mounts": "volumes",

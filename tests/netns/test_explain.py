@@ -48,12 +48,26 @@ def explained(lab: Lab, word: str) -> list[str]:
         (("10.91.0.1",), "address host/br-shop-front/10.91.0.1   network shop_front"),
         (("br-shop-front",), "link host/br-shop-front   network shop_front"),
         (("link host/br-shop-front",), "link host/br-shop-front"),
+        (("shop",), "shop is"),
     ],
 )
 def test_one_thing_is_told_whole(shop, words, first):
     for word in words:
         lines = explained(shop, word)
         assert lines[0].startswith(first) and len(lines) > 1, (word, lines)
+
+
+def test_what_a_plan_says_is_told(shop):
+    assert explained(shop, "names")[0].startswith("names   project shop   t.yaml:")
+    assert {row.split()[-1] for row in explained(shop, "firewall")[1:]} == {"sync"}
+    assert len(explained(shop, "host settings")) > 1
+    costs = [
+        shop.succeed(shop.reconcile("--explain", word)).out for word in ("none", "flow", "link", "recreate")
+    ]
+    assert "notice nothing" in costs[0] and all("\nfor example: " in text for text in costs)
+    lost = shop.reconcile("--explain", "flow", shop.files / "t.yaml")
+    assert lost.rc == 64 and "`reconcile --explain flow`, without a PATH" in lost.err
+    assert "many hosts (docs/hosts.md)" in shop.succeed(shop.reconcile("--explain", "R0119")).out
 
 
 def test_a_container_is_all_that_it_has(shop):

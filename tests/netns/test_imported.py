@@ -142,9 +142,12 @@ def test_what_is_nobodys(lab):
     assert {("tcp", "", 2222), ("tcp", "", 2225), ("udp", "198.51.100.1", 53)} <= ports
 
 
-def test_nothing_stands(lab):
+def test_nothing_stands_of_that_name(lab):
     refused = lab.reconcile("--import", "live")
-    assert refused.rc == 64 and "what stands is of none" in refused.err
+    assert refused.rc == 64 and "nothing stands that could be imported" in refused.err
+    lab.apply("{name: t, services: {web: {}}}")
+    other = lab.reconcile("--import", "live", "--project", "tt")
+    assert other.rc == 64 and "no project tt stands here" in other.err and "what stands is of t" in other.err
 
 
 def test_a_first_manifest(lab):

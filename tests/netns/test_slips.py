@@ -111,6 +111,31 @@ def test_a_container_that_nobody_has(lab: Lab, words: tuple[str, ...], hint: str
     assert said.rc == 64 and hint in said.err
 
 
+def test_a_bare_sandbox_goes_by_the_name_of_its_service(lab: Lab) -> None:
+    lab.apply(
+        "{name: t, services: {web: {}, pair: {deploy: {replicas: 2}}}, networks: {default: {dns: off}}}"
+    )
+    for name in ("web", "web-1", "t-web-1"):
+        said = lab.succeed(
+            lab.reconcile("--exec", name, "--", "ip", "-4", "-brief", "address", "show", "eth0")
+        )
+        assert said.out.startswith("eth0@")
+    both = lab.reconcile("--exec", "pair", "--", "true")
+    assert both.rc == 64 and "'pair' may be t-pair-1, t-pair-2" in both.err
+    idle = lab.reconcile("--logs", "web")
+    assert idle.rc == 64 and "nothing runs in t-web-1" in idle.err
+
+
+def test_images_that_nothing_runs(lab: Lab) -> None:
+    """Who comes from Compose expects that they run; a line of the manifest says that they need not."""
+    file = lab.write("{name: t, services: {web: {image: nginx}}}")
+    assert (
+        "1 container has an image and nothing runs it: --runtime podman" in lab.reconcile("--apply", file).err
+    )
+    assert lab.reconcile("--plan", file).err == "" == lab.reconcile("--apply", "-q", file).err
+    assert lab.apply("{name: t, runtime: none, services: {web: {image: nginx}}}").err == ""
+
+
 def test_a_file_beside_another_of_its_project(lab: Lab) -> None:
     """Two files without a name in one folder are one project: who names one of them loses the other."""
     one = lab.write(UNNAMED % "one", "shop/one.yaml")
@@ -141,10 +166,17 @@ def test_what_is_held_tells_the_command_that_accepts_it(lab: Lab) -> None:
     )
 
 
-def test_how_to_begin(lab: Lab) -> None:
+def test_how_to_begin(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.files.mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(lab.files)
     for mode in ("--plan", "--apply", "--show", "--validate"):
         said = lab.reconcile(mode)
         assert said.rc == 64 and "no PATH is given, and there is no /etc/reconciler" in said.err
-        text = re.search("write `(.*?)` into web.yaml", said.err)
-        assert text and lab.plan(text[1]).rc == 0
+        typed = re.findall("`reconcile (.*?)`", said.err)
+        assert typed == ["--init web.yaml", "--plan web.yaml"]
+    for line in typed:
+        lab.succeed(lab.reconcile(*line.split()))
+    said = lab.reconcile("--trace", "host", "web:80")
+    assert "as in `reconcile --trace host web:80 web.yaml`" in said.err
+    assert "--project NAME" in lab.reconcile("--destroy").err
     assert lab.reconcile("--status").rc == 0

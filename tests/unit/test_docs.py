@@ -56,7 +56,9 @@ def test_explain_prints_it(capsys):
 @pytest.mark.parametrize("slip", ["R999", "R0999", "r9999"])
 def test_an_id_that_no_error_has(capsys, slip):
     assert main(["--explain", slip]) == 64
-    assert capsys.readouterr().err.startswith(f"error: no error is called {slip}\n  hint: there are R0001 to ")
+    assert capsys.readouterr().err.startswith(
+        f"error: no error is called {slip}\n  hint: there are R0001 to "
+    )
 
 
 def test_an_error_tells_where_more_is_said_of_it(capsys, tmp_path, monkeypatch):

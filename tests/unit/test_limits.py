@@ -225,3 +225,5 @@ def test_limits_in_words():
     ]
     assert four.words == "from 10.0.0.0/8, by wg0, 1/hour burst 5"
     assert six.words == "from nobody, by wg0, 1/hour burst 5"
+    shut = replace(four, sources=(), hours=("Mon 08:00-09:00 UTC",))
+    assert shut.words.startswith("from nobody now, ")

@@ -19,7 +19,7 @@ BAD = [
         for text in ("banana", "-1", "101%", "5.5", "", "%", "-5%", "1e3", "٣", "nan")
     ),
     *(("--project", text) for text in ("", "a b", "a/b", "../x", "-a")),
-    *(("--only", text) for text in ("", " ")),
+    *(("--only", text) for text in ("", " ", "0123", "plan.json", "0" * 17)),
     *((option, "") for option in ("--host", "--out", "--against", "--state-dir")),
     *(
         (option, text)
@@ -102,6 +102,11 @@ def test_a_misspelt_twin_is_told(monkeypatch, capsys):
     assert said == "warning: RECONCILE_MAX_REMOVAL sets no option; did you mean RECONCILE_MAX_REMOVALS?\n"
 
 
+def test_a_command_without_its_dashes(capsys):
+    assert main(["--exec", "web", "ip", "-br", "address"]) == 64
+    assert "--exec NAME -- COMMAND" in capsys.readouterr().err
+
+
 def test_a_blank_path_names_nothing(capsys):
     assert main(["--validate", ""]) == 64
     assert "a PATH is blank" in capsys.readouterr().err
@@ -110,9 +115,9 @@ def test_a_blank_path_names_nothing(capsys):
 @pytest.mark.parametrize(
     "words",
     [
-        "--plan --only 0123",
-        "--only 0123",
-        "--watch --only 0123",
+        "--plan --only 0123456789abcdef",
+        "--only 0123456789abcdef",
+        "--watch --only 0123456789abcdef",
         "--suspend --project hello",
         "--resume /etc/reconciler",
         "--rollback 1 --project hello",

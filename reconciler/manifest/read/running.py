@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ...mistakes import WrongValue
 from ..model.forms import SHARED_FILE, VOLUME
 from ..spec import ContainerSpec
-from ..workload import RUNTIMES
+from ..workload import IDLE, RUNTIMES
 from ..yaml.node import nearest
 from .containers import WrittenContainer, has_image
 from .mounts import FOLDERS, TopLevel
@@ -67,7 +67,7 @@ def idle_images(project: str, count: int) -> Iterator[str]:
         if count == 1:
             which, what = "1 container has an image", "it"
         hint = "--runtime podman, or `runtime:` in the manifest"
-        yield f"project {project}: {which} and nothing runs {what}: {hint}"
+        yield f"project {project}: {which} and {IDLE} {what}: {hint}"
 
 
 def declarations(

@@ -335,6 +335,7 @@ def test_compose_is_merged_and_its_variables_are_replaced(tmp_path, monkeypatch,
     before, after = (load(paths, stdin=said).projects[0] for paths in ([tmp_path], ["-"]))
     assert before.containers == after.containers and before.networks == after.networks
     assert "nginx:7" in said and str(tmp_path / "d") in said
+    assert "# services.*.volumes: accepted, not used" in said and "not taken over" not in said
 
 
 def test_lists_in_lists_are_written(tmp_path, capsys):
