@@ -16,7 +16,9 @@ import pytest
 
 from tests.netns.lab import ENVIRONMENT, IMPATIENCE, OURS, THEIRS, Lab, command
 from tests.netns.snapshot import differing
+from tests.netns.test_formats import documented
 from tests.netns.watching import until, watching
+from tests.schemas import Checked
 
 MANIFEST = """
 name: t
@@ -278,3 +280,49 @@ def test_who_reads_no_more_ends_it(standing: Lab) -> None:
     until(lambda: is_reading(process.pid))
     process.stdout.close()
     assert process.wait(10) == 0
+
+
+def test_rows_are_as_their_schema_says(world: Lab) -> None:
+    drop, status = Checked("drop"), Checked("status")
+    with watching(world, world.files / "t.yaml"), following(world, "-o", "json") as followed:
+        knock(world, "t-web-1", "fd91::5", 81, "tcp")
+        knock(world, "t-db-1", OURS[4], 87, "tcp")
+        until(lambda: len(followed.rows) >= 2, 10)
+        assert [fault for row in followed.rows for fault in drop.faults(row)] == []
+        assert status.faults(world.reconcile("--status", "-o", "json").json) == []
+        assert followed.rows[0].keys() == documented("drop")
+
+
+def test_who_may_not_is_told_so(standing: Lab) -> None:
+    words = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", *command("--drops")]
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 77 and "CAP_NET_ADMIN" in done.stderr, done
+
+
+def test_two_readers_are_one_and_one_who_waits(standing: Lab) -> None:
+    file = standing.files / "t.yaml"
+    with following(standing, "-o", "json", file) as second:
+        words = [*command("--drops", "-o", "json"), str(file)]
+        process = subprocess.Popen(
+            words, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        waiting = Followed(process)
+        until(lambda: any("waiting" in line for line in waiting.errors), 20)
+        knock(standing, "t-web-1", "10.91.0.5", 9100, "tcp")
+        until(lambda: any(row["port"] == 9100 for row in second.rows), 10)
+    try:
+        until(lambda: is_reading(process.pid))
+
+        def told() -> bool:
+            knock(standing, "t-web-1", "10.91.0.5", 9101, "tcp")
+            return any(row["port"] == 9101 for row in waiting.rows)
+
+        until(told, 20)
+    finally:
+        process.kill()
+
+
+def test_no_network_that_passes_no_firewall_is_told_of(lab: Lab) -> None:
+    lan = "driver: macvlan, log: true, driver_opts: {parent: uplink}, ipam: {config: [{subnet: 10.9.0.0/24}]}"
+    manifest = f"name: t\nnetworks: {{m: {{{lan}}}}}\nservices: {{a: {{networks: [m]}}}}"
+    lab.refused(manifest, "t.yaml:2", "passes no firewall")
