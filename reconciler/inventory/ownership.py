@@ -94,7 +94,7 @@ def of_others(live: State, projects: frozenset[str]) -> State:
 def borne(live: ByKind, theirs: State) -> dict[Key, Resource]:
     """The parts of the firewall that elements of theirs are in: their maps, the chains that look these up,
     those that jump there, and all that these need.  The host's tables of before 0.3 stay likewise."""
-    found = {up for r in theirs.values() if isinstance(r, Element) for up in r.within}
+    found = {up for r in theirs.values() if isinstance(r, Element) for up in (*r.within, *r.jumps)}
     chains = {r.key: {*r.refers, *r.jumps} for r in live.of(Chain)}
     while more := {key for key, ups in chains.items() if key not in found and not found.isdisjoint(ups)}:
         found |= more

@@ -14,10 +14,11 @@ from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
 from ...kinds.maps import HAS_PORTS, PROJECTS
+from ...kinds.named import NAMES_OF
 from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
 from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
-from . import apart, limits, policies
+from . import apart, limits, named, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -28,7 +29,12 @@ from .shared import SHARED, numbers
 # Every endpoint, port or project has elements of its own in these maps.
 CROWDED = frozenset(
     {
-        *(one for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES) for one in ruleset.maps),
+        *(
+            one
+            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, named.NAMED)
+            for one in ruleset.maps
+            if not one.startswith(NAMES_OF)  # whose chains stay as long as their elements
+        ),
         *(
             name
             for ruleset in (CORE, SHARED, limits.LIMITS)
@@ -70,12 +76,13 @@ def lower(topology: Topology) -> Iterator[Resource]:
         if not network.spec.icc:
             yield from apart.lower(network)
     yield from policies.lower(topology.policies)
+    yield from named.lower(topology.naming.views, ends)
 
 
 def skeleton() -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
-    for ruleset in (*own, apart.APART, *policies.ALL):
+    for ruleset in (*own, apart.APART, *policies.ALL, named.NAMED):
         yield from ruleset.skeleton()
 
 
