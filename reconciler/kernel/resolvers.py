@@ -275,11 +275,13 @@ def names_of_host(but: Set[str]) -> Iterator[ZoneFile]:
 
 
 def hang_up(options: Set[str]) -> None:
-    """Whoever was told to read one of these reads all again."""
+    """Whoever was told to read one of these reads all again, and who writes into sets of one of these digests
+    forgets what it knows: what it knows it does not write."""
     for pid in chain.from_iterable(processes().values()):
         with suppress(OSError):
             words = command_of(pid)
-            if file_of(words) and not options.isdisjoint(words):
+            sets = (from_there(word.partition("=")[2])[1] for word in words)
+            if file_of(words) and not options.isdisjoint((*words, *sets)):
                 os.kill(pid, signal.SIGHUP)
 
 

@@ -5,18 +5,21 @@ from collections.abc import Sequence, Set
 from itertools import chain
 
 from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, RESOLVERS
+from ...kinds.named import NAMES_OF
 from ...kinds.nft import Element, path
 from ...kinds.ownership import TABLE
 from ..netlink.leaving import Subnets
 from ..netlink.policed import Bounds, Policed, policed
 from .datatypes import named
+from .named import by_source
 from .text import Place
 from .transaction import FirewallSteps
 
 FAMILIES = {"4": "ipv4_addr", "6": "ipv6_addr"}
 # By how many there are: what is bound, what is allowed with the host or the outside, and with an address.
 PARTS = {1: "{0}", 3: "{0} . inet_proto . inet_service", 4: "{0} . {0} . inet_proto . inet_service"}
-TELLING = {("inet", TABLE, f"{name}{number}") for name in (*BOUND, *ALLOWING) for number in FAMILIES}
+POLICED = (*BOUND, *ALLOWING, NAMES_OF)
+TELLING = {("inet", TABLE, f"{name}{number}") for name in POLICED for number in FAMILIES}
 TELLING |= {("inet", TABLE, NO_METADATA)}
 BESIDE = {("inet", TABLE, f"{name}{number}") for name in INSIDE for number in FAMILIES}
 BESIDE |= {("inet", TABLE, RESOLVERS)}
@@ -44,6 +47,7 @@ def judge(work: FirewallSteps, live: Sequence[Element]) -> Policed:
         allowed=((name, bounds(e)) for name in ALLOWING for e in found[name]),
         inside=Subnets({e.item: "" for name in INSIDE for e in found[name]}),
         resolvers=(int(e.item) for e in found[RESOLVERS]),
+        by_name=by_source(work, found[NAMES_OF]),
         silenced=Subnets({e.item: "" for name in INSIDE for e in found[name] if e.project in silenced(work)}),
     )
 
