@@ -9,10 +9,10 @@ from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
+from ..kinds.named import digest
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from . import names
 from .bounds import EGRESS, sides
 from .endpoint import SandboxSpec
 from .naming import DnsView, Listed
@@ -88,7 +88,7 @@ def one_listed(project: str, entries: Sequence[NameEntry]) -> Listed:
         itself=itself,
         below=below,
         ports=tuple(merged(chain.from_iterable(one.ways for one in entries))),
-        digest=names.digest("named", project, name, *["itself"] * itself, *["below"] * below).hex()[:12],
+        digest=digest(project, name, itself=itself, below=below),
         where=where,
     )
 

@@ -2,6 +2,7 @@
 tell, the chain that asks them, and what a rule of that says."""
 
 import re
+from hashlib import sha256
 from typing import NamedTuple
 
 NAMES_OF = "names_of"  # the map from who may reach anything by name to the chain that tells what
@@ -26,13 +27,26 @@ class ByName(NamedTuple):
     ports: tuple[tuple[int, int], ...]  # none is all, of what has no ports
 
 
-def set_of(digest: str, family: int) -> str:
-    return f"{SET}{digest}-{family}"
+def digest(project: str, name: str, *, itself: bool, below: bool) -> str:
+    """Of a name, of what is below it, or of both: those of one project that list the same share a set."""
+    words = "named", project, name, *["itself"] * itself, *["below"] * below
+    return sha256("\0".join(words).encode()).hexdigest()[:12]
 
 
-def seen_of(digest: str, family: int) -> str:
+def covers(project: str, name: str, known: str, asked: str) -> bool:
+    """Whether what has this digest has the name that is asked for."""
+    itself, below = asked == name, asked.endswith(f".{name}")
+    both = digest(project, name, itself=True, below=True)
+    return (itself or below) and known in (both, digest(project, name, itself=itself, below=below))
+
+
+def set_of(known: str, family: int) -> str:
+    return f"{SET}{known}-{family}"
+
+
+def seen_of(known: str, family: int) -> str:
     """Of what was reached so before, at which port: this one is asked first, and is one."""
-    return f"{SEEN}{digest}-{family}"
+    return f"{SEEN}{known}-{family}"
 
 
 def said(one: ByName, seen: str) -> str:
