@@ -12,7 +12,7 @@ from ..core.subject import CONTAINER
 from ..errors import UsageError
 from ..evaluate.journey import OUTSIDE
 from ..evaluate.judge import Judgement
-from ..evaluate.named import told
+from ..evaluate.named import with_name
 from ..evaluate.ways import Goal, Lack, judged, lacks
 from ..evaluate.world import World
 from ..kinds.ownership import HOST
@@ -59,7 +59,7 @@ class Traced:
 
     def met(self, state: State) -> World:
         """Where the name that is asked for, if it is one, means something."""
-        return World(told(state, self.question.goal.called, self.change.desired), self.change.facts)
+        return World(with_name(state, self.question.goal.called, self.change.desired), self.change.facts)
 
     def judge(self, world: World) -> list[Judgement]:
         known = [one for one in self.question.origins if one in PLACES or one in world.sandboxes]

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
-from ..kinds.named import digest
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
@@ -52,7 +51,7 @@ def of_outside(peers: Iterable[PeerSpec], project: ProjectSpec) -> list[PeerSpec
 
 
 def listed(peers: Iterable[PeerSpec], project: ProjectSpec) -> tuple[Listed, ...]:
-    return tuple(one_listed(project.name, entries) for entries in by_name(entries_of(peers, project)))
+    return tuple(one_listed(entries) for entries in by_name(entries_of(peers, project)))
 
 
 def entries_of(peers: Iterable[PeerSpec], project: ProjectSpec) -> list[NameEntry]:
@@ -80,7 +79,7 @@ def by_name(entries: Sequence[NameEntry]) -> Iterator[list[NameEntry]]:
         yield [one for one in told if one.name == name]
 
 
-def one_listed(project: str, entries: Sequence[NameEntry]) -> Listed:
+def one_listed(entries: Sequence[NameEntry]) -> Listed:
     below, itself = any(one.below for one in entries), not all(one.below for one in entries)
     name, where = entries[0].name, entries[0].where
     return Listed(
@@ -88,7 +87,6 @@ def one_listed(project: str, entries: Sequence[NameEntry]) -> Listed:
         itself=itself,
         below=below,
         ports=tuple(merged(chain.from_iterable(one.ways for one in entries))),
-        digest=digest(project, name, itself=itself, below=below),
         where=where,
     )
 
@@ -135,9 +133,7 @@ def findings(
         if lack:
             yield f"{one.name} reaches nothing that its `egress` names: {lack}"
         elif view is None or not view.listed:
-            message = (
-                f"{one.name} reaches nothing by name: no network of it has names, and leads out by this host"
-            )
+            message = f"{one.spec.name} reaches nothing by name: no network of it has names and leads out"
             hint = "list addresses, or put it on a network that is not internal and has no `dns: off`"
             yield NetworkLacks(message, hint, peers[0].where)
         elif not view.servers:

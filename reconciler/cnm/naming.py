@@ -21,13 +21,12 @@ class Zone:
 @value
 class Listed:
     """Names of the outside that may be reached, and how: one, what is below it, or both.  Resolvers write
-    what they tell of them into one set, of that digest; they know names apart by their ends alone."""
+    what they tell of them into one set; they know names apart by their ends alone."""
 
     name: str
     itself: bool
     below: bool
     ports: tuple[tuple[int, tuple[int, int]], ...]  # by the protocol of IP, both ends inclusive
-    digest: str
     where: Where = field(default=NOWHERE, compare=False)
 
 

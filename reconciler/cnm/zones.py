@@ -217,7 +217,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
     only = near[0]
     if len(asked) == 1 and not only.external and not one.spec.dns and listed is None:
         return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
-    told = (f"{one.digest} {one.ports}" for one in listed or ())
+    told = (f"{one.name} {one.itself} {one.below} {one.ports}" for one in listed or ())
     said = [*networks, "", *servers, "", *links, *(["", EGRESS, *told] if listed is not None else [])]
     name = names.digest("view", *said).hex()[:12]
     return replace(view, name=name, interfaces=links)

@@ -8,6 +8,7 @@ from itertools import chain
 from ..cnm.called import domain
 from ..cnm.naming import DnsView, Listed, Naming, Zone
 from ..core.resource import Origin, Resource
+from ..kinds.named import digest
 from ..kinds.ownership import HOST
 from ..kinds.resolver import VIEW, Resolver, ZoneFile
 from ..kinds.split_dns import HostDomain
@@ -95,9 +96,13 @@ def resolver(view: DnsView) -> Resolver:
         interfaces=view.interfaces,
         networks=view.networks,
         wildcards=view.wildcards,
-        written=tuple((one.name, one.digest) for one in view.listed or ()),
+        written=tuple((one.name, digest_of(view.project, one)) for one in view.listed or ()),
         origin=Origin(view.where, "names"),
     )
+
+
+def digest_of(project: str, one: Listed) -> str:
+    return digest(project, one.name, itself=one.itself, below=one.below)
 
 
 def domain_of_host(view: DnsView) -> HostDomain:

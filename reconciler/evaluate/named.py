@@ -11,7 +11,7 @@ from ..kinds.resolver import Resolver
 from .ways import SOMEWHERE
 
 
-def told(state: State, name: str, wanted: State) -> State:
+def with_name(state: State, name: str, wanted: State) -> State:
     """The state, had each that may be told of the name asked for it; `wanted` knows manifests' lines."""
     return {**state, **dict(elements(state, name, wanted))} if name else state
 

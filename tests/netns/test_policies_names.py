@@ -105,6 +105,17 @@ def test_no_name_leads_inside(world):
     world.silent(*(Probe(AGENT, ip, 443) for ip in ("10.91.0.3", "169.254.169.254", "100.100.100.200")))
 
 
+def test_whatever_a_set_holds_leads_nowhere_inside(world):
+    """Had a name server got round what keeps it from saying so."""
+    found = world.run("nft list sets inet").out.split()
+    filled = [name for name in found if name.startswith("named-") and name.endswith("-4")]
+    neighbours = "10.91.0.3, 169.254.169.254, 100.100.100.200"
+    world.nft("\n".join(f"add element inet reconciler {name} {{ {neighbours} }}" for name in filled))
+    world.silent(*(Probe(AGENT, ip, 443) for ip in neighbours.split(", ")))
+    world.nft("\n".join(f"delete element inet reconciler {name} {{ {neighbours} }}" for name in filled))
+    assert len(filled) == 5 and world.planned(MANIFEST) == []
+
+
 def test_no_first_connection_is_refused(world):
     def first(number: int) -> bool:
         """By the answer at once, as a program does."""

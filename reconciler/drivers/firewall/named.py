@@ -16,6 +16,7 @@ from ...family import family
 from ...kinds.named import CAUGHT, CHAIN, NAMES_OF, SERVICE, VOLATILE, WORDS, ByName, said, seen_of, set_of
 from ...kinds.nft import Chain, Map
 from ...kinds.ownership import GROUP, HOST, TABLE
+from ..names import digest_of
 from .policies import POLICIES, PORT
 from .ruleset import MapType, Ruleset
 
@@ -54,39 +55,43 @@ NAMED = Ruleset(
 def lower(views: Iterable[DnsView], ends: Mapping[str, Iterable[Endpoint]]) -> Iterator[Resource]:
     for view in (view for view in views if view.listed and view.ns == HOST):
         yield from NAMED.skeleton()
-        digest = names.digest("names", view.project, view.name).hex()[:12]
-        yield from view_skeleton(view.listed or (), digest)
+        told_apart = names.digest("names", view.project, view.name).hex()[:12]
+        yield from view_skeleton(view.project, view.listed or (), told_apart)
         origin = Origin(view.where, "firewall")
         for ip in (ip for name in view.sandboxes for end in ends.get(name, ()) for ip, _ in end.addresses):
             number = family(ip)
-            yield POLICIES.element(view.project, origin, f"{NAMES_OF}{number}", ip, f"goto {CHAIN}{digest}")
+            yield POLICIES.element(
+                view.project, origin, f"{NAMES_OF}{number}", ip, f"goto {CHAIN}{told_apart}"
+            )
             yield NAMED.element(view.project, origin, f"{CAUGHT}{number}", ip, str(view.port))
 
 
-def view_skeleton(listed: Iterable[Listed], digest: str) -> Iterator[Resource]:
+def view_skeleton(project: str, listed: Iterable[Listed], view: str) -> Iterator[Resource]:
     """The sets, and the chain that asks them: what was reached before first, and the rest no container's
     address, whatever a name server says, and no cloud's secrets."""
     rules: list[str] = []
     for number, ip in ADDRESS.items():
-        seen, word = seen_of(digest, number), WORDS[number]
+        seen, word = seen_of(view, number), WORDS[number]
         yield volatile(seen, f"{ip} . inet_proto . inet_service", None)
         item = f"{word} daddr . {SERVICE}"
         rules.append(f"{item} @{seen} update @{seen} {{ {item} }} return")
     rules.append("jump to_outside")
     for one in listed:
+        filled = digest_of(project, one)
         for number, ip in ADDRESS.items():
-            yield volatile(set_of(one.digest, number), ip, Origin(one.where, "firewall"))
-            rules += (said(row, seen_of(digest, number)) for row in rows(one, number))
+            yield volatile(set_of(filled, number), ip, Origin(one.where, "firewall"))
+            rules += (said(row, seen_of(view, number)) for row in rows(one, set_of(filled, number)))
     rules.append("goto unnamed")
-    yield Chain(family="inet", table=TABLE, name=f"{CHAIN}{digest}", rules=tuple(rules))
+    yield Chain(family="inet", table=TABLE, name=f"{CHAIN}{view}", rules=tuple(rules))
 
 
 def volatile(name: str, kind: str, origin: Origin | None) -> Map:
     return Map(family="inet", table=TABLE, name=name, type=kind, flags=VOLATILE, origin=origin)
 
 
-def rows(one: Listed, number: int) -> Iterator[ByName]:
+def rows(one: Listed, filled: str) -> Iterator[ByName]:
     """What may be reached of it, by protocol."""
+    icmp = ICMP[int(filled[-1])]
     for protocol, pairs in groupby(one.ports, key=lambda pair: pair[0]):
         ports = tuple(ports for _, ports in pairs) if protocol else ()
-        yield ByName(set_of(one.digest, number), protocol or ICMP[number], ports)
+        yield ByName(filled, protocol or icmp, ports)

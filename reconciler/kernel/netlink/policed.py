@@ -3,7 +3,7 @@
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...kinds.maps import METADATA
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
@@ -42,7 +42,8 @@ class Policed:
     inside: Subnets[str]
     resolvers: frozenset[int]
     silenced: Subnets[str]
-    by_name: Mapping[bytes, Reached]  # what of the outside has a name that its own name server told
+    # What of the outside has a name that its own name server told.
+    by_name: Mapping[bytes, Reached] = field(default_factory=dict)
 
     @property
     def families(self) -> set[int]:
@@ -98,7 +99,6 @@ def policed(
     inside: Subnets[str],
     resolvers: Iterable[int],
     silenced: Subnets[str],
-    by_name: Mapping[bytes, Reached],
 ) -> Policed:
     """`allowed` are elements by what their map is for, whichever the family."""
     who: dict[str, set[bytes]] = defaultdict(set)
@@ -108,4 +108,4 @@ def policed(
     for name, parts in allowed:
         at = OWN.get(name, 0)
         rows[name, parts[at][0]].append((*parts[:at], *parts[at + 1 :]))
-    return Policed(who, dict(rows), inside, frozenset(resolvers), silenced, by_name)
+    return Policed(who, dict(rows), inside, frozenset(resolvers), silenced)

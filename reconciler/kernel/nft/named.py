@@ -21,7 +21,7 @@ PADDED = 4  # in a concatenation each part fills whole 32-bit registers
 FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 
 
-class Written(NamedTuple):
+class FilledSets(NamedTuple):
     """The keys of the sets of one table, by their names."""
 
     keys: Mapping[str, list[bytes]]
@@ -46,7 +46,7 @@ def by_source(work: FirewallSteps, leading: Iterable[Element]) -> dict[bytes, Re
     if not sources:
         return {}
     made = {r.name: r for step in work.chains if step.op != "-" and isinstance(r := step.resource, Chain)}
-    written = Written(dict(keys()))
+    written = FilledSets(dict(keys()))
     rules = {name: filter(None, map(heard, chain.rules)) for name, chain in made.items()}
     chains = {name: written.reached(name, rules.get(name, ())) for name in {*sources.values()}}
     return {ip: chains[name] for ip, name in sources.items()}

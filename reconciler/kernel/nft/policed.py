@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from itertools import chain
 
 from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, RESOLVERS
@@ -42,14 +43,14 @@ def judge(work: FirewallSteps, live: Sequence[Element]) -> Policed:
     found: dict[str, list[Element]] = defaultdict(list)
     for e in stands.values():
         found[e.map.rstrip("46")].append(e)
-    return policed(
+    judging = policed(
         bound=((name, bounds(e)[0][0]) for name in BOUND for e in found[name]),
         allowed=((name, bounds(e)) for name in ALLOWING for e in found[name]),
         inside=Subnets({e.item: "" for name in INSIDE for e in found[name]}),
         resolvers=(int(e.item) for e in found[RESOLVERS]),
-        by_name=by_source(work, found[NAMES_OF]),
         silenced=Subnets({e.item: "" for name in INSIDE for e in found[name] if e.project in silenced(work)}),
     )
+    return replace(judging, by_name=by_source(work, found[NAMES_OF]))
 
 
 def silenced(work: FirewallSteps) -> set[str]:

@@ -149,7 +149,7 @@ def mistaken_peers(
     known = {"container": {*names, *ANYBODY}, "network": {*networks}, "label": labels}
     for one in written(project):
         if one.kind == "name" and one.name not in names and one.name.rpartition(".")[2].isdecimal():
-            hint = nearest(one.name, names) or "as 10.2.0.0/16, or api.example.com"
+            hint = "as 10.2.0.0/16, or api.example.com"
             yield WrongValue(f"`{one.name}` is neither an address nor a name", hint, one.where)
         elif one.kind in known and one.name not in known[one.kind]:
             what = "peer" if one.kind == "container" else one.kind

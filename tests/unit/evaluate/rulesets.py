@@ -22,8 +22,8 @@ def chains() -> tuple[Chain, ...]:
 def naming() -> Iterator[Chain]:
     """That of a view of names."""
     ports = tuple((protocol, (443, 444)) for protocol in (6, 17)), ((0, (0, 65535)),)
-    listed = [Listed(name="x.com", itself=True, below=False, ports=one, digest="d") for one in ports]
-    yield from (r for r in named.view_skeleton(listed, "") if isinstance(r, Chain))
+    listed = [Listed(name="x.com", itself=True, below=False, ports=one) for one in ports]
+    yield from (r for r in named.view_skeleton("", listed, "") if isinstance(r, Chain))
 
 
 def balancing() -> Iterator[Chain]:

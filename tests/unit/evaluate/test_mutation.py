@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.evaluate.judge import Attempt, Judgement, judge
-from reconciler.evaluate.named import told
+from reconciler.evaluate.named import with_name
 from reconciler.evaluate.ways import SOMEWHERE
 from reconciler.evaluate.world import World
 from reconciler.inventory.facts import Device, Facts
@@ -156,7 +156,7 @@ INVISIBLE = (
 @cache
 def desired() -> State:
     state = decide(load(["-"], stdin=MANIFEST, environ={}), FACTS)[1]
-    return told(state, "api.x.com", state)
+    return with_name(state, "api.x.com", state)
 
 
 def attempts(state: State) -> Iterator[Attempt]:
