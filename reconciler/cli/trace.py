@@ -1,15 +1,18 @@
 """Whether somebody reaches something: by which rules, and by which line of a manifest, or what is lacking."""
 
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from ..core.resource import State
 from ..core.subject import CONTAINER
 from ..errors import UsageError
 from ..evaluate.journey import OUTSIDE
 from ..evaluate.judge import Judgement
+from ..evaluate.named import with_name
 from ..evaluate.ways import Goal, Lack, judged, lacks
 from ..evaluate.world import World
 from ..kinds.ownership import HOST
@@ -21,6 +24,7 @@ from .traced import Telling
 
 PLACES = (HOST, OUTSIDE)
 SPOKEN = ("tcp", "udp", "sctp", "icmp")
+NAME = re.compile(r"\w[\w-]*(\.\w[\w-]*)+\.?", re.ASCII)  # of the outside
 FORM = "TO is NAME:PORT, NAME:PORT/udp or NAME/icmp; an IPv6 address stands in brackets"
 
 
@@ -50,14 +54,18 @@ class Traced:
         self.directory = Directory(change)
         self.question = self.parsed(origin, target)
         state = change.desired if wanted else change.live
-        self.world = World(state, change.facts)
+        self.world = self.met(state)
         self.found = self.judge(self.world)
+
+    def met(self, state: State) -> World:
+        """Where the name that is asked for, if it is one, means something."""
+        return World(with_name(state, self.question.goal.called, self.change.desired), self.change.facts)
 
     def judge(self, world: World) -> list[Judgement]:
         known = [one for one in self.question.origins if one in PLACES or one in world.sandboxes]
         goal = self.question.goal
         names = tuple(one for one in goal.names if one in PLACES or one in world.sandboxes)
-        if not known or not (names or goal.address):
+        if not known or not (names or goal.address or goal.called):
             return []
         return judged(world, known, goal._replace(names=names), self.question.src)
 
@@ -68,7 +76,7 @@ class Traced:
 
     @property
     def open_once_applied(self) -> bool:
-        return is_open(self.judge(World(self.change.desired, self.change.facts)))
+        return is_open(self.judge(self.met(self.change.desired)))
 
     @property
     def lacking(self) -> list[Lack]:
@@ -104,6 +112,8 @@ class Traced:
             return Goal((), str(ip_address(name)), int(port), protocol)
         if names := self.named(name):
             return Goal(names, "", int(port), protocol)
+        if NAME.fullmatch(name):
+            return Goal((), "", int(port), protocol, name.removesuffix("."))
         raise self.nobody(name)
 
     def named(self, word: str) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from ..evaluate.chains import REFUSING, Hop
 from ..evaluate.journey import OUTSIDE
 from ..evaluate.judge import Judgement
 from ..evaluate.literals import PROTOCOLS
-from ..evaluate.ways import common, network
+from ..evaluate.ways import Goal, common, network
+from ..kinds.named import SET
 from ..kinds.nft import Element
 from ..kinds.ownership import HOST
 
@@ -53,24 +54,35 @@ class Telling:
         groups: dict[Any, list[Judgement]] = {}
         for one in self.found:
             if one.open:
-                groups.setdefault((shown(one), one.place, one.target), []).append(one)
+                groups.setdefault((self.shown(one), one.place, self.arrival(one)), []).append(one)
             elif one.attempt.origin not in able or one.alternatives > 1:
                 groups.setdefault((one.words, one.stopped), []).append(one)
         return [*groups.values()]
 
     def opened(self, group: Sequence[Judgement]) -> Iterator[str]:
         one = group[0]
-        at, place = shown(one), one.place
+        at, place = self.shown(one), one.place
         there = "" if place == HOST else f" -> {self.arrival(one)}"
         drawn = f", one of {one.alternatives}" * (one.alternatives > 1)
         yield f"  open    {self.who(group)}{at}{there}{drawn}"
         yield from dict.fromkeys(f"          {words}{self.places([r])}" for words, r in self.grants(one))
 
+    @property
+    def goal(self) -> Goal:
+        return self.traced.question.goal
+
+    def shown(self, one: Judgement) -> str:
+        return called(self.goal.called, one.attempt.port) if self.goal.called else shown(one)
+
     def arrival(self, one: Judgement) -> str:
-        return one.place if shown(one) == one.target or one.attempt.port == 0 else f"{one.place} {one.target}"
+        return (
+            one.place
+            if self.goal.called or shown(one) == one.target or one.attempt.port == 0
+            else f"{one.place} {one.target}"
+        )
 
     def closed(self, group: Sequence[Judgement]) -> Iterator[str]:
-        one, places = group[0], [*dict.fromkeys(map(shown, group))]
+        one, places = group[0], [*dict.fromkeys(map(self.shown, group))]
         about = one.stopped.elements if one.stopped else ()
         yield f"  closed  {self.who(group)}{', '.join(places)}"
         yield f"          {one.words}{self.places(about)}"
@@ -99,7 +111,7 @@ class Telling:
         kind, name = self.traced.directory.subjects.places.links.get(first, ("", ""))
         if kind == NETWORK:
             return f"{words}: {name}"
-        return words if e.value or e.map.startswith(("servers", "view")) else f"{words}: {e.item}"
+        return words if e.value or e.map.startswith(("servers", "view", SET)) else f"{words}: {e.item}"
 
     def places(self, resources: Iterable[Resource]) -> str:
         """The lines of manifests that want these."""
@@ -128,7 +140,7 @@ class Telling:
         about = one.stopped.elements if one.stopped else ()
         return {
             "origin": asked.origin,
-            "address": asked.dst,
+            "address": self.goal.called or asked.dst,
             "port": asked.port,
             "protocol": next(name for name, number in PROTOCOLS.items() if number == asked.protocol),
             "open": one.open,
@@ -152,5 +164,8 @@ def hop_json(hop: Hop) -> Mapping[str, Any]:
 
 
 def shown(one: Judgement) -> str:
-    ip, port = one.attempt.dst, one.attempt.port
+    return called(one.attempt.dst, one.attempt.port)
+
+
+def called(ip: str, port: int) -> str:
     return ip if not port else f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

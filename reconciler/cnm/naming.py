@@ -19,6 +19,18 @@ class Zone:
 
 
 @value
+class Listed:
+    """Names of the outside that may be reached, and how: one, what is below it, or both.  Resolvers write
+    what they tell of them into one set; they know names apart by their ends alone."""
+
+    name: str
+    itself: bool
+    below: bool
+    ports: tuple[tuple[int, tuple[int, int]], ...]  # by the protocol of IP, both ends inclusive
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
 class DnsView:
     """What some sandboxes of a project are told, by whom, and which questions that one is asked."""
 
@@ -32,6 +44,7 @@ class DnsView:
     servers: tuple[str, ...] = ()  # that it asks what it does not know
     subnets: tuple[str, ...] = ()  # whose addresses mean nothing to others
     wildcards: tuple[tuple[str, str], ...] = ()
+    listed: tuple[Listed, ...] | None = None  # of the outside these alone; None is all that there is
     sandboxes: tuple[str, ...] = ()
     link: str = ""  # of the host, by which it asks itself
     ip: str = ""  # and the address there

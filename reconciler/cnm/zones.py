@@ -15,8 +15,8 @@ from ..inventory.facts import Facts
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
 from ..mistakes import NoRoom
-from . import names
-from .bounds import EGRESS, sides
+from . import named, names
+from .bounds import EGRESS
 from .called import domain, lines_of
 from .driver import Joined
 from .endpoint import SandboxSpec
@@ -50,13 +50,15 @@ def naming(
     hint = facts.missing.get("names") if any(has_names(n) and n.endpoints for n in networks) else ""
     known = () if hint else tuple(zones(filter(has_names, networks), joined))
     linked = told_by_links(networks, joined, here, known)
+    keys = {one.name: [network.key for network, _ in attached[one.name]] for one in here}
     if hint:
         lack = f"containers do not find each other by name: {hint} (`dns: off` silences this)"
-        return Naming(linked=linked, lack=(lack,))
+        return Naming(linked=linked, lack=(lack, *named.findings(here, keys, (), hint)))
     wanted = (*views(attached, here, known, facts), *host_views(joined.projects, networks))
     told, found = without_resolved([*with_ports(wanted, facts)], facts)
     deaf = tuple(blocked(facts)) if any(view.ns == HOST for view in found) else ()
-    return Naming(zones=known, views=tuple(found), linked=linked, lack=(*told, *deaf))
+    unnamed = named.findings(here, keys, found, "")
+    return Naming(zones=known, views=tuple(found), linked=linked, lack=(*told, *deaf, *unnamed))
 
 
 def blocked(facts: Facts) -> Iterator[Finding]:
@@ -111,10 +113,16 @@ def views(
 def lent(view: DnsView, one: SandboxSpec, ends: Attached, lenders: Mapping[str, str]) -> DnsView | None:
     """The view of another project's network, for who is on that alone and wants nothing else told: each
     guest would else have a resolver of its own."""
-    named = [network for network, _ in ends if has_names(network)]
-    if len(named) > 1 or not named[0].external or view.ns != HOST or view.wildcards:
+    known = [network for network, _ in ends if has_names(network)]
+    if (
+        len(known) > 1
+        or not known[0].external
+        or view.ns != HOST
+        or view.wildcards
+        or view.listed is not None
+    ):
         return None
-    network, written = named[0], one.spec.dns or named[0].spec.dns
+    network, written = known[0], one.spec.dns or known[0].spec.dns
     lender = lenders.get(network.name, "")
     return replace(view, name=network.name, lender=lender, interfaces=()) if lender and not written else None
 
@@ -178,16 +186,17 @@ def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], lis
 def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts) -> DnsView | None:
     """What a sandbox is told, before the port is chosen; None where it is on no network with names.
     `known` is of its project."""
-    named = [(network, end) for network, end in ends if has_names(network)]
-    if not named:
+    asked = [(network, end) for network, end in ends if has_names(network)]
+    if not asked:
         return None
     project, where = one.project.name, one.spec.where
-    networks = tuple(sorted(network.name for network, _ in named))
-    servers = servers_of(one.spec, named)
-    keys = [network.key for network, _ in ends]
-    bound = any(way == EGRESS for way, *_ in sides(one.spec, one.project.policies, keys))
-    outward = not bound and any(leads_out(network) for network, _ in named)
-    near = [network for network, end in named if is_near(network, end)]
+    networks = tuple(sorted(network.name for network, _ in asked))
+    servers = servers_of(one.spec, asked)
+    peers = named.egress(one, [network.key for network, _ in ends])
+    near = [network for network, end in asked if is_near(network, end)]
+    outward = any(leads_out(network) for network, _ in asked)
+    listed = None if peers is None else named.listed(peers, one.project) if near and outward else ()
+    outward &= listed != ()
     own = (zone for zone in known if zone.network in networks)
     wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
     view = DnsView(
@@ -195,8 +204,9 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
         name=f"@{one.name}",  # which no network is called
         networks=networks,
         servers=(servers or facts.servers) if outward else (),
-        subnets=tuple(sorted({cidr for network, _ in named if network.inner for cidr in network.extent})),
+        subnets=tuple(sorted({cidr for network, _ in asked if network.inner for cidr in network.extent})),
         wildcards=wildcards,
+        listed=listed,
         where=where,
     )
     if not near and end_of(one.spec):  # nobody of ours can answer in there
@@ -205,16 +215,17 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
         return replace(view, ns=one.name, servers=(servers or facts.nameservers) if outward else ())
     links = tuple(sorted({link for network in near for link in listened(network)}))
     only = near[0]
-    if len(named) == 1 and not only.external and not one.spec.dns and not bound:
+    if len(asked) == 1 and not only.external and not one.spec.dns and listed is None:
         return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
-    said = [*networks, "", *servers, "", *links, *(["", EGRESS] if bound else [])]
+    told = (f"{one.name} {one.itself} {one.below} {one.ports}" for one in listed or ())
+    said = [*networks, "", *servers, "", *links, *(["", EGRESS, *told] if listed is not None else [])]
     name = names.digest("view", *said).hex()[:12]
     return replace(view, name=name, interfaces=links)
 
 
-def servers_of(spec: ContainerSpec, named: Attached) -> tuple[str, ...]:
+def servers_of(spec: ContainerSpec, asked: Attached) -> tuple[str, ...]:
     """As written for the container, or for a network of it."""
-    return spec.dns or tuple(dict.fromkeys(chain.from_iterable(network.spec.dns for network, _ in named)))
+    return spec.dns or tuple(dict.fromkeys(chain.from_iterable(network.spec.dns for network, _ in asked)))
 
 
 def leads_out(network: Network) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..cnm.called import domain
-from ..cnm.naming import DnsView, Naming, Zone
+from ..cnm.naming import DnsView, Listed, Naming, Zone
 from ..core.resource import Origin, Resource
+from ..kinds.named import digest
 from ..kinds.ownership import HOST
 from ..kinds.resolver import VIEW, Resolver, ZoneFile
 from ..kinds.split_dns import HostDomain
@@ -61,7 +62,11 @@ def questions(view: DnsView, known: Iterable[str]) -> Iterator[str]:
     nobody to ask says that there is no such name, as dnsmasq would refuse, and musl then waits five seconds.
     """
     yield from (f"server=/{ours}/" for ours in dict(view.wildcards))
-    if not view.servers:
+    if view.listed:
+        yield from (
+            line for one in view.listed if one.name not in known for line in asked_of(one, view.servers)
+        )
+    if not view.servers or view.listed:
         yield "server=/#/"
         return
     yield from (f"server={server}" for server in view.servers)
@@ -73,6 +78,15 @@ def questions(view: DnsView, known: Iterable[str]) -> Iterator[str]:
             yield f"server=/*.{name}/#"
 
 
+def asked_of(one: Listed, servers: Iterable[str]) -> Iterator[str]:
+    """Who is asked of a name alone, or of what is below it alone; the longest of what it ends in counts."""
+    for server in servers:
+        yield from [f"server=/{one.name}/{server}"] * one.itself
+        yield from [f"server=/*.{one.name}/{server}"] * one.below
+    if not one.below:
+        yield f"server=/*.{one.name}/"
+
+
 def resolver(view: DnsView) -> Resolver:
     return Resolver(
         ns=view.ns,
@@ -82,8 +96,13 @@ def resolver(view: DnsView) -> Resolver:
         interfaces=view.interfaces,
         networks=view.networks,
         wildcards=view.wildcards,
+        written=tuple((one.name, digest_of(view.project, one)) for one in view.listed or ()),
         origin=Origin(view.where, "names"),
     )
+
+
+def digest_of(project: str, one: Listed) -> str:
+    return digest(project, one.name, itself=one.itself, below=one.below)
 
 
 def domain_of_host(view: DnsView) -> HostDomain:

@@ -151,9 +151,10 @@ class Journey:
         ours = self.world.state.get(Link.at(HOST, bridge))
         packet.dmac = ours.mac if to_host and isinstance(ours, Bridge) else self.mac(bridge, target)
         self.bridge_hook(bridge, "prerouting", packet)
-        if not to_host:
+        led, local = shown and packet.dst != dst, self.host.routing.is_local(packet.dst)
+        if not to_host and not (led and local):
             return self.forward(bridge, end, target, packet)
-        if shown and packet.dst != dst and not self.host.routing.is_local(packet.dst):
+        if led and not local:
             way = self.routed(self.host, packet, bridge)
             if way.link == bridge:  # br_nf_pre_routing_finish: straight on to the neighbour
                 return self.forward(bridge, end, way.via or packet.dst, packet)

@@ -25,6 +25,7 @@ class Goal(NamedTuple):
     address: str = ""
     port: int = 0
     protocol: str = "tcp"
+    called: str = ""  # a name of the outside, for which SOMEWHERE stands
 
 
 def attempts(world: World, origin: str, goal: Goal, src: str = "") -> list[Attempt]:
@@ -33,7 +34,7 @@ def attempts(world: World, origin: str, goal: Goal, src: str = "") -> list[Attem
         ips = [(goal.address, goal.port)]
     elif goal.names == (HOST,):
         ips = [(ip, goal.port) for ip in host_addresses(world, origin)]
-    elif goal.names == (OUTSIDE,):
+    elif goal.called or goal.names == (OUTSIDE,):
         ips = [(ip, goal.port) for ip in SOMEWHERE]
     else:
         ips = [pair for name in goal.names for pair in ways_to(world, origin, name, goal)]

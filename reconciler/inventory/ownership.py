@@ -9,6 +9,7 @@ from ..kinds.cni import CniAttachment
 from ..kinds.comment import kept
 from ..kinds.link import HandedVeth, Link, Veth
 from ..kinds.maps import PROJECTS
+from ..kinds.named import CHAIN
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, InTable, Table, owner_by_table, path
 from ..kinds.overlay import Vxlan
@@ -93,10 +94,12 @@ def of_others(live: State, projects: frozenset[str]) -> State:
 
 def borne(live: ByKind, theirs: State) -> dict[Key, Resource]:
     """The parts of the firewall that elements of theirs are in: their maps, the chains that look these up,
-    those that jump there, and all that these need.  The host's tables of before 0.3 stay likewise."""
-    found = {up for r in theirs.values() if isinstance(r, Element) for up in r.within}
+    those that jump there, and all that these need; a chain of one view's names only where an element leads
+    there.  The host's tables of before 0.3 stay likewise."""
+    found = {up for r in theirs.values() if isinstance(r, Element) for up in (*r.within, *r.jumps)}
     chains = {r.key: {*r.refers, *r.jumps} for r in live.of(Chain)}
-    while more := {key for key, ups in chains.items() if key not in found and not found.isdisjoint(ups)}:
+    asking = {r.key: chains[r.key] for r in live.of(Chain) if not r.name.startswith(CHAIN)}
+    while more := {key for key, ups in asking.items() if key not in found and not found.isdisjoint(ups)}:
         found |= more
     needs = {r.key: {*r.within, *chains.get(r.key, ())} for r in live.of(InTable)}
     while more := {up for key in found for up in needs.get(key, ()) if up in live} - found:

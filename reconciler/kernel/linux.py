@@ -155,6 +155,8 @@ class Linux:
         if batch[0].resource.stage == Stage.FIREWALL:
             with noting(self.transcript):
                 before.ruleset = nft.execute(batch, before.ruleset)
+            if lost := set(nft.emptied(batch)):
+                resolvers.hang_up(lost)
             before.sure, self.snapshot = True, before
             return {}
         if batch[0].resource.stage == Stage.ATTACHING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import disk
 from ..kinds.ownership import FILE_MARK, HOST
-from ..kinds.resolver import OPTIONS, PIDS, RUN, VIEW, Resolver, StrayResolver, ZoneFile
+from ..kinds.resolver import OPTIONS, PIDS, RUN, VIEW, Resolver, StrayResolver, ZoneFile, from_there
 from . import files, looking, netns
 from .processes import command_of, folders, parent_of, systemd_runs
 from .transcript import EVERYWHERE, HOST_PLACE, doubt
@@ -162,6 +162,7 @@ def parsed(ns: str, entry: str, words: list[str]) -> Resolver | None:
         interfaces=tuple(said.get("--interface", [])),
         networks=tuple(value.removeprefix(f"{FOLDER}/") for value in said.get("--addn-hosts", [])),
         wildcards=tuple((domain, ip) for domain, _, ip in addresses),
+        written=tuple(from_there(value) for value in said.get("--nftset", [])),
     )
     return found if tuple(words[1:]) == (*OPTIONS, *user(), *found.arguments) else None
 
@@ -274,11 +275,13 @@ def names_of_host(but: Set[str]) -> Iterator[ZoneFile]:
 
 
 def hang_up(options: Set[str]) -> None:
-    """Whoever was told to read one of these reads all again."""
+    """Whoever was told to read one of these reads all again, and who writes into sets of one of these digests
+    forgets what it knows: what it knows it does not write."""
     for pid in chain.from_iterable(processes().values()):
         with suppress(OSError):
             words = command_of(pid)
-            if file_of(words) and not options.isdisjoint(words):
+            sets = (from_there(word.partition("=")[2])[1] for word in words)
+            if file_of(words) and not options.isdisjoint((*words, *sets)):
                 os.kill(pid, signal.SIGHUP)
 
 

@@ -9,6 +9,7 @@ from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Re
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
 from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS
+from .named import LIFE, VOLATILE
 from .ownership import TABLE, TABLE_PREFIX
 from .published import BY_LINK, SOURCES, DoorLimit, Flow, flow_of, is_shared, limit_of, twin
 
@@ -79,8 +80,9 @@ class InTable(Resource):
 class Map(InTable):
     """A map from `type` to `data`; a set is a map to nothing.
 
-    `flags` are "interval", "timeout", or "dynamic" for one that packets fill: what is in it is nobody's to
-    declare.  With a `template` each element has such an expression of its own, or this one.
+    `flags` are "interval", "timeout", or "dynamic" for one that packets fill, and resolvers: what is in it is
+    nobody's to declare, and with "timeout" it goes by itself.  With a `template` each element has such an
+    expression of its own, or this one.
     """
 
     noun, rank = "map", 1
@@ -101,7 +103,7 @@ class Map(InTable):
         word = "typeof" if "@" in self.type else "type"
         kind = f"{word} {self.type} : {self.data};" if self.data else f"{word} {self.type};"
         # What nft takes where no size is named (NFT_SET_EVAL in its evaluate.c).
-        size = " size 65535;" * (self.flags == "dynamic")
+        size = " size 65535;" * ("dynamic" in self.flags) + f" timeout {LIFE};" * (self.flags == VOLATILE)
         flags = size + f" flags {self.flags};" * bool(self.flags)
         return kind + flags + f" {self.template};" * bool(self.template)
 
@@ -134,6 +136,11 @@ class Element(InTable):
     @property
     def within(self) -> tuple[Key, ...]:
         return (Map.at(*path(self)),)
+
+    @property
+    def jumps(self) -> tuple[Key, ...]:
+        """The chain that it leads to."""
+        return tuple(Chain.at(self.family, self.table, name) for name in JUMP.findall(self.value))
 
     @property
     def declared_by(self) -> str:

@@ -1,9 +1,12 @@
 """Names: who is called what on a network, and the processes that answer for it (dnsmasq)."""
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
+import re
+
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
 from ..core.subject import NAMES, Part, Places
+from .named import CACHED, SET, set_of
 from .namespace import Namespace
-from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, place
+from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, TABLE, place
 
 RUN = "/run/reconciler-dns"  # gone with a reboot, as sandboxes are; whoever answers is not root, and reads it
 VIEW = "@"  # before the name of a view, in the place of a network: what it asks others, and what not
@@ -12,6 +15,10 @@ TTL = 5  # seconds for which an answer may be kept
 PENDING = (
     10_000  # queries to other servers that one process waits for; each for ten seconds (dnsmasq's TIMEOUT)
 )
+
+
+# Who may be reached by name has no address of a container's, nor one that only the host's own network has.
+STRICTLY = ("--stop-dns-rebind", f"--max-cache-ttl={CACHED}")
 
 
 @kind
@@ -55,6 +62,17 @@ class ZoneFile(Resource):
         return [f"rm {self.path}", "pkill -HUP dnsmasq || true"]
 
 
+def into(digest: str) -> str:
+    """The sets that addresses go to, by family."""
+    return ",".join(f"{number}#inet#{TABLE}#{set_of(digest, number)}" for number in (4, 6))
+
+
+def from_there(words: str) -> tuple[str, str]:
+    """The domain and the digest that `--nftset` tells of."""
+    found = re.fullmatch(rf"/([^/]*)/4#.*#{SET}(\w+)-4,.*", words)
+    return (found[1], found[2]) if found else ("", "")
+
+
 def hosts_folder(network: str) -> str:
     return f"--addn-hosts={RUN}/names/{network}"
 
@@ -78,6 +96,9 @@ class Resolver(Resource):
     interfaces: tuple[str, ...] = ()  # that questions come in by; `vp*` is every one that begins so
     networks: tuple[str, ...] = ()
     wildcards: tuple[tuple[str, str], ...] = ()  # (domain, address) of whatever ends in it
+    written: Odd[
+        tuple[tuple[str, str], ...]
+    ] = ()  # (domain, digest) of whose addresses are written into a set
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -97,6 +118,8 @@ class Resolver(Resource):
             *map(hosts_folder, self.networks),
             servers_file(ZoneFile(network=f"{VIEW}{self.name}", project=self.project)),
             *(f"--address=/{domain}/{ip}" for domain, ip in self.wildcards),
+            *(STRICTLY if self.written else ()),
+            *(f"--nftset=/{domain}/{into(digest)}" for domain, digest in self.written),
         )
 
     @property

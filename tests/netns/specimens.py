@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from reconciler.cnm.naming import Listed
 from reconciler.core.resource import Resource, roles
 from reconciler.drivers.firewall.elements import skeleton
+from reconciler.drivers.firewall.named import view_skeleton
 from reconciler.kernel.kinds.route import TYPES
 from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES, MACVLAN_MODES
@@ -346,6 +348,7 @@ def names() -> Iterator[Specimen]:
         "interfaces": [("br-a", "vp*")],
         "networks": [("a", "b")],
         "wildcards": [(("web", "10.1.0.2"), ("web", "fd00::2"), ("x.y", "10.1.0.2"))],
+        "written": [(("x.y", "0123456789ab"), ("y_z.org", "ba9876543210"))],
     }
     yield Specimen(view, (), changes, "names")
     yield Specimen(Resolver(project="p", name="box", ns="box", port=53), (BOX,), {}, "names")
@@ -364,6 +367,7 @@ WORDS = {
     "inet_proto": ("tcp", "sctp"),
     "inet_service": ("8080", "65535"),
     "mark": ("0x00000001", "0xffffffff"),
+    "verdict": ("goto refused", "goto told"),
     "iifname": ("br-a", "eth0.100"),
     "ether saddr": ("02:42:0a:01:00:02", "fe:00:00:00:00:00"),
     "ip daddr": ("10.1.0.2", "198.51.100.7"),
@@ -394,7 +398,7 @@ def worded(kind: str, pick: int) -> str:
 
 
 def items(one: Map) -> Iterator[str]:
-    if one.flags == "dynamic":
+    if "dynamic" in one.flags:
         return
     yield from (worded(one.type, pick) for pick in (0, 1))
     *before, last = one.type.split(" . ")
@@ -404,13 +408,15 @@ def items(one: Map) -> Iterator[str]:
 
 def beyond(chain: Chain, inside: list[Map | Chain]) -> list[Chain]:
     """The chains that its rules lead to."""
-    names = {name for rule in chain.rules for name in re.findall(r"(?:jump|goto) (\w+)", rule)}
+    names = {name for rule in chain.rules for name in re.findall(r"(?:jump|goto) ([\w-]+)", rule)}
     found = [one for one in inside if isinstance(one, Chain) and one.name in names]
     return [*dict.fromkeys(one for first in found for one in (*beyond(first, inside), first))]
 
 
 def firewall() -> Iterator[Specimen]:
-    parts = list({r.key: r for r in skeleton()}.values())  # each once, whichever ruleset has it
+    names = [Listed(name="x.org", itself=True, below=True, ports=((0, (0, 65535)), (6, (80, 443))))]
+    every = (*skeleton(), *view_skeleton("t", names, "0123456789ab"))
+    parts = list({r.key: r for r in every}.values())  # each once, whichever ruleset has it
     for table in [r for r in parts if isinstance(r, Table)]:
         yield Specimen(table)
         inside = [r for r in parts if isinstance(r, Map | Chain) and r.family == table.family]
@@ -425,7 +431,8 @@ def firewall() -> Iterator[Specimen]:
                 changes |= {"value": [changed]} if one.data else {}
                 changes |= {"limit": [LIMITS[one.template[:5]]]} if one.template else {}
                 changes |= {"until": [str(FOREVER), str(FOREVER + 1)]} if "timeout" in one.flags else {}
-                yield Specimen(element, (table, one), changes)
+                leads = [r for r in inside if isinstance(r, Chain) and f"goto {r.name}" in (value, changed)]
+                yield Specimen(element, (table, one, *leads), changes)
         for chain in [r for r in inside if isinstance(r, Chain)]:
             rules = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
             yield Specimen(chain, (table, *maps, *beyond(chain, inside)), rules)

@@ -14,10 +14,11 @@ from ...errors import Where
 from ...family import family
 from ...kinds.comment import kept
 from ...kinds.maps import HAS_PORTS, PROJECTS
+from ...kinds.named import NAMES_OF
 from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
 from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
-from . import apart, drops, limits, policies
+from . import apart, drops, limits, named, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED
@@ -30,8 +31,9 @@ CROWDED = frozenset(
     {
         *(
             one
-            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, drops.DROPS)
+            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, named.NAMED, drops.DROPS)
             for one in ruleset.maps
+            if not one.startswith(NAMES_OF)  # whose chains stay as long as their elements
         ),
         *(
             name
@@ -74,13 +76,14 @@ def lower(topology: Topology) -> Iterator[Resource]:
         if not network.spec.icc:
             yield from apart.lower(network)
     yield from policies.lower(topology.policies)
+    yield from named.lower(topology.naming.views, ends)
     yield from drops.lower(topology.policies.logged)
 
 
 def skeleton(*, logs: bool = False) -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have, where nobody or somebody logs."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
-    for ruleset in (*own, apart.APART, *policies.ALL, drops.DROPS):
+    for ruleset in (*own, apart.APART, *policies.ALL, named.NAMED, drops.DROPS):
         yield from (drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset).skeleton()
 
 

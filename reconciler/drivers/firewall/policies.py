@@ -13,6 +13,7 @@ from ...cnm.bounds import EGRESS, HOST_PEER, INGRESS, OPEN, OUTSIDE, Allowed, Po
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.maps import METADATA, NO_METADATA
+from ...kinds.named import NAMES_OF
 from ...kinds.ownership import GROUP
 from .drops import telling
 from .rules import CORE, SET, WIRE
@@ -34,6 +35,7 @@ def of_family(number: int, ip: str) -> Maps:
     return {
         f"bound_out{number}": MapType(ip),
         f"bound_in{number}": MapType(ip),
+        f"{NAMES_OF}{number}": MapType(ip, "verdict"),
         f"egress{number}": both,
         f"ingress{number}": both,
         f"egress_{OUTSIDE}{number}": one,  # what is no container of this host's, nor of a network's others
@@ -71,6 +73,13 @@ POLICIES = Ruleset(
             "",
             f"ip saddr . ip daddr . {PORT} @egress4 return",
             f"ip6 saddr . ip6 daddr . {PORT} @egress6 return",
+            "ip saddr vmap @names_of4",
+            "ip6 saddr vmap @names_of6",
+            "goto unnamed",
+        ),
+        # What no name allows: see named.py.
+        "unnamed": (
+            "",
             f"ip saddr . {PORT} @egress_outside4 goto to_outside",
             f"ip6 saddr . {PORT} @egress_outside6 goto to_outside",
             "goto refused",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Set
 from errno import ENOENT
 
-from ...kinds.nft import JUMP, Chain, Element, InTable, Map, Table, path
+from ...kinds.nft import Chain, Element, InTable, Map, Table, path
 from ...kinds.ownership import HOST
 from .. import nft
 from .table import Held, Key, Kind, Live, Readings, Resource, register
@@ -37,7 +37,7 @@ def needs(r: Chain | Element) -> list[Key]:
     """The maps that a chain looks up, and the chains that it or an element jumps to."""
     if isinstance(r, Chain):
         return [*r.refers, *r.jumps]
-    return [Chain.at(r.family, r.table, name) for name in JUMP.findall(r.value)]
+    return [*r.jumps]
 
 
 register(Kind(of=Table, asked=asked, cascade=cascade))

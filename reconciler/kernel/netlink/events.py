@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from ...errors import foreseen
 from ...kinds.ownership import PROTOCOL
-from .. import netns
+from .. import netns, resolvers
+from ..processes import command_of
 from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
 from .netfilter import NETFILTER, NFGEN, OURS
 from .nsid import NETNSA_FD, NETNSA_NSID, number_of
@@ -164,7 +165,8 @@ class Events:
 
     def tables(self) -> Iterator[Told]:
         for data, _ in self.nft.datagrams():
-            yield from ((EVENT, "", author(message)) for message in messages(data))
+            told = map(author, messages(data))
+            yield from ((EVENT, "", one) for one in told if not is_resolver(one))
 
     def tables_inside(self) -> Iterator[Told]:
         """What we wrote ourselves was read back there; of many by one, the last tells who it is."""
@@ -215,6 +217,14 @@ def author(message: Heard) -> str:
     found = attributes(message.body, NFGEN.size)
     name, pid = printable(found.get(3, b"")), int.from_bytes(found.get(2, b""), "big")
     return f"{name}[{pid}]" if pid != os.getpid() else ""
+
+
+def is_resolver(author: str) -> bool:
+    """Whether it is one of ours, which writes down what it answers: nobody declares that."""
+    name, _, pid = author.rstrip("]").partition("[")
+    with suppress(OSError):
+        return name == "dnsmasq" and bool(resolvers.file_of(command_of(int(pid))))
+    return False
 
 
 def ours(message: Heard) -> bool:

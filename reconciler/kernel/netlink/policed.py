@@ -13,6 +13,7 @@ from .socket import attributes
 PROTOCOL = 2  # CTA_TUPLE_PROTO
 NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
+Reached = Mapping[bytes, Sequence[tuple[int, int, int]]]  # by address: protocol, first and last port
 # Where the container's own address stands in an element, and what it is bound by.
 OWN = {"egress": 0, "ingress": 1}
 OUT, IN = "bound_out", "bound_in"
@@ -43,6 +44,7 @@ class Policed:
     silenced: Subnets[str]
     closing: Sequence[Bounds]
     opened: Sequence[Bounds]
+    by_name: Mapping[bytes, Reached]  # what of the outside has a name that its own name server told
 
     @property
     def families(self) -> set[int]:
@@ -76,8 +78,12 @@ class Policed:
             return one.port in self.resolvers or self.has("egress_host", one.source, one)
         outside = self.inside.of(one.answering) is None and CLOUDS.of(one.asked) is None
         return self.has("egress", one.source, one, one.answering) or (
-            outside and self.has("egress_outside", one.source, one)
+            outside and (self.has("egress_outside", one.source, one) or self.named(one))
         )
+
+    def named(self, one: TrackedConnection) -> bool:
+        ways = self.by_name.get(one.source, {}).get(one.answering, ())
+        return any(one.protocol == protocol and low <= one.port <= high for protocol, low, high in ways)
 
     def may_receive(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.source)):

@@ -13,7 +13,7 @@ from typing import Any
 from ...kinds.comment import decoded
 from ..netlink.netfilter import word
 from ..netlink.socket import ATTR, attr, attributes, items
-from . import stateful
+from . import stateful, verdicts
 from .datatypes import Type
 from .raw import userdata
 from .text import Shape
@@ -34,6 +34,8 @@ def listed(form: Shape, messages: Iterable[bytes]) -> list[Told]:
     """What each element holds; `messages` are the element lists of one dump."""
     if form.is_plain_interval:
         return list(intervals(form, [e for message in messages for _, e in items(message)]))
+    if form.data is verdicts.TYPE:
+        return [single(form, e) for message in messages for _, e in items(message)]
     found: list[Told] = []
     for size, elements in by_length(messages).items():
         alike = b"".join(elements)
@@ -131,6 +133,8 @@ def single(form: Shape, element: bytes) -> Told:
 
 
 def unpacked(kind: Type, field: bytes) -> tuple[Any, ...]:
+    if kind is verdicts.TYPE:
+        return (verdicts.said(field),)
     return struct.unpack(">" + kind.code, attributes(field)[VALUE])
 
 

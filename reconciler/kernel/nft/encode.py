@@ -9,7 +9,7 @@ from itertools import repeat
 from ...kinds.comment import encoded
 from ...kinds.nft import Element
 from ..netlink.socket import ATTR, attr
-from . import stateful
+from . import stateful, verdicts
 from .datatypes import Type
 from .elements import COMMENT, DATA, EXPRESSION, FLAGS, INTERVAL_END, KEY, KEY_END, TIMEOUT, USERDATA, VALUE
 from .text import Shape
@@ -28,9 +28,15 @@ def elements(wanted: Sequence[Element], form: Shape) -> list[bytes]:
     values = [r.value for r in wanted]
     if not all(values) if form.data else any(values):
         raise ValueError("a value too many, or none")
-    data = fields(DATA, form.data, form.data.pack(values)) if form.data else []
+    data = valued(form.data, values) if form.data else []
     told = [userdata(r.project, r.root or r.until) for r in wanted]
     return placed(wanted, form, [*data, beside(wanted, form)], told)
+
+
+def valued(form: Type, values: list[str]) -> list[Column]:
+    if form is verdicts.TYPE:
+        return [[verdicts.packed(value) for value in values]]
+    return fields(DATA, form, form.pack(values))
 
 
 def keys(wanted: Sequence[Element], form: Shape) -> list[bytes]:

@@ -7,11 +7,13 @@ from itertools import chain
 from typing import TypeVar
 
 from ...kinds.maps import ALLOWING, BOUND, INSIDE, NO_METADATA, OPENED, RESOLVERS
+from ...kinds.named import NAMES_OF
 from ...kinds.nft import Element, path
 from ...kinds.ownership import TABLE
 from ..netlink.leaving import Subnets, prefixes
 from ..netlink.policed import Bounds, Policed, by_direction, by_own_address
 from .datatypes import named
+from .named import by_source
 from .text import Place
 from .transaction import FirewallSteps
 
@@ -20,7 +22,8 @@ T = TypeVar("T")
 FAMILIES = {"4": "ipv4_addr", "6": "ipv6_addr"}
 # By how many there are: what is bound, what is allowed with the host or the outside, and with an address.
 PARTS = {1: "{0}", 3: "{0} . inet_proto . inet_service", 4: "{0} . {0} . inet_proto . inet_service"}
-TELLING = {("inet", TABLE, f"{name}{number}") for name in (*BOUND, *ALLOWING, OPENED) for number in FAMILIES}
+POLICED = (*BOUND, *ALLOWING, OPENED, NAMES_OF)
+TELLING = {("inet", TABLE, f"{name}{number}") for name in POLICED for number in FAMILIES}
 TELLING |= {("inet", TABLE, NO_METADATA)}
 BESIDE = {("inet", TABLE, f"{name}{number}") for name in INSIDE for number in FAMILIES}
 BESIDE |= {("inet", TABLE, RESOLVERS)}
@@ -53,6 +56,7 @@ def judge(work: FirewallSteps, live: Sequence[Element]) -> Policed:
         silenced=Subnets({e.item: "" for e in inside if e.project in mute}),
         closing=[parts for _, parts in read(closing(work, live), bounds)],
         opened=[parts for _, parts in read(found[OPENED], bounds)],
+        by_name=by_source(work, (e for e, _ in read(found[NAMES_OF], bounds))),
     )
 
 

@@ -13,10 +13,10 @@ from ...kinds.comment import decoded, encoded
 from ...kinds.nft import Chain, Element, Map, Table, path
 from ...kinds.published import PUBLISH
 from ..netlink.socket import attributes
-from . import hooks, raw, stateful
+from . import hooks, raw, stateful, verdicts
 from .code import anonymous, code, digests
 from .compiler import Compiled, compiled
-from .datatypes import numbered
+from .datatypes import Type, numbered
 from .elements import listed
 from .kept import KeptRuleset, is_over, ruleset
 from .text import Place, Shape, Unit, is_opaque, of_chain, opaque, shape
@@ -98,12 +98,17 @@ def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map
 
 def formed(one: raw.RawSet) -> Shape | None:
     key = numbered(*one.key)
-    data = numbered(*one.data) if one.flags & raw.MAP else None
+    data = datum(*one.data) if one.flags & raw.MAP else None
     if key is None or (data is None and one.flags & raw.MAP):
         return None
     flags = ", ".join(word for bit, word in raw.FLAGS.items() if one.flags & bit)
     template = attributes(one.declaration).get(raw.EXPRESSION)
     return Shape(key, data, flags, stateful.said(template) if template else "")
+
+
+def datum(number: int, size: int) -> Type | None:
+    """What a map leads to."""
+    return verdicts.TYPE if number == verdicts.NUMBER else numbered(number, size)
 
 
 def chains(table: raw.RawTable, named: Named) -> Iterator[Chain]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...core.resource import Resource
 from ...kinds.nft import Chain, Map
-from . import hooks, stateful
+from . import hooks, stateful, verdicts
 from .datatypes import Type, named
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -48,7 +48,9 @@ Shapes = Mapping[Place, Shape]
 
 
 def shape(wanted: Map) -> Shape:
-    data = named(wanted.data) if wanted.data else None
+    data = None
+    if wanted.data:
+        data = verdicts.TYPE if wanted.data == verdicts.NAME else named(wanted.data)
     return Shape(named(wanted.type), data, wanted.flags, wanted.template)
 
 

@@ -97,9 +97,10 @@ def transaction(steps: FirewallSteps, live: Shapes, shapes: Shapes, codes: Codes
 
 def in_turn(one: BatchMessage, turn: int, others: Set[Place]) -> BatchMessage:
     """What is new may come before the rest, and what goes behind it, unless its table or map is among the
-    `others`; a chain comes with all."""
+    `others`; a chain comes with all, and what leads there."""
     resource = one.steps[0].resource
-    bound = isinstance(resource, Chain) or {path(resource)[:2], path(resource)} & others
+    leads = isinstance(resource, Chain) or (isinstance(resource, Element) and resource.jumps)
+    bound = leads or {path(resource)[:2], path(resource)} & others
     return one if bound else one._replace(turn=turn)
 
 

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
-from ...mistakes import NoSuchName, NotYet, WrongValue
+from ...mistakes import NoSuchName, WrongValue
 from ..model.fields import message_and_hint, prefix_or_address, wrong
 from ..model.forms import POLICY
 from ..model.port_syntax import bounds
 from ..policy import PeerSpec, PolicySpec
 from ..spec import ProjectSpec
 from ..yaml.node import Mistakes, Node, dotted, nearest, where
+from . import outside_names
 
 if TYPE_CHECKING:
     from .project import ProjectReading
 
 PROTOCOLS = ("tcp", "udp", "sctp", "icmp")
 WITHOUT_PORTS = ("icmp",)
-EXAMPLE = "as web:8080, network/back, label:tier=db:5432/tcp, outside:443, host or 10.2.0.0/16"
+EXAMPLE = "as web:8080, api.example.com, network/back, label:tier=db:5432/tcp, outside:443, 10.2.0.0/16"
 PORTS = re.compile(r"[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*")
 LABEL = re.compile(r"label:([^:=]+)=([^:]*)")
-DOTTED = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+\.?", re.IGNORECASE)
 ANYBODY = ("host", "outside")
 DIRECTIONS = ("egress", "ingress")
 
@@ -84,7 +84,7 @@ def kind_of(who: str) -> tuple[str, str]:
         return "prefix", prefix_or_address(who)
     if slash or not who or " " in who:
         raise wrong(f"{who[:60]!r} is no peer", EXAMPLE)
-    return ("name" if DOTTED.fullmatch(who) else "container"), who
+    return ("name", outside_names.checked(who)) if "." in who or "*" in who else ("container", who)
 
 
 def is_address(who: str) -> bool:
@@ -137,21 +137,29 @@ def written(project: ProjectSpec) -> Iterator[PeerSpec]:
         yield from (*policy.selected, *(policy.egress or ()), *(policy.ingress or ()))
 
 
+def coming(project: ProjectSpec) -> Iterator[PeerSpec]:
+    for some in (*(one.ingress for one in project.containers), *(one.ingress for one in project.policies)):
+        yield from some or ()
+
+
 def mistaken_peers(
     project: ProjectSpec, names: Collection[str], networks: Collection[str]
 ) -> Iterator[ManifestError]:
     labels = {f"{key}={value}" for spec in project.containers for key, value in spec.labels.items()}
     known = {"container": {*names, *ANYBODY}, "network": {*networks}, "label": labels}
     for one in written(project):
-        if one.kind == "name" and one.name not in names:
-            hint = "write its addresses: names of the outside are not looked up for policies"
-            yield NotYet(f"`{one.name}` cannot be a peer yet", hint, one.where)
+        if one.kind == "name" and one.name not in names and one.name.rpartition(".")[2].isdecimal():
+            hint = "as 10.2.0.0/16, or api.example.com"
+            yield WrongValue(f"`{one.name}` is neither an address nor a name", hint, one.where)
         elif one.kind in known and one.name not in known[one.kind]:
             what = "peer" if one.kind == "container" else one.kind
             hint = nearest(one.name, known[one.kind])
             yield NoSuchName(f"unknown {what} `{one.name}`", hint, one.where)
+    for one in (one for one in coming(project) if one.kind == "name" and one.name not in names):
+        hint = "write its addresses, or `outside`; a name may stand in `egress`"
+        yield WrongValue(f"of who comes the address tells, and not that it is `{one.name}`", hint, one.where)
     for one in (one for policy in project.policies for one in policy.selected):
-        if one.kind in (*ANYBODY, "prefix"):
+        if one.kind in (*ANYBODY, "prefix") or (one.kind == "name" and one.name not in names):
             hint = "name a service, a container, label:K=V or network/NAME"
             yield WrongValue("a policy is for containers of its project", hint, one.where)
         elif one.ports or one.protocol:

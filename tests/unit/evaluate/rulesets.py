@@ -6,6 +6,8 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 from reconciler import drivers
+from reconciler.cnm.naming import Listed
+from reconciler.drivers.firewall import named
 from reconciler.drivers.firewall.ruleset import Ruleset
 from reconciler.kinds import balancer
 from reconciler.kinds.nft import Chain
@@ -14,7 +16,14 @@ from reconciler.kinds.nft import Chain
 @cache
 def chains() -> tuple[Chain, ...]:
     found = {chain.key: chain for ruleset in rulesets() for chain in of(ruleset)}
-    return (*found.values(), *balancing())
+    return (*found.values(), *balancing(), *naming())
+
+
+def naming() -> Iterator[Chain]:
+    """That of a view of names."""
+    ports = tuple((protocol, (443, 444)) for protocol in (6, 17)), ((0, (0, 65535)),)
+    listed = [Listed(name="x.com", itself=True, below=False, ports=one) for one in ports]
+    yield from (r for r in named.view_skeleton("", listed, "") if isinstance(r, Chain))
 
 
 def balancing() -> Iterator[Chain]:

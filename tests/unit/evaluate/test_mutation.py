@@ -9,6 +9,8 @@ import pytest
 
 from reconciler.core.resource import State
 from reconciler.evaluate.judge import Attempt, Judgement, judge
+from reconciler.evaluate.named import with_name
+from reconciler.evaluate.ways import SOMEWHERE
 from reconciler.evaluate.world import World
 from reconciler.inventory.facts import Device, Facts
 from reconciler.kinds.address import Address
@@ -59,6 +61,8 @@ containers:
   v: {networks: [inner]}
   x: {networks: [secret]}
   y: {networks: [let]}
+  z: {networks: [inner], egress: ["api.x.com:80", "q:53"]}
+  w: {networks: [inner], egress: ["api.x.com:80", "outside:53"]}
 services:
   s:
     networks: [open, back]
@@ -67,7 +71,23 @@ services:
   t: {networks: [open], affinity: client, deploy: {replicas: 2}, ports: ["8200:80"]}
 """
 PORTS = (80, 53, 9302)
-ORIGINS = ("t-web", "t-db", "t-a", "t-b", "t-r", "t-u", "t-f", "t-n", "t-s-1", "t-p", "t-q", "t-v", "t-x")
+ORIGINS = (
+    "t-web",
+    "t-db",
+    "t-a",
+    "t-b",
+    "t-r",
+    "t-u",
+    "t-f",
+    "t-n",
+    "t-s-1",
+    "t-p",
+    "t-q",
+    "t-v",
+    "t-x",
+    "t-z",
+    "t-w",
+)
 MOST = 60  # connections that are tried for one rule
 # What no connection that begins can show, and why.
 UNSEEN = {
@@ -127,18 +147,29 @@ INVISIBLE = (
     ("policed_in", "@no_metadata", "no host here has such an address"),
     ("opening", "iifgroup !=", "what is opened is from containers alone: it is quicker so"),
     ("opening", "established", "an answer has its mark already"),
+    ("caught", "!=", "what is no question is led nowhere: it is quicker so"),
+    ("", "@seen-", "nothing has been reached before"),
+    ("", "jump to_outside", "no resolver writes down what this refuses"),
 )
 
 
 @cache
 def desired() -> State:
-    return decide(load(["-"], stdin=MANIFEST, environ={}), FACTS)[1]
+    state = decide(load(["-"], stdin=MANIFEST, environ={}), FACTS)[1]
+    return with_name(state, "api.x.com", state)
 
 
 def attempts(state: State) -> Iterator[Attempt]:
     """From everywhere to everything, and what nobody may claim to be."""
     addresses = [r for r in state.values() if isinstance(r, Address) and not r.ip.startswith("fe80")]
-    targets = [*(r.ip for r in addresses), *FACTS.addresses, "127.0.0.11", "203.0.113.9", "2001:db8:9::9"]
+    targets = [
+        *SOMEWHERE,
+        *(r.ip for r in addresses),
+        *FACTS.addresses,
+        "127.0.0.11",
+        "203.0.113.9",
+        "2001:db8:9::9",
+    ]
     targets += ["169.254.169.254", "fd00:ec2::254"]
     targets += [ip for r in state.values() if isinstance(r, Balancer) for ip, _, _ in r.servers]
     flows = [r.flow for r in state.values() if isinstance(r, Element) and r.flow]
