@@ -326,3 +326,16 @@ def test_no_network_that_passes_no_firewall_is_told_of(lab: Lab) -> None:
     lan = "driver: macvlan, log: true, driver_opts: {parent: uplink}, ipam: {config: [{subnet: 10.9.0.0/24}]}"
     manifest = f"name: t\nnetworks: {{m: {{{lan}}}}}\nservices: {{a: {{networks: [m]}}}}"
     lab.refused(manifest, "t.yaml:2", "passes no firewall")
+
+
+def test_it_costs_nothing_to_begin_and_to_end(lab: Lab) -> None:
+    loud = MANIFEST.replace('egress: ["app:80"]', "egress: [app]").replace('"web:80/tcp"', "web")
+    quiet = loud.replace("log: true", "log: false")
+    lab.apply(quiet)
+    lab.serve("t-app-1", 80, proto="udp")
+    with lab.flow("t-web-1", "10.91.0.3", 80) as flow:
+        for manifest in (loud, quiet):
+            steps = lab.plan(manifest, "-o", "json").json["steps"]
+            assert steps and {step["disruption"] for step in steps} == {"none"}
+            lab.apply(manifest)
+    assert flow.undisturbed
