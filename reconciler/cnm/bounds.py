@@ -11,6 +11,7 @@ from ..values import value
 
 HOST_PEER, OUTSIDE = "host", "outside"  # peers that are no address
 EGRESS, INGRESS, OPEN = "egress", "ingress", "open"
+DIRECTIONS = EGRESS, INGRESS
 
 
 class Bound(NamedTuple):
@@ -56,7 +57,7 @@ def sides(
 ) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
     """The directions in which a container is bound, each with all that it may; networks by their keys."""
     meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
-    for direction in (EGRESS, INGRESS):
+    for direction in DIRECTIONS:
         said = [peers for one in (spec, *meant) if (peers := getattr(one, direction)) is not None]
         if said:
             yield direction, tuple(chain.from_iterable(said))

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
@@ -18,28 +18,19 @@ from ..inventory.facts import Facts
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from .bounds import EGRESS, HOST_PEER, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies, is_meant, sides
+from .bounds import DIRECTIONS, EGRESS, OPEN, Allowed, Bound, Denied, Policies, is_meant, sides
 from .boxes import Box, Interval, disjoint
 from .driver import Joined
 from .endpoint import SandboxSpec
 from .prefixes import alone
-from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, numbers, protocol_text
+from .rows import Reach, Sharers, rows
+from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, number_of, numbers, protocol_text
 from .topology import Endpoint, Network
 
-Attached = Mapping[str, Sequence[tuple[Network, Endpoint]]]
+Attachments = Sequence[tuple[Network, Endpoint]]
+Attached = Mapping[str, Attachments]
+Sharing = tuple[str, tuple[PeerSpec, ...], tuple[Where, ...], frozenset[str]]
 DENY = "deny"
-
-
-class Reach(NamedTuple):
-    """One address of a container, and with whom it may speak there; `opens` is that one's network where
-    nothing else leads from the one to the other."""
-
-    ip: str
-    peer: str
-    protocol: Interval
-    ports: Interval
-    opens: Network | None
-    where: Where
 
 
 class Prefix(NamedTuple):
@@ -61,20 +52,27 @@ def decide(
     on_networks = {one.name: one for ends in known_ends.values() for one, _ in ends}
     here = [on_networks[name] for name, ends in attached.items() if ends]
     tagged = {name: {tag for _, end in ends for tag in end.trunk} for name, ends in known_ends.items()}
+    everybody: list[Sharers] = []
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
         found += not_let_in(known)
         opened: list[tuple[Box, Where]] = [*between(known)]
+        sharing: dict[Sharing, list[Attachments]] = defaultdict(list)
         for one, direction, peers in bound_of(project, here):
             ends = attached[one.name]
-            reaches = [*reaching(ends, peers, known)]
-            found += (*unable(one, ends, tagged, facts), *shut(one, ends, reaches))
+            found += unable(one, ends, tagged, facts)
             bound += bounds(one, direction, ends, facts)
-            may += rows(project.name, direction, reaches)
-            opened += (opening(direction, reach) for reach in reaches if opens(direction, reach))
+            sharing[shared(direction, peers, ends)].append(ends)
+        for (direction, peers, *_), members in sharing.items():
+            own = [*sharers_of(direction, peers, members, known)]
+            found += shut(own)
+            everybody += own
+            opened += openings(own)
         for (source, destination, *what), where in disjoint(opened):
             ends_of = addresses(source), addresses(destination)
-            may.append(allowed(project.name, OPEN, ends_of, what, where))
+            may.append(Allowed(project.name, OPEN, *ends_of, protocol_text(what[0]), numbers(what[1]), where))
+    standing = {way: sorted({number_of(b.ip) for b in bound if b.direction == way}) for way in DIRECTIONS}
+    may += (row for one in everybody for row in rows(one, standing[one.direction]))
     denied = tuple(denials(networks, joined.projects))
     policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied)
     return with_netfilter(networks, policies), policies
@@ -155,7 +153,7 @@ class ProjectPeers:
                     homes.setdefault(one.name, (one, []))[1].append((network, ips))
         return [*homes.values()]
 
-    def prefixes(self, peer: PeerSpec, on: Network, own: set[str], version: int) -> Iterator[Prefix]:
+    def prefixes(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
         """As they are seen from an address on this network; `own` are all that one is on."""
         match peer.kind:
             case "host" | "outside":
@@ -170,7 +168,7 @@ class ProjectPeers:
             case _:
                 yield from self.of_containers(peer, on, own, version)
 
-    def of_containers(self, peer: PeerSpec, on: Network, own: set[str], version: int) -> Iterator[Prefix]:
+    def of_containers(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
         for one, homes in self.sandboxes:
             apart = own.isdisjoint(home.name for home, _ in homes)
             for home, ips in homes if is_meant(peer, one.spec, ()) else ():
@@ -180,66 +178,63 @@ class ProjectPeers:
                     )
 
 
+def shared(direction: str, peers: tuple[PeerSpec, ...], ends: Attachments) -> Sharing:
+    """What those have alike who may the same, and are told so at the same places."""
+    own = frozenset(network.name for network, _ in ends)
+    return direction, peers, tuple(peer.where for peer in peers), own
+
+
+def sharers_of(
+    direction: str, peers: Sequence[PeerSpec], members: Iterable[Attachments], known: ProjectPeers
+) -> Iterator[Sharers]:
+    places: dict[tuple[str, int], list[str]] = defaultdict(list)
+    on: dict[str, Network] = {}
+    for network, end in chain.from_iterable(members):
+        on[network.name] = network
+        for ip, _ in end.addresses:
+            places[network.name, family(ip)].append(ip)
+    for (name, number), ips in places.items():
+        reaches = tuple(reaching(peers, on[name], on.keys(), number, known))
+        yield Sharers(known.project.name, direction, on[name], tuple(ips), reaches)
+
+
 def reaching(
-    ends: Sequence[tuple[Network, Endpoint]], peers: Sequence[PeerSpec], known: ProjectPeers
+    peers: Iterable[PeerSpec], on: Network, own: Set[str], number: int, known: ProjectPeers
 ) -> Iterator[Reach]:
-    own = {network.name for network, _ in ends}
-    places = [(network, ip) for network, end in ends for ip, _ in end.addresses]
-    for peer, (network, ip) in product(peers, places):
-        there = known.prefixes(peer, network, own, family(ip))
-        for (other, opens), ports in product(there, peer.ports or (ANY_PORT,)):
-            yield Reach(ip, other, protocol(peer, ip), ports, opens, peer.where)
+    """As `on` one of a container's `own` networks."""
+    for peer in peers:
+        what, ports = protocol(peer, number), peer.ports or (ANY_PORT,)
+        for other, opens in known.prefixes(peer, on, own, number):
+            yield from (Reach(other, what, one, opens, peer.where) for one in ports)
 
 
-def shut(
-    one: SandboxSpec, ends: Sequence[tuple[Network, Endpoint]], reaches: Iterable[Reach]
-) -> Iterator[ManifestError]:
+def shut(sharers: Iterable[Sharers]) -> Iterator[ManifestError]:
     """What no policy opens: from an internal network, or into one, there is no way."""
-    within = {ip: network for network, end in ends if network.spec.internal for ip, _ in end.addresses}
-    told: dict[Where, Network] = {}
-    for reach in reaches:
-        near = within.get(reach.ip) or reach.opens
-        if reach.opens and near and near.spec.internal:
-            told.setdefault(reach.where, near)
-    for where, network in told.items():
-        yield internal(network, f"put both on one network, or {one.name} on another too", where)
+    found: dict[Where, Network] = {}
+    for one in sharers:
+        for reach in one.reaches:
+            near = one.network if one.network.spec.internal else reach.opens
+            if reach.opens and near and near.spec.internal:
+                found.setdefault(reach.where, near)
+    for where, network in found.items():
+        yield internal(network, "put both on one network", where)
 
 
-def protocol(peer: PeerSpec, ip: str) -> Interval:
+def protocol(peer: PeerSpec, number: int) -> Interval:
     if not peer.protocol:
         return ANY_PROTOCOL
-    number = PROTOCOLS[peer.protocol][family(ip) == 6]
-    return number, number
+    code = PROTOCOLS[peer.protocol][number == 6]
+    return code, code
 
 
-def rows(project: str, direction: str, reaches: Iterable[Reach]) -> Iterator[Allowed]:
-    """Of one container, so that no two overlap."""
-    groups: dict[tuple[str, str], list[tuple[Box, Where]]] = defaultdict(list)
-    for one in reaches:
-        word = one.peer if one.peer in (HOST_PEER, OUTSIDE) else ""
-        peer = (0, 0) if word else interval(one.peer)
-        groups[one.ip, word].append(((peer, one.protocol, one.ports), one.where))
-    for (ip, word), boxes in groups.items():
-        for (peer, *what), where in disjoint(boxes):
-            ends = ip, word or addresses(peer)
-            yield allowed(project, direction, ends if direction == EGRESS else ends[::-1], what, where)
-
-
-def allowed(
-    project: str, direction: str, ends: tuple[str, str], what: Sequence[Interval], where: Where
-) -> Allowed:
-    """From the first of the ends to the second, by what protocols to what ports."""
-    return Allowed(project, direction, *ends, protocol_text(what[0]), numbers(what[1]), where)
-
-
-def opens(direction: str, reach: Reach) -> bool:
+def openings(sharers: Iterable[Sharers]) -> Iterator[tuple[Box, Where]]:
     """Into another project's network only that opens a way: no two may say it of the same packets."""
-    return reach.opens is not None and not (direction == EGRESS and reach.opens.external)
-
-
-def opening(direction: str, reach: Reach) -> tuple[Box, Where]:
-    ends = interval(alone(reach.ip)), interval(reach.peer)
-    return (*(ends if direction == EGRESS else ends[::-1]), reach.protocol, reach.ports), reach.where
+    for one in sharers:
+        ways = [r for r in one.reaches if r.opens and not (one.direction == EGRESS and r.opens.external)]
+        for ip, reach in product(one.ips, ways):
+            ends = interval(alone(ip)), interval(reach.peer)
+            towards = ends if one.direction == EGRESS else ends[::-1]
+            yield (*towards, reach.protocol, reach.ports), reach.where
 
 
 def between(known: ProjectPeers) -> Iterator[tuple[Box, Where]]:

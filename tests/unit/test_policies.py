@@ -1,6 +1,6 @@
 """What policies come to: by address, without two that overlap, and what none can be enforced for."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import product
 
 import pytest
@@ -14,8 +14,13 @@ from reconciler.drivers import DRIVERS
 from reconciler.drivers.firewall.policies import row
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts
+from reconciler.manifest.model.fields import canonical_prefix, prefix_or_address
 from reconciler.pipeline import load
 
+ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+PREFIXES = ADDRESSES.flatmap(
+    lambda ip: st.integers(0, ip.max_prefixlen).map(lambda n: f"{ip_network((ip, n), strict=False)}")
+)
 SMALL = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda pair: (min(pair), max(pair)))
 BOXES = st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=6)
 
@@ -79,7 +84,7 @@ DB = "  db: {networks: {back: {ipv4_address: 10.92.0.4}}, %s}\n"
 
 def test_a_peer_on_the_same_network_is_one_row(tmp_path):
     found, topology = told(tmp_path, WEB % "egress: ['app:80']" + APP % "x-a: 1")
-    assert found == {"egress4": {"10.91.0.2 . 10.91.0.3 . tcp . 80"}}
+    assert found == {"egress4": {"10.91.0.3 . 10.91.0.2 . tcp . 80"}}
     assert [network.filtered for network in topology.networks if network.key == "front"] == [True]
 
 
@@ -89,15 +94,15 @@ def test_what_several_say_adds_up_and_is_there_once(tmp_path):
     )
     found, _ = told(tmp_path, APP % "egress: ['10.0.0.0/8:80']", policies)
     assert found == {
-        "egress4": {"10.91.0.3 . 10.0.0.0/8 . tcp . 80", "10.91.0.3 . 10.0.0.0/8 . tcp . 81-90"}
-        | {"10.91.0.3 . 10.2.0.0/16 . tcp . 91-99"}
+        "egress4": {"10.0.0.0/8 . 10.91.0.3 . tcp . 80", "10.0.0.0/8 . 10.91.0.3 . tcp . 81-90"}
+        | {"10.2.0.0/16 . 10.91.0.3 . tcp . 91-99"}
     }
 
 
 def test_a_peer_elsewhere_is_opened(tmp_path):
     found, _ = told(tmp_path, WEB % "egress: ['db:5432']" + DB % "x-a: 1")
     row = "10.91.0.2 . 10.92.0.4 . tcp . 5432"
-    assert found == {"egress4": {row}, "opened4": {row}}
+    assert found == {"egress4": {"10.92.0.4 . 10.91.0.2 . tcp . 5432"}, "opened4": {row}}
     found, _ = told(tmp_path, WEB % "x-a: 1" + DB % "ingress: ['web:5432', outside, 'host:1-9/udp']")
     assert found == {
         "ingress4": {row},
@@ -114,6 +119,55 @@ def test_a_network_may_be_a_peer_and_open_to_another(tmp_path):
     networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
     found, _ = told(tmp_path, DB % "x-a: 1", networks=networks)
     assert found == {"opened4": {"10.91.0.0/24 . 10.92.0.0/24 . 0-255 . 0-65535"}}
+
+
+MANY = "  c%d: {networks: {front: {ipv4_address: 10.91.0.%d}}, labels: {x: y}}\n"
+
+
+def test_many_who_may_the_same_share_rows(tmp_path):
+    """From one to the next, as long as nobody else between them is bound."""
+    members = "".join(MANY % (n, n) for n in range(10, 50))
+    policies = "policies: {p: {for: ['label:x=y'], egress: ['label:x=y', 'outside:443']}}"
+    free = "  free: {networks: {front: {ipv4_address: 10.91.0.60}}}\n" + MANY % (70, 70)
+    found, _ = told(tmp_path, members + free, policies)
+    assert found["egress_outside4"] == {"10.91.0.10-10.91.0.70 . tcp . 443"}
+    assert found["egress4"] == {
+        f"10.91.0.{n} . 10.91.0.10-10.91.0.70 . 0-255 . 0-65535" for n in (*range(10, 50), 70)
+    }
+    bound = free.replace("}}}\n", "}}, egress: ['host:1']}\n", 1)
+    found, _ = told(tmp_path, members + bound, policies)
+    assert found["egress_outside4"] == {"10.91.0.10-10.91.0.49 . tcp . 443", "10.91.0.70 . tcp . 443"}
+    assert found["egress_host4"] == {"10.91.0.60 . tcp . 1"} and len(found["egress4"]) == 82
+
+
+@given(PREFIXES)
+def test_a_prefix_is_read_at_once_as_at_length(text):
+    normal = canonical_prefix(text)
+    assert normal in ("", prefix_or_address(text))
+    network = ip_network(text, strict=False)
+    assert canonical_prefix(str(network)) == (
+        "" if "." in str(network) and ":" in str(network) else str(network)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.1/24",
+        "010.0.0.0/8",
+        "10.0.0.0/08",
+        "1.2.3",
+        "::ffff:1.2.3.4",
+        "fd00::1/64",
+        "FD00::/64",
+        "fd00::/129",
+        "db",
+        "",
+        "/8",
+    ],
+)
+def test_what_is_no_prefix_in_its_one_way_is_not_read_at_once(text):
+    assert canonical_prefix(text) == ""
 
 
 def test_nobody_is_a_peer(tmp_path):

@@ -2,7 +2,7 @@
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...kinds.maps import METADATA
@@ -13,8 +13,8 @@ from .socket import attributes
 PROTOCOL = 2  # CTA_TUPLE_PROTO
 NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
-# Where the container's own address stands in an element, and what it is bound by.
-OWN = {"egress": 0, "ingress": 1}
+# Of these a peer is an address, and elements begin with it.
+BY_ADDRESS = ("egress", "ingress")
 OUT, IN = "bound_out", "bound_in"
 CLOUDS = Subnets(dict.fromkeys(METADATA, ""))
 
@@ -32,12 +32,13 @@ class TrackedConnection:
 
 @dataclass(frozen=True)
 class Policed:
-    """By the family's number in the names of maps: who is bound, and what is allowed, by the container's own
-    address.  `inside` are the networks of containers, `resolvers` the ports of who answers for names; who is
+    """By what maps are for: who is bound, and what is allowed, by the container's own address, and by ranges
+    of such.  `inside` are the networks of containers, `resolvers` the ports of who answers for names; who is
     `silenced` asks for no metadata from now on."""
 
     bound: dict[str, set[bytes]]
     allowed: dict[tuple[str, bytes], list[Bounds]]
+    ranges: dict[tuple[str, bytes, bytes], list[Bounds]]
     inside: Subnets[str]
     resolvers: frozenset[int]
     silenced: Subnets[str]
@@ -82,8 +83,14 @@ class Policed:
         parts = [*([other] if other else []), bytes((one.protocol,)), one.port.to_bytes(2, "big")]
         return any(
             all(low <= part <= high for part, (low, high) in zip(parts, bounds, strict=True))
-            for bounds in self.allowed.get((name, own), ())
+            for bounds in self.of(name, own)
         )
+
+    def of(self, name: str, own: bytes) -> Iterator[Bounds]:
+        yield from self.allowed.get((name, own), ())
+        for (word, first, last), rows in self.ranges.items():
+            if word == name and len(first) == len(own) and first <= own <= last:
+                yield from rows
 
 
 def policed(
@@ -98,7 +105,9 @@ def policed(
     for name, ip in bound:
         who[name].add(ip)
     rows: dict[tuple[str, bytes], list[Bounds]] = defaultdict(list)
+    ranges: dict[tuple[str, bytes, bytes], list[Bounds]] = defaultdict(list)
     for name, parts in allowed:
-        at = OWN.get(name, 0)
-        rows[name, parts[at][0]].append((*parts[:at], *parts[at + 1 :]))
-    return Policed(who, dict(rows), inside, frozenset(resolvers), silenced)
+        at = 1 if name in BY_ADDRESS else 0
+        (first, last), rest = parts[at], (*parts[:at], *parts[at + 1 :])
+        (rows[name, first] if first == last else ranges[name, first, last]).append(rest)
+    return Policed(who, dict(rows), dict(ranges), inside, frozenset(resolvers), silenced)
