@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain, product
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
@@ -19,12 +19,13 @@ from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
 from .bounds import DIRECTIONS, EGRESS, OPEN, Allowed, Bound, Denied, Policies, is_meant, sides
-from .boxes import Box, Interval, disjoint
+from .boxes import Interval, disjoint
 from .driver import Joined
 from .endpoint import SandboxSpec
+from .opened import Lead, between, leads, openings, shut, speaking, with_ways, without_way
 from .prefixes import alone
 from .rows import Reach, Sharers, rows
-from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, number_of, numbers, protocol_text
+from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, number_of, texts
 from .topology import Endpoint, Network
 
 Attachments = Sequence[tuple[Network, Endpoint]]
@@ -53,26 +54,28 @@ def decide(
     here = [on_networks[name] for name, ends in attached.items() if ends]
     tagged = {name: {tag for _, end in ends for tag in end.trunk} for name, ends in known_ends.items()}
     everybody: list[Sharers] = []
+    ways: list[Lead] = []
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
         found += not_let_in(known)
-        opened: list[tuple[Box, Where]] = [*between(known)]
+        let_in, mine = [*known.let_in()], len(everybody)
         sharing: dict[Sharing, list[Attachments]] = defaultdict(list)
         for one, direction, peers in bound_of(project, here):
             ends = attached[one.name]
             found += unable(one, ends, tagged, facts)
+            if direction == EGRESS and ends:
+                found += without_way(one, [network for network, _ in ends], peers)
             bound += bounds(one, direction, ends, facts)
             sharing[shared(direction, peers, ends)].append(ends)
         for (direction, peers, *_), members in sharing.items():
-            own = [*sharers_of(direction, peers, members, known)]
-            found += shut(own)
-            everybody += own
-            opened += openings(own)
-        for (source, destination, *what), where in disjoint(opened):
-            ends_of = addresses(source), addresses(destination)
-            may.append(Allowed(project.name, OPEN, *ends_of, protocol_text(what[0]), numbers(what[1]), where))
+            everybody += sharers_of(direction, peers, members, known)
+        ways += leads(everybody[mine:], let_in)
+        for box, where in disjoint([*between(let_in), *openings(everybody[mine:])]):
+            may.append(Allowed(project.name, OPEN, *texts(box), where))
     standing = {way: sorted({number_of(b.ip) for b in bound if b.direction == way}) for way in DIRECTIONS}
     may += (row for one in everybody for row in rows(one, standing[one.direction]))
+    found += shut(ways)
+    networks = with_ways(networks, ways)
     denied = tuple(denials(networks, joined.projects))
     policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied)
     return with_netfilter(networks, policies), policies
@@ -171,8 +174,9 @@ class ProjectPeers:
     def of_containers(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
         for one, homes in self.sandboxes:
             apart = own.isdisjoint(home.name for home, _ in homes)
+            by = {home.name for home in speaking(home for home, _ in homes)} if apart else {on.name}
             for home, ips in homes if is_meant(peer, one.spec, ()) else ():
-                if apart or home.name == on.name:
+                if home.name in by:
                     yield from (
                         Prefix(alone(ip), home if apart else None) for ip in ips if family(ip) == version
                     )
@@ -194,30 +198,20 @@ def sharers_of(
         for ip, _ in end.addresses:
             places[network.name, family(ip)].append(ip)
     for (name, number), ips in places.items():
-        reaches = tuple(reaching(peers, on[name], on.keys(), number, known))
+        reaches = tuple(reaching(peers, on[name], on, number, known))
         yield Sharers(known.project.name, direction, on[name], tuple(ips), reaches)
 
 
 def reaching(
-    peers: Iterable[PeerSpec], on: Network, own: Set[str], number: int, known: ProjectPeers
+    peers: Iterable[PeerSpec], on: Network, own: Mapping[str, Network], number: int, known: ProjectPeers
 ) -> Iterator[Reach]:
     """As `on` one of a container's `own` networks."""
+    speaks = {one.name for one in speaking(own.values())}
     for peer in peers:
         what, ports = protocol(peer, number), peer.ports or (ANY_PORT,)
-        for other, opens in known.prefixes(peer, on, own, number):
-            yield from (Reach(other, what, one, opens, peer.where) for one in ports)
-
-
-def shut(sharers: Iterable[Sharers]) -> Iterator[ManifestError]:
-    """What no policy opens: from an internal network, or into one, there is no way."""
-    found: dict[Where, Network] = {}
-    for one in sharers:
-        for reach in one.reaches:
-            near = one.network if one.network.spec.internal else reach.opens
-            if reach.opens and near and near.spec.internal:
-                found.setdefault(reach.where, near)
-    for where, network in found.items():
-        yield internal(network, "put both on one network", where)
+        for other, opens in known.prefixes(peer, on, own.keys(), number):
+            if not opens or on.name in speaks:
+                yield from (Reach(other, what, one, opens, peer.where) for one in ports)
 
 
 def protocol(peer: PeerSpec, number: int) -> Interval:
@@ -227,43 +221,17 @@ def protocol(peer: PeerSpec, number: int) -> Interval:
     return code, code
 
 
-def openings(sharers: Iterable[Sharers]) -> Iterator[tuple[Box, Where]]:
-    """Into another project's network only that opens a way: no two may say it of the same packets."""
-    for one in sharers:
-        ways = [r for r in one.reaches if r.opens and not (one.direction == EGRESS and r.opens.external)]
-        for ip, reach in product(one.ips, ways):
-            ends = interval(alone(ip)), interval(reach.peer)
-            towards = ends if one.direction == EGRESS else ends[::-1]
-            yield (*towards, reach.protocol, reach.ports), reach.where
-
-
-def between(known: ProjectPeers) -> Iterator[tuple[Box, Where]]:
-    """Networks whose containers may open connections to those of another."""
-    for network, other in known.let_in():
-        for source, destination in product(other.extent, network.extent):
-            if family(source) == family(destination) and source != destination:
-                yield (interval(source), interval(destination), ANY_PROTOCOL, ANY_PORT), network.spec.where
-
-
 def not_let_in(known: ProjectPeers) -> Iterator[ManifestError]:
     """What `allow_networks` cannot open."""
-    for network, other in known.let_in():
-        shut = next((one for one in (network, other) if one.spec.internal), None)
+    for network, _ in known.let_in():
         if network.external:
             message = f"network {network.name} is another project's"
             yield NetworkLacks(message, "write `allow_networks` there", network.spec.where)
-        elif shut:
-            yield internal(shut, "leave `allow_networks` out", network.spec.where)
     for spec in (spec for spec in known.project.networks if spec.allow_networks):
         far = [key for key in (spec.name, *spec.allow_networks) if key not in known.networks]
         if far:
             message = f"packets of network {far[0]} do not pass this host's firewall"
             yield NetworkLacks(message, "leave `allow_networks` out", spec.where)
-
-
-def internal(network: Network, hint: str, where: Where) -> NetworkLacks:
-    message = f"network {network.name} is internal: no way leads from it to another network, nor into it"
-    return NetworkLacks(message, hint, where)
 
 
 def denials(networks: Iterable[Network], projects: Iterable[ProjectSpec]) -> Iterator[Denied]:

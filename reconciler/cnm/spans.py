@@ -2,7 +2,7 @@
 
 from ipaddress import IPv6Address
 
-from .boxes import Interval
+from .boxes import Box, Interval
 from .prefixes import IPV6, alone, span
 
 ANY_PROTOCOL, ANY_PORT = (0, 255), (0, 65535)
@@ -40,6 +40,12 @@ def address(number: int) -> str:
 def protocol_text(one: Interval) -> str:
     first, last = one
     return NAMES.get(first, str(first)) if first == last else f"{first}-{last}"
+
+
+def texts(box: Box) -> tuple[str, str, str, str]:
+    """Source, destination, protocols and ports."""
+    source, destination, protocol, ports = box
+    return addresses(source), addresses(destination), protocol_text(protocol), numbers(ports)
 
 
 def numbers(one: Interval) -> str:

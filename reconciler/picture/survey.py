@@ -23,7 +23,7 @@ from .model import Lane, PortLabel, Rail, Stop
 
 # What sets of the firewall say of a network, by its bridge, and of a container, by its address.
 OF_NETWORKS = {
-    "internal": "internal: no way out, and none in",
+    "internal": "internal: no way out and none in, but those that policies open",
     "host_open": "its containers may reach the host",
     "routed": "reached at its containers' own addresses, by the ports that they publish",
     "unprotected": "reached at its containers' own addresses, by every port",

@@ -121,7 +121,9 @@ containers:
   free: {{networks: {{n: {{ipv4_address: 10.91.0.15, ipv6_address: 'fd91::15'}}}}}}
   bound: {{networks: {{n: {{ipv4_address: 10.91.0.25, ipv6_address: 'fd91::25'}}}}, egress: [free]}}
 """
-MEMBER = "  c{0}: {{networks: {{n: {{ipv4_address: 10.91.0.{0}, ipv6_address: 'fd91::{0}'}}}}, labels: {{x: y}}}}\n"
+MEMBER = """
+  c{0}: {{networks: {{n: {{ipv4_address: 10.91.0.{0}, ipv6_address: 'fd91::{0}'}}}}, labels: {{x: y}}}}
+"""
 
 
 def test_many_peers_of_a_label_share_rows(lab: Lab):

@@ -61,6 +61,7 @@ NETWORKS = """
   front: {ipam: {config: [{subnet: 10.91.0.0/24}]}}
   back: {ipam: {config: [{subnet: 10.92.0.0/24}]}}
   inner: {internal: true, ipam: {config: [{subnet: 10.93.0.0/24}]}}
+  deaf: {internal: true, gateway_mode: isolated, ipam: {config: [{subnet: 10.95.0.0/24}]}}
   lan: {driver: macvlan, parent: nic, ipam: {config: [{subnet: 10.94.0.0/24, gateway: 10.94.0.1}]}}
 """
 
@@ -189,8 +190,10 @@ def test_nobody_is_a_peer(tmp_path):
             "  a: {networks: {front: {vlan: 5}}, egress: []}\n  b: {networks: {front: {trunk: [5]}}}\n",
             "somebody else is in its VLAN",
         ),
-        ("  a: {networks: [inner], egress: [b]}\n  b: {networks: [front]}\n", "network t_inner is internal"),
-        ("  a: {networks: [front], egress: [b]}\n  b: {networks: [inner]}\n", "network t_inner is internal"),
+        ("  a: {networks: [deaf], egress: [b]}\n  b: {networks: [front]}\n", "it has no gateway"),
+        ("  a: {networks: [front], egress: [b]}\n  b: {networks: [deaf]}\n", "it has no gateway"),
+        ("  a: {networks: [inner, deaf], egress: [outside]}\n", "is on internal networks alone"),
+        ("  a: {networks: [inner], egress: ['192.0.2.0/24:80']}\n", "put t-a on another network too"),
     ],
 )
 def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words):
@@ -203,8 +206,8 @@ def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        ("inner: {allow_networks: [front], ", "network t_inner is internal"),
-        ("back: {allow_networks: [inner], ", "network t_inner is internal"),
+        ("deaf: {allow_networks: [front], ", "network t_deaf is internal"),
+        ("back: {allow_networks: [deaf], ", "network t_deaf is internal"),
         ("back: {allow_networks: [lan], ", "of network lan do not pass"),
         ("lan: {allow_networks: [front], ", "of network lan do not pass"),
     ],
@@ -212,6 +215,6 @@ def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words
 def test_what_cannot_be_let_in_is_refused(tmp_path, network, words):
     key = network.partition(":")[0]
     with pytest.raises(ManifestErrors) as caught:
-        on_all = "  a: {networks: [front, back, inner, lan]}\n"
+        on_all = "  a: {networks: [front, back, inner, deaf, lan]}\n"
         told(tmp_path, on_all, networks=NETWORKS.replace(f"{key}: {{", network))
     assert words in caught.value.errors[0].message and caught.value.errors[0].where.line > 1

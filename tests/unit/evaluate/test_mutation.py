@@ -42,6 +42,7 @@ networks:
   inner: {enable_ipv6: true, host_access: all}
   secret: {enable_ipv6: true, metadata: deny}
   let: {enable_ipv6: true, allow_networks: [secret]}
+  deep: {internal: true, enable_ipv6: true, allow_networks: [secret]}
 containers:
   web:
     networks: [open, back]
@@ -59,6 +60,7 @@ containers:
   v: {networks: [inner]}
   x: {networks: [secret]}
   y: {networks: [let]}
+  z: {networks: [deep]}
 services:
   s:
     networks: [open, back]
