@@ -56,11 +56,19 @@ def sides(
     spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str]
 ) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
     """The directions in which a container is bound, each with all that it may; networks by their keys."""
-    meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
     for direction in DIRECTIONS:
-        said = [peers for one in (spec, *meant) if (peers := getattr(one, direction)) is not None]
+        said = [getattr(one, direction) for one in binding(spec, policies, networks, direction)]
         if said:
             yield direction, tuple(chain.from_iterable(said))
+
+
+def binding(
+    spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str], direction: str
+) -> list[ContainerSpec | PolicySpec]:
+    """What says whom a container may reach, or be reached by: its own words first."""
+    found: list[ContainerSpec | PolicySpec] = [spec]
+    found += (one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected))
+    return [one for one in found if getattr(one, direction) is not None]
 
 
 def is_meant(peer: PeerSpec, spec: ContainerSpec, networks: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from ..inventory.facts import Facts
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from .bounds import DIRECTIONS, EGRESS, OPEN, Allowed, Bound, Denied, Policies, is_meant, sides
+from .bounds import DIRECTIONS, EGRESS, OPEN, Allowed, Bound, Denied, Policies, binding, is_meant, sides
 from .boxes import Interval, disjoint
 from .driver import Joined
 from .endpoint import SandboxSpec
@@ -126,10 +126,12 @@ def unable(
 def bounds(
     one: SandboxSpec, direction: str, ends: Sequence[tuple[Network, Endpoint]], facts: Facts
 ) -> Iterator[Bound]:
+    keys = [end.network for end in one.endpoints]
+    where = binding(one.spec, one.project.policies, keys, direction)[0].where
     for network, end in ends:
         stood = facts.leases.get((one.name, network.home), ())
         for ip, _ in end.addresses:
-            yield Bound(one.project.name, direction, ip, ip in stood, one.spec.where)
+            yield Bound(one.project.name, direction, ip, ip in stood, where)
 
 
 class ProjectPeers:

@@ -11,9 +11,11 @@ from reconciler.cnm.boxes import Box, disjoint, minus
 from reconciler.cnm.build import build
 from reconciler.cnm.spans import addresses, interval, protocol_text
 from reconciler.drivers import DRIVERS
-from reconciler.drivers.firewall.policies import row
+from reconciler.drivers.firewall.policies import lower, row
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts
+from reconciler.inventory.subjects import policy
+from reconciler.kinds.nft import Element
 from reconciler.manifest.model.fields import canonical_prefix, prefix_or_address
 from reconciler.pipeline import load
 
@@ -120,6 +122,24 @@ def test_a_network_may_be_a_peer_and_open_to_another(tmp_path):
     networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
     found, _ = told(tmp_path, DB % "x-a: 1", networks=networks)
     assert found == {"opened4": {"10.91.0.0/24 . 10.92.0.0/24 . 0-255 . 0-65535"}}
+
+
+def test_each_element_tells_which_policy_it_is_of(tmp_path):
+    networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
+    more = "policies: {inner.one: {for: ['label:tier=app'], ingress: [web]}, b: {for: [db], egress: []}}"
+    _, topology = told(
+        tmp_path, WEB % "egress: [app]" + APP % "x-a: 1" + DB % "egress: [outside]", more, networks
+    )
+    found = {(e.map, policy(e)) for e in lower(topology.policies) if isinstance(e, Element)}
+    assert found == {
+        ("bound_out4", "egress of web"),
+        ("egress4", "egress of web"),
+        ("bound_in4", "inner.one"),
+        ("ingress4", "inner.one"),
+        ("bound_out4", "egress of db"),
+        ("egress_outside4", "egress of db"),
+        ("opened4", "allow_networks of back"),
+    }
 
 
 MANY = "  c%d: {networks: {front: {ipv4_address: 10.91.0.%d}}, labels: {x: y}}\n"

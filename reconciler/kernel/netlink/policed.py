@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ...kinds.maps import METADATA
+from ...kinds.maps import BY_PEER, METADATA
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes
@@ -13,8 +13,6 @@ from .socket import attributes
 PROTOCOL = 2  # CTA_TUPLE_PROTO
 NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
-# Of these a peer is an address, and elements begin with it.
-BY_ADDRESS = ("egress", "ingress")
 OUT, IN = "bound_out", "bound_in"
 CLOUDS = Subnets(dict.fromkeys(METADATA, ""))
 
@@ -107,7 +105,7 @@ def policed(
     rows: dict[tuple[str, bytes], list[Bounds]] = defaultdict(list)
     ranges: dict[tuple[str, bytes, bytes], list[Bounds]] = defaultdict(list)
     for name, parts in allowed:
-        at = 1 if name in BY_ADDRESS else 0
+        at = 1 if name in BY_PEER else 0
         (first, last), rest = parts[at], (*parts[:at], *parts[at + 1 :])
         (rows[name, first] if first == last else ranges[name, first, last]).append(rest)
     return Policed(who, dict(rows), dict(ranges), inside, frozenset(resolvers), silenced)
