@@ -1,6 +1,6 @@
 """Who is bound, and what policies come to, as values alone (see policies.py)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from ..values import value
 
 HOST_PEER, OUTSIDE = "host", "outside"  # peers that are no address
 EGRESS, INGRESS, OPEN = "egress", "ingress", "open"
+DIRECTIONS = EGRESS, INGRESS
 
 
 class Bound(NamedTuple):
@@ -63,24 +64,26 @@ class Policies:
 
 def sides(
     spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str]
-) -> Iterator[tuple[str, tuple[PeerSpec, ...], Where]]:
-    """The directions in which a container is bound, each with all that it may, and the place that says so;
-    networks by their keys."""
-    meant = [one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected)]
-    for direction in (EGRESS, INGRESS):
-        if said := [*lists(direction, spec, meant)]:
-            peers = tuple(chain.from_iterable(listed for listed, _ in said))
-            yield direction, peers, next((peer.where for peer in said[0][0]), said[0][1])
+) -> Iterator[tuple[str, tuple[PeerSpec, ...]]]:
+    """The directions in which a container is bound, each with all that it may; networks by their keys."""
+    for direction in DIRECTIONS:
+        said = [getattr(one, direction) for one in binding(spec, policies, networks, direction)]
+        if said:
+            yield direction, tuple(chain.from_iterable(said))
 
 
-def lists(
-    direction: str, spec: ContainerSpec, policies: Iterable[PolicySpec]
-) -> Iterator[tuple[tuple[PeerSpec, ...], Where]]:
-    """Its own and those of policies that are for it, each with the place."""
-    known = [(spec.egress, spec.ingress, spec.where)]
-    for egress, ingress, where in known + [(one.egress, one.ingress, one.where) for one in policies]:
-        if (peers := egress if direction == EGRESS else ingress) is not None:
-            yield peers, where
+def binding(
+    spec: ContainerSpec, policies: Sequence[PolicySpec], networks: Sequence[str], direction: str
+) -> list[ContainerSpec | PolicySpec]:
+    """What says whom a container may reach, or be reached by: its own words first."""
+    found: list[ContainerSpec | PolicySpec] = [spec]
+    found += (one for one in policies if any(is_meant(peer, spec, networks) for peer in one.selected))
+    return [one for one in found if getattr(one, direction) is not None]
+
+
+def said_at(one: ContainerSpec | PolicySpec, direction: str) -> Where:
+    """Where its list stands: at the first of what is in it."""
+    return next((peer.where for peer in getattr(one, direction)), one.where)
 
 
 def is_meant(peer: PeerSpec, spec: ContainerSpec, networks: Sequence[str]) -> bool:

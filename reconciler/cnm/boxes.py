@@ -14,8 +14,9 @@ def disjoint(boxes: Iterable[tuple[Box, T]]) -> Iterator[tuple[Box, T]]:
     near: list[Box] = []
     for box, what in sorted(boxes, key=lambda pair: pair[0]):
         near = [one for one in near if one[0][1] >= box[0][0]]  # what comes begins no earlier
+        low, high = box[-1]
         rest = [box]
-        for one in near:
+        for one in [one for one in near if one[-1][0] <= high and low <= one[-1][1]]:
             rest = [part for whole in rest for part in minus(whole, one)]
         near += rest
         yield from ((part, what) for part in rest)

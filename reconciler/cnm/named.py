@@ -40,7 +40,7 @@ class NameEntry(NamedTuple):
 def egress(one: SandboxSpec, networks: Sequence[str]) -> tuple[PeerSpec, ...] | None:
     """What it may reach; None where it is free."""
     said = sides(one.spec, one.project.policies, networks)
-    return next((peers for direction, peers, _ in said if direction == EGRESS), None)
+    return next((peers for direction, peers in said if direction == EGRESS), None)
 
 
 def of_outside(peers: Iterable[PeerSpec], project: ProjectSpec) -> list[PeerSpec]:

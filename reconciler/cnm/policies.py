@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
@@ -18,29 +18,33 @@ from ..inventory.facts import Facts
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from .bounds import EGRESS, HOST_PEER, OPEN, OUTSIDE, Allowed, Bound, Denied, Policies, is_meant, sides
-from .boxes import Box, Interval, disjoint
+from .bounds import (
+    DIRECTIONS,
+    EGRESS,
+    OPEN,
+    Allowed,
+    Bound,
+    Denied,
+    Policies,
+    binding,
+    is_meant,
+    said_at,
+    sides,
+)
+from .boxes import Interval, disjoint
 from .driver import Joined
 from .drops import logged, unheard
 from .endpoint import SandboxSpec
+from .opened import Lead, between, leads, openings, shut, speaking, with_ways, without_way
 from .prefixes import alone
-from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, addresses, interval, numbers, protocol_text
+from .rows import Reach, Sharers, rows
+from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, number_of, texts
 from .topology import Endpoint, Network
 
-Attached = Mapping[str, Sequence[tuple[Network, Endpoint]]]
+Attachments = Sequence[tuple[Network, Endpoint]]
+Attached = Mapping[str, Attachments]
+Sharing = tuple[str, tuple[PeerSpec, ...], tuple[Where, ...], frozenset[str]]
 DENY = "deny"
-
-
-class Reach(NamedTuple):
-    """One address of a container, and with whom it may speak there; `opens` is that one's network where
-    nothing else leads from the one to the other."""
-
-    ip: str
-    peer: str
-    protocol: Interval
-    ports: Interval
-    opens: Network | None
-    where: Where
 
 
 class Prefix(NamedTuple):
@@ -62,31 +66,43 @@ def decide(
     on_networks = {one.name: one for ends in known_ends.values() for one, _ in ends}
     here = [on_networks[name] for name, ends in attached.items() if ends]
     tagged = {name: {tag for _, end in ends for tag in end.trunk} for name, ends in known_ends.items()}
+    everybody: list[Sharers] = []
+    ways: list[Lead] = []
     for project in joined.projects:
         known = ProjectPeers(project, networks, joined)
         found += not_let_in(known)
-        opened: list[tuple[Box, Where]] = [*between(known)]
-        for one, direction, peers, where in bound_of(project, here):
+        let_in, mine = [*known.let_in()], len(everybody)
+        sharing: dict[Sharing, list[Attachments]] = defaultdict(list)
+        for one, direction, peers in bound_of(project, here):
             ends = attached[one.name]
-            reaches = [*reaching(ends, peers, known)]
-            found += (*unable(one, ends, tagged, facts), *shut(one, ends, reaches))
-            bound += bounds(one, direction, ends, facts, where)
-            may += rows(project.name, direction, reaches)
-            opened += (opening(direction, reach) for reach in reaches if opens(direction, reach))
-        for (source, destination, *what), where in disjoint(opened):
-            ends_of = addresses(source), addresses(destination)
-            may.append(allowed(project.name, OPEN, ends_of, what, where))
-    found += unheard(networks)
-    denied, loud = tuple(denials(networks, joined.projects)), tuple(logged(here, attached, facts))
-    loud_here = bool(loud) or facts.logged
-    policies = Policies(bound=tuple(bound), allowed=tuple(may), denied=denied, logged=loud, logs=loud_here)
+            found += unable(one, ends, tagged, facts)
+            if direction == EGRESS and ends:
+                found += without_way(one, [network for network, _ in ends], peers)
+            bound += bounds(one, direction, ends, facts)
+            sharing[shared(direction, peers, ends)].append(ends)
+        for (direction, peers, *_), members in sharing.items():
+            everybody += sharers_of(direction, peers, members, known)
+        ways += leads(everybody[mine:], let_in)
+        for box, where in disjoint([*between(let_in), *openings(everybody[mine:])]):
+            may.append(Allowed(project.name, OPEN, *texts(box), where))
+    standing = {way: sorted({number_of(b.ip) for b in bound if b.direction == way}) for way in DIRECTIONS}
+    may += (row for one in everybody for row in rows(one, standing[one.direction]))
+    found += (*shut(ways), *unheard(networks))
+    networks = with_ways(networks, ways)
+    policies = Policies(
+        bound=tuple(bound),
+        allowed=tuple(may),
+        denied=tuple(denials(networks, joined.projects)),
+        logged=(loud := tuple(logged(here, attached, facts))),
+        logs=bool(loud) or facts.logged,
+    )
     return with_netfilter(networks, policies), policies
 
 
 def bound_of(
     project: ProjectSpec, here: Iterable[SandboxSpec]
-) -> Iterator[tuple[SandboxSpec, str, tuple[PeerSpec, ...], Where]]:
-    """Who of this host is bound, in which direction, by what he may all the same, and by which place."""
+) -> Iterator[tuple[SandboxSpec, str, tuple[PeerSpec, ...]]]:
+    """Who of this host is bound, in which direction, and by what he may all the same."""
     for one in (one for one in here if one.project is project):
         for said in sides(one.spec, project.policies, [end.network for end in one.endpoints]):
             yield one, *said
@@ -126,8 +142,10 @@ def unable(
 
 
 def bounds(
-    one: SandboxSpec, direction: str, ends: Sequence[tuple[Network, Endpoint]], facts: Facts, where: Where
+    one: SandboxSpec, direction: str, ends: Sequence[tuple[Network, Endpoint]], facts: Facts
 ) -> Iterator[Bound]:
+    keys = [end.network for end in one.endpoints]
+    where = said_at(binding(one.spec, one.project.policies, keys, direction)[0], direction)
     for network, end in ends:
         stood = facts.leases.get((one.name, network.home), ())
         for ip, _ in end.addresses:
@@ -158,7 +176,7 @@ class ProjectPeers:
                     homes.setdefault(one.name, (one, []))[1].append((network, ips))
         return [*homes.values()]
 
-    def prefixes(self, peer: PeerSpec, on: Network, own: set[str], version: int) -> Iterator[Prefix]:
+    def prefixes(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
         """As they are seen from an address on this network; `own` are all that one is on."""
         match peer.kind:
             case "host" | "outside":
@@ -173,105 +191,67 @@ class ProjectPeers:
             case _:
                 yield from self.of_containers(peer, on, own, version)
 
-    def of_containers(self, peer: PeerSpec, on: Network, own: set[str], version: int) -> Iterator[Prefix]:
+    def of_containers(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
         for one, homes in self.sandboxes:
             apart = own.isdisjoint(home.name for home, _ in homes)
+            by = {home.name for home in speaking(home for home, _ in homes)} if apart else {on.name}
             for home, ips in homes if is_meant(peer, one.spec, ()) else ():
-                if apart or home.name == on.name:
+                if home.name in by:
                     yield from (
                         Prefix(alone(ip), home if apart else None) for ip in ips if family(ip) == version
                     )
 
 
+def shared(direction: str, peers: tuple[PeerSpec, ...], ends: Attachments) -> Sharing:
+    """What those have alike who may the same, and are told so at the same places."""
+    own = frozenset(network.name for network, _ in ends)
+    return direction, peers, tuple(peer.where for peer in peers), own
+
+
+def sharers_of(
+    direction: str, peers: Sequence[PeerSpec], members: Iterable[Attachments], known: ProjectPeers
+) -> Iterator[Sharers]:
+    places: dict[tuple[str, int], list[str]] = defaultdict(list)
+    on: dict[str, Network] = {}
+    for network, end in chain.from_iterable(members):
+        on[network.name] = network
+        for ip, _ in end.addresses:
+            places[network.name, family(ip)].append(ip)
+    for (name, number), ips in places.items():
+        reaches = tuple(reaching(peers, on[name], on, number, known))
+        yield Sharers(known.project.name, direction, on[name], tuple(ips), reaches)
+
+
 def reaching(
-    ends: Sequence[tuple[Network, Endpoint]], peers: Sequence[PeerSpec], known: ProjectPeers
+    peers: Iterable[PeerSpec], on: Network, own: Mapping[str, Network], number: int, known: ProjectPeers
 ) -> Iterator[Reach]:
-    own = {network.name for network, _ in ends}
-    places = [(network, ip) for network, end in ends for ip, _ in end.addresses]
-    for peer, (network, ip) in product(peers, places):
-        there = known.prefixes(peer, network, own, family(ip))
-        for (other, opens), ports in product(there, peer.ports or (ANY_PORT,)):
-            yield Reach(ip, other, protocol(peer, ip), ports, opens, peer.where)
+    """As `on` one of a container's `own` networks."""
+    speaks = {one.name for one in speaking(own.values())}
+    for peer in peers:
+        what, ports = protocol(peer, number), peer.ports or (ANY_PORT,)
+        for other, opens in known.prefixes(peer, on, own.keys(), number):
+            if not opens or on.name in speaks:
+                yield from (Reach(other, what, one, opens, peer.where) for one in ports)
 
 
-def shut(
-    one: SandboxSpec, ends: Sequence[tuple[Network, Endpoint]], reaches: Iterable[Reach]
-) -> Iterator[ManifestError]:
-    """What no policy opens: from an internal network, or into one, there is no way."""
-    within = {ip: network for network, end in ends if network.spec.internal for ip, _ in end.addresses}
-    told: dict[Where, Network] = {}
-    for reach in reaches:
-        near = within.get(reach.ip) or reach.opens
-        if reach.opens and near and near.spec.internal:
-            told.setdefault(reach.where, near)
-    for where, network in told.items():
-        yield internal(network, f"put both on one network, or {one.name} on another too", where)
-
-
-def protocol(peer: PeerSpec, ip: str) -> Interval:
+def protocol(peer: PeerSpec, number: int) -> Interval:
     if not peer.protocol:
         return ANY_PROTOCOL
-    number = PROTOCOLS[peer.protocol][family(ip) == 6]
-    return number, number
-
-
-def rows(project: str, direction: str, reaches: Iterable[Reach]) -> Iterator[Allowed]:
-    """Of one container, so that no two overlap."""
-    groups: dict[tuple[str, str], list[tuple[Box, Where]]] = defaultdict(list)
-    for one in reaches:
-        word = one.peer if one.peer in (HOST_PEER, OUTSIDE) else ""
-        peer = (0, 0) if word else interval(one.peer)
-        groups[one.ip, word].append(((peer, one.protocol, one.ports), one.where))
-    for (ip, word), boxes in groups.items():
-        for (peer, *what), where in disjoint(boxes):
-            ends = ip, word or addresses(peer)
-            yield allowed(project, direction, ends if direction == EGRESS else ends[::-1], what, where)
-
-
-def allowed(
-    project: str, direction: str, ends: tuple[str, str], what: Sequence[Interval], where: Where
-) -> Allowed:
-    """From the first of the ends to the second, by what protocols to what ports."""
-    return Allowed(project, direction, *ends, protocol_text(what[0]), numbers(what[1]), where)
-
-
-def opens(direction: str, reach: Reach) -> bool:
-    """Into another project's network only that opens a way: no two may say it of the same packets."""
-    return reach.opens is not None and not (direction == EGRESS and reach.opens.external)
-
-
-def opening(direction: str, reach: Reach) -> tuple[Box, Where]:
-    ends = interval(alone(reach.ip)), interval(reach.peer)
-    return (*(ends if direction == EGRESS else ends[::-1]), reach.protocol, reach.ports), reach.where
-
-
-def between(known: ProjectPeers) -> Iterator[tuple[Box, Where]]:
-    """Networks whose containers may open connections to those of another."""
-    for network, other in known.let_in():
-        for source, destination in product(other.extent, network.extent):
-            if family(source) == family(destination) and source != destination:
-                yield (interval(source), interval(destination), ANY_PROTOCOL, ANY_PORT), network.spec.where
+    code = PROTOCOLS[peer.protocol][number == 6]
+    return code, code
 
 
 def not_let_in(known: ProjectPeers) -> Iterator[ManifestError]:
     """What `allow_networks` cannot open."""
-    for network, other in known.let_in():
-        shut = next((one for one in (network, other) if one.spec.internal), None)
+    for network, _ in known.let_in():
         if network.external:
             message = f"network {network.name} is another project's"
             yield NetworkLacks(message, "write `allow_networks` there", network.spec.where)
-        elif shut:
-            yield internal(shut, "leave `allow_networks` out", network.spec.where)
     for spec in (spec for spec in known.project.networks if spec.allow_networks):
         far = [key for key in (spec.name, *spec.allow_networks) if key not in known.networks]
         if far:
             message = f"packets of network {far[0]} do not pass this host's firewall"
             yield NetworkLacks(message, "leave `allow_networks` out", spec.where)
-
-
-def internal(network: Network, hint: str, where: Where) -> NetworkLacks:
-    message = f"network {network.name} is internal: no way leads from it to another network, nor into it"
-    return NetworkLacks(message, hint, where)
 
 
 def denials(networks: Iterable[Network], projects: Iterable[ProjectSpec]) -> Iterator[Denied]:

@@ -103,7 +103,7 @@ def deaf(link: str) -> str:
 
 def is_forwarded(network: Network) -> bool:
     """Whether any of its packets cross the host, if only from one of its containers to another."""
-    return not network.spec.internal or bool(network.per_host) or network.carrier.paired
+    return not network.spec.internal or network.opened or bool(network.per_host) or network.carrier.paired
 
 
 def what_others_judge(networks: Sequence[Network], facts: Facts) -> Iterator[str]:

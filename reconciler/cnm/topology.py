@@ -113,6 +113,7 @@ class Network:
     endpoints: tuple[Endpoint, ...] = ()
     spec: NetworkSpec
     vlans: tuple[int, ...] = ()  # that its endpoints name: then its bridge keeps VLANs apart
+    opened: bool = False  # though internal, policies lead from it to other networks, or into it
     filtered: bool = False  # what its containers say to one another passes the firewall of the host
 
     @property

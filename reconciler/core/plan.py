@@ -9,6 +9,7 @@ from operator import attrgetter
 from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
 MOST_USERS = 3  # that a line of a plan names
+AT_A_TIME = 100  # steps of which JSON is made
 FACTS = json.JSONEncoder(sort_keys=True, default=str)
 
 
@@ -49,8 +50,9 @@ class Plan(tuple[Step, ...]):
     def digest(self) -> str:
         """Of all facts as one list in JSON, which nobody need hold at once."""
         total, before = hashlib.sha256(), "["
-        for step in self:
-            total.update(f"{before}{FACTS.encode(step.facts)}".encode())
+        for start in range(0, len(self), AT_A_TIME):
+            facts = [step.facts for step in self[start : start + AT_A_TIME]]
+            total.update(f"{before}{FACTS.encode(facts)[1:-1]}".encode())
             before = ", "
         total.update(b"]" if self else b"[]")
         return total.hexdigest()[:16]

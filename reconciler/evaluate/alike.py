@@ -30,9 +30,10 @@ SAME = (
         "ingress_outside",
     ),
 )
-# And of those that name who asks: first, or last; and of those that say next for whom.
+# And of those that name who asks: first, or last; and of those that say for whom, behind that or before.
 FIRST, LAST = (BOUND[0], "egress_outside"), (SOURCES, BY_LINK)
-PAIRS = tuple(f"{name}{number}" for name in ("egress", "ingress", "opened") for number in (4, 6))
+PAIRS = tuple(f"{name}{number}" for name in ("ingress", "opened") for number in (4, 6))
+TURNED = ("egress4", "egress6")
 
 
 class Mention(NamedTuple):
@@ -46,7 +47,7 @@ class Mention(NamedTuple):
 class Alike:
     def __init__(self, world: World):
         self.world, said = world, ByAddress(naming(world))
-        known = (*SAME, *FIRST, *LAST, *PAIRS)
+        known = (*SAME, *FIRST, *LAST, *PAIRS, *TURNED)
         self.strange = any(not e.map.startswith(known) for e in world.state.of(Element) if e.table)
         numbers: dict[object, int] = {}
         self.always: dict[str, int] = {}  # by sandbox, what counts whomever it asks for: a number for each
@@ -90,3 +91,5 @@ def naming(world: World) -> Iterator[tuple[str, Mention]]:
             yield parts[-1], Mention(e.map, tuple(parts[:-1]))
         elif e.map in PAIRS and rest:
             yield first, Mention(e.map, tuple(rest[1:]), rest[0])
+        elif e.map in TURNED and rest:
+            yield rest[0], Mention(e.map, tuple(rest[1:]), first)

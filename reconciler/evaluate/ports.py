@@ -13,7 +13,7 @@ from .world import World
 
 ALL = (0, 65535)
 POLICIES = tuple(f"{name}{number}" for name in ALLOWING for number in (4, 6))
-AT_DESTINATION = -3  # of what policies allow: destination, protocol and ports are last
+EGRESS = "egress"  # begins with the destination; else that, protocol and ports are last
 SPOKEN = ("tcp", "udp", "sctp")
 
 
@@ -49,11 +49,11 @@ def allowed(world: World) -> Iterator[tuple[str, tuple[str, int, int]]]:
         parts = e.item.split(" . ")
         if e.map.startswith(REACHABLE) and len(parts) == 3:
             yield parts[0], (parts[1], int(parts[2]), int(parts[2]))
-        elif e.map in POLICIES and not e.map.startswith("egress_") and len(parts) >= 3:
+        elif e.map in POLICIES and not e.map.startswith(f"{EGRESS}_") and len(parts) >= 3:
             first, _, last = parts[-1].partition("-")
             span = int(first), int(last or first)
             if span != ALL and parts[-2] in SPOKEN:
-                yield parts[AT_DESTINATION], (parts[-2], *span)
+                yield parts[0 if e.map.startswith(EGRESS) else -3], (parts[-2], *span)
 
 
 def cut(spans: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """What a person calls what a step is about, as two states tell it together; each kind knows what to ask."""
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_network
@@ -16,6 +17,23 @@ from ..kinds.shaping import Ifb
 from .bykind import by_kind
 from .ownership import by_key
 
+# What a policy comes to tells where that stands: in `policies:`, or on a service or container, or a network.
+WRITTEN = re.compile(
+    r"(?P<section>policies|services|containers|networks)\.(?P<name>.+?)(\.(for|egress|ingress)(\[\d+\])?)?"
+)
+TELLING = re.compile(r"(?:bound_)?(egress|ingress|out|in|opened)(?:_outside|_host)?[46]")
+WORDS = {"out": "egress", "in": "ingress", "opened": "allow_networks"}
+
+
+def policy(r: Resource) -> str:
+    """The policy that an element of the firewall comes from, or `egress of web`; "" of all else."""
+    map_ = TELLING.fullmatch(r.map) if isinstance(r, Element) else None
+    found = WRITTEN.fullmatch(r.where.path) if map_ and r.where else None
+    if not map_ or not found:
+        return ""
+    way = found[4] or WORDS.get(map_[1], map_[1])
+    return found["name"] if found["section"] == "policies" else f"{way} of {found['name']}"
+
 
 class Subjects:
     """Of all resources of two states, of which the second is believed first."""
@@ -30,10 +48,10 @@ class Subjects:
         return Subject(self.projects.get(part[1], project) if project == SHARED else project, *part)
 
     def words(self, r: Resource) -> dict[str, str]:
-        """For scripts: `{"project": "shop", "container": "shop-web-1", "network": "shop_front"}`."""
+        """For scripts: `{"project": "shop", "container": "shop-web-1", "policy": "egress of web"}`."""
         project, kind, name = self.of(r)
-        told = dict([*self.beside(r), (kind, name)])
-        return {"project": project} | {kind: told[kind] for kind in NAMED if told.get(kind)}
+        told = dict([*self.beside(r), (kind, name), ("policy", policy(r))])
+        return {"project": project} | {kind: told[kind] for kind in (*NAMED, "policy") if told.get(kind)}
 
     def beside(self, r: Resource) -> Iterator[Part]:
         """What else a person would say that it concerns: of an endpoint its network, of an element of the

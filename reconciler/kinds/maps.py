@@ -10,6 +10,7 @@ UNPROTECTED = "unprotected"
 BOUND = ("bound_out", "bound_in")
 ALLOWING = tuple(f"{way}{end}" for way in ("egress", "ingress") for end in ("", "_outside", "_host"))
 OPENED = "opened"  # what may begin from one network to another, as above
+BY_PEER = ("egress", "ingress")  # whose elements begin with the peer, and the container comes next
 NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
 # Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
 METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")

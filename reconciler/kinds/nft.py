@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, Stage, kind, roles
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
-from .maps import HAS_PORTS, KEEPING_OUT, PROJECTS
+from .maps import BY_PEER, HAS_PORTS, KEEPING_OUT, PROJECTS
 from .named import LIFE, VOLATILE
 from .ownership import TABLE, TABLE_PREFIX
 from .published import BY_LINK, SOURCES, DoorLimit, Flow, flow_of, is_shared, limit_of, twin
@@ -149,13 +149,15 @@ class Element(InTable):
 
     def owner(self, known: Ownership) -> str:
         told = self.declared_by
-        return told if told in known.projects | {known.shared} else ""  # as what somebody added by hand
+        return (
+            told if told == known.shared or told in known.projects else ""
+        )  # as what somebody added by hand
 
     def part_of(self, known: Places) -> Part:
         """A published port, or what one of its parts tells."""
         if flow := self.flow or (limit.flow if (limit := self.limits) else None):
             return PORT, flow.door
-        parts = self.item.split(" . ")
+        parts = self.item.split(" . ")[self.map[:-1] in BY_PEER :]
         found = (known.links.get(part) or known.addresses.get(part) for part in parts)
         return next(filter(None, found), (FIREWALL, ""))
 

@@ -21,6 +21,7 @@ PROTOCOL = (
 PRIORITY = 1090  # of our first routing rule; before main (32766), after local (0)
 INTERNAL = str(PRIORITY - 1)  # from an internal network, to nowhere
 INSIDE = str(PRIORITY - 2)  # from a network to its own subnets by way of the host
+OPENED = str(PRIORITY - 3)  # from an internal network that policies open, for what they let pass
 MEMORY = str(PRIORITY + 4)  # of the rule that remembers that the host was no router
 # How the names of host ends begin: ports of bridges, and those of pairs without one.
 PORT, PAIR = "ve", "vp"

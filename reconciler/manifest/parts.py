@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, replace
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -33,8 +34,14 @@ def content(value: Any) -> object:
     """What json cannot write by itself."""
     if isinstance(value, frozenset):
         return sorted(value)
-    told = ((field, getattr(value, field.name)) for field in fields(value) if field.compare)
-    return {field.name: said for field, said in told if said != usual(field)}
+    told = ((name, getattr(value, name), without) for name, without in usuals(value.__class__))
+    return {name: said for name, said, without in told if said != without}
+
+
+@cache
+def usuals(kind: type[Any]) -> list[tuple[str, object]]:
+    """Of each field, by its name, what is so where nothing is said."""
+    return [(field.name, usual(field)) for field in fields(kind) if field.compare]
 
 
 def usual(field: Field[Any]) -> object:

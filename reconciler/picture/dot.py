@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from . import colours
+from .arrows import arrows
 from .model import REMOVED, Lane, Picture, Rail, caption, signed
 from .text import visible
 
@@ -14,8 +15,13 @@ def written(picture: Picture) -> Iterator[str]:
     yield '  edge [fontname="sans-serif" fontsize=10 dir=none]\n'
     nets = {rail.name: f"n{turn}" for turn, rail in enumerate(picture.rails)}
     lanes = [(f"c{turn}", lane) for turn, lane in enumerate(picture.lanes)]
-    if any(lane.ports for _, lane in lanes):
+    drawn = arrows(picture)
+    named = {end for arrow in drawn for end in arrow[:2]}
+    if any(lane.ports for _, lane in lanes) or "host" in named:
         yield "  host [shape=circle]\n"
+    known = {"host": "host", **nets, **{lane.name: name for name, lane in lanes}}
+    others = {end: f"p{turn}" for turn, end in enumerate(sorted(named - known.keys()))}
+    yield from (f"  {name} [label={quoted(end)} shape=plaintext]\n" for end, name in others.items())
     yield from (f"  {name} [{node(lane)}]\n" for name, lane in lanes)
     yield from (f"  {nets[rail.name]} [{node(rail)}]\n" for rail in picture.rails)
     for name, lane in lanes:
@@ -28,6 +34,10 @@ def written(picture: Picture) -> Iterator[str]:
             said = f" label={quoted(signed(stop.op))}" if stop.op and stop.op != lane.op else ""
             more = f"{said}{colour(stop.op)}" + ' style="dashed"' * (stop.op == REMOVED)
             yield f"  {name} -> {nets[stop.network]}" + f" [{more.strip()}]" * bool(more) + "\n"
+    known |= others
+    for source, target, what in drawn:
+        said = f" label={quoted(what)}" * bool(what)
+        yield f"  {known[source]} -> {known[target]} [dir=forward style=bold constraint=false{said}]\n"
     yield "}\n"
 
 

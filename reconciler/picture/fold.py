@@ -37,7 +37,7 @@ def idle(lane: Lane) -> tuple[object, ...] | None:
 
 
 def alike(lane: Lane) -> tuple[object, ...]:
-    return lane.project, lane.networks, lane.op, lane.alteration.cost
+    return lane.project, lane.networks, lane.op, lane.alteration.cost, lane.bound
 
 
 def merged(lanes: Iterable[Lane], likeness: Likeness) -> list[Lane]:
@@ -59,6 +59,7 @@ def one(lanes: Sequence[Lane]) -> Lane:
         aside=aside,
         stops=tuple(Stop(stop.network, "", (), stop.op) for stop in first.stops),
         ports=tuple(joined(port for lane in every for port in lane.ports)),
+        allows=tuple(dict.fromkeys(one for lane in every for one in lane.allows)),
         members=every,
     )
 

@@ -109,7 +109,8 @@ def sheet(picture: Picture) -> Sheet:
 def legend_words(picture: Picture) -> list[tuple[str, str]]:
     """What happens to how many, each with its operation, and what a reader may not guess."""
     dotted = [("", "dotted: internal, no way out")] if any(rail.internal for rail in picture.rails) else []
-    return [*picture.counts, *dotted]
+    bound = [("", "egress, ingress: so many may be reached, or reach it, and nobody else")]
+    return [*picture.counts, *dotted, *(bound if any(lane.bound for lane in picture.lanes) else ())]
 
 
 def rows(picture: Picture, y: float) -> tuple[list[tuple[str, float]], list[LanePlace], float]:
@@ -130,6 +131,7 @@ def placed(lane: Lane, y: float) -> LanePlace:
     label = text.clipped(f"{signed(lane.op)} {lane.label}".strip(), MOST_NAME, NAME, bold=True)
     stops = [stop for stop in lane.stops if stop.op != REMOVED or lane.op == REMOVED]
     said = lane.aside or "  ".join(ip for stop in stops for ip in shown(stop.addresses))
+    said = " · ".join(filter(None, (said, lane.policed)))
     return LanePlace(
         lane=lane,
         y=y,

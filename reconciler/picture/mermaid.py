@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from . import colours
+from .arrows import arrows
 from .model import Lane, Picture, Rail, caption, signed
 from .text import visible
 
@@ -15,8 +16,13 @@ def written(picture: Picture) -> Iterator[str]:
     yield f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\n---\nflowchart LR\n"
     nets = {rail.name: f"n{turn}" for turn, rail in enumerate(picture.rails)}
     lanes = [(f"c{turn}", lane) for turn, lane in enumerate(picture.lanes)]
-    if any(lane.ports for _, lane in lanes):
+    drawn = arrows(picture)
+    named = {end for arrow in drawn for end in arrow[:2]}
+    if any(lane.ports for _, lane in lanes) or "host" in named:
         yield "  host((host))\n"
+    known = {"host": "host", **nets, **{lane.name: name for name, lane in lanes}}
+    others = {end: f"p{turn}" for turn, end in enumerate(sorted(named - known.keys()))}
+    yield from (f"  {name}[/{quoted(end)}/]\n" for end, name in others.items())
     yield from (f"  {name}[{label(lane)}]{class_of(lane.op)}\n" for name, lane in lanes)
     yield from (f"  {nets[rail.name]}([{label(rail)}]){class_of(rail.op)}\n" for rail in picture.rails)
     for name, lane in lanes:
@@ -25,6 +31,9 @@ def written(picture: Picture) -> Iterator[str]:
         for stop in lane.stops:
             said = f"|{quoted(signed(stop.op))}|" if stop.op and stop.op != lane.op else ""
             yield f"  {name} ---{said} {nets[stop.network]}\n"
+    known |= others
+    for source, target, what in drawn:
+        yield f"  {known[source]} ==>" + f"|{quoted(what)}|" * bool(what) + f" {known[target]}\n"
     yield from classes(picture)
 
 

@@ -1,9 +1,11 @@
 """What is drawn, whatever it is drawn with."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from ..values import value
 
+EGRESS, INGRESS = "egress", "ingress"
 ADDED, CHANGED, REPLACED, REMOVED = "+", "~", "-/+", "-"
 
 
@@ -49,6 +51,14 @@ class PortLabel(NamedTuple):
         return f"{signed(self.op)}{self.door} → {self.target}"
 
 
+class Allowance(NamedTuple):
+    """Whom a container may reach (`egress`), or who may reach it, at what ports: "" is all."""
+
+    way: str
+    peer: str
+    what: str = ""
+
+
 @value
 class Rail:
     """A network."""
@@ -80,6 +90,8 @@ class Lane:
     ports: tuple[PortLabel, ...] = ()
     where: str = ""
     notes: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()  # by policies: `egress`, `ingress`
+    allows: tuple[Allowance, ...] = ()
     alteration: Alteration = UNALTERED
     members: tuple["Lane", ...] = ()  # which it stands for, where these are several
 
@@ -90,6 +102,12 @@ class Lane:
     @property
     def every(self) -> tuple["Lane", ...]:
         return self.members or (self,)
+
+    @property
+    def policed(self) -> str:
+        """`egress 2 · ingress none`: in which directions policies bind it, and how many they let through."""
+        counts = Counter(way for way, _ in {(one.way, one.peer) for one in self.allows})
+        return " · ".join(f"{way} {counts[way] or 'none'}" for way in self.bound)
 
     @property
     def networks(self) -> tuple[tuple[str, str], ...]:
@@ -118,5 +136,6 @@ def caption(one: Lane | Rail) -> str:
         said = " ".join(("internal",) * one.internal + one.subnets[:1])
     else:
         said = one.aside or " ".join(ip for stop in one.stops for ip in stop.addresses[:1])
+        said = "\n".join(filter(None, (said, one.policed)))
     name = f"{signed(one.op)} {one.label or one.name}".strip()
     return "\n".join(filter(None, (name, said, one.alteration.cuts)))

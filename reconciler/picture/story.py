@@ -1,8 +1,10 @@
 """What is told of a lane, a rail or a stop when somebody points at it: lines of text."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
-from .model import Alteration, Lane, Rail, Stop
+from .fold import listed
+from .model import EGRESS, Alteration, Lane, Rail, Stop
 
 MOST = 24  # containers of a folded lane that are told one by one
 
@@ -23,7 +25,20 @@ def said_of_lane(lane: Lane) -> Iterator[str]:
     yield from (of_stop(stop) for stop in lane.stops)
     yield from (f"port {port.text}" for port in lane.ports)
     yield from dict.fromkeys(words for member in lane.every for words in member.notes)
+    yield from allowed(lane)
     yield from dict.fromkeys(f"written: {member.where}" for member in lane.every if member.where)
+
+
+def allowed(lane: Lane) -> Iterator[str]:
+    """What policies let through, by ports."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for way, peer, what in lane.allows:
+        groups[way, what].append(peer)
+    for (way, what), peers in [*groups.items()][:MOST]:
+        words = "may reach" if way == EGRESS else "may be reached by"
+        yield f"{words} {listed(peers)}" + f" at {what}" * bool(what)
+    if len(groups) > MOST:
+        yield f"and {len(groups) - MOST} more"
 
 
 def of_stop(stop: Stop) -> str:

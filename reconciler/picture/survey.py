@@ -19,11 +19,12 @@ from ..kinds.published import REACHABLE, Flow
 from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.stacked_link import ChildLink, Dummy
 from ..kinds.workload import Workload
-from .model import Lane, PortLabel, Rail, Stop
+from .model import Allowance, Lane, PortLabel, Rail, Stop
+from .permits import Permits
 
 # What sets of the firewall say of a network, by its bridge, and of a container, by its address.
 OF_NETWORKS = {
-    "internal": "internal: no way out, and none in",
+    "internal": "internal: no way out and none in, but those that policies open",
     "host_open": "its containers may reach the host",
     "routed": "reached at its containers' own addresses, by the ports that they publish",
     "unprotected": "reached at its containers' own addresses, by every port",
@@ -86,9 +87,24 @@ class Survey:
                 ports=tuple(self.ports.get(name, ())),
                 where=place(r),
                 notes=tuple(self.notes.get(name, ())),
+                bound=self.bound.get(name, ()),
+                allows=tuple(self.allowances.get(name, ())),
             )
             for name, r in mine.items()
         }
+
+    @cached_property
+    def policed(self) -> Permits:
+        named = {cidr: name for name, cidrs in self.subnets.items() for cidr in cidrs}
+        return Permits(self.state, {ip: ns for ip, (ns, _) in self.at.items()}, named)
+
+    @cached_property
+    def bound(self) -> dict[str, tuple[str, ...]]:
+        return self.policed.bound()
+
+    @cached_property
+    def allowances(self) -> dict[str, list[Allowance]]:
+        return self.policed.allowances()
 
     @cached_property
     def stops(self) -> dict[str, list[Stop]]:

@@ -4,7 +4,7 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from random import Random
 from typing import Any, NamedTuple
@@ -228,7 +228,8 @@ def manifest(seed: int) -> str:
         more = ", extra_hosts: ['gate:host-gateway']" * (random.random() < 0.2)
         boxes[f"c{index}"] = f"{{networks: [{', '.join(joined)}], ports: {mine}{more}}}"
     sections = {"networks": networks, "containers": boxes, "services": services(random, sorted(networks))}
-    sections["policies"] = policies(Random(f"policies {seed}"), on) if seed % 2 else {}
+    internal = {name for name, body in networks.items() if "internal" in body}
+    sections["policies"] = policies(Random(f"policies {seed}"), on, internal) if seed % 2 else {}
     sections["networks"] = opened(Random(f"opened {seed}"), networks)
     return "name: t\n" + "".join(
         f"{section}:\n" + "".join(f"  {name}: {body}\n" for name, body in items.items())
@@ -258,12 +259,13 @@ def services(random: Random, networks: Sequence[str]) -> dict[str, str]:
     )
 
 
-def policies(random: Random, on: Mapping[str, set[str]]) -> dict[str, str]:
-    """Of some containers, about whom they are on a network with, and whoever is outside."""
+def policies(random: Random, on: Mapping[str, set[str]], internal: Set[str]) -> dict[str, str]:
+    """Of some containers, about whom they are on a network with, those elsewhere, and whoever is outside."""
     found: dict[str, str] = {}
     for name in random.sample(sorted(on), random.randint(1, len(on))):
-        near = [other for other in on if not on[name].isdisjoint(on[other]) and other != name]
-        peers = [*near, *(f"network/{one}" for one in on[name]), "outside", "host", "10.90.0.0/15"]
+        others = [other for other in on if other != name]
+        beyond = ["outside"] * (not on[name] <= internal)  # else a policy that lists it is refused
+        peers = [*others, *(f"network/{one}" for one in sorted(on[name])), *beyond, "host", "10.88.0.0/13"]
         for way in random.sample(("egress", "ingress"), random.randint(1, 2)):
             listed = random.sample(peers, random.randint(0, 2))
             said = [f"'{one}{random.choice(('', ':80', ':80-8103', ':80/udp'))}'" for one in listed]
@@ -272,8 +274,8 @@ def policies(random: Random, on: Mapping[str, set[str]]) -> dict[str, str]:
 
 
 def opened(random: Random, networks: Mapping[str, str]) -> dict[str, str]:
-    """The networks, of which one may be open to another; an internal one never is."""
-    able = [name for name, body in networks.items() if "internal" not in body]
+    """The networks, of which one may be open to another."""
+    able = [*networks]
     if len(able) < 2 or random.random() < 0.5:
         return dict(networks)
     one, other = random.sample(able, 2)

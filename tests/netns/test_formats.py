@@ -11,7 +11,7 @@ from tests.netns.watching import until, watching
 
 PAGE = (DOCS / "formats.md").read_text()
 SHOP = "name: t\nnetworks: {a: }\ncontainers: {web: {networks: [a], ports: ['80:80']}}\n"
-NAMED = {"container", "network", "port"}  # of a step: as far as it is part of one
+NAMED = {"container", "network", "port", "policy"}  # of a step: as far as it is part of one
 
 
 def documented(table: str) -> set[str]:

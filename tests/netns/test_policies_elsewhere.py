@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 
 from tests.netns.cluster import Cluster, clustered, hosts
+from tests.netns.connections import held
 from tests.netns.lab import IMPATIENCE, Lab, Probe
 
 SUBNETS = "enable_ipv6: true, ipam: {config: [{subnet: 10.55.0.0/24}, {subnet: 'fd55::/64'}]}"
@@ -109,6 +110,43 @@ def test_into_a_network_of_another_project_only_that_opens_the_way(lab: Lab):
     lab.succeed(lab.reconcile("--apply", *files))
     assert lab.ask("g-g", "10.92.0.2", 80)
     lab.silent(Probe("g-g", "10.92.0.2", 81))
+
+
+PEERS = """
+name: t
+networks: {{n: {{enable_ipv6: true, ipam: {{config: [{{subnet: 10.91.0.0/24}}, {{subnet: 'fd91::/64'}}]}}}}}}
+policies: {{p: {{for: ['label:x=y'], egress: ['label:x=y'], ingress: ['label:x=y']}}}}
+containers:
+{members}
+  free: {{networks: {{n: {{ipv4_address: 10.91.0.15, ipv6_address: 'fd91::15'}}}}}}
+  bound: {{networks: {{n: {{ipv4_address: 10.91.0.25, ipv6_address: 'fd91::25'}}}}, egress: [free]}}
+"""
+MEMBER = """
+  c{0}: {{networks: {{n: {{ipv4_address: 10.91.0.{0}, ipv6_address: 'fd91::{0}'}}}}, labels: {{x: y}}}}
+"""
+
+
+def test_many_peers_of_a_label_share_rows(lab: Lab):
+    """Who is in between and not one of them has no part in what they may."""
+    members = [n for n in range(10, 50) if n not in (15, 25)][:20]
+    text = PEERS.format(members="".join(map(MEMBER.format, members)))
+    lab.apply(text)
+    assert lab.planned(text) == []
+    for name in ("c10", "c29", "free", "bound"):
+        lab.serve(f"t-{name}", 80)
+    wrong, at = [], {"c10": 10, "c29": 29, "free": 15, "bound": 25}
+    opened = {("c10", "c29"), ("c29", "c10"), ("free", "bound"), ("bound", "free")}
+    for one, two in permutations(at, 2):
+        for ip in (f"10.91.0.{at[two]}", f"fd91::{at[two]}"):
+            answer = lab.ask(f"t-{one}", ip, 80, patience=3.0 if (one, two) in opened else IMPATIENCE)
+            if bool(answer) != ((one, two) in opened):
+                wrong.append((one, two, ip))
+    assert wrong == []
+    with held(
+        lab, {"kept": Probe("t-c10", "fd91::29", 80), "gone": Probe("t-bound", "10.91.0.15", 80)}
+    ) as found:
+        lab.apply(text.replace("egress: [free]", "egress: []"))
+    assert found["gone"].silent and not found["kept"].silent
 
 
 def many(number: int) -> str:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from reconciler.picture import FORMS
+from reconciler.picture.arrows import arrows
 from reconciler.picture.drawing import of_state
 from reconciler.picture.fold import MOST, folded
 from reconciler.picture.model import Alteration, Lane, Picture, PortLabel, Rail, Stop
@@ -24,6 +25,48 @@ FIVE = shops.planned(shops.FIVE, shops.FIVE_AFTER)
 SIZES = {30: shops.large(12, 3), 200: shops.large(86, 8)}
 LARGE = {many: shops.planned(before, shops.edited(before)) for many, before in SIZES.items()}
 HOSTILE = "</title></text>]]><script>alert(1)</script>\"'&<!--\\N\n\u202e\x00\x1b[2J`#;|[](){}%%"
+
+
+POLICED: shops.Manifest = {
+    "name": "shop",
+    "networks": {"front": {"enable_ipv6": True}, "back": {"internal": True}},
+    "services": {
+        "web": {"networks": ["front"], "egress": ["app:8080", "db:5432"], "deploy": {"replicas": 2}},
+        "app": {"networks": ["front"], "ingress": ["web:8000-8080"], "egress": ["db:5432", "outside:443"]},
+        "db": {"networks": ["back"], "ingress": ["app:5432", "host:1"], "egress": []},
+        "cron": {"networks": ["back"]},
+        **{f"p{n}": {"networks": ["front"], "labels": {"x": "y"}} for n in range(20)},
+    },
+    "policies": {
+        "p": {"for": ["label:x=y"], "egress": ["label:x=y"], "ingress": ["label:x=y", "network/front:1"]}
+    },
+}
+
+
+def test_whom_policies_bind_and_whom_they_let_through():
+    picture = shops.declared(POLICED)
+    said = {one.label: one.policed for one in picture.lanes if not one.label.startswith("p")}
+    assert said == {
+        "web × 2": "egress 2",
+        "app-1": "egress 2 · ingress 2",
+        "db-1": "egress none · ingress 2",
+        "cron-1": "",
+    }
+    assert lane(picture, "p0-1").policed == "egress 19 · ingress 20"
+    told = shops.drawn("svg", picture)
+    assert "may reach shop-app-1 at 8080/tcp" in told and "may be reached by host at 1/tcp" in told
+    assert "may be reached by shop_front at 1/tcp" in told and "nobody else" in told
+    assert not arrows(picture)  # two hundred of them
+    few = {name: one for name, one in POLICED["services"].items() if not name.startswith("p")}
+    picture = shops.declared({**POLICED, "services": few, "policies": {}})
+    assert {*arrows(picture)} == {
+        ("shop-web-1", "shop-app-1", "8080/tcp"),
+        ("shop-app-1", "shop-db-1", "5432/tcp"),
+        ("shop-app-1", "outside", "443/tcp"),
+        ("host", "shop-db-1", "1/tcp"),
+    }
+    assert '[dir=forward style=bold constraint=false label="8080/tcp"]' in shops.drawn("dot", picture)
+    assert '==>|"443/tcp"| p0' in shops.drawn("mermaid", picture)
 
 
 def lane(picture: Picture, label: str) -> Lane:

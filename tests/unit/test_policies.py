@@ -1,6 +1,6 @@
 """What policies come to: by address, without two that overlap, and what none can be enforced for."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import product
 
 import pytest
@@ -11,14 +11,20 @@ from reconciler.cnm.boxes import Box, disjoint, minus
 from reconciler.cnm.build import build
 from reconciler.cnm.spans import addresses, interval, protocol_text
 from reconciler.drivers import DRIVERS
-from reconciler.drivers.firewall.policies import row
+from reconciler.drivers.firewall.policies import lower, row
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts
+from reconciler.inventory.subjects import policy
 from reconciler.kernel.nft.policed import BESIDE, TELLING, judge
 from reconciler.kernel.nft.transaction import FirewallSteps
 from reconciler.kinds.nft import Element
+from reconciler.manifest.model.fields import canonical_prefix, prefix_or_address
 from reconciler.pipeline import load
 
+ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+PREFIXES = ADDRESSES.flatmap(
+    lambda ip: st.integers(0, ip.max_prefixlen).map(lambda n: f"{ip_network((ip, n), strict=False)}")
+)
 SMALL = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda pair: (min(pair), max(pair)))
 BOXES = st.lists(st.tuples(SMALL, SMALL, SMALL), max_size=6)
 
@@ -59,6 +65,7 @@ NETWORKS = """
   front: {ipam: {config: [{subnet: 10.91.0.0/24}]}}
   back: {ipam: {config: [{subnet: 10.92.0.0/24}]}}
   inner: {internal: true, ipam: {config: [{subnet: 10.93.0.0/24}]}}
+  deaf: {internal: true, gateway_mode: isolated, ipam: {config: [{subnet: 10.95.0.0/24}]}}
   lan: {driver: macvlan, parent: nic, ipam: {config: [{subnet: 10.94.0.0/24, gateway: 10.94.0.1}]}}
 """
 
@@ -82,7 +89,7 @@ DB = "  db: {networks: {back: {ipv4_address: 10.92.0.4}}, %s}\n"
 
 def test_a_peer_on_the_same_network_is_one_row(tmp_path):
     found, topology = told(tmp_path, WEB % "egress: ['app:80']" + APP % "x-a: 1")
-    assert found == {"egress4": {"10.91.0.2 . 10.91.0.3 . tcp . 80"}}
+    assert found == {"egress4": {"10.91.0.3 . 10.91.0.2 . tcp . 80"}}
     assert [network.filtered for network in topology.networks if network.key == "front"] == [True]
 
 
@@ -92,15 +99,15 @@ def test_what_several_say_adds_up_and_is_there_once(tmp_path):
     )
     found, _ = told(tmp_path, APP % "egress: ['10.0.0.0/8:80']", policies)
     assert found == {
-        "egress4": {"10.91.0.3 . 10.0.0.0/8 . tcp . 80", "10.91.0.3 . 10.0.0.0/8 . tcp . 81-90"}
-        | {"10.91.0.3 . 10.2.0.0/16 . tcp . 91-99"}
+        "egress4": {"10.0.0.0/8 . 10.91.0.3 . tcp . 80", "10.0.0.0/8 . 10.91.0.3 . tcp . 81-90"}
+        | {"10.2.0.0/16 . 10.91.0.3 . tcp . 91-99"}
     }
 
 
 def test_a_peer_elsewhere_is_opened(tmp_path):
     found, _ = told(tmp_path, WEB % "egress: ['db:5432']" + DB % "x-a: 1")
     row = "10.91.0.2 . 10.92.0.4 . tcp . 5432"
-    assert found == {"egress4": {row}, "opened4": {row}}
+    assert found == {"egress4": {"10.92.0.4 . 10.91.0.2 . tcp . 5432"}, "opened4": {row}}
     found, _ = told(tmp_path, WEB % "x-a: 1" + DB % "ingress: ['web:5432', outside, 'host:1-9/udp']")
     assert found == {
         "ingress4": {row},
@@ -117,6 +124,73 @@ def test_a_network_may_be_a_peer_and_open_to_another(tmp_path):
     networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
     found, _ = told(tmp_path, DB % "x-a: 1", networks=networks)
     assert found == {"opened4": {"10.91.0.0/24 . 10.92.0.0/24 . 0-255 . 0-65535"}}
+
+
+def test_each_element_tells_which_policy_it_is_of(tmp_path):
+    networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
+    more = "policies: {inner.one: {for: ['label:tier=app'], ingress: [web]}, b: {for: [db], egress: []}}"
+    _, topology = told(
+        tmp_path, WEB % "egress: [app]" + APP % "x-a: 1" + DB % "egress: [outside]", more, networks
+    )
+    found = {(e.map, policy(e)) for e in lower(topology.policies) if isinstance(e, Element)}
+    assert found == {
+        ("bound_out4", "egress of web"),
+        ("egress4", "egress of web"),
+        ("bound_in4", "inner.one"),
+        ("ingress4", "inner.one"),
+        ("bound_out4", "egress of db"),
+        ("egress_outside4", "egress of db"),
+        ("opened4", "allow_networks of back"),
+    }
+
+
+MANY = "  c%d: {networks: {front: {ipv4_address: 10.91.0.%d}}, labels: {x: y}}\n"
+
+
+def test_many_who_may_the_same_share_rows(tmp_path):
+    """From one to the next, as long as nobody else between them is bound."""
+    members = "".join(MANY % (n, n) for n in range(10, 50))
+    policies = "policies: {p: {for: ['label:x=y'], egress: ['label:x=y', 'outside:443']}}"
+    free = "  free: {networks: {front: {ipv4_address: 10.91.0.60}}}\n" + MANY % (70, 70)
+    found, _ = told(tmp_path, members + free, policies)
+    assert found["egress_outside4"] == {"10.91.0.10-10.91.0.70 . tcp . 443"}
+    assert found["egress4"] == {
+        f"10.91.0.{n} . 10.91.0.10-10.91.0.70 . 0-255 . 0-65535" for n in (*range(10, 50), 70)
+    }
+    bound = free.replace("}}}\n", "}}, egress: ['host:1']}\n", 1)
+    found, _ = told(tmp_path, members + bound, policies)
+    assert found["egress_outside4"] == {"10.91.0.10-10.91.0.49 . tcp . 443", "10.91.0.70 . tcp . 443"}
+    assert found["egress_host4"] == {"10.91.0.60 . tcp . 1"} and len(found["egress4"]) == 82
+
+
+@given(PREFIXES)
+def test_a_prefix_is_read_at_once_as_at_length(text):
+    normal = canonical_prefix(text)
+    assert normal in ("", prefix_or_address(text))
+    network = ip_network(text, strict=False)
+    assert canonical_prefix(str(network)) == (
+        "" if "." in str(network) and ":" in str(network) else str(network)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.1/24",
+        "010.0.0.0/8",
+        "10.0.0.0/08",
+        "1.2.3",
+        "::ffff:1.2.3.4",
+        "fd00::1/64",
+        "FD00::/64",
+        "fd00::/129",
+        "db",
+        "",
+        "/8",
+    ],
+)
+def test_what_is_no_prefix_in_its_one_way_is_not_read_at_once(text):
+    assert canonical_prefix(text) == ""
 
 
 def test_nobody_is_a_peer(tmp_path):
@@ -138,8 +212,10 @@ def test_nobody_is_a_peer(tmp_path):
             "  a: {networks: {front: {vlan: 5}}, egress: []}\n  b: {networks: {front: {trunk: [5]}}}\n",
             "somebody else is in its VLAN",
         ),
-        ("  a: {networks: [inner], egress: [b]}\n  b: {networks: [front]}\n", "network t_inner is internal"),
-        ("  a: {networks: [front], egress: [b]}\n  b: {networks: [inner]}\n", "network t_inner is internal"),
+        ("  a: {networks: [deaf], egress: [b]}\n  b: {networks: [front]}\n", "it has no gateway"),
+        ("  a: {networks: [front], egress: [b]}\n  b: {networks: [deaf]}\n", "it has no gateway"),
+        ("  a: {networks: [inner, deaf], egress: [outside]}\n", "is on internal networks alone"),
+        ("  a: {networks: [inner], egress: ['192.0.2.0/24:80']}\n", "put t-a on another network too"),
     ],
 )
 def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words):
@@ -152,8 +228,8 @@ def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        ("inner: {allow_networks: [front], ", "network t_inner is internal"),
-        ("back: {allow_networks: [inner], ", "network t_inner is internal"),
+        ("deaf: {allow_networks: [front], ", "network t_deaf is internal"),
+        ("back: {allow_networks: [deaf], ", "network t_deaf is internal"),
         ("back: {allow_networks: [lan], ", "of network lan do not pass"),
         ("lan: {allow_networks: [front], ", "of network lan do not pass"),
     ],
@@ -161,7 +237,7 @@ def test_what_no_policy_can_be_enforced_for_is_refused(tmp_path, services, words
 def test_what_cannot_be_let_in_is_refused(tmp_path, network, words):
     key = network.partition(":")[0]
     with pytest.raises(ManifestErrors) as caught:
-        on_all = "  a: {networks: [front, back, inner, lan]}\n"
+        on_all = "  a: {networks: [front, back, inner, deaf, lan]}\n"
         told(tmp_path, on_all, networks=NETWORKS.replace(f"{key}: {{", network))
     assert words in caught.value.errors[0].message and caught.value.errors[0].where.line > 1
 
@@ -171,4 +247,4 @@ def test_elements_that_nobody_can_read_allow_nothing(item):
     places = sorted(TELLING | BESIDE)
     live = [Element(family=family, table=table, map=name, item=item) for family, table, name in places]
     found = judge(FirewallSteps([], {}), live)
-    assert not any(found.bound.values()) and not found.allowed and not found.resolvers
+    assert not any(found.bound.values()) and not any(found.allowed) and not found.resolvers

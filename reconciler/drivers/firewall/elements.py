@@ -21,7 +21,7 @@ from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
 from . import apart, drops, limits, named, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
-from .routing_policy import BRIDGED
+from .routing_policy import BRIDGED, opened
 from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
 from .shared import SHARED, numbers
@@ -59,6 +59,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for network in inner:
         yield from declared(CORE, network.project, network_items(network), network.spec.where)
         yield from host_users(network)
+        yield from opened(network)
     if any(network.per_host and network.per_host.elsewhere for network in inner):
         yield from ELSEWHERE.skeleton()
     ends = by_sandbox(inner)

@@ -1,10 +1,12 @@
 """Policies: whom containers may reach, and who may reach them.  Rules are constant; what is written is
 elements, of which a packet that begins a connection asks a few, and no other packet any.
 
-Who is bound is in `bound_...`, what he may in `egress...` and `ingress...`: source, destination, protocol and
-port, and less where an end is the host or all that is outside.  Packets are seen where they have been
-translated: a port is the container's own.  Between two containers of a bridge they pass here by that bridge's
-own nf_call_iptables (see kinds/link.py).
+Who is bound is in `bound_...`, what he may in `egress...` and `ingress...`: his peer, himself, protocol and
+port, and less where the peer is the host or all that is outside.  One peer is in few rows, and one container
+may be in thousands, all of which Linux would go through for what it looks up (pipapo_refill).
+
+Packets are seen where they have been translated: a port is the container's own.  Between two containers of a
+bridge they pass here by that bridge's own nf_call_iptables (see kinds/link.py).
 """
 
 from collections.abc import Iterator
@@ -71,8 +73,8 @@ POLICIES = Ruleset(
         # A rule that reads a port matches only where there is one: what has none falls through.
         "sending": (
             "",
-            f"ip saddr . ip daddr . {PORT} @egress4 return",
-            f"ip6 saddr . ip6 daddr . {PORT} @egress6 return",
+            f"ip daddr . ip saddr . {PORT} @egress4 return",
+            f"ip6 daddr . ip6 saddr . {PORT} @egress6 return",
             "ip saddr vmap @names_of4",
             "ip6 saddr vmap @names_of6",
             "goto unnamed",
@@ -171,9 +173,12 @@ def lower(policies: Policies) -> Iterator[Resource]:
 
 def row(allowed: Allowed) -> tuple[str, str]:
     """The map that it is in, and what stands there."""
-    direction, source, destination = allowed.direction, allowed.source, allowed.destination
-    ends = [one for one in (source, destination) if one not in (HOST_PEER, OUTSIDE)]
-    [word] = [f"_{one}" for one in (source, destination) if one not in ends] or [""]
-    name = "opened" if direction == OPEN else f"{direction}{word}"
-    number = 6 if ":" in ends[0] else 4
-    return f"{name}{number}", " . ".join((*ends, allowed.protocol, allowed.ports))
+    _, direction, source, destination, protocol, ports, _ = allowed
+    name, first, second = direction, source, destination
+    if direction == OPEN:
+        name = "opened"
+    elif direction == EGRESS:
+        first, second = destination, source
+    if first in (HOST_PEER, OUTSIDE):
+        return f"{name}_{first}{family(second)}", f"{second} . {protocol} . {ports}"
+    return f"{name}{family(first)}", f"{first} . {second} . {protocol} . {ports}"

@@ -15,7 +15,7 @@ from ...cnm.topology import HostPolicy, Network, Subnet
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.overlay import Neighbours
-from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, PRIORITY, PROTOCOL, SHARED
+from ...kinds.ownership import HOST, INSIDE, INTERNAL, MEMORY, OPENED, PRIORITY, PROTOCOL, SHARED
 from ...kinds.route import Route
 from ...kinds.rule import Rule
 from ...kinds.stacked_link import Vlan
@@ -54,6 +54,23 @@ def lower(policy: HostPolicy) -> Iterator[Resource]:
         yield Sysctl(ns=HOST, name=FORWARDING.format(link), value="1", link=link)
     for number in policy.forwarding:
         yield Forwarding(ns=HOST, name=FORWARD[number], value="1")
+
+
+def opened(network: Network) -> Iterator[Resource]:
+    """What comes out of an internal network and is let pass: the mark says so, as for all others."""
+    origin = Origin(network.spec.where, "firewall")
+    for link in network.interfaces if network.opened else ():
+        for number in sorted({subnet.family for subnet in network.subnets}):
+            yield Rule(
+                family=INET[number],
+                priority=OPENED,
+                iif=link,
+                mark=MARK,
+                mask=MARK,
+                action="goto",
+                target=PAST,
+                origin=origin,
+            )
 
 
 def rules(inet: str) -> Iterator[Resource]:

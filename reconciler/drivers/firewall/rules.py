@@ -184,11 +184,11 @@ CORE = Ruleset(
             "iifname . ip6 daddr @remote_of6 accept",
             "oifname . ip saddr @remote_of4 accept",
             "oifname . ip6 saddr @remote_of6 accept",
+            "ip saddr . ip daddr . meta l4proto . th dport @opened4 accept",  # see policies.py
+            "ip6 saddr . ip6 daddr . meta l4proto . th dport @opened6 accept",
             "iifname @internal drop",
             "oifname @internal drop",
             "oifname != @bridges accept",
-            "ip saddr . ip daddr . meta l4proto . th dport @opened4 accept",  # see policies.py
-            "ip6 saddr . ip6 daddr . meta l4proto . th dport @opened6 accept",
             "ct status dnat accept",
             "goto direct",
         ),

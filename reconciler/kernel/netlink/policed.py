@@ -2,10 +2,11 @@
 
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ...kinds.maps import METADATA
+from ...kinds.maps import BY_PEER, METADATA
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes
@@ -14,8 +15,6 @@ PROTOCOL = 2  # CTA_TUPLE_PROTO
 NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
 Reached = Mapping[bytes, Sequence[tuple[int, int, int]]]  # by address: protocol, first and last port
-# Where the container's own address stands in an element, and what it is bound by.
-OWN = {"egress": 0, "ingress": 1}
 OUT, IN = "bound_out", "bound_in"
 CLOUDS = Subnets(dict.fromkeys(METADATA, ""))
 
@@ -31,14 +30,27 @@ class TrackedConnection:
     port: int
 
 
+class OwnRows(NamedTuple):
+    """What is allowed, by what the map is for and the container's own address, or a range that has it."""
+
+    single: Mapping[tuple[str, bytes], Sequence[Bounds]]
+    ranges: Mapping[tuple[str, bytes, bytes], Sequence[Bounds]]
+
+    def of(self, name: str, own: bytes) -> Iterator[Bounds]:
+        yield from self.single.get((name, own), ())
+        for (word, first, last), rows in self.ranges.items():
+            if word == name and len(first) == len(own) and first <= own <= last:
+                yield from rows
+
+
 @dataclass(frozen=True)
 class Policed:
-    """By the family's number in the names of maps: who is bound, and what is allowed, by the container's own
-    address.  `inside` are the networks of containers, `resolvers` the ports of who answers for names; who is
-    `silenced` asks for no metadata from now on.  Ways between networks are `closing`, and `opened`."""
+    """By what maps are for: who is bound, and what is allowed.  `inside` are the networks of containers,
+    `resolvers` the ports of who answers for names; who is `silenced` asks for no metadata from now on.  Ways
+    between networks are `closing`, and `opened`."""
 
     bound: dict[str, set[bytes]]
-    allowed: Mapping[tuple[str, bytes], Sequence[Bounds]]
+    allowed: OwnRows
     inside: Subnets[str]
     resolvers: frozenset[int]
     silenced: Subnets[str]
@@ -93,7 +105,7 @@ class Policed:
         )
 
     def has(self, name: str, own: bytes, one: TrackedConnection, other: bytes = b"") -> bool:
-        return within((*filter(None, (other,)), *wire(one)), self.allowed.get((name, own), ()))
+        return within((*filter(None, (other,)), *wire(one)), self.allowed.of(name, own))
 
 
 def wire(one: TrackedConnection) -> tuple[bytes, bytes]:
@@ -116,10 +128,12 @@ def by_direction(bound: Iterable[tuple[str, bytes]]) -> dict[str, set[bytes]]:
     return who
 
 
-def by_own_address(allowed: Iterable[tuple[str, Bounds]]) -> dict[tuple[str, bytes], list[Bounds]]:
-    """Elements by what their map is for, whichever the family, and the container's own address."""
-    rows: dict[tuple[str, bytes], list[Bounds]] = defaultdict(list)
+def by_own_address(allowed: Iterable[tuple[str, Bounds]]) -> OwnRows:
+    """Of elements by what their map is for, whichever the family."""
+    single: dict[tuple[str, bytes], list[Bounds]] = defaultdict(list)
+    ranges: dict[tuple[str, bytes, bytes], list[Bounds]] = defaultdict(list)
     for name, parts in allowed:
-        at = OWN.get(name, 0)
-        rows[name, parts[at][0]].append((*parts[:at], *parts[at + 1 :]))
-    return rows
+        at = 1 if name in BY_PEER else 0
+        (first, last), rest = parts[at], (*parts[:at], *parts[at + 1 :])
+        (single[name, first] if first == last else ranges[name, first, last]).append(rest)
+    return OwnRows(single, ranges)

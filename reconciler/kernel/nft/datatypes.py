@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop
 from typing import Any, NamedTuple
+
+from .words import address, known, link_name, matching, port, service
 
 Columns = Sequence[Sequence[Any]]  # the values of each part, unpacked
 
@@ -59,73 +61,27 @@ class Datatype(NamedTuple):
         """Of a range: protocols are numbers there, since names of theirs have dashes."""
         return bytes((int(word),)) if self.code == "B" else self.pack(word)
 
+    def prefix(self, word: str) -> tuple[bytes, bytes]:
+        ip, _, length = word.partition("/")
+        first, beyond = self.pack(ip), 8 * self.size - port(length)
+        number = int.from_bytes(first, "big")
+        if beyond < 1 or number & (1 << beyond) - 1:
+            raise ValueError(word)
+        return first, (number | (1 << beyond) - 1).to_bytes(self.size, "big")
+
     def bounds(self, word: str) -> tuple[bytes, bytes]:
         """The first and the last of a range; raises ValueError on what `span` says otherwise."""
+        if self.address and "/" in word:
+            return self.prefix(word)
         with suppress(ValueError):
             return (self.pack(word),) * 2
         low, dash, high = word.partition("-")
-        address, slash, length = low.partition("/")
-        first = self.end(address)
-        if dash:
-            last = self.end(high)
-        elif slash and self.address and port(length) <= 8 * self.size:
-            beyond = int.from_bytes(first, "big") | (1 << 8 * self.size - int(length)) - 1
-            last = beyond.to_bytes(self.size, "big")
-        else:
-            last = first
+        first = self.end(low)
+        last = self.end(high) if dash else first
         [low_value], [high_value] = (struct.unpack(">" + self.code, raw) for raw in (first, last))
         if not self.ranged or first > last or self.span(low_value, high_value) != word:
             raise ValueError(word)
         return first, last
-
-
-def known(names: dict[str, bytes]) -> Callable[[str], bytes]:
-    """Only these words."""
-
-    def pack(word: str) -> bytes:
-        if word not in names:
-            raise ValueError(word)
-        return names[word]
-
-    return pack
-
-
-def matching(pattern: re.Pattern[str], packed: Callable[[str], bytes]) -> Callable[[str], bytes]:
-    def pack(word: str) -> bytes:
-        if not pattern.fullmatch(word):
-            raise ValueError(word)
-        return packed(word)
-
-    return pack
-
-
-def address(family: int) -> Callable[[str], bytes]:
-    """Only what inet_ntop prints as it was written."""
-
-    def pack(word: str) -> bytes:
-        try:
-            raw = inet_pton(family, word)
-        except OSError:
-            raise ValueError(word) from None
-        if inet_ntop(family, raw) != word:
-            raise ValueError(word)
-        return raw
-
-    return pack
-
-
-def port(word: str) -> int:
-    if not 0 <= (number := int(word)) <= 0xFFFF or str(number) != word:
-        raise ValueError(word)
-    return number
-
-
-def service(word: str) -> bytes:
-    return port(word).to_bytes(2, "big")
-
-
-def link_name(raw: bytes) -> str:
-    return raw.partition(b"\0")[0].decode(errors="replace")
 
 
 @cache
@@ -250,25 +206,29 @@ class Type(NamedTuple):
 
     def pack(self, items: Sequence[str]) -> list[Iterator[bytes]]:
         """The items on the wire, each part a column; raises ValueError on all but the normal form."""
-        return self.columns([part.pack for part in self.parts], items)
+        return [
+            map({word: part.pack(word) + fill for word in set(words)}.__getitem__, words)
+            for part, fill, words in self.columns(items)
+        ]
 
     def bounds(self, items: Sequence[str]) -> tuple[list[Iterator[bytes]], list[Iterator[bytes]]]:
         """The same of where intervals begin, and of where they end."""
-        first = [lambda word, part=part: part.bounds(word)[0] for part in self.parts]
-        last = [lambda word, part=part: part.bounds(word)[1] for part in self.parts]
-        return self.columns(first, items), self.columns(last, items)
+        first: list[Iterator[bytes]] = []
+        last: list[Iterator[bytes]] = []
+        for part, fill, words in self.columns(items):
+            known = {word: part.bounds(word) for word in set(words)}
+            first.append(map({word: ends[0] + fill for word, ends in known.items()}.__getitem__, words))
+            last.append(map({word: ends[1] + fill for word, ends in known.items()}.__getitem__, words))
+        return first, last
 
-    def columns(self, packs: Sequence[Callable[[str], bytes]], items: Sequence[str]) -> list[Iterator[bytes]]:
-        """Each word is packed once."""
+    def columns(self, items: Sequence[str]) -> Iterator[tuple[Datatype, bytes, tuple[str, ...]]]:
+        """Each part, what fills it up, and its words: each of these is packed once."""
         rows = [item.split(" . ") for item in items]
-        if set(map(len, rows)) - {len(packs)}:
+        if set(map(len, rows)) - {len(self.parts)}:
             raise ValueError("a part too many, or too few")
-        pad = 4 if len(packs) > 1 else 1  # in a concatenation each part fills whole 32-bit registers
-        found: list[Iterator[bytes]] = []
-        for part, pack, words in zip(self.parts, packs, zip(*rows, strict=True), strict=True):
-            fill = b"\0" * (-part.size % pad)
-            found.append(map({word: pack(word) + fill for word in set(words)}.__getitem__, words))
-        return found
+        pad = 4 if len(self.parts) > 1 else 1  # in a concatenation each part fills whole 32-bit registers
+        for part, words in zip(self.parts, zip(*rows, strict=True), strict=True):
+            yield part, b"\0" * (-part.size % pad), words
 
 
 @cache

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -214,6 +215,22 @@ def subnet(text: str) -> str:
 
 def prefix_or_address(text: str) -> str:
     return prefix(text) if "/" in text else str(ip_network(address(text)))
+
+
+def canonical_prefix(text: str) -> str:
+    """What `prefix_or_address` makes of it where that is told at once; else "".  There may be 10,000."""
+    ip, slash, length = text.partition("/")
+    number, bits = (AF_INET6, 128) if ":" in ip else (AF_INET, 32)
+    length = length if slash else str(bits)
+    try:
+        raw = inet_pton(number, ip)
+        beyond = bits - int(length)
+    except (OSError, ValueError):
+        return ""
+    plain = inet_ntop(number, raw) == ip and str(bits - beyond) == length and (bits == 32 or "." not in ip)
+    if not (plain and 0 <= beyond <= bits) or int.from_bytes(raw, "big") & (1 << beyond) - 1:
+        return ""
+    return f"{ip}/{length}"
 
 
 address4, address6 = address_of(4), address_of(6)

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
 from ...mistakes import NoSuchName, WrongValue
-from ..model.fields import message_and_hint, prefix_or_address, wrong
+from ..model.fields import canonical_prefix, message_and_hint, prefix_or_address, wrong
 from ..model.forms import POLICY
 from ..model.port_syntax import bounds
 from ..policy import PeerSpec, PolicySpec
@@ -73,6 +73,8 @@ def kind_of(who: str) -> tuple[str, str]:
     """What the peer is, and its name there."""
     if who in ANYBODY:
         return who, ""
+    if prefix := canonical_prefix(who):
+        return "prefix", prefix
     if label := LABEL.fullmatch(who):
         return "label", f"{label[1]}={label[2]}"
     if who.startswith("label:"):
@@ -107,8 +109,9 @@ def peers(node: Node, steps: tuple[str, ...], key: str, mistakes: Mistakes) -> t
 
 
 def entries(listed: Node, path: tuple[str, ...], mistakes: Mistakes) -> Iterator[PeerSpec]:
+    head = dotted(path)
     for index, one in enumerate(listed.elements()):
-        at = dotted((*path, index))
+        at = f"{head}[{index}]"
         try:
             yield peer(str(one.value), where(one.place, at))
         except PydanticCustomError as error:

@@ -44,6 +44,7 @@ networks:
   inner: {enable_ipv6: true, host_access: all}
   secret: {enable_ipv6: true, metadata: deny}
   let: {enable_ipv6: true, allow_networks: [secret]}
+  deep: {internal: true, enable_ipv6: true, allow_networks: [secret]}
 containers:
   web:
     networks: [open, back]
@@ -63,6 +64,7 @@ containers:
   y: {networks: [let]}
   z: {networks: [inner], egress: ["api.x.com:80", "q:53"]}
   w: {networks: [inner], egress: ["api.x.com:80", "outside:53"]}
+  o: {networks: [deep]}
 services:
   s:
     networks: [open, back]
