@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import disk
 from ..core import render
@@ -172,7 +172,17 @@ def plan_json(options: Options, change: Change, beside: Sequence[str] = ()) -> I
         revision=change.manifest.digest,
         warnings=[*change.warnings, *beside],
         waiting=in_order(change.waiting),
+        **exposure_json(change),
     )
+
+
+def exposure_json(change: Change) -> dict[str, Any]:
+    """What becomes reachable, and what no more."""
+    if not change.todo:
+        return {"exposure": [], "exposure_unjudged": ""}
+    from .reachable import as_json, compared
+
+    return as_json(compared(change))
 
 
 def plan_markdown(options: Options, change: Change, beside: Sequence[str], seconds: float | None) -> str:
@@ -205,11 +215,12 @@ def print_plan(
             say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
-            say(options, Story(change).summary(seconds))
+            told = Story(change)
+            say(options, "\n".join([*told.reachable, told.summary(seconds)]))
         case _:
             told = Story(change)
-            if seconds is None:
-                say(options, told.text(colour=coloured(options)).rstrip())
+            done = "\n".join(told.reachable)
+            say(options, told.text(colour=coloured(options)).rstrip() if seconds is None else done)
             say(options, told.summary(seconds))
 
 
