@@ -19,6 +19,7 @@ MODE_GROUPS = {
         "resolve",
         "trace",
         "exposure",
+        "test",
         "history",
         "doctor",
         "validate",

@@ -55,6 +55,9 @@ MODES = {
         {"metavar": ("FROM", "TO:PORT[/PROTO]"), "nargs": 2, "type": word},
     ),
     "exposure": Mode("exposure", "print what of each container is reachable from where"),
+    "test": Mode(
+        "tried", "try with real packets whether what stands is as `expect:` says (exit 1 when it is not)"
+    ),
     "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
     "exec": Mode(
         "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}

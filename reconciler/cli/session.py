@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from .. import disk
 from ..core import render
 from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
-from ..manifest.parts import keeping
+from ..manifest.parts import keeping, without_expectations
 from ..manifest.spec import Manifest
 from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
@@ -21,7 +22,7 @@ from ..pipeline import Change, Host, compare
 from ..truth import there
 from ..version import __version__
 from . import streams
-from .modes import LOOKING
+from .modes import LOOKING, PLANNED
 from .options import Options
 from .story import Story
 
@@ -111,7 +112,9 @@ def comparison(options: Options, host: Host) -> Change:
 
         host = Elsewhere(options.host)
     compared = comparing(options, host)
-    change = compared(manifest)
+    heeds = options.mode in (*PLANNED, "rehearse", "graph")
+    change = compared(manifest if heeds else without_expectations(manifest))
+    change = change if heeds else replace(change, manifest=manifest)
     if change.waiting and not options.against:
         older = keeping(manifest, applied_before(options), change.waiting)
         change = compared(older).instead_of(change) if older != manifest else change

@@ -13,7 +13,7 @@ from reconciler.kinds.resolver import Resolver
 from reconciler.kinds.workload import Workload
 from tests.schemas import FOLDER, Checked
 
-WRITTEN = ("plan", "state", "status", "trace", "exposure", "doctor")
+WRITTEN = ("plan", "state", "status", "trace", "exposure", "test", "doctor")
 SAVED = sorted((Path(__file__).parents[1] / "upgrade").glob("*/saved.json"))
 
 
