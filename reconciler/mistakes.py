@@ -123,6 +123,12 @@ class WrongMtu(ManifestError):
     id = "R0120"
 
 
+class Unmet(ManifestError):
+    """What `expect:` says is not so by what is written."""
+
+    id = "R0124"
+
+
 class WrongAttachment(ManifestError):
     """What runs already cannot join as it is written."""
 

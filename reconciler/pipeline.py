@@ -11,17 +11,16 @@ manifests/*.yaml
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
-from .core.plan import Plan, inside, plan
+from .core.plan import Plan, outside, plan
 from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
 from .core.resource import Key, State, laid
 from .draining import with_rest
@@ -29,50 +28,21 @@ from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
 from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
+from .expecting import refuse_unexpected
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
 from .inventory.bykind import by_kind
 from .inventory.facts import Facts, HostFacts, RemotePlugin
 from .inventory.scoped import ScopedKernel
+from .lasting import Host as Host
+from .lasting import LastingHost as LastingHost
+from .manifest.parts import host_names
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
 from .truth import around, at_home, whole_truth
 
 NO_PLUGINS: Mapping[str, RemotePlugin] = {}
-
-
-class Host(Kernel, Protocol):
-    """A kernel with the host around it."""
-
-    def facts(self) -> HostFacts: ...
-
-
-class LastingHost(Host, Protocol):
-    """One that keeps what it has read, and can tell whether it is still so."""
-
-    progress: Callable[[], None]  # called between the pieces of long work, with the thread on the host
-
-    def aside(self) -> "LastingHost":
-        """The same host to another reader, who knows its facts and disturbs no reading here."""
-
-    def forget(self, places: frozenset[str] | None = None) -> None:
-        """Whatever is asked next is read anew; with `places`, nothing has changed but there."""
-
-    def transcribe(self) -> None:
-        """From now on, remember where something is read and what it says."""
-
-    def places_read(self) -> list[str]:
-        """Where something was read since then; none where nothing can be told."""
-
-    def moved(self, places: Collection[str]) -> frozenset[str] | None:
-        """In which of these places something is no longer as it was read; None where that concerns all."""
-
-    def links_stand(self, names: Set[str]) -> bool:
-        """Whether these links of the host, and those that lead out of it, are what the facts last said."""
-
-    def facts_stand(self) -> bool:
-        """Whether the facts are what they were when they were last asked for."""
 
 
 @dataclass(frozen=True)
@@ -163,21 +133,24 @@ def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
     return topology, lower(topology)
 
 
+def decide_alone(manifest: Manifest, facts: Facts) -> Topology:
+    """What can be told beside no host; raises as `decide` does, and where it is not as is expected."""
+    topology, state = decide(manifest, facts)
+    refuse_unexpected(topology, state, facts)
+    return topology
+
+
 def decide_everywhere(manifest: Manifest, plugins: Mapping[str, RemotePlugin] = NO_PLUGINS) -> Topology:
     """The topology of the last of its hosts, which have these; raises ManifestErrors with all mistakes."""
     mistakes: list[ManifestError] = []
     for name in host_names(manifest) or [""]:
         try:
-            topology, _ = decide(manifest, Facts(known=False, name=name, plugins=plugins))
+            topology = decide_alone(manifest, Facts(known=False, name=name, plugins=plugins))
         except ManifestError as error:
             mistakes.append(error)
     if mistakes:
         raise ManifestErrors(mistakes)
     return topology
-
-
-def host_names(manifest: Manifest) -> list[str]:
-    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
 
 
 def compare(
@@ -199,6 +172,8 @@ def compare(
             late = without(whole, {project.name for project in able.projects})
             facts, healed = known_facts(able, ours, host, late.projects), healed_of(late, ours, host)
             change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts, healed)
+            change = change if prune else with_leftovers(change)
+            refuse_unexpected(change.topology, change.desired, change.facts)
         except ABOUT_HOST as error:
             if not strict and (mistake := mistake_in(able, host)):
                 raise together(mistake, error) from None
@@ -208,10 +183,12 @@ def compare(
             without_frames(error)
             waiting, able = {**waiting, **more}, without(able, more)
             continue
-        if not prune:
-            desired = {**ownership.without_leftovers(change.live), **change.desired}
-            change = replace(change, desired=desired, todo=plan(change.live, desired), prune=False)
         return replace(change, manifest=whole, waiting=waiting)
+
+
+def with_leftovers(change: Change) -> Change:
+    desired = {**ownership.without_leftovers(change.live), **change.desired}
+    return replace(change, desired=desired, todo=plan(change.live, desired), prune=False)
 
 
 def mistake_in(manifest: Manifest, host: Host) -> ManifestError | None:
@@ -219,11 +196,11 @@ def mistake_in(manifest: Manifest, host: Host) -> ManifestError | None:
     names, facts = host_names(manifest), host.facts()
     name = facts.name if facts.name in names or not names else names[0]
     try:
-        decide(manifest, Facts(known=False, name=name, plugins=facts.plugins))
+        decide_alone(manifest, Facts(known=False, name=name, plugins=facts.plugins))
     except ManifestError as error:
         return mistake_of(error)
     except (Unsupported, DriverFault):
-        return None
+        pass
     return None
 
 
@@ -293,6 +270,4 @@ def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] 
 
 def change_outside(change: Change, sandboxes: Set[str]) -> Change:
     """The same change, but nothing is done in these sandboxes."""
-    left_out = inside((step.resource for step in change.todo), sandboxes) if sandboxes else set()
-    steps = (step for step in change.todo if step.resource.key not in left_out)
-    return replace(change, todo=Plan(steps)) if sandboxes else change
+    return replace(change, todo=outside(change.todo, sandboxes)) if sandboxes else change

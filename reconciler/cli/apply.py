@@ -19,6 +19,7 @@ from ..errors import (
     failed_in_part,
     foreseen,
 )
+from ..expecting import refuse_unexpected
 from ..inventory.facts import HostFacts
 from ..inventory.summary import summary
 from ..kernel.lock import lock
@@ -66,7 +67,15 @@ def apply(options: Options) -> int:
     if not options.confirm_within:
         remember(options, change)
     tell_done(options, change, failed, time.monotonic() - began)
-    return exit_code(failed)
+    return exit_code(failed) or as_expected(change, host)
+
+
+def as_expected(change: Change, host: LastingHost) -> int:
+    """0; raises ManifestErrors where what has come of it is not as `expect:` says."""
+    if change.topology.expected:
+        host.forget()
+        refuse_unexpected(change.topology, host.observe(change.desired.values()), host.facts())
+    return 0
 
 
 def within_removals(options: Options, change: Change, host: LastingHost) -> Change:

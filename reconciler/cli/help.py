@@ -20,6 +20,7 @@ MODE_GROUPS = {
         "trace",
         "exposure",
         "drops",
+        "test",
         "history",
         "doctor",
         "validate",

@@ -31,6 +31,7 @@ def page(
     known = by_project(story.lines)
     shown = by_project(chosen(known))
     top = [*opening(story, head, seconds), *(part for title in notes for part in noted(title, notes[title]))]
+    top += noted("Reachable", [row.strip() for row in story.reachable[1:]])
     sections = {project: section(project, shown[project], known[project]) for project in shown}
     room = MOST - CLOSING - size(top) - sum(map(size, sections.values()))
     folded = 0

@@ -56,6 +56,9 @@ MODES = {
     ),
     "drops": Mode("drops", "follow what `log: true` tells of what is refused, until told to stop"),
     "exposure": Mode("exposure", "print what of each container is reachable from where"),
+    "test": Mode(
+        "tried", "try with real packets whether what stands is as `expect:` says (exit 1 when it is not)"
+    ),
     "logs": Mode("handover", "tell what a container has said", {"metavar": "NAME", "type": word}),
     "exec": Mode(
         "handover", "run a command in a container: --exec NAME -- COMMAND", {"metavar": "NAME", "type": word}

@@ -6,15 +6,16 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import disk
 from ..core import render
 from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
-from ..manifest.parts import keeping
+from ..manifest.parts import keeping, without_expectations
 from ..manifest.spec import Manifest
 from ..manifest.workload import IDLE
 from ..manifest.yaml.node import nearest
@@ -23,7 +24,7 @@ from ..pipeline import Change, Host, compare
 from ..truth import there
 from ..version import __version__
 from . import streams
-from .modes import LOOKING
+from .modes import LOOKING, PLANNED
 from .options import Options
 from .story import Story
 
@@ -128,7 +129,9 @@ def comparison(options: Options, host: Host) -> Change:
 
         host = Elsewhere(options.host)
     compared = comparing(options, host)
-    change = compared(manifest)
+    heeds = options.mode in (*PLANNED, "rehearse", "graph")
+    change = compared(manifest if heeds else without_expectations(manifest))
+    change = change if heeds else replace(change, manifest=manifest)
     if change.waiting and not options.against:
         older = keeping(manifest, applied_before(options), change.waiting)
         change = compared(older).instead_of(change) if older != manifest else change
@@ -189,7 +192,17 @@ def plan_json(options: Options, change: Change, beside: Sequence[str] = ()) -> I
         revision=change.manifest.digest,
         warnings=[*change.warnings, *beside],
         waiting=in_order(change.waiting),
+        **exposure_json(change),
     )
+
+
+def exposure_json(change: Change) -> dict[str, Any]:
+    """What becomes reachable, and what no more."""
+    if not change.todo:
+        return {"exposure": [], "exposure_unjudged": ""}
+    from .reachable import as_json, compared
+
+    return as_json(compared(change))
 
 
 def plan_markdown(options: Options, change: Change, beside: Sequence[str], seconds: float | None) -> str:
@@ -222,11 +235,12 @@ def print_plan(
             say(options, script(change.todo).rstrip())
         case "wide":
             say(options, render.text(change.todo, wide=True, colour=coloured(options)).rstrip())
-            say(options, Story(change).summary(seconds))
+            told = Story(change)
+            say(options, "\n".join([*told.reachable, told.summary(seconds)]))
         case _:
             told = Story(change)
-            if seconds is None:
-                say(options, told.text(colour=coloured(options)).rstrip())
+            done = "\n".join(told.reachable)
+            say(options, told.text(colour=coloured(options)).rstrip() if seconds is None else done)
             say(options, told.summary(seconds))
 
 

@@ -39,7 +39,7 @@ class Becoming(NamedTuple):
 
 class Story:
     def __init__(self, change: Change):
-        self.todo, self.groups = change.todo, Groups(change)
+        self.change, self.todo, self.groups = change, change.todo, Groups(change)
         created = {step.resource.key for step in change.todo if step.op == "+" and step.old is None}
         self.wording = Wording(self.groups.subjects, created)
 
@@ -51,15 +51,24 @@ class Story:
             found, key=lambda one: (one.subject.project == EVERYBODY, one.subject.project, rank(one))
         )
 
+    @cached_property
+    def reachable(self) -> list[str]:
+        """What becomes reachable by it, and what no more."""
+        if not self.todo:
+            return []
+        from .reachable import compared, lines  # which a plan that does nothing need not pay for
+
+        return lines(compared(self.change))
+
     def text(self, *, colour: bool = False) -> str:
-        """A line each below the name of its project."""
+        """A line each below the name of its project, and what becomes reachable by that."""
         rows, project = [], ""
         for line in self.lines:
             if line.subject.project != project:
                 project = line.subject.project
                 rows.append(f"{project}:")
             rows.append(painted(line, colour=colour))
-        return "".join(f"{row}\n" for row in rows)
+        return "".join(f"{row}\n" for row in (*rows, *self.reachable))
 
     def summary(self, seconds: float | None = None) -> str:
         """The last line of a plan, or of what was done in so many seconds."""

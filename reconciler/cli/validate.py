@@ -11,9 +11,10 @@ from ..drivers.firewall.elements import skeleton
 from ..errors import NotPermitted, Unwritten
 from ..inventory.facts import Facts
 from ..kernel.remote.discovery import Plugins
+from ..manifest.parts import host_names
 from ..manifest.spec import Manifest
 from ..manifest.store import lockfile
-from ..pipeline import decide, decide_everywhere, host_names, known_facts
+from ..pipeline import decide, decide_everywhere, known_facts
 from .options import Options
 from .session import machine, note, read, say, sizes, tell
 

@@ -25,6 +25,7 @@ from .endpoint import (
     unmet_wishes,
     with_vlans,
 )
+from .expected import expected
 from .files import hosts, resolv
 from .handed import end_of
 from .hosts import is_here, sandboxes_of
@@ -58,6 +59,7 @@ def decided(
     try:
         facts = ownership.with_lost_aliases(titles(manifest), facts)
         topology = topology_of(manifest, facts, drivers, found)
+        topology = replace(topology, expected=tuple(expected(manifest, topology)))
     except ManifestError as error:
         if not any(mistakes(found)):
             raise

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..errors import NOWHERE, Where
 from ..family import family
 from ..inventory.facts import ForeignNamespace, Tagged
+from ..manifest.policy import ExpectSpec
 from ..manifest.spec import NetworkSpec, PortSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
 from ..values import value
@@ -240,6 +241,16 @@ class Port:
         return not self.share or self.share[0] == 0
 
 
+class Expected(NamedTuple):
+    """A sentence of `expect:`; both sides are sandboxes, or `host` or `outside`, or of the second an
+    address that is none of ours."""
+
+    project: str
+    spec: ExpectSpec
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
 @value
 class HostPolicy:
     """What all projects of the host share: it goes with the last of them."""
@@ -267,6 +278,7 @@ class Topology:
     mesh: Mesh = Mesh()
     naming: Naming = Naming()
     policies: Policies = Policies()
+    expected: tuple[Expected, ...] = ()  # of `expect:`
     policy: HostPolicy = HostPolicy()
     ipv6: bool = True  # the host's kernel has it
     awaited: tuple[Awaited, ...] = ()

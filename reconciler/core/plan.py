@@ -92,6 +92,12 @@ def inside(resources: Iterable[Resource], places: Set[str]) -> set[Key]:
     return found
 
 
+def outside(todo: Plan, places: Set[str]) -> Plan:
+    """What of it is not in these places."""
+    left_out = inside((step.resource for step in todo), places)
+    return Plan(step for step in todo if step.resource.key not in left_out)
+
+
 def closed(state: State, other: State) -> Iterator[str]:
     """The places that are closed in one state and stand in the other too."""
     return (r.place for r in state.values() if r.closed and r.key in other)

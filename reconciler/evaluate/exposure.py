@@ -10,7 +10,7 @@ from ..kinds.ownership import HOST
 from ..kinds.published import BY_LINK, SOURCES, DoorLimit
 from .alike import Alike
 from .journey import OUTSIDE
-from .judge import Attempt, judge
+from .judge import Attempt, judgements
 from .literals import span
 from .ports import Ports, Written
 from .ways import NUMBERS, Goal, attempts, number
@@ -98,6 +98,5 @@ def reaches(world: World, origin: str, goal: Goal) -> bool:
 
 
 def arrives(world: World, one: Attempt, goal: Goal) -> bool:
-    """Whether it gets there, and not only out to a LAN of which others know more."""
-    found = judge(world, one)
-    return found.open and found.place in goal.names
+    """Whether it gets there, if only one of several times; not where it goes out to a LAN that knows more."""
+    return any(found.open and found.place in goal.names for found in judgements(world, one))

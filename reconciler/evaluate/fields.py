@@ -32,7 +32,8 @@ def destination(family: int) -> PacketField:
 
 
 def port(name: str, end: str) -> PacketField:
-    known = WITH_PORTS if name == "th" else {PROTOCOLS[name]}
+    """By `th` whatever stands there, as in ICMP, of whose checksum 0 is as good as any."""
+    known = {*WITH_PORTS, PROTOCOLS["icmp"], PROTOCOLS["icmpv6"]} if name == "th" else {PROTOCOLS[name]}
     return PacketField("number", lambda p: getattr(p, end) if p.protocol in known else None)
 
 

@@ -1,7 +1,7 @@
 """The ports of containers about which something is written: that they are published, or by a policy."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -54,6 +54,17 @@ def allowed(world: World) -> Iterator[tuple[str, tuple[str, int, int]]]:
             span = int(first), int(last or first)
             if span != ALL and parts[-2] in SPOKEN:
                 yield parts[0 if e.map.startswith(EGRESS) else -3], (parts[-2], *span)
+
+
+def spoken_of(world: World, own: Iterable[str]) -> Iterator[Ports]:
+    """By policies, of what these addresses may reach of the host and of outside."""
+    known = {*own}
+    for e in world.state.of(Element):
+        parts = e.item.split(" . ")
+        if e.map.startswith("egress_") and parts[0] in known and parts[-2] in SPOKEN:
+            first, _, last = parts[-1].partition("-")
+            if (int(first), int(last or first)) != ALL:
+                yield Ports(int(first), int(last or first), parts[-2])
 
 
 def cut(spans: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:

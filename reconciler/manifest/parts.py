@@ -96,3 +96,12 @@ def with_older(manifest: Manifest, older: Manifest, names: Collection[str]) -> M
     )
     said = sorted((name, said) for name, said in sayings(mixed).items() if name in names)
     return replace(mixed, digest=sha256(f"{manifest.digest}{said}".encode()).hexdigest())
+
+
+def host_names(manifest: Manifest) -> list[str]:
+    return list(dict.fromkeys(host.name for project in manifest.projects for host in project.hosts))
+
+
+def without_expectations(manifest: Manifest) -> Manifest:
+    """For who looks at what is, whatever should be."""
+    return replace(manifest, projects=tuple(replace(one, expect=()) for one in manifest.projects))

@@ -18,6 +18,18 @@ class PeerSpec:
 
 
 @value
+class ExpectSpec:
+    """One sentence of `expect:`: whoever the first is reaches whoever the second is, at its ports, or none
+    of them does."""
+
+    text: str
+    source: PeerSpec
+    target: PeerSpec
+    reaches: bool
+    where: Where = field(default=NOWHERE, compare=False)
+
+
+@value
 class PolicySpec:
     """One entry of `policies:`.  Who it is for may reach its egress and be reached by its ingress, and where
     one is written, by no policy, nobody else; None is where it is not."""

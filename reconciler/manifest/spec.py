@@ -10,7 +10,7 @@ from ..errors import NOWHERE, Where
 from ..values import value
 from .key import Key
 from .placement import ConstraintSpec, PlacementSpec
-from .policy import PeerSpec, PolicySpec
+from .policy import ExpectSpec, PeerSpec, PolicySpec
 from .sources import Source
 from .workload import WorkloadSpec
 
@@ -275,6 +275,7 @@ class ProjectSpec:
     evpn: EvpnSpec | None = None  # None is `reachability: static`
     pools: tuple[PoolSpec, ...] = ()
     policies: tuple[PolicySpec, ...] = ()
+    expect: tuple[ExpectSpec, ...] = ()
     router: bool = False  # likewise every host of it
     path: str = ""  # of the source that it is from
     names: bool = True  # `dns: off` says that its networks have none

@@ -38,13 +38,17 @@ ROOMS = {
     "picture": "values core kinds/ownership kinds inventory",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
-    "evaluate": "errors family core kinds/ownership kinds inventory/facts inventory drivers",
+    "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts inventory manifest cnm"
+    " drivers",
     "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals inventory cnm drivers",
     "kernel": "errors paths disk core kinds/ownership kinds inventory/facts inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
-    "pipeline": "healing draining errors core inventory/facts manifest cnm drivers inventory truth",
+    "expecting": "core inventory/facts cnm evaluate",
+    "lasting": "core inventory/facts",
+    "pipeline": "expecting lasting healing draining errors core inventory/facts manifest cnm drivers"
+    " inventory truth",
     "remembered": "errors core kinds manifest cnm inventory truth pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
@@ -55,8 +59,8 @@ ROOMS = {
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth pipeline hosts"
-    " safety daemon/relay daemon guests",
+    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting pipeline"
+    " hosts safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

@@ -13,7 +13,7 @@ from reconciler.kinds.resolver import Resolver
 from reconciler.kinds.workload import Workload
 from tests.schemas import FOLDER, Checked
 
-WRITTEN = ("plan", "state", "status", "trace", "exposure", "doctor", "drop")
+WRITTEN = ("plan", "state", "status", "trace", "exposure", "test", "doctor", "drop")
 SAVED = sorted((Path(__file__).parents[1] / "upgrade").glob("*/saved.json"))
 
 

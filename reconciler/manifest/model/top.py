@@ -126,8 +126,10 @@ class Top(Record):
     )
     policies: dict[str, Policy] = Is("Who may reach whom, by name.", default_factory=dict)
     metadata: Metadata = Is("Of all its networks that say nothing themselves.", default="")
-    expect: Any = Is(
-        "What must and must not be reachable; this version checks none yet and refuses them.", default=None
+    expect: list[str] = Is(
+        "What must and must not be reachable, as `app reaches db:5432` or `web does not reach db`: a plan"
+        " that breaks one is refused.",
+        default_factory=list,
     )
     runtime: Literal["none", "systemd", "oci", "podman"] = Is(
         "What runs in the sandboxes; `none` leaves them to anybody.", default="none"

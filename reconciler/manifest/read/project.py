@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import Where
-from ...mistakes import NotYet
 from .. import scale
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
@@ -15,7 +14,7 @@ from ..model.keys import from_record
 from ..model.validate import record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
-from . import containers, networks, placement, policies, running
+from . import containers, expect, networks, placement, policies, running
 from .ingress import with_ingress
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, "Form[Container]"] = {"services": SERVICE, "containers": CONTAINER}
 LONGEST4 = 31  # RFC 3021
-NOT_YET = ("expect",)
 R = TypeVar("R")
 
 
@@ -106,6 +104,7 @@ def spec_of(name: str, reading: ProjectReading) -> ProjectSpec:
         evpn=evpn_spec(reading),
         pools=tuple(pool_specs(reading)),
         policies=tuple(policies.policy_specs(reading)),
+        expect=tuple(expect.expect_specs(reading)),
         router=is_set(reading, "router"),
         names=named,
         host_names=is_set(reading, "host_names"),
@@ -123,9 +122,6 @@ def top_level(reading: ProjectReading) -> None:
         spot = reading.tree.keys.get(key, node.place)
         if key in TOP.outline.unused:
             reading.unused.add(key)
-        elif key in NOT_YET and node.value:
-            error = NotYet(f"`{key}` is not supported yet", "remove it", where(spot, key))
-            reading.mistakes.extend([error])
         elif key not in known and not key.startswith("x-"):
             hint = nearest(key, known)
             if node.get("image") or node.get("build"):

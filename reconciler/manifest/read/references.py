@@ -9,6 +9,7 @@ from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, described
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import dotted, nearest
 from .addresses import address_mistakes
+from .expect import mistaken_sentences
 from .networks import DEFAULT
 from .policies import mistaken_peers
 from .project import ProjectReading
@@ -60,6 +61,7 @@ def unknown(
         yield from unknown_links(spec, reading, names)
     yield from unmet_dependencies(reading, names)
     yield from mistaken_peers(project, names, networks)
+    yield from mistaken_sentences(project, names, networks)
     yield from unknown_hosts(project, reading)
     for network in project.networks:
         yield from unknown_peers(network, reading, networks)

@@ -227,7 +227,6 @@ def test_refused(desk, body, message, hint):
         ("netwroks: {}", "unknown key `netwroks`"),
         ("web: {image: nginx}", "unknown key `web`"),
         ("policies: [{a: b}]", "`policies` must be a mapping of names"),
-        ("expect: [a reaches b:80]", "`expect` is not supported yet"),
         ("name: '!!'", "'!!' is no project name"),
         ("[]", "a manifest is a mapping"),
         ("text", "a manifest is a mapping"),

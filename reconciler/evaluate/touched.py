@@ -1,0 +1,142 @@
+"""Which containers a plan may make reachable, or reachable no more: by what its steps name; others judge."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from ..core.plan import Step
+from ..core.resource import State
+from ..inventory.bykind import by_kind
+from ..kinds.address import Address
+from ..kinds.link import Link, Veth
+from ..kinds.maps import ALLOWING, BOUND, NO_METADATA
+from ..kinds.namespace import Namespace
+from ..kinds.nft import Chain, Element
+from ..kinds.ownership import HOST
+from ..kinds.route import Route
+from ..kinds.rule import Rule
+from ..kinds.stacked_link import Ipvlan, Macvlan
+from ..kinds.sysctl import Sysctl
+from .routes import inside
+from .world import FORWARD
+
+POLICIES = (*ALLOWING, *BOUND, NO_METADATA, "opened")
+INSIDE = (Link, Address, Route, Rule)  # of a container, by which it speaks to others
+
+
+class Touched(NamedTuple):
+    """Whom outside and the host may reach otherwise, and who may reach whom."""
+
+    targets: set[str]
+    pairs: set[tuple[str, str]]
+
+
+class Touches:
+    """Of the steps between two states."""
+
+    def __init__(self, live: State, desired: State, todo: Sequence[Step]):
+        self.states, self.todo = (by_kind(live), by_kind(desired)), todo
+
+    @cached_property
+    def standing(self) -> set[str]:
+        """The sandboxes that stand before and after."""
+        before, after = ({r.name for r in state.of(Namespace)} for state in self.states)
+        return before & after
+
+    @cached_property
+    def coming(self) -> set[str]:
+        return {s.resource.name for s in self.todo if isinstance(s.resource, Namespace) and s.op == "+"}
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The sandboxes that are named, by the addresses and the host's ends of links that name them."""
+        elements = (one for s in self.todo for one in (s.resource, s.old) if isinstance(one, Element))
+        words = {word for one in elements for word in self.words(one)}
+        ips = {r.ip: r.ns for state in self.states for r in state.of(Address) if r.ip in words}
+        ends = {r.host_name: r.ns for state in self.states for r in state.of(Veth) if r.host_name in words}
+        return {**ips, **ends}
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        """All of sandboxes, with whose they are."""
+        return {r.ip: r.ns for state in self.states for r in state.of(Address) if r.ns != HOST}
+
+    @cached_property
+    def networks(self) -> dict[str, set[str]]:
+        """Who is on each, by the host's link of it."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for state in self.states:
+            for veth in state.of(Veth):
+                found[veth.bridge or veth.host_name].add(veth.ns)
+            for child in (*state.of(Macvlan), *state.of(Ipvlan)):
+                found[child.parent].add(child.ns)
+        return found
+
+    def touched(self) -> Touched:
+        """All that stand where what is changed concerns everybody."""
+        if any(map(self.is_for_all, self.todo)):
+            return Touched(self.standing | self.coming, set())
+        targets, pairs = {*self.coming}, set[tuple[str, str]]()
+        for step in self.todo:
+            names = self.names(step)
+            targets |= names
+            pairs.update(self.pairs(step, names & self.standing))
+        wanted = self.standing | self.coming
+        return Touched(targets & wanted, {(a, b) for a, b in pairs if a != b})
+
+    def is_for_all(self, step: Step) -> bool:
+        r = step.resource
+        if isinstance(r, Chain) and self.standing:
+            return step.op == "~" or not any(isinstance(one.resource, Element) for one in self.todo)
+        return isinstance(r, Sysctl) and r.name in FORWARD.values() and not r.place
+
+    def names(self, step: Step) -> set[str]:
+        """Whom a step is about."""
+        r = step.resource
+        if isinstance(r, INSIDE) and r.place:
+            return {r.place}
+        if isinstance(r, Link):
+            return {*self.networks.get(r.name, ())}
+        return {*self.named(r), *self.named(step.old)} if isinstance(r, Element) else set()
+
+    def named(self, r: object) -> Iterator[str]:
+        """By an element: as whom a port leads to, by an address, a link, or a network."""
+        if not isinstance(r, Element):
+            return
+        for word in self.words(r):
+            if word in self.owners:
+                yield self.owners[word]
+            elif "/" in word and r.map.startswith(POLICIES):
+                yield from (name for ip, name in self.addresses.items() if inside(ip, word))
+            else:
+                yield from self.networks.get(word, ())
+
+    def words(self, r: Element) -> Iterator[str]:
+        yield from (*r.item.split(" . "), r.value.partition(" . ")[0], *self.behind(r))
+
+    def behind(self, r: Element) -> Iterator[str]:
+        """The address that a port leads to whose limit this is."""
+        for door in r.limits.doors if r.limits else ():
+            found = (state.get(Element.at(r.family, r.table, *door)) for state in self.states)
+            yield from (one.value.partition(" . ")[0] for one in found if isinstance(one, Element))
+
+    def pairs(self, step: Step, names: set[str]) -> Iterator[tuple[str, str]]:
+        """Of those that stand: who has come to a network or left it, and whom policies name."""
+        r = step.resource
+        if isinstance(r, Veth | Macvlan | Ipvlan) and r.place in names:
+            yield from both(r.place, self.beside(r.place))
+        elif isinstance(r, Element) and r.map.startswith(BOUND):
+            yield from (pair for name in names for pair in both(name, self.beside(name)))
+        elif isinstance(r, Element) and r.map.startswith(POLICIES):
+            yield from ((one, other) for one in names for other in names)
+
+    def beside(self, name: str) -> set[str]:
+        """Who else is on its networks, before or after."""
+        found = (those for those in self.networks.values() if name in those)
+        return {one for those in found for one in those} & self.standing
+
+
+def both(name: str, others: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for other in others:
+        yield from ((name, other), (other, name))
