@@ -43,7 +43,7 @@ MODES = {
     ),
     "explain": Mode(
         "explain",
-        "tell everything about a container, network, port, address, link, key of a plan, or id of an error",
+        "tell everything about a container, network, port, address, link, word of a plan, or id of an error",
         {"metavar": "WORD", "type": word},
     ),
     "resolve": Mode(
