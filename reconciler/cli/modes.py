@@ -84,6 +84,8 @@ ELSEWHERE = {
     "ls": "status",
     "config": "show",
     "diff": "plan",
+    "dry-run": "plan",
+    "inspect": "explain",
 }
 # Modes that may be about another host, and those that may scale beside the files.
 LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
