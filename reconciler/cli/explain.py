@@ -10,7 +10,7 @@ from ..cnm.names import short_id
 from ..core import render
 from ..core.plan import ordered
 from ..core.resource import Key, Resource
-from ..core.subject import CONTAINER, NAMED, PORT, Subject
+from ..core.subject import CONTAINER, KINDS, NAMED, PORT, Subject
 from ..errors import UsageError
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
@@ -91,7 +91,8 @@ class Directory:
 
     def together(self, word: str) -> list[Subject]:
         """All of a project, or what a plan has one line of for each: names, firewall, host settings."""
-        return [one for one in self.of if word in (one.project, one.name or one.kind)]
+        found = [one for one in self.of if word in (one.project, one.name or one.kind)]
+        return sorted(found, key=lambda one: (KINDS.index(one.kind), one))
 
     def near(self, word: str) -> str:
         names = [*self.parties, *self.keys]

@@ -43,7 +43,7 @@ MODES = {
     ),
     "explain": Mode(
         "explain",
-        "tell everything about a container, network, port, address, link, key of a plan, or id of an error",
+        "tell everything about a container, network, port, address, link, word of a plan, or id of an error",
         {"metavar": "WORD", "type": word},
     ),
     "resolve": Mode(
@@ -88,6 +88,8 @@ ELSEWHERE = {
     "ls": "status",
     "config": "show",
     "diff": "plan",
+    "dry-run": "plan",
+    "inspect": "explain",
 }
 # Modes that may be about another host, and those that may scale beside the files.
 LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")

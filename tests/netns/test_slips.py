@@ -126,6 +126,11 @@ def test_a_bare_sandbox_goes_by_the_name_of_its_service(lab: Lab) -> None:
     assert idle.rc == 64 and "nothing runs in t-web-1" in idle.err
 
 
+def test_a_name_where_a_path_stands(lab: Lab) -> None:
+    said = lab.reconcile("--status", "shop")
+    assert said.rc == 65 and "--project NAME is a project" in said.err
+
+
 def test_images_that_nothing_runs(lab: Lab) -> None:
     """Who comes from Compose expects that they run; a line of the manifest says that they need not."""
     file = lab.write("{name: t, services: {web: {image: nginx}}}")

@@ -133,8 +133,14 @@ def unreadable(file: str, error: OSError | ValueError) -> ManifestError:
             f"dangling link to {os.readlink(file)}", "remove it, or restore its target", Where(file)
         )
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    near = beside(file) if isinstance(error, FileNotFoundError) else ""
+    near = beside(file) or called(file) if isinstance(error, FileNotFoundError) else ""
     return NoFile(f"cannot be read: {words}", near, Where(file))
+
+
+def called(word: str) -> str:
+    """Of what is rather a name than a path."""
+    names = "PATH is a file or a folder; --project NAME is a project, --explain WORD what is in one"
+    return "" if "/" in word or "." in word else names
 
 
 def beside(file: str) -> str:

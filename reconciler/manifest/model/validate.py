@@ -145,11 +145,11 @@ def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
 
 def likely(word: str, form: Form[Any]) -> str:
     """The key that was probably meant, or the one that this is a key of."""
-    hint = nearest(word, {*form.outline.keys, *form.outline.unused})
-    inside = (key for key, (_, inner) in form.nested.items() if word in inner.outline.keys)
-    if not hint.startswith("did you mean") and (key := next(inside, "")):
-        return f"`{word}` is a key of `{key}`"
-    return hint
+    inside = {key: inner for key, (_, inner) in form.nested.items()}
+    deeper = {f"{key}.{own}": two for key, one in inside.items() for own, (_, two) in one.nested.items()}
+    if of := next((key for key, one in [*inside.items(), *deeper.items()] if word in one.outline.keys), ""):
+        return f"`{word}` is a key of `{of}`"
+    return nearest(word, {*form.outline.keys, *form.outline.unused})
 
 
 def shortened(value: Any) -> str:

@@ -33,6 +33,7 @@ SAYINGS = (
     Saying(
         "expected '-' indicator", "a line between the entries of a list", "align it, or begin it with `-`"
     ),
+    Saying("a tab character", "a tab indents this line", "indent with spaces"),
     Saying("block sequence entries", "a list cannot begin here", "begin it on a line of its own"),
 )
 

@@ -129,6 +129,7 @@ def test_anchors_end_with_their_document():
         ("a: {b: 2\nc: 3\n", "no YAML: a `{` is not closed", (2, 2)),
         ("a: b: c\n", "no YAML: a `:` where no key can be", (1, 5)),
         ("a:\n\tb: 1\n", "no YAML: a tab indents this line", (2, 1)),
+        ("a:\n  b: 1\n\tc: 2\n", "no YAML: a tab indents this line", (3, 1)),
         ("a: %b\n", "no YAML: text cannot begin with `%`", (1, 4)),
         ("a: 'open\n", "no YAML: a quote is not closed", (2, 1)),
         ("a: 1\nb\nc: 2\n", "no YAML: a line that is no `key: value`", (3, 1)),
