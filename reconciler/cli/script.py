@@ -8,7 +8,8 @@ from itertools import groupby
 from ..core.plan import Plan, Step
 
 NFT = "nft "
-RULE = "add rule "
+RULE, PARTING = "add rule ", "delete element "
+LEADING = re.compile(r"add element .* : (jump|goto) ")
 HEADER = """\
 #!/bin/sh
 # What `reconcile --apply` would do, for the host that the plan was made for, as it stands: to be read, and to
@@ -64,8 +65,15 @@ def together(found: list[str]) -> Iterator[str]:
         lines = [" ".join(shlex.split(command.removeprefix(enter))[1:]) for command in group]
         counts = any("$((" in line for line in lines)  # how long something is still to be there
         yield f"{enter}nft -f - <<{'END' if counts else repr('END')}"
-        yield from sorted(lines, key=lambda line: line.startswith(RULE))
+        yield from sorted(lines, key=turn)
         yield "END"
+
+
+def turn(line: str) -> int:
+    """What leads to a chain goes before that, and comes behind it; rules come last."""
+    if line.startswith(RULE):
+        return 3
+    return 2 if LEADING.match(line) else not line.startswith(PARTING)
 
 
 def nft_of(command: str) -> str | None:

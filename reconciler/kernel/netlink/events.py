@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from ...errors import foreseen
 from ...kinds.ownership import PROTOCOL
-from .. import netns, resolvers
-from ..processes import command_of
+from .. import netns
 from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
 from .netfilter import NETFILTER, NFGEN, OURS
 from .nsid import NETNSA_FD, NETNSA_NSID, number_of
@@ -220,11 +219,8 @@ def author(message: Heard) -> str:
 
 
 def is_resolver(author: str) -> bool:
-    """Whether it is one of ours, which writes down what it answers: nobody declares that."""
-    name, _, pid = author.rstrip("]").partition("[")
-    with suppress(OSError):
-        return name == "dnsmasq" and bool(resolvers.file_of(command_of(int(pid))))
-    return False
+    """Whether it writes down what it answers, which nobody declares; who only says so waits for the sweep."""
+    return author.startswith("dnsmasq[")
 
 
 def ours(message: Heard) -> bool:
