@@ -1,9 +1,12 @@
 """Policies that change, flow by flow; what drifts, what attacks, and what is left when all is gone."""
 
+import socket
+
 import pytest
 
 from tests.netns.connections import held
 from tests.netns.lab import OURS, THEIRS, Lab, Probe, Result
+from tests.netns.prober import family_of
 
 SUBNETS = "ipam: {config: [{subnet: 10.91.0.0/24}, {subnet: 'fd91::/64'}]}"
 NAMES = ("web", "app", "free")
@@ -94,6 +97,25 @@ def test_ingress_ends_what_came_in(town):
     )
     found, _ = fates(town, probes, later)
     assert {name for name, fate in found.items() if fate} == {"near", "host"}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("bound", [{"web": "egress: ['app:80']"}, {"app": "ingress: ['web:80']"}])
+def test_what_ends_stays_so_when_the_server_speaks_next(town, family, bound):
+    town.apply(manifest(free="ingress: [network/front]"))
+    ip = at("app", family)
+    with town.inside("t-app"):
+        listener = socket.create_server((ip, 90), family=family_of(ip))
+    with town.inside("t-web"):
+        client = socket.create_connection((ip, 90), 3)
+    with listener, client, listener.accept()[0] as server:
+        server.sendall(b"before")
+        assert client.recv(9) == b"before"
+        town.apply(manifest(free="ingress: [network/front]", **bound))
+        server.sendall(b"behind")
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.recv(9)
 
 
 def test_a_new_container_that_is_bound_costs_nothing(town):

@@ -30,6 +30,9 @@ METADATA4, METADATA6 = (
 # router is nothing of a neighbour's: Linux forwards it like all else, and whatever it carries.
 DISCOVERY = "ip6 hoplimit 255 icmpv6 type { 135, 136 }"
 WAYS = {EGRESS: "bound_out", INGRESS: "bound_in"}
+# A connection that was ended is unknown to conntrack, which would take what its server says next for the
+# begin of another, towards the client (nf_conntrack_tcp_loose).
+MIDWAY = "tcp flags & (syn | ack) != syn jump midway"
 
 
 def of_family(number: int, ip: str) -> Maps:
@@ -65,6 +68,7 @@ POLICIES = Ruleset(
             f"{DISCOVERY} accept",
             f"iifname @{NO_METADATA} ct original ip daddr {METADATA4} goto refused",
             f"iifname @no_metadata ct original ip6 daddr {METADATA6} goto refused",
+            MIDWAY,
             "ip saddr @bound_out4 jump sending",
             "ip6 saddr @bound_out6 jump sending",
             "ip daddr @bound_in4 goto receiving",
@@ -103,6 +107,14 @@ POLICIES = Ruleset(
             f"ip6 daddr . {PORT} @ingress_outside6 ip6 saddr != @subnets6 ip6 saddr != @remote6 accept",
             "goto refused",
         ),
+        # What goes on comes from who began it: of a policy that he is bound by that one is asked.
+        "midway": (
+            "",
+            "ip daddr @bound_out4 drop",
+            "ip6 daddr @bound_out6 drop",
+            "ip saddr @bound_in4 drop",
+            "ip6 saddr @bound_in6 drop",
+        ),
         # The kernel sends few errors a second to one address, and resets as many as are asked for.
         "refused": ("", "meta l4proto 6 reject with tcp reset", "reject with icmpx admin-prohibited"),
         "policed_in": (
@@ -112,6 +124,7 @@ POLICIES = Ruleset(
             f"{DISCOVERY} accept",
             f"iifname @no_metadata ct original ip daddr {METADATA4} goto refused",
             f"iifname @no_metadata ct original ip6 daddr {METADATA6} goto refused",
+            MIDWAY,
             "ip saddr @bound_out4 goto asking",
             "ip6 saddr @bound_out6 goto asking",
         ),
@@ -128,6 +141,7 @@ POLICIES = Ruleset(
             filtering("output", 0),
             "ct state established,related accept",
             f"{DISCOVERY} accept",
+            MIDWAY,
             "ip daddr @bound_in4 goto calling",
             "ip6 daddr @bound_in6 goto calling",
         ),

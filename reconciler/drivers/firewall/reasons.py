@@ -47,6 +47,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ct status & dnat == 0 drop": "who answers for names is asked by port 53 of the gateway alone",
     },
     "refused": {"": "a policy of the one or of the other does not list it (`egress`, `ingress`, `metadata`)"},
+    "midway": {"": "it goes on with a connection that was ended, or that this host does not know"},
     **{
         f"limited{end}": {"": "who asks may not use that port (`allow_from`, `host_if`, `hours`)"}
         for end in DOORS

@@ -144,6 +144,8 @@ INVISIBLE = (
     ("share", "_spans", "no range here has an affinity"),
     ("apart", "01:00:00:00:00:00", "of frames for all"),
     ("", "icmpv6 type { 135, 136 }", "of neighbour discovery"),
+    ("midway", "", "of what is no connection's begin"),
+    ("", "jump midway", "likewise"),
     ("policed", "iifgroup !=", "who is no container is bound by nothing: it is quicker so"),
     ("policed_in", "iifgroup !=", "likewise"),
     ("policed_in", "@no_metadata", "no host here has such an address"),
