@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..core.resource import State
 from ..evaluate.difference import NO, SOME, Difference, ReachChange, difference
 from ..evaluate.exposure import ANY
 from ..evaluate.journey import OUTSIDE
@@ -16,8 +17,10 @@ HINT = "`reconcile --exposure` tells what is, with --desired what will be"
 Group = tuple[tuple[str, ...], str]  # from where, and what becomes of it
 
 
-def compared(change: Change) -> Difference:
-    return difference(change.live, change.desired, change.facts, change.todo)
+def compared(change: Change, states: Sequence[State] = ()) -> Difference:
+    """`states` are both of the change, where somebody has sorted them already."""
+    live, desired = states or (change.live, change.desired)
+    return difference(live, desired, change.facts, change.todo)
 
 
 def lines(found: Difference) -> list[str]:

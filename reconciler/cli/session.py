@@ -183,26 +183,27 @@ def head(options: Options, change: Change) -> dict[str, str]:
 
 
 def plan_json(options: Options, change: Change, beside: Sequence[str] = ()) -> Iterator[str]:
+    subjects = Subjects(change.live, change.desired)
     return render.as_json(
         change.todo,
         change.live,
-        Subjects(change.live, change.desired).words,
+        subjects.words,
         **head(options, change),
         projects=list(change.topology.projects),
         revision=change.manifest.digest,
         warnings=[*change.warnings, *beside],
         waiting=in_order(change.waiting),
-        **exposure_json(change),
+        **exposure_json(change, subjects),
     )
 
 
-def exposure_json(change: Change) -> dict[str, Any]:
+def exposure_json(change: Change, subjects: Subjects) -> dict[str, Any]:
     """What becomes reachable, and what no more."""
     if not change.todo:
         return {"exposure": [], "exposure_unjudged": ""}
     from .reachable import as_json, compared
 
-    return as_json(compared(change))
+    return as_json(compared(change, subjects.states))
 
 
 def plan_markdown(options: Options, change: Change, beside: Sequence[str], seconds: float | None) -> str:

@@ -58,7 +58,7 @@ class Story:
             return []
         from .reachable import compared, lines  # which a plan that does nothing need not pay for
 
-        return lines(compared(self.change))
+        return lines(compared(self.change, self.groups.subjects.states))
 
     def text(self, *, colour: bool = False) -> str:
         """A line each below the name of its project, and what becomes reachable by that."""

@@ -8,9 +8,7 @@ the way between them, also from one network to another, which is shut else.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
 from ..family import family
@@ -18,25 +16,13 @@ from ..inventory.facts import Facts
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
-from .bounds import (
-    DIRECTIONS,
-    EGRESS,
-    OPEN,
-    Allowed,
-    Bound,
-    Denied,
-    Policies,
-    binding,
-    is_meant,
-    said_at,
-    sides,
-)
+from .bounds import DIRECTIONS, EGRESS, OPEN, Allowed, Bound, Denied, Policies, binding, said_at, sides
 from .boxes import Interval, disjoint
 from .driver import Joined
 from .drops import logged, unheard
 from .endpoint import SandboxSpec
 from .opened import Lead, between, leads, openings, shut, speaking, with_ways, without_way
-from .prefixes import alone
+from .peers import ProjectPeers
 from .rows import Reach, Sharers, rows
 from .spans import ANY_PORT, ANY_PROTOCOL, PROTOCOLS, number_of, texts
 from .topology import Endpoint, Network
@@ -45,13 +31,6 @@ Attachments = Sequence[tuple[Network, Endpoint]]
 Attached = Mapping[str, Attachments]
 Sharing = tuple[str, tuple[PeerSpec, ...], tuple[Where, ...], frozenset[str]]
 DENY = "deny"
-
-
-class Prefix(NamedTuple):
-    """Where peers are, and as above."""
-
-    cidr: str
-    opens: Network | None = None
 
 
 def decide(
@@ -150,56 +129,6 @@ def bounds(
         stood = facts.leases.get((one.name, network.home), ())
         for ip, _ in end.addresses:
             yield Bound(one.project.name, direction, ip, ip in stood, where)
-
-
-class ProjectPeers:
-    """What the peers of one project are, by address."""
-
-    def __init__(self, project: ProjectSpec, networks: Iterable[Network], joined: Joined):
-        self.project, self.joined = project, joined
-        self.networks = {one.key: one for one in networks if one.project == project.name and one.inner}
-
-    def let_in(self) -> Iterator[tuple[Network, Network]]:
-        """The networks with those whose containers may come, as far as their packets pass here."""
-        for network in self.networks.values():
-            others = (self.networks.get(key) for key in network.spec.allow_networks)
-            yield from ((network, other) for other in others if other)
-
-    @cached_property
-    def sandboxes(self) -> list[tuple[SandboxSpec, list[tuple[Network, list[str]]]]]:
-        """Those of all hosts, with their networks and addresses there."""
-        homes: dict[str, tuple[SandboxSpec, list[tuple[Network, list[str]]]]] = {}
-        for network in self.networks.values():
-            for one, _ in self.joined.attachments[network.name]:
-                ips = [ip for ip, _ in self.joined.given.get((network.name, one.name), ())]
-                if one.project is self.project and ips:
-                    homes.setdefault(one.name, (one, []))[1].append((network, ips))
-        return [*homes.values()]
-
-    def prefixes(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
-        """As they are seen from an address on this network; `own` are all that one is on."""
-        match peer.kind:
-            case "host" | "outside":
-                yield Prefix(peer.kind)
-            case "prefix":
-                yield from (Prefix(cidr) for cidr in (peer.name,) if family(cidr) == version)
-            case "network":
-                other = self.networks.get(peer.name)
-                if other and (other.name == on.name or other.name not in own):
-                    near = [cidr for cidr in other.extent if family(cidr) == version]
-                    yield from (Prefix(cidr, None if other.name in own else other) for cidr in near)
-            case _:
-                yield from self.of_containers(peer, on, own, version)
-
-    def of_containers(self, peer: PeerSpec, on: Network, own: Set[str], version: int) -> Iterator[Prefix]:
-        for one, homes in self.sandboxes:
-            apart = own.isdisjoint(home.name for home, _ in homes)
-            by = {home.name for home in speaking(home for home, _ in homes)} if apart else {on.name}
-            for home, ips in homes if is_meant(peer, one.spec, ()) else ():
-                if home.name in by:
-                    yield from (
-                        Prefix(alone(ip), home if apart else None) for ip in ips if family(ip) == version
-                    )
 
 
 def shared(direction: str, peers: tuple[PeerSpec, ...], ends: Attachments) -> Sharing:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ..errors import Where
+from ..family import family
 from .bounds import EGRESS, HOST_PEER, OUTSIDE, Allowed
 from .boxes import Box, Interval, disjoint
 from .spans import addresses, interval, number_of, numbers, protocol_text
@@ -43,7 +44,7 @@ def rows(sharers: Sharers, bound: Sequence[int]) -> Iterator[Allowed]:
         word = one.peer if one.peer in (HOST_PEER, OUTSIDE) else ""
         peer = (0, 0) if word else interval(one.peer)
         groups[word].append(((peer, one.protocol, one.ports), one.where))
-    own = [*together(sharers.ips, bound)]
+    own = [*together(sharers.ips, bound)] if may_share(sharers) else sharers.ips
     for word, boxes in groups.items():
         for (peer, *what), where in disjoint(boxes):
             other, protocol, ports = word or addresses(peer), protocol_text(what[0]), numbers(what[1])
@@ -52,11 +53,15 @@ def rows(sharers: Sharers, bound: Sequence[int]) -> Iterator[Allowed]:
                 yield Allowed(sharers.project, sharers.direction, *ends, protocol, ports, where)
 
 
+def may_share(sharers: Sharers) -> bool:
+    """Whether all that lies between them is of this network, and it is known who is bound there: by its own
+    project alone, on a bridge."""
+    subnets = [cidr for cidr in sharers.network.extent if family(cidr) == family(sharers.ips[0])]
+    return len(sharers.ips) > FEW and bool(sharers.network.bridge) and len(subnets) == 1
+
+
 def together(ips: Sequence[str], bound: Sequence[int]) -> Iterator[str]:
-    """Many addresses as ranges: nobody else who lies in these is bound, and for him no row is asked."""
-    if len(ips) <= FEW:
-        yield from ips
-        return
+    """Addresses as ranges: nobody else who lies in these is bound, and for him no row is asked."""
     own = sorted(map(number_of, ips))
     others = [bisect_left(bound, number) - rank for rank, number in enumerate(own)]
     for _, run in groupby(zip(others, own, strict=True), key=itemgetter(0)):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..core.plan import Step
 from ..core.resource import State
 from ..errors import Unjudged
+from ..inventory.bykind import by_kind
 from ..inventory.facts import HostFacts
 from ..kinds.ownership import HOST
 from ..kinds.published import DoorLimit
@@ -48,6 +49,7 @@ class Difference(NamedTuple):
 
 
 def difference(live: State, desired: State, facts: HostFacts, todo: Sequence[Step]) -> Difference:
+    live, desired = by_kind(live), by_kind(desired)
     touches = Touches(live, desired, todo)
     touched = touches.touched() if todo else Touched(set(), set())
     if len(touched.targets) > MOST_TARGETS or len(touched.pairs) > MOST_PAIRS:

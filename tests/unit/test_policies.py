@@ -126,6 +126,27 @@ def test_a_network_may_be_a_peer_and_open_to_another(tmp_path):
     assert found == {"opened4": {"10.91.0.0/24 . 10.92.0.0/24 . 0-255 . 0-65535"}}
 
 
+def test_a_peer_on_a_lan_is_its_address_and_opens_nothing(tmp_path):
+    nas = "  nas: {networks: {lan: {ipv4_address: 10.94.0.9}, front: {}}, labels: {tier: store}}\n"
+    lone = nas.replace(", front: {}", "")
+    row = "10.94.0.9 . 10.91.0.2 . tcp . 445"
+    for peer in ("nas", "label:tier=store"):
+        assert told(tmp_path, WEB % f"egress: ['{peer}:445']" + lone)[0] == {"egress4": {row}}
+    assert row in told(tmp_path, WEB % "egress: ['nas:445']" + nas)[0]["egress4"]
+    found, _ = told(tmp_path, WEB % "ingress: ['network/lan:445']" + lone)
+    assert found == {"ingress4": {"10.94.0.0/24 . 10.91.0.2 . tcp . 445"}}
+
+
+@pytest.mark.parametrize("word", ["host", "outside"])
+def test_a_container_may_not_be_called_what_peers_are(tmp_path, word):
+    with pytest.raises(ManifestErrors) as caught:
+        told(tmp_path, WEB % f"egress: ['{word}:80']" + f"  {word}: {{networks: [front]}}\n")
+    assert f"`{word}` is a container here" in caught.value.errors[0].message
+    assert not told(tmp_path, WEB % "egress: ['10.0.0.0/8']" + f"  {word}: {{networks: [front]}}\n")[
+        1
+    ].warnings
+
+
 def test_each_element_tells_which_policy_it_is_of(tmp_path):
     networks = NETWORKS.replace("back: {", "back: {allow_networks: [front], ")
     more = "policies: {inner.one: {for: ['label:tier=app'], ingress: [web]}, b: {for: [db], egress: []}}"

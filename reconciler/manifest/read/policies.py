@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from ...errors import ManifestError, Where
-from ...mistakes import NoSuchName, WrongValue
+from ...mistakes import Contradiction, NoSuchName, WrongValue
 from ..model.fields import canonical_prefix, message_and_hint, prefix_or_address, wrong
 from ..model.forms import POLICY
 from ..model.port_syntax import bounds
@@ -154,6 +154,11 @@ def mistaken_peers(
         if one.kind == "name" and one.name not in names and one.name.rpartition(".")[2].isdecimal():
             hint = "as 10.2.0.0/16, or api.example.com"
             yield WrongValue(f"`{one.name}` is neither an address nor a name", hint, one.where)
+        elif one.kind in ANYBODY and one.kind in names:
+            meant = "this machine" if one.kind == "host" else "all that is no container"
+            yield Contradiction(
+                f"`{one.kind}` is a container here, and {meant}", "call that one otherwise", one.where
+            )
         elif one.kind in known and one.name not in known[one.kind]:
             what = "peer" if one.kind == "container" else one.kind
             hint = nearest(one.name, known[one.kind])
