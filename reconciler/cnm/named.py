@@ -5,6 +5,7 @@ ends in: so what is listed below something else must have the same ports, and th
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 from itertools import chain, groupby
 from typing import NamedTuple
 
@@ -56,7 +57,9 @@ def of_outside(peers: Iterable[PeerSpec], own: Set[str]) -> list[PeerSpec]:
     return [one for one in peers if one.kind == "name" and one.name not in own]
 
 
-def listed(peers: Iterable[PeerSpec], own: Set[str]) -> tuple[Listed, ...]:
+@lru_cache(maxsize=16)
+def listed(peers: tuple[PeerSpec, ...], own: frozenset[str]) -> tuple[Listed, ...]:
+    """Replicas say the same, one after another."""
     return tuple(one_listed(entries) for entries in by_name(entries_of(peers, own)))
 
 
@@ -111,6 +114,8 @@ def merged(said: Iterable[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple
 
 def confused(entries: Sequence[NameEntry]) -> Iterator[ManifestError]:
     """What has other ports than what nobody can tell it from."""
+    if not any(one.below for one in entries):
+        return
     for group in by_name(entries):
         for one in group:
             beside = (other for other in group if other.ways != one.ways)

@@ -5,7 +5,7 @@ told: the zones of their networks, and nothing else.  Who is on one network alon
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, starmap
 
@@ -185,7 +185,11 @@ def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], lis
 
 
 def view_of(
-    one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts, dotted: Mapping[str, Set[str]]
+    one: SandboxSpec,
+    ends: Attached,
+    known: Iterable[Zone],
+    facts: Facts,
+    dotted: Mapping[str, frozenset[str]],
 ) -> DnsView | None:
     """What a sandbox is told, before the port is chosen; None where it is on no network with names.
     `known` is of its project; `dotted` are names of containers, by project."""
