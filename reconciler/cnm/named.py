@@ -19,6 +19,7 @@ from .spans import ANY_PORT, PROTOCOLS
 
 HTTPS = (443, 443)
 BELOW = "*."
+Dotted = Mapping[str, frozenset[str]]  # names of containers, by project
 Ways = frozenset[tuple[int, tuple[int, int]]]
 
 
@@ -43,7 +44,7 @@ def egress(one: SandboxSpec, networks: Sequence[str]) -> tuple[PeerSpec, ...] | 
     return next((peers for direction, peers in said if direction == EGRESS), None)
 
 
-def names_with_dots(here: Iterable[SandboxSpec]) -> dict[str, frozenset[str]]:
+def names_with_dots(here: Iterable[SandboxSpec]) -> Dotted:
     """Of containers, by their project: these are no names of the outside."""
     projects = {one.project.name: one.project for one in here}
     return {

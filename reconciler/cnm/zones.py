@@ -185,11 +185,7 @@ def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], lis
 
 
 def view_of(
-    one: SandboxSpec,
-    ends: Attached,
-    known: Iterable[Zone],
-    facts: Facts,
-    dotted: Mapping[str, frozenset[str]],
+    one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts, dotted: named.Dotted
 ) -> DnsView | None:
     """What a sandbox is told, before the port is chosen; None where it is on no network with names.
     `known` is of its project; `dotted` are names of containers, by project."""
