@@ -4,13 +4,13 @@ Resolvers write down what addresses they told of a name, in the set of the longe
 ends in: so what is listed below something else must have the same ports, and then is no more to tell.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from ..errors import Finding, ManifestError, Where
 from ..manifest.policy import PeerSpec
-from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
 from .bounds import EGRESS, sides
 from .endpoint import SandboxSpec
@@ -19,6 +19,7 @@ from .spans import ANY_PORT, PROTOCOLS
 
 HTTPS = (443, 443)
 BELOW = "*."
+Dotted = Mapping[str, frozenset[str]]  # names of containers, by project
 Ways = frozenset[tuple[int, tuple[int, int]]]
 
 
@@ -43,20 +44,29 @@ def egress(one: SandboxSpec, networks: Sequence[str]) -> tuple[PeerSpec, ...] | 
     return next((peers for direction, peers in said if direction == EGRESS), None)
 
 
-def of_outside(peers: Iterable[PeerSpec], project: ProjectSpec) -> list[PeerSpec]:
+def names_with_dots(here: Iterable[SandboxSpec]) -> Dotted:
+    """Of containers, by their project: these are no names of the outside."""
+    projects = {one.project.name: one.project for one in here}
+    return {
+        name: frozenset(spec.name for spec in project.containers if "." in spec.name)
+        for name, project in projects.items()
+    }
+
+
+def of_outside(peers: Iterable[PeerSpec], own: Set[str]) -> list[PeerSpec]:
     """Those that are names, and of no container."""
-    found = [one for one in peers if one.kind == "name"]
-    own = {spec.name for spec in project.containers} if found else set[str]()
-    return [one for one in found if one.name not in own]
+    return [one for one in peers if one.kind == "name" and one.name not in own]
 
 
-def listed(peers: Iterable[PeerSpec], project: ProjectSpec) -> tuple[Listed, ...]:
-    return tuple(one_listed(entries) for entries in by_name(entries_of(peers, project)))
+@lru_cache(maxsize=16)
+def listed(peers: tuple[PeerSpec, ...], own: frozenset[str]) -> tuple[Listed, ...]:
+    """Replicas say the same, one after another."""
+    return tuple(one_listed(entries) for entries in by_name(entries_of(peers, own)))
 
 
-def entries_of(peers: Iterable[PeerSpec], project: ProjectSpec) -> list[NameEntry]:
+def entries_of(peers: Iterable[PeerSpec], own: Set[str]) -> list[NameEntry]:
     found: dict[tuple[str, bool], NameEntry] = {}
-    for peer in of_outside(peers, project):
+    for peer in of_outside(peers, own):
         text = peer.name.lower().removesuffix(".")
         key = text.removeprefix(BELOW), text.startswith(BELOW)
         before = found.get(key, NameEntry(*key, frozenset(), peer.where))
@@ -74,9 +84,9 @@ def ways(peer: PeerSpec) -> Ways:
 
 def by_name(entries: Sequence[NameEntry]) -> Iterator[list[NameEntry]]:
     """Those of each name, but for what something above it has already."""
-    told = [one for one in entries if not any(up.has_below(one) and one.ways <= up.ways for up in entries)]
-    for name in dict.fromkeys(one.name for one in told):
-        yield [one for one in told if one.name == name]
+    ups = [one for one in entries if one.below]
+    told = [one for one in entries if not any(up.has_below(one) and one.ways <= up.ways for up in ups)]
+    yield from (list(group) for _, group in groupby(told, key=lambda one: one.name))
 
 
 def one_listed(entries: Sequence[NameEntry]) -> Listed:
@@ -105,6 +115,8 @@ def merged(said: Iterable[tuple[int, tuple[int, int]]]) -> list[tuple[int, tuple
 
 def confused(entries: Sequence[NameEntry]) -> Iterator[ManifestError]:
     """What has other ports than what nobody can tell it from."""
+    if not any(one.below for one in entries):
+        return
     for group in by_name(entries):
         for one in group:
             beside = (other for other in group if other.ways != one.ways)
@@ -119,16 +131,17 @@ def confused(entries: Sequence[NameEntry]) -> Iterator[ManifestError]:
 
 
 def findings(
-    here: Iterable[SandboxSpec], keys: Mapping[str, Sequence[str]], views: Iterable[DnsView], lack: str
+    here: Sequence[SandboxSpec], keys: Mapping[str, Sequence[str]], views: Iterable[DnsView], lack: str
 ) -> Iterator[Finding]:
     """What keeps containers from what they list by name; `lack` is why nobody answers on this host, and
     `keys` are the networks that each is on."""
     answered = {name: view for view in views for name in view.sandboxes}
+    own = names_with_dots(here)
     for one in here:
-        peers = of_outside(egress(one, keys[one.name]) or (), one.project)
+        peers = of_outside(egress(one, keys[one.name]) or (), own[one.project.name])
         if not peers:
             continue
-        yield from confused(entries_of(peers, one.project))
+        yield from confused(entries_of(peers, own[one.project.name]))
         view = answered.get(one.name)
         if lack:
             yield f"{one.name} reaches nothing that its `egress` names: {lack}"

@@ -99,7 +99,8 @@ def views(
     told: dict[str, list[Zone]] = defaultdict(list)
     for zone in known:
         told[zone.project].append(zone)
-    found = ((one, view_of(one, attached[one.name], told[one.project.name], facts)) for one in specs)
+    dotted = named.names_with_dots(specs)
+    found = ((one, view_of(one, attached[one.name], told[one.project.name], facts, dotted)) for one in specs)
     own = [(one, view) for one, view in found if view]
     mine = {one.project.name for one in specs}
     lenders = {name: project for project, name in facts.resolvers if project not in mine}
@@ -183,9 +184,11 @@ def without_resolved(found: list[DnsView], facts: Facts) -> tuple[list[str], lis
     return told, [replace(view, link="") for view in found]
 
 
-def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts) -> DnsView | None:
+def view_of(
+    one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Facts, dotted: named.Dotted
+) -> DnsView | None:
     """What a sandbox is told, before the port is chosen; None where it is on no network with names.
-    `known` is of its project."""
+    `known` is of its project; `dotted` are names of containers, by project."""
     asked = [(network, end) for network, end in ends if has_names(network)]
     if not asked:
         return None
@@ -195,7 +198,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
     peers = named.egress(one, [network.key for network, _ in ends])
     near = [network for network, end in asked if is_near(network, end)]
     outward = any(leads_out(network) for network, _ in asked)
-    listed = None if peers is None else named.listed(peers, one.project) if near and outward else ()
+    listed = None if peers is None else named.listed(peers, dotted[project]) if near and outward else ()
     outward &= listed != ()
     own = (zone for zone in known if zone.network in networks)
     wildcards = tuple(sorted(chain.from_iterable(zone.wildcards for zone in own)))
@@ -219,8 +222,7 @@ def view_of(one: SandboxSpec, ends: Attached, known: Iterable[Zone], facts: Fact
         return replace(view, name=only.name, bridges=only.interfaces, interfaces=links, where=only.spec.where)
     told = (f"{one.name} {one.itself} {one.below} {one.ports}" for one in listed or ())
     said = [*networks, "", *servers, "", *links, *(["", EGRESS, *told] if listed is not None else [])]
-    name = names.digest("view", *said).hex()[:12]
-    return replace(view, name=name, interfaces=links)
+    return replace(view, name=names.digest("view", *said).hex()[:12], interfaces=links)
 
 
 def servers_of(spec: ContainerSpec, asked: Attached) -> tuple[str, ...]:
