@@ -14,6 +14,12 @@ BY_PEER = ("egress", "ingress")  # whose elements begin with the peer, and the c
 NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
 # Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
 METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+# What is on own networks alone, and so nothing that names of the outside lead to: RFC 6890, RFC 6598, and of
+# IPv6 RFC 4193, RFC 3879 and what stands for IPv4.
+PRIVATE = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "::/80", "fc00::/7", "fe80::/9"),
+)
 LOGGED = "logged"  # of whom it is told what is refused; with a family
 RESOLVERS = "resolvers"  # the set of the ports of who answers for names
 KEEPING_OUT = (  # sets that only forbid, or say of whom something is told

@@ -8,7 +8,9 @@ from typing import NamedTuple
 NAMES_OF = "names_of"  # the map from who may reach anything by name to the chain that tells what
 CAUGHT = "caught"  # and to who answers whatever name server is asked
 CHAIN, SET, SEEN = "names-", "named-", "seen-"  # how the names of these begin; a digest follows
-LIFE = "1d"  # of an address that nobody has a new connection to, nor asks for
+# Of an address that nobody has a new connection to: who is asked again does not renew it, so that what comes
+# once a day must not come when it ends.
+LIFE = "25h"
 CACHED = 60  # seconds that a resolver keeps an answer: of what it keeps it writes nothing
 VOLATILE = "timeout, dynamic"
 SERVICE = "meta l4proto . th dport"
@@ -49,14 +51,19 @@ def seen_of(known: str, family: int) -> str:
     return f"{SEEN}{known}-{family}"
 
 
-def said(one: ByName, seen: str) -> str:
+def remembering(known: str) -> str:
+    """The chain that remembers what is reached, in which a set that is full keeps nobody out."""
+    return f"{SEEN}{known}"
+
+
+def said(one: ByName, known: str) -> str:
     """The rule.  It renews what it finds, which resolvers never do; what has ports is remembered."""
     word = WORDS[int(one.set[-1])]
     ports = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in one.ports)
     at = f"th dport {f'{{ {ports} }}' if not ports.isdecimal() else ports} " * bool(ports)
     renew = f"update @{one.set} {{ {word} daddr }}"
-    keep = f" update @{seen} {{ {word} daddr . {SERVICE} }}" * bool(ports)
-    return f"meta l4proto {one.protocol} {at}{word} daddr @{one.set} {renew}{keep} return"
+    on = f"goto {remembering(known)}" if ports else "return"
+    return f"meta l4proto {one.protocol} {at}{word} daddr @{one.set} {renew} {on}"
 
 
 def heard(rule: str) -> ByName | None:

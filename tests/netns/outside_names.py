@@ -11,6 +11,7 @@ from tests.netns.lab import REMOTE4, Lab
 API4, API6 = "198.18.0.1", "2001:2::1"
 PACKAGES = "198.18.0.2"
 OTHER4, OTHER6 = "198.18.0.3", "2001:2::3"
+SHARED4 = "100.64.0.9"  # carriers' own, and those of many a private network
 MANY = [f"198.18.1.{number}" for number in range(1, 21)]
 CROWD = [f"198.18.{net}.{number}" for net in range(2, 4) for number in range(1, 251)]
 RECORDS = (
@@ -30,6 +31,7 @@ RECORDS = (
     "--host-record=evil.packages.example.org,10.91.0.3",
     "--host-record=cloud.packages.example.org,169.254.169.254",
     "--host-record=alibaba.packages.example.org,100.100.100.200",
+    f"--host-record=shared.packages.example.org,{SHARED4}",
 )
 
 
@@ -39,7 +41,7 @@ def names(lab: Lab, *records: str) -> Iterator[None]:
     file = Path("/etc/resolv.conf")
     file.unlink(missing_ok=True)
     file.write_text(f"nameserver {REMOTE4}\n")
-    every = [API4, PACKAGES, OTHER4, *MANY, *CROWD, API6, OTHER6]
+    every = [API4, PACKAGES, OTHER4, SHARED4, *MANY, *CROWD, API6, OTHER6]
     lab.ip("".join(f"addr add {one}{'' if ':' in one else '/32'} dev lo\n" for one in every), "R")
     with dnsmasq(
         lab, "R", *(records or RECORDS), "--address=/#/", f"--listen-address={REMOTE4}", "--bind-interfaces"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.netns.asking import dig
 from tests.netns.lab import REMOTE4, THEIRS, Lab, Probe
-from tests.netns.outside_names import API4, API6, CROWD, MANY, OTHER4, OTHER6, PACKAGES, names
+from tests.netns.outside_names import API4, API6, CROWD, MANY, OTHER4, OTHER6, PACKAGES, SHARED4, names
 
 MANIFEST = """
 name: t
@@ -101,19 +101,26 @@ def test_who_asks_others_by_ipv6_or_over_tls(world):
 def test_no_name_leads_inside(world):
     for name in ("evil", "cloud"):
         assert told(world, AGENT, f"{name}.packages.example.org") in [("NOERROR",), ("NXDOMAIN",)]
-    told(world, AGENT, "alibaba.packages.example.org")
-    world.silent(*(Probe(AGENT, ip, 443) for ip in ("10.91.0.3", "169.254.169.254", "100.100.100.200")))
+    for name in ("alibaba", "shared"):
+        told(world, AGENT, f"{name}.packages.example.org")
+    inside = "10.91.0.3", "169.254.169.254", "100.100.100.200", SHARED4
+    world.silent(*(Probe(AGENT, ip, 443) for ip in inside))
+    assert world.ask(FREE, SHARED4, 443)
 
 
 def test_whatever_a_set_holds_leads_nowhere_inside(world):
     """Had a name server got round what keeps it from saying so."""
     found = world.run("nft list sets inet").out.split()
-    filled = [name for name in found if name.startswith("named-") and name.endswith("-4")]
-    neighbours = "10.91.0.3, 169.254.169.254, 100.100.100.200"
-    world.nft("\n".join(f"add element inet reconciler {name} {{ {neighbours} }}" for name in filled))
-    world.silent(*(Probe(AGENT, ip, 443) for ip in neighbours.split(", ")))
-    world.nft("\n".join(f"delete element inet reconciler {name} {{ {neighbours} }}" for name in filled))
-    assert len(filled) == 5 and world.planned(MANIFEST) == []
+    four = [name for name in found if name.endswith("-4")]
+    neighbours = "10.91.0.3", "169.254.169.254", "100.100.100.200", SHARED4
+    inside = {name: ", ".join(neighbours) for name in four if name.startswith("named-")}
+    before = {name: " . tcp . 443, ".join((*neighbours, "")) for name in four if name.startswith("seen-")}
+    assert (len(inside), len(before)) == (5, 2)
+    filled = [f"element inet reconciler {name} {{ {items} }}" for name, items in (inside | before).items()]
+    world.nft("\n".join(f"add {one}" for one in filled))
+    world.silent(*(Probe(AGENT, ip, 443) for ip in neighbours))
+    world.nft("\n".join(f"delete {one}" for one in filled))
+    assert world.planned(MANIFEST) == []
 
 
 def test_no_first_connection_is_refused(world):

@@ -1,6 +1,7 @@
 """Egress by name, as it changes: running flows, what is lost and healed, and what is left behind."""
 
 from collections.abc import Iterator
+
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ def test_ports_that_are_taken_away(world):
     assert {name for name, one in connections.items() if one.silent} == {"80"}
 
 
+def test_who_fills_what_is_remembered_keeps_nobody_out(world):
+    """One who tries all ports of a name would, of all who list the same."""
+    world.apply(manifest(WHOLE))
+    know(world)
+    found = [name for name in world.run("nft list sets inet").out.split() if name.startswith("seen-")]
+    for name, ip in zip(sorted(found), ("198.18.0.9", "2001:2::9"), strict=True):
+        for first in range(1, 65536, 2048):  # what a socket takes at once
+            ports = ", ".join(f"{ip} . tcp . {port}" for port in range(first, min(first + 2048, 65536)))
+            world.nft(f"add element inet reconciler {name} {{ {ports} }}")
+    assert world.ask(AGENT, API4, 443) and world.ask(AGENT, API6, 443)
+    world.silent(Probe(AGENT, API4, 80))
+
+
 def test_what_is_lost_is_healed_and_known_names_work_again(world):
     wanted = manifest(WHOLE)
     world.apply(wanted)
@@ -96,9 +110,8 @@ def test_what_is_lost_is_healed_and_known_names_work_again(world):
 def lost(world: Lab) -> str:
     """What takes a set away, and all that asks it."""
     lines = [line.split() for line in world.run("nft list table inet reconciler").out.splitlines()]
-    found = [words[1] for words in lines if words[:1] in (["set"], ["chain"]) and len(words) > 1]
-    chains = [name for name in found if name.startswith("names-")]
-    sets = [name for name in found if name.startswith(("named-", "seen-"))]
+    ours = [words[:2] for words in lines if words[1:] and words[1].startswith(("names-", "named-", "seen-"))]
+    chains, sets = ([name for word, name in ours if word == what] for what in ("chain", "set"))
     flush = [f"flush map inet reconciler names_of{number}" for number in (4, 6)]
     flush += [f"flush chain inet reconciler {name}" for name in chains]
     flush += [f"delete chain inet reconciler {name}" for name in chains]

@@ -13,7 +13,20 @@ from ...cnm.naming import DnsView, Listed
 from ...cnm.topology import Endpoint
 from ...core.resource import Origin, Resource
 from ...family import family
-from ...kinds.named import CAUGHT, CHAIN, NAMES_OF, SERVICE, VOLATILE, WORDS, ByName, said, seen_of, set_of
+from ...kinds.maps import PRIVATE
+from ...kinds.named import (
+    CAUGHT,
+    CHAIN,
+    NAMES_OF,
+    SERVICE,
+    VOLATILE,
+    WORDS,
+    ByName,
+    remembering,
+    said,
+    seen_of,
+    set_of,
+)
 from ...kinds.nft import Chain, Map
 from ...kinds.ownership import GROUP, HOST, TABLE
 from ..names import digest_of
@@ -23,6 +36,9 @@ from .ruleset import MapType, Ruleset
 AFTER_PUBLISHED = -99  # NF_IP_PRI_NAT_DST + 1: what is published comes first, and is no question
 ICMP = {4: 1, 6: 58}
 ADDRESS = {4: "ipv4_addr", 6: "ipv6_addr"}
+PRIVATE4, PRIVATE6 = (
+    f"{{ {', '.join(cidr for cidr in PRIVATE if family(cidr) == number)} }}" for number in ADDRESS
+)
 
 NAMED = Ruleset(
     "inet",
@@ -35,6 +51,13 @@ NAMED = Ruleset(
         },
     },
     {
+        # Resolvers are told to tell no such address; here it does not matter what they know of that.
+        "to_public": (
+            "",
+            f"ip daddr {PRIVATE4} goto unnamed",
+            f"ip6 daddr {PRIVATE6} goto unnamed",
+            "goto to_outside",
+        ),
         # Who lists a name server by its address means that one.
         "caught": (
             f"type nat hook prerouting priority {AFTER_PUBLISHED}; policy accept;",
@@ -47,7 +70,7 @@ NAMED = Ruleset(
             f"ip6 saddr . {PORT} @egress_outside6 accept",
             "meta l4proto { 6, 17 } redirect to ip saddr map @caught4",
             "meta l4proto { 6, 17 } redirect to ip6 saddr map @caught6",
-        )
+        ),
     },
 )
 
@@ -67,21 +90,22 @@ def lower(views: Iterable[DnsView], ends: Mapping[str, Iterable[Endpoint]]) -> I
 
 
 def view_skeleton(project: str, listed: Iterable[Listed], view: str) -> Iterator[Resource]:
-    """The sets, and the chain that asks them: what was reached before first, and the rest no container's
-    address, whatever a name server says, and no cloud's secrets."""
-    rules: list[str] = []
+    """The sets, and the chain that asks them, whatever they hold, about no address of a container's or of a
+    private network's, nor about a cloud's secrets; what was reached before comes first."""
+    rules, kept = ["jump to_public"], list[str]()
     for number, ip in ADDRESS.items():
         seen, word = seen_of(view, number), WORDS[number]
         yield volatile(seen, f"{ip} . inet_proto . inet_service", None)
         item = f"{word} daddr . {SERVICE}"
         rules.append(f"{item} @{seen} update @{seen} {{ {item} }} return")
-    rules.append("jump to_outside")
+        kept.append(f"update @{seen} {{ {item} }}")
     for one in listed:
         filled = digest_of(project, one)
         for number, ip in ADDRESS.items():
             yield volatile(set_of(filled, number), ip, Origin(one.where, "firewall"))
-            rules += (said(row, seen_of(view, number)) for row in rows(one, set_of(filled, number)))
+            rules += (said(row, view) for row in rows(one, set_of(filled, number)))
     rules.append("goto unnamed")
+    yield Chain(family="inet", table=TABLE, name=remembering(view), rules=tuple(kept))
     yield Chain(family="inet", table=TABLE, name=f"{CHAIN}{view}", rules=tuple(rules))
 
 

@@ -98,6 +98,9 @@ POLICIES = Ruleset(
             "ip6 daddr @subnets6 goto refused",
             "ip daddr @remote4 goto refused",
             "ip6 daddr @remote6 goto refused",
+            # Groups are of neighbours: of what is sent to one nothing leaves a network.
+            "ip daddr 224.0.0.0/3 goto refused",
+            "ip6 daddr ff00::/8 goto refused",
         ),
         "receiving": (
             "",

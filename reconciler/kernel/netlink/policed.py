@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...kinds.maps import BY_PEER, METADATA
+from ...kinds.maps import BY_PEER, METADATA, PRIVATE
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes
@@ -16,7 +16,7 @@ NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
 Reached = Mapping[bytes, Sequence[tuple[int, int, int]]]  # by address: protocol, first and last port
 OUT, IN = "bound_out", "bound_in"
-CLOUDS = Subnets(dict.fromkeys(METADATA, ""))
+CLOUDS, OWN = (Subnets(dict.fromkeys(cidrs, "")) for cidrs in (METADATA, PRIVATE))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Policed:
 
     def named(self, one: TrackedConnection) -> bool:
         ways = self.by_name.get(one.source, {}).get(one.answering, ())
-        return any(one.protocol == protocol and low <= one.port <= high for protocol, low, high in ways)
+        listed = any(one.protocol == protocol and low <= one.port <= high for protocol, low, high in ways)
+        return listed and OWN.of(one.answering) is None
 
     def may_receive(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.source)):
