@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from .bounds import Policies
 from .carrier import Carrier
 from .topology import Network, Topology
 
@@ -46,10 +45,12 @@ def joined(before: Topology, part: Topology) -> Topology:
         ports=(*others(before.ports), *part.ports),
         services=(*others(before.services), *part.services),
         awaited=(*others(before.awaited), *part.awaited),
-        policies=Policies(
+        policies=replace(
+            part.policies,
             bound=(*others(before.policies.bound), *part.policies.bound),
             allowed=(*others(before.policies.allowed), *part.policies.allowed),
             denied=(*others(before.policies.denied), *part.policies.denied),
+            logged=(*others(before.policies.logged), *part.policies.logged),
         ),
         naming=replace(
             part.naming,

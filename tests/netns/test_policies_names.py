@@ -22,10 +22,14 @@ services:
   twin:
     networks: {n: {ipv4_address: 10.91.0.4, ipv6_address: 'fd91::4'}}
     egress: [db, api.x.com]
+  own:
+    networks: {n: {ipv4_address: 10.91.0.6, ipv6_address: 'fd91::6'}}
+    egress: ["SERVER:53/udp", api.x.com]
   none:
     networks: {n: {ipv4_address: 10.91.0.5, ipv6_address: 'fd91::5'}}
     egress: []
 """
+MANIFEST = MANIFEST.replace("SERVER", REMOTE4)
 AGENT, TWIN, NONE, FREE = "t-agent-1", "t-twin-1", "t-none-1", "t-db-1"
 
 
@@ -91,6 +95,12 @@ def test_names_of_names_and_many_addresses(world):
 def test_who_asks_others_is_answered_all_the_same_by_his_own(world, server, way):
     assert told(world, AGENT, "api.x.com", "A", f"@{server}", way) == (API4,)
     assert told(world, AGENT, "other.com", "A", f"@{server}", way) == ("NXDOMAIN",)
+
+
+def test_who_lists_a_name_server_asks_that_one(world):
+    assert told(world, "t-own-1", "other.com", "A", f"@{REMOTE4}") == (OTHER4,)
+    assert told(world, "t-own-1", "other.com", "A", "@10.91.0.3") == ("NXDOMAIN",)
+    assert told(world, "t-own-1", "other.com", "A", f"@{REMOTE4}", "+tcp") == ("NXDOMAIN",)
 
 
 def test_who_asks_others_by_ipv6_or_over_tls(world):

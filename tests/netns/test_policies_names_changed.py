@@ -1,7 +1,6 @@
 """Egress by name, as it changes: running flows, what is lost and healed, and what is left behind."""
 
 from collections.abc import Iterator
-
 from pathlib import Path
 
 import pytest

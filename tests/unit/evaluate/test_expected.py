@@ -67,8 +67,8 @@ TRUE = [
 EDITS = [
     ('ports: ["443:8443"]', 'ports: ["443:8444"]', "outside reaches web:8443", "web:"),
     ('"443:8443"', '"443:8443", "22:22"', "outside does not reach web:22,9000-9010", '"22:22"'),
-    ('egress: ["db:5432"]', 'egress: ["db:5433"]', "app reaches db:5432", "app:"),
-    ('ingress: ["app:5432"]', 'ingress: ["app:5433"]', "app reaches db:5432", "db:"),
+    ('egress: ["db:5432"]', 'egress: ["db:5433"]', "app reaches db:5432", "services.app.egress"),
+    ('ingress: ["app:5432"]', 'ingress: ["app:5433"]', "app reaches db:5432", "services.db.ingress"),
     ('ingress: ["web:8080"]', 'ingress: ["web:8080", "host:80"]', "host does not reach app", "host:80"),
     (
         'egress: ["app:8080"]',

@@ -17,8 +17,8 @@ def test_every_rule_can_be_read(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_of_every_rule_nothing_is_overlooked(rule):
-    """It ends in what decides, or changes the packet."""
-    assert isinstance(read(rule).statements[-1], Decide | Choose | Assign | Aside | Translate)
+    """It ends in what decides, remembers, or changes the packet."""
+    assert isinstance(read(rule).statements[-1], Decide | Choose | Fill | Assign | Aside | Translate)
 
 
 KNOWN = {

@@ -106,6 +106,7 @@ UNSEEN = {
     "tagged_arp": "of frames with a tag",
     "tagged_claim": "of frames with a tag",
     "apart_all": "of frames for all",
+    "to_public": "no resolver writes down what this refuses",
     "bridged": "of a mark that others than we look at",
     "shown": "of a mark that others than we look at",
 }
@@ -153,7 +154,10 @@ INVISIBLE = (
     ("opening", "established", "an answer has its mark already"),
     ("caught", "!=", "what is no question is led nowhere: it is quicker so"),
     ("", "@seen-", "nothing has been reached before"),
-    ("", "jump to_outside", "no resolver writes down what this refuses"),
+    ("", "jump to_public", "no resolver writes down what this refuses"),
+    ("", "update @seen-", "nothing is reached twice"),
+    ("to_outside", "224.0.0.0/3", "of what is sent to groups"),
+    ("to_outside", "ff00::/8", "likewise"),
 )
 
 
