@@ -45,6 +45,14 @@ class Denied(NamedTuple):
     where: Where
 
 
+class Deaf(NamedTuple):
+    """A port of a bridge behind which nobody hears what is sent to a group."""
+
+    project: str
+    link: str
+    where: Where
+
+
 class Logged(NamedTuple):
     """An address of a container, of which it is told what is refused to it, and what it is refused."""
 
@@ -58,6 +66,7 @@ class Policies:
     bound: tuple[Bound, ...] = ()
     allowed: tuple[Allowed, ...] = ()
     denied: tuple[Denied, ...] = ()
+    deaf: tuple[Deaf, ...] = ()
     logged: tuple[Logged, ...] = ()
     logs: bool = False  # whether anybody on this host logs, another project's containers included
 

@@ -50,6 +50,7 @@ def joined(before: Topology, part: Topology) -> Topology:
             bound=(*others(before.policies.bound), *part.policies.bound),
             allowed=(*others(before.policies.allowed), *part.policies.allowed),
             denied=(*others(before.policies.denied), *part.policies.denied),
+            deaf=(*others(before.policies.deaf), *part.policies.deaf),
             logged=(*others(before.policies.logged), *part.policies.logged),
         ),
         naming=replace(

@@ -21,6 +21,7 @@ from .boxes import Interval, disjoint
 from .driver import Joined
 from .drops import logged, unheard
 from .endpoint import SandboxSpec
+from .groups import deaf
 from .opened import Lead, between, leads, openings, shut, speaking, with_ways, without_way
 from .peers import ProjectPeers
 from .rows import Reach, Sharers, rows
@@ -72,6 +73,7 @@ def decide(
         bound=tuple(bound),
         allowed=tuple(may),
         denied=tuple(denials(networks, joined.projects)),
+        deaf=tuple(deaf(networks, everybody)),
         logged=(loud := tuple(logged(here, attached, facts))),
         logs=bool(loud) or facts.logged,
     )

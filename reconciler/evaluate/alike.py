@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..kinds.link import Link, Veth
-from ..kinds.maps import BOUND, LOGGED, NO_METADATA
+from ..kinds.maps import BOUND, LOGGED, NO_GROUPS, NO_METADATA
 from ..kinds.nft import Element
 from ..kinds.published import BY_LINK, CONNECTIONS, LIMITED, PUBLISH, RATES, SOURCES
 from .by_address import ByAddress
@@ -21,6 +21,7 @@ SAME = (
     *(
         LOGGED,
         NO_METADATA,
+        NO_GROUPS,
         LIMITED,
         RATES,
         CONNECTIONS,

@@ -12,6 +12,7 @@ ALLOWING = tuple(f"{way}{end}" for way in ("egress", "ingress") for end in ("", 
 OPENED = "opened"  # what may begin from one network to another, as above
 BY_PEER = ("egress", "ingress")  # whose elements begin with the peer, and the container comes next
 NO_METADATA = "no_metadata"  # the set of the interfaces by which nobody asks these
+NO_GROUPS = "no_groups"  # the set of the ports at which no frame for several is heard
 # Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
 METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
 # What is on own networks alone, and so nothing that names of the outside lead to: RFC 6890, RFC 6598, and of
@@ -23,7 +24,7 @@ PRIVATE = (
 LOGGED = "logged"  # of whom it is told what is refused; with a family
 RESOLVERS = "resolvers"  # the set of the ports of who answers for names
 KEEPING_OUT = (  # sets that only forbid, or say of whom something is told
-    *("internal", "unrouted", "held4", "held6", NO_METADATA),
+    *("internal", "unrouted", "held4", "held6", NO_METADATA, NO_GROUPS),
     *(f"{name}{number}" for name in (*BOUND, LOGGED) for number in (4, 6)),
 )
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in

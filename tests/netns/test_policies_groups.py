@@ -19,9 +19,10 @@ containers:
   free: {networks: {n: {ipv4_address: 10.91.0.3, ipv6_address: 'fd91::3', mac_address: '02:00:00:00:00:0b'}}}
   shut:
     networks: {n: {ipv4_address: 10.91.0.4, ipv6_address: 'fd91::4', mac_address: '02:00:00:00:00:0c'}}
-    ingress: []
+    ingress: ["free:80/udp"]
+  all: {networks: {n: {ipv4_address: 10.91.0.6, ipv6_address: 'fd91::6'}}, ingress: [network/n]}
 """
-PLACES = {"free": ("t-free", "eth0"), "shut": ("t-shut", "eth0")}
+PLACES = {name: (f"t-{name}", "eth0") for name in ("free", "shut", "all")}
 GROUPS4 = {
     "all": ("255.255.255.255", BROADCAST),
     "all of the network": ("10.91.0.255", BROADCAST),
@@ -53,3 +54,16 @@ def test_no_group_is_outside(netfiltered: Lab, name: str, mac: str, number: int)
             netfiltered.nft(f"add element inet reconciler {one} {{ {said} }}")
     found = arrivals(netfiltered, f"t-{name}", frames(f"02:00:00:00:00:0{mac}", number), PLACES)
     assert {name: places for name, places in found.items() if places} == {}
+
+
+def test_of_a_group_hears_nobody_whom_not_all_may_reach(netfiltered: Lab):
+    netfiltered.apply(MANIFEST)
+    assert netfiltered.planned(MANIFEST) == []
+    netfiltered.serve("t-shut", 80, proto="udp")
+    assert netfiltered.ask("t-free", "10.91.0.4", 80, "udp")  # who is found by what is sent to a group
+    assert netfiltered.ask("t-free", "fd91::4", 80, "udp")
+    found = arrivals(netfiltered, "t-free", frames("02:00:00:00:00:0b", 3), PLACES)
+    assert {name: places for name, places in found.items() if places != ["free", "all"]} == {}
+    free = MANIFEST.replace('    ingress: ["free:80/udp"]\n', "")
+    netfiltered.apply(free)
+    assert "deaf" not in netfiltered.rules() and netfiltered.planned(free) == []

@@ -18,7 +18,7 @@ from ...kinds.named import NAMES_OF
 from ...kinds.nft import Element, short
 from ...kinds.ownership import HOST
 from ...kinds.published import LIMITS, PUBLISH, REACHABLE, twin
-from . import apart, drops, limits, named, policies
+from . import apart, drops, groups, limits, named, policies
 from .guard import GUARD, guard_items
 from .mesh import MESH
 from .routing_policy import BRIDGED, opened
@@ -31,7 +31,15 @@ CROWDED = frozenset(
     {
         *(
             one
-            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, named.NAMED, drops.DROPS)
+            for ruleset in (
+                MARKS,
+                PORT_MARKS,
+                GUARD,
+                policies.POLICIES,
+                named.NAMED,
+                drops.DROPS,
+                groups.GROUPS,
+            )
             for one in ruleset.maps
             if not one.startswith(NAMES_OF)  # whose chains stay as long as their elements
         ),
@@ -77,6 +85,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
         if not network.spec.icc:
             yield from apart.lower(network)
     yield from policies.lower(topology.policies)
+    yield from groups.lower(topology.policies.deaf)
     yield from named.lower(topology.naming.views, ends)
     yield from drops.lower(topology.policies.logged)
 
@@ -84,7 +93,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 def skeleton(*, logs: bool = False) -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have, where nobody or somebody logs."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
-    for ruleset in (*own, apart.APART, *policies.ALL, named.NAMED, drops.DROPS):
+    for ruleset in (*own, apart.APART, *policies.ALL, groups.GROUPS, named.NAMED, drops.DROPS):
         yield from (drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset).skeleton()
 
 

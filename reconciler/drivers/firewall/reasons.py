@@ -79,6 +79,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "said_icmpv6": {"": "a router is nothing that a container may be"},
     "said_discovery": {"": DISCOVERY},
     "flood": {"": "so many frames for all are sent already"},
+    "deaf": {"": "not all of the network may reach the container, and so no group does"},
     "apart": {"": "`icc: false`: a container speaks to its gateway alone"},
     "apart_all": {
         f"iifname @apart oifname @apart {GROUP_BIT} drop": "`icc: false`: nobody hears a neighbour"

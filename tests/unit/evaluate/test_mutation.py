@@ -106,6 +106,8 @@ UNSEEN = {
     "tagged_arp": "of frames with a tag",
     "tagged_claim": "of frames with a tag",
     "apart_all": "of frames for all",
+    "to_several": "of frames for all",
+    "deaf": "of frames for all",
     "to_public": "no resolver writes down what this refuses",
     "bridged": "of a mark that others than we look at",
     "shown": "of a mark that others than we look at",
