@@ -1,7 +1,6 @@
 """What is sent to a group comes to no container that not everybody on its network may reach.
 
-It is said of ports, by the bridge: who hears a group is in no address.  Neighbours find each other all
-the same.
+It is said of ports, by the bridge: who hears a group is in no address.  Neighbours still find each other.
 """
 
 from collections.abc import Iterable, Iterator
