@@ -183,7 +183,7 @@ def test_nothing_is_left_out_and_nothing_said_that_is_not_so(case, tmp_path):
         states = found.live, found.desired
         names = [{r.name for r in state.values() if isinstance(r, Namespace)} for state in states]
         standing = names[0] & names[1]
-        both = Comparison(*(World(state, FACTS) for state in states), standing)
+        both = Comparison(World(found.live, FACTS), World(found.desired, FACTS), standing)
         pairs = {(one, other) for one, other in product(standing, standing) if one != other}
         assert {*compared(found).changes} == {*both.changes(Touched(names[1], pairs))}
 
