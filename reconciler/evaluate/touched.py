@@ -27,7 +27,8 @@ from .world import FORWARD
 
 POLICIES = (*ALLOWING, *BOUND, NO_METADATA, OPENED)
 ALLOWED = (*ALLOWING, OPENED)
-AMONG, BESIDE = (*ALLOWED, "same_network"), (*BOUND, "apart")  # of all that are named, or of each with others
+AMONG = (*ALLOWED, "same_network")  # about all that they name, and these about each of them and who is beside
+BESIDE = (*BOUND, "apart", "gateway_of", "own")
 INSIDE = (Link, Address, Route, Rule)  # of a container, by which it speaks to others
 
 
@@ -44,6 +45,7 @@ class Touches:
     def __init__(self, live: State, desired: State, todo: Sequence[Step]):
         self.states = by_kind(live), by_kind(desired)
         self.todo = [*todo, *self.along(todo)]
+        self.spans: dict[str, set[str]] = {}  # who is in those that were asked for
 
     def along(self, todo: Sequence[Step]) -> Iterator[Step]:
         """What goes with the maps that it is in, of which no step tells."""
@@ -74,6 +76,14 @@ class Touches:
     def addresses(self) -> dict[str, str]:
         """All of sandboxes, with whose they are."""
         return {r.ip: r.ns for state in self.states for r in state.of(Address) if r.ns != HOST}
+
+    @cached_property
+    def own(self) -> dict[str, list[str]]:
+        """By sandbox."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for ip, name in self.addresses.items():
+            found[name].append(ip)
+        return found
 
     @cached_property
     def networks(self) -> dict[str, set[str]]:
@@ -114,8 +124,8 @@ class Touches:
             return {r.place}
         if isinstance(r, Sysctl) and not r.place and r.name in FORWARD.values():
             return {name for ip, name in self.addresses.items() if r.name == FORWARD[family(ip)]}
-        if isinstance(r, Link):
-            return {*self.networks.get(r.name, ())}
+        if isinstance(r, Link | Address):
+            return {*self.networks.get(r.name if isinstance(r, Link) else r.link, ())}
         return {*self.named(r), *self.named(step.old)} if isinstance(r, Element) else set()
 
     def named(self, r: object) -> Iterator[str]:
@@ -126,7 +136,7 @@ class Touches:
             if word in self.owners:
                 yield self.owners[word]
             elif r.map.startswith(POLICIES) and is_span(word):
-                yield from (name for ip, name in self.addresses.items() if inside(ip, word))
+                yield from self.around(word)
             else:
                 yield from self.networks.get(word, ())
 
@@ -144,8 +154,8 @@ class Touches:
         r = step.resource
         if isinstance(r, Veth | Macvlan | Ipvlan) and r.place in names:
             yield from both(r.place, self.beside(r.place) | self.allowed_with(r.place))
-        elif isinstance(r, Address | Route) and r.place in names:
-            yield from both(r.place, self.allowed_with(r.place))
+        elif isinstance(r, Address | Route):
+            yield from (pair for name in names for pair in both(name, self.allowed_with(name)))
         elif isinstance(r, Element) and r.map.startswith(BESIDE):
             for name in names:
                 yield from both(name, self.beside(name) | self.allowed_with(name))
@@ -159,12 +169,15 @@ class Touches:
 
     def allowed_with(self, name: str) -> set[str]:
         """Whom policies name together with it, or with a network of its, before or after."""
-        own = [ip for ip, owner in self.addresses.items() if owner == name]
-        words = {word for parts in self.allowed.of(own) for word in parts}
-        spans = [*filter(is_span, words)]
+        words = {word for parts in self.allowed.of(self.own[name]) for word in parts}
         exact = {self.addresses[word] for word in words & self.addresses.keys()}
-        around = {who for ip, who in self.addresses.items() if any(inside(ip, span) for span in spans)}
-        return (exact | around) & self.standing
+        return exact.union(*map(self.around, filter(is_span, words))) & self.standing
+
+    def around(self, span: str) -> set[str]:
+        """Who has an address of it."""
+        if span not in self.spans:
+            self.spans[span] = {name for ip, name in self.addresses.items() if inside(ip, span)}
+        return self.spans[span]
 
     @cached_property
     def allowed(self) -> ByAddress[tuple[str, ...]]:
