@@ -1,9 +1,9 @@
 """Which containers a plan may make reachable, or reachable no more: by what its steps name; others judge."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import permutations
+from itertools import chain, permutations
 from typing import NamedTuple
 
 from ..core.plan import Step
@@ -12,7 +12,7 @@ from ..family import family
 from ..inventory.bykind import by_kind
 from ..kinds.address import Address
 from ..kinds.link import Link, Veth
-from ..kinds.maps import ALLOWING, BOUND, NO_METADATA, OPENED
+from ..kinds.maps import ALLOWING, BOUND, BY_PEER, NO_METADATA, OPENED
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Chain, Element, Map
 from ..kinds.ownership import HOST
@@ -27,9 +27,13 @@ from .world import FORWARD
 
 POLICIES = (*ALLOWING, *BOUND, NO_METADATA, OPENED)
 ALLOWED = (*ALLOWING, OPENED)
-AMONG = (*ALLOWED, "same_network")  # about all that they name, and these about each of them and who is beside
+AMONG, SAME = (*BY_PEER, OPENED), "same_network"  # between those whom they name; these about who is beside
 BESIDE = (*BOUND, "apart", "gateway_of", "own")
 INSIDE = (Link, Address, Route, Rule)  # of a container, by which it speaks to others
+
+
+# Containers that are judged at most: some milliseconds each in both states.
+MOST_TARGETS = 64
 
 
 class Touched(NamedTuple):
@@ -99,14 +103,14 @@ class Touches:
     def touched(self) -> Touched:
         """All that stand where what is changed concerns everybody."""
         wanted = self.standing | self.coming
-        if any(map(self.is_for_all, self.todo)):
-            return Touched(wanted, {*permutations(self.standing, 2)})
-        targets, pairs = {*self.coming}, set[tuple[str, str]]()
-        for step in self.todo:
-            names = self.names(step)
-            targets |= names
-            pairs.update(self.pairs(step, names & self.standing))
-        return Touched(targets & wanted, {(a, b) for a, b in pairs if a != b})
+        for_all = any(map(self.is_for_all, self.todo))
+        targets = wanted if for_all else wanted & self.coming.union(*map(self.names, self.todo))
+        if len(targets) > MOST_TARGETS:
+            return Touched(targets, set())
+        if for_all:
+            return Touched(targets, {*permutations(self.standing, 2)})
+        found = (self.pairs(step, self.names(step) & self.standing) for step in self.todo)
+        return Touched(targets, {(a, b) for a, b in chain.from_iterable(found) if a != b})
 
     def is_for_all(self, step: Step) -> bool:
         """Rules that change with elements are about those whom these name, unless somebody altered them."""
@@ -129,16 +133,26 @@ class Touches:
         return {*self.named(r), *self.named(step.old)} if isinstance(r, Element) else set()
 
     def named(self, r: object) -> Iterator[str]:
-        """By an element: as whom a port leads to, by an address, a link, or a network."""
-        if not isinstance(r, Element):
-            return
-        for word in self.words(r):
-            if word in self.owners:
-                yield self.owners[word]
-            elif r.map.startswith(POLICIES) and is_span(word):
-                yield from self.around(word)
-            else:
-                yield from self.networks.get(word, ())
+        """By an element: as whom a port leads to, by an address, a link, or a network; of a policy whom it is
+        for, since from outside and the host nobody reaches its peers otherwise."""
+        if isinstance(r, Element) and not r.map.startswith(OPENED):
+            words = r.item.split(" . ")[1:2] if r.map[:-1] in BY_PEER else self.words(r)
+            for word in words:
+                yield from self.called(word, r)
+
+    def called(self, word: str, r: Element) -> Collection[str]:
+        if word in self.owners:
+            return (self.owners[word],)
+        if r.map.startswith(POLICIES) and is_span(word):
+            return self.around(word)
+        return self.networks.get(word, ())
+
+    def agreeing(self, r: object) -> Iterator[tuple[str, str]]:
+        """Of those that stand whoever its first two words name, each with each of the other's."""
+        if isinstance(r, Element):
+            some, others = (self.standing.intersection(self.called(w, r)) for w in r.item.split(" . ")[:2])
+            for name in some:
+                yield from both(name, others)
 
     def words(self, r: Element) -> Iterator[str]:
         yield from (*r.item.split(" . "), r.value.partition(" . ")[0], *self.behind(r))
@@ -159,8 +173,10 @@ class Touches:
         elif isinstance(r, Element) and r.map.startswith(BESIDE):
             for name in names:
                 yield from both(name, self.beside(name) | self.allowed_with(name))
-        elif isinstance(r, Sysctl) or (isinstance(r, Element) and r.map.startswith(AMONG)):
+        elif isinstance(r, Sysctl):
             yield from permutations(names, 2)
+        elif isinstance(r, Element) and (r.map[:-1] in AMONG or r.map == SAME):
+            yield from chain(self.agreeing(r), self.agreeing(step.old))
 
     def beside(self, name: str) -> set[str]:
         """Who else is on its networks, before or after."""
