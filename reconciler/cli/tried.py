@@ -43,7 +43,7 @@ class Tried(NamedTuple):
         """None where nobody can tell: it is not so all the same for who asks whether it is."""
         wanted = self.expected.spec.reaches
         found = {one.met.reached for one in self.tries}
-        return False if (not wanted) in found or not found else None if None in found else True
+        return False if (not wanted) in found else None if None in found else True
 
     @property
     def telling(self) -> list[Try]:
@@ -84,7 +84,7 @@ def not_asked(source: str, goal: Goal, checking: Checking) -> str:
     """Why no packet is sent; "" where one is."""
     if source == OUTSIDE:
         return "nobody outside is ours to ask from"
-    if goal.address or goal.names == (OUTSIDE,):
+    if answering(goal, checking) in ((), (OUTSIDE,)):
         return "nobody outside is ours to answer"
     gone = [one for one in (source, *goal.names) if one not in checking.known]
     return (
@@ -134,11 +134,20 @@ def together(mine: list[tuple[Attempt, Met]]) -> Met:
 
 def arrivals(goal: Goal, checking: Checking) -> Iterator[tuple[str, int]]:
     """Where it may arrive: there, and of the host also where its port leads to."""
-    world = checking.world
-    yield from ((ns(name), goal.port) for name in goal.names)
-    for ip, doors in world.published.items() if goal.names == (HOST,) else ():
+    world, names = checking.world, answering(goal, checking)
+    yield from ((ns(name), goal.port) for name in names)
+    for ip, doors in world.published.items() if names == (HOST,) else ():
         ports = [port or goal.port for flow, port in doors if leads(flow, goal)]
         yield from ((name, port) for name, _ in world.holders.get(ip, ()) for port in ports)
+
+
+def answering(goal: Goal, checking: Checking) -> tuple[str, ...]:
+    """Who is meant, or has the address that is; nobody where that is nobody's here."""
+    if not goal.address:
+        return goal.names
+    if goal.address in checking.world.place(HOST).own:
+        return (HOST,)
+    return tuple(name for name, _ in checking.world.holders.get(goal.address, ()))
 
 
 def leads(flow: Flow, goal: Goal) -> bool:
@@ -166,7 +175,7 @@ def counted(one: Tried) -> str:
     sent = sum(each.by == "packets" for each in one.tries)
     rest = [*dict.fromkeys(each.met.words for each in one.tries if each.by == "rules")]
     told = [f"{sent} connection{'s' * (sent != 1)} tried"] * bool(sent)
-    return "; ".join([*told, *rest[:1]]) or "nobody of it stands"
+    return "; ".join([*told, *rest[:1]]) or "there is nobody else"
 
 
 def as_json(one: Tried) -> dict[str, Any]:

@@ -21,13 +21,12 @@ from .exposure import ANY, by, reaches, sources
 from .journey import OUTSIDE
 from .narrowed import narrowed
 from .ports import Ports, Written, cut
-from .touched import Touched, Touches
+from .touched import MOST_TARGETS, Touched, Touches
 from .ways import Goal
 from .world import World
 
 NO, SOME, YES = "no", "some", "yes"  # who asks from there gets through; from outside it may be some alone
-# Containers and pairs of them that are judged: some milliseconds each in both states, so half a second.
-MOST_TARGETS, MOST_PAIRS = 64, 256
+MOST_PAIRS = 256  # of containers that are judged, so half a second
 
 
 class ReachChange(NamedTuple):

@@ -8,6 +8,7 @@ from ..core.resource import Resource, State
 from ..drivers.firewall.reasons import grant
 from ..errors import ManifestErrors, Unjudged, Where
 from ..inventory.facts import HostFacts
+from ..kinds.link import Link
 from ..kinds.nft import Element
 from ..kinds.ownership import HOST
 from ..kinds.published import DoorLimit
@@ -148,9 +149,23 @@ class Checking:
             return Reason(lack.words, first_place(lack.about))
         if not broken.judgements:
             return Reason("no address of it is known", None)
-        one = broken.judgements[0]
+        one = self.nearest(broken)
         about = one.stopped.elements if one.stopped else ()
         return Reason(one.words, first_place((*about, *reversed(one.elements))))
+
+    def nearest(self, broken: TrialResult) -> Judgement:
+        """By a network that they have in common, where there is one: by another none of them would go."""
+        source, names = broken.question.source, broken.question.goal.names
+        shared = {r.key for name in names for r in common(self.world, source, name)}
+        links = {
+            (name, link.name)
+            for name in names
+            for link in self.world.attached.get(name, ())
+            if Link.at(HOST, getattr(link, "bridge", "") or getattr(link, "parent", "")) in shared
+        }
+        held = self.world.holders
+        near = (one for one in broken.judgements if links.intersection(held.get(one.attempt.dst, ())))
+        return next(near, broken.judgements[0])
 
 
 def spread(peer: PeerSpec, known: Iterable[tuple[int, int]]) -> Iterator[int]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.netns.lab import Lab
+from tests.netns.lab import HOST4, Lab
 from tests.netns.watching import watching
 from tests.schemas import Checked
 
@@ -103,6 +103,17 @@ def test_it_is_tried_with_real_packets_and_nothing_is_left(shop):
     assert "no packet was sent" in found["outside reaches web:8443"]["tries"][0]["words"]
     assert shop.snapshot() == stood
     assert ":8080" not in shop.run("ss -Htan", "shop-app-1").out
+
+
+def test_an_address_of_the_host_is_tried_and_of_one_alone_there_is_nothing_to_try(lab):
+    text = "name: t\nservices:\n  a: {ports: ['8443:443']}\n  b: {}\n"
+    sentences = f"expect: ['b reaches {HOST4}:8443', 'a does not reach a']\n"
+    lab.apply(text + sentences)
+    rc, found = tried(lab, lab.write(text + sentences))
+    assert rc == 0, found
+    [one] = found[f"b reaches {HOST4}:8443"]["tries"]
+    assert one["by"] == "packets" and one["reached"], one
+    assert found["a does not reach a"]["tries"] == [] and found["a does not reach a"]["holds"]
 
 
 def test_what_drifted_is_noticed(shop):

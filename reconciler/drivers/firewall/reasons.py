@@ -94,7 +94,7 @@ LED = {
     "policed_in": METADATA,
     "sending": "its `egress` does not list it",
     "unnamed": "its `egress` does not list it",
-    "to_outside": "its `egress` lists `outside`, which that is not: a container's, a group's or a cloud's",
+    "to_outside": "it is neither `outside` nor a name in `egress`, but a container's, a group's or a cloud's",
     "receiving": "the `ingress` of whom it is for does not list it",
     "asking": "its `egress` does not list `host` at that port",
     "calling": "the `ingress` of whom it is for does not list `host`",

@@ -56,8 +56,9 @@ def sentence(text: str, at: Where) -> ExpectSpec:
     if target.kind == "prefix" and not target.name.endswith(SINGLE[6 if ":" in target.name else 4]):
         raise wrong(f"{found[3]!r} is many addresses", "write one of them, or `outside`")
     if reaches and not target.ports and target.protocol != "icmp":
+        whom = f"[{found[3]}]" if target.kind == "prefix" and ":" in target.name else found[3]
         port = "" if target.protocol else ":443"
-        hint = f"write `{found[1]} reaches {found[3]}{port}` or `{found[1]} reaches {found[3]}/icmp`"
+        hint = f"write `{found[1]} reaches {whom}{port}` or `{found[1]} reaches {whom}/icmp`"
         raise wrong("what is reached has a port", hint)
     return ExpectSpec(text=" ".join(text.split()), source=source, target=target, reaches=reaches, where=at)
 
@@ -80,7 +81,10 @@ def mistaken_sentences(
 
 def unknown(one: PeerSpec, known: dict[str, set[str]], at: Where) -> Iterator[ManifestError]:
     kind = "container" if one.kind == "name" else one.kind
-    if kind in known and one.name not in known[kind]:
+    if one.kind == "name" and one.name not in known[kind]:
+        hint = f"`reconcile --trace FROM {one.name}:443 --desired` tells of it"
+        yield WrongValue(f"{one.name} is a name of the outside, of which nothing is expected", hint, at)
+    elif kind in known and one.name not in known[kind]:
         what = "service or container" if kind == "container" else kind
         yield NoSuchName(f"unknown {what} `{one.name}`", nearest(one.name, known[kind]), at)
 

@@ -9,13 +9,16 @@ import yaml
 
 from reconciler.cli.reachable import as_json, compared, lines
 from reconciler.core.plan import plan
+from reconciler.evaluate.difference import Comparison
 from reconciler.evaluate.exposure import by, reaches, sources
 from reconciler.evaluate.journey import OUTSIDE
 from reconciler.evaluate.narrowed import narrowed
 from reconciler.evaluate.ports import Written
+from reconciler.evaluate.touched import Touched
 from reconciler.evaluate.ways import Goal
 from reconciler.evaluate.world import World
 from reconciler.inventory.facts import HostFacts
+from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element
 from reconciler.kinds.ownership import HOST
 from reconciler.pipeline import Change, decide, load
@@ -44,7 +47,7 @@ def decided(tmp_path, text):
 def between(tmp_path, before, after):
     _, _, live = decided(tmp_path, before)
     manifest, topology, desired = decided(tmp_path, after)
-    return Change(manifest, topology, live, desired, plan(live, desired), frozenset({"shop"}))
+    return Change(manifest, topology, live, desired, plan(live, desired), frozenset({"shop"}), facts=FACTS)
 
 
 def edited(**services):
@@ -114,6 +117,45 @@ SAID = {
         SHOP,
         ["shop-app-1 becomes reachable from shop-db-1", "shop-db-1 becomes reachable from shop-app-1"],
     ),
+    "the end of the last policy": (
+        edited(db={"ingress": ["app:5432"]}),
+        SHOP,
+        [
+            "shop-db-1 becomes reachable from the host and shop-web-1",
+            "shop-db-1:* becomes reachable from shop-app-1",
+        ],
+    ),
+    "an end of being apart, beside a policy": (
+        {
+            **edited(web={"networks": ["front"]}, app={"networks": ["front"], "ingress": ["db:80"]}),
+            "networks": {"front": {"icc": False}, "back": {}},
+        },
+        {
+            **edited(web={"networks": ["front"]}, app={"networks": ["front"], "ingress": ["db:80"]}),
+            "networks": {"front": {}, "back": {}},
+        },
+        ["shop-web-1 becomes reachable from shop-app-1"],
+    ),
+    "into a network that a policy names": (
+        edited(db={"ingress": ["network/front:5432"]}, mail={"networks": ["other"]})
+        | {"networks": {"front": {}, "back": {"internal": True}, "other": {}}},
+        edited(db={"ingress": ["network/front:5432"]}, mail={"networks": ["front"]})
+        | {"networks": {"front": {}, "back": {"internal": True}, "other": {}}},
+        None,
+    ),
+    "another way out of a network that opens to others": (
+        edited(app={"networks": ["other"]})
+        | {"networks": {"front": {}, "back": {"internal": True}, "other": {"allow_networks": ["front"]}}},
+        edited(app={"networks": ["other"]})
+        | {
+            "networks": {
+                "front": {"internal": True},
+                "back": {"internal": True},
+                "other": {"allow_networks": ["front"]},
+            }
+        },
+        None,
+    ),
     "a name more": (SHOP, edited(web={"hostname": "door"}), []),
     "a network that opens all": (
         SHOP,
@@ -130,6 +172,20 @@ def test_what_is_said(case, tmp_path):
     assert [fault for row in as_json(found)["exposure"] for fault in faults(row)] == []
     told = [line.strip() for line in lines(found)[1:]]
     assert told == wanted if wanted is not None else told, told
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_nothing_is_left_out_and_nothing_said_that_is_not_so(case, tmp_path):
+    """Each container is asked for each of its ports by everybody, before and after."""
+    before, after, _ = SAID[case]
+    for pair in ((before, after), (after, before)):
+        found = between(tmp_path, *pair)
+        states = found.live, found.desired
+        names = [{r.name for r in state.values() if isinstance(r, Namespace)} for state in states]
+        standing = names[0] & names[1]
+        both = Comparison(World(found.live, FACTS), World(found.desired, FACTS), standing)
+        pairs = {(one, other) for one, other in product(standing, standing) if one != other}
+        assert {*compared(found).changes} == {*both.changes(Touched(names[1], pairs))}
 
 
 def faults(row):

@@ -67,8 +67,8 @@ TRUE = [
 EDITS = [
     ('ports: ["443:8443"]', 'ports: ["443:8444"]', "outside reaches web:8443", "web:"),
     ('"443:8443"', '"443:8443", "22:22"', "outside does not reach web:22,9000-9010", '"22:22"'),
-    ('egress: ["db:5432"]', 'egress: ["db:5433"]', "app reaches db:5432", "services.app.egress"),
-    ('ingress: ["app:5432"]', 'ingress: ["app:5433"]', "app reaches db:5432", "services.db.ingress"),
+    ('egress: ["db:5432"]', 'egress: ["db:5433"]', "app reaches db:5432", "db:5433"),
+    ('ingress: ["app:5432"]', 'ingress: ["app:5433"]', "app reaches db:5432", "app:5433"),
     ('ingress: ["web:8080"]', 'ingress: ["web:8080", "host:80"]', "host does not reach app", "host:80"),
     (
         'egress: ["app:8080"]',
@@ -155,7 +155,8 @@ def test_a_door_for_some_alone_is_for_neither(tmp_path):
         ("10.0.0.1 reaches db:80", WrongValue, "is nobody here"),
         ("web reaches 10.0.0.0/8:80", WrongValue, "is many addresses"),
         ("webb reaches db:80", NoSuchName, "unknown service or container `webb`"),
-        ("web reaches api.example.com:80", NoSuchName, "unknown service or container `api.example.com`"),
+        ("web reaches api.example.com:80", WrongValue, "api.example.com is a name of the outside, of which"),
+        ("web does not reach *.example.com", WrongValue, "*.example.com is a name of the outside, of which"),
         ("web reaches label:tier=x:80", NoSuchName, "unknown label `tier=x`"),
         ("web reaches network/fron:80", NoSuchName, "unknown network `fron`"),
     ],
@@ -171,6 +172,19 @@ def test_who_has_the_hosts_network_is_no_container_of_its_own(tmp_path):
     text = SHOP + "  own: {network_mode: host}\n" + expecting("own reaches db:80")
     [found] = mistakes(tmp_path, text)
     assert (found.message, found.hint) == ("own has no network of its own", "write host instead")
+
+
+def test_why_is_told_of_the_network_that_both_are_on(tmp_path):
+    """And not that another network of who is reached is internal."""
+    text = SHOP + expecting("admin reaches app:8080")
+    [found] = mistakes(tmp_path, text)
+    assert "`ingress` of whom it is for does not list it" in found.message, found
+    assert "ingress" in found.label[0].path
+
+
+def test_a_hint_has_brackets_where_they_are_needed(tmp_path):
+    [found] = mistakes(tmp_path, SHOP + expecting("web reaches 2001:db8::1"))
+    assert "[2001:db8::1]:443" in found.hint
 
 
 def test_it_is_a_list(tmp_path):
