@@ -30,9 +30,10 @@ class ByName(NamedTuple):
 
 
 def digest(project: str, name: str, *, itself: bool, below: bool) -> str:
-    """Of a name, of what is below it, or of both: those of one project that list the same share a set."""
+    """Of a name, of what is below it, or of both: those of one project that list the same share a set.  It is
+    so long that nobody finds a project and a name with the digest of somebody else's."""
     words = "named", project, name, *["itself"] * itself, *["below"] * below
-    return sha256("\0".join(words).encode()).hexdigest()[:12]
+    return sha256("\0".join(words).encode()).hexdigest()[:32]
 
 
 def covers(project: str, name: str, known: str, asked: str) -> bool:

@@ -78,7 +78,7 @@ NAMED = Ruleset(
 def lower(views: Iterable[DnsView], ends: Mapping[str, Iterable[Endpoint]]) -> Iterator[Resource]:
     for view in (view for view in views if view.listed and view.ns == HOST):
         yield from NAMED.skeleton()
-        told_apart = names.digest("names", view.project, view.name).hex()[:12]
+        told_apart = names.digest("names", view.project, view.name).hex()[:32]
         yield from view_skeleton(view.project, view.listed or (), told_apart)
         origin = Origin(view.where, "firewall")
         for ip in (ip for name in view.sandboxes for end in ends.get(name, ()) for ip, _ in end.addresses):
