@@ -50,21 +50,27 @@ class Difference(NamedTuple):
 def difference(live: State, desired: State, facts: HostFacts, todo: Sequence[Step]) -> Difference:
     live, desired = by_kind(live), by_kind(desired)
     touches = Touches(live, desired, todo)
-    touched = touches.touched() if todo else Touched(set(), set())
+    try:
+        return judged(touches, facts) if todo else Difference()
+    except Unjudged as error:
+        return Difference(unjudged=error.message)
+
+
+def judged(touches: Touches, facts: HostFacts) -> Difference:
+    """Raises Unjudged where somebody has written what nobody knows."""
+    live, desired = touches.states
+    touched = touches.touched()
     if len(touched.targets) > MOST_TARGETS or len(touched.pairs) > MOST_PAIRS:
         count = max(len(touched.targets), len({name for pair in touched.pairs for name in pair}))
         return Difference(unjudged=f"it may change for {count} containers, which is not worked out here")
     if not any(touched):
         return Difference()
     names = touched.targets | {name for pair in touched.pairs for name in pair}
-    try:
-        before = World(narrowed(live, names) if names & touches.standing else {}, facts)
-        after = World(narrowed(desired, names), facts)
-        both = Comparison(before, after, touches.standing)
-        changes = tuple(both.changes(touched))
-        return Difference(changes, {name: len([*both.ports(name)]) for name in names})
-    except Unjudged as error:
-        return Difference(unjudged=error.message)
+    before = World(narrowed(live, names) if names & touches.standing else {}, facts)
+    after = World(narrowed(desired, names), facts)
+    both = Comparison(before, after, touches.standing)
+    changes = tuple(both.changes(touched))
+    return Difference(changes, {name: len([*both.ports(name)]) for name in names})
 
 
 class Comparison:

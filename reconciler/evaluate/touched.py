@@ -143,7 +143,7 @@ class Touches:
     def called(self, word: str, r: Element) -> Collection[str]:
         if word in self.owners:
             return (self.owners[word],)
-        if r.map.startswith(POLICIES) and is_span(word):
+        if r.map.startswith(POLICIES) and r.map[-1] in "46" and is_span(word):
             return self.around(word)
         return self.networks.get(word, ())
 
