@@ -28,14 +28,13 @@ from .drivers import DRIVERS, lower
 from .drivers.firewall.elements import skeleton
 from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
-from .expecting import refuse_unexpected
+from .expecting import refuse_unmet, unmet
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
 from .inventory.bykind import by_kind
 from .inventory.facts import Facts, HostFacts, RemotePlugin
 from .inventory.scoped import ScopedKernel
-from .lasting import Host as Host
-from .lasting import LastingHost as LastingHost
+from .lasting import Host
 from .manifest.parts import host_names
 from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
@@ -136,7 +135,7 @@ def decide(manifest: Manifest, facts: Facts) -> tuple[Topology, State]:
 def decide_alone(manifest: Manifest, facts: Facts) -> Topology:
     """What can be told beside no host; raises as `decide` does, and where it is not as is expected."""
     topology, state = decide(manifest, facts)
-    refuse_unexpected(topology, state, facts)
+    refuse_unmet(topology.expected, state, facts)
     return topology
 
 
@@ -172,8 +171,7 @@ def compare(
             late = without(whole, {project.name for project in able.projects})
             facts, healed = known_facts(able, ours, host, late.projects), healed_of(late, ours, host)
             change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts, healed)
-            change = change if prune else with_leftovers(change)
-            refuse_unexpected(change.topology, change.desired, change.facts)
+            change = heeding(change if prune else with_leftovers(change), partial(mistake_in, able, host))
         except ABOUT_HOST as error:
             if not strict and (mistake := mistake_in(able, host)):
                 raise together(mistake, error) from None
@@ -189,6 +187,24 @@ def compare(
 def with_leftovers(change: Change) -> Change:
     desired = {**ownership.without_leftovers(change.live), **change.desired}
     return replace(change, desired=desired, todo=plan(change.live, desired), prune=False)
+
+
+def heeding(change: Change, mistake: Callable[[], ManifestError | None]) -> Change:
+    """The same, of which is expected what will be so.  Raises ManifestErrors where it breaks a sentence, or
+    the manifests do alone, whose `mistake` that is; what a host that has changed broke before is told, and
+    holds nothing up."""
+    broken = unmet(change.topology.expected, change.desired, change.facts)
+    if not broken:
+        return change
+    past = [one for one in broken if one.project in change.standing]
+    if len(past) < len(broken) or len(unmet(past, change.live, change.facts)) < len(past):
+        raise ManifestErrors(broken.values())
+    if error := mistake():
+        raise error
+    rest = tuple(one for one in change.topology.expected if one not in broken)
+    told = (f"{one.where}: {one.message}; it was not before" for one in broken.values())
+    topology = replace(change.topology, expected=rest, warnings=(*change.topology.warnings, *told))
+    return replace(change, topology=topology)
 
 
 def mistake_in(manifest: Manifest, host: Host) -> ManifestError | None:

@@ -10,12 +10,14 @@ from .core.plan import plan
 from .core.reconcile import Kernel, within
 from .core.resource import State
 from .errors import ReconcileError
+from .expecting import unmet
 from .inventory import learn, ownership
 from .inventory.balanced import conditions
 from .inventory.bykind import by_kind
 from .kinds.link import Link
+from .lasting import Host, LastingHost
 from .manifest.spec import Manifest
-from .pipeline import Change, Host, LastingHost, decide
+from .pipeline import Change, decide
 from .truth import around, at_home, empty, source
 
 
@@ -157,6 +159,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     left = (empty(name, old[name].path) for name in sorted(names - said.keys()))
     whole = replace(manifest, projects=(*manifest.projects, *left))
     everybody = frozenset(project.name for project in whole.projects) - known.waiting.keys()
+    if unmet(topology.expected, desired, facts):  # likewise
+        return None
     both = joined(known.topology, topology)
     todo = plan(live, desired)
     return Change(whole, both, live, desired, todo, everybody, known.prune, known.waiting)

@@ -19,13 +19,14 @@ from ..errors import (
     failed_in_part,
     foreseen,
 )
-from ..expecting import refuse_unexpected
+from ..expecting import refuse_unmet
 from ..inventory.facts import HostFacts
 from ..inventory.summary import summary
 from ..kernel.lock import lock
+from ..lasting import Host, LastingHost
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
-from ..pipeline import Change, Host, LastingHost, change_outside, compare, enact
+from ..pipeline import Change, change_outside, compare, enact
 from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
@@ -74,7 +75,7 @@ def as_expected(change: Change, host: LastingHost) -> int:
     """0; raises ManifestErrors where what has come of it is not as `expect:` says."""
     if change.topology.expected:
         host.forget()
-        refuse_unexpected(change.topology, host.observe(change.desired.values()), host.facts())
+        refuse_unmet(change.topology.expected, host.observe(change.desired.values()), host.facts())
     return 0
 
 

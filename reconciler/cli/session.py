@@ -15,12 +15,13 @@ from .. import disk
 from ..core import render
 from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
+from ..lasting import Host
 from ..manifest.parts import keeping, without_expectations
 from ..manifest.spec import Manifest
 from ..manifest.workload import IDLE
 from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
-from ..pipeline import Change, Host, compare
+from ..pipeline import Change, compare
 from ..truth import there
 from ..version import __version__
 from . import streams

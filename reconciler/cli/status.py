@@ -21,8 +21,9 @@ from ..kernel.observe import evpn, peers
 from ..kinds.link import Bridge
 from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
+from ..lasting import LastingHost
 from ..paths import DEFAULT_PATH
-from ..pipeline import Change, LastingHost
+from ..pipeline import Change
 from ..safety.commit_confirm import state_in_words
 from ..safety.revision import Revision
 from ..safety.revisions import Revisions

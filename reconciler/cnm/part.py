@@ -45,6 +45,7 @@ def joined(before: Topology, part: Topology) -> Topology:
         ports=(*others(before.ports), *part.ports),
         services=(*others(before.services), *part.services),
         awaited=(*others(before.awaited), *part.awaited),
+        expected=(*others(before.expected), *part.expected),
         policies=replace(
             part.policies,
             bound=(*others(before.policies.bound), *part.policies.bound),

@@ -20,7 +20,8 @@ from ..errors import FailedInPart
 from ..kernel.netlink.events import EVENT
 from ..kinds.link import Link
 from ..kinds.ownership import SHARED
-from ..pipeline import Change, LastingHost, enact
+from ..lasting import LastingHost
+from ..pipeline import Change, enact
 from ..remembered import Dirty, compare_again, depends_on_facts
 from .blame import without
 from .outcome import Outcome

@@ -25,9 +25,10 @@ from ..errors import (
     without_frames,
 )
 from ..inventory.ownership import ownership
+from ..lasting import LastingHost
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
-from ..pipeline import Change, LastingHost, change_outside, enact
+from ..pipeline import Change, change_outside, enact
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff

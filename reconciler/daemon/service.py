@@ -10,7 +10,8 @@ from ..errors import without_frames
 from ..kernel import resolvers
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import EVENT, Events
-from ..pipeline import Change, LastingHost, compare
+from ..lasting import LastingHost
+from ..pipeline import Change, compare
 from ..remembered import Dirty
 from ..safety import removals
 from ..safety.limits import refuse

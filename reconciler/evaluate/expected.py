@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..cnm.topology import Expected
 from ..core.resource import Resource, State
 from ..drivers.firewall.reasons import grant
-from ..errors import ManifestErrors, Unjudged, Where
+from ..errors import Unjudged, Where
 from ..inventory.facts import HostFacts
 from ..kinds.link import Link
 from ..kinds.nft import Element
@@ -53,13 +53,6 @@ class Reason(NamedTuple):
 
     words: str
     where: Where | None
-
-
-def refuse_unmet(expected: Sequence[Expected], state: State, facts: HostFacts) -> None:
-    """Raise ManifestErrors with each sentence that is not so in this state, and what makes it so."""
-    mistakes = [unmet for one in expected if (unmet := Checking(one, state, facts).mistake)]
-    if mistakes:
-        raise ManifestErrors(mistakes)
 
 
 class Checking:

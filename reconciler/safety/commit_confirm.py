@@ -24,7 +24,8 @@ from ..inventory import ownership
 from ..kernel.descriptors import keep_only
 from ..kernel.lock import RUN, is_held, lock
 from ..kinds.ownership import SHARED
-from ..pipeline import Change, LastingHost, enact
+from ..lasting import LastingHost
+from ..pipeline import Change, enact
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo

@@ -34,8 +34,9 @@ from ..kinds.resolver import Resolver
 from ..kinds.route import Route
 from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
+from ..lasting import Host
 from ..manifest.parts import driver_names
-from ..pipeline import Change, Host, compare, enact
+from ..pipeline import Change, compare, enact
 
 OUTSIDE = CniAttachment, RemoteNetwork, RemoteEndpoint, Workload  # what programs of others do
 CONFIGURED = Router, Resolver, HostDomain, *OUTSIDE

@@ -93,6 +93,33 @@ def test_the_watcher_keeps_what_stands_and_says_why(lab):
         watcher.synced()
 
 
+def test_of_several_projects_one_that_breaks_a_sentence_is_seen_too(lab):
+    """Of a commit the watcher decides only the project that it is about."""
+    more = "name: more\nservices: {x: {}}\n"
+    lab.write(SHOP + EXPECT, "m/t.yaml")
+    lab.write(more, "m/more.yaml")
+    with watching(lab, lab.files / "m") as watcher:
+        watcher.synced()
+        lab.write(more.replace("{x: {}}", "{x: {}, y: {}}"), "m/more.yaml")
+        watcher.until(lambda: "more-y-1" in lab.run("ip netns list").out)
+        lab.write(OPENED + EXPECT, "m/t.yaml")
+        watcher.until(lambda: (watcher.status["error"] or {}).get("id") == "R0124")
+        assert lab.reconcile("--trace", "shop-web-1", "shop-db-1:5432", lab.files / "m").rc == 1
+
+
+def test_what_a_host_that_changes_breaks_is_told_and_heals_nothing_less(lab):
+    text = "name: t\nservices:\n  web: {ports: ['8080:80']}\n"
+    sentence = "expect: ['outside reaches web:80']\n"
+    lab.apply(text + sentence)
+    lab.run("ip addr flush dev uplink")
+    lab.run("ip link del br-t-default")
+    healed = lab.apply(text + sentence)
+    assert "expect[0]: `outside reaches web:80` is not so" in healed.err and "it was not before" in healed.err
+    assert lab.planned(text + sentence) == [] and lab.run("ip link show br-t-default").rc == 0
+    lone = text.replace("name: t", "name: lone").replace("8080", "8081") + sentence
+    assert lab.try_apply(lone).rc == 65  # which never was so here
+
+
 def test_it_is_tried_with_real_packets_and_nothing_is_left(shop):
     stood, file = shop.snapshot(), shop.write(SHOP + EXPECT)
     for _ in range(2):  # the second time nothing of the first is in the way

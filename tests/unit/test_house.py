@@ -45,22 +45,22 @@ ROOMS = {
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
-    "expecting": "core inventory/facts cnm evaluate",
+    "expecting": "errors mistakes core inventory/facts cnm evaluate",
     "lasting": "core inventory/facts",
     "pipeline": "expecting lasting healing draining errors core inventory/facts manifest cnm drivers"
     " inventory truth",
-    "remembered": "errors core kinds manifest cnm inventory truth pipeline",
+    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting pipeline",
     "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
-    " kernel truth pipeline",
+    " kernel truth lasting pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk core kinds/ownership kinds inventory/facts manifest drivers evaluate inventory"
-    " kernel pipeline remembered safety daemon/relay",
+    " kernel lasting pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting pipeline"
-    " hosts safety daemon/relay daemon guests",
+    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
+    " pipeline hosts safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
