@@ -16,10 +16,12 @@ NO_GROUPS = "no_groups"  # the set of the ports at which no frame for several is
 # Where clouds tell a machine its keys: Alibaba's, AWS' and others'; AWS' and GCP's by IPv6.
 METADATA = ("100.100.100.200/32", "169.254.169.254/32", "fd00:ec2::254/128", "fd20:ce::254/128")
 # What is on own networks alone, and so nothing that names of the outside lead to: RFC 6890, RFC 6598, and of
-# IPv6 RFC 4193, RFC 3879 and what stands for IPv4.
+# IPv6 RFC 4193, RFC 3879, what stands for IPv4, and the same behind a NAT64 (RFC 6052, 2.1 and 3.1).
 PRIVATE = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-    *("192.168.0.0/16", "::/80", "fc00::/7", "fe80::/9"),
+    *("192.168.0.0/16", "::/80", "fc00::/7", "fe80::/9", "64:ff9b::/104", "64:ff9b::a00:0/104"),
+    *("64:ff9b::6440:0/106", "64:ff9b::7f00:0/104", "64:ff9b::a9fe:0/112", "64:ff9b::ac10:0/108"),
+    "64:ff9b::c0a8:0/112",
 )
 LOGGED = "logged"  # of whom it is told what is refused; with a family
 RESOLVERS = "resolvers"  # the set of the ports of who answers for names

@@ -485,14 +485,20 @@ def test_a_sandbox_that_does_not_heal_holds_up_nobody():
     assert world.turn().in_sync and "link shop-web1/eth0" in world.host.observe()
 
 
-def test_for_a_sandbox_that_does_not_heal_nobody_looks_at_all_the_others():
-    """Its turn comes, though what fires then is another's."""
+def left_alone(sandbox: str) -> World:
+    """What there is when one that does not heal has been tried for the first time."""
     world = World(revision(manifest(*ONE.projects, BLOG), "1"))
     world.turn()
-    world.host.hostile = "shop-web1"
+    world.host.hostile = sandbox
     world.host.vex()
-    world.turn("shop-web1")
-    world.turn("shop-web1")
+    world.turn(sandbox)
+    world.turn(sandbox)
+    return world
+
+
+def test_for_a_sandbox_that_does_not_heal_nobody_looks_at_all_the_others():
+    """Its turn comes, though what fires then is another's."""
+    world = left_alone("shop-web1")
     compared = world.compared
     for _ in range(3):
         world.host.lose("link shop-web0/eth0")
@@ -506,12 +512,7 @@ def test_for_a_sandbox_that_does_not_heal_nobody_looks_at_all_the_others():
 
 
 def test_new_files_find_a_sandbox_that_was_left_alone():
-    world = World(revision(manifest(*ONE.projects, BLOG), "1"))
-    world.turn()
-    world.host.hostile = "shop-web1"
-    world.host.vex()
-    world.turn("shop-web1")
-    world.turn("shop-web1")
+    world = left_alone("shop-web1")
     world.host.lose("link shop-web0/eth0")
     world.turn("shop-web0")
     world.files = revision(

@@ -12,6 +12,7 @@ from ...cnm.bounds import Logged
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...kinds.maps import LOGGED
+from ...kinds.named import VOLATILE
 from ...kinds.ownership import GROUP, NFLOG_GROUP
 from .ruleset import Chains, Maps, MapType, Ruleset
 
@@ -25,7 +26,7 @@ UNKNOWN = "ct state"
 
 
 def of_family(number: int, ip: str) -> Maps:
-    counted = {f"{way}{number}": MapType(ip, flags="dynamic") for way in ("told_from", "told_to")}
+    counted = {f"{way}{number}": MapType(ip, flags=VOLATILE) for way in ("told_from", "told_to")}
     return {f"{LOGGED}{number}": MapType(ip), **counted}
 
 

@@ -16,7 +16,7 @@ NUMBER, SOURCE_PORT = 1, 2  # CTA_PROTO_NUM, CTA_PROTO_SRC_PORT
 Bounds = tuple[tuple[bytes, bytes], ...]  # of each part of an element, the first and the last
 Reached = Mapping[bytes, Sequence[tuple[int, int, int]]]  # by address: protocol, first and last port
 OUT, IN = "bound_out", "bound_in"
-CLOUDS, OWN = (Subnets(dict.fromkeys(cidrs, "")) for cidrs in (METADATA, PRIVATE))
+CLOUDS, PRIVATE_NETWORKS = (Subnets(dict.fromkeys(cidrs, "")) for cidrs in (METADATA, PRIVATE))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Policed:
     def named(self, one: TrackedConnection) -> bool:
         ways = self.by_name.get(one.source, {}).get(one.answering, ())
         listed = any(one.protocol == protocol and low <= one.port <= high for protocol, low, high in ways)
-        return listed and OWN.of(one.answering) is None
+        return listed and PRIVATE_NETWORKS.of(one.answering) is None
 
     def may_receive(self, one: TrackedConnection) -> bool:
         if local(ip_of(one.source)):
