@@ -159,7 +159,7 @@ class Drops:
 
     def run(self, log: Nflog, stop: int) -> None:
         """A quarter of the time at most, whoever knocks."""
-        with log, select.epoll() as poll:
+        with open(stop, "rb", buffering=0), log, select.epoll() as poll:
             for fd in (log.fileno(), stop):
                 poll.register(fd, select.EPOLLIN)
             about = None
@@ -172,7 +172,6 @@ class Drops:
                     self.missed = log.missed
                     self.write()
                 time.sleep(REST * (time.thread_time() - began))
-        os.close(stop)
 
     def write(self) -> None:
         """Whole or not at all."""
