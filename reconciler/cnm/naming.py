@@ -48,9 +48,8 @@ class DnsView:
     sandboxes: tuple[str, ...] = ()
     link: str = ""  # of the host, by which it asks itself
     ip: str = ""  # and the address there
-    lender: str = (
-        ""  # the project whose resolver of the same name answers these, as it does all on its network
-    )
+    # The project whose resolver of the same name answers these, as it does all on its network.
+    lender: str = ""
     where: Where = field(default=NOWHERE, compare=False)
 
 

@@ -115,13 +115,8 @@ def lent(view: DnsView, one: SandboxSpec, ends: Attached, lenders: Mapping[str, 
     """The view of another project's network, for who is on that alone and wants nothing else told: each
     guest would else have a resolver of its own."""
     known = [network for network, _ in ends if has_names(network)]
-    if (
-        len(known) > 1
-        or not known[0].external
-        or view.ns != HOST
-        or view.wildcards
-        or view.listed is not None
-    ):
+    tells_more = view.wildcards or view.listed is not None
+    if len(known) > 1 or not known[0].external or view.ns != HOST or tells_more:
         return None
     network, written = known[0], one.spec.dns or known[0].spec.dns
     lender = lenders.get(network.name, "")

@@ -18,18 +18,8 @@ SAME = (
     *("same_network", "internal", "host_", "routed", "unprotected", "view", "resolvers", "asking"),
     *("unrouted", "projects", "has_ports", "own", "ports", "links6", "trunks", "held", "apart"),
     *("gateway_of", "mesh", "tunnel", "guarded_pairs", "sealed", "wireguard", "flooded", "bgp_peers", "loud"),
-    *(
-        LOGGED,
-        NO_METADATA,
-        NO_GROUPS,
-        LIMITED,
-        RATES,
-        CONNECTIONS,
-        BOUND[1],
-        "egress_host",
-        "ingress_host",
-        "ingress_outside",
-    ),
+    *(LOGGED, NO_METADATA, NO_GROUPS, LIMITED, RATES, CONNECTIONS, BOUND[1]),
+    *("egress_host", "ingress_host", "ingress_outside"),
 )
 # And of those that name who asks: first, or last; and of those that say for whom, behind that or before.
 FIRST, LAST = (BOUND[0], "egress_outside"), (SOURCES, BY_LINK)

@@ -149,9 +149,9 @@ class Element(InTable):
 
     def owner(self, known: Ownership) -> str:
         told = self.declared_by
-        return (
-            told if told == known.shared or told in known.projects else ""
-        )  # as what somebody added by hand
+        if told == known.shared or told in known.projects:
+            return told
+        return ""  # as what somebody added by hand
 
     def part_of(self, known: Places) -> Part:
         """A published port, or what one of its parts tells."""

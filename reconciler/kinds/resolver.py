@@ -96,9 +96,7 @@ class Resolver(Resource):
     interfaces: tuple[str, ...] = ()  # that questions come in by; `vp*` is every one that begins so
     networks: tuple[str, ...] = ()
     wildcards: tuple[tuple[str, str], ...] = ()  # (domain, address) of whatever ends in it
-    written: Odd[
-        tuple[tuple[str, str], ...]
-    ] = ()  # (domain, digest) of whose addresses are written into a set
+    written: Odd[tuple[tuple[str, str], ...]] = ()  # (domain, digest) of those whose addresses go into sets
 
     @property
     def within(self) -> tuple[Key, ...]:

@@ -26,20 +26,13 @@ from .rules import CORE, ELSEWHERE, MARKS, PORT_MARKS
 from .ruleset import Item, Ruleset
 from .shared import SHARED, numbers
 
+OF_POLICIES = (groups.GROUPS, named.NAMED, drops.DROPS)  # beside who is bound, and by what
 # Every endpoint, port or project has elements of its own in these maps.
 CROWDED = frozenset(
     {
         *(
             one
-            for ruleset in (
-                MARKS,
-                PORT_MARKS,
-                GUARD,
-                policies.POLICIES,
-                named.NAMED,
-                drops.DROPS,
-                groups.GROUPS,
-            )
+            for ruleset in (MARKS, PORT_MARKS, GUARD, policies.POLICIES, *OF_POLICIES)
             for one in ruleset.maps
             if not one.startswith(NAMES_OF)  # whose chains stay as long as their elements
         ),
@@ -93,7 +86,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
 def skeleton(*, logs: bool = False) -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have, where nobody or somebody logs."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
-    for ruleset in (*own, apart.APART, *policies.ALL, groups.GROUPS, named.NAMED, drops.DROPS):
+    for ruleset in (*own, apart.APART, *policies.ALL, *OF_POLICIES):
         yield from (drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset).skeleton()
 
 
