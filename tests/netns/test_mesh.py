@@ -89,6 +89,16 @@ def heard_at(host: Machine, family: int, proto: str, many: int = 40) -> Counter[
     return found
 
 
+def answerers(host: Machine, ns: str, address: str, proto: str) -> set[str]:
+    """Who answers, asked until both have: who leads by chance may lead to one many times."""
+    found: set[str] = set()
+    for _ in range(64):
+        found.add(str(host.ask(ns, address, 8080, proto)).split()[0])
+        if found >= BOTH:
+            break
+    return found
+
+
 @pytest.mark.parametrize(("family", "proto"), WAYS)
 def test_every_host_leads_to_all_and_clients_keep_their_address(meshed, family, proto):
     for host in meshed.hosts:
@@ -113,14 +123,12 @@ def test_hosts_and_containers_are_answered_too(meshed, family, proto):
     for host, by in itertools.product(meshed.hosts, repeat=2):
         containers = [f"t-{name}-{host.number}" for name in ("near", "beside", "web")]
         for ns in ("", *(name for name in containers if name != "t-web-3")):
-            found = {str(host.ask(ns, by.underlay[family], 8080, proto)).split()[0] for _ in range(16)}
-            assert found == BOTH, (host.name, ns, by.name)
+            assert answerers(host, ns, by.underlay[family], proto) == BOTH, (host.name, ns, by.name)
 
 
 def test_loopback_is_a_hosts_own(meshed):
     for host, proto in itertools.product(meshed.hosts, KINDS):
-        found = {str(host.ask("", "127.0.0.1", 8080, proto)).split()[0] for _ in range(16)}
-        assert found == BOTH, (host.name, proto)
+        assert answerers(host, "", "127.0.0.1", proto) == BOTH, (host.name, proto)
 
 
 def test_nothing_is_left_to_do_anywhere(meshed):
@@ -184,7 +192,7 @@ def test_hosts_alone_and_published_ports_alone_are_reached_between_them(meshed, 
 def test_clients_are_told_of_no_better_way(meshed):
     with Sniffer(Outside(), "", "ul") as heard:
         for host, (family, proto) in itertools.product(meshed.hosts, WAYS):
-            assert len(heard_at(host, family, proto, 16)) == len(BOTH)
+            assert len(heard_at(host, family, proto, 30)) == len(BOTH)
     kinds = {(f[12:14], f[23:24], f[34:35]) for f in heard.frames}
     kinds6 = {(f[12:14], f[20:21], f[54:55]) for f in heard.frames}
     assert (b"\x08\0", b"\x01", b"\x05") not in kinds and (b"\x86\xdd", b"\x3a", b"\x89") not in kinds6
