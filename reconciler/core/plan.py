@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
+LONGEST = 80  # characters of a difference
 MOST_USERS = 3  # that a line of a plan names
 AT_A_TIME = 100  # steps of which JSON is made
 FACTS = json.JSONEncoder(sort_keys=True, default=str)
@@ -196,5 +197,7 @@ def differences(old: Resource, new: Resource) -> str:
 
 def difference(name: str, before: object, after: object) -> str:
     """`mtu 1500 -> 9000`, or the bare name of what does not fit into a line."""
+    if any(isinstance(one, tuple) and len(one) > LONGEST // 3 for one in (before, after)):
+        return name
     text = f"{name} {'none' if before == '' else before} -> {'none' if after == '' else after}"
-    return name if len(text) > 80 or "\n" in text else text
+    return name if len(text) > LONGEST or "\n" in text else text

@@ -126,10 +126,15 @@ class Linux:
     def observe(self, named: Iterable[Resource] = (), places: frozenset[str] | None = None) -> State:
         named = list(named)
         with noting(self.transcript):
-            links = {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
-            refuse_foreign(named, links, self.snapshot.strangers(named))
+            refuse_foreign(named, self.strange_links(named), self.snapshot.strangers(named))
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
             return {**found, **barred(named, found)}
+
+    def strange_links(self, named: Iterable[Resource]) -> Set[str]:
+        """The names of the host's links that are not ours, where links are named at all."""
+        if not any(isinstance(r, Link) for r in named):
+            return frozenset()
+        return {seen.name for seen in self.snapshot.view(HOST).links.values() if not seen.ours}
 
     @mapped("looking at what is nobody's")
     def strangers(self) -> State:
@@ -174,7 +179,9 @@ class Linux:
         links = [step for step in batch if isinstance(step.resource, Link | Namespace)]
         if all(s.op != "-" or s.resource.place for s in links):  # else it may take along what stood anywhere
             ends = bool(links)
-            self.snapshot = before.without(frozenset({*gone, *executor.entered(batch)}), ends=ends)
+            apart = {*executor.readings_apart(batch)}
+            changed = {*gone, *executor.entered(batch)}.difference(place for _, place in apart)
+            self.snapshot = before.without(changed, ends=ends, apart=apart)
         return refusals
 
     def forget(self, places: frozenset[str] | None = None) -> None:

@@ -9,10 +9,11 @@ import pytest
 from reconciler.cnm.balanced import VirtualServer
 from reconciler.drivers.balancer import server
 from reconciler.kernel.kinds import balancer
-from reconciler.kernel.nft import sandbox
-from reconciler.kinds.balancer import Server
+from reconciler.kernel.nft import raw, sandbox
+from reconciler.kinds.balancer import Balancer, Server
 from tests.netns.lab import Lab
 
+TWO = "{name: t, networks: {n: {}}, containers: {a: {networks: [n]}, b: {networks: [n]}}}"
 ALONE = "{name: t, networks: {n: {enable_ipv6: true}}, containers: {a: {networks: [n]}}}"
 VIP, SENT = "10.9.0.1", 4000
 
@@ -79,3 +80,49 @@ def test_open_connections_go_on_when_the_last_server_goes(lab: Lab):
         sandbox.commit(balancer.between(STATES["three"], STATES["none"]))
         rules = lab.run("nft list chain inet reconciler connect", "t-a").out
     assert "@first4" in rules and "@first6" in rules
+
+
+def become(lab: Lab, ns: str, before: str, after: str) -> bool:
+    """Whether it became so by the transaction between the two alone."""
+    with lab.inside(ns):
+        sandbox.commit(balancer.anew(STATES[before]))
+        assert stands() == STATES[before]
+        change = balancer.between(STATES[before], STATES[after])
+        return sandbox.committed(change, lambda found: balancer.meaning(found) == STATES[before])
+
+
+def test_of_those_who_had_the_same_and_became_the_same_one_is_read(lab: Lab, monkeypatch):
+    lab.apply(TWO)
+    assert all(become(lab, ns, "three", "weighed") for ns in ("t-a", "t-b"))
+    read, tables = [], raw.tables
+    monkeypatch.setattr(raw, "tables", lambda *about: [*tables(*about), read.append(about)][:-1])
+    for ns in ("t-a", "t-b"):
+        with lab.inside(ns):
+            assert stands() == STATES["weighed"]
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_what_somebody_else_did_there_is_read(lab: Lab, first: bool):
+    lab.apply(TWO)
+    for ns in ("t-a", "t-b") if first else ("t-b", "t-a"):
+        assert become(lab, ns, "three", "weighed")
+    lab.run("nft flush chain inet reconciler connect", "t-b")
+    for ns, found in (("t-a", STATES["weighed"]), ("t-b", None)):
+        with lab.inside(ns):
+            assert stands() == found
+
+
+def test_of_what_is_otherwise_nothing_is_made_but_anew(lab: Lab):
+    lab.apply(ALONE)
+    before, after = STATES["three"], STATES["weighed"]
+    with lab.inside("t-a"):
+        for known in (True, False):
+            sandbox.commit(balancer.anew(before))
+            assert stands() == before
+            lab.run("nft flush chain inet reconciler connect", "t-a")
+            assert known or stands() is None
+            change = balancer.between(before, after)
+            assert not sandbox.committed(change, lambda found: balancer.meaning(found) == before)
+            balancer.carry_out(Balancer(ns="t-a", servers=before), change, balancer.anew(after))
+            assert stands() == after

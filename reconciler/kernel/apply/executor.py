@@ -17,6 +17,7 @@ from .. import attached, netns, records
 from ..kinds import KINDS
 from ..kinds.namespace import record
 from ..netlink.socket import open_socket
+from ..observe.readings import reading_name
 from .batch import Batch, Join, Requests, refusing
 from .requests import GONE, refused
 
@@ -28,6 +29,16 @@ def enters(step: Step) -> bool:
 def entered(steps: Iterable[Step]) -> Iterator[str]:
     """The places that these steps change inside."""
     return (step.resource.place for step in steps if enters(step))
+
+
+def readings_apart(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+    """The readings that alone tell of all that they change in a sandbox, each with its place."""
+    found: dict[str, list[Callable[..., object] | None]] = {}
+    for step in steps:
+        found.setdefault(step.resource.place, []).append(KINDS[type(step.resource)].apart)
+    return (
+        (reading_name(one), place) for place, all_of in found.items() if all(all_of) for one in all_of if one
+    )
 
 
 def execute(

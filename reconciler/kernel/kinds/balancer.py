@@ -30,8 +30,9 @@ def mark(ns: str) -> str:
 
 
 def put(requests: Requests, step: Step, new: Balancer) -> None:
-    os.makedirs(MARKS, mode=0o700, exist_ok=True)
-    open(mark(new.ns), "w").close()
+    if not step.before:
+        os.makedirs(MARKS, mode=0o700, exist_ok=True)
+        open(mark(new.ns), "w").close()
     requests.batch.later(balance, step)
 
 
@@ -50,11 +51,14 @@ def remove(requests: Requests, step: Step, old: Balancer) -> None:
 
 def balance(batch: Batch, steps: list[Step]) -> None:
     """Many sandboxes at a time: what takes something away waits for all processors (synchronize_rcu in
-    nf_tables_commit).  What all of them are told is worked out before there are threads."""
+    nf_tables_commit).  What all of them are told is worked out before there are threads; what is to be
+    forgotten waits until all know better: each look at connections goes through the whole machine's."""
     last = {step.resource.place: step for step in steps}  # what is replaced comes after it went
     work = [(step, *transactions(step)) for step in last.values()]
     with ThreadPoolExecutor(min(ABREAST, len(work))) as pool:
         found = list(pool.map(lambda one: refusal(*one), work))
+        told = [step for (step, *_), error in zip(work, found, strict=True) if not error]
+        list(pool.map(forget, told))
     for (step, *_), error in zip(work, found, strict=True):
         if error:
             with batch.confined(step.resource.place):
@@ -68,12 +72,8 @@ def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
     except OSError as error:
         gone = step.op == "-" and isinstance(error, FileNotFoundError)
         return None if gone else refused(step, error.errno or errno.EIO, str(error))
-    old, new = step.before, step.resource
     try:
-        carry_out(old, likely, surely)
-        if step.op != "-" and isinstance(old, Balancer) and isinstance(new, Balancer):
-            with suppress(OSError):  # what cannot be forgotten ends by itself
-                conntrack.forget_behind(*departed(old.servers, new.servers))
+        carry_out(step.before, likely, surely)
     except NotPermitted:
         return KernelError(str(step), errno.EPERM, OWNED, step.resource.where)
     except ReconcileError as error:
@@ -84,10 +84,21 @@ def refusal(step: Step, likely: Prepared, surely: Prepared) -> Exception | None:
 def carry_out(old: Resource | None, likely: Prepared, surely: Prepared) -> None:
     """What stands may be otherwise than it was read: who is root there may change it at any time, and what he
     left out of place would be found there afterwards, and held against what was brought now."""
-    if isinstance(old, Balancer) and meaning(sandbox.looked()) == old.servers:
-        with suppress(KernelError):
-            return sandbox.commit(likely)
-    return sandbox.commit(surely)
+    done = isinstance(old, Balancer) and sandbox.committed(likely, lambda it: meaning(it) == old.servers)
+    if not done:
+        sandbox.commit(surely)
+
+
+def forget(step: Step) -> None:
+    """Connections to whom they shall not go on to; what cannot be forgotten ends by itself."""
+    old, new = step.before, step.resource
+    if step.op == "-" or not isinstance(old, Balancer) or not isinstance(new, Balancer):
+        return
+    gone = departed(old.servers, new.servers)
+    if any(gone):
+        with suppress(OSError):
+            netns.enter(step.resource.place)
+            conntrack.forget_behind(*gone)
 
 
 def transactions(step: Step) -> tuple[Prepared, Prepared]:
@@ -116,6 +127,7 @@ def between(old: tuple[Server, ...], new: tuple[Server, ...]) -> Prepared:
     return sandbox.change(contents(old), contents(new))
 
 
+@lru_cache(sandbox.MOST_KNOWN)
 def departed(old: Sequence[Server], new: Sequence[Server]) -> tuple[set[End], set[End]]:
     """Who stands no more behind which address, and who takes nothing new there from now on."""
     was, now = dict(pairs(old)), dict(pairs(new))
@@ -168,4 +180,4 @@ def asked(readings: Readings, places: Set[str]) -> Iterator[Balancer]:
             yield found
 
 
-register(Kind(of=Balancer, put=put, remove=remove, places=(False, False), asked=asked))
+register(Kind(of=Balancer, put=put, remove=remove, apart=balancer, places=(False, False), asked=asked))

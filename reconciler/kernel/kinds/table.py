@@ -44,6 +44,7 @@ class Kind(Generic[R]):
     remove: Callable[[Requests, Step, R], object] = nothing
     at_once: bool = False  # they act by other means than messages: all that was asked for before comes first
     enters: Callable[[Step], bool] = lambda _: True  # whether a step has to go into its sandbox
+    apart: Callable[..., object] | None = None  # the reading that alone tells what they change in a sandbox
     from_outside: str = ""  # ops that are carried out where who is root in the sandbox has no say
     host_end: HostEnd | None = None  # what an end on the host is told when all places are done
 

@@ -92,13 +92,22 @@ def deliver(channel: socket.socket, data: bytes, messages: Sequence[BatchMessage
 
 def packed(messages: Sequence[BatchMessage], generation: int | None = None) -> Iterator[bytes]:
     """The last one asks for an answer; what is refused is told of each.  Without a generation any will do."""
-    made_for = b"" if generation is None else attr(GENERATION, struct.pack("!I", generation))
-    yield framed(BEGIN, 0, OURS, NFGEN.pack(0, 0, NFTABLES) + made_for)
+    yield beginning(generation)
     last = OURS + len(messages)
     for sequence, (kind, flags, family, body, *_) in enumerate(messages, OURS + 1):
         asked = ACK if sequence == last else 0
         yield framed(NFTABLES << 8 | kind, flags | asked, sequence, NFGEN.pack(family, 0, 0) + body)
     yield framed(END, 0, last + 1, NFGEN.pack(0, 0, NFTABLES))
+
+
+def beginning(generation: int | None = None) -> bytes:
+    made_for = b"" if generation is None else attr(GENERATION, struct.pack("!I", generation))
+    return framed(BEGIN, 0, OURS, NFGEN.pack(0, 0, NFTABLES) + made_for)
+
+
+def bound(data: bytes, generation: int) -> bytes:
+    """What was `packed` for any generation, for this one."""
+    return beginning(generation) + data[len(beginning()) :]
 
 
 def framed(kind: int, flags: int, sequence: int, body: bytes) -> bytes:

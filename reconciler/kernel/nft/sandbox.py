@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from ...kinds.ownership import TABLE
 from ..netlink.socket import attr, items
 from ..transcript import HERE, Transcript, note, noting
 from . import raw
-from .batch import BEFORE, BatchMessage, deliver, open_channel, packed
+from .batch import BEFORE, BatchMessage, Outdated, bound, deliver, open_channel, packed
 from .read import resources
 from .text import shape
 from .transaction import made, removed, sorted_out, transaction
@@ -37,28 +37,65 @@ ILLEGIBLE = Look((), b"")
 ALIKE = raw.Selection(TABLE.__eq__)  # others of theirs are of who is root there
 NETNS_COOKIE = 71  # SO_NETNS_COOKIE
 MOST_SANDBOXES = 1 << 14
-KNOWN: dict[bytes, tuple[int | None, Look]] = {}  # by namespace, of which generation
+
+
+class Standing(NamedTuple):
+    """What was read at a generation of one namespace's ruleset; and the bytes of the transaction, if any, by
+    which the next one came."""
+
+    generation: int | None
+    found: Look
+    done: bytes = b""
+
+    def outcome(self, now: int | None) -> tuple[bytes, bytes] | None:
+        """What the next generation follows from, where that is what stands `now`."""
+        follows = self.done and self.generation is not None and now == self.generation + 1 & 0xFFFFFFFF
+        return (self.found.said, self.done) if follows else None
+
+
+UNREAD = Standing(None, ILLEGIBLE)
+KNOWN: dict[bytes, Standing] = {}  # by namespace
 ALIKE_LOOKS: dict[bytes, Look] = {}  # by what they say
+OUTCOMES: dict[
+    tuple[bytes, bytes], Look
+] = {}  # what was read where a transaction had been made of what was said
 
 
 def looked() -> Look:
     """In the namespace that the thread is in: that place's, and nothing of the host's."""
+    return standing().found
+
+
+def standing() -> Standing:
     with noting(Transcript()), suppress(TooMuch, KernelError):
-        cookie, generation, found = snapshot(known_or_read, BoundedReading)
+        cookie, found = snapshot(known_or_read, BoundedReading)
         if cookie:
-            KNOWN[cookie] = generation, found
+            KNOWN[cookie] = found
         return found
-    return ILLEGIBLE
+    return UNREAD
 
 
-def known_or_read(reading: RulesetReading) -> tuple[bytes, int | None, Look]:
-    """What was read at this generation of the same namespace, or is read now."""
+def known_or_read(reading: RulesetReading) -> tuple[bytes, Standing]:
+    """What was read at this generation of the same namespace; or of another that said the same, of which the
+    same transaction has been made, and nothing else, here as there; or is read now."""
     cookie, now = netns_cookie(reading.socket), reading.generation
-    before, found = KNOWN.get(cookie, (None, ILLEGIBLE))
-    if before is None or before != now:
-        tables = [table for table in raw.tables(reading, ALIKE) if table.family == FAMILY]
-        found = shared(Look(tables, words(tables)))
-    return cookie, now, found
+    before = KNOWN.get(cookie, UNREAD)
+    if now is not None and now == before.generation:
+        return cookie, before._replace(done=b"")
+    outcome = before.outcome(now)
+    if outcome in OUTCOMES:
+        return cookie, Standing(now, OUTCOMES[outcome])
+    tables = [table for table in raw.tables(reading, ALIKE) if table.family == FAMILY]
+    found = shared(Look(tables, words(tables)))
+    if outcome:
+        OUTCOMES[outcome] = found
+    return cookie, Standing(now, found)
+
+
+def standings(cookie: bytes) -> Iterator[Standing]:
+    """As it was read last, and as it is read now."""
+    yield KNOWN.get(cookie, UNREAD)
+    yield standing()
 
 
 def netns_cookie(one: socket.socket) -> bytes:
@@ -70,9 +107,9 @@ def netns_cookie(one: socket.socket) -> bytes:
 
 def shared(found: Look) -> Look:
     """Many have the same: it is held once."""
-    if len(ALIKE_LOOKS) >= MOST_KNOWN or len(KNOWN) >= MOST_SANDBOXES:
-        ALIKE_LOOKS.clear()
-        KNOWN.clear()
+    if max(len(ALIKE_LOOKS), len(OUTCOMES)) >= MOST_KNOWN or len(KNOWN) >= MOST_SANDBOXES:
+        for known in (ALIKE_LOOKS, OUTCOMES, KNOWN):
+            known.clear()
     return ALIKE_LOOKS.setdefault(found.said, found)
 
 
@@ -139,6 +176,25 @@ def messages(old: Sequence[Resource], new: Sequence[Resource]) -> list[BatchMess
 
 def prepared(found: Sequence[BatchMessage]) -> Prepared:
     return Prepared(found, b"".join(packed(found)))
+
+
+def committed(one: Prepared, expected: Callable[[Look], bool]) -> bool:
+    """Whether it was made of what stands, which is as `expected`: as it was read before, if that is the last
+    generation, else as it is read now.  Nothing has happened where not."""
+    channel, room = open_channel()
+    with channel, suppress(KernelError):
+        cookie = netns_cookie(channel)
+        for before in standings(cookie):
+            if before.generation is None or before.done or not expected(before.found):
+                continue
+            if len(data := bound(one.data, before.generation)) > room:
+                break
+            with suppress(Outdated):
+                deliver(channel, data, one.messages)
+                if cookie:
+                    KNOWN[cookie] = before._replace(done=one.data)
+                return True
+    return False
 
 
 def commit(one: Prepared) -> None:

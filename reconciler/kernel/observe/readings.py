@@ -52,11 +52,15 @@ class View:
         return IFLA_LINK_NETNSID in link.found and link.number(IFLA_LINK_NETNSID) == self.host
 
 
+def reading_name(read: Callable[..., object]) -> str:
+    return f"{read.__module__}.{read.__qualname__}"
+
+
 def remembered(*, ends: bool) -> Callable[[Callable[[S, str], T]], Callable[[S, str], T]]:
     """A reading of one namespace that is made once a snapshot; `ends` where it tells of pairs' host ends."""
 
     def once(read: Callable[[S, str], T]) -> Callable[[S, str], T]:
-        what = f"{read.__module__}.{read.__qualname__}"
+        what = reading_name(read)
 
         @wraps(read)
         def kept(readings: S, ns: str) -> T:

@@ -30,15 +30,17 @@ class Snapshot(Readings):
         super().__init__(frr)
         self.host_links = host_links  # where they are kept from one snapshot to the next
 
-    def without(self, places: frozenset[str], *, ends: bool) -> "Snapshot":
+    def without(
+        self, places: Set[str], *, ends: bool, apart: Set[tuple[str, str]] = frozenset()
+    ) -> "Snapshot":
         """This snapshot, as far as it is not about these places ("" is the host, an engine's all it runs),
-        nor about `ends` of links there."""
+        nor about `ends` of links there, nor one of these readings, each of one sandbox."""
         gone, fresh = (
             {engine_of(place) or place or HOST for place in places},
             Snapshot(self.frr, self.host_links),
         )
         for (what, ns, of_ends), found in self.kept.items():
-            if ns not in gone and not (ends and of_ends):
+            if ns not in gone and not (ends and of_ends) and (what, ns) not in apart:
                 fresh.kept[what, ns, of_ends] = found
         fresh.about, fresh.ruleset, fresh.sure = self.about, self.ruleset, self.sure and "" not in places
         return fresh
