@@ -25,6 +25,7 @@ from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
 from .core.resource import Key, State, laid
 from .draining import with_rest
 from .drivers import DRIVERS, lower
+from .drivers.firewall.beside import with_parts
 from .drivers.firewall.elements import skeleton
 from .drivers.host import HostDrivers
 from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
@@ -243,11 +244,16 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, heale
     refuse_stale(manifest, topology)
     wanted = by_kind(laid(healed.wanted, wanted))
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
-    desired = laid(ownership.of_others(live, names), wanted)
+    desired = beside(ownership.of_others(live, names), wanted)
     todo = plan(live, desired)
     return Change(
         manifest, topology, live, desired, todo, names | healed.projects, host=facts.name, facts=facts
     )
+
+
+def beside(theirs: State, wanted: State) -> State:
+    """What is to stand: what is wanted, and what projects have that this run is not about."""
+    return laid(with_parts(theirs, wanted), wanted)
 
 
 def healed_of(manifest: Manifest, ours: State, host: Host) -> Healed:

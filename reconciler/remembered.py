@@ -17,7 +17,7 @@ from .inventory.bykind import by_kind
 from .kinds.link import Link
 from .lasting import Host, LastingHost
 from .manifest.spec import Manifest
-from .pipeline import Change, decide
+from .pipeline import Change, beside, decide
 from .truth import around, at_home, empty, source
 
 
@@ -81,7 +81,7 @@ def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | No
         topology, wanted = decide(change.manifest, facts)
     except ReconcileError:  # it is told of all
         return None
-    desired = {**ownership.of_others(change.live, names), **wanted}
+    desired = beside(ownership.of_others(change.live, names), wanted)
     if desired.keys() != change.desired.keys():
         return None
     return replace(change, topology=topology, desired=desired, todo=plan(change.live, desired))
@@ -152,7 +152,7 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
         return None
     live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
-    desired = {**theirs, **wanted}
+    desired = beside(theirs, wanted)
     if not known.prune:
         desired = {**ownership.without_leftovers(live), **desired}
     old = {project.name: project for project in known.manifest.projects}

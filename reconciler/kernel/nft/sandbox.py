@@ -39,7 +39,7 @@ NETNS_COOKIE = 71  # SO_NETNS_COOKIE
 MOST_SANDBOXES = 1 << 14
 
 
-class Standing(NamedTuple):
+class KnownTable(NamedTuple):
     """What was read at a generation of one namespace's ruleset; and the bytes of the transaction, if any, by
     which the next one came."""
 
@@ -53,8 +53,8 @@ class Standing(NamedTuple):
         return (self.found.said, self.done) if follows else None
 
 
-UNREAD = Standing(None, ILLEGIBLE)
-KNOWN: dict[bytes, Standing] = {}  # by namespace
+UNREAD = KnownTable(None, ILLEGIBLE)
+KNOWN: dict[bytes, KnownTable] = {}  # by namespace
 ALIKE_LOOKS: dict[bytes, Look] = {}  # by what they say
 OUTCOMES: dict[
     tuple[bytes, bytes], Look
@@ -66,7 +66,7 @@ def looked() -> Look:
     return standing().found
 
 
-def standing() -> Standing:
+def standing() -> KnownTable:
     with noting(Transcript()), suppress(TooMuch, KernelError):
         cookie, found = snapshot(known_or_read, BoundedReading)
         if cookie:
@@ -75,7 +75,7 @@ def standing() -> Standing:
     return UNREAD
 
 
-def known_or_read(reading: RulesetReading) -> tuple[bytes, Standing]:
+def known_or_read(reading: RulesetReading) -> tuple[bytes, KnownTable]:
     """What was read at this generation of the same namespace; or of another that said the same, of which the
     same transaction has been made, and nothing else, here as there; or is read now."""
     cookie, now = netns_cookie(reading.socket), reading.generation
@@ -84,15 +84,15 @@ def known_or_read(reading: RulesetReading) -> tuple[bytes, Standing]:
         return cookie, before._replace(done=b"")
     outcome = before.outcome(now)
     if outcome in OUTCOMES:
-        return cookie, Standing(now, OUTCOMES[outcome])
+        return cookie, KnownTable(now, OUTCOMES[outcome])
     tables = [table for table in raw.tables(reading, ALIKE) if table.family == FAMILY]
     found = shared(Look(tables, words(tables)))
     if outcome:
         OUTCOMES[outcome] = found
-    return cookie, Standing(now, found)
+    return cookie, KnownTable(now, found)
 
 
-def standings(cookie: bytes) -> Iterator[Standing]:
+def standings(cookie: bytes) -> Iterator[KnownTable]:
     """As it was read last, and as it is read now."""
     yield KNOWN.get(cookie, UNREAD)
     yield standing()
@@ -184,16 +184,21 @@ def committed(one: Prepared, expected: Callable[[Look], bool]) -> bool:
     channel, room = open_channel()
     with channel, suppress(KernelError):
         cookie = netns_cookie(channel)
-        for before in standings(cookie):
-            if before.generation is None or before.done or not expected(before.found):
-                continue
-            if len(data := bound(one.data, before.generation)) > room:
-                break
-            with suppress(Outdated):
-                deliver(channel, data, one.messages)
-                if cookie:
-                    KNOWN[cookie] = before._replace(done=one.data)
-                return True
+        fit = (each for each in standings(cookie) if not each.done and expected(each.found))
+        before = next((each for each in fit if deliver_to(each.generation, one, channel, room)), None)
+        if before and cookie:
+            KNOWN[cookie] = before._replace(done=one.data)
+        return before is not None
+    return False
+
+
+def deliver_to(generation: int | None, one: Prepared, channel: socket.socket, room: int) -> bool:
+    """Whether the ruleset was of this generation, and became the next; raises KernelError."""
+    if generation is None or len(data := bound(one.data, generation)) > room:
+        return False
+    with suppress(Outdated):
+        deliver(channel, data, one.messages)
+        return True
     return False
 
 

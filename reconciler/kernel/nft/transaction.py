@@ -18,7 +18,7 @@ from ...errors import KernelError
 from ...kinds.nft import Chain, Code, Element, Map, Table, path
 from ...kinds.ownership import TABLE, TABLE_PREFIX
 from ..netlink.socket import ATTR, CREATE, EXCL, attr, text
-from . import encode, hooks
+from . import encode, hooks, verdicts
 from .batch import BEFORE, BEHIND, BatchMessage
 from .code import ANY_NAME, renumbered
 from .text import NAME, Place, Shape, Shapes, checked, illegible
@@ -87,6 +87,7 @@ def transaction(steps: FirewallSteps, live: Shapes, shapes: Shapes, codes: Codes
     arriving = (one for place in coming for one in listed(coming[place], shapes.get(place), NEWSETELEM))
     return [
         *(flushed(s) for s in steps.chains if s.op != "+"),
+        *(emptied(s) for s in steps.maps if s.op == "-" and leads_on(s.resource)),
         *(in_turn(one, BEHIND, coming.keys()) for one in leaving),
         *(removed(s) for s in steps.others if s.op == "-"),
         *(in_turn(made(s, codes, next(ids)), BEFORE, gone) for s in steps.others if s.op == "+"),
@@ -130,6 +131,16 @@ def placed(resource: Resource, noun: int = 0) -> bytes:
 def flushed(step: Step) -> BatchMessage:
     with normal(step):
         return message(step, DELRULE, 0, placed(step.resource, CHAIN))
+
+
+def leads_on(resource: Resource) -> bool:
+    return isinstance(resource, Map) and resource.data == verdicts.NAME
+
+
+def emptied(step: Step) -> BatchMessage:
+    """A map that goes lets go of the chains that it leads to before these go: their order tells nothing."""
+    with normal(step):
+        return message(step, DELSETELEM, 0, placed(step.resource, OF_SET))
 
 
 def removed(step: Step) -> BatchMessage:

@@ -6,7 +6,7 @@ models takes as long as all else that a run does beside ten containers.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -33,6 +33,10 @@ class Outline(NamedTuple):
     keys: Mapping[str, str]  # as they are written, by field
     unused: frozenset[str]
     nested: Mapping[str, tuple[str, str]]
+
+    @property
+    def written(self) -> Collection[str]:
+        return self.keys.values()
 
 
 class Forms(NamedTuple):
