@@ -44,6 +44,7 @@ EXPECTED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
 }
+WAYS, PEER = ("egress", "ingress"), "write PEER or PEER:PORT, as in `outside:443` or `db:5432/tcp`"
 
 
 def record_of(node: Node, form: Form[R], path: Steps, mistakes: Mistakes, unused: set[str]) -> R | None:
@@ -138,7 +139,8 @@ def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
         case kind if kind in EXPECTED:
             what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
             wanted = EXPECTED[kind]
-            hint = "one alone" if wanted == "text" and isinstance(given, dict | list) else HINTS[wanted]
+            crowded = wanted == "text" and isinstance(given, dict | list)
+            hint = next((PEER for step in steps if step in WAYS), "one alone") if crowded else HINTS[wanted]
             return f"{what} must be {wanted}, not {described(given, steps)}", hint
     return error["msg"], ""
 
