@@ -65,7 +65,7 @@ def apply(options: Options) -> int:
         warn_of_files_beside(options, change)
         warn_of_watcher(options, change)
         failed = carry_out(options, change, host) or follow(options, change, host)
-    if not options.confirm_within:
+    if not (options.confirm_within and change.todo):
         remember(options, change)
     tell_done(options, change, failed, time.monotonic() - began)
     return exit_code(failed) or as_expected(change, host)
@@ -173,7 +173,7 @@ def carry_out(
         note(options, rehearse(change, host))
     refusals: Mapping[str, ReconcileError] = {}
     try:
-        if options.confirm_within:
+        if options.confirm_within and change.todo:
             enact_until_confirmed(options, change, host)
         else:
             with around or nullcontext(), waiting.line_of("applying", quiet=options.quiet) as progress:

@@ -120,6 +120,13 @@ def test_one_that_fails_is_rolled_back_at_once_and_nothing_waits(lab):
     assert lab.planned(WEB) == []
 
 
+def test_where_there_is_nothing_to_do_nothing_waits(lab):
+    lab.apply(WEB)
+    result = lab.apply(WEB, "--confirm-within", 30)
+    assert result.out == "Nothing to do.\n" and "unless" not in result.err
+    assert "nothing waits" in lab.reconcile("--confirm").err
+
+
 def test_a_second_one_is_refused_while_one_waits(lab):
     lab.apply(WEB, "--confirm-within", 30)
     assert lab.try_apply(MORE, "--confirm-within", 30).rc == 1
