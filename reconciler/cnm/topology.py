@@ -1,7 +1,7 @@
 """The Container Network Model as frozen values: sandboxes, endpoints, networks and what they publish."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from math import inf
 from typing import NamedTuple
 
@@ -285,6 +285,11 @@ class Topology:
     lock: Lock = field(default_factory=dict)  # what all hosts agree on
     own_lock: Lock = field(default_factory=dict)  # and what concerns this one alone
     warnings: tuple[str, ...] = ()
+
+    @property
+    def outline(self) -> "Topology":
+        """Without what there are many of, which is as large as what it was lowered to."""
+        return replace(self, networks=(), sandboxes=(), naming=Naming(), lock={}, own_lock={})
 
     @property
     def turns(self) -> float:

@@ -104,13 +104,18 @@ class Touches:
         """All that stand where what is changed concerns everybody."""
         wanted = self.standing | self.coming
         for_all = any(map(self.is_for_all, self.todo))
-        targets = wanted if for_all else wanted & self.coming.union(*map(self.names, self.todo))
+        targets = wanted if for_all else wanted & self.named_by_all()
         if len(targets) > MOST_TARGETS:
             return Touched(targets, set())
         if for_all:
             return Touched(targets, {*permutations(self.standing, 2)})
         found = (self.pairs(step, self.names(step) & self.standing) for step in self.todo)
         return Touched(targets, {(a, b) for a, b in chain.from_iterable(found) if a != b})
+
+    def named_by_all(self) -> set[str]:
+        """Whom the steps are about; who comes is so without looking, and no set is kept of each step."""
+        steps = self.todo if self.standing else ()
+        return self.coming.union(chain.from_iterable(map(self.names, steps)))
 
     def is_for_all(self, step: Step) -> bool:
         """Rules that change with elements are about those whom these name, unless somebody altered them."""

@@ -60,16 +60,23 @@ class Subjects:
             yield from self.concerned.get(name, ())
         if isinstance(r, Element):
             for word in (*r.item.split(" . "), *r.value.split(" . ")):
-                yield from self.concerned.get(("", word), ())
+                yield from self.meant(word)
 
     def links_named(self, r: Resource) -> Iterator[tuple[str, str]]:
         """The links that it is or stands on, by place and name."""
         names = (r.name,) if isinstance(r, Link | CniAttachment | RemoteEndpoint) else r.on_links
         yield from ((r.place or HOST, name) for name in names if name)
 
+    def meant(self, word: str) -> tuple[Part, ...]:
+        """What a word of the firewall is about: an address of a sandbox, or a link of the host."""
+        for ends in reversed(self.ends):
+            if end := ends.get(word):
+                return self.concerned.get(end) or ((CONTAINER, end[0]),)
+        return self.concerned.get((HOST, word), ())
+
     @cached_property
     def concerned(self) -> dict[tuple[str, str], tuple[Part, ...]]:
-        """What links are about, by place and name; likewise words of the firewall, at the place ""."""
+        """What links are about, by place and name."""
         found: dict[tuple[str, str], tuple[Part, ...]] = {}
         for state in self.states:
             for network in state.of(NetworkLink):
@@ -79,12 +86,9 @@ class Subjects:
             plugged = *state.of(CniAttachment), *state.of(RemoteEndpoint)
             found |= {(r.ns, r.name): ((CONTAINER, r.ns), (NETWORK, r.network)) for r in plugged}
         for veth in (veth for state in self.states for veth in state.of(Veth)):
-            ends = (CONTAINER, veth.ns), (NETWORK, self.network_of(veth.bridge))
+            ends = (CONTAINER, veth.ns), self.places.links.get(veth.bridge, (NETWORK, ""))
             found |= {(veth.ns, veth.name): ends, (HOST, veth.host_name): ends}
-        on_host = {("", name): parts for (ns, name), parts in found.items() if ns == HOST}
-        sandboxed = (r for state in self.states for r in state.of(Address) if r.ns != HOST)
-        at = {("", r.ip): found.get((r.ns, r.link), ((CONTAINER, r.ns),)) for r in sandboxed}
-        return found | on_host | at
+        return found
 
     @cached_property
     def places(self) -> Places:
