@@ -186,7 +186,7 @@ def delete(call: Call) -> None:
 
 
 def check(call: Call) -> None:
-    """Fails where what stands of it is not what it was given, and a later plugin has made of that."""
+    """Fails where it does not stand as it was given, or as a later plugin has changed it."""
     if call.config.get("prevResult") is None:
         raise Failure(INVALID, "CHECK needs the `prevResult` of ADD", "prevResult")
     links = call.config.object("prevResult").objects("interfaces")
