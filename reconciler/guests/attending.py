@@ -108,13 +108,17 @@ def is_able(one: Guest, host: Linux) -> bool:
     return False
 
 
-def check(one: Guest, ifname: str, reader: KeptHost) -> None:
-    """Raises NotConverged where something of it is not as it was told."""
+def check(one: Guest, ifname: str, mac: str, reader: KeptHost) -> None:
+    """Raises NotConverged where something of it is not as it was told.  Another MAC, which a later plugin has
+    set, is what it is kept with from now on."""
     with reader.locked(one) as host:
         stood = folder.known(one)
-        if not stood or not stood.end(ifname):
+        if not stood or not (end := stood.end(ifname)):
             raise NotConverged([one.sandbox], f"{one.id} is not attached by {ifname}")
         change = compared(one, folder.wish(stood), host)
+        if mac not in ("", given(change, stood, ifname).end.mac):
+            brought_or_undone(stood.joined(replace(end, mac=mac)), stood, ifname, host)
+            return
         host.keep(change.live)
     owner = change.owner
     keys = [step.resource.key for step in change.todo]

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import Locked, ManifestError, NotConverged, ReconcileError, foreseen
@@ -170,8 +170,14 @@ def result(call: Call, one: Guest, given: Given) -> dict[str, Any]:
         "interfaces": [*interfaces, {"name": end.host_link}, ours],
         "ips": [*before.list("ips"), *ips],
         "routes": [*before.list("routes"), *routes],
-        "dns": {"nameservers": list(given.servers)} if given.servers else before.object("dns").value,
+        "dns": dns(before.object("dns"), given.servers),
     }
+
+
+def dns(before: Said, servers: Sequence[str]) -> dict[str, Any]:
+    """Ours are asked first."""
+    found = dict.fromkeys((*servers, *before.texts("nameservers")))
+    return dict(before.value) | ({"nameservers": [*found]} if found else {})
 
 
 def delete(call: Call) -> None:
@@ -180,10 +186,13 @@ def delete(call: Call) -> None:
 
 
 def check(call: Call) -> None:
-    """Fails where what stands of it is not what it was given."""
+    """Fails where it does not stand as it was given, or as a later plugin has changed it."""
     if call.config.get("prevResult") is None:
         raise Failure(INVALID, "CHECK needs the `prevResult` of ADD", "prevResult")
-    attending.check(call.guest(), call.ifname, call.reader)
+    links = call.config.object("prevResult").objects("interfaces")
+    own = (link for link in links if link.text("sandbox") and link.text("name") == call.ifname)
+    mac = next((link.text("mac").lower() for link in own), "")
+    attending.check(call.guest(), call.ifname, mac, call.reader)
 
 
 def collect(call: Call) -> None:
@@ -203,7 +212,7 @@ def status(call: Call) -> None:
 
 def version(call: Call) -> dict[str, Any]:
     """Which versions of the specification are spoken."""
-    told = call.version if call.version in VERSIONS else CURRENT
+    told = call.config.text("cniVersion") or CURRENT
     return {"cniVersion": told, "supportedVersions": list(VERSIONS)}
 
 

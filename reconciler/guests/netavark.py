@@ -84,12 +84,19 @@ def end(call: Said) -> GuestEnd:
     options = call.object("network_options")
     return GuestEnd(
         network=ours(call.object("network")),
-        ifname=options.text("interface_name"),
+        ifname=ifname(options),
         ips=options.texts("static_ips"),
         mac=options.text("static_mac"),
         aliases=options.texts("aliases"),
         ports=tuple(ports(call)),
     )
+
+
+def ifname(options: Said) -> str:
+    """By which a place is found again; none would be one of our choice."""
+    if not (name := options.text("interface_name")):
+        raise Malformed("no interface_name is in network_options")
+    return name
 
 
 def ports(call: Said) -> Iterator[GuestPort]:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from shutil import which
 
-from tests.engines.runtimes import IMAGE, conflist, engine, plugins
+from tests.engines.runtimes import IMAGE, conflist, engine, plugins, version_of
 from tests.netns.engine_room import CONFIGURED
 from tests.netns.lab import Lab, Result
 from tests.netns.watching import until
@@ -25,6 +25,10 @@ bin_dir = "/opt/cni/bin"
 conf_dir = "/etc/cni/net.d"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "native"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+BinaryName = "/run/runc-without-limits"
 """
 RUNC = "/run/runc-without-limits"
 WITHOUT_LIMITS = """#!/usr/bin/python3
@@ -85,19 +89,28 @@ class Containerd:
         engine("save", "-q", "-o", "/run/box.tar", IMAGE)
         Path(RUNC).write_text(WITHOUT_LIMITS)
         Path(RUNC).chmod(0o755)
-        config, log = FOLDER / "config.toml", FOLDER / "log"
-        config.write_text(CONFIG)
-        with open(log, "w") as out:
+        (FOLDER / "config.toml").write_text(CONFIG)
+        self.start()
+        at_home = ["--local"] if version_of("containerd") >= (2,) else []  # else the daemon knows no platform
+        for namespace in ("default", "k8s.io"):
+            words = ("-n", namespace, "image", "import", *at_home, "--snapshotter=native", "/run/box.tar")
+            lab.succeed(self.ctr(*words))
+
+    def start(self) -> None:
+        log = FOLDER / "log"
+        with open(log, "a") as out:
             self.daemon = subprocess.Popen(
-                ["containerd", f"--config={config}", f"--address={self.socket}", "--log-level=warn"],
+                [
+                    "containerd",
+                    f"--config={FOLDER}/config.toml",
+                    f"--address={self.socket}",
+                    "--log-level=warn",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
             )
         until(lambda: self.ctr("version").rc == 0, words=log.read_text)
-        for namespace in ("default", "k8s.io"):
-            words = ("-n", namespace, "image", "import", "--snapshotter=native", "/run/box.tar")
-            lab.succeed(self.ctr(*words))
 
     def close(self) -> None:
         self.daemon.terminate()

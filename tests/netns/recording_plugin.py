@@ -1,4 +1,5 @@
-"""A plugin of CNI that writes down how it is run, and does what the file NAME.does beside it says."""
+"""A plugin of CNI that writes down how it is run, and does what the file NAME.does beside it says, or what
+the plugin NAME.is does."""
 
 import json
 import os
@@ -17,6 +18,8 @@ def main() -> None:
     with open(f"{HERE}/log", "a") as log:
         log.write(json.dumps(line) + "\n")
     behave(way())
+    if os.path.exists(f"{HERE}/{NAME}.is"):
+        sys.exit(subprocess.run([f"{HERE}/{NAME}.is"], input=json.dumps(config).encode()).returncode)
     if COMMAND == "ADD":
         print(json.dumps(config.get("prevResult") or {"cniVersion": config["cniVersion"], "interfaces": []}))
 

@@ -239,6 +239,10 @@ def test_what_no_runtime_says(shop):
             "port_mappings": [{"container_port": 1, "host_port": 1, "range": 1 << 40}],
         }
         assert "larger than there are" in call(["setup", "/run/netns/one"], {}, asked).json["error"]
+        for nameless in ({}, {"network_options": {"interface_name": ""}}):
+            asked = {"container_id": "c", "network": {"name": "shop_front"}, **nameless}
+            assert "no interface_name" in call(["setup", "/run/netns/one"], {}, asked).json["error"]
+        assert not [*GUESTS.glob("*")]
         assert cni("ADD", runtimeConfig={"aliases": {"any": ["a b", "*", "", "x" * 300]}}).rc == 0
         assert cni("DEL").rc == 0 and shop.run("nft list ruleset").out == before
         watcher.synced()

@@ -129,7 +129,7 @@ def test_what_others_change_between_two_is_seen(shop, reader):
         shop.run(command)
         with near(reader):
             with pytest.raises(NotConverged):
-                attending.check(guest(shop, 1), "eth0", reader)
+                attending.check(guest(shop, 1), "eth0", "", reader)
             assert any(key in one.key for one in compared(shop, reader)), command
             assert add(shop, 1, reader) == given
     nothing_to_do(shop)

@@ -14,7 +14,7 @@ OTHERS = Path("/usr/lib/cni")
 
 
 def test_versions():
-    for said in ("0.3.0", "1.1.0"):
+    for said in ("0.3.0", "1.1.0", "2.0.0"):
         told = call([], {"CNI_COMMAND": "VERSION"}, {"cniVersion": said})
         assert told == Answer(0, {"cniVersion": said, "supportedVersions": VERSIONS})
     refused = call([], {"CNI_COMMAND": "ADD"}, CONFIG | {"cniVersion": "9.0.0"}).json

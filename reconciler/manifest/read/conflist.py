@@ -10,6 +10,8 @@ from ..compose.files import Inputs
 from ..yaml.node import Place
 
 VERSIONS = ("0.4.0", "1.0.0", "1.1.0")  # whose plugins take back what they did
+MORE = "cniVersions"
+RUNTIMES = ("prevResult", "runtimeConfig", "cni.dev/")  # what keys begin with that are not written by people
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 Steps = tuple[str | int, ...]
 Wrong = Callable[[Steps, str, str], None]
@@ -57,11 +59,17 @@ def parsed(path: str, inputs: Inputs, wrong: Wrong) -> Any:
 
 
 def whole(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One plugin by itself is a list of one."""
-    if "plugins" in said:
-        return said
-    common = {key: said[key] for key in ("cniVersion", "name")}
-    return {**common, "plugins": [{key: value for key, value in said.items() if key not in common}]}
+    """Of one version, the highest that we speak; one plugin by itself is a list of one."""
+    common = {"cniVersion": max(versions(said) & {*VERSIONS}, key=VERSIONS.index), "name": said["name"]}
+    rest = {key: value for key, value in said.items() if key not in (*common, MORE)}
+    return {**common, **(rest if "plugins" in said else {"plugins": [rest]})}
+
+
+def versions(said: Mapping[str, Any]) -> set[str]:
+    """All that it is written for."""
+    more = said.get(MORE, [])
+    written = [said.get("cniVersion"), *(more if isinstance(more, list) else [])]
+    return {version for version in written if isinstance(version, str)}
 
 
 def faults_of(said: Any) -> Iterator[Fault]:
@@ -79,7 +87,7 @@ def faults_of(said: Any) -> Iterator[Fault]:
 
 def head(said: Mapping[str, Any]) -> Iterator[Fault]:
     version, name = said.get("cniVersion"), said.get("name")
-    if version not in VERSIONS:
+    if not versions(said) & {*VERSIONS}:
         message = f"{version!r} is no version of CNI" if version else "`cniVersion` is missing"
         yield Fault(("cniVersion",), message, f"there are: {', '.join(VERSIONS)}")
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -92,6 +100,9 @@ def of_plugin(plugin: Any, at: Steps) -> Iterator[Fault]:
         yield Fault(at, "a plugin is a mapping", "as {type: bridge, ...}")
         return
     yield from of_program(plugin, at, required=True)
+    for key in plugin:
+        if str(key).startswith(RUNTIMES):
+            yield Fault((*at, key), f"`{key}` is what plugins are told by who runs them", "leave it out")
     able = plugin.get("capabilities", {})
     if not isinstance(able, Mapping) or not all(isinstance(is_able, bool) for is_able in able.values()):
         yield Fault((*at, "capabilities"), "`capabilities` maps names to true or false")

@@ -28,6 +28,20 @@ def test_inline_by_path_and_a_single_plugin_are_one(loaded, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("written", "chosen"),
+    [
+        ({"cniVersion": "0.3.1", "cniVersions": ["0.3.1", "0.4.0", "1.0.0", "9.9.9"]}, "1.0.0"),
+        ({"cniVersion": "1.1.0", "cniVersions": ["0.4.0"]}, "1.1.0"),
+        ({"cniVersions": ["0.4.0"]}, "0.4.0"),
+    ],
+)
+@pytest.mark.parametrize("plugins", [{"plugins": [{"type": "a"}]}, {"type": "a"}])
+def test_the_highest_version_that_we_speak_is_spoken(loaded, written, chosen, plugins):
+    config = loaded(json.dumps({**written, "name": "lan", **plugins})).config
+    assert json.loads(config) == {"cniVersion": chosen, "name": "lan", "plugins": [{"type": "a"}]}
+
+
+@pytest.mark.parametrize(
     ("config", "words"),
     [
         ("{cniVersion: 1.0.0, name: lan, plugins: []}", ":5:53 networks.lan.config.plugins: `plugins` must"),
@@ -46,6 +60,9 @@ def test_inline_by_path_and_a_single_plugin_are_one(loaded, tmp_path):
         ("{cniVersion: 1.0.0, name: lan, type: a, ipam: {type: /bin/sh}}", "can be no plugin's name"),
         ("{cniVersion: 1.0.0, name: lan, type: a, capabilities: [ips]}", "maps names to true or false"),
         ("{cniVersion: 1.0.0, name: lan, type: a, mtu: .inf}", "cannot be written as JSON"),
+        ("{cniVersion: 0.3.1, cniVersions: [0.3.0, [1]], name: lan, type: a}", "'0.3.1' is no version"),
+        ("{cniVersion: 1.0.0, name: lan, type: a, runtimeConfig: {}}", ":5:68 .*`runtimeConfig` is what"),
+        ("{cniVersion: 1.0.0, name: lan, type: a, cni.dev/x: 1}", "`cni.dev/x` is what plugins are told"),
         ("5", "5 does not exist"),
         ("[a]", "`config` must be|config"),
         ("&a {cniVersion: 1.0.0, name: lan, type: a, more: *a}", "a"),
