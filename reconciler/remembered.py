@@ -163,6 +163,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
         return None
     both = joined(known.topology, topology)
     todo = plan(live, desired)
+    if todo and known.waiting:  # it may be what somebody waits for
+        return None
     return Change(whole, both, live, desired, todo, everybody, known.prune, known.waiting)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.errors import ReconcileError
@@ -63,7 +63,15 @@ def of(whole, names):
     return tuple(one for one in whole.projects if one.name in names)
 
 
+AWAITED = NetworkSpec(name="net")
+WHO_WAITS = project("b", NetworkSpec(name="outside", external=True, full_name="a_net"))
+
+
 @given(manifests(), manifests())
+@example(
+    replace(manifest(project("a"), WHO_WAITS, project("c", AWAITED)), root="/m"),
+    replace(manifest(project("a", AWAITED), WHO_WAITS, project("c", AWAITED)), root="/m"),
+)
 def test_what_moved_alone_is_as_good_as_all(before, now):
     host = Host()
     try:
