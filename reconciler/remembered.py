@@ -8,7 +8,7 @@ from .cnm.part import is_apart, is_beside, joined
 from .cnm.vips import is_replicated
 from .core.plan import Plan, plan
 from .core.reconcile import Kernel, within
-from .core.resource import State
+from .core.resource import State, laid
 from .errors import ReconcileError
 from .expecting import unmet
 from .inventory import learn, ownership
@@ -84,7 +84,8 @@ def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | No
     desired = {**ownership.of_others(change.live, names), **wanted}
     if desired.keys() != change.desired.keys():
         return None
-    return replace(change, topology=topology, desired=desired, todo=plan(change.live, desired))
+    todo = plan(change.live, desired)
+    return replace(change, topology=topology, desired=desired, todo=todo, wanted=wanted)
 
 
 def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:
@@ -137,13 +138,18 @@ def decided_beside(known: Change, live: State) -> Change | None:
     """The comparison, decided as it was, where what sandboxes of other projects have to themselves has come
     or gone; None where it may be decided otherwise by that, or something is to be done."""
     open_ends = known.waiting or known.topology.awaited or known.topology.expected
-    if open_ends or not known.prune or whole_truth(known.manifest, live) != known.manifest:
+    if (
+        open_ends
+        or not known.wanted
+        or not known.prune
+        or whole_truth(known.manifest, live) != known.manifest
+    ):
         return None
     before, now = (learn.know(known.facts, state, known.projects) for state in (known.live, live))
     if not is_beside(known.topology, before, now):
         return None
-    desired = ownership.beside_others(known.live, live, known.desired, known.projects)
-    if desired is None or plan(live, desired):
+    desired = laid(ownership.of_others(live, known.projects), known.wanted)
+    if plan(live, desired):
         return None
     return replace(known, live=live, desired=desired, todo=Plan())
 

@@ -92,17 +92,6 @@ def of_others(live: State, projects: frozenset[str]) -> State:
     return theirs | borne(live, theirs)
 
 
-def beside_others(before: State, now: State, desired: State, projects: frozenset[str]) -> State | None:
-    """What is wanted of these projects, which has not changed, beside what others have now; None where that
-    no longer bears what these may have a use for as well."""
-    owner, ours = owners(before), projects | {SHARED, ""}
-    had, have = of_others(before, projects), of_others(now, projects)
-    theirs = {key for key, r in had.items() if owner(r) not in ours}
-    if had.keys() - have.keys() - theirs:
-        return None
-    return {**have, **{key: r for key, r in desired.items() if key not in theirs}}
-
-
 def borne(live: ByKind, theirs: State) -> dict[Key, Resource]:
     """The parts of the firewall that elements of theirs are in: their maps, the chains that look these up,
     those that jump there, and all that these need; a chain of one view's names only where an element leads

@@ -130,12 +130,12 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     view = readings.view(ns)
     asking = {seen.index: seen.name for seen in view.links.values() if seen.group == GROUP and asks(seen)}
     found: dict[int, list[str]] = {}
+    each = [only(link) for link in asking] if len(asking) <= FEW else [b""]
+    questions = [NDMSG.pack(family, 0, 0, 0, 0) + about for family in families() for about in each]
     with open_socket() as channel:
-        for family in families() if asking else ():
-            for about in map(only, asking) if len(asking) <= FEW else [b""]:
-                ask = NDMSG.pack(family, 0, 0, 0, 0) + about
-                for index, entry in neighbours_of(dump(channel, GETNEIGH, ask, state=ndm.NUD_PERMANENT)):
-                    found.setdefault(index, []).append(entry)
+        for ask in questions:
+            for index, entry in neighbours_of(dump(channel, GETNEIGH, ask, state=ndm.NUD_PERMANENT)):
+                found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}
     for address in addresses_of(view) if found else ():
         own.setdefault(address.link, []).extend([] if ":" in address.ip else [address.ip])
