@@ -59,6 +59,8 @@ class Change:
     waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
     host: str = ""  # its name
     facts: HostFacts = field(default_factory=HostFacts, compare=False, repr=False)
+    # What was decided of all that is desired, without what others have; {} where part was decided by itself
+    wanted: State = field(default_factory=dict, compare=False, repr=False)
 
     def instead_of(self, wished: "Change") -> "Change":
         """This change, made since projects of another one wait."""
@@ -246,9 +248,8 @@ def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, heale
     live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
     desired = beside(ownership.of_others(live, names), wanted)
     todo = plan(live, desired)
-    return Change(
-        manifest, topology, live, desired, todo, names | healed.projects, host=facts.name, facts=facts
-    )
+    mine = names | healed.projects
+    return Change(manifest, topology, live, desired, todo, mine, host=facts.name, facts=facts, wanted=wanted)
 
 
 def beside(theirs: State, wanted: State) -> State:

@@ -1,12 +1,12 @@
 """A comparison that was made before, made again with as little asking and deciding as will do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from .cnm.part import is_apart, joined
+from .cnm.part import is_apart, is_beside, joined
 from .cnm.vips import is_replicated
-from .core.plan import plan
+from .core.plan import Plan, plan
 from .core.reconcile import Kernel, within
 from .core.resource import State
 from .errors import ReconcileError
@@ -18,7 +18,7 @@ from .kinds.link import Link
 from .lasting import Host, LastingHost
 from .manifest.spec import Manifest
 from .pipeline import Change, beside, decide
-from .truth import around, at_home, empty, source
+from .truth import around, at_home, empty, source, whole_truth
 
 
 class Dirty(NamedTuple):
@@ -44,7 +44,7 @@ class Dirty(NamedTuple):
 def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHost) -> Change | None:
     """The comparison, with only what is dirty read again; None where that will not do."""
     host.forget(dirty.places)
-    change = compare_again(known, host, dirty.compared)
+    change = compare_again(known, host, dirty.compared, decided_beside)
     if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
@@ -84,7 +84,8 @@ def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | No
     desired = beside(ownership.of_others(change.live, names), wanted)
     if desired.keys() != change.desired.keys():
         return None
-    return replace(change, topology=topology, desired=desired, todo=plan(change.live, desired))
+    todo = plan(change.live, desired)
+    return replace(change, topology=topology, desired=desired, todo=todo, wanted=wanted)
 
 
 def depends_on_facts(change: Change, dirty: Dirty, host: LastingHost) -> bool:
@@ -109,9 +110,14 @@ def stood_on(change: Change) -> frozenset[str]:
     return frozenset(getattr(r, "parent", "") for r in change.desired.values() if isinstance(r, Link)) - {""}
 
 
-def compare_again(known: Change, host: Kernel, places: frozenset[str] | None) -> Change | None:
-    """The comparison made before, decided as it was, with only these places read again; None where
-    other projects moved."""
+Otherwise = Callable[[Change, State], Change | None]
+
+
+def compare_again(
+    known: Change, host: Kernel, places: frozenset[str] | None, otherwise: Otherwise = lambda *_: None
+) -> Change | None:
+    """The comparison made before, decided as it was, with only these places read again; where other projects
+    moved, what `otherwise` makes of all that stands."""
     if places is not None and not places:
         return known
 
@@ -120,12 +126,29 @@ def compare_again(known: Change, host: Kernel, places: frozenset[str] | None) ->
 
     wanted, before = there(known.desired), there(known.live)
     part = host.observe(wanted.values(), places)
-    if others_changed(before, part, known.projects):
-        return None
     live = {**{key: r for key, r in known.live.items() if key not in before}, **part}
+    if others_changed(before, part, known.projects):
+        return otherwise(known, live)
     # Nothing on the host is within a sandbox or refers to it: what changes there stays there.
     todo = plan(live, known.desired) if places is None or "" in places else plan(part, wanted)
     return replace(known, live=live, todo=todo)
+
+
+def decided_beside(known: Change, live: State) -> Change | None:
+    """The comparison, decided as it was, where what sandboxes of other projects have to themselves has come
+    or gone; None where it may be decided otherwise by that, or something is to be done."""
+    open_ends = known.waiting or known.topology.awaited or known.topology.expected
+    if open_ends or not (known.wanted and known.prune):
+        return None
+    if whole_truth(known.manifest, live) != known.manifest:
+        return None
+    before, now = (learn.know(known.facts, state, known.projects) for state in (known.live, live))
+    if not is_beside(known.topology, before, now):
+        return None
+    desired = beside(ownership.of_others(live, known.projects), known.wanted)
+    if plan(live, desired):
+        return None
+    return replace(known, live=live, desired=desired, todo=Plan())
 
 
 def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | None:

@@ -42,9 +42,9 @@ def kept(networks: Sequence[Network], facts: Facts) -> Iterator[str]:
 
 def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestError]:
     """Derived MACs never meet; written ones may, also across projects that share a segment, and hosts."""
+    wanted = {(network.carrier.segment, end.mac) for network in networks for end in network.endpoints}
     held: dict[tuple[str, str], Holder] = {
-        (segment, mac): (f"{sandbox} of project {project}", None)
-        for segment, mac, sandbox, project in facts.macs
+        one[:2]: (f"{one.sandbox} of project {one.project}", None) for one in facts.macs if one[:2] in wanted
     }
     for network in networks:
         segment = network.carrier.segment

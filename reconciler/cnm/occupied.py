@@ -26,10 +26,10 @@ def of_the_lan(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts)
 
 def had_by_others(network: Network, attachments: "Attachments", facts: Facts) -> dict[str, str]:
     """What containers and services of projects that are not in this run have there, and who they are."""
-    mine, found = {service_key(one).lower() for one, _ in attachments}, dict[str, str]()
-    for (sandbox, home), ips in facts.leases.items() if facts.sandboxes else ():
-        if home == network.home and (project := facts.sandboxes.get(sandbox)):
-            found |= dict.fromkeys(ips, f"{sandbox} of project {project}")
+    mine, here = {service_key(one).lower() for one, _ in attachments}, network.home
+    there = [(name, ips) for (name, home), ips in facts.leases.items() if home == here]
+    whose = [(name, project, ips) for name, ips in there if (project := facts.sandboxes.get(name))]
+    found = {ip: f"{name} of project {project}" for name, project, ips in whose for ip in ips}
     for (name, service), ips in facts.vips.items():
         if name == network.name and service not in mine:
             found |= dict.fromkeys(ips, f"service {service}")

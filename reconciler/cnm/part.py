@@ -1,9 +1,11 @@
 """Some projects decided by themselves: whether that is as good as with all others, and both together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from ..inventory.facts import Claim, Facts
+from ..values import by_name
 from .carrier import Carrier
 from .topology import Network, Topology
 
@@ -28,6 +30,44 @@ def is_common(network: Network) -> bool:
     """Whether other networks or other hosts may have a say in it."""
     plain = type(network.carrier) is Carrier and network.inner
     return not plain or network.external or bool(network.per_host)
+
+
+# What sandboxes have to themselves: those whose keys begin with a sandbox, and others.
+BY_SANDBOX = frozenset({"identities", "leases", "ifnames", "stations", "ways"})
+OF_SANDBOXES = BY_SANDBOX | {"sandboxes", "devices", "claims", "macs", "ports"}
+
+
+def is_beside(topology: Topology, before: Facts, now: Facts) -> bool:
+    """Whether nothing has moved but what sandboxes of others have, at places where this topology, which
+    stands, has nothing: what stands keeps what it has."""
+    old, new = by_name(before), by_name(now)
+    ours = frozenset(box.name for box in topology.sandboxes)
+    rest = all(old[name] == new[name] for name in new.keys() - OF_SANDBOXES)
+    own = all(of_these(old[name], ours) == of_these(new[name], ours) for name in BY_SANDBOX)
+    return rest and own and not meets(topology, ours, now, frozenset(now.claims) - frozenset(before.claims))
+
+
+def of_these(table: Mapping[Any, Any], sandboxes: Set[str]) -> dict[Any, Any]:
+    """What of it is said of these sandboxes."""
+    return {
+        key: said for key, said in table.items() if (key if isinstance(key, str) else key[0]) in sandboxes
+    }
+
+
+def meets(topology: Topology, ours: Set[str], now: Facts, claims: Set[Claim]) -> bool:
+    """Whether somebody else has a name, a MAC, an address or a port of the host that this topology has."""
+    macs = {(one.carrier.segment, end.mac) for one in topology.networks for end in one.endpoints}
+    held = {True: set[tuple[str, str]](), False: set[tuple[str, str]]()}
+    for (sandbox, home), ips in now.leases.items():
+        held[sandbox in ours].update((home, ip) for ip in ips)
+    published = {(one.protocol, port) for one in now.published for port in range(one.first, one.last + 1)}
+    more = {(one.protocol, port) for one in claims for port in range(one.first, one.last + 1)}
+    return (
+        not ours.isdisjoint(now.sandboxes)
+        or not macs.isdisjoint(one[:2] for one in now.macs)
+        or not held[True].isdisjoint(held[False])
+        or not published.isdisjoint(more)
+    )
 
 
 def joined(before: Topology, part: Topology) -> Topology:

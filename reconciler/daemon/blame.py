@@ -26,7 +26,11 @@ def without(change: Change, deferred: frozenset[str]) -> Change:
     shared = {key: r for key, r in change.live.items() if owner(key) == SHARED and r.marked}
     desired = {**shared, **desired, **kept}
     return replace(
-        change, desired=desired, todo=plan(change.live, desired), projects=change.projects - deferred
+        change,
+        desired=desired,
+        todo=plan(change.live, desired),
+        projects=change.projects - deferred,
+        wanted={},
     )
 
 

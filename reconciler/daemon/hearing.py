@@ -43,9 +43,12 @@ class Hearing:
         of who answers for names, and of what engines run."""
         whole = not dirty or dirty.places is None
         made = {step.resource.place for step in change.todo if isinstance(step.resource, Namespace)}
-        if whole or made:
-            places = {r.place for r in change.desired.values() if r.place and not r.alone}
+        places = {r.place for r in change.desired.values() if r.place and not r.alone}
+        later = frozenset[str]() if whole or made else self.events.unheard(places)
+        if whole or made or later:
             self.events.listen(places, places if whole else made)
+        for place in later - self.events.unheard(later):  # what happened there since it was read
+            self.fire(EVENT, place, "")
         self.follow_attached(change)
         self.follow_balancers(change.desired)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):

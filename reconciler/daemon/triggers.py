@@ -11,6 +11,7 @@ from threading import Condition
 from typing import NamedTuple
 
 from ..kernel.netlink.events import END, EVENT, SWEEP
+from ..kernel.resolvers import FOLDER
 from ..remembered import Dirty
 from .backoff import Backoff, Growth
 
@@ -125,7 +126,8 @@ class Triggers:
 
 def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
     """What the kernel says; None where all is to be looked at anew, since something else fired, or nothing.
-    What manifests say is no matter of the kernel's; what names follow from is of the host, and its facts."""
+    What manifests say is no matter of the kernel's; what names follow from is of the host, and its facts but
+    for the files of names themselves, which stand there by us."""
     fired = [trigger for trigger in fired if trigger.kind != "beat"]
     if not fired or any(trigger.kind not in (EVENT, END, NAMES, "file") for trigger in fired):
         return None
@@ -134,7 +136,8 @@ def dirty_places(fired: Sequence[Trigger]) -> Dirty | None:
     events, names, ends = (
         frozenset(t.place or "" for t in fired if t.kind == kind) for kind in (EVENT, NAMES, END)
     )
-    return Dirty(events | names, ends, swept=bool(names))
+    of_facts = any(t.kind == NAMES and not t.words.startswith(FOLDER) for t in fired)
+    return Dirty(events | names, ends, swept=of_facts)
 
 
 def cause(fired: Sequence[Trigger]) -> str:

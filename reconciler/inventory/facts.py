@@ -1,11 +1,14 @@
 """What stands already, as far as a decision depends on it: read by the kernel package, never changed."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..errors import Unsupported, Where
 from ..values import by_name, value
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 PROCESS, KERNEL = "a process of the host", "the kernel"
 USUAL_MTU = 1500  # Ethernet's
@@ -131,6 +134,12 @@ class Claim(NamedTuple):
     last: int
 
 
+def but(known: Mapping[K, V], gone: Iterable[K]) -> Mapping[K, V]:
+    """Without these keys: who comes has none of them yet, and then a thousand others are not copied."""
+    there = {key for key in gone if key in known}
+    return {key: found for key, found in known.items() if key not in there} if there else known
+
+
 @value
 class OtherSandboxes:
     """What the sandboxes of others have, where these are not among what stands: as it was known."""
@@ -150,12 +159,12 @@ class OtherSandboxes:
     def without(self, name: str) -> "OtherSandboxes":
         """But for the sandbox of this name, which is its own project."""
         return OtherSandboxes(
-            sandboxes={sandbox: project for sandbox, project in self.sandboxes.items() if sandbox != name},
-            identities={sandbox: of for sandbox, of in self.identities.items() if sandbox != name},
-            leases={at: ips for at, ips in self.leases.items() if at[0] != name},
-            devices={link: project for link, project in self.devices.items() if project != name},
-            claims=tuple(one for one in self.claims if one.project != name),
-            macs=tuple(one for one in self.macs if one.sandbox != name),
+            sandboxes=but(self.sandboxes, [name]),
+            identities=but(self.identities, [name]),
+            leases=but(self.leases, [at for at in self.leases if at[0] == name]),
+            devices=but(self.devices, [link for link, project in self.devices.items() if project == name]),
+            claims=tuple([one for one in self.claims if one.project != name]),
+            macs=tuple([one for one in self.macs if one.sandbox != name]),
         )
 
     def joined(self, more: "OtherSandboxes | Facts") -> "OtherSandboxes":

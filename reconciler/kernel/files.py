@@ -11,7 +11,7 @@ from ..errors import Foreign
 from ..kinds.file import File, Orphan
 from ..kinds.ownership import FILE_MARK
 from . import looking, netns
-from .transcript import EVERYWHERE
+from .transcript import EVERYWHERE, HOST_PLACE
 
 FOLDER = "/etc/netns"
 
@@ -27,10 +27,10 @@ def of(ns: str) -> Iterator[File]:
 
 def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orphan]:
     """Those of ours in the folders of sandboxes that are no more, of all or of these."""
-    for ns in sorted({*looking.listing(FOLDER, EVERYWHERE)}.difference(sandboxes)):
-        if places is None or ns in places:
-            with suppress(PermissionError):  # other people's
-                yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
+    folders = {*looking.listing(FOLDER, EVERYWHERE)} if places is None else {*places} - {HOST_PLACE}
+    for ns in sorted(folders.difference(sandboxes)):
+        with suppress(PermissionError):  # other people's
+            yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
 
 
 def read(path: str, place: str = "") -> str | None:

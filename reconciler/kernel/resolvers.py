@@ -10,7 +10,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from glob import glob
 from itertools import chain
 from sys import intern
@@ -268,10 +268,14 @@ def names_of_host(but: Set[str]) -> Iterator[ZoneFile]:
         for project in [one for one in there if one not in but]:
             with suppress(OSError):
                 text = looking.content(f"{FOLDER}/{network}/{project}", HOST_PLACE, follow=False)
-                first, *lines = map(intern, text.decode(errors="replace").splitlines() or [""])
-                yield ZoneFile(
-                    network=network, project=project, lines=(*lines,) if first == FILE_MARK else ("?",)
-                )
+                yield ZoneFile(network=network, project=project, lines=lines_of(text))
+
+
+@lru_cache(maxsize=256)
+def lines_of(text: bytes) -> tuple[str, ...]:
+    """Of a file of names, which has as many as a project has containers: parsed once for each text."""
+    first, *lines = map(intern, text.decode(errors="replace").splitlines() or [""])
+    return (*lines,) if first == FILE_MARK else ("?",)
 
 
 def hang_up(options: Set[str]) -> None:

@@ -26,6 +26,7 @@ from reconciler.errors import (
 )
 from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
+from reconciler.kernel.resolvers import FOLDER
 from reconciler.kinds.namespace import Closed
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.pipeline import compare, enact
@@ -135,6 +136,11 @@ def revision(m: Manifest, digest: str) -> Manifest:
 
 ONE, TWO = revision(shop(2), "1"), revision(shop(3), "2")
 BROKEN = ManifestError("broken")
+GUEST = project(
+    "guest",
+    NetworkSpec(name="front", external=True, full_name="shop_front"),
+    container("a", "front", ports=(port(80, 9100),)),
+)
 BLOG = project("blog", container("a", ports=(port(80, 9000),)))
 
 
@@ -610,6 +616,7 @@ def test_of_a_host_end_the_sandbox_is_compared_and_not_entered():
         ([Trigger("kernel", "a"), Trigger("file")], Dirty({"a"})),
         ([Trigger("file")], Dirty(frozenset())),
         ([Trigger("kernel", "a"), Trigger("names", words="/etc/resolv.conf")], Dirty({"", "a"}, swept=True)),
+        ([Trigger("names", words=f"{FOLDER}/shop_front/guest")], Dirty({""})),
         ([Trigger("beat")], None),
     ],
 )
@@ -654,6 +661,23 @@ def test_what_another_project_changed_is_no_drift():
     before = dict(world.host.observe())
     assert not world.turn("", "blog-a").change.todo
     assert dict(world.host.observe()) == before
+
+
+def marked(state):
+    """Of links of others, which settings are read depends on what is asked; nobody changes them."""
+    return {key: r for key, r in state.items() if r.marked}
+
+
+def test_a_sandbox_of_others_that_comes_and_goes_decides_nothing_anew():
+    world = World(ONE)
+    world.turn()
+    for guest in (GUEST, replace(GUEST, containers=()), GUEST):
+        enact(compare(replace(manifest(guest), partial=True), world.host), world.host)
+        outcome = world.turn("", "guest-a")
+        assert outcome.in_sync and not outcome.change.todo and world.compared == 1
+        assert marked(outcome.change.desired) == marked(compare(ONE, world.host).desired)
+    world.host.lose("namespace shop-web1")
+    assert world.turn("", "shop-web1").change.todo and "guest-a" in world.sandboxes
 
 
 def test_deferring_a_project_leaves_it_as_it_stands():

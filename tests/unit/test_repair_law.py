@@ -1,5 +1,6 @@
 """For every sequence of events, what a watcher leaves is what a fresh run would leave."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 from reconciler.errors import KernelError, ReconcileError, Where
 from reconciler.inventory.facts import Device, HostFacts, Listener
 from reconciler.manifest.spec import EndpointSpec, Manifest, NetworkSpec, SubnetSpec
-from reconciler.pipeline import compare
+from reconciler.pipeline import compare, enact
 from reconciler.remembered import Dirty
-from tests.unit.test_repair import World
+from tests.unit.test_repair import World, marked
 from tests.unit.worlds import container, manifest, port, project
 
 FIXED = NetworkSpec(name="default", subnets=(SubnetSpec(subnet="10.20.0.0/16"),))
@@ -33,6 +34,8 @@ PROJECTS = {
     ),
     "six": project("six", NetworkSpec(name="default", enable_ipv6=True), container("a")),
 }
+JOINED = NetworkSpec(name="web", external=True, full_name="web_default")
+GUESTS = {"g": (), "h": (port(80, 8082),), "i": (port(80, 9100),)}  # the port of a container, or nobody's
 SOCKETS = [Listener("tcp", "0.0.0.0", 8080), Listener("tcp", "127.0.0.1", 8081)]
 ROUTES = ["10.20.5.0/24", "10.0.0.0/8", "172.16.0.0/12", "0.0.0.0/1", "128.0.0.0/1"]
 LINKS = {"lo": Device(), "nic": Device()}
@@ -85,6 +88,12 @@ def happens(world, event) -> Dirty | None:
             after = world.host.observe()
             moved = [key for key in before if before[key] != after.get(key)]
             return Dirty(frozenset(before[key].place for key in moved))
+        case "guest", name:  # whom somebody else applies, and takes away again
+            there = f"{name}-a" in world.sandboxes
+            one = project(name) if there else project(name, JOINED, container("a", "web", ports=GUESTS[name]))
+            with suppress(ReconcileError):
+                enact(compare(replace(manifest(one), partial=True), world.host), world.host)
+            return Dirty(frozenset({"", f"{name}-a"}))
         case "flush", _:
             for key in [key for key in world.host.live if "/reconciler" in key]:
                 world.host.live.pop(key, None)
@@ -99,6 +108,7 @@ events = st.one_of(
     st.tuples(st.just("nic"), st.none()),
     st.tuples(st.just("loss"), st.integers(0, 500)),
     st.tuples(st.just("flush"), st.none()),
+    st.tuples(st.just("guest"), st.sampled_from(sorted(GUESTS))),
 )
 
 
@@ -118,4 +128,6 @@ def test_a_watcher_leaves_what_a_fresh_run_would(sequence):
             assert str(outcome.error) == str(error)
             continue
         assert list(map(str, fresh.todo)) == [], event
+        if not fresh.waiting:
+            assert marked(outcome.change.desired) == marked(fresh.desired), event
         assert {*fresh.waiting} == {*getattr(outcome.error, "waiting", ())}

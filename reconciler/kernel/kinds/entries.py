@@ -10,13 +10,14 @@ from ...kinds.ownership import GROUP, HOST, PROTOCOL, owner
 from ..netlink import neighbours as ndm
 from ..netlink.links import IFLA_MASTER, INET, INET6, Seen, ip_of
 from ..netlink.neighbours import DELNEIGH, GETNEIGH, NDMSG, NEWNEIGH, dst, mac
-from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket
+from ..netlink.socket import CREATE, REPLACE, Message, dump, families, open_socket, u32
 from .address import addresses_of
 from .link import absent_link
 from .router import routers
 from .table import Kind, Readings, Requests, Resource, Step, register, remembered
 
 APPEND = 0x800
+FEW = 8  # links of which each is asked on its own: ports of bridges have an entry or two each, of no matter
 MARK = struct.pack("=HHBxxx", 5, ndm.NDA_PROTOCOL, PROTOCOL)
 Entries = FdbEntries | Neighbours
 
@@ -129,10 +130,11 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     view = readings.view(ns)
     asking = {seen.index: seen.name for seen in view.links.values() if seen.group == GROUP and asks(seen)}
     found: dict[int, list[str]] = {}
+    each = [only(link) for link in asking] if len(asking) <= FEW else [b""]
+    questions = [NDMSG.pack(family, 0, 0, 0, 0) + about for family in families() for about in each]
     with open_socket() as channel:
-        for family in families() if asking else ():
-            told = dump(channel, GETNEIGH, NDMSG.pack(family, 0, 0, 0, 0), state=ndm.NUD_PERMANENT)
-            for index, entry in neighbours_of(told):
+        for ask in questions:
+            for index, entry in neighbours_of(dump(channel, GETNEIGH, ask, state=ndm.NUD_PERMANENT)):
                 found.setdefault(index, []).append(entry)
     own: dict[str, list[str]] = {}
     for address in addresses_of(view) if found else ():
@@ -141,6 +143,11 @@ def decode_neighbours(readings: Readings, ns: str) -> list[Neighbours]:
     return [
         Neighbours(link=link, entries=entries, addresses=tuple(own.get(link, ()))) for link, entries in tables
     ]
+
+
+def only(link: int) -> bytes:
+    """Of this link alone, as the kernel filters what it tells (neigh_dump_table)."""
+    return u32(ndm.NDA_IFINDEX, link)
 
 
 def neighbours_of(found: list[bytes]) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ import select
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ from .subscription import LISTEN_ALL_NSID, Control, Missed, Subscription
 # Of the sysctls, only forwarding and rp_filter have events.
 GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25, 28)
 NFTABLES_GROUP, NEWGEN = 7, 10 << 8 | 15
-NEWNSID, DELNSID = 88, 89
+NEWNSID, DELNSID, NO_NUMBER = 88, 89, struct.pack("=i", -1)
 REST = 0.001  # seconds of work, after which comes a rest
 OWNED = {  # kinds of message in which the attribute tells the protocol; the route's stands in its header
     NEWADDR: 11,
@@ -134,7 +135,10 @@ class Events:
         except Exception as error:  # a message of a form that nobody foresaw is one message
             return [(EVENT, None, foreseen(error).message)]
         before, self.names = self.names, self.mounted()
-        return [(EVENT, None, "a sandbox's name")] if before != self.names else []
+        moved = Counter(before) - Counter(self.names) | Counter(self.names) - Counter(before)
+        places = {os.path.basename(point) for point in moved}  # where another one than we hear may stand
+        self.places = {number: name for number, name in self.places.items() if name not in places}
+        return [(EVENT, place, "a sandbox's name") for place in sorted(places | {""} if places else ())]
 
     def routes(self) -> Iterator[Told]:
         for data, control in self.rtnl.datagrams():
@@ -148,19 +152,21 @@ class Events:
         if message.kind in (NEWLINK, DELLINK):
             number = attributes(message.body, 16).get(IFLA_LINK_NETNSID)
             if number is not None:
-                place = self.places.get(int.from_bytes(number, "little", signed=True))
-                yield END, place, who(message.port)
+                yield END, self.called(number), who(message.port)
 
-    def place(self, message: "Heard", control: Control) -> str | None:
-        """Where it happened; None where that cannot be told."""
+    def place(self, message: "Heard", control: Control) -> str:
+        """Where it happened."""
         if message.kind in (NEWNSID, DELNSID):
-            return None
+            return self.called(attributes(message.body, 4).get(NETNSA_NSID, b""))
         for level, kind, value in control:
-            if (level, kind) == (SOL_NETLINK, LISTEN_ALL_NSID) and (
-                nsid := struct.unpack("=i", value)[0]
-            ) >= 0:
-                return self.places.get(nsid)
+            if (level, kind) == (SOL_NETLINK, LISTEN_ALL_NSID) and value != NO_NUMBER:
+                return self.called(value)
         return ""
+
+    def called(self, number: bytes) -> str:
+        """The sandbox of this number; "" of whom nobody asks to hear: its name tells of it, or its end on
+        the host, and it is looked at once more as soon as it is heard."""
+        return self.places.get(int.from_bytes(number, "little", signed=True), "")
 
     def tables(self) -> Iterator[Told]:
         for data, _ in self.nft.datagrams():
@@ -169,7 +175,7 @@ class Events:
 
     def tables_inside(self) -> Iterator[Told]:
         """What we wrote ourselves was read back there; of many by one, the last tells who it is."""
-        found: dict[str | None, Heard] = {}
+        found: dict[str, Heard] = {}
         for data, control in self.nft_inside.datagrams():
             for message in messages(data):
                 place = self.place(message, control)
@@ -197,6 +203,9 @@ class Events:
         """Hear these sandboxes, and know them by name; some were made anew since they were last named."""
         known = {number: name for number, name in self.places.items() if name in names - anew}
         self.places = known | dict(numbered(sorted(names - {*known.values()})))
+
+    def unheard(self, names: Set[str]) -> frozenset[str]:
+        return frozenset(names - {*self.places.values()})
 
 
 class Heard(NamedTuple):

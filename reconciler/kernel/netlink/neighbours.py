@@ -20,7 +20,7 @@ PF_BRIDGE = 7
 # linux/neighbour.h; `static` of iproute2 is NOARP with REACHABLE, and VXLAN refuses the first alone
 NUD_STATIC, NUD_NOARP, NUD_PERMANENT = 0x42, 0x40, 0x80
 NTF_SELF, NTF_MASTER, NTF_EXT_LEARNED, NTF_STICKY = 0x02, 0x04, 0x10, 0x40
-NDA_DST, NDA_LLADDR, NDA_VLAN, NDA_MASTER, NDA_PROTOCOL = 1, 2, 5, 9, 12
+NDA_DST, NDA_LLADDR, NDA_VLAN, NDA_IFINDEX, NDA_MASTER, NDA_PROTOCOL = 1, 2, 5, 8, 9, 12
 MAC = struct.Struct("=HH6sxx")  # an attribute that holds a MAC
 HOW = {STATIC_MAC: 0, STICKY_MAC: NTF_STICKY}
 
