@@ -196,7 +196,7 @@ class RepairLoop:
             change = self.due_part(without(change, deferred))
             if manifest is self.newest and not drift:
                 self.settling.check(change)
-            change, held = within_limits(change, self.pipeline.refuse, self.look, self.good)
+            change, held = within_limits(change, self.pipeline.refuse, self.look, lambda: self.good)
             change = self.due_part(change)
             if held and not change.todo:
                 self.known = change
