@@ -76,7 +76,7 @@ def file(ns: str, name: str) -> str:
 
 def of(ns: str) -> Iterator[AttachmentRecord]:
     """Of one sandbox; one without any has no folder."""
-    for name in looking.listing(f"{ATTACHMENTS}/{ns}", ns):
+    for name in looking.listing_within(ATTACHMENTS, ns, ns):
         if not name.startswith("."):  # which is being written
             yield read(ns, name)
 

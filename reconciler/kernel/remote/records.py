@@ -77,8 +77,12 @@ def endpoint_file(ns: str, name: str) -> str:
 
 
 def names_in(folder: str, place: str) -> list[str]:
+    return whole(looking.listing(folder, place))
+
+
+def whole(names: Iterable[str]) -> list[str]:
     """But for those that are being written."""
-    return [name for name in looking.listing(folder, place) if not name.startswith(".")]
+    return [name for name in names if not name.startswith(".")]
 
 
 def networks() -> Iterator[RemoteNetworkRecord]:
@@ -102,7 +106,7 @@ def network(name: str) -> RemoteNetworkRecord:
 
 def of(ns: str) -> Iterator[RemoteEndpointRecord]:
     """Of one sandbox; one without any has no folder."""
-    return (endpoint(ns, name) for name in names_in(f"{ENDPOINTS}/{ns}", ns))
+    return (endpoint(ns, name) for name in whole(looking.listing_within(ENDPOINTS, ns, ns)))
 
 
 def ends_on(name: str) -> list[str]:
