@@ -13,7 +13,7 @@ manifests/*.yaml
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 
@@ -41,11 +41,12 @@ from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
 from .truth import around, at_home, whole_truth
+from .values import record
 
 NO_PLUGINS: Mapping[str, RemotePlugin] = {}
 
 
-@dataclass(frozen=True)
+@record
 class Change:
     """One run of the line up to its plan: everything that a reviewer could ask."""
 

@@ -4,13 +4,14 @@
 nothing to do.  A run makes values of few of them, and one text for each class compiles twice as fast.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 SHARED = 30  # attributes; an instance with more has a table of its own, of some KiB (SHARED_KEYS_MAX_SIZE)
 SOURCE = """\
-def __init__(self, *, {parameters}):
+def __init__(self, {parameters}):
  {settings}
 def __eq__(self, other):
  return ({mine}) == ({others}) if self.__class__ is other.__class__ else NotImplemented
@@ -22,12 +23,22 @@ def __hash__(self):
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def value(of: type[T]) -> type[T]:
     """The class as a frozen dataclass, whose fields are given by name."""
+    many = len(of.__annotations__) > SHARED
+    return dataclass(init=False, repr=False, eq=False, kw_only=True, slots=many)(with_methods(of))
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def record(of: type[T]) -> type[T]:
+    """The same, whose fields may be given in their order; there is no room for anything else in it."""
+    return dataclass(init=False, repr=False, eq=False, slots=True)(with_methods(of))
+
+
+def with_methods(of: type[T]) -> type[T]:
     of.__doc__ = of.__doc__ or of.__name__  # else a dataclass makes one of the signature, for as long again
     for name, method in METHODS.items():
         if name != "__repr__" or of.__repr__ is object.__repr__:
             setattr(of, name, method)
-    many = len(of.__annotations__) > SHARED
-    return dataclass(init=False, repr=False, eq=False, kw_only=True, slots=many)(of)
+    return of
 
 
 def by_name(one: Any) -> dict[str, Any]:
@@ -35,10 +46,10 @@ def by_name(one: Any) -> dict[str, Any]:
     return {each.name: getattr(one, each.name) for each in fields(one)}
 
 
-def first(self: Any, **given: Any) -> None:
+def first(self: Any, *given: Any, **named: Any) -> None:
     """What makes the first value of a class."""
     write_methods(type(self))
-    self.__init__(**given)
+    self.__init__(*given, **named)
 
 
 def fixed(self: object, name: str, *_: object) -> None:
@@ -58,7 +69,7 @@ def write_methods(of: type[Any]) -> None:
     known |= {f"_{one.name}": default(one) for one in fields(of) if not is_required(one)}
     compared = [one.name for one in fields(of) if one.compare]
     source = SOURCE.format(
-        parameters=", ".join(map(parameter, fields(of))),
+        parameters=", ".join(parameters(fields(of))),
         settings="; ".join(f"_put(self, {one.name!r}, {one.name})" for one in fields(of)),
         mine="".join(f"self.{name}, " for name in compared),
         others="".join(f"other.{name}, " for name in compared),
@@ -66,6 +77,12 @@ def write_methods(of: type[Any]) -> None:
     exec(source, known)
     for name in ("__init__", "__eq__", "__hash__"):
         setattr(of, name, known[name])
+
+
+def parameters(all_of_them: "Sequence[Field[Any]]") -> Iterator[str]:
+    yield from (parameter(one) for one in all_of_them if not one.kw_only)
+    if named := [parameter(one) for one in all_of_them if one.kw_only]:
+        yield from ("*", *named)
 
 
 def parameter(one: "Field[Any]") -> str:

@@ -84,7 +84,8 @@ def within_removals(options: Options, change: Change, host: LastingHost) -> Chan
     if options.strict or options.only:
         return change
     limit = partial(refuse, limits=Limits(removals=options.max_removals, memory=removals.recalled))
-    change, held = within_limits(change, limit, comparing(options, host), applied_before(options))
+    before = partial(applied_before, options)
+    change, held = within_limits(change, limit, comparing(options, host), before)
     return replace(change, waiting={**change.waiting, **held.by_project}) if held else change
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from typing import Any
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         prog="reconcile",
         usage="reconcile [MODE] [options] [PATH ...]",
         allow_abbrev=False,  # --wat would watch, and --des destroy
+        formatter_class=partial(argparse.HelpFormatter, width=80),  # else each option asks the terminal
     )
     modes = p.add_mutually_exclusive_group()
     for name, mode in MODES.items():

@@ -32,9 +32,11 @@ def returns(options: Options, change: Change) -> Iterator[str]:
 
 def warn_of_watcher(options: Options, change: Change) -> None:
     """It applies the files as they are."""
+    if not (names := scaled(change.manifest)):
+        return
     from ..daemon.status import SUSPENDED, watcher_runs, watcher_status  # with all that a watcher is
 
-    if not (names := scaled(change.manifest)) or not watcher_runs() or os.path.exists(SUSPENDED):
+    if not watcher_runs() or os.path.exists(SUSPENDED):
         return
     paths = (watcher_status() or {}).get("paths", ["/"])
     if any(is_below(file, path) for file in change.manifest.files for path in paths):

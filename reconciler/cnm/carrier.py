@@ -1,10 +1,10 @@
 """What a network stands on, as far as every stage asks: who hears whom, and what the host has of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..inventory.facts import Tagged
+from ..values import value
 
 
 class HostLink(NamedTuple):
@@ -14,7 +14,7 @@ class HostLink(NamedTuple):
     what: str  # equal where it is one link for several networks
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Carrier:
     """A bridge of this host, if nothing else is said; a driver that decides more has a class of its own."""
 

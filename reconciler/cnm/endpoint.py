@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import count
 
@@ -13,6 +13,7 @@ from ..inventory.facts import Facts
 from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from ..mistakes import AddressTaken, NetworkLacks, NoRoom, WrongAddress
+from ..values import record
 from . import conflicts, macs, names
 from .bandwidth import limits
 from .handed import end_of
@@ -23,7 +24,7 @@ from .vips import vip_requests
 from .ways import gateways, leader, ways_out
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SandboxSpec:
     """A sandbox that is wanted: its name, what was written, and of which project."""
 

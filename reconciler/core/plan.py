@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
 from operator import attrgetter
 
+from ..values import record
 from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
 LONGEST = 80  # characters of a difference
@@ -14,7 +14,7 @@ AT_A_TIME = 100  # steps of which JSON is made
 FACTS = json.JSONEncoder(sort_keys=True, default=str)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One change: `+` create, `~` update in place, `-` delete."""
 

@@ -14,14 +14,14 @@ def within_limits(
     change: Change,
     refuse: Callable[[Change], None],
     compare: Callable[[Manifest], Change],
-    good: Manifest | None,
+    good: Callable[[], Manifest | None],
 ) -> tuple[Change, TooMuchGoes | None]:
     """The change; where `refuse` says that too much would go, without that, and why.  There the last good
     revision is kept healed, with what is new beside it.  Raises what `refuse` raises."""
     try:
         refuse(change)
     except TooMuchGoes as held:
-        old = {project.name: project for project in good.projects} if good else {}
+        old = {project.name: project for project in (good() or Manifest()).projects}
         try:
             change = compare(holding(change.manifest, old, held))
         except ManifestError:  # what is new has no room beside it

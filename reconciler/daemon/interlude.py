@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from ..core.plan import Plan, Step
@@ -23,6 +23,7 @@ from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
 from ..pipeline import Change, enact
 from ..remembered import Dirty, compare_again, depends_on_facts
+from ..values import record
 from .blame import without
 from .outcome import Outcome
 from .repair import RepairLoop
@@ -79,7 +80,7 @@ class Untouched:
         return replace(self.change, live=wanted, desired=wanted, todo=Plan(), projects=self.projects)
 
 
-@dataclass(frozen=True)
+@record
 class Section:
     """A kernel with nothing on the host but what is wanted, and of the sandboxes with these alone."""
 

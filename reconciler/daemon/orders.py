@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..safety.limits import Limits
+from ..values import record
 
 
-@dataclass(frozen=True)
+@record
 class Orders:
     """What a person told a watcher."""
 

@@ -1,13 +1,13 @@
 """What comes of a turn, and what it goes by."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import ReconcileError
 from ..pipeline import Change
+from ..values import record
 
 
-@dataclass(frozen=True)
+@record
 class Outcome:
     """What came of a turn."""
 

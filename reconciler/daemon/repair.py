@@ -8,7 +8,7 @@ good one is kept healed."""
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..core.plan import Plan
 from ..core.resource import Key, State
@@ -31,6 +31,7 @@ from ..manifest.spec import Manifest
 from ..pipeline import Change, change_outside, enact
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
+from ..values import record
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .held import within_limits
@@ -42,7 +43,7 @@ HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anyth
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
 
 
-@dataclass(frozen=True)
+@record
 class Pipeline:
     """The line as this watcher was told to run it."""
 
@@ -195,7 +196,7 @@ class RepairLoop:
             change = self.due_part(without(change, deferred))
             if manifest is self.newest and not drift:
                 self.settling.check(change)
-            change, held = within_limits(change, self.pipeline.refuse, self.look, self.good)
+            change, held = within_limits(change, self.pipeline.refuse, self.look, lambda: self.good)
             change = self.due_part(change)
             if held and not change.todo:
                 self.known = change

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..core.plan import Step
 from ..core.reconcile import Refusals
 from ..core.resource import Resource, State
 from ..errors import Refused
 from ..inventory.facts import HostFacts
+from ..values import record
 
 
-@dataclass(frozen=True)
+@record
 class Elsewhere:
     """It stands empty, and nothing is done to it."""
 

@@ -1,15 +1,15 @@
 """A kernel as far as somebody does something to it."""
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 
 from ..core.plan import Step
 from ..core.reconcile import Kernel, Refusals
 from ..core.resource import Key, Resource, State
+from ..values import record
 from .ownership import of_others
 
 
-@dataclass(frozen=True)
+@record
 class ScopedKernel:
     """What others have is not verified, restored or waited for, nor what drifts meanwhile of projects that a
     change leaves alone."""

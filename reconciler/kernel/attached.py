@@ -16,9 +16,6 @@ from .netlink.socket import dump, families, open_socket
 from .observe.readings import MOST
 from .observe.routes import seen as seen_routes
 from .transcript import HOST_PLACE, NOTED, Transcript, note, noting
-from .unix_http import DOCKER, Daemon
-from .workloads import podman
-from .workloads.commands import said_by
 
 PATIENCE = 10.0  # seconds for a runtime to answer
 GET_NSTYPE = 0xB703  # linux/nsfs.h, NS_GET_NSTYPE
@@ -146,6 +143,9 @@ def join(path: str, identity: str) -> None:
 
 
 def podman_pid(name: str) -> int:
+    from .workloads import podman  # which few are attached to
+    from .workloads.commands import said_by
+
     if podman.lack():
         raise OSError(errno.ENOENT, "there is no podman here")
     words = (podman.PROGRAM, "container", "inspect", "--format={{.State.Running}} {{.State.Pid}}", "--", name)
@@ -158,6 +158,8 @@ def podman_pid(name: str) -> int:
 
 def docker_pid(name: str) -> int:
     """dockerd is asked by its socket: GET /containers/{id}/json of its API, every version of it."""
+    from .unix_http import DOCKER, Daemon  # and all of HTTP, which few are attached by
+
     try:
         with closing(Daemon(DOCKER)) as daemon:
             said = daemon.fetched(f"/containers/{quote(name, safe='')}/json")

@@ -41,7 +41,7 @@ def lack() -> str:
 def of(ns: str) -> Iterator[Resolver]:
     """Those that answer in a sandbox, or on the host."""
     place = HOST_PLACE if ns == HOST else ns
-    for entry in looking.listing(f"{PIDS}/{ns}", place):
+    for entry in looking.listing_within(PIDS, ns, place):
         if (found := running(ns, entry, place)) and found.where_it_should_be:
             yield found.resolver
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAILY = "daily"
@@ -29,6 +28,8 @@ class Window(NamedTuple):
 
     def around(self, now: float) -> Iterator[tuple[float, float]]:
         """In seconds since 1970, from the day before yesterday to the day after next week."""
+        from zoneinfo import ZoneInfo  # which few manifests ask the time of
+
         zone = ZoneInfo(self.zone)
         today = datetime.fromtimestamp(now, zone).replace(
             hour=0, minute=0, second=0, microsecond=0, tzinfo=None
@@ -52,6 +53,8 @@ def window(text: str) -> Window:
         raise ValueError(f"no clock shows {text.split()[1]}", "00:00 to 24:00")
     if first == end:
         raise ValueError(f"{text[:60]!r} ends as it begins", "a whole day is 00:00-24:00")
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(found[6])
     except (KeyError, ValueError, OSError):

@@ -1,17 +1,17 @@
 """The most that an apply may do: what a person set, and what refuses a plan that goes beyond."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..core.resource import DISRUPTIONS
 from ..errors import Refused
 from ..pipeline import Change
+from ..values import record
 from .removals import Memory, refuse_removals
 
 REMOVALS = "50%"  # what may go without a person
 
 
-@dataclass(frozen=True)
+@record
 class Limits:
     """What a person set; "" is no limit."""
 

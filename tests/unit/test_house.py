@@ -30,32 +30,33 @@ ROOMS = {
     "family": "",
     "inventory/facts": "errors values",
     "inventory/vitals": "values",
-    "inventory": "family core kinds/ownership kinds inventory/facts",
+    "inventory": "family values core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors mistakes disk",
     "manifest": "errors mistakes family disk version values manifest/yaml",
     "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
     "picture": "values core kinds/ownership kinds inventory",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
-    "drivers": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm engines",
+    "drivers": "errors mistakes family values core kinds/ownership kinds inventory/facts manifest cnm"
+    " engines",
     "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts inventory manifest cnm"
     " drivers",
     "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals inventory cnm drivers",
-    "kernel": "errors paths disk core kinds/ownership kinds inventory/facts inventory/vitals",
+    "kernel": "errors paths disk values core kinds/ownership kinds inventory/facts inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
     "expecting": "errors mistakes core inventory/facts cnm evaluate",
     "lasting": "core inventory/facts",
-    "pipeline": "expecting lasting healing draining errors core inventory/facts manifest cnm drivers"
+    "pipeline": "expecting lasting healing draining errors values core inventory/facts manifest cnm drivers"
     " inventory truth",
     "remembered": "errors core kinds manifest cnm inventory truth expecting lasting pipeline",
-    "hosts": "errors disk version core kinds/ownership kinds inventory/facts manifest drivers kernel",
-    "safety": "errors paths disk core kinds/ownership kinds inventory/facts manifest drivers inventory"
+    "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
+    "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel truth lasting pipeline",
     "daemon/relay": "core kinds",
-    "daemon": "errors disk core kinds/ownership kinds inventory/facts manifest drivers evaluate inventory"
-    " kernel lasting pipeline remembered safety daemon/relay",
+    "daemon": "errors disk values core kinds/ownership kinds inventory/facts manifest drivers evaluate"
+    " inventory kernel lasting pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"

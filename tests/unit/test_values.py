@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.values import SHARED, value
+from reconciler.values import SHARED, record, value
 
 
 def thing() -> type[Any]:
@@ -64,6 +64,24 @@ def test_an_heir_without_fields_of_its_own_is_another_class():
         """Nothing more."""
 
     assert Same(name="a") == Same(name="a") != Ours(name="a")
+
+
+@record
+class Placed:
+    name: str
+    size: int = 7
+    note: str = field(default="", kw_only=True)
+
+
+def test_a_record_is_given_its_fields_in_order_and_has_room_for_no_others():
+    assert Placed("a", 8) == Placed(size=8, name="a") != Placed("a", 8, note="other")
+    assert replace(Placed("a"), name="b") == Placed("b") and Placed.__match_args__ == ("name", "size")
+    assert not hasattr(Placed("a"), "__dict__")
+    for wrong in ((), ("a", 8, "a note")):
+        with pytest.raises(TypeError):
+            Placed(*wrong)
+    with pytest.raises(FrozenInstanceError):
+        Placed("a").size = 8  # type: ignore[misc]
 
 
 def test_what_is_made_of_nothing_is_one_and_who_has_many_fields_has_no_table_of_its_own():

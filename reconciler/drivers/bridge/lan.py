@@ -4,7 +4,6 @@ Their containers are machines of that LAN: its router is their gateway, and none
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ...cnm.driver import Wanted
 from ...cnm.ipam import Range
@@ -14,12 +13,13 @@ from ...family import family
 from ...inventory.facts import Device, Facts
 from ...manifest.spec import NetworkSpec
 from ...mistakes import NetworkLacks, WrongAddress
+from ...values import value
 from ..stacked.parents import OnLink, choice, link_or_vlan, mtu_above, shim_addresses, tagged_link
 
 MODES = ("managed", "unmanaged")  # netavark's words
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Lan(OnLink):
     """The link is a port of the bridge, or the bridge itself where that is somebody else's."""
 

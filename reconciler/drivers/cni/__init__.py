@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +14,14 @@ from ...inventory.facts import Facts
 from ...kinds.cni import PLUGINS, CniAttachment
 from ...manifest.options import COMMON, Option
 from ...mistakes import NetworkLacks
+from ...values import value
 from . import asked
 from .asked import CAPABLE_PORTS
 
 OWN = ("container_prefix", "enable_ipv4", "enable_ipv6")  # of the options that all networks have
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class PluginChain(Carrier):
     """Plugins, one upon the other: what they make on the host is theirs, and is not looked at."""
 

@@ -1,12 +1,12 @@
 """What an overlay is made of, decided: a VXLAN tunnel, WireGuard under it, and a BGP speaker beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...cnm.carrier import Carrier
 from ...cnm.topology import Network
 from ...errors import NOWHERE, Where
+from ...values import value
 
 
 class Peer(NamedTuple):
@@ -22,7 +22,7 @@ class Peer(NamedTuple):
         return f"{self.key} {self.address} {home}:{self.port}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Tunnel:
     """The WireGuard link under all encrypted overlays of a project."""
 
@@ -47,7 +47,7 @@ class Station(NamedTuple):
     host: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class EvpnSpeaker:
     """What this host's BGP daemon does for the overlays of a project."""
 
@@ -72,7 +72,7 @@ class EvpnSpeaker:
         return "clients" if peer in self.clients else "hosts"
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Overlay(Carrier):
     """A bridge on each host, and the tunnel between them; `uplink` is its link, and of an encrypted one
     `hosts` have their addresses in WireGuard's."""

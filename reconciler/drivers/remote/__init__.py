@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from ...cnm import names
 from ...cnm.carrier import Carrier
@@ -16,13 +15,14 @@ from ...inventory.facts import Facts, RemotePlugin
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from ...manifest.options import COMMON
 from ...mistakes import NetworkLacks
+from ...values import value
 from ..cni import asked as by_port
 from . import asked
 
 GLOBAL = "global"
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class RemoteCarrier(Carrier):
     """A plugin: what it makes on the host is its own, and is not looked at."""
 

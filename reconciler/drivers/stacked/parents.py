@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from ...cnm import names
 from ...cnm.carrier import Carrier, HostLink
@@ -18,6 +17,7 @@ from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
 from ...mistakes import NetworkLacks, WrongValue
+from ...values import value
 from ..endpoint import NOBODY, Segment
 
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
@@ -29,7 +29,7 @@ CHILDREN = (*ALIKE["macvlan"], *ALIKE["ipvlan"])
 SLAVERS = ("bridge", "bond", "team", "openvswitch")  # masters that take the one receive hook that a link has
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class OnLink(Carrier):
     """What stands on a link of the host: its containers are machines of the LAN there."""
 
@@ -56,7 +56,7 @@ class OnLink(Carrier):
         return f" host {' '.join(self.addresses)}" if self.addresses else ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class Parent(OnLink):
     """Its containers' links are children of that link."""
 

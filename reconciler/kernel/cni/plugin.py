@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
-from subprocess import PIPE, Popen, TimeoutExpired
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import LONGEST
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 PATIENCE = 30.0  # seconds that one may take
 MOST = disk.SMALL  # bytes that one may say
@@ -40,6 +42,8 @@ def found(name: str, folders: Sequence[str]) -> str:
 
 def run(path: str, environment: Mapping[str, str], config: Mapping[str, Any]) -> dict[str, Any]:
     """What it answers, {} for nothing; raises PluginError."""
+    from subprocess import PIPE, Popen  # which few networks need
+
     name = os.path.basename(path)
     with Popen(
         [path],
@@ -61,8 +65,10 @@ def run(path: str, environment: Mapping[str, str], config: Mapping[str, Any]) ->
     return answer(name, out)
 
 
-def exchange(name: str, child: Popen[bytes], text: bytes) -> tuple[bytes, bytes]:
+def exchange(name: str, child: "Popen[bytes]", text: bytes) -> tuple[bytes, bytes]:
     """Writes and reads beside one another, since a pipe holds less than either may be."""
+    from subprocess import TimeoutExpired
+
     assert child.stdin and child.stdout and child.stderr
     pipes = {pipe.fileno(): pipe for pipe in (child.stdin, child.stdout, child.stderr)}
     deadline, out, err = time.monotonic() + PATIENCE, bytearray(), bytearray()

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_interface
 from threading import Lock
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from ... import disk
 from ...kinds.cni import ASTRAY, CniAttachment
 from ...paths import ATTACHMENTS
+from ...values import record
 from .. import looking
 from ..transcript import EVERYWHERE
 
@@ -21,7 +22,7 @@ WRITTEN = ("project", "network", "config", "runtime", "args", "path")
 UNFINISHED, ILLEGIBLE = "unfinished", "its record cannot be read"
 
 
-@dataclass(frozen=True)
+@record
 class AttachmentRecord:
     """An attachment as it was asked for, with the namespace that it was made in, and what came of it."""
 
@@ -75,7 +76,7 @@ def file(ns: str, name: str) -> str:
 
 def of(ns: str) -> Iterator[AttachmentRecord]:
     """Of one sandbox; one without any has no folder."""
-    for name in looking.listing(f"{ATTACHMENTS}/{ns}", ns):
+    for name in looking.listing_within(ATTACHMENTS, ns, ns):
         if not name.startswith("."):  # which is being written
             yield read(ns, name)
 

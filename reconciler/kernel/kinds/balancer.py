@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 
@@ -53,6 +52,8 @@ def balance(batch: Batch, steps: list[Step]) -> None:
     """Many sandboxes at a time: what takes something away waits for all processors (synchronize_rcu in
     nf_tables_commit).  What all of them are told is worked out before there are threads; what is to be
     forgotten waits until all know better: each look at connections goes through the whole machine's."""
+    from concurrent.futures import ThreadPoolExecutor  # which few have work for
+
     last = {step.resource.place: step for step in steps}  # what is replaced comes after it went
     work = [(step, *transactions(step)) for step in last.values()]
     with ThreadPoolExecutor(min(ABREAST, len(work))) as pool:

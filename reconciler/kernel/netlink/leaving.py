@@ -3,11 +3,11 @@
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network, summarize_address_range
 from typing import Generic, NamedTuple, TypeVar
 
+from ...values import record
 from .links import ip_of
 from .socket import attributes, items
 
@@ -52,7 +52,7 @@ def prefixes(item: str) -> Iterator[IPv4Network | IPv6Network]:
         yield ip_network(item)
 
 
-@dataclass(frozen=True)
+@record
 class Leaving:
     """The subnets whose way out has changed, and the prefixes to which sources are kept all the same.
     `closed` are those that were open to the outside, and are so no more."""

@@ -3,9 +3,8 @@ or defaults ends here."""
 
 import socket
 import struct
-from functools import cached_property
 
-from ...core.resource import Resource
+from ...core.resource import Resource, once
 from ...kinds.link import LEAST_IPV6, NATIVE, Link
 from ...kinds.ownership import GROUP, OUTER, TO_DELETE
 from . import socket as netlink
@@ -201,7 +200,7 @@ class Seen:
         """Also when an apply was killed between regrouping it and removing it."""
         return self.group in (GROUP, OUTER, TO_DELETE)
 
-    @cached_property
+    @once
     def alias(self) -> str:
         return printable(self.found.get(IFLA_IFALIAS, b""))
 
@@ -218,20 +217,20 @@ class Seen:
     def mtu(self) -> int:
         return self.number(IFLA_MTU)
 
-    @cached_property
+    @once
     def info(self) -> dict[int, bytes]:
         return attributes(self.found.get(IFLA_LINKINFO, b""))
 
-    @cached_property
+    @once
     def kind(self) -> str:
         return self.info.get(IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
 
-    @cached_property
+    @once
     def data(self) -> dict[int, bytes]:
         """What distinguishes a link of its kind."""
         return attributes(self.info.get(IFLA_INFO_DATA, b""))
 
-    @cached_property
+    @once
     def port(self) -> dict[int, bytes]:
         """Its settings as a port of a bridge."""
         return attributes(self.info.get(IFLA_INFO_SLAVE_DATA, b""))
@@ -257,7 +256,7 @@ class Seen:
         """Whether the bridge learns from this port, and whether it floods it with unknown unicast."""
         return {self.port.get(kind, b"\1") for kind in (IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD)}
 
-    @cached_property
+    @once
     def settings(self) -> dict[str, bytes]:
         """The arrays of settings, by family."""
         spec = attributes(self.found.get(IFLA_AF_SPEC, b""))

@@ -3,10 +3,10 @@
 import socket
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...kinds.maps import BY_PEER, METADATA, PRIVATE
+from ...values import record
 from .leaving import ORIGINAL, REPLY, Subnets, ends, local
 from .links import ip_of
 from .socket import attributes
@@ -19,7 +19,7 @@ OUT, IN = "bound_out", "bound_in"
 CLOUDS, PRIVATE_NETWORKS = (Subnets(dict.fromkeys(cidrs, "")) for cidrs in (METADATA, PRIVATE))
 
 
-@dataclass(frozen=True)
+@record
 class TrackedConnection:
     """From who began it to who answers, at the port there; protocols without ports have 0."""
 
@@ -43,7 +43,7 @@ class OwnRows(NamedTuple):
                 yield from rows
 
 
-@dataclass(frozen=True)
+@record
 class Policed:
     """By what maps are for: who is bound, and what is allowed.  `inside` are the networks of containers,
     `resolvers` the ports of who answers for names; who is `silenced` asks for no metadata from now on.  Ways

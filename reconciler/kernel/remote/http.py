@@ -6,7 +6,6 @@ import json
 import socket
 import time
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -35,6 +34,8 @@ def ask(
     address: str, method: str, body: Mapping[str, Any] | None, patience: float = PATIENCE
 ) -> dict[str, Any]:
     """What it answers, {} for nothing."""
+    from http.client import HTTPException  # 10 ms, and few networks are plugins'
+
     deadline = time.monotonic() + patience
     try:
         with connected(address, patience) as channel:
@@ -107,6 +108,8 @@ class TimedReading(io.RawIOBase):
 
 
 def exchanged(channel: socket.socket, deadline: float) -> tuple[int, bytes]:
+    from http.client import HTTPResponse
+
     response = HTTPResponse(cast(socket.socket, TimedReading(channel, deadline)), method="POST")
     response.begin()
     return response.status, response.read()

@@ -8,8 +8,8 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 
+from ...values import record
 from .. import netns
 from ..apply.evict import evict
 from ..kinds.address import IFA_ADDRESS, IFA_F_NODAD, IFA_FLAGS, IFA_LOCAL, IFADDR
@@ -23,7 +23,7 @@ STATIC = 4  # RTPROT_STATIC
 UNIVERSE = 0  # RT_SCOPE_UNIVERSE
 
 
-@dataclass(frozen=True)
+@record
 class Placed:
     """The link as it is to be in its sandbox."""
 

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from ...core.resource import Resource
 from ...kinds.cni import ASTRAY
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from ...paths import REMOTE
+from ...values import record
 from .. import looking
 from ..transcript import EVERYWHERE
 
@@ -26,7 +27,7 @@ UNTOLD = {"origin", "state", "addresses"}  # of a resource, by its record
 SPOILT = (OSError, ValueError, TypeError, LookupError)
 
 
-@dataclass(frozen=True)
+@record
 class RemoteNetworkRecord:
     """A network as its plugin was told of it, and of what scope that said it is; "" until it has answered."""
 
@@ -34,7 +35,7 @@ class RemoteNetworkRecord:
     scope: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class RemoteEndpointRecord:
     """An endpoint as it was told, with the namespace that it was made in, and what was answered."""
 
@@ -76,8 +77,12 @@ def endpoint_file(ns: str, name: str) -> str:
 
 
 def names_in(folder: str, place: str) -> list[str]:
+    return whole(looking.listing(folder, place))
+
+
+def whole(names: Iterable[str]) -> list[str]:
     """But for those that are being written."""
-    return [name for name in looking.listing(folder, place) if not name.startswith(".")]
+    return [name for name in names if not name.startswith(".")]
 
 
 def networks() -> Iterator[RemoteNetworkRecord]:
@@ -101,7 +106,7 @@ def network(name: str) -> RemoteNetworkRecord:
 
 def of(ns: str) -> Iterator[RemoteEndpointRecord]:
     """Of one sandbox; one without any has no folder."""
-    return (endpoint(ns, name) for name in names_in(f"{ENDPOINTS}/{ns}", ns))
+    return (endpoint(ns, name) for name in whole(looking.listing_within(ENDPOINTS, ns, ns)))
 
 
 def ends_on(name: str) -> list[str]:

@@ -67,10 +67,14 @@ def gist_of(documents: Sequence[Node], digest: str) -> Gist:
     return Gist(
         digest,
         normalised(name) if plain else None,
-        any(k in MANIFEST_KEYS or nearest(k, MANIFEST_KEYS).startswith("did you mean") for k in keys),
+        any(k in MANIFEST_KEYS for k in keys) or any(map(is_misspelt, keys)),
         all(document.value is None for document in documents),
         tuple(file for document in documents for file in lenders(document)),
     )
+
+
+def is_misspelt(key: str) -> bool:
+    return nearest(key, MANIFEST_KEYS).startswith("did you mean")
 
 
 def counts(item: Found, library: Library) -> bool:

@@ -21,7 +21,7 @@ from ..yaml.node import Mistakes, Node, Place, dotted, locate, where
 from . import policies
 from .attach import attachment
 from .ports import port_specs
-from .replicas import deploy_of, with_replicas
+from .replicas import deploy_of, replicas
 
 if TYPE_CHECKING:
     from ..model.service import Container, EndpointRecord
@@ -77,8 +77,9 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         name=written.key,
         is_service=written.section == "services",
         where=where(written.spot, written.path),
+        runtime=runtime(written),
+        **replicas(written),
     )
-    spec = replace(with_replicas(spec, written), runtime=runtime(written, spec))
     spec = replace(
         spec,
         networks=endpoints(written, spec),
@@ -94,23 +95,23 @@ def spec_of(written: WrittenContainer, variables: Mapping[str, str]) -> Containe
         egress=policies.peers(written.node, path, "egress", written.mistakes),
         ingress=policies.peers(written.node, path, "ingress", written.mistakes),
     )
-    return replace(spec, attach=attachment(written, spec))
+    return replace(spec, attach=to) if (to := attachment(written, spec)) else spec
 
 
-def runtime(written: WrittenContainer, spec: ContainerSpec) -> str:
+def runtime(written: WrittenContainer) -> str:
     """Compose's `runtime` names a container runtime, such as runc: that is no matter of ours.  A container
     without an image is a sandbox alone where only its project, or nobody, speaks of podman."""
     text = written.record.runtime
     chosen = text if text in RUNTIMES else "none" if written.record.attach else written.runtime
-    if chosen != "podman" or has_image(written, spec):
+    if chosen != "podman" or has_image(written):
         return chosen
     if text == "podman":
         written.wrong(("runtime",), "podman needs an `image` or a `build`", "add one of them")
     return "none"
 
 
-def has_image(written: WrittenContainer, spec: ContainerSpec) -> bool:
-    return bool(spec.image or (written.node.get("build") or NOTHING).value)
+def has_image(written: WrittenContainer) -> bool:
+    return bool(getattr(written.record, "image", "") or (written.node.get("build") or NOTHING).value)
 
 
 def endpoints(written: WrittenContainer, spec: ContainerSpec) -> tuple[EndpointSpec, ...]:

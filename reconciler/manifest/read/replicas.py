@@ -1,27 +1,24 @@
 """How many replicas a service has: as its files say, or as a person wants it beside them."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from ..spec import ContainerSpec
 
 if TYPE_CHECKING:
     from ..model.service import Container, Deploy
     from .containers import WrittenContainer
 
 
-def with_replicas(spec: ContainerSpec, written: "WrittenContainer") -> ContainerSpec:
-    """The container with their number; a container's name cannot be shared."""
+def replicas(written: "WrittenContainer") -> dict[str, int | None]:
+    """Their number, as fields of a container; a container's name cannot be shared."""
     files_say, scale = in_files(written), written.scale
     number = files_say if scale is None else scale
-    if number > 1 and spec.container_name:
+    if number > 1 and getattr(written.record, "container_name", None):
         written.wrong(
             ("container_name",), f"{number} replicas cannot share a `container_name`", "remove the name"
         )
     if scale is not None and is_global(written.record):
-        hint = f"leave out --scale {spec.name}={scale}"
+        hint = f"leave out --scale {written.key}={scale}"
         written.wrong(("deploy", "mode"), "a global service has one replica on every host", hint)
-    return replace(spec, replicas=number, files_say=None if number == files_say else files_say)
+    return {"replicas": number, "files_say": None if number == files_say else files_say}
 
 
 def in_files(written: "WrittenContainer") -> int:

@@ -57,7 +57,7 @@ def with_workloads(
     if declared:
         reading.unused -= {*SHARED}
     elif not reading.tree.get("runtime"):
-        reading.inputs.notes += idle_images(project, sum(has_image(one, spec) for spec, one in made))
+        reading.inputs.notes += idle_images(project, sum(has_image(one) for _, one in made))
 
 
 def idle_images(project: str, count: int) -> Iterator[str]:

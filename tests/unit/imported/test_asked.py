@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from reconciler.errors import Unsupported
-from reconciler.kernel import asking_engines, attached
+from reconciler.kernel import asking_engines, attached, unix_http
 
 WEB = {"Id": "1", "Image": "2", "State": {"Running": True, "Pid": 7}}
 ALL = {
@@ -71,7 +71,7 @@ def test_a_list_that_is_none(tmp_path, said):
 
 
 def test_a_container_that_something_is_attached_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(attached, "DOCKER", str(tmp_path / "s"))
+    monkeypatch.setattr(unix_http, "DOCKER", str(tmp_path / "s"))
     with answering(tmp_path / "s", {**ALL, "/containers/odd/json": (500, {})}):
         assert attached.docker_pid("1") == 7
         with pytest.raises(OSError, match="docker knows no container gone"):
