@@ -18,7 +18,7 @@ from ...kinds.maps import METADATA, NO_METADATA
 from ...kinds.named import NAMES_OF
 from ...kinds.ownership import GROUP
 from .drops import telling
-from .rules import CORE, SET, WIRE
+from .rules import CORE, NO_BEGIN, SET, WIRE
 from .ruleset import LAST, Maps, MapType, Ruleset, filtering
 
 PORT = "meta l4proto . th dport"
@@ -30,9 +30,7 @@ METADATA4, METADATA6 = (
 # router is nothing of a neighbour's: Linux forwards it like all else, and whatever it carries.
 DISCOVERY = "ip6 hoplimit 255 icmpv6 type { 135, 136 }"
 WAYS = {EGRESS: "bound_out", INGRESS: "bound_in"}
-# A connection that was ended is unknown to conntrack, which would take what its server says next for the
-# begin of another, towards the client (nf_conntrack_tcp_loose).
-MIDWAY = "tcp flags & (syn | ack) != syn jump midway"
+MIDWAY = f"{NO_BEGIN} jump midway"
 
 
 def of_family(number: int, ip: str) -> Maps:

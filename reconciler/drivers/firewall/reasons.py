@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from ...kinds.ownership import GROUP
 from .apart import GROUP_BIT
+from .rules import GOING_ON
 
 SPOOFED = "it says that it comes from an address of a container, and comes from elsewhere"
 OWN_ADDRESSES = "a container sends from its own MAC and addresses alone"
 ELSEWHERE = "it is for a container of another host, which only its own network reaches"
 FROM_INTERNAL = "the network that it comes from is internal"
 TO_INTERNAL = "the network that it is for is internal"
+ENDED = "it goes on with a connection that was ended, or that this host does not know"
 UNKNOWN = "it belongs to no connection that this host knows"
 LOOPBACK = "addresses of loopback are nobody's beyond the own host"
 TUNNEL = "a tunnel of another host takes only what its hosts send"
@@ -33,7 +35,12 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         " != { 127.0.0.11 . 6 . 53, 127.0.0.11 . 17 . 53 } drop": LOOPBACK,
     },
     "entering": {"": TO_INTERNAL, "ct state invalid drop": UNKNOWN},
-    "leaving": {"": ELSEWHERE, "ct state invalid drop": UNKNOWN, "iifname @internal drop": FROM_INTERNAL},
+    "leaving": {
+        "": ELSEWHERE,
+        "ct state invalid drop": UNKNOWN,
+        "iifname @internal drop": FROM_INTERNAL,
+        f"{GOING_ON} drop": ENDED,
+    },
     "between": {"iifname @internal drop": FROM_INTERNAL, "oifname @internal drop": TO_INTERNAL},
     "strangers": {"": "the host forwards nothing that is no container's business (`router: true`)"},
     "direct": {
@@ -47,7 +54,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "ct status & dnat == 0 drop": "who answers for names is asked by port 53 of the gateway alone",
     },
     "refused": {"": "a policy of the one or of the other does not list it (`egress`, `ingress`, `metadata`)"},
-    "midway": {"": "it goes on with a connection that was ended, or that this host does not know"},
+    "midway": {"": ENDED},
     **{
         f"limited{end}": {"": "who asks may not use that port (`allow_from`, `host_if`, `hours`)"}
         for end in DOORS

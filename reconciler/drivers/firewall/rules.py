@@ -19,6 +19,12 @@ CLEAR = f"meta mark set meta mark & {MARK ^ 0xFFFFFFFF:#x}"
 
 QUESTION = "meta l4proto { 6, 17 } th dport 53"  # as numbers: see `to_host`
 DOCKER_DNS = f"{{ {DOCKER_RESOLVER} . 6 . 53, {DOCKER_RESOLVER} . 17 . 53 }}"
+# A connection that was ended is unknown to conntrack, which would take what its server says next for the
+# begin of another, towards the client (nf_conntrack_tcp_loose): by a port that was published as it was, or at
+# a routed address, it would go on.  Who began one has a port of net.ipv4.ip_local_port_range: what conntrack
+# has lost of those goes on.
+NO_BEGIN = "tcp flags & (syn | ack) != syn"
+GOING_ON = f"{NO_BEGIN} tcp sport < 32768"
 CONNECTIONS = 4  # of one container with who answers for names
 
 
@@ -176,6 +182,7 @@ CORE = Ruleset(
             "ip daddr @remote4 drop",  # between networks, as in `direct`
             "ip6 daddr @remote6 drop",
             "iifname @internal drop",
+            f"{GOING_ON} drop",
         ),
         "between": (
             "",

@@ -149,6 +149,7 @@ INVISIBLE = (
     ("", "icmpv6 type { 135, 136 }", "of neighbour discovery"),
     ("midway", "", "of what is no connection's begin"),
     ("", "jump midway", "likewise"),
+    ("leaving", "tcp flags", "likewise"),
     ("policed", "iifgroup !=", "who is no container is bound by nothing: it is quicker so"),
     ("policed_in", "iifgroup !=", "likewise"),
     ("policed_in", "@no_metadata", "no host here has such an address"),
