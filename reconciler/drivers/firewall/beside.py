@@ -10,7 +10,7 @@ from itertools import chain
 
 from ...core.resource import Key, Resource, State, state
 from ...kinds.maps import LOGGED
-from ...kinds.nft import Chain, Element
+from ...kinds.nft import Chain, Element, InTable
 from ...kinds.ownership import TABLE
 from . import apart, drops, groups, limits, named, policies
 from .rules import CORE
@@ -91,4 +91,5 @@ def maps_of(ruleset: Ruleset) -> Maps:
 
 
 def keys(rulesets: Iterable[Ruleset]) -> frozenset[Key]:
-    return frozenset(r.key for one in rulesets for r in one.skeleton())
+    """Of chains and maps: tables are of all."""
+    return frozenset(r.key for one in rulesets for r in one.skeleton() if isinstance(r, InTable))
