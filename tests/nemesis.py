@@ -77,12 +77,16 @@ class Toll:
 
     def fail(self, began: float, words: str) -> None:
         """A new connection that nobody took, or the wrong one."""
-        at, what = next(one for one in reversed(self.changes) if one[0] <= began)
-        after = began - at
+        known = [one for one in self.changes if one[0] <= began]
+        at, what = known[-1]
+        after, before = (
+            began - at,
+            "".join(f", {at - then:.1f} s after {past}" for then, past in known[-2:-1]),
+        )
         self.count("new connections that failed")
         self.longest = max(self.longest, after)
         if after > PROMPT:
-            self.late.append(f"{after:.2f} s after {what}: {words}")
+            self.late.append(f"{after:.2f} s after {what}{before}: {words}")
 
     @property
     def last(self) -> str:
