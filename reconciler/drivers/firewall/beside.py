@@ -12,13 +12,14 @@ from ...core.resource import Key, Resource, State, state
 from ...kinds.maps import LOGGED
 from ...kinds.nft import Chain, Element, InTable
 from ...kinds.ownership import TABLE
-from . import apart, drops, groups, limits, named, policies
+from . import apart, drops, limits, policies
+from .elements import OF_POLICIES
 from .rules import CORE
 from .ruleset import Ruleset
 from .shared import SHARED
 
 TELLER = Chain.at("inet", TABLE, drops.TELLING)
-SELDOM = (limits.LIMITS, SHARED, apart.APART, *policies.ALL, groups.GROUPS, named.NAMED, drops.DROPS)
+SELDOM = (limits.LIMITS, SHARED, apart.APART, *policies.ALL, *OF_POLICIES)
 Maps = frozenset[tuple[str, str]]  # family and name
 
 
@@ -54,24 +55,20 @@ def spoken(*, logs: bool) -> dict[Key, Chain]:
 
 
 def skeletons(*, logs: bool) -> Iterator[Resource]:
-    return chain.from_iterable(variant(one, logs=logs).skeleton() for one in (CORE, *SELDOM))
-
-
-def variant(ruleset: Ruleset, *, logs: bool) -> Ruleset:
-    return drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset
+    return chain.from_iterable(drops.telling(one, logs=logs).skeleton() for one in (CORE, *SELDOM))
 
 
 @cache
 def seldom() -> frozenset[Key]:
     """The keys of what stays with the elements that are in it."""
-    return keys(variant(one, logs=True) for one in SELDOM) - keys([CORE])
+    return keys(drops.telling(one, logs=True) for one in SELDOM) - keys([CORE])
 
 
 @cache
 def used(maps: Maps, *, logs: bool) -> frozenset[Key]:
     """The keys of the parts that elements in these maps are in."""
     found = [one for one, own in zip(SELDOM, own_maps(), strict=True) if not own.isdisjoint(maps)]
-    return keys(variant(one, logs=logs) for one in (CORE, *found))
+    return keys(drops.telling(one, logs=logs) for one in (CORE, *found))
 
 
 @cache

@@ -54,8 +54,11 @@ DROPS = Ruleset(
 )
 
 
-def telling(ruleset: Ruleset) -> Ruleset:
-    """The same, in which what is refused is told; with the chains and maps that this takes."""
+def telling(ruleset: Ruleset, *, logs: bool) -> Ruleset:
+    """The same, in which what is refused is told, where anybody logs, with the chains and maps that this
+    takes; of a bridge nothing is."""
+    if not logs or ruleset.family != "inet":
+        return ruleset
     return ruleset._replace(
         maps={**ruleset.maps, **DROPS.maps}, chains={**DROPS.chains, **dict(with_telling(ruleset.chains))}
     )

@@ -54,7 +54,7 @@ def lower(topology: Topology) -> Iterator[Resource]:
     for project in sorted({network.project for network in used} | own):
         yield from mark(project, topology.roots.get(project, ""))
     if inner or topology.policy.subnets:
-        yield from (drops.telling(CORE) if topology.policies.logs else CORE).skeleton()
+        yield from drops.telling(CORE, logs=topology.policies.logs).skeleton()
     if any(network.endpoints for network in bridged):
         yield from GUARD.skeleton()
     for network in inner:
@@ -87,7 +87,7 @@ def skeleton(*, logs: bool = False) -> Iterator[Resource]:
     """The tables, maps and chains that any project of any host may have, where nobody or somebody logs."""
     own = (MARKS, PORT_MARKS, CORE, limits.LIMITS, SHARED, MESH, ELSEWHERE, GUARD, BRIDGED)
     for ruleset in (*own, apart.APART, *policies.ALL, *OF_POLICIES):
-        yield from (drops.telling(ruleset) if logs and ruleset.family == "inet" else ruleset).skeleton()
+        yield from drops.telling(ruleset, logs=logs).skeleton()
 
 
 def mark(project: str, root: str) -> Iterator[Resource]:

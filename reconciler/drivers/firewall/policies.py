@@ -173,7 +173,7 @@ ALL = (POLICIES, OPENING)
 
 def lower(policies: Policies) -> Iterator[Resource]:
     if policies.bound or policies.denied:
-        yield from (telling(POLICIES) if policies.logs else POLICIES).skeleton()
+        yield from telling(POLICIES, logs=policies.logs).skeleton()
     if any(one.direction == OPEN for one in policies.allowed):
         yield from OPENING.skeleton()
     for bound in policies.bound:

@@ -149,9 +149,8 @@ def likely(word: str, form: Form[Any]) -> str:
     """The key that was probably meant, or the one that this is a key of."""
     inside = {key: inner for key, (_, inner) in form.nested.items()}
     deeper = {f"{key}.{own}": two for key, one in inside.items() for own, (_, two) in one.nested.items()}
-    if of := next(
-        (key for key, one in [*inside.items(), *deeper.items()] if word in one.outline.written), ""
-    ):
+    known = [*inside.items(), *deeper.items()]
+    if of := next((key for key, one in known if word in one.outline.written), ""):
         return f"`{word}` is a key of `{of}`"
     return nearest(word, {*form.outline.written, *form.outline.unused})
 
