@@ -14,6 +14,7 @@ from .expecting import unmet
 from .inventory import learn, ownership
 from .inventory.balanced import conditions
 from .inventory.bykind import by_kind
+from .inventory.facts import HostFacts
 from .kinds.link import Link
 from .lasting import Host, LastingHost
 from .manifest.spec import Manifest
@@ -50,7 +51,7 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
         return None
     if tells_of_workloads(dirty) and has_replicas(change) and fare(known) != fare(change):
-        return decided_again(change, manifest, host)
+        return decided_again(change, host.facts()) if change.manifest.digest == manifest.digest else None
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)
@@ -71,12 +72,20 @@ def has_replicas(change: Change) -> bool:
     return any(is_replicated(one) for project in change.manifest.projects for one in project.containers)
 
 
-def decided_again(change: Change, manifest: Manifest, host: Host) -> Change | None:
+def led_again(known: Change, places: frozenset[str], host: LastingHost) -> Change | None:
+    """The comparison with how the containers of these places do now, and nothing else of the host; None where
+    that is as it was, or takes more to tell."""
+    host.forget(places)
+    change = compare_again(known, host, places)
+    return decided_again(change, known.facts) if change and fare(known) != fare(change) else None
+
+
+def decided_again(change: Change, host: HostFacts) -> Change | None:
     """The comparison, decided anew, where nothing has moved but how containers do: that is of services."""
-    if change.waiting or not change.prune or change.manifest.digest != manifest.digest:
+    if change.waiting or not change.prune:
         return None
     names = frozenset(project.name for project in change.manifest.projects)
-    facts = at_home(learn.know(host.facts(), change.live, names), change.manifest, change.live)
+    facts = at_home(learn.know(host, change.live, names), change.manifest, change.live)
     try:
         topology, wanted = decide(change.manifest, facts)
     except ReconcileError:  # it is told of all
@@ -161,7 +170,8 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     part = replace(manifest, projects=tuple(said.get(name) or empty(name) for name in sorted(names)))
     try:
         waiting = [project for project in known.manifest.projects if project.name in known.waiting]
-        facts = around(at_home(learn.know(host.facts(), known.live, names), part, known.live), waiting)
+        seen = host.facts()
+        facts = around(at_home(learn.know(seen, known.live, names), part, known.live), waiting)
         topology, wanted = decide(part, facts)
     except ReconcileError:  # it is told of all
         return None
@@ -188,7 +198,7 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     todo = plan(live, desired)
     if todo and known.waiting:  # it may be what somebody waits for
         return None
-    return Change(whole, both, live, desired, todo, everybody, known.prune, known.waiting)
+    return Change(whole, both, live, desired, todo, everybody, known.prune, known.waiting, facts=seen)
 
 
 def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:

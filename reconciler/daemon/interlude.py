@@ -15,7 +15,7 @@ from functools import cached_property
 
 from ..core.plan import Plan, Step
 from ..core.reconcile import Kernel, Refusals
-from ..core.resource import Key, Resource, State
+from ..core.resource import Key, Resource, Stage, State
 from ..errors import FailedInPart
 from ..kernel.netlink.events import EVENT
 from ..kinds.link import Link
@@ -25,6 +25,7 @@ from ..pipeline import Change, enact
 from ..remembered import Dirty, compare_again, depends_on_facts
 from ..values import record
 from .blame import without
+from .leading import done, led
 from .outcome import Outcome
 from .repair import RepairLoop
 from .triggers import Trigger
@@ -37,7 +38,7 @@ Places = frozenset[str]
 
 
 class Untouched:
-    """What a change does nothing to: all of the projects that it has no step of."""
+    """What a change does nothing to: all of the projects that it has no step of, but to run containers."""
 
     def __init__(self, change: Change):
         self.change = change
@@ -45,16 +46,28 @@ class Untouched:
 
     @cached_property
     def projects(self) -> frozenset[str]:
-        return (self.change.projects | {SHARED}) - self.change.touched
+        return (self.change.projects | {SHARED}) - (frozenset() if self.is_wired else self.change.touched)
+
+    @property
+    def is_wired(self) -> bool:
+        """Whether all that is wanted stands, but what runs there."""
+        return all(step.resource.stage == Stage.RUNNING for step in self.change.todo)
 
     @cached_property
     def wanted(self) -> dict[str, dict[Key, Resource]]:
         """By place."""
         owner, found = self.change.owner, defaultdict[str, dict[Key, Resource]](dict)
+        starting = self.change.touched  # whose containers may wait for one another
         for key, r in self.change.desired.items():
-            if owner(key) in self.projects:
+            if owner(key) in self.projects - (starting if r.stage == Stage.RUNNING else set()):
                 found[r.place][key] = r
         return dict(found)
+
+    def become(self, change: Change) -> None:
+        """What its steps have brought about is wanted from now on."""
+        for step in change.todo:
+            self.wanted.get(step.resource.place, {})[step.resource.key] = step.resource
+        self.change = replace(self.change, live=done(change).live, desired=change.desired)
 
     def add(self, news: Iterable[Trigger]) -> None:
         """Of the host, only what another program has told of: the change itself moves it all along."""
@@ -134,13 +147,27 @@ class Interludes:
         places: Places = frozenset()
         try:
             untouched.add(self.news())
+            if untouched.is_wired and (change := led(untouched.change, untouched.changed, self.aside)):
+                self.lead(untouched, change)
             places, who = untouched.next()
-            outcome = self.heal(untouched, places, self.repair.pipeline.host.aside()) if places else None
+            outcome = self.heal(untouched, places, self.aside) if places else None
         except Exception:
             untouched.leave(places)
         else:
             if outcome:
                 self.tell(outcome, who)
+
+    @property
+    def aside(self) -> LastingHost:
+        return self.repair.pipeline.host.aside()
+
+    def lead(self, untouched: Untouched, change: Change) -> None:
+        """Carry out what there is to do where clients are led."""
+        began, change = self.clock(), self.repair.due_part(change)
+        if change.todo:
+            enact(change, self.aside)
+            untouched.become(change)
+            self.tell(Outcome(change, seconds=self.clock() - began), "")
 
     def heal(self, untouched: Untouched, places: Places, host: LastingHost) -> Outcome | None:
         """What came of it, if there was anything to do and it could be done by what is known."""

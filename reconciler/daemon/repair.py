@@ -28,7 +28,7 @@ from ..inventory.ownership import ownership
 from ..lasting import LastingHost
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
-from ..pipeline import Change, change_outside, enact
+from ..pipeline import Change, change_outside
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from ..values import record
@@ -36,6 +36,7 @@ from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .held import within_limits
 from .outcome import Grounds, Outcome
+from .parts import During, enact_in_parts
 from .settling import Settling, Unsettled
 from .turning import Turning
 
@@ -79,7 +80,7 @@ class RepairLoop:
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
         self.spared = False  # something was left alone in the last turn
         self.put_off: frozenset[str] = frozenset()  # sandboxes that were left alone, and not looked at since
-        self.during: Callable[[Change], AbstractContextManager[object]] = nullcontext  # around an apply
+        self.during: During = nullcontext
 
     def turn(self, dirty: Dirty | None = None) -> Outcome | None:
         """One run of the line; None while somebody else applies.  With `dirty`, only that has changed."""
@@ -281,16 +282,15 @@ class RepairLoop:
     def enact(self, change: Change) -> None:
         """Raises what the pipeline's `enact` raises, but for sandboxes that refuse."""
         try:
-            enact(change, self.pipeline.host, self.during(change))
-        except FailedInPart as error:
-            for name in error.refusals.keys() - change.closed.keys():
-                self.refusing.increase(name)
-                self.refusals[name] = error.refusals[name]
+            refused = enact_in_parts(change, self.pipeline.host, self.during)
         except ReconcileError as error:
             self.refused, old = error, self.failing.delays()
             for project in blamed_projects(error, change):
                 (self.stuck if project in old else self.failing).increase(project)
             raise
+        for name in refused.keys() - change.closed.keys():
+            self.refusing.increase(name)
+            self.refusals[name] = refused[name]
 
     def count_fights(self, change: Change, wanted: State) -> None:
         """What is put right over and over another program wants otherwise, or it was `wanted` so before."""

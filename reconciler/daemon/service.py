@@ -23,6 +23,7 @@ from .files import Files
 from .garbage import collect_frames
 from .hearing import Hearing
 from .interlude import Interludes
+from .leading import lead
 from .orders import Orders
 from .outcome import Outcome
 from .past import HISTORY, Past
@@ -128,6 +129,9 @@ class Watcher:
 
     def take_turn(self, dirty: Dirty | None, why: str, who: str = "") -> Outcome | None:
         """What came of it; None while somebody else applies."""
+        with self.contained("whom clients are led to"):
+            if ahead := lead(self.repair, dirty):
+                self.answer_meanwhile(ahead, who)
         outcome = self.repair.turn(dirty)
         if dirty is None or not self.repair.rest:
             self.unswept = []
@@ -228,7 +232,7 @@ class Watcher:
         return () if os.path.exists(SUSPENDED) else self.files.triggers.news()
 
     def answer_meanwhile(self, outcome: Outcome, who: str) -> None:
-        """What follows from a repair in the middle of an apply."""
+        """What follows from a repair in the middle of an apply, or ahead of one."""
         with self.contained("the log"):
             for row in log_rows(outcome, who):
                 self.note(row)

@@ -5,6 +5,14 @@ from tests.netns.test_services import TESTED, behind
 from tests.netns.watching import EVENT, watching
 
 ALL = {"t-web-1", "t-web-2", "t-web-3"}
+LATE = """
+  job:
+    command: [sleep, '1000']
+    stop_signal: SIGKILL
+    healthcheck: {test: test -e /tmp/done, interval: 1s, retries: 60}
+    networks: [n]
+  after: {command: [sleep, '1000'], stop_signal: SIGKILL, depends_on: {job: {condition: service_healthy}}}
+containers:"""
 
 
 def test_who_ends_takes_nothing_new_until_it_is_well_again(lab):
@@ -31,4 +39,20 @@ def test_a_client_whose_table_was_meddled_with_is_led_to_nobody_dead_either(lab)
         lab.run("nft delete set inet reconciler quiesced4", "t-k")
         lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
         watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
+    lab.destroy()
+
+
+def test_who_ends_while_its_project_waits_for_another_takes_nothing_new(lab):
+    """Though the apply goes on until that one is done."""
+    lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
+    manifest, crun_list = lab.write(TESTED), ["crun", f"--root={STATE}", "list"]
+    with watching(lab, manifest) as watcher:
+        watcher.until(lambda: behind(lab) == ALL, EVENT)
+        lab.write(TESTED.replace("\ncontainers:", LATE))
+        watcher.until(lambda: "t-job-1" in lab.run(crun_list).out, EVENT)
+        lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
+        watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
+        assert "t-after-1" not in lab.run(crun_list).out
+        lab.succeed(lab.reconcile("--exec", "t-job-1", "--", "touch", "/tmp/done"))
+        watcher.until(lambda: behind(lab) == ALL and "t-after-1" in lab.run(crun_list).out)
     lab.destroy()

@@ -50,7 +50,7 @@ ROOMS = {
     "lasting": "core inventory/facts",
     "pipeline": "expecting lasting healing draining errors values core inventory/facts manifest cnm drivers"
     " inventory truth",
-    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting pipeline",
+    "remembered": "errors core kinds inventory/facts manifest cnm inventory truth expecting lasting pipeline",
     "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel truth lasting pipeline",

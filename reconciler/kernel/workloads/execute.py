@@ -15,7 +15,7 @@ from .. import netns
 from . import listing, recall, runner, used
 
 ABREAST = 4  # engines at work at one time
-PACE = 1.0  # seconds between two signs of life
+PACE = 0.2  # seconds between two signs of life
 Act = Callable[[Step], object]
 
 
