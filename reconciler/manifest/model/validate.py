@@ -6,7 +6,7 @@ from pydantic_core import ValidationError
 
 from ..compose.ignored_keys import INSIDE, NOTHING
 from ..yaml.node import Mistakes, Node, Place, dotted, followed, nearest, raw
-from .forms import Form
+from .forms import NETWORK, SERVICE, TOP, Form
 
 Steps = tuple[str | int, ...]
 R = TypeVar("R")
@@ -44,6 +44,7 @@ EXPECTED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
 }
+LEVELS = {"a project": TOP, "a network": NETWORK, "a service": SERVICE}
 WAYS, PEER = ("egress", "ingress"), "write PEER or PEER:PORT, as in `outside:443` or `db:5432/tcp`"
 
 
@@ -152,6 +153,8 @@ def likely(word: str, form: Form[Any]) -> str:
     known = [*inside.items(), *deeper.items()]
     if of := next((key for key, one in known if word in one.outline.written), ""):
         return f"`{word}` is a key of `{of}`"
+    if elsewhere := [what for what, one in LEVELS.items() if word in one.outline.written]:
+        return f"`{word}` is a key of {' and of '.join(elsewhere)}"
     return nearest(word, {*form.outline.written, *form.outline.unused})
 
 
