@@ -26,6 +26,7 @@ policies:
 
 
 def test_who_may_reach_whom(lab: Lab) -> None:
+    lab.run("modprobe br_netfilter")
     lab.apply(SHOP)
     for name in ("t-web-1", "t-other-1", "t-db-1"):
         lab.serve(name, 80, 81)
