@@ -48,20 +48,21 @@ ROOMS = {
     "draining": "core kinds/ownership kinds cnm drivers",
     "expecting": "errors mistakes core inventory/facts cnm evaluate",
     "lasting": "core inventory/facts",
-    "pipeline": "expecting lasting healing draining errors values core inventory/facts manifest cnm drivers"
-    " inventory truth",
-    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting pipeline",
+    "change": "errors values core inventory/facts inventory manifest cnm",
+    "pipeline": "change expecting lasting healing draining errors values core inventory/facts manifest cnm"
+    " drivers inventory truth",
+    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting change pipeline",
     "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
-    " kernel truth lasting pipeline",
+    " kernel truth lasting change pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk values core kinds/ownership kinds inventory/facts manifest drivers evaluate"
-    " inventory kernel lasting pipeline remembered safety daemon/relay",
+    " inventory kernel lasting change pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
-    " drivers kernel truth pipeline",
+    " drivers kernel truth change pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
-    " pipeline hosts safety daemon/relay daemon guests",
+    " change pipeline hosts safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }
