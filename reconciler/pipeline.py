@@ -23,6 +23,7 @@ from .change import Change as Change
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
+from .core.bykind import by_kind
 from .core.plan import outside, plan
 from .core.reconcile import FORWARD, Kernel, apply_and_verify
 from .core.resource import State, laid
@@ -35,7 +36,6 @@ from .errors import DriverFault, ManifestError, ManifestErrors, Unsupported, wit
 from .expecting import refuse_unmet, unmet
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
-from .inventory.bykind import by_kind
 from .inventory.facts import Facts, RemotePlugin
 from .inventory.scoped import ScopedKernel
 from .lasting import Host

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_network
 
+from ..core.bykind import by_kind
 from ..core.resource import Resource, State
 from ..core.subject import CONTAINER, NAMED, NETWORK, Part, Places, Subject
 from ..kinds.address import Address
@@ -14,7 +15,6 @@ from ..kinds.nft import Element
 from ..kinds.ownership import HOST, SHARED
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.shaping import Ifb
-from .bykind import by_kind
 from .ownership import by_key
 
 # What a policy comes to tells where that stands: in `policies:`, or on a service or container, or a network.
