@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,7 +208,7 @@ def compare_all(manifest: Manifest, decided: Decided, ours: State, host: Host) -
     """The change that brings that about."""
     topology, wanted, mine, facts = decided
     names = frozenset(project.name for project in manifest.projects)
-    live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
+    live = host.observe(chain(wanted.values(), ownership.settings_of_parting_links(ours, wanted)))
     desired = beside(ownership.of_others(live, names), wanted)
     todo = plan(live, desired)
     return Change(manifest, topology, live, desired, todo, mine, host=facts.name, facts=facts, wanted=wanted)
