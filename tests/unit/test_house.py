@@ -35,13 +35,12 @@ ROOMS = {
     "manifest": "errors mistakes family disk version values manifest/yaml",
     "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
-    "picture": "values core kinds/ownership kinds inventory",
+    "picture": "values core kinds/ownership kinds",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family values core kinds/ownership kinds inventory/facts manifest cnm"
     " engines",
-    "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts inventory manifest cnm"
-    " drivers",
-    "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals inventory cnm drivers",
+    "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm drivers",
+    "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals cnm drivers",
     "kernel": "errors paths disk values core kinds/ownership kinds inventory/facts inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
@@ -49,9 +48,9 @@ ROOMS = {
     "expecting": "errors mistakes core inventory/facts cnm evaluate",
     "lasting": "core inventory/facts",
     "change": "errors values core inventory/facts inventory manifest cnm",
-    "pipeline": "change expecting lasting healing draining errors values core inventory/facts manifest cnm"
+    "pipeline": "change expecting lasting healing draining errors core inventory/facts manifest cnm"
     " drivers inventory truth",
-    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting change pipeline",
+    "remembered": "errors core kinds manifest cnm inventory truth expecting lasting pipeline",
     "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel truth lasting change pipeline",
@@ -59,7 +58,7 @@ ROOMS = {
     "daemon": "errors disk values core kinds/ownership kinds inventory/facts manifest drivers evaluate"
     " inventory kernel lasting change pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
-    " drivers kernel truth change pipeline",
+    " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
     " change pipeline hosts safety daemon/relay daemon guests",

@@ -26,7 +26,7 @@ class FakeHost(FakeKernel):
 
 
 def run(host: FakeHost, wanted: Manifest, **more):
-    change = compare(wanted, host, **more)
+    change = compare(wanted, host, Terms(**more))
     enact(change, host)
     return change
 
