@@ -13,27 +13,31 @@ manifests/*.yaml
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+from .change import USUAL, Terms
+from .change import Change as Change
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
-from .core.plan import Plan, outside, plan
-from .core.reconcile import FORWARD, Kernel, apply_and_verify, unread
-from .core.resource import Key, State, laid
+from .core.bykind import by_kind
+from .core.plan import outside, plan
+from .core.reconcile import FORWARD, Kernel, apply_and_verify
+from .core.resource import State, laid
 from .draining import with_rest
 from .drivers import DRIVERS, lower
 from .drivers.firewall.beside import with_parts
 from .drivers.firewall.elements import skeleton
 from .drivers.host import HostDrivers
-from .errors import DriverFault, ManifestError, ManifestErrors, ReconcileError, Unsupported, without_frames
+from .errors import DriverFault, ManifestError, ManifestErrors, Unsupported, without_frames
 from .expecting import refuse_unmet, unmet
 from .healing import NOTHING_HEALED, Healed, part
 from .inventory import learn, ownership
-from .inventory.bykind import by_kind
-from .inventory.facts import Facts, HostFacts, RemotePlugin
+from .inventory.facts import Facts, RemotePlugin
 from .inventory.scoped import ScopedKernel
 from .lasting import Host
 from .manifest.parts import host_names
@@ -41,68 +45,21 @@ from .manifest.spec import Manifest, ProjectSpec
 from .manifest.store import lockfile
 from .manifest.waiting import ABOUT_HOST, Waiting, mistake_of, together, troubled, without
 from .truth import around, at_home, whole_truth
-from .values import record
 
 NO_PLUGINS: Mapping[str, RemotePlugin] = {}
 
 
-@record
-class Change:
-    """One run of the line up to its plan: everything that a reviewer could ask."""
+class Decided(NamedTuple):
+    """What is wanted of some projects, and the facts that it follows from."""
 
-    manifest: Manifest
     topology: Topology
-    live: State
-    desired: State
-    todo: Plan
-    projects: frozenset[str]  # that it may change; others' things stay as they stand
-    prune: bool = True  # whether what is no longer declared goes
-    waiting: Waiting = field(default_factory=dict)  # projects that are left as they stand, and why
-    host: str = ""  # its name
-    facts: HostFacts = field(default_factory=HostFacts, compare=False, repr=False)
-    # What was decided of all that is desired, without what others have; {} where part was decided by itself
-    wanted: State = field(default_factory=dict, compare=False, repr=False)
+    wanted: State
+    projects: frozenset[str]
+    facts: Facts
 
-    def instead_of(self, wished: "Change") -> "Change":
-        """This change, made since projects of another one wait."""
-        return replace(self, manifest=wished.manifest, waiting={**self.waiting, **wished.waiting})
-
-    @property
-    def removed(self) -> list[str]:
-        """The keys of sandboxes and of links of the host that would go."""
-        gone = self.live.keys() - self.desired.keys()
-        return sorted(key for key in gone if key.startswith(("namespace ", "link host/")))
-
-    @property
-    def owner(self) -> Callable[[Key], str]:
-        """Whose a key is."""
-        return ownership.by_key(self.live, self.desired)
-
-    @property
-    def standing(self) -> frozenset[str]:
-        """The projects that something stands of."""
-        return ownership.projects(self.live)
-
-    @property
-    def touched(self) -> frozenset[str]:
-        """The projects that it does something to."""
-        owner = self.owner
-        return frozenset(owner(step.resource.key) for step in self.todo)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is told and holds up nothing: of the words of the manifests, and of what was decided."""
-        return (*self.manifest.warnings, *self.topology.warnings)
-
-    @property
-    def closed(self) -> dict[str, ReconcileError]:
-        """By name, the sandboxes that are wanted and left as they are, and why."""
-        return {r.place: unread(r) for r in self.live.values() if r.closed and r.key in self.desired}
-
-    @property
-    def present(self) -> int:
-        """How many sandboxes, and links of the host, stand."""
-        return sum(key.startswith(("namespace ", "link host/")) for key in self.live)
+    def on(self, terms: Terms) -> "Decided":
+        """What of it is asked for later."""
+        return self._replace(topology=self.topology.outline) if terms.outlined else self
 
 
 def load(
@@ -156,14 +113,11 @@ def decide_everywhere(manifest: Manifest, plugins: Mapping[str, RemotePlugin] = 
     return topology
 
 
-def compare(
-    manifest: Manifest, host: Host, *, prune: bool = True, strict: bool = False, adopt: bool = False
-) -> Change:
+def compare(manifest: Manifest, host: Host, terms: Terms = USUAL) -> Change:
     """The change that would bring the manifest about, up to its plan; reads the host and changes nothing.
-    With `adopt` it takes over projects that stand from other folders.
 
     Projects that this host has no way for wait, and are left as they stand, while others are decided without
-    them; with `strict`, or where none is left, that is raised: ManifestErrors for what cannot be decided,
+    them; where `strict`, or where none is left, that is raised: ManifestErrors for what cannot be decided,
     Unsupported for what the kernel lacks, Foreign where something that is not ours is in the way.  So are
     mistakes of the manifests alone, and NotPermitted or KernelError where the host cannot be read.
     """
@@ -174,12 +128,14 @@ def compare(
         try:
             late = without(whole, {project.name for project in able.projects})
             facts, healed = known_facts(able, ours, host, late.projects), healed_of(late, ours, host)
-            change = compare_all(able, ours, host, replace(facts, elsewhere={}) if adopt else facts, healed)
-            change = heeding(change if prune else with_leftovers(change), partial(mistake_in, able, host))
+            facts = replace(facts, elsewhere={}) if terms.adopt else facts
+            change = compare_all(able, decide_all(able, facts, healed).on(terms), ours, host)
+            change = change if terms.prune else with_leftovers(change)
+            change = heeding(change, partial(mistake_in, able, host))
         except ABOUT_HOST as error:
-            if not strict and (mistake := mistake_in(able, host)):
+            if not terms.strict and (mistake := mistake_in(able, host)):
                 raise together(mistake, error) from None
-            more = {} if strict else troubled(error, able, partial(fails, able, ours, host))
+            more = {} if terms.strict else troubled(error, able, partial(fails, able, ours, host))
             if not more:
                 raise
             without_frames(error)
@@ -228,7 +184,7 @@ def fails(manifest: Manifest, ours: State, host: Host, project: ProjectSpec) -> 
     """Whether one of the projects has trouble here by itself."""
     try:
         alone = replace(manifest, projects=(project,))
-        compare_all(alone, ours, host, known_facts(alone, ours, host, ()), NOTHING_HEALED)
+        compare_all(alone, decide_all(alone, known_facts(alone, ours, host, ()), NOTHING_HEALED), ours, host)
     except ABOUT_HOST:
         return True
     return False
@@ -240,16 +196,21 @@ def known_facts(manifest: Manifest, ours: State, host: Host, waiting: Iterable[P
     return around(at_home(learn.know(host.facts(), ours, names), manifest, ours), waiting)
 
 
-def compare_all(manifest: Manifest, ours: State, host: Host, facts: Facts, healed: Healed) -> Change:
-    """The change that brings all of these projects about, beside what is healed of others."""
+def decide_all(manifest: Manifest, facts: Facts, healed: Healed) -> Decided:
+    """What is wanted of all of these projects, beside what is healed of others."""
     names = frozenset(project.name for project in manifest.projects)
     topology, wanted = decide(manifest, facts)
     refuse_stale(manifest, topology)
-    wanted = by_kind(laid(healed.wanted, wanted))
-    live = host.observe([*wanted.values(), *ownership.settings_of_parting_links(ours, wanted)])
+    return Decided(topology, by_kind(laid(healed.wanted, wanted)), names | healed.projects, facts)
+
+
+def compare_all(manifest: Manifest, decided: Decided, ours: State, host: Host) -> Change:
+    """The change that brings that about."""
+    topology, wanted, mine, facts = decided
+    names = frozenset(project.name for project in manifest.projects)
+    live = host.observe(chain(wanted.values(), ownership.settings_of_parting_links(ours, wanted)))
     desired = beside(ownership.of_others(live, names), wanted)
     todo = plan(live, desired)
-    mine = names | healed.projects
     return Change(manifest, topology, live, desired, todo, mine, host=facts.name, facts=facts, wanted=wanted)
 
 

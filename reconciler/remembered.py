@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .cnm.part import is_apart, is_beside, joined
 from .cnm.vips import is_replicated
+from .core.bykind import by_kind
 from .core.plan import Plan, plan
 from .core.reconcile import Kernel, within
 from .core.resource import State
@@ -13,7 +14,6 @@ from .errors import ReconcileError
 from .expecting import unmet
 from .inventory import learn, ownership
 from .inventory.balanced import conditions
-from .inventory.bykind import by_kind
 from .inventory.facts import HostFacts
 from .kinds.link import Link
 from .lasting import Host, LastingHost

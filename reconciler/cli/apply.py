@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import replace
 from functools import partial
 
+from ..change import Change, Terms
 from ..core.resource import Stage
 from ..daemon.held import within_limits
 from ..drivers.firewall.routing_policy import FORWARD
@@ -26,7 +27,7 @@ from ..kernel.lock import lock
 from ..lasting import Host, LastingHost
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
-from ..pipeline import Change, change_outside, compare, enact
+from ..pipeline import change_outside, compare, enact
 from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
@@ -49,6 +50,7 @@ from .session import (
     refuse_strangers,
     say,
     tell_who_waits,
+    terms,
 )
 
 MOST_CHOICES = 3  # turns that plugins may take to choose
@@ -96,12 +98,12 @@ def destroy(options: Options) -> int:
     if not wanted.projects:
         raise UsageError("nothing to destroy: no project is named", "give a PATH or --project NAME")
     if is_asked(options):  # who holds no lock meanwhile
-        shown = compare(wanted, machine(options), adopt=options.adopt)
+        shown = compare(wanted, machine(options), Terms(adopt=options.adopt, outlined=True))
         refuse_strangers(options, shown.standing)
         options = replace(options, only=options.only or agreed(shown))
     host, began = machine(options), time.monotonic()
     with lock(options.wait):
-        change = compare(wanted, host, adopt=options.adopt)
+        change = compare(wanted, host, Terms(adopt=options.adopt, outlined=True))
         refuse_strangers(options, change.standing)
         left = forwarding_left(change, host.facts())
         failed = carry_out(options, change, host)
@@ -120,7 +122,7 @@ def rollback(options: Options) -> int:
         note(options, f"revision {wanted.number} was applied with {in_words(wanted.scaled)}")
     host, began = machine(options), time.monotonic()
     with lock(options.wait):
-        change = compare(manifest, host, prune=not options.no_prune, strict=True, adopt=options.adopt)
+        change = compare(manifest, host, terms(options)._replace(strict=True))
         failed = carry_out(options, change, host, going_back(wanted, past, partial(unless_watched, options)))
         with recording(options):
             past.record(manifest, wanted.paths, wanted.commit, f"rolled back to {wanted.number}")

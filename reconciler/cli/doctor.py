@@ -6,12 +6,12 @@ from contextlib import suppress
 from itertools import groupby
 from os.path import exists
 
+from ..core.bykind import by_kind
 from ..core.render import number
 from ..core.resource import State
 from ..doctor import Diagnosis, diagnoses
 from ..doctor.finding import Examination
 from ..errors import ReconcileError
-from ..inventory.bykind import by_kind
 from ..inventory.facts import Facts
 from ..kernel.observe.vitals import vitals
 from ..kinds.namespace import Namespace

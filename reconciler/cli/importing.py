@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import disk
+from ..core.bykind import by_kind
 from ..core.resource import State
 from ..drivers import DRIVERS
 from ..drivers.firewall.elements import skeleton
@@ -14,7 +15,6 @@ from ..imported.draft import Draft
 from ..imported.proof import Mistake, proved
 from ..imported.standing import NOBODYS, ProjectState
 from ..imported.text import shown, text
-from ..inventory.bykind import by_kind
 from ..inventory.ownership import projects
 from ..kernel import asking_engines
 from ..kernel.remote.discovery import Plugins

@@ -1,7 +1,6 @@
 """What would change."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import inf
 
 from ..errors import Refused
@@ -20,7 +19,6 @@ def plan(options: Options) -> int:
     host, origin = machine(options), memo.origin(options)
     with streams.copied() as said:
         change = comparison(options, host)
-        change = replace(change, topology=change.topology.outline)  # no more of it is told
         idle = not (change.todo or change.closed or change.waiting)
         if idle:
             print_all(options, change)

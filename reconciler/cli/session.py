@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .. import disk
+from ..change import Change, Terms
 from ..core import render
 from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
@@ -21,7 +22,7 @@ from ..manifest.spec import Manifest
 from ..manifest.workload import IDLE
 from ..manifest.yaml.node import nearest
 from ..paths import CACHE, DEFAULT_PATH
-from ..pipeline import Change, compare
+from ..pipeline import compare
 from ..truth import there
 from ..version import __version__
 from . import streams
@@ -147,7 +148,12 @@ def comparison(options: Options, host: Host) -> Change:
 
 def comparing(options: Options, host: Host) -> Callable[[Manifest], Change]:
     """A function from a manifest to the change that brings it about, as it was asked for."""
-    return partial(compare, host=host, prune=not options.no_prune, strict=options.strict, adopt=options.adopt)
+    return partial(compare, host=host, terms=terms(options))
+
+
+def terms(options: Options) -> Terms:
+    """More than the outline of a topology is asked for by modes that tell no plan."""
+    return Terms(not options.no_prune, options.strict, options.adopt, options.mode in PLANNED)
 
 
 def applied_before(options: Options) -> Manifest | None:

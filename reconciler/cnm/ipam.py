@@ -122,18 +122,21 @@ class Range:
     """The addresses of one subnet that are still free; those to be shunned are had by who asks for them."""
 
     def __init__(self, spec: SubnetSpec, gateway: str, shunned: Set[str] = frozenset()):
-        self.spec, self.gateway, self.shunned = spec, gateway, shunned
+        self.spec, self.gateway = spec, gateway
         self.prefix = ip_network(spec.subnet)
         self.span = assignable(self.prefix)
         inner = ip_network(spec.ip_range) if spec.ip_range else self.prefix
         self.low = max(self.span[0], int(inner.network_address))
         self.high = min(self.span[-1], int(inner.broadcast_address), self.low + SPREAD6 - 1)
-        self.used = {value_of(ip) for ip in (*spec.aux_addresses.values(), gateway) if ip}
-        self.probing = Probing(self.low, self.high, lambda ip: ip + (ip in self.used or self.shuns(ip)))
+        self.used = used = {value_of(ip) for ip in (*spec.aux_addresses.values(), gateway) if ip}
+        address = type(self.prefix.network_address)
 
-    def shuns(self, address: int) -> bool:
-        """There may be very many, of which nobody need make numbers."""
-        return str(type(self.prefix.network_address)(address)) in self.shunned
+        def past(ip: int) -> int:
+            """Who is shunned may be very many, of whom nobody need make numbers.  The range is not named
+            here: what names each other waits for the collector."""
+            return ip + (ip in used or str(address(ip)) in shunned)
+
+        self.probing = Probing(self.low, self.high, past)
 
     def take(self, address: int) -> bool:
         if address in self.used or address not in self.span:

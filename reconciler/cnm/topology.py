@@ -11,7 +11,7 @@ from ..inventory.facts import ForeignNamespace, Tagged
 from ..manifest.policy import ExpectSpec
 from ..manifest.spec import NetworkSpec, PortSpec, SubnetSpec
 from ..manifest.workload import WorkloadSpec
-from ..values import value
+from ..values import slotted, value
 from .balanced import BalancedService, VirtualServer
 from .bounds import Policies
 from .carrier import Carrier
@@ -37,7 +37,7 @@ class Subnet:
         return int(self.cidr.partition("/")[2])
 
 
-@value
+@slotted
 class Endpoint:
     """A sandbox's attachment to one network."""
 

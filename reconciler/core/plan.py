@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import chain
 from operator import attrgetter
 
 from ..values import record
@@ -10,7 +11,7 @@ from .resource import DISRUPTIONS, Disruption, Key, Resource, State, roles
 
 LONGEST = 80  # characters of a difference
 MOST_USERS = 3  # that a line of a plan names
-AT_A_TIME = 100  # steps of which JSON is made
+AT_A_TIME = 16  # steps of which JSON is made
 FACTS = json.JSONEncoder(sort_keys=True, default=str)
 
 
@@ -65,22 +66,26 @@ class Plan(tuple[Step, ...]):
     def counts(self) -> dict[str, int]:
         """How many resources are created, updated, replaced and deleted; a replacement counts once."""
         replaced = sum(step.op == "+" and step.old is not None for step in self)
-        rebuilt = {step.resource.key for step in self if step.op == "+"}
+        gone = {step.resource.key for step in self if step.op == "-"}
         return {
             "create": sum(step.op == "+" for step in self) - replaced,
             "update": sum(step.op == "~" for step in self),
             "replace": replaced,
-            "delete": sum(step.op == "-" and step.resource.key not in rebuilt for step in self),
+            "delete": len(gone.difference(step.resource.key for step in self if step.op == "+")),
         }
 
 
-def diff(live: State, desired: State) -> set[Key]:
-    """The keys that differ; what bears no mark counts only where it is declared, and what stands in a place
-    that nobody can look into not at all, as long as the place is to stay."""
-    wrong = {key for key, new in desired.items() if live.get(key) != new and not new.closed}
-    wrong.update(key for key, old in live.items() if key not in desired and old.marked)
+def diff(live: State, desired: State) -> list[Key]:
+    """The keys that differ, each once: a set of all that a first plan makes would be as large as its steps.
+    What bears no mark counts only where it is declared, and what stands in a place that nobody can look into
+    not at all, as long as the place is to stay."""
+    wrong = [key for key, new in desired.items() if live.get(key) != new and not new.closed]
+    wrong += (key for key, old in live.items() if key not in desired and old.marked)
     shut = {*closed(live, desired), *closed(desired, live)}
-    return wrong - inside(ordered(live.get(key) or desired[key] for key in wrong), shut) if shut else wrong
+    if not shut:
+        return wrong
+    there = inside(ordered(live.get(key) or desired[key] for key in wrong), shut)
+    return [key for key in wrong if key not in there]
 
 
 def inside(resources: Iterable[Resource], places: Set[str]) -> set[Key]:
@@ -122,10 +127,10 @@ def plan(live: State, desired: State) -> Plan:
     used_by = users(live, desired, changed, gone)
     removals = [removal(old, desired, used_by.get(old.key, [])) for old in reversed(explicit)]
     return Plan(
-        (
-            *(step for step in removals if not is_late(step)),
-            *builds(live, desired, changed, gone),
-            *(step for step in removals if is_late(step)),
+        chain(
+            (step for step in removals if not is_late(step)),
+            builds(live, desired, changed, gone),
+            (step for step in removals if is_late(step)),
         )
     )
 
@@ -135,7 +140,7 @@ def is_late(step: Step) -> bool:
     return step.resource.lasting and not step.because
 
 
-def to_delete(live: State, desired: State, changed: set[Key]) -> set[Key]:
+def to_delete(live: State, desired: State, changed: Sequence[Key]) -> set[Key]:
     """What must go: undeclared, not changeable in place, or inside something that goes."""
     gone = {key for key in changed if key in live and departs(live[key], desired.get(key))}
     lost = gone.union(*(live[key].ends for key in gone))
@@ -157,19 +162,20 @@ def removal(old: Resource, desired: State, used_by: Sequence[Key]) -> Step:
     return Step("-", old, old, f"still used by {', '.join(used_by[:MOST_USERS])}{more}" if used_by else "")
 
 
-def users(live: State, desired: State, changed: set[Key], gone: set[Key]) -> dict[Key, list[Key]]:
+def users(live: State, desired: State, changed: Sequence[Key], gone: set[Key]) -> dict[Key, list[Key]]:
     """Who stays without what goes for good."""
     found: dict[Key, list[Key]] = {key: [] for key in gone - desired.keys()}
-    for key in sorted((desired.keys() & live.keys()) - changed) if found else ():
+    for key in sorted((desired.keys() & live.keys()).difference(changed)) if found else ():
         for up in found.keys() & live[key].refers:
             found[up].append(key)
     return found
 
 
-def builds(live: State, desired: State, changed: set[Key], gone: set[Key]) -> Iterator[Step]:
+def builds(live: State, desired: State, changed: Sequence[Key], gone: set[Key]) -> Iterator[Step]:
     """Roots first: what is new, what was torn down, what lost something it refers to, what differs."""
     lost = {key for key, old in live.items() if gone and not gone.isdisjoint(old.refers)}
-    for new in ordered(new for key, new in desired.items() if key in changed or key in gone or key in lost):
+    again = (gone | lost).difference(changed)
+    for new in ordered(desired[key] for key in chain(changed, again) if key in desired):
         old = live.get(new.key)
         if old is None:
             yield Step("+", new)

@@ -85,7 +85,7 @@ def still_differing(
     left_out: set[Key] = set()
     for state in (desired, live) if refused else ():  # what stood there may be wanted elsewhere
         left_out |= inside(ordered(state.values()), refused)
-    for key in sorted(diff(now, wanted) - left_out):
+    for key in sorted({*diff(now, wanted)} - left_out):
         place = (wanted.get(key) or now[key]).place
         left.setdefault(place if place in stood else "", []).append(key)
     if "" in left:

@@ -11,7 +11,7 @@ from .plan import Plan, Step, ordered
 from .resource import Disruption, Key, Resource, State, roles
 
 SCHEMA_VERSION = 1
-PIECE = 256  # steps that are written together
+PIECE = 16  # steps that are written together: a zone of a large network is 100 KiB
 COLOURS = {"+": "32", "~": "33", "-": "31"}
 IN_SYNC = "in sync"
 OPS = {"+": "create", "~": "update", "-": "delete"}

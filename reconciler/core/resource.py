@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, dataclass_transform, overload
 
 from ..errors import Where
-from ..values import by_name, value
+from ..values import by_name, slotted
 from .subject import CONTAINER, Part, Places
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Stage:
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def kind(of: type[T]) -> type[T]:
     """The class as one of resources."""
-    return value(of)
+    return slotted(of)
 
 
 @kind
@@ -100,7 +100,12 @@ class Resource:
     whole: ClassVar[bool] = False  # what it is part of comes and goes with it
     loss: ClassVar[Disruption] = "link"  # what deleting one mostly costs running traffic
 
+    key: Key = field(init=False, compare=False, repr=False)  # what it is found by, and printed as
     origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        key = f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
+        object.__setattr__(self, "key", key)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.key}, {self.values()})"
@@ -108,10 +113,6 @@ class Resource:
     @classmethod
     def at(cls, *path: str) -> Key:
         return f"{cls.noun} {'/'.join(path)}"
-
-    @once
-    def key(self) -> Key:
-        return f"{self.noun} {'/'.join(roles(type(self)).identity(self))}"
 
     def turned(self, kind: type[R], **changes: object) -> R:
         """As one of another kind with the same fields, but for these."""

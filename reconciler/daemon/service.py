@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from ..change import Change, Terms
 from ..core.resource import Key, State
 from ..errors import without_frames
 from ..kernel import resolvers
 from ..kernel.lock import latest, lock
 from ..kernel.netlink.events import EVENT, Events
 from ..lasting import LastingHost
-from ..pipeline import Change, compare
+from ..pipeline import compare
 from ..remembered import Dirty
 from ..safety import removals
 from ..safety.limits import refuse
@@ -55,7 +56,7 @@ class Watcher:
         pipeline = Pipeline(
             host,
             self.reader,
-            partial(compare, host=host, prune=orders.prune, strict=orders.strict),
+            partial(compare, host=host, terms=Terms(orders.prune, orders.strict)),
             partial(refuse, limits=orders.limits),
             lock,
             latest,

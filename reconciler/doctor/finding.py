@@ -3,9 +3,9 @@
 from functools import cached_property
 from typing import NamedTuple
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import State
 from ..family import family
-from ..inventory.bykind import ByKind, by_kind
 from ..inventory.facts import Facts
 from ..inventory.vitals import Vitals, dotted
 from ..kinds.address import Address

@@ -7,6 +7,7 @@ from importlib import import_module
 from .. import engines
 from ..cnm.driver import Driver
 from ..cnm.topology import Network, Topology
+from ..core.bykind import ByKind
 from ..core.resource import Resource, State
 from ..kinds.address import Address
 from ..kinds.link import LEAST_IPV6, Link
@@ -62,9 +63,10 @@ def built_in(name: str) -> Driver:
 
 def lower(topology: Topology) -> State:
     """Everything that the topology means for this host's kernel, by key."""
-    wanted = {resource.key: resource for resource in resources(topology)}
-    links = [r for r in wanted.values() if isinstance(r, Link)]
-    bare = {r.key for r in links if r.mtu < LEAST_IPV6 or not topology.ipv6}
+    wanted = ByKind()  # as it is asked for later: what is made into one is in memory twice
+    for resource in resources(topology):
+        wanted[resource.key] = resource
+    bare = {r.key for r in wanted.of(Link) if r.mtu < LEAST_IPV6 or not topology.ipv6}
     if not bare:
         return wanted
 

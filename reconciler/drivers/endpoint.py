@@ -17,6 +17,7 @@ DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 Segment = tuple[str, int]  # a link of the host, and a tag on it or 0
 NOBODY: Segment = ("", 0)
 LENGTHS = {4: 32, 6: 128}  # of an address as a prefix
+RESOLVER = f"{DOCKER_RESOLVER}/32"
 
 
 class PlacedLink(NamedTuple):
@@ -70,5 +71,5 @@ def docker_resolver(endpoint: Endpoint, on: PlacedLink) -> Iterator[Resource]:
     """Docker's resolver is at 127.0.0.11, and many a configuration names it: the gateway answers for it.  The
     firewall lets nothing else that is for loopback through to the container (firewall/guard.py)."""
     yield on.sysctl("net/ipv4/conf/IFNAME/route_localnet", "1")
-    way = on.route(f"{DOCKER_RESOLVER}/32", endpoint.resolver, endpoint.of_family(4)[0], onlink=True)
+    way = on.route(RESOLVER, endpoint.resolver, endpoint.of_family(4)[0], onlink=True)
     yield replace(way, table=LOCAL)

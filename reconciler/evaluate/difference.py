@@ -10,10 +10,10 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..core.bykind import by_kind
 from ..core.plan import Step
 from ..core.resource import State
 from ..errors import Unjudged
-from ..inventory.bykind import by_kind
 from ..inventory.facts import HostFacts
 from ..kinds.ownership import HOST
 from ..kinds.published import DoorLimit

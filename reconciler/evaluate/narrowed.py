@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import Resource, State
-from ..inventory.bykind import ByKind, by_kind
 from ..kinds.address import Address
 from ..kinds.file import File
 from ..kinds.link import Link

@@ -6,10 +6,10 @@ from functools import cached_property
 from itertools import chain, permutations
 from typing import NamedTuple
 
+from ..core.bykind import by_kind
 from ..core.plan import Step
 from ..core.resource import State
 from ..family import family
-from ..inventory.bykind import by_kind
 from ..kinds.address import Address
 from ..kinds.link import Link, Veth
 from ..kinds.maps import ALLOWING, BOUND, BY_PEER, NO_METADATA, OPENED

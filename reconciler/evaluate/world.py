@@ -7,9 +7,9 @@ from functools import cached_property
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import State
 from ..family import family
-from ..inventory.bykind import ByKind, by_kind
 from ..inventory.facts import Device, HostFacts
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer, contents

@@ -6,8 +6,8 @@ from functools import cached_property
 from ipaddress import ip_interface
 from typing import NamedTuple, TypeVar
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import State
-from ..inventory.bykind import ByKind, by_kind
 from ..inventory.ownership import owners
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort

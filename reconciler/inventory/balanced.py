@@ -1,9 +1,9 @@
 """What stands of services: how their replicas do, and the addresses that all of them have together."""
 
+from ..core.bykind import ByKind
 from ..kinds.ownership import TASKS
 from ..kinds.resolver import ZoneFile
 from ..kinds.workload import RUNNING, Workload
-from .bykind import ByKind
 
 
 def conditions(live: ByKind) -> dict[str, str]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..core.bykind import ByKind
 from ..family import family
 from ..kinds.cni import CniAttachment
 from ..kinds.nft import Element
 from ..kinds.published import Flow
 from ..kinds.remote import RemoteEndpoint
-from .bykind import ByKind
 from .facts import Claim
 from .ownership import Owner
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from ipaddress import ip_network
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import State
 from ..kinds.address import Address
 from ..kinds.bridge_port import BridgePort
@@ -24,7 +25,6 @@ from ..kinds.rule import Rule
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.wireguard import Wireguard
 from .balanced import backends, conditions, vips
-from .bykind import ByKind, by_kind
 from .claims import claims
 from .facts import Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
 from .leases import homes_of, leases

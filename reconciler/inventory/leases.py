@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
+from ..core.bykind import ByKind
 from ..kinds.address import Address
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Veth
@@ -12,7 +13,6 @@ from ..kinds.nft import Element
 from ..kinds.ownership import HOST
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.stacked_link import Ipvlan, Macvlan
-from .bykind import ByKind
 
 
 def leases(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:

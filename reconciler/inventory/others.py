@@ -1,8 +1,8 @@
 """What sandboxes have that another one, which is near them, has to know of: learned once, and kept."""
 
+from ..core.bykind import by_kind
 from ..core.resource import State
 from ..kinds.namespace import Namespace
-from .bykind import by_kind
 from .claims import claims
 from .facts import OtherSandboxes
 from .learn import devices, macs

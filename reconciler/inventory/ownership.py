@@ -4,6 +4,7 @@ other marks of ours name the project as well, these are believed."""
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ..core.bykind import ByKind, by_kind
 from ..core.resource import Key, Ownership, Resource, State
 from ..kinds.cni import CniAttachment
 from ..kinds.comment import kept
@@ -18,7 +19,6 @@ from ..kinds.remote import RemoteEndpoint, RemoteNetwork
 from ..kinds.stacked_link import Ipvlan, Macvlan, Vlan
 from ..kinds.sysctl import Sysctl, usual
 from ..kinds.workload import Workload
-from .bykind import ByKind, by_kind
 
 OLD_HOST = TABLE_PREFIX + SHARED  # what all projects shared before 0.3
 

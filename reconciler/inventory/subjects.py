@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_network
 
+from ..core.bykind import by_kind
 from ..core.resource import Resource, State
 from ..core.subject import CONTAINER, NAMED, NETWORK, Part, Places, Subject
 from ..kinds.address import Address
@@ -14,7 +15,6 @@ from ..kinds.nft import Element
 from ..kinds.ownership import HOST, SHARED
 from ..kinds.remote import RemoteEndpoint
 from ..kinds.shaping import Ifb
-from .bykind import by_kind
 from .ownership import by_key
 
 # What a policy comes to tells where that stands: in `policies:`, or on a service or container, or a network.
@@ -41,6 +41,7 @@ class Subjects:
     def __init__(self, live: State, desired: State):
         self.states = by_kind(live), by_kind(desired)
         self.owner = by_key(*self.states)
+        self.boxes: dict[str, Part] = {}
 
     def of(self, r: Resource) -> Subject:
         part = r.part_of(self.places)
@@ -71,8 +72,12 @@ class Subjects:
         """What a word of the firewall is about: an address of a sandbox, or a link of the host."""
         for ends in reversed(self.ends):
             if end := ends.get(word):
-                return self.concerned.get(end) or ((CONTAINER, end[0]),)
+                return self.concerned.get((end.ns, end.link)) or (self.box(end.ns),)
         return self.concerned.get((HOST, word), ())
+
+    def box(self, name: str) -> Part:
+        """A container, which is one for all that is part of it."""
+        return self.boxes.setdefault(name, (CONTAINER, name))
 
     @cached_property
     def concerned(self) -> dict[tuple[str, str], tuple[Part, ...]]:
@@ -86,7 +91,7 @@ class Subjects:
             plugged = *state.of(CniAttachment), *state.of(RemoteEndpoint)
             found |= {(r.ns, r.name): ((CONTAINER, r.ns), (NETWORK, r.network)) for r in plugged}
         for veth in (veth for state in self.states for veth in state.of(Veth)):
-            ends = (CONTAINER, veth.ns), self.places.links.get(veth.bridge, (NETWORK, ""))
+            ends = self.box(veth.ns), self.places.links.get(veth.bridge, (NETWORK, ""))
             found |= {(veth.ns, veth.name): ends, (HOST, veth.host_name): ends}
         return found
 
@@ -97,9 +102,9 @@ class Subjects:
         subnets: dict[str, Part] = {}
         for state in self.states:
             links |= {r.name: (NETWORK, r.network) for r in state.of(NetworkLink)}
-            links |= {r.host_name: (CONTAINER, r.ns) for r in state.of(Veth)}
-            links |= {r.name: (CONTAINER, r.sandbox) for r in state.of(Ifb)}
-            addresses |= {r.ip: (CONTAINER, r.ns) for r in state.of(Address) if r.ns != HOST}
+            links |= {r.host_name: self.box(r.ns) for r in state.of(Veth)}
+            links |= {r.name: self.box(r.sandbox) for r in state.of(Ifb)}
+            addresses |= {r.ip: self.box(r.ns) for r in state.of(Address) if r.ns != HOST}
             gateways = (r for r in state.of(Address) if r.ns == HOST and r.link in links)
             subnets |= {str(ip_network(f"{r.ip}/{r.prefix}", strict=False)): links[r.link] for r in gateways}
         return Places(links, addresses, subnets)
@@ -119,13 +124,13 @@ class Subjects:
 
     def network_at(self, ip: str, *, before: bool = False) -> str:
         """That which an address of a sandbox is on, or was."""
-        ns, link = self.ends[not before].get(ip, ("", ""))
-        return self.network(ns, link, before=before)
+        end = self.ends[not before].get(ip)
+        return self.network(end.ns, end.link, before=before) if end else ""
 
     @cached_property
-    def ends(self) -> list[dict[str, tuple[str, str]]]:
-        """Where the addresses of sandboxes stand, in both states."""
-        return [{r.ip: (r.ns, r.link) for r in state.of(Address) if r.ns != HOST} for state in self.states]
+    def ends(self) -> list[dict[str, Address]]:
+        """The addresses of sandboxes, in both states."""
+        return [{r.ip: r for r in state.of(Address) if r.ns != HOST} for state in self.states]
 
     def container(self, ip: str) -> str:
         """Whose address it is."""

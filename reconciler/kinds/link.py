@@ -2,7 +2,7 @@
 one of its values."""
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
-from .namespace import Namespace, homes
+from .namespace import around, homes
 from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
 
 SWITCH = ("off", "on")
@@ -32,7 +32,7 @@ class Link(Resource):
 
     @property
     def within(self) -> tuple[Key, ...]:
-        return () if self.ns == HOST else (Namespace.at(self.ns),)
+        return around(self.ns)
 
     @property
     def state(self) -> str:
@@ -50,8 +50,8 @@ class Link(Resource):
 
     @property
     def settings(self) -> str:
-        """What `ip link set` tells every link."""
-        return f"mtu {self.mtu} alias {self.alias} group {self.group} {self.state}"
+        """What `ip link set` tells it."""
+        return usual_settings(self)
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
@@ -72,6 +72,11 @@ class Link(Resource):
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip link del {self.name}")]
+
+
+def usual_settings(link: Link) -> str:
+    """What `ip link set` tells every link."""
+    return f"mtu {link.mtu} alias {link.alias} group {link.group} {link.state}"
 
 
 @kind

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.resource import Fixed, Identity, Key, Ownership, Resource, kind
 from ..core.subject import CONTAINER, Part, Places
-from .ownership import alias
+from .ownership import HOST, alias
 
 
 @kind
@@ -56,6 +56,11 @@ class Closed(Namespace):
 
     why: str = ""
     trouble: Exception | None = field(default=None, compare=False, repr=False)  # the same, where it is a bug
+
+
+def around(ns: str) -> tuple[Key, ...]:
+    """What a link of this sandbox is within, or one of the host."""
+    return () if ns == HOST else (Namespace.at(ns),)
 
 
 def homes(resource: Any) -> tuple[Key, ...]:

@@ -5,7 +5,7 @@ import re
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
 from ..core.subject import NAMES, Part, Places
 from .named import CACHED, SET, set_of
-from .namespace import Namespace
+from .namespace import around
 from .ownership import DOCKER_RESOLVER, FILE_MARK, HOST, TABLE, place
 
 RUN = "/run/reconciler-dns"  # gone with a reboot, as sandboxes are; whoever answers is not root, and reads it
@@ -100,7 +100,7 @@ class Resolver(Resource):
 
     @property
     def within(self) -> tuple[Key, ...]:
-        return () if self.ns == HOST else (Namespace.at(self.ns),)
+        return around(self.ns)
 
     @property
     def pid_file(self) -> str:

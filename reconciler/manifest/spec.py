@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Annotated
 
 from ..errors import NOWHERE, Where
-from ..values import value
+from ..values import slotted, value
 from .key import Key
 from .placement import ConstraintSpec, PlacementSpec
 from .policy import ExpectSpec, PeerSpec, PolicySpec
@@ -21,7 +21,7 @@ OFF = "off"  # in place of name servers: there are no names
 SECRET = {"secret": True}  # of a field that is never kept on disk: who needs it reads the manifests again
 
 
-@value
+@slotted
 class PortSpec:
     """One entry of `ports:`.  Both ranges are inclusive; `published` is None for a random host port.
 
@@ -57,7 +57,7 @@ class PortSpec:
     where: Where = field(default=NOWHERE, compare=False)
 
 
-@value
+@slotted
 class EndpointSpec:
     """A container's place on one network (`services.NAME.networks.NETWORK`)."""
 

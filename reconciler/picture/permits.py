@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from ..inventory.bykind import ByKind
+from ..core.bykind import ByKind
 from ..kinds.maps import ALLOWING, BOUND, BY_PEER
 from ..kinds.nft import Element
 from .model import EGRESS, INGRESS, Allowance

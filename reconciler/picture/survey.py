@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from ipaddress import ip_network
 
+from ..core.bykind import by_kind
 from ..core.resource import Resource, State
-from ..inventory.bykind import by_kind
 from ..kinds.address import Address
 from ..kinds.cni import CniAttachment
 from ..kinds.link import Bridge, HandedVeth, NetworkLink, Veth

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ..change import Change, Terms
 from ..core.plan import Step, plan
 from ..core.reconcile import Refusals, apply
 from ..core.resource import Key, Resource, State
@@ -36,7 +37,7 @@ from ..kinds.split_dns import HostDomain
 from ..kinds.workload import Workload
 from ..lasting import Host
 from ..manifest.parts import driver_names
-from ..pipeline import Change, compare, enact
+from ..pipeline import compare, enact
 
 OUTSIDE = CniAttachment, RemoteNetwork, RemoteEndpoint, Workload  # what programs of others do
 CONFIGURED = Router, Resolver, HostDomain, *OUTSIDE
@@ -156,7 +157,7 @@ def rehearse_here(change: Change, facts: HostFacts) -> str:
     scratch_host.neighbours(gateways(stood_on))
     stage = RehearsalHost(facts)
     start, whole = replay(change, stage)
-    again = partial(compare, change.manifest, stage, prune=change.prune)
+    again = partial(compare, change.manifest, stage, Terms(change.prune))
     enact(among_others(change.desired, start, change) if whole else again(), stage)
     stage.requests = 0
     check_idempotent(again(), stage)

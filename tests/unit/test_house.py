@@ -35,33 +35,33 @@ ROOMS = {
     "manifest": "errors mistakes family disk version values manifest/yaml",
     "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
-    "picture": "values core kinds/ownership kinds inventory",
+    "picture": "values core kinds/ownership kinds",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
     "drivers": "errors mistakes family values core kinds/ownership kinds inventory/facts manifest cnm"
     " engines",
-    "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts inventory manifest cnm"
-    " drivers",
-    "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals inventory cnm drivers",
+    "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm drivers",
+    "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals cnm drivers",
     "kernel": "errors paths disk values core kinds/ownership kinds inventory/facts inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
     "expecting": "errors mistakes core inventory/facts cnm evaluate",
     "lasting": "core inventory/facts",
-    "pipeline": "expecting lasting healing draining errors values core inventory/facts manifest cnm drivers"
-    " inventory truth",
+    "change": "errors values core inventory/facts inventory manifest cnm",
+    "pipeline": "change expecting lasting healing draining errors core inventory/facts manifest cnm"
+    " drivers inventory truth",
     "remembered": "errors core kinds inventory/facts manifest cnm inventory truth expecting lasting pipeline",
     "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
-    " kernel truth lasting pipeline",
+    " kernel truth lasting change pipeline",
     "daemon/relay": "core kinds",
     "daemon": "errors disk values core kinds/ownership kinds inventory/facts manifest drivers evaluate"
-    " inventory kernel lasting pipeline remembered safety daemon/relay",
+    " inventory kernel lasting change pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
-    " pipeline hosts safety daemon/relay daemon guests",
+    " change pipeline hosts safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

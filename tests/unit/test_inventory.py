@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.cnm.topology import Endpoint
+from reconciler.core.bykind import by_kind
 from reconciler.core.plan import plan
 from reconciler.core.resource import Resource, state
 from reconciler.core.subject import NAMED
 from reconciler.drivers import lower
 from reconciler.drivers.firewall.elements import mark
 from reconciler.drivers.firewall.guard import items
-from reconciler.inventory.bykind import by_kind
 from reconciler.inventory.claims import claims
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.leases import leases

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.change import Terms
 from reconciler.core.plan import Step
 from reconciler.errors import ManifestError, NotConverged, Refused, RollbackFailed
 from reconciler.inventory.facts import Facts
@@ -25,7 +26,7 @@ class FakeHost(FakeKernel):
 
 
 def run(host: FakeHost, wanted: Manifest, **more):
-    change = compare(wanted, host, **more)
+    change = compare(wanted, host, Terms(**more))
     enact(change, host)
     return change
 
@@ -189,7 +190,7 @@ def test_applying_from_elsewhere_adopts():
 def test_no_prune_leaves_what_is_no_longer_declared():
     host = FakeHost()
     run(host, shop(2))
-    assert not [step for step in compare(shop(1), host, prune=False).todo if step.op == "-"]
+    assert not [step for step in compare(shop(1), host, Terms(prune=False)).todo if step.op == "-"]
 
 
 def test_a_random_port_stays():

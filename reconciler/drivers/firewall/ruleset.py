@@ -6,6 +6,7 @@ the maps.  What varies is the elements, each of which tells its project.
 """
 
 from collections.abc import Iterator, Mapping
+from sys import intern
 from typing import Any, NamedTuple
 
 from ...core.resource import Origin, Resource
@@ -57,5 +58,12 @@ class Ruleset(NamedTuple):
         self, project: str, origin: Origin | None, name: str, item: str, value: str = "", **more: Any
     ) -> Element:
         """One of a project's, in a map of this name."""
-        known = {"family": self.family, "table": TABLE, "map": name, "item": item, "value": value, **more}
+        known = {
+            "family": self.family,
+            "table": TABLE,
+            "map": intern(name),
+            "item": item,
+            "value": value,
+            **more,
+        }
         return Element(**known, project=project, origin=origin)

@@ -101,6 +101,7 @@ class Snapshot(Readings):
         self.named, self.places = named, places
         with open_socket() as self.host:
             yield from self.parts()
+        self.named = []  # of whom nobody asks later
 
     def look(self, ns: str, home: int) -> View:
         """Everything in the namespace that the thread is in; `home` is a descriptor of the host's."""

@@ -23,7 +23,7 @@ FORMAT = 1
 FOLDERS = Lock()  # of threads, some of which make them while others remove them
 NETWORKS, ENDPOINTS = f"{REMOTE}/networks", f"{REMOTE}/endpoints"
 UNFINISHED, ILLEGIBLE = "unfinished", "its record cannot be read"
-UNTOLD = {"origin", "state", "addresses"}  # of a resource, by its record
+UNTOLD = {"key", "origin", "state", "addresses"}  # of a resource, by its record
 SPOILT = (OSError, ValueError, TypeError, LookupError)
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar, get_type_hints
 from ..key import Key
 
 S = TypeVar("S")
+EMPTY: dict[str, str] = {}
 
 
 @cache
@@ -21,6 +22,7 @@ def keys(spec: Callable[..., object]) -> dict[str, Key]:
 
 
 def from_record(spec: Callable[..., S], record: object, **own: object) -> S:
-    """The spec with its keys as they are written; `own` are its other fields."""
+    """The spec with its keys as they are written; `own` are its other fields.  All that say nothing of a map
+    have one that is empty, as the spec has it."""
     said = vars(record)
-    return spec(**{name: said[name] for name in keys(spec)} | own)
+    return spec(**{name: said[name] for name in keys(spec) if said[name] != EMPTY} | own)

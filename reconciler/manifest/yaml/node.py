@@ -1,6 +1,7 @@
 """A YAML value with its place; merging moves nodes about, and each keeps the place where it was written."""
 
 from collections.abc import Iterable, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 from ...errors import ManifestError, Where
@@ -51,7 +52,7 @@ def raw(node: Node) -> Any:
 
 
 def where(place: Place, path: str = "") -> Where:
-    return Where(place.file, place.line, place.column, path)
+    return Where(place.file, place.line, place.column, intern(path))  # as in many files
 
 
 def dotted(steps: Iterable[str | int]) -> str:

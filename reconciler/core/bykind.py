@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from ..core.resource import Key, Resource, State
+from .resource import Key, Resource, State
 
 R = TypeVar("R", bound=Resource)
 
