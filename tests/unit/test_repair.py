@@ -24,7 +24,7 @@ from reconciler.errors import (
     Unforeseen,
     foreseen,
 )
-from reconciler.inventory.facts import Facts
+from reconciler.inventory.facts import Facts, HostFacts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kernel.resolvers import FOLDER
 from reconciler.kinds.namespace import Closed
@@ -678,6 +678,24 @@ def test_a_sandbox_of_others_that_comes_and_goes_decides_nothing_anew():
         assert marked(outcome.change.desired) == marked(compare(ONE, world.host).desired)
     world.host.lose("namespace shop-web1")
     assert world.turn("", "shop-web1").change.todo and "guest-a" in world.sandboxes
+
+
+class Unasked(dict[str, str]):
+    """What this kernel lacks, which is asked for by name and never as a whole."""
+
+    def __eq__(self, _: object) -> bool:
+        raise AssertionError("all of it was asked for")
+
+
+
+def test_no_sandbox_of_others_has_all_asked_of_the_kernel():
+    world = World(ONE)
+    told = HostFacts(machine="m", name="h", missing=Unasked())
+    world.host.facts = lambda: told
+    world.turn()
+    for guest in (GUEST, replace(GUEST, containers=())):
+        enact(compare(replace(manifest(guest), partial=True), world.host), world.host)
+        assert world.turn("", "guest-a").in_sync and world.compared == 1
 
 
 def test_deferring_a_project_leaves_it_as_it_stands():
