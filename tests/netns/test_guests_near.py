@@ -17,7 +17,9 @@ from reconciler.guests.guest import Guest, GuestEnd, GuestPort
 from reconciler.guests.nearby import GuestsHost
 from reconciler.inventory.facts import OtherSandboxes
 from reconciler.inventory.others import others_of
-from reconciler.pipeline import compare, load
+from reconciler.kernel.linux import Linux
+from reconciler.pipeline import Change, compare, load
+from reconciler.remembered import Dirty, look_again
 from tests.netns.lab import Lab
 
 SHOP = """
@@ -189,6 +191,17 @@ def test_who_takes_any_port_of_a_range_knows_who_has_one(shop, reader):
     with pytest.raises(ReconcileError, match="no host port is free"):
         attending.join(guest(shop, 5), end, reader)
     nothing_to_do(shop)
+
+
+def test_what_a_watcher_has_looked_at_again_is_what_it_sweeps(shop, reader):
+    host = Linux()
+    host.transcribe()
+    seen: Change | None = compare(load([shop.write(SHOP)]), host)
+    for happens in (add, remove, add, remove):
+        happens(shop, 1, reader)
+        seen = look_again(seen, Dirty(frozenset({"", guest(shop, 1).sandbox})), seen.manifest, host)
+        assert seen and not seen.todo
+        assert host.moved(host.places_read()) == frozenset(), happens
 
 
 def test_two_at_once(shop, reader):

@@ -24,7 +24,7 @@ from reconciler.errors import (
     Unforeseen,
     foreseen,
 )
-from reconciler.inventory.facts import Facts, HostFacts
+from reconciler.inventory.facts import Facts
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kernel.resolvers import FOLDER
 from reconciler.kinds.namespace import Closed
@@ -687,10 +687,9 @@ class Unasked(dict[str, str]):
         raise AssertionError("all of it was asked for")
 
 
-
 def test_no_sandbox_of_others_has_all_asked_of_the_kernel():
     world = World(ONE)
-    told = HostFacts(machine="m", name="h", missing=Unasked())
+    told = Facts(machine="m", name="h", missing=Unasked())
     world.host.facts = lambda: told
     world.turn()
     for guest in (GUEST, replace(GUEST, containers=())):
