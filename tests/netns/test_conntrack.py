@@ -251,6 +251,25 @@ def test_a_port_that_is_new(town: Lab) -> None:
     assert client.ask() == "A"
 
 
+def test_a_new_port_of_tcp_has_nothing_to_forget(town: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole table is gone through for one that leads elsewhere now, or where nobody is refused by RST."""
+    asked: list[object] = []
+    monkeypatch.setattr(conntrack, "tracked", lambda: True)
+    monkeypatch.setattr(conntrack, "dump", lambda *said: asked.append(said) or [])
+    steps: list[tuple[dict[str, str], bool]] = [
+        ({"tcp . 8080": "10.1.0.2 . 80"}, False),
+        ({"tcp . 8080": "10.2.0.2 . 80"}, True),
+        ({"tcp . 8080": "10.2.0.2 . 80", "tcp . 9001": "10.1.0.2 . 80"}, False),
+        ({"tcp . 8080": "10.2.0.2 . 80", "udp . 9001": "10.1.0.2 . 80"}, True),
+        ({"udp . 9001": "10.1.0.2 . 80"}, True),
+    ]
+    become(SKELETON)
+    for ports, is_asked in steps:
+        asked.clear()
+        become(published(publish4=ports))
+        assert bool(asked) == is_asked, ports
+
+
 def test_the_same_again_keeps_connections(town: Lab) -> None:
     ports = published(publish4={"tcp . 8080": "10.1.0.2 . 80", "udp . 8080": "10.1.0.2 . 80"})
     become(ports)

@@ -12,6 +12,7 @@ from ...kinds.published import (
     CONNECTIONS,
     LIMITED,
     LIMITS,
+    PUBLISH,
     RATES,
     REACHABLE,
     SOURCES,
@@ -49,12 +50,28 @@ def redirected(work: FirewallSteps, live: Sequence[Element], gone: Set[Place]) -
             leads[r.key] = r.flow, "" if step.op == "-" else r.value
     changed = {flow for flow, _ in leads.values()}
     leads = {e.key: (e.flow, e.value) for e in live if e.flow in changed} | leads  # who shares it still
-    yield from ((flow, home) for flow, home in leads.values() if flow)
+    new = set() if any(publishing(place[2]) for place in afresh) else opened(work, live)
+    yield from ((flow, home) for flow, home in leads.values() if flow and flow not in new)
     for name in (f"{REACHABLE}{family}" for family in (4, 6)):
         for step in work.elements.get(("inet", TABLE, name), ()):
             assert isinstance(r := step.resource, Element)
             if step.op == "-" and (known := published_flow(name[-1], *r.item.split(" . "))):
                 yield known, NOBODY
+
+
+def opened(work: FirewallSteps, live: Sequence[Element]) -> set[Flow]:
+    """Ports of TCP that led nowhere before: who asked there in vain was refused, of which nothing is kept
+    (tcp_packet() in net/netfilter/nf_conntrack_proto_tcp.c), and whom the host itself answers goes on."""
+    came: set[Flow] = set()
+    stood = [e.flow for e in live]
+    for place, steps in work.elements.items():
+        for step in steps if publishing(place[2]) else ():
+            assert isinstance(r := step.resource, Element)
+            plain = step.op == "+" and place[2] in (f"{PUBLISH}4", f"{PUBLISH}6")
+            came |= {r.flow} if plain and r.flow and r.flow.protocol == "tcp" else set()
+            stood += [] if plain else [r.flow]
+    known = {(one.family, port) for one in stood if one for port in range(one.first, one.last + 1)}
+    return {flow for flow in came if (flow.family, flow.first) not in known}
 
 
 def narrowed(work: FirewallSteps, live: Sequence[Element]) -> Iterator[tuple[Flow, list[str]]]:
