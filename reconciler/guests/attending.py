@@ -85,11 +85,26 @@ def part(one: Guest, ifname: str, reader: KeptHost) -> None:
     with reader.locked(one) as host:
         stood = folder.known(one)
         if stood or not folder.read(folder.path(one)):  # else its name is another one's
-            rest = (stood or one).parted(ifname)
-            folder.put(rest)
-            change = as_able(rest, host)
-            enact(change, host)
-            keep(change, host)
+            leave((stood or one).parted(ifname), host)
+
+
+def leave(rest: Guest, host: NearHost) -> None:
+    """This is what is left of it."""
+    folder.put(rest)
+    change = as_able(rest, host)
+    enact(change, host)
+    keep(change, host)
+
+
+def hold(one: Guest, reader: KeptHost) -> None:
+    """As it was told, or nothing of it where it has gone.  Raises why that cannot be."""
+    with reader.locked(one) as host:
+        if folder.known(one) != one:  # told otherwise meanwhile
+            return
+        if folder.has_gone(one):
+            leave(one.only(()), host)
+        else:
+            brought(one, folder.wish(one), host)
 
 
 def as_able(one: Guest, host: NearHost) -> Change:

@@ -2,27 +2,29 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..errors import ReconcileError, failed_in_part, foreseen
 from ..kernel.lock import lock
 from ..pipeline import Change
 from . import attending, docker_keeping, folder
+from .attending import KeptHost
 from .dockerd import Silent
 from .guest import Guest
 from .nearby import GuestsHost
 
 PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
+FEW = 16  # guests that are looked at one by one, however many others there are: some 50 ms each
 
 
 class Keeper(threading.Thread):
     """`note` takes what went wrong, once each; `rests` says whether nothing is to be done now."""
 
-    def __init__(self, note: Callable[[str], object], rests: Callable[[], bool]):
+    def __init__(self, note: Callable[[str], object], rests: Callable[[], bool], reader: KeptHost):
         super().__init__(name="keeper of guests", daemon=True)
         self.note, self.rests, self.bell, self.complained = note, rests, threading.Event(), ""
-        self.host, self.reader, self.began = GuestsHost(), attending.KeptHost(), time.time()
+        self.host, self.reader, self.began = GuestsHost(), reader, time.time()
         # As they stood when all was as it should be; None where that is not known.
         self.known: list[Guest] | None = None if folder.is_there() else []
         self.bell.set()  # they may have gone while nobody looked
@@ -49,6 +51,10 @@ class Keeper(threading.Thread):
         """They are compared with what stands when anything has moved since it was so; calls of runtimes wait
         for it only where something is to be done."""
         found = [*folder.guests()]
+        if self.known is not None and len(found) == len(folder.files()) <= FEW:
+            self.known = found if self.holds(found) else None
+            if self.known is not None:
+                return
         gone = any(map(folder.has_gone, found))
         if not gone and found == self.known and not self.moved():
             return
@@ -63,6 +69,14 @@ class Keeper(threading.Thread):
             if why := failed_in_part({}, change.waiting):
                 raise why
         self.known = found
+
+    def holds(self, found: Sequence[Guest]) -> bool:
+        """Whether each is by itself as it was told; else all are looked at, who tell what is wrong."""
+        with suppress(ReconcileError):
+            for one in found:
+                attending.hold(one, self.reader)
+            return True
+        return False
 
     def look(self) -> None:
         self.host.forget()

@@ -25,7 +25,8 @@ class Server:
     that stand, and why Docker finds no plugin; `rests` says whether those are left as they are."""
 
     def __init__(self, note: Callable[[str], object], rests: Callable[[], bool]) -> None:
-        self.keeper, reader = Keeper(note, rests), KeptHost()
+        reader = KeptHost()
+        self.keeper = Keeper(note, rests, reader)
         self.sockets = [PluginSocket(SOCKET, partial(serve, reader=reader))]
         try:
             self.sockets.append(PluginSocket(http.SOCKET, partial(http.serve, reader=reader)))

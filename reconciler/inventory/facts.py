@@ -140,6 +140,12 @@ def but(known: Mapping[K, V], gone: Iterable[K]) -> Mapping[K, V]:
     return {key: found for key, found in known.items() if key not in there} if there else known
 
 
+def with_new(known: tuple[V, ...], more: tuple[V, ...], whose: Callable[[V], str]) -> tuple[V, ...]:
+    """Both, each once.  Few of the others are of somebody who is known, and only these are looked for."""
+    names = {whose(one) for one in known}
+    return (*known, *(one for one in dict.fromkeys(more) if whose(one) not in names or one not in known))
+
+
 @value
 class OtherSandboxes:
     """What the sandboxes of others have, where these are not among what stands: as it was known."""
@@ -173,8 +179,8 @@ class OtherSandboxes:
             identities={**self.identities, **more.identities},
             leases={**self.leases, **more.leases},
             devices={**self.devices, **more.devices},
-            claims=(*dict.fromkeys((*self.claims, *more.claims)),),
-            macs=(*dict.fromkeys((*self.macs, *more.macs)),),
+            claims=with_new(self.claims, more.claims, lambda one: one.project),
+            macs=with_new(self.macs, more.macs, lambda one: one.sandbox),
         )
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ..errors import Foreign
 from ..kinds.file import File, Orphan
 from ..kinds.ownership import FILE_MARK
 from . import looking, netns
-from .transcript import EVERYWHERE, HOST_PLACE
+from .transcript import EVERYWHERE, HOST_PLACE, note
 
 FOLDER = "/etc/netns"
 
@@ -25,12 +25,19 @@ def of(ns: str) -> Iterator[File]:
             yield File(ns=ns, path=path, content=content)
 
 
-def orphans(sandboxes: Iterable[str], places: Set[str] | None) -> Iterator[Orphan]:
-    """Those of ours in the folders of sandboxes that are no more, of all or of these."""
-    folders = {*looking.listing(FOLDER, EVERYWHERE)} if places is None else {*places} - {HOST_PLACE}
-    for ns in sorted(folders.difference(sandboxes)):
+def orphans(names: Sequence[str], places: Set[str] | None) -> Iterator[Orphan]:
+    """Those of ours in the folders of no namespace, as these names tell: of all such, or of places."""
+    for ns in nobodys(names) if places is None else sorted({*places}.difference((HOST_PLACE, *names))):
         with suppress(PermissionError):  # other people's
             yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
+
+
+def nobodys(names: Iterable[str]) -> list[str]:
+    """The folders of no namespace: whoever comes and goes with his own changes nothing here."""
+    there = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
+    found = sorted({*there}.difference(names))
+    note("nobodys", (FOLDER,), [os.fsencode("/".join(found))], EVERYWHERE)
+    return found
 
 
 def read(path: str, place: str = "") -> str | None:

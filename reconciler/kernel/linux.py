@@ -25,7 +25,7 @@ from .kinds import KINDS
 from .observe import facts as host
 from .observe.host_links import HostLinks
 from .observe.snapshot import Snapshot
-from .transcript import EVERYWHERE, RULESET, Transcript, noting
+from .transcript import EVERYWHERE, RULESET, Transcript, engine_of, noting
 
 # What of the facts is asked for later, if at all: what it says is in the transcript.
 UNTOLD: dict[str, Any] = {
@@ -97,8 +97,9 @@ class Linux:
             strangers = {*snapshot.names}.difference(snapshot.sandboxes)
             seen = host.facts(snapshot.view(HOST), strangers)
             answering = {r.port for r in resolvers.of(HOST)} if seen.listeners else set()
-        # Who answers for names comes and goes by what we do: no fact has moved by that.
-        theirs = frozenset(one for one in seen.listeners if one.port not in answering)
+        # Who answers for names comes and goes by what we do, and so does who relays on ::1, where no port is
+        # ever translated: no fact has moved by that.
+        theirs = frozenset(one for one in seen.listeners if one.port not in answering and one.ip != "::1")
         self.attached = seen.attached
         self.plugins, self.heard_plugins = self.plugins if self.heard_plugins else seen.plugins, True
         self.last_facts = replace(seen, name=self.name or seen.name, listeners=theirs, **UNTOLD)
@@ -128,7 +129,14 @@ class Linux:
         with noting(self.transcript):
             refuse_foreign(named, self.strange_links(named), self.snapshot.strangers(named))
             found = {r.key: r for r in self.in_progress(self.snapshot.resources(named, places))}
-            return {**found, **barred(named, found)}
+            closed = barred(named, found)
+        # Of a sandbox that has gone the list of names tells, and nobody can ask there again.
+        self.transcript.forget([one for one in places or () if self.has_gone(one)])
+        return {**found, **closed}
+
+    def has_gone(self, place: str) -> bool:
+        """Whether it is a sandbox's, and no name leads there."""
+        return bool(place) and not engine_of(place) and not self.snapshot.is_named(place)
 
     def strange_links(self, named: Iterable[Resource]) -> Set[str]:
         """The names of the host's links that are not ours, where links are named at all."""

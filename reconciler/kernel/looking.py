@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+from collections.abc import Mapping, Set
+from contextlib import suppress
 from typing import NamedTuple
 
 from .transcript import EVERYWHERE, note
@@ -44,12 +46,33 @@ def whole(path: str, flags: int) -> bytes:
 
 def listing(folder: str, place: str) -> list[str]:
     """What is in a folder, in order; nothing where there is none."""
-    try:
-        found = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        found = []
+    found = entries(folder)
     note("listing", (folder,), [os.fsencode("/".join(found))], place)
     return found
+
+
+def entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def beneath(folder: str, place: str, but: Set[str] = frozenset()) -> dict[str, bytes]:
+    """What the files in the folders of a folder hold, by their paths in it, but for files of these names.
+    One answer tells of all: of a file that has gone none is kept."""
+    found: dict[str, bytes] = {}
+    for path in (f"{one}/{name}" for one in entries(folder) for name in entries(f"{folder}/{one}")):
+        with suppress(OSError):
+            if path.partition("/")[2] not in but:
+                found[path] = whole(f"{folder}/{path}", FLAGS | os.O_NOFOLLOW)
+    note("beneath", (folder,), answer(found), place)
+    return found
+
+
+def answer(found: Mapping[str, bytes]) -> list[bytes]:
+    """As it is noted: each path, and what its file holds."""
+    return [part for path, text in found.items() for part in (os.fsencode(path), text)]
 
 
 def listing_within(folder: str, name: str, place: str) -> list[str]:

@@ -144,8 +144,10 @@ def inode(name: str) -> int:
 def called(inode: int) -> list[str]:
     """The names of the namespace of this number, of those that are mounts, as ours are: the kernel's list of
     these tells the number of each, and a thousand names need not be looked at for one."""
+    root = b" net:[%d] " % inode
     with open("/proc/thread-self/mountinfo", "rb") as file:
-        rows = [line.split(b" ") for line in file if b" net:[%d] " % inode in line]
+        said = file.read()
+    rows = [line.split(b" ") for line in said.splitlines() if root in line] if root in said else []
     kind = os.stat(OWN).st_dev
     found = (os.path.split(os.fsdecode(row[4])) for row in rows)
     return sorted({name for folder, name in found if folder == RUN and same(path(name), inode, kind)})

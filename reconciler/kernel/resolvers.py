@@ -263,12 +263,9 @@ def remove_file(path: str) -> None:
 
 def names_of_host(but: Set[str]) -> Iterator[ZoneFile]:
     """All but those of these projects."""
-    for network in looking.listing(FOLDER, HOST_PLACE):
-        there = looking.listing(f"{FOLDER}/{network}", HOST_PLACE)
-        for project in [one for one in there if one not in but]:
-            with suppress(OSError):
-                text = looking.content(f"{FOLDER}/{network}/{project}", HOST_PLACE, follow=False)
-                yield ZoneFile(network=network, project=project, lines=lines_of(text))
+    for path, text in looking.beneath(FOLDER, HOST_PLACE, but).items():
+        network, project = path.split("/")
+        yield ZoneFile(network=network, project=project, lines=lines_of(text))
 
 
 @lru_cache(maxsize=256)

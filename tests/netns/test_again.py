@@ -187,6 +187,8 @@ def test_nothing_is_opened_that_is_not_noted(web: Linux) -> None:
     noted = {str(part) for question in asked for part in question.about}
     processes = (str(question.about[0]) for question in asked if question.how == "process")
     noted |= {f"/proc/{pid}/{file}" for pid in processes for file in ("stat", "cmdline")}
+    folders = tuple(f"{question.about[0]!s}/" for question in asked if question.how == "beneath")
+    noted |= {path for path in opened if path.startswith(folders)}
     names = set(netns.names())
     paths = {path for path in opened if not path.startswith(PYTHON) and not path.startswith("/run/netns/")}
     assert paths - noted - names - {SELF, netns.RUN, "/proc/self/maps", "/proc/self/setgroups"} == set()

@@ -14,10 +14,13 @@ from reconciler.errors import NotConverged, ReconcileError
 from reconciler.guests import attending, folder
 from reconciler.guests.attending import Given, KeptHost
 from reconciler.guests.guest import Guest, GuestEnd, GuestPort
+from reconciler.guests.keeper import Keeper
 from reconciler.guests.nearby import GuestsHost
 from reconciler.inventory.facts import OtherSandboxes
 from reconciler.inventory.others import others_of
-from reconciler.pipeline import compare, load
+from reconciler.kernel.linux import Linux
+from reconciler.pipeline import Change, compare, load
+from reconciler.remembered import Dirty, look_again
 from tests.netns.lab import Lab
 
 SHOP = """
@@ -188,6 +191,47 @@ def test_who_takes_any_port_of_a_range_knows_who_has_one(shop, reader):
     assert {one.first for one in reader.host.others.claims} >= {9100, 9101, 9102, 9103}
     with pytest.raises(ReconcileError, match="no host port is free"):
         attending.join(guest(shop, 5), end, reader)
+    nothing_to_do(shop)
+
+
+def test_what_a_watcher_has_looked_at_again_is_what_it_sweeps(shop, reader):
+    host = Linux()
+    host.transcribe()
+    seen: Change | None = compare(load([shop.write(SHOP)]), host)
+    for happens in (add, remove, add, remove):
+        happens(shop, 1, reader)
+        seen = look_again(seen, Dirty(frozenset({"", guest(shop, 1).sandbox})), seen.manifest, host)
+        assert seen and not seen.todo
+        assert host.moved(host.places_read()) == frozenset(), happens
+
+
+def test_few_guests_are_kept_without_a_look_at_all_others(shop, reader, monkeypatch):
+    keeper = Keeper(pytest.fail, lambda: True, reader)  # by itself it rests
+    for number in (1, 2, 3):
+        add(shop, number, reader)
+    keeper.known = [*folder.guests()]
+    monkeypatch.setattr(attending, "decided_all", pytest.fail)
+    shop.run("ip -n g1 -4 addr flush dev eth0")
+    shop.run("nft delete element inet reconciler publish4 { tcp . 9003 }")
+    shop.run("ip netns del g2")
+    with near(reader):
+        keeper.round()
+        assert {one.id for one in folder.guests()} == {"id-1", "id-3"}
+        keeper.round()
+    known(reader)
+    nothing_to_do(shop)
+
+
+def test_who_cannot_be_kept_by_himself_is_told_of(shop, reader):
+    keeper = Keeper(pytest.fail, lambda: True, reader)
+    add(shop, 1, reader)
+    keeper.known = [*folder.guests()]
+    shop.run("ip link del br-shop-front")
+    with pytest.raises(ReconcileError, match="shop_front"):
+        keeper.round()
+    shop.apply(SHOP)
+    keeper.round()
+    assert keeper.known == [*folder.guests()]
     nothing_to_do(shop)
 
 

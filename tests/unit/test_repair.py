@@ -680,6 +680,23 @@ def test_a_sandbox_of_others_that_comes_and_goes_decides_nothing_anew():
     assert world.turn("", "shop-web1").change.todo and "guest-a" in world.sandboxes
 
 
+class Unasked(dict[str, str]):
+    """What this kernel lacks, which is asked for by name and never as a whole."""
+
+    def __eq__(self, _: object) -> bool:
+        raise AssertionError("all of it was asked for")
+
+
+def test_no_sandbox_of_others_has_all_asked_of_the_kernel():
+    world = World(ONE)
+    told = Facts(machine="m", name="h", missing=Unasked())
+    world.host.facts = lambda: told
+    world.turn()
+    for guest in (GUEST, replace(GUEST, containers=())):
+        enact(compare(replace(manifest(guest), partial=True), world.host), world.host)
+        assert world.turn("", "guest-a").in_sync and world.compared == 1
+
+
 def test_deferring_a_project_leaves_it_as_it_stands():
     host = Host()
     enact(compare(manifest(*ONE.projects, BLOG), host), host)
