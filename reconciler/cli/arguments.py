@@ -181,8 +181,8 @@ def implied(given: Mapping[str, object]) -> str:
 
 def run(options: Options) -> int:
     """The function that bears the mode's name."""
-    if options.mode != "watch":
-        gc.disable()  # a run is short and makes many small values: collecting them costs more than it frees
+    if options.mode == "watch":
+        gc.enable()  # it lasts
     room = import_module(f".{MODES[options.mode].room}", __package__)
     return int(getattr(room, MODES[options.mode].function or options.mode)(options))
 

@@ -29,10 +29,10 @@ from reconciler.kernel.kinds.rule import message as rule_message
 from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES
 from reconciler.kernel.kinds.veth import create as new_veth
 from reconciler.kernel.kinds.veth import host_mac, outer_settings, veth_of
+from reconciler.kernel.netlink import layouts, traffic
 from reconciler.kernel.netlink import links as rtnl
 from reconciler.kernel.netlink import neighbours as ndm
 from reconciler.kernel.netlink import socket as netlink
-from reconciler.kernel.netlink import traffic
 from reconciler.kernel.netlink import vlans as port_vlans
 from reconciler.kernel.observe.readings import View
 from reconciler.kinds.address import Address
@@ -609,6 +609,25 @@ def test_attributes_are_padded_and_found_again(pairs: list[tuple[int, bytes]]):
     assert netlink.attributes(data) == dict(pairs)
     nested = netlink.nest(5, data)
     assert netlink.attributes(netlink.attributes(nested)[5]) == dict(pairs)
+
+
+@given(st.data(), st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=9)), max_size=9))
+def test_what_is_laid_out_alike_is_taken_apart_as_what_is_gone_through(data, pairs: list[tuple[int, bytes]]):
+    """Another of the same size may have them in another order, or differ in any byte."""
+    orders = [pairs, data.draw(st.permutations(pairs)), pairs]
+    rest = bytes(data.draw(st.integers(0, 3)))
+    messages = [bytearray(b"".join(netlink.attr(*pair) for pair in order) + rest) for order in orders]
+    if messages[0]:
+        spots, values = st.integers(0, len(messages[0]) - 1), st.integers(0, 255)
+        messages[1][data.draw(spots)] = data.draw(values)
+    layouts.KNOWN.clear()
+    assert [apart(one, 0) for one in messages] == [apart(one, len(one) + 1) for one in messages]
+
+
+def apart(message: bytes, long: int) -> dict[int, bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layouts, "LONG", long)
+        return netlink.attributes(bytes(message))
 
 
 @given(st.binary(max_size=64))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from .. import looking
 from ..transcript import note
+from .layouts import recognised
 
 ROUTE = 0  # NETLINK_ROUTE
 REQUEST, ACK, ROOT_MATCH, CREATE, EXCL, REPLACE = 0x1, 0x4, 0x300, 0x400, 0x200, 0x100
@@ -77,8 +78,9 @@ def nest(kind: int, *parts: bytes) -> bytes:
 
 
 def attributes(data: bytes, at: int = 0) -> dict[int, bytes]:
-    found = {}
-    end = len(data)
+    if found := recognised(data, at):
+        return found
+    found, end = {}, len(data)
     while at + 4 <= end:
         size, kind = ATTR.unpack_from(data, at)
         if size < 4:
@@ -219,28 +221,26 @@ def dump_within(channel: socket.socket, kind: int, asked: Sequence[bytes], most:
 
 def dump_once(channel: socket.socket, request: bytes, most: float, said: list[bytes]) -> list[bytes] | None:
     channel.send(request)
+    mine, seen = HEADER.unpack_from(request)[3], 0  # flags of any answer
     found: list[bytes] = []
-    whole = True
-    for answer, flags, data in answers(channel, HEADER.unpack_from(request)[3], said):
-        whole &= not flags & DUMP_INTR
-        if answer not in (DONE, ERROR):
+    while True:
+        said.append(channel.recv(BUFFER))
+        for answer, flags, sequence, _, data in frames(said[-1]):
+            if sequence != mine:  # to what was given up
+                continue
+            seen |= flags
+            if answer in (DONE, ERROR):
+                refuse(data)
+                return None if seen & DUMP_INTR else found
             found.append(data)
             if len(found) > most:
                 raise OSError(errno.EOVERFLOW, f"there are more than {most} of a kind")
-        elif code := -int.from_bytes(data[:4], "little", signed=True):
-            raise OSError(code, os.strerror(code))
-    return found if whole else None
 
 
-def answers(channel: socket.socket, sequence: int, said: list[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """(type, flags, body) of each to this request, up to the one that ends them."""
-    answer = 0
-    while answer not in (DONE, ERROR):
-        said.append(channel.recv(BUFFER))
-        for kind, flags, number, _, data in frames(said[-1]):
-            if number == sequence:
-                answer = kind
-                yield kind, flags, data
+def refuse(end: bytes) -> None:
+    """Raise OSError for an end of answers that tells of an error."""
+    if code := -int.from_bytes(end[:4], "little", signed=True):
+        raise OSError(code, os.strerror(code))
 
 
 def get(channel: socket.socket, kind: int, body: bytes, place: str | None = None) -> bytes:

@@ -7,10 +7,9 @@ from ipaddress import ip_address, ip_interface, ip_network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
 from ..reserved import is_link_local, nobodys, within
 from ..spec import LABEL, OFF
+from .pydantics_core import PydanticCustomError
 
 ACCEPTED = re.compile("r[0-9a-f]{15}")  # safety/removals.py: digest
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

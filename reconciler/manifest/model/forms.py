@@ -11,12 +11,10 @@ from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-import pydantic_core
-from pydantic_core import SchemaValidator
-
 from ... import disk
 from ..store import sealed, stamp
-from . import amounts, fields, limits, port_syntax
+from . import amounts, fields, limits, port_syntax, pydantics_core
+from .pydantics_core import SchemaValidator
 
 if TYPE_CHECKING:
     from pydantic.plugin._schema_validator import PluggableSchemaValidator
@@ -175,7 +173,7 @@ def file(folder: str) -> str:
 
 def origin() -> dict[str, object]:
     """What it follows from; raises OSError where pydantic is not beside its core."""
-    whole = os.path.join(os.path.dirname(os.path.dirname(pydantic_core.__file__)), "pydantic", "version.py")
+    whole = os.path.join(os.path.dirname(os.path.dirname(pydantics_core.FILE)), "pydantic", "version.py")
     found = os.stat(whole)
-    pydantic = [pydantic_core.__version__, found.st_size, found.st_mtime_ns]
+    pydantic = [pydantics_core.VERSION, found.st_size, found.st_mtime_ns]
     return {"program": [*stamp.program()], "pydantic": pydantic}

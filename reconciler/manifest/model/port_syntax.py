@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
 from .fields import bindable, wrong
+from .pydantics_core import PydanticCustomError
 
 RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 PROTOCOLS = ("tcp", "udp", "sctp")

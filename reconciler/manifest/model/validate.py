@@ -2,11 +2,10 @@
 
 from typing import Any, TypeVar
 
-from pydantic_core import ValidationError
-
 from ..compose.ignored_keys import INSIDE, NOTHING
 from ..yaml.node import Mistakes, Node, Place, dotted, followed, nearest, raw
 from .forms import NETWORK, SERVICE, TOP, Form
+from .pydantics_core import ValidationError
 
 Steps = tuple[str | int, ...]
 R = TypeVar("R")

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic_core import PydanticCustomError
-
 from ...errors import Where
 from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.keys import from_record
+from ..model.pydantics_core import PydanticCustomError
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS
 from ..spec import ContainerSpec, EndpointSpec
 from ..workload import RUNTIMES

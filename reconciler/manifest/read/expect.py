@@ -8,12 +8,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticCustomError
-
 from ...errors import ManifestError, Where
 from ...mistakes import NoSuchName, WrongValue
 from ..compose.merge import NOTHING
 from ..model.fields import message_and_hint, wrong
+from ..model.pydantics_core import PydanticCustomError
 from ..policy import ExpectSpec, PeerSpec
 from ..spec import ProjectSpec
 from ..yaml.node import dotted, nearest, where

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from typing import NamedTuple
 
-from pydantic_core import PydanticCustomError
-
 from ...errors import ManifestError, Where
 from ...family import family
 from ...mistakes import WrongLock
 from ..model.fields import message_and_hint, prefix, subnet, unicast, wrong
+from ..model.pydantics_core import PydanticCustomError
 from ..reserved import Prefix, is_part
 from ..spec import VNIS
 

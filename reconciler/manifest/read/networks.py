@@ -5,12 +5,11 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic_core import PydanticCustomError
-
 from ...mistakes import NotYet
 from ..compose.files import Inputs
 from ..model.fields import message_and_hint
 from ..model.keys import from_record, keys
+from ..model.pydantics_core import PydanticCustomError
 from ..options import COMMON, Described, Option, accepted, described, usable
 from ..reserved import assignable, is_part
 from ..spec import LEAST_IPV6_MTU, NetworkSpec, SubnetSpec

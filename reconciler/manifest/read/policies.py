@@ -10,13 +10,12 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticCustomError
-
 from ...errors import ManifestError, Where
 from ...mistakes import Contradiction, NoSuchName, WrongValue
 from ..model.fields import canonical_prefix, message_and_hint, prefix_or_address, wrong
 from ..model.forms import POLICY
 from ..model.port_syntax import bounds
+from ..model.pydantics_core import PydanticCustomError
 from ..policy import PeerSpec, PolicySpec
 from ..spec import ProjectSpec
 from ..yaml.node import Mistakes, Node, dotted, nearest, where

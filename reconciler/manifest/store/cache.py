@@ -62,12 +62,19 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
 
 
 def recalled(folder: str, asked: Asked) -> Loaded:
-    """What was loaded last time, of texts that may have changed since."""
+    """What was loaded last time, of texts that may have changed since; nothing where all have."""
     with suppress(*sealed.UNUSABLE):
         known, body = sealed.read(asked.entry(folder))
-        if terms(asked, known["drivers"]).items() <= known.items():
+        some = any(is_as_it_was(file, was) for file, was in known["texts"].items())
+        if some and terms(asked, known["drivers"]).items() <= known.items():
             return decoded(body)
     return NOTHING
+
+
+def is_as_it_was(file: str, was: str) -> bool:
+    with suppress(ManifestError):  # it may be gone
+        return digest(read_regular(file)) == was
+    return False
 
 
 def origin(folder: str, asked: Asked) -> dict[str, Any]:
