@@ -2,6 +2,7 @@
 a tenth of all that a run imports."""
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
@@ -11,15 +12,17 @@ PACKAGE = "pydantic_core"
 
 
 def library() -> ModuleType:
-    """It alone: its package is there, and what is in that is run when somebody else imports it."""
-    name = f"{PACKAGE}._pydantic_core"
+    """It alone: its package is there, and what is in that is run when somebody else imports it.  Where it is
+    called otherwise, the package."""
     if PACKAGE in sys.modules or not (spec := find_spec(PACKAGE)):
-        return import_module(name)
+        return import_module(PACKAGE)
     sys.modules[PACKAGE] = module_from_spec(spec)
     try:
-        return import_module(name)
+        with suppress(ImportError):
+            return import_module(f"{PACKAGE}._pydantic_core")
     finally:
         del sys.modules[PACKAGE]
+    return import_module(PACKAGE)
 
 
 CORE = library()
