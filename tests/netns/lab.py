@@ -128,8 +128,8 @@ class Lab:
     def stands(self, manifest: str | dict[str, Any]) -> None:
         """It is applied, and there is nothing to do then."""
         self.apply(manifest)
-        assert self.planned(manifest) == []
-        assert self.apply(manifest).out.startswith("Nothing to do.")
+        again = self.apply(manifest)
+        assert again.out.startswith("Nothing to do."), again
 
     def try_apply(self, manifest: str | dict[str, Any], *arguments: object) -> Result:
         return self.reconcile("--apply", self.write(manifest), *arguments)
@@ -231,6 +231,16 @@ class Lab:
                 for port in ports
                 for family in families
             ]
+
+    @contextmanager
+    def serving(self, ns: str, *ports: int, proto: str = "tcp") -> Iterator[None]:
+        """The same for a while, where others of this host want these ports after."""
+        made = self.serve(ns, *ports, proto=proto)
+        try:
+            yield
+        finally:
+            for sock in made:
+                self.servers.forget(sock)
 
     def ask(
         self,
