@@ -180,7 +180,8 @@ class Lab:
         return self.json(f"ip -j -d link show dev {name}", ns)[0]
 
     def links(self, ns: str = "") -> list[str]:
-        return [link["ifname"] for link in self.json("ip -j link", ns)]
+        with self.inside(ns):
+            return [name for _, name in socket.if_nameindex()]
 
     def addresses(self, ns: str, ifname: str = "eth0", family: int = 4) -> list[str]:
         found = self.json(f"ip -j -{family} addr show dev {ifname} scope global", ns)

@@ -68,11 +68,16 @@ class Watcher:
 def until(
     condition: Callable[[], Any], patience: float = PATIENCE, words: Callable[[], object] = str
 ) -> float:
-    """Seconds until `condition` holds; `words` tell more of one that does not."""
-    began = time.monotonic()
+    """Seconds until `condition` holds; `words` tell more of one that does not.
+
+    Who asks with a command leaves the processor, most of the time, to what is waited for.
+    """
+    began = asked = time.monotonic()
     while not holds(condition):
-        assert time.monotonic() - began < patience, f"not within {patience} s\n{words()}"
-        time.sleep(0.01)
+        now = time.monotonic()
+        assert now - began < patience, f"not within {patience} s\n{words()}"
+        time.sleep(max(0.01, min(0.2, 3 * (now - asked))))
+        asked = time.monotonic()
     return time.monotonic() - began
 
 
