@@ -1,6 +1,5 @@
 """What was read is asked again on a real kernel: what changes by itself answers as before, and nothing is
-looked at that is not noted.  That what reads otherwise answers otherwise
-is asked of every specimen in test_readback.py."""
+looked at that is not noted.  That what reads otherwise answers otherwise is asked in test_readback.py."""
 
 import re
 import subprocess
