@@ -21,7 +21,8 @@ from tests.netns.servers import KINDS, Servers
 from tests.netns.snapshot import canonical, differing, snapshot
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+# Whatever is set here, who begins anew finds the bytecode that others before it have left.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": ""}
 HOST4, REMOTE4 = "198.51.100.1", "198.51.100.2"
 HOST6, REMOTE6 = "2001:db8:1::1", "2001:db8:1::2"
 OURS = {4: HOST4, 6: HOST6}
