@@ -1,29 +1,36 @@
 """The command in a fork of this process: a fifth of a fresh interpreter's time, in the test's namespaces."""
 
+import gc
 import importlib
 import os
+import pkgutil
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, NoReturn
 
-# What an ordinary run imports; loaded here, before the first fork.
-LOADED = (
-    "reconciler.cli.apply",
-    "reconciler.cli.plan",
-    "reconciler.cli.status",
-    "reconciler.kernel.linux",
-    "reconciler.manifest.load",
-    "reconciler.manifest.model.top",
-)
+import reconciler
+from reconciler import pipeline
+from reconciler.kernel import descriptors
+
+MANIFEST = "name: t\nnetworks: {n: {}}\ncontainers: {web: {networks: [n], ports: ['80:80']}}\n"
 
 
 def load() -> None:
-    for name in LOADED:
-        importlib.import_module(name)
+    """Before the first fork: every module, and what pydantic makes of the models."""
+    for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(MANIFEST)
+        file.flush()
+        pipeline.load([Path(file.name)])
 
 
 def run(arguments: Sequence[str], environment: dict[str, str], timeout: float) -> tuple[int, str, str]:
@@ -35,13 +42,19 @@ def run(arguments: Sequence[str], environment: dict[str, str], timeout: float) -
         return rc, content(out), content(err)
 
 
-def become(arguments: Sequence[str], environment: dict[str, str], out: IO[str], err: IO[str]) -> NoReturn:
+def become(
+    arguments: Sequence[str], environment: dict[str, str], out: IO[str], err: IO[str], lasting: bool = False
+) -> NoReturn:
+    """Who lasts holds nothing open of what the tests have: their ends are told when they close them."""
     rc = 1
     try:
         with open(os.devnull) as nothing:
             for fd, file in enumerate((nothing, out, err)):
                 os.dup2(file.fileno(), fd)
-        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", 1)
+        gc.freeze()  # what the tests have is none of its garbage
+        if lasting:
+            descriptors.keep_only({0, 1, 2})
         os.environ.clear()
         os.environ.update(environment)
         rc = importlib.import_module("reconciler.cli.command").main(list(arguments))
@@ -51,6 +64,42 @@ def become(arguments: Sequence[str], environment: dict[str, str], out: IO[str], 
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(rc)
+
+
+class Running:
+    """One that goes on beside the test, as `subprocess.Popen` has it."""
+
+    def __init__(self, arguments: Sequence[str], environment: dict[str, str], out: IO[str]) -> None:
+        self.returncode: int | None = None
+        if (pid := os.fork()) == 0:
+            become(arguments, environment, out, out, True)
+        self.pid, self.ended = pid, os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """Raises TimeoutExpired."""
+        if self.returncode is None:
+            ended = select.poll()
+            ended.register(self.ended, select.POLLIN)
+            if not ended.poll(timeout * 1000):
+                raise subprocess.TimeoutExpired("reconcile", timeout)
+            os.close(self.ended)
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def wait(child: int, timeout: float) -> int:

@@ -21,7 +21,8 @@ from tests.netns.servers import KINDS, Servers
 from tests.netns.snapshot import canonical, differing, snapshot
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+# Whatever is set here, who begins anew finds the bytecode that others before it have left.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": ""}
 HOST4, REMOTE4 = "198.51.100.1", "198.51.100.2"
 HOST6, REMOTE6 = "2001:db8:1::1", "2001:db8:1::2"
 OURS = {4: HOST4, 6: HOST6}
@@ -128,8 +129,8 @@ class Lab:
     def stands(self, manifest: str | dict[str, Any]) -> None:
         """It is applied, and there is nothing to do then."""
         self.apply(manifest)
-        assert self.planned(manifest) == []
-        assert self.apply(manifest).out.startswith("Nothing to do.")
+        again = self.apply(manifest)
+        assert again.out.startswith("Nothing to do."), again
 
     def try_apply(self, manifest: str | dict[str, Any], *arguments: object) -> Result:
         return self.reconcile("--apply", self.write(manifest), *arguments)
@@ -180,7 +181,8 @@ class Lab:
         return self.json(f"ip -j -d link show dev {name}", ns)[0]
 
     def links(self, ns: str = "") -> list[str]:
-        return [link["ifname"] for link in self.json("ip -j link", ns)]
+        with self.inside(ns):
+            return [name for _, name in socket.if_nameindex()]
 
     def addresses(self, ns: str, ifname: str = "eth0", family: int = 4) -> list[str]:
         found = self.json(f"ip -j -{family} addr show dev {ifname} scope global", ns)
@@ -231,6 +233,16 @@ class Lab:
                 for port in ports
                 for family in families
             ]
+
+    @contextmanager
+    def serving(self, ns: str, *ports: int, proto: str = "tcp") -> Iterator[None]:
+        """The same for a while, where others of this host want these ports after."""
+        made = self.serve(ns, *ports, proto=proto)
+        try:
+            yield
+        finally:
+            for sock in made:
+                self.servers.forget(sock)
 
     def ask(
         self,

@@ -1,32 +1,29 @@
-"""What was read is asked again on a real kernel: what reads otherwise answers otherwise, what changes by
-itself does not, and nothing is looked at that is not noted."""
+"""What was read is asked again on a real kernel: what changes by itself answers as before, and nothing is
+looked at that is not noted.  That what reads otherwise answers otherwise is asked in test_readback.py."""
 
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from reconciler.core.reconcile import reconcile
-from reconciler.core.resource import Resource, State, state
+from reconciler.core.resource import state
 from reconciler.kernel import netns, wireguard_key
 from reconciler.kernel.again import Asker, Changed
 from reconciler.kernel.kinds.address import ALL_ADDRESSES
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.netlink.links import GETADDR
-from reconciler.kernel.observe.capabilities import Missing
 from reconciler.paths import STATE
 from reconciler.pipeline import compare, enact, load
 from tests.netns.namespaces import throwaway_host
+from tests.netns.noticing import UNCHANGED, moved, settled
 from tests.netns.samples import WEB
-from tests.netns.specimens import PRIVATE, SPECIMENS, UPLINK, Specimen
+from tests.netns.specimens import PRIVATE, UPLINK
 
-T = TypeVar("T")
-UNCHANGED: frozenset[str] = frozenset()
 SELF = "/proc/thread-self/ns/net"  # who asks; and what Python itself opens
 LATE = 1.2  # seconds; Linux tells of a link's carrier up to one late
 PYTHON = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2] / "reconciler"))
@@ -42,13 +39,13 @@ def host(privileged: None) -> Iterator[None]:
         Path(STATE, wireguard_key.NAME).touch(0o600)
         Path(STATE, wireguard_key.NAME).write_text(PRIVATE)
         yield
-        become()
+        become_bare()
 
 
 @pytest.fixture
 def web(host: None, tmp_path: Path) -> Iterator[Linux]:
     """A host in sync, as a plan has read it."""
-    become()
+    become_bare()
     file = tmp_path / "t.yaml"
     file.write_text(WEB)
     enact(compare(load([file]), Linux()), Linux())
@@ -59,29 +56,15 @@ def web(host: None, tmp_path: Path) -> Iterator[Linux]:
     linux, change = settled(lambda linux: compare(load([file]), linux), LATE)
     assert not change.todo
     yield linux
-    become()
+    become_bare()
 
 
 def run(command: str) -> str:
     return subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout
 
 
-def become(*wanted: Resource) -> State:
-    desired = state(*wanted)
-    reconcile(desired, Linux())
-    return desired
-
-
-def settled(look: Callable[[Linux], T], calm: float = 0.05) -> tuple[Linux, T]:
-    """Who has looked, and what he saw, `calm` seconds before nothing had moved."""
-    deadline = time.monotonic() + 15
-    while True:
-        linux = Linux()
-        found = look(linux)
-        time.sleep(calm)
-        if moved(linux) == UNCHANGED:
-            return linux, found
-        assert time.monotonic() < deadline, moved(linux)
+def become_bare() -> None:
+    reconcile(state(), Linux())
 
 
 def read_anew(linux: Linux) -> None:
@@ -89,27 +72,6 @@ def read_anew(linux: Linux) -> None:
     linux.forget()
     linux.observe()
     linux.facts()
-
-
-def moved(linux: Linux) -> frozenset[str] | None:
-    return linux.moved(linux.places_read())
-
-
-# A port that is down forgets who is behind it, sooner or later; nobody declares one.
-@pytest.mark.parametrize("specimen", [s for s in SPECIMENS if getattr(s.value, "up", True)], ids=str)
-def test_what_reads_otherwise_answers_otherwise(host: None, specimen: Specimen) -> None:
-    if lack := Missing().get(specimen.feature):
-        pytest.skip(lack)
-    become(*specimen.needs)
-    named = become(*specimen.needs, specimen.value).values()
-    linux, before = settled(lambda linux: linux.observe(named))
-    for other in (*specimen.variants(), None):
-        become(*specimen.needs, *filter(None, [other]))
-        if Linux().observe(named) != before:
-            assert moved(linux) != UNCHANGED, other
-        become(*specimen.needs)
-        become(*specimen.needs, specimen.value)
-    become()
 
 
 def test_what_changes_by_itself_is_nothing(web: Linux) -> None:

@@ -15,7 +15,7 @@ runtime: oci
 networks: {{n: {{}}}}
 services:
   web:
-    command: [sh, -c, 'trap "sleep 3; exit" TERM; while :; do sleep 0.05; done']
+    command: [sh, -c, 'trap "sleep 3; exit" TERM; sleep 600 & wait']
     stop_grace_period: 20s
     networks: [n]
     {affinity}

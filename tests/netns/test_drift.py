@@ -1,12 +1,30 @@
 """What somebody changed by hand is seen by the plan and put right by the next apply."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.netns.conftest import new_lab
+from tests.netns.lab import Lab
 from tests.netns.samples import WEB
 from tests.netns.snapshot import differing
+
+
+@pytest.fixture(scope="module")
+def drifting(privileged: None) -> Iterator[Lab]:
+    """A host of which every test takes something away and puts it back."""
+    with new_lab() as made:
+        made.apply(WEB)
+        yield made
+
+
+def heals(lab: Lab) -> None:
+    """By one apply, to what was told to the first."""
+    assert lab.planned(WEB) != []
+    lab.apply(WEB)
+    assert lab.planned(WEB) == []
 
 
 def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
@@ -56,19 +74,16 @@ def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
         "ip -6 route add 2001:db8:9::/64 proto 109 nexthop via 2001:db8:1::2 nexthop via 2001:db8:1::3",
     ],
 )
-def test_is_repaired(lab, command):
-    lab.apply(WEB)
-    before = lab.rules()
-    lab.run(command)
+def test_is_repaired(drifting, command):
+    before = drifting.rules()
+    drifting.run(command)
     if command == "ip rule flush":
-        lab.ip("rule add pref 32766 lookup main\nrule add pref 32767 lookup default")
-    assert lab.planned(WEB) != []
-    lab.apply(WEB)
-    assert lab.planned(WEB) == []
-    assert lab.rules() == before
-    lab.serve("t-web", 80)
-    for address in ("198.51.100.1", "2001:db8:1::1"):
-        assert lab.ask("R", address, 8080)
+        drifting.ip("rule add pref 32766 lookup main\nrule add pref 32767 lookup default")
+    heals(drifting)
+    assert drifting.rules() == before
+    with drifting.serving("t-web", 80):
+        for address in ("198.51.100.1", "2001:db8:1::1"):
+            assert drifting.ask("R", address, 8080)
 
 
 @pytest.mark.parametrize(
@@ -81,27 +96,25 @@ def test_is_repaired(lab, command):
         ("ipv6/conf/br-t-n/accept_ra", "1"),
     ],
 )
-def test_a_sysctl_is_repaired(lab, name, wrong):
+def test_a_sysctl_is_repaired(drifting, name, wrong):
     """As `sysctl --system` does after the installation of some package."""
-    lab.apply(WEB)
-    right = lab.sysctl(f"net/{name}")
-    lab.sysctl(f"net/{name}", value=wrong)
-    assert any(name in step for step in lab.planned(WEB))
-    lab.apply(WEB)
-    assert lab.sysctl(f"net/{name}") == right
+    right = drifting.sysctl(f"net/{name}")
+    drifting.sysctl(f"net/{name}", value=wrong)
+    assert any(name in step for step in drifting.planned(WEB))
+    drifting.apply(WEB)
+    assert drifting.sysctl(f"net/{name}") == right
 
 
 @pytest.mark.parametrize("setting", ["nomaster", "down", "type bridge_slave hairpin off", "mtu 1300"])
-def test_the_host_end_of_a_pair_is_repaired(lab, setting):
-    lab.apply(WEB)
-    ends = [link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"]
+def test_the_host_end_of_a_pair_is_repaired(drifting, setting):
+    ends = [link["ifname"] for link in drifting.json("ip -j link") if link.get("master") == "br-t-n"]
+    assert len(ends) == 2
     for end in ends:
-        lab.run(f"ip link set dev {end} {setting}")
-    lab.apply(WEB)
-    assert lab.planned(WEB) == []
-    lab.serve("t-web", 80)
-    assert lab.ask("R", "198.51.100.1", 8080)
-    assert lab.ask("t-web", "198.51.100.1", 8080)
+        drifting.run(f"ip link set dev {end} {setting}")
+    heals(drifting)
+    with drifting.serving("t-web", 80):
+        assert drifting.ask("R", "198.51.100.1", 8080)
+        assert drifting.ask("t-web", "198.51.100.1", 8080)
 
 
 def test_neighbours_that_somebody_told_a_bridge_are_forgotten(lab):
@@ -161,14 +174,17 @@ NARROWED = [(one, beside) for one in MORE for beside in (False, True)]
 
 
 @pytest.mark.parametrize(("selector", "beside"), NARROWED)
-def test_a_rule_that_asks_for_more_does_not_stand_in_for_ours(lab, selector, beside):
-    lab.apply(WEB)
-    lab.ip(
+def test_a_rule_that_asks_for_more_does_not_stand_in_for_ours(drifting, selector, beside):
+    drifting.ip(
         ("" if beside else "rule del pref 1092\n") + f"rule add pref 1092 {selector} lookup 109 protocol 109"
     )
-    assert lab.planned(WEB) != []
+    heals(drifting)
+    rules = drifting.run("ip rule").out
+    assert "1092:\tfrom all lookup 109 proto 109" in rules and rules.count("1092:") == 1
+
+
+def test_a_rule_that_asks_for_more_goes_with_ours(lab):
     lab.apply(WEB)
-    assert lab.planned(WEB) == []
-    assert "1092:\tfrom all lookup 109 proto 109" in lab.run("ip rule").out
+    lab.ip("rule add pref 1092 from 192.0.2.1 lookup 109 protocol 109")
     lab.destroy()
     assert "1092:" not in lab.run("ip rule").out

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.netns.lab import ENVIRONMENT, HOST4, command
+from tests.netns.conftest import new_lab
+from tests.netns.lab import ENVIRONMENT, HOST4, Lab, command
 from tests.netns.samples import BROKEN, MORE, OTHER, WEB
 from tests.netns.snapshot import differing
 from tests.netns.watching import STATUS, watching
@@ -36,13 +38,20 @@ def test_a_rehearsal_touches_nothing_and_is_one_line(lab):
 BARE = "{name: t, networks: {n: {}}, containers: {web: {networks: [n]}}}"
 
 
+@pytest.fixture(scope="module")
+def both(privileged: None) -> Iterator[Lab]:
+    """A host with two projects, which every test leaves as it was."""
+    with new_lab() as made:
+        made.apply(WEB)
+        made.apply(OTHER)
+        yield made
+
+
 @pytest.mark.parametrize("next_one", [WEB, MORE, OTHER, BARE])
-def test_a_rehearsal_starts_where_the_host_stands(lab, next_one):
-    lab.apply(WEB)
-    lab.apply(OTHER)
-    before = lab.snapshot()
-    assert re.search(REHEARSED, lab.succeed(lab.reconcile("--rehearse", lab.write(next_one))).out)
-    assert differing(before, lab.snapshot()) == {}
+def test_a_rehearsal_starts_where_the_host_stands(both, next_one):
+    before = both.snapshot()
+    assert re.search(REHEARSED, both.succeed(both.reconcile("--rehearse", both.write(next_one))).out)
+    assert differing(before, both.snapshot()) == {}
 
 
 def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
@@ -62,12 +71,12 @@ def test_a_rehearsal_starts_from_a_host_that_drifted(lab):
         "ip -n o-web addr flush dev eth0",
     ],
 )
-def test_what_became_of_other_projects_is_no_matter_of_a_rehearsal(lab, drift):
+def test_what_became_of_other_projects_is_no_matter_of_a_rehearsal(both, drift):
     """Linux makes nothing in the form that it has when part of it is gone."""
-    lab.apply(WEB)
-    lab.apply(OTHER)
-    lab.run(drift)
-    assert re.search(REHEARSED, lab.apply(MORE, "--rehearse").err)
+    both.run(drift)
+    assert re.search(REHEARSED, both.apply(MORE, "--rehearse").err)
+    both.apply(OTHER)
+    both.apply(WEB)
 
 
 def test_a_rehearsal_prunes_no_more_than_the_apply(lab, directory):

@@ -1,4 +1,5 @@
 """Law 7 on a real kernel: what is made reads back, what changes in place too, and what goes leaves nothing.
+What was read before, asked again, is answered otherwise each time.
 
 A new kind is tested by being registered: it needs a specimen here, and so does every map and every action.
 """
@@ -6,6 +7,7 @@ A new kind is tested by being registered: it needs a specimen here, and so does 
 import importlib
 import pkgutil
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from reconciler import kinds
 from reconciler.core.reconcile import reconcile
-from reconciler.core.resource import Resource, State, roles, state
+from reconciler.core.resource import Resource, roles, state
 from reconciler.kernel import wireguard_key
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
@@ -35,6 +37,7 @@ from reconciler.kinds.wireguard import Wireguard
 from reconciler.kinds.workload import Workload
 from reconciler.paths import STATE
 from tests.netns.namespaces import throwaway_host
+from tests.netns.noticing import CALM, UNCHANGED, moved, settled
 from tests.netns.snapshot import differing, snapshot
 from tests.netns.specimens import PRIVATE, SPECIMENS, UPLINK, Specimen
 
@@ -81,16 +84,23 @@ def run(command: str) -> str:
     return subprocess.run(command.split(), check=True, capture_output=True, text=True).stdout
 
 
-def live(named: State) -> State:
-    return Linux().observe(named.values())
-
-
 def become(*wanted: Resource) -> list[str]:
     """Reconcile, look with a fresh reader, and tell the steps."""
-    desired = state(*wanted)
+    return read_back(*wanted)[0]
+
+
+def read_back(*wanted: Resource) -> tuple[list[str], Linux]:
+    """The steps, and the reader."""
+    desired, reader = state(*wanted), Linux()
     steps = reconcile(desired, Linux())
-    assert live(desired) == desired
-    return [f"{step.op} {step.resource.key}" for step in steps]
+    assert reader.observe(desired.values()) == desired
+    return [f"{step.op} {step.resource.key}" for step in steps], reader
+
+
+def calm(reader: Linux, *named: Resource) -> Linux:
+    """This reader, or another where something has moved by itself since it looked."""
+    time.sleep(CALM)
+    return reader if moved(reader) == UNCHANGED else settled(lambda linux: linux.observe(named))[0]
 
 
 def registered() -> set[type[Resource]]:
@@ -129,16 +139,23 @@ def annotations(kind: type[Resource]) -> Iterator[tuple[str, object]]:
 
 @pytest.mark.parametrize("specimen", SPECIMENS, ids=str)
 def test_reads_back(host: None, specimen: Specimen) -> None:
+    """And who had read what stood before is answered otherwise."""
     if lack := Missing().get(specimen.feature):
         pytest.skip(lack)
     value, needs = specimen.value, specimen.needs
+    stands = (*needs, value)
     become(*needs)
-    made, changes = become(*needs, value), [f"~ {value.key}"]
+    (made, reader), changes = read_back(*stands), [f"~ {value.key}"]
     assert made == [f"+ {value.key}"] if value.marked else made in (changes, [])
     for changed in specimen.variants():
+        reader = calm(reader, *stands)
         become(*needs, changed)
-        assert become(*needs, value) == changes
+        assert moved(reader) != UNCHANGED
+        made, reader = read_back(*stands)
+        assert made == changes
+    reader = calm(reader, *stands)
     assert become(*needs) == [f"- {value.key}"] * value.marked
+    assert moved(reader) != UNCHANGED or Linux().observe(stands) == state(*stands)
 
 
 RULES = [one.value for one in SPECIMENS if isinstance(one.value, Rule)]

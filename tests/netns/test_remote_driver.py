@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.kernel.remote import discovery, driver, http
+from tests.netns.conftest import new_lab
 from tests.netns.lab import Lab
 from tests.netns.losses import losses
 from tests.netns.watching import EVENT, watching
@@ -63,14 +64,27 @@ class Plugin:
 
 
 @pytest.fixture
-def weft(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugin]:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "PATIENCE", 1.0)
     monkeypatch.setattr(driver, "IMPATIENCE", 0.2)
     monkeypatch.setattr(discovery, "QUICKLY", 1.0)
+
+
+@pytest.fixture
+def weft(lab: Lab, patience: None) -> Iterator[Plugin]:
     plugin = Plugin()
     plugin.does()
     yield plugin
     plugin.stop()
+
+
+@pytest.fixture(scope="module")
+def host(privileged: None) -> Iterator[tuple[Lab, Plugin]]:
+    """A host with the plugin, of whose ways each test leaves nothing."""
+    with new_lab() as made:
+        plugin = Plugin()
+        yield made, plugin
+        plugin.stop()
 
 
 def manifest(*names: str, **more: Any) -> dict[str, Any]:
@@ -205,17 +219,18 @@ def test_a_sandbox_that_somebody_took_away_is_joined_anew(lab, weft):
 
 
 @pytest.mark.parametrize("which", ["networks/t_lan", "endpoints/t-web/eth0"])
-@pytest.mark.parametrize("content", [None, "{}", "[1]", "{not", '{"format": 1}', "\0" * 9])
-def test_a_record_that_is_lost_or_spoilt_is_made_anew(lab, weft, which, content):
+def test_a_record_that_is_lost_or_spoilt_is_made_anew(lab, weft, which):
     text = manifest("web", "db")
     lab.stands(text)
     address = lab.address("t-web")
-    if content is None:
-        (RECORDS / which).unlink()
-    else:
-        (RECORDS / which).write_text(content)
-    lab.stands(text)
-    assert lab.address("t-web") == address and lab.ping("t-db", address)
+    for content in (None, "{}", "[1]", "{not", '{"format": 1}', "\0" * 9):
+        if content is None:
+            (RECORDS / which).unlink()
+        else:
+            (RECORDS / which).write_text(content)
+        lab.stands(text)
+        assert (RECORDS / which).read_text() != content
+        assert lab.address("t-web") == address and lab.ping("t-db", address)
     lab.destroy()
     is_gone(lab)
 
@@ -268,7 +283,8 @@ def beside(text: dict[str, Any]) -> dict[str, Any]:
         ("Join", "say {not", "its answer is no JSON: {not"),
     ],
 )
-def test_a_plugin_that_fails_is_told_of_and_holds_up_nobody(lab, weft, method, way, words):
+def test_a_plugin_that_fails_is_told_of_and_holds_up_nobody(host, patience, method, way, words):
+    lab, weft = host
     weft.does(f"{method} {way}")
     text = beside(manifest())
     result = lab.try_apply(text)
@@ -317,17 +333,23 @@ def test_a_join_that_fails_is_taken_back(lab, weft):
         ),
     ],
 )
-def test_who_tells_what_cannot_be_is_not_believed(lab, weft, method, said, words):
+def test_who_tells_what_cannot_be_is_not_believed(host, patience, method, said, words):
+    lab, weft = host
     weft.does(f"{method} say {said}")
     result = lab.try_apply(beside(manifest()))
     assert result.rc == 3 and words in result.err, result
     assert lab.namespaces() == ["t-other"] and "uplink" in lab.links()
+    weft.does()
+    lab.destroy()
+    is_gone(lab)
 
 
-@pytest.mark.parametrize("said", ["[]", "{}", "null", '{"Interface": [1]}', '{"InterfaceName": 5}'])
-def test_odd_answers_are_no_answers(lab, weft, said):
-    weft.does(f"CreateEndpoint say {said}", f"Join say {said}")
-    lab.stands(manifest())
+def test_odd_answers_are_no_answers(lab, weft):
+    for said in ("[]", "{}", "null", '{"Interface": [1]}', '{"InterfaceName": 5}'):
+        weft.does(f"CreateEndpoint say {said}", f"Join say {said}")
+        lab.stands(manifest())
+        weft.does()
+        lab.destroy()
 
 
 def test_a_change_that_fails_leaves_what_was(lab, weft):
@@ -390,7 +412,8 @@ def test_a_plugin_that_is_not_there_makes_its_project_wait_alone(lab):
         ("Activate hang", "Plugin.Activate: no answer within"),
     ],
 )
-def test_who_is_no_network_driver_is_refused(lab, weft, way, words):
+def test_who_is_no_network_driver_is_refused(host, patience, way, words):
+    lab, weft = host
     weft.does(way)
     lab.refused(manifest(), "plugin weft at unix:///run/docker/plugins/weft/weft.sock cannot be used", words)
 

@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.netns.lab import ENVIRONMENT, Lab, command
+from tests.netns import forked
+from tests.netns.lab import ENVIRONMENT, Lab
 
 STATUS = Path("/run/reconciler/status.json")
 PATIENCE = 60.0  # seconds, for a machine that does other things too
@@ -20,7 +20,7 @@ EVENT = 10.0  # seconds that only an event keeps, on the busiest machine: the sw
 class Watcher:
     """`log` is what it has said so far."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path):
+    def __init__(self, process: forked.Running, log: Path):
         self.process, self.file = process, log
 
     @property
@@ -68,11 +68,16 @@ class Watcher:
 def until(
     condition: Callable[[], Any], patience: float = PATIENCE, words: Callable[[], object] = str
 ) -> float:
-    """Seconds until `condition` holds; `words` tell more of one that does not."""
-    began = time.monotonic()
+    """Seconds until `condition` holds; `words` tell more of one that does not.
+
+    Who asks with a command leaves the processor, most of the time, to what is waited for.
+    """
+    began = asked = time.monotonic()
     while not holds(condition):
-        assert time.monotonic() - began < patience, f"not within {patience} s\n{words()}"
-        time.sleep(0.01)
+        now = time.monotonic()
+        assert now - began < patience, f"not within {patience} s\n{words()}"
+        time.sleep(max(0.01, min(0.2, 3 * (now - asked))))
+        asked = time.monotonic()
     return time.monotonic() - began
 
 
@@ -87,14 +92,8 @@ def holds(condition: Callable[[], Any]) -> bool:
 def watching(lab: Lab, *paths: object, sync: bool = True, **environment: str) -> Iterator[Watcher]:
     lab.files.mkdir(exist_ok=True)
     log = lab.files.parent / "watch.log"
-    with open(log, "wb") as out:
-        process = subprocess.Popen(
-            command("--watch", *paths),
-            env={**ENVIRONMENT, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+    with open(log, "w") as out:
+        process = forked.Running(["--watch", *map(str, paths)], {**ENVIRONMENT, **environment}, out)
     watcher = Watcher(process, log)
     try:
         if sync:
