@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
+from ..change import Terms
 from ..safety.limits import Limits
 from ..values import record
 
@@ -22,3 +23,7 @@ class Orders:
     verbose: bool = False
     cache: str = ""  # the folder where validated manifests are kept
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)  # that they are read with
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.prune, self.strict)

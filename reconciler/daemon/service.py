@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..change import Change, Terms
+from ..change import Change
 from ..core.resource import Key, State
 from ..errors import without_frames
 from ..kernel import resolvers
@@ -56,7 +56,7 @@ class Watcher:
         pipeline = Pipeline(
             host,
             self.reader,
-            partial(compare, host=host, terms=Terms(orders.prune, orders.strict)),
+            partial(compare, host=host, terms=orders.terms),
             partial(refuse, limits=orders.limits),
             lock,
             latest,
@@ -211,8 +211,7 @@ class Watcher:
             self.follow()
         with self.contained("the log"):
             self.log(outcome, who)
-        newest = self.repair.newest
-        if newest:
+        if newest := self.repair.newest:
             self.status.commits[newest.digest] = self.reader.commit
         with self.contained(HISTORY):
             self.past.remember(outcome, newest, self.repair.good)
