@@ -78,9 +78,13 @@ class Untouched:
     def next(self) -> tuple[Places, str]:
         """Some of the places that are to be looked at, and by whom they were changed."""
         known = [place for place in self.changed if place in self.wanted] if self.changed else []
-        by = set[str]().union(*(self.changed[place] for place in known[:PART]))
+        by = self.who(known[:PART])
         self.changed = {place: self.changed[place] for place in known[PART:]}
-        return frozenset(known[:PART]), ", ".join(sorted(by - {""}))
+        return frozenset(known[:PART]), by
+
+    def who(self, places: Iterable[str]) -> str:
+        """By whom they were changed."""
+        return ", ".join(sorted(set[str]().union(*(self.changed[place] for place in places)) - {""}))
 
     def leave(self, places: Iterable[str]) -> None:
         """Look at these no more."""
@@ -167,7 +171,7 @@ class Interludes:
         if change.todo:
             enact(change, self.aside)
             untouched.become(change)
-            self.tell(Outcome(change, seconds=self.clock() - began), "")
+            self.tell(Outcome(change, True, self.clock() - began), untouched.who(untouched.changed))
 
     def heal(self, untouched: Untouched, places: Places, host: LastingHost) -> Outcome | None:
         """What came of it, if there was anything to do and it could be done by what is known."""

@@ -32,7 +32,7 @@ def lead(repair: RepairLoop, dirty: Dirty | None) -> Outcome | None:
     except ReconcileError:  # known is what stands, unless something was begun
         return None
     repair.known = done(change)
-    return Outcome(change, seconds=time.monotonic() - began)
+    return Outcome(change, True, time.monotonic() - began)
 
 
 def led(known: Change, places: Iterable[str], host: LastingHost) -> Change | None:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from math import inf
 from typing import Any
 
-from . import covered, files, looking, netns
+from . import covered, looking, netns
 from .netlink.netfilter import Channel, Torn
 from .netlink.nsid import number_of
 from .netlink.socket import BUFFER, DONE, ROUTE, attributes, dump, dump_request, get, open_socket
@@ -240,7 +240,7 @@ HOW: Mapping[str, Callable[..., list[bytes]]] = {
     "workload": Asker.workload,
     "hostname": lambda _: [socket.gethostname().encode()],
     "beneath": lambda _, folder: looking.answer(looking.beneath(folder, "")),
-    "nobodys": lambda _, __: [os.fsencode("/".join(files.nobodys(netns.names())))],
+    "nobodys": lambda _, folder: [os.fsencode("/".join(looking.nobodys(folder, netns.names())))],
     "names": lambda _: [os.fsencode("/".join(netns.names()))],
     "tables": lambda _: tables_here(),
     "attached": lambda _, title: attached_to(title),

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ..errors import Foreign
 from ..kinds.file import File, Orphan
 from ..kinds.ownership import FILE_MARK
 from . import looking, netns
-from .transcript import EVERYWHERE, HOST_PLACE, note
+from .transcript import HOST_PLACE
 
 FOLDER = "/etc/netns"
 
@@ -27,17 +27,10 @@ def of(ns: str) -> Iterator[File]:
 
 def orphans(names: Sequence[str], places: Set[str] | None) -> Iterator[Orphan]:
     """Those of ours in the folders of no namespace, as these names tell: of all such, or of places."""
-    for ns in nobodys(names) if places is None else sorted({*places}.difference((HOST_PLACE, *names))):
+    strange = set(places or ()).difference((HOST_PLACE, *names))
+    for ns in looking.nobodys(FOLDER, names) if places is None else sorted(strange):
         with suppress(PermissionError):  # other people's
             yield from (Orphan(ns=ns, path=file.path, content=file.content) for file in of(ns))
-
-
-def nobodys(names: Iterable[str]) -> list[str]:
-    """The folders of no namespace: whoever comes and goes with his own changes nothing here."""
-    there = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
-    found = sorted({*there}.difference(names))
-    note("nobodys", (FOLDER,), [os.fsencode("/".join(found))], EVERYWHERE)
-    return found
 
 
 def read(path: str, place: str = "") -> str | None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -56,6 +56,13 @@ def entries(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def nobodys(folder: str, names: Iterable[str]) -> list[str]:
+    """What in it is called as no namespace is: whoever comes and goes with his own changes nothing here."""
+    found = sorted({*entries(folder)}.difference(names))
+    note("nobodys", (folder,), [os.fsencode("/".join(found))], EVERYWHERE)
+    return found
 
 
 def beneath(folder: str, place: str, but: Set[str] = frozenset()) -> dict[str, bytes]:

@@ -183,8 +183,9 @@ def test_a_rule_that_asks_for_more_does_not_stand_in_for_ours(drifting, selector
     assert "1092:\tfrom all lookup 109 proto 109" in rules and rules.count("1092:") == 1
 
 
-def test_a_rule_that_asks_for_more_goes_with_ours(lab):
+@pytest.mark.parametrize("selector", ["from 192.0.2.1", "fwmark 0/1", "tos 4"])
+def test_a_rule_that_asks_for_more_goes_with_ours(lab, selector):
     lab.apply(WEB)
-    lab.ip("rule add pref 1092 from 192.0.2.1 lookup 109 protocol 109")
+    lab.ip(f"rule add pref 1092 {selector} lookup 109 protocol 109")
     lab.destroy()
     assert "1092:" not in lab.run("ip rule").out

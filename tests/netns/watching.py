@@ -3,15 +3,17 @@
 import json
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.netns import forked
-from tests.netns.lab import ENVIRONMENT, Lab
+from tests.netns.lab import ENVIRONMENT, Lab, command
 
+Process = forked.Running | subprocess.Popen[str]
 STATUS = Path("/run/reconciler/status.json")
 PATIENCE = 60.0  # seconds, for a machine that does other things too
 EVENT = 10.0  # seconds that only an event keeps, on the busiest machine: the sweep comes every 20
@@ -20,7 +22,7 @@ EVENT = 10.0  # seconds that only an event keeps, on the busiest machine: the sw
 class Watcher:
     """`log` is what it has said so far."""
 
-    def __init__(self, process: forked.Running, log: Path):
+    def __init__(self, process: Process, log: Path):
         self.process, self.file = process, log
 
     @property
@@ -88,12 +90,20 @@ def holds(condition: Callable[[], Any]) -> bool:
         return False
 
 
+def begun(paths: Sequence[object], environment: dict[str, str], out: IO[str], *, fresh: bool) -> Process:
+    """A fork of this process, or where `fresh` an interpreter of its own."""
+    if not fresh:
+        return forked.Running(["--watch", *map(str, paths)], environment, out)
+    words, nothing = command("--watch", *paths), subprocess.DEVNULL
+    return subprocess.Popen(words, env=environment, stdin=nothing, stdout=out, stderr=out, text=True)
+
+
 @contextmanager
 def watching(lab: Lab, *paths: object, sync: bool = True, **environment: str) -> Iterator[Watcher]:
     lab.files.mkdir(exist_ok=True)
     log = lab.files.parent / "watch.log"
     with open(log, "w") as out:
-        process = forked.Running(["--watch", *map(str, paths)], {**ENVIRONMENT, **environment}, out)
+        process = begun(paths, {**ENVIRONMENT, **environment}, out, fresh="PYTHONPATH" in environment)
     watcher = Watcher(process, log)
     try:
         if sync:

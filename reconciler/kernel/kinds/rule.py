@@ -47,8 +47,16 @@ def put(requests: Requests, step: Step, rule: Rule) -> None:
 
 
 def remove(requests: Requests, step: Step, rule: Rule) -> None:
-    """Twice: Linux deletes the first that has all this, which may be one that asks for more."""
-    requests.add(step, *[message(rule, delete=True)] * 2)
+    """Twice: Linux deletes the first that has all this, and somebody may have put one that asks for more
+    beside it, of which one alone was seen."""
+    requests.add(step, *[removal(rule)] * 2)
+
+
+def removal(r: Rule) -> Message:
+    """Of whatever is called so, as fib_nl_delrule() compares only what it is given."""
+    body = FIB_RULE.pack(INET if r.family == "inet" else INET6, *[0] * 8)
+    body += PRIORITY.to(int(r.priority)) + u8(FRA_PROTOCOL, PROTOCOL)
+    return Message(DELRULE, 0, body + (IIF.to(r.iif) if r.iif else b""))
 
 
 def rules(view: View, channel: socket.socket) -> list[bytes]:

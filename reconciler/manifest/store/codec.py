@@ -50,7 +50,7 @@ def getter(kind: type[Any]) -> Turn:
 def names(kind: Any) -> list[str]:
     """Of the fields that are written."""
     if is_dataclass(kind):
-        return [field.name for field in fields(kind) if not field.metadata.get("secret")]
+        return [field.name for field in fields(kind) if field.init and not field.metadata.get("secret")]
     return list(kind._fields)
 
 
