@@ -3,8 +3,10 @@
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
+from ...core.resource import Key
 from ...kinds.ownership import PROTOCOL
 from ...kinds.rule import Rule
 from ..netlink.fields import integer, string
@@ -47,16 +49,8 @@ def put(requests: Requests, step: Step, rule: Rule) -> None:
 
 
 def remove(requests: Requests, step: Step, rule: Rule) -> None:
-    """Twice: Linux deletes the first that has all this, and somebody may have put one that asks for more
-    beside it, of which one alone was seen."""
-    requests.add(step, *[removal(rule)] * 2)
-
-
-def removal(r: Rule) -> Message:
-    """Of whatever is called so, as fib_nl_delrule() compares only what it is given."""
-    body = FIB_RULE.pack(INET if r.family == "inet" else INET6, *[0] * 8)
-    body += PRIORITY.to(int(r.priority)) + u8(FRA_PROTOCOL, PROTOCOL)
-    return Message(DELRULE, 0, body + (IIF.to(r.iif) if r.iif else b""))
+    """Twice: Linux deletes the first that has all this, which may be one that asks for more."""
+    requests.add(step, *[message(rule, delete=True)] * 2)
 
 
 def rules(view: View, channel: socket.socket) -> list[bytes]:
@@ -65,6 +59,19 @@ def rules(view: View, channel: socket.socket) -> list[bytes]:
 
 
 def decode(readings: Readings, ns: str) -> Iterator[Rule]:
+    """Of several that are called alike the one that asks for least: Linux deletes each as that."""
+    alike: dict[Key, list[Rule]] = {}
+    for rule in marked(readings, ns):
+        alike.setdefault(rule.key, []).append(rule)
+    for rule, *more in (sorted(group, key=selectors) for group in alike.values()):
+        yield replace(rule, narrowed=True) if more else rule
+
+
+def selectors(rule: Rule) -> int:
+    return sum(map(bool, (rule.src, rule.dst, rule.mask)))
+
+
+def marked(readings: Readings, ns: str) -> Iterator[Rule]:
     for body in readings.view(ns).dumps[Rule]:
         family, to, since, tos, *_, action, flags = FIB_RULE.unpack_from(body)
         found = attributes(body, FIB_RULE.size)
