@@ -217,9 +217,9 @@ class Shop:
     def drift(self) -> None:
         ns, words = self.dice.choice(CLIENTS), self.dice.choice(DRIFT)
         self.epoch[ns] += 1  # who is root there harms himself, from now until it is done
+        self.toll.change(f"drift {ns} {words}")
         self.lab.run(words, ns, check=False)
         self.epoch[ns] += 1
-        self.toll.change(f"drift {ns} {words}")
 
 
 class Customer(Thread):
