@@ -50,8 +50,8 @@ class Link(Resource):
 
     @property
     def settings(self) -> str:
-        """What `ip link set` tells it."""
-        return usual_settings(self)
+        """What `ip link set` tells every link."""
+        return f"mtu {self.mtu} alias {self.alias} group {self.group} {self.state}"
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
@@ -72,11 +72,6 @@ class Link(Resource):
 
     def removal(self) -> list[str]:
         return [inside(self.ns, f"ip link del {self.name}")]
-
-
-def usual_settings(link: Link) -> str:
-    """What `ip link set` tells every link."""
-    return f"mtu {link.mtu} alias {link.alias} group {link.group} {link.state}"
 
 
 @kind

@@ -172,7 +172,7 @@ class Element(InTable):
         if self.flow or self.map == PROJECTS:
             return ()
         above = [Element.at("inet", TABLE, PROJECTS, short(self.project))] if self.project else []
-        return (*above, Table.at(self.family, self.table), *self.within)
+        return (*above, *super().within, *self.within)
 
     @property
     def toll(self) -> Disruption:

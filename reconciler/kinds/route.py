@@ -68,7 +68,7 @@ class Route(Resource):
 
     def part_of(self, known: Places) -> Part:
         """What keeps a subnet from others stands on no link."""
-        told = Resource.part_of(self, known)
+        told = super().part_of(known)
         return told if self.place or self.link else known.subnets.get(self.dst, told)
 
     def cost(self, old: Resource | None) -> Disruption:

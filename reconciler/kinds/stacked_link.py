@@ -1,8 +1,7 @@
 """Links that stand on another link of the host, and the links that they may need to stand on."""
 
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
-from .link import Link, NetworkLink, unaddressed, usual_settings
-from .namespace import around
+from .link import Link, NetworkLink, unaddressed
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
 
@@ -50,7 +49,7 @@ class ChildLink(NetworkLink):
 
     @property
     def within(self) -> tuple[Key, ...]:
-        return (*around(self.ns), Link.at(HOST, self.parent))
+        return (*super().within, Link.at(HOST, self.parent))
 
     def made(self, what: str, old: Resource | None) -> list[str]:
         ns = "" if self.ns == HOST else f"netns {self.ns} "
@@ -71,7 +70,7 @@ class Macvlan(ChildLink):
 
     @property
     def settings(self) -> str:
-        return f"address {self.mac} " * bool(self.mac) + usual_settings(self)
+        return f"address {self.mac} " * bool(self.mac) + super().settings
 
     def cost(self, old: Resource | None) -> Disruption:
         return "none" if old is None or getattr(old, "mac", None) == self.mac else "flow"

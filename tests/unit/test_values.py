@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.values import SHARED, record, value
+from reconciler.values import SHARED, record, slotted, value
 
 
 def thing() -> type[Any]:
@@ -91,3 +91,30 @@ def test_what_is_made_of_nothing_is_one_and_who_has_many_fields_has_no_table_of_
     assert not hasattr(made, "__dict__") and replace(made, field0=7).field0 == 7
     with pytest.raises(FrozenInstanceError):
         made.field0 = 1
+
+
+@slotted
+class Plain:
+    name: str
+
+    @property
+    def words(self) -> str:
+        return f"plain {self.name}"
+
+    def said(self) -> str:
+        return self.words
+
+
+@slotted
+class Fancy(Plain):
+    @property
+    def words(self) -> str:
+        return f"fancy {super().words}"
+
+    def said(self) -> str:
+        return super().said().upper()
+
+
+def test_one_with_slots_finds_what_it_is_derived_from():
+    one = Fancy(name="hat")
+    assert one.words == "fancy plain hat" and one.said() == "FANCY PLAIN HAT" and not hasattr(one, "__dict__")
