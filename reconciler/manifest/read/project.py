@@ -11,7 +11,7 @@ from ..compose.merge import NOTHING
 from ..model.fields import ACCEPTED, name_mistake
 from ..model.forms import CONTAINER, HOST, NETWORK, POOL, REACHABILITY, SERVICE, TOP, Form
 from ..model.keys import from_record
-from ..model.validate import record_of
+from ..model.validate import likely, record_of
 from ..spec import OFF, ContainerSpec, EvpnSpec, HostSpec, NetworkSpec, PoolSpec, ProjectSpec
 from ..yaml.node import Mistakes, Node, Place, dotted, locate, nearest, where
 from . import containers, expect, networks, placement, policies, running
@@ -123,11 +123,8 @@ def top_level(reading: ProjectReading) -> None:
         if key in TOP.outline.unused:
             reading.unused.add(key)
         elif key not in known and not key.startswith("x-"):
-            hint = nearest(key, known)
-            if node.get("image") or node.get("build"):
-                hint = "services stand under `services:`"
-            elif key in SERVICE.outline.keys:
-                hint = f"`{key}` is a key of a service"
+            of_service = node.get("image") or node.get("build")
+            hint = "services stand under `services:`" if of_service else likely(key, TOP)
             reading.mistakes.at(spot, key, f"unknown key `{key}`", hint)
             reading.inputs.partial |= type(node.value) is dict
 
