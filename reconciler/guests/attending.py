@@ -6,18 +6,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..change import Change
 from ..cnm.topology import Endpoint, Network
 from ..drivers.firewall.elements import skeleton
 from ..errors import FailedInPart, ManifestError, NotConverged, ReconcileError
 from ..inventory import learn, ownership
 from ..inventory.facts import Facts
 from ..kernel.linux import Linux
-from ..kernel.lock import UNTOLD, lock
+from ..kernel.lock import UNTOLD, latest, lock
 from ..manifest.spec import Manifest
 from ..manifest.waiting import ABOUT_HOST, each
 from ..mistakes import WrongAttachment
 from ..paths import CACHE
-from ..pipeline import Change, compare, enact, load
+from ..pipeline import compare, enact, load
 from . import folder
 from .guest import Guest, GuestEnd
 from .nearby import NearHost
@@ -38,6 +39,11 @@ class KeptHost:
 
     def __init__(self) -> None:
         self.host, self.stamp = NearHost(), UNTOLD
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether what sandboxes have is known: nobody else has applied since."""
+        return latest() == self.stamp != UNTOLD
 
     @contextmanager
     def locked(self, one: Guest | None = None) -> Iterator[NearHost]:

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from ..change import Change
 from ..errors import ReconcileError, failed_in_part, foreseen
 from ..kernel.lock import lock
-from ..pipeline import Change
 from . import attending, docker_keeping, folder
 from .attending import KeptHost
 from .dockerd import Silent
@@ -15,7 +15,7 @@ from .guest import Guest
 from .nearby import GuestsHost
 
 PERIOD = 20.0  # seconds between two looks, as the watcher's own sweep
-FEW = 16  # guests that are looked at one by one, however many others there are: some 50 ms each
+EACH = 100  # places that are asked again in the time that a guest by itself takes, some 50 ms
 
 
 class Keeper(threading.Thread):
@@ -51,7 +51,7 @@ class Keeper(threading.Thread):
         """They are compared with what stands when anything has moved since it was so; calls of runtimes wait
         for it only where something is to be done."""
         found = [*folder.guests()]
-        if self.known is not None and len(found) == len(folder.files()) <= FEW:
+        if self.is_cheaper(len(found)):
             self.known = found if self.holds(found) else None
             if self.known is not None:
                 return
@@ -69,6 +69,11 @@ class Keeper(threading.Thread):
             if why := failed_in_part({}, change.waiting):
                 raise why
         self.known = found
+
+    def is_cheaper(self, guests: int) -> bool:
+        """To hold each by itself: few of many, all legible, where what the others have is known."""
+        asked = len(self.host.places_read()) if self.known is not None else 0
+        return guests == len(folder.files()) and guests * EACH <= asked and self.reader.is_sure
 
     def holds(self, found: Sequence[Guest]) -> bool:
         """Whether each is by itself as it was told; else all are looked at, who tell what is wrong."""

@@ -67,13 +67,15 @@ def nobodys(folder: str, names: Iterable[str]) -> list[str]:
 
 def beneath(folder: str, place: str, but: Set[str] = frozenset()) -> dict[str, bytes]:
     """What the files in the folders of a folder hold, by their paths in it, but for files of these names.
-    One answer tells of all: of a file that has gone none is kept."""
+    One answer tells of all, so that of a file that has gone none is kept; of some nothing is noted, and who
+    reads these asks nobody later what has moved."""
     found: dict[str, bytes] = {}
     for path in (f"{one}/{name}" for one in entries(folder) for name in entries(f"{folder}/{one}")):
         with suppress(OSError):
             if path.partition("/")[2] not in but:
                 found[path] = whole(f"{folder}/{path}", FLAGS | os.O_NOFOLLOW)
-    note("beneath", (folder,), answer(found), place)
+    if not but:
+        note("beneath", (folder,), answer(found), place)
     return found
 
 

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from reconciler.change import Change
 from reconciler.core.resource import Resource
 from reconciler.drivers.firewall.elements import skeleton
 from reconciler.errors import NotConverged, ReconcileError
 from reconciler.guests import attending, folder
+from reconciler.guests import keeper as keeping
 from reconciler.guests.attending import Given, KeptHost
 from reconciler.guests.guest import Guest, GuestEnd, GuestPort
 from reconciler.guests.keeper import Keeper
@@ -19,7 +21,7 @@ from reconciler.guests.nearby import GuestsHost
 from reconciler.inventory.facts import OtherSandboxes
 from reconciler.inventory.others import others_of
 from reconciler.kernel.linux import Linux
-from reconciler.pipeline import Change, compare, load
+from reconciler.pipeline import compare, load
 from reconciler.remembered import Dirty, look_again
 from tests.netns.lab import Lab
 from tests.netns.watching import until
@@ -213,6 +215,7 @@ def test_what_a_watcher_has_looked_at_again_is_what_it_sweeps(shop, reader):
 
 
 def test_few_guests_are_kept_without_a_look_at_all_others(shop, reader, monkeypatch):
+    monkeypatch.setattr(keeping, "EACH", 0)  # however few there are
     keeper = Keeper(pytest.fail, lambda: True, reader)  # by itself it rests
     for number in (1, 2, 3):
         add(shop, number, reader)
@@ -229,7 +232,8 @@ def test_few_guests_are_kept_without_a_look_at_all_others(shop, reader, monkeypa
     nothing_to_do(shop)
 
 
-def test_who_cannot_be_kept_by_himself_is_told_of(shop, reader):
+def test_who_cannot_be_kept_by_himself_is_told_of(shop, reader, monkeypatch):
+    monkeypatch.setattr(keeping, "EACH", 0)
     keeper = Keeper(pytest.fail, lambda: True, reader)
     add(shop, 1, reader)
     keeper.known = [*folder.guests()]
