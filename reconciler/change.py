@@ -1,11 +1,11 @@
 """What a run of the line comes to up to its plan, and on what terms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import field, replace
 from typing import NamedTuple
 
 from .cnm.topology import Topology
-from .core.plan import Plan
+from .core.plan import Plan, outside
 from .core.reconcile import unread
 from .core.resource import Key, State
 from .errors import ReconcileError
@@ -48,6 +48,10 @@ class Change:
     def instead_of(self, wished: "Change") -> "Change":
         """This change, made since projects of another one wait."""
         return replace(self, manifest=wished.manifest, waiting={**self.waiting, **wished.waiting})
+
+    def outside(self, sandboxes: Set[str]) -> "Change":
+        """The same change, but nothing is done in these."""
+        return replace(self, todo=outside(self.todo, sandboxes)) if sandboxes else self
 
     @property
     def removed(self) -> list[str]:

@@ -11,7 +11,7 @@ manifests/*.yaml
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -19,13 +19,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from .change import USUAL, Terms
-from .change import Change as Change
+from .change import USUAL, Change, Terms
 from .cnm.build import build
 from .cnm.stale import refuse_stale
 from .cnm.topology import Topology
 from .core.bykind import by_kind
-from .core.plan import outside, plan
+from .core.plan import plan
 from .core.reconcile import FORWARD, Kernel, apply_and_verify
 from .core.resource import State, laid
 from .draining import with_rest
@@ -251,8 +250,3 @@ def enact(change: Change, host: Kernel, forward: AbstractContextManager[object] 
     view = ScopedKernel(host, mine, theirs, change.live.keys() | change.desired.keys())
     todo = with_rest(change.todo, change.live, change.desired)
     apply_and_verify(todo, view.mine(change.live), view.mine(change.desired), view, forward)
-
-
-def change_outside(change: Change, sandboxes: Set[str]) -> Change:
-    """The same change, but nothing is done in these sandboxes."""
-    return replace(change, todo=outside(change.todo, sandboxes)) if sandboxes else change

@@ -1,9 +1,10 @@
 """A comparison that was made before, made again with as little asking and deciding as will do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from .change import Change
 from .cnm.part import is_apart, is_beside, joined
 from .cnm.vips import is_replicated
 from .core.bykind import by_kind
@@ -18,7 +19,7 @@ from .inventory.facts import HostFacts
 from .kinds.link import Link
 from .lasting import Host, LastingHost
 from .manifest.spec import Manifest
-from .pipeline import Change, beside, decide
+from .pipeline import beside, decide
 from .truth import around, at_home, empty, source, whole_truth
 
 
@@ -58,8 +59,13 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
 
 
 def tells_of_workloads(dirty: Dirty) -> bool:
-    """Whether a container of an engine may have moved, whose place begins so."""
-    return dirty.places is None or any(place.startswith("/") for place in dirty.places)
+    """Whether a container of an engine may have moved."""
+    return dirty.places is None or bool(containers(dirty.places))
+
+
+def containers(places: Iterable[str]) -> frozenset[str]:
+    """Of these places those of engines' containers, which begin so."""
+    return frozenset(place for place in places if place.startswith("/"))
 
 
 def fare(change: Change) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from ..kernel.lock import lock
 from ..lasting import Host, LastingHost
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
-from ..pipeline import change_outside, compare, enact
+from ..pipeline import compare, enact
 from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
@@ -246,7 +246,7 @@ def recording(options: Options) -> Iterator[None]:
 
 def tell_done(options: Options, change: Change, failed: FailedInPart | None, seconds: float) -> None:
     """What was done; where all of it failed, that is told alone."""
-    done = change_outside(change, failed.refusals.keys()) if failed else change
+    done = change.outside(failed.refusals.keys()) if failed else change
     if done.todo or not failed or options.output not in ("text", "wide"):
         print_plan(options, done, seconds)
 

@@ -2,8 +2,8 @@
 
 import sys
 
+from ..change import Change
 from ..errors import Refused
-from ..pipeline import Change
 from . import streams
 from .options import Options
 from .story import Story

@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from ..change import Change
 from ..errors import ReconcileError
 from ..manifest.spec import ProjectSpec
 from ..paths import CACHE
-from ..pipeline import Change, load
+from ..pipeline import load
 from .options import Options
 from .session import note
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
 
+from ..change import Change
 from ..cnm.meaning import meanings, members
 from ..cnm.names import short_id
 from ..core import render
@@ -15,7 +16,6 @@ from ..errors import UsageError
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
 from ..kinds.link import Link
-from ..pipeline import Change
 from .options import LEVELS, Options
 from .paragraph import ID, cost, paragraph
 from .session import comparison, machine, tell

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from ..change import Change
 from ..core.resource import State
 from ..core.subject import NETWORK
 from ..errors import ReconcileError
@@ -14,7 +15,6 @@ from ..paths import DEFAULT_PATH
 from ..picture import FORMS
 from ..picture.drawing import of_plan, of_state
 from ..picture.model import CHANGED, Alteration, Picture
-from ..pipeline import Change
 from .options import STDOUT, Options
 from .picture_file import form
 from .session import comparison, machine, refuse_strangers, tell, tell_who_waits, write_out

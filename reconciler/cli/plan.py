@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import inf
 
+from ..change import Change
 from ..errors import Refused
-from ..pipeline import Change
 from ..safety import removals
 from ..safety.limits import REMOVALS
 from . import memo, streams

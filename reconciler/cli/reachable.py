@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..change import Change
 from ..core.resource import State
 from ..evaluate.difference import NO, SOME, Difference, ReachChange, difference
 from ..evaluate.exposure import ANY
 from ..evaluate.journey import OUTSIDE
 from ..kinds.ownership import HOST
-from ..pipeline import Change
 
 MOST = 12  # lines of a plan
 NAMED = 4  # containers that one of them names

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from ..change import Change
 from ..cnm.meaning import Meaning, beyond, in_hosts_file, meanings, members
 from ..cnm.naming import DnsView, Zone
 from ..cnm.topology import Topology
 from ..errors import UsageError
-from ..pipeline import Change
 from .options import Options
 from .session import comparison, machine, tell, tell_who_waits
 

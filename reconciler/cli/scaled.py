@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator, Mapping
 
+from ..change import Change
 from ..manifest.scale import scaled
-from ..pipeline import Change
 from ..safety.revisions import Revisions
 from .options import Options
 from .session import note

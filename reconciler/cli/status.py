@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..change import Change
 from ..cnm.topology import Topology
 from ..core.resource import State
 from ..daemon import answering, drops
@@ -23,7 +24,6 @@ from ..kinds.namespace import Namespace
 from ..kinds.nft import Element
 from ..lasting import LastingHost
 from ..paths import DEFAULT_PATH
-from ..pipeline import Change
 from ..safety.commit_confirm import state_in_words
 from ..safety.revision import Revision
 from ..safety.revisions import Revisions

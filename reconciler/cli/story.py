@@ -6,6 +6,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from ..change import Change
 from ..core.plan import Step
 from ..core.render import COLOURS, number, place, priced
 from ..core.resource import DISRUPTIONS, Disruption
@@ -17,7 +18,6 @@ from ..kinds.cni import CniAttachment
 from ..kinds.link import NetworkLink, Veth
 from ..kinds.nft import Element
 from ..kinds.remote import RemoteEndpoint
-from ..pipeline import Change
 from .wording import CONSEQUENT, MOST, Wording
 
 

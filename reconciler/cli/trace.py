@@ -7,6 +7,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from ..change import Change
 from ..core.resource import State
 from ..core.subject import CONTAINER
 from ..errors import UsageError
@@ -16,7 +17,6 @@ from ..evaluate.named import with_name
 from ..evaluate.ways import Goal, Lack, judged, lacks
 from ..evaluate.world import World
 from ..kinds.ownership import HOST
-from ..pipeline import Change
 from .explain import Directory
 from .options import Options
 from .session import comparison, machine, tell, tell_who_waits

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..change import Change
 from ..cnm.expected import expected
 from ..cnm.topology import Expected
 from ..errors import NotPermitted, Unjudged, UsageError
@@ -15,7 +16,6 @@ from ..evaluate.ways import Goal, attempts
 from ..kernel.probes import SPOKEN, Met, Probe, probed
 from ..kinds.ownership import HOST
 from ..kinds.published import Flow
-from ..pipeline import Change
 from .options import Options
 from .session import comparison, machine, tell, tell_who_waits
 

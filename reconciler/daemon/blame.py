@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..change import Change
 from ..core.plan import plan
 from ..core.resource import Key
 from ..errors import KernelError, NotConverged, ReconcileError
 from ..kinds.ownership import SHARED
-from ..pipeline import Change
 
 
 def place(change: Change, key: Key) -> str:

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from .. import disk
+from ..change import Change
 from ..core.resource import State
 from ..errors import foreseen
 from ..evaluate.literals import PROTOCOLS
@@ -26,7 +27,6 @@ from ..kernel.netlink.nflog import Busy, LoggedPacket, Nflog
 from ..kinds.maps import LOGGED
 from ..kinds.nft import Map
 from ..kinds.ownership import NFLOG_GROUP, TABLE
-from ..pipeline import Change
 
 FILE = f"{RUN}/drops.json"
 KEPT, KNOWN = 256, 4096  # rows for who follows, and answers that are remembered

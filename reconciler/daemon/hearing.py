@@ -3,6 +3,7 @@
 from collections.abc import Callable, Set
 from threading import Timer
 
+from ..change import Change
 from ..core.resource import Resource, State
 from ..kernel import frr, resolvers, workloads
 from ..kernel.netlink.events import EVENT, Events
@@ -13,7 +14,6 @@ from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..kinds.resolver import Resolver
 from ..kinds.workload import Workload
-from ..pipeline import Change
 from ..remembered import Dirty
 from .arrivals import Arrivals
 from .health import HealthTimer

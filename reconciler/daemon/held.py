@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..change import Change
 from ..errors import ManifestError
 from ..manifest.spec import Manifest, ProjectSpec
-from ..pipeline import Change
 from ..safety.removals import TooMuchGoes
 from .blame import without
 

@@ -8,24 +8,25 @@ have changed, it is left to the turn after the apply, which answers once more al
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from dataclasses import replace
 from functools import cached_property
 
+from ..change import Change
 from ..core.plan import Plan, Step
 from ..core.reconcile import Kernel, Refusals
 from ..core.resource import Key, Resource, Stage, State
-from ..errors import FailedInPart
+from ..errors import FailedInPart, ReconcileError
 from ..kernel.netlink.events import EVENT
 from ..kinds.link import Link
 from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
-from ..pipeline import Change, enact
-from ..remembered import Dirty, compare_again, depends_on_facts
+from ..pipeline import enact
+from ..remembered import Dirty, compare_again, containers, depends_on_facts
 from ..values import record
 from .blame import without
-from .leading import done, led
+from .leading import allowed, carried_out, done, led
 from .outcome import Outcome
 from .repair import RepairLoop
 from .triggers import Trigger
@@ -57,17 +58,17 @@ class Untouched:
     def wanted(self) -> dict[str, dict[Key, Resource]]:
         """By place."""
         owner, found = self.change.owner, defaultdict[str, dict[Key, Resource]](dict)
-        starting = self.change.touched  # whose containers may wait for one another
+        idle = self.projects - self.change.touched  # containers of one that starts some may wait for these
         for key, r in self.change.desired.items():
-            if owner(key) in self.projects - (starting if r.stage == Stage.RUNNING else set()):
+            if owner(key) in (idle if r.stage == Stage.RUNNING else self.projects):
                 found[r.place][key] = r
         return dict(found)
 
     def become(self, change: Change) -> None:
-        """What its steps have brought about is wanted from now on."""
+        """What its steps bring about is wanted from now on."""
         for step in change.todo:
             self.wanted.get(step.resource.place, {})[step.resource.key] = step.resource
-        self.change = replace(self.change, live=done(change).live, desired=change.desired)
+        self.change = replace(done(change), todo=self.change.todo)
 
     def add(self, news: Iterable[Trigger]) -> None:
         """Of the host, only what another program has told of: the change itself moves it all along."""
@@ -151,8 +152,8 @@ class Interludes:
         places: Places = frozenset()
         try:
             untouched.add(self.news())
-            if untouched.is_wired and (change := led(untouched.change, untouched.changed, self.aside)):
-                self.lead(untouched, change)
+            if untouched.is_wired:
+                self.lead(untouched)
             places, who = untouched.next()
             outcome = self.heal(untouched, places, self.aside) if places else None
         except Exception:
@@ -165,13 +166,14 @@ class Interludes:
     def aside(self) -> LastingHost:
         return self.repair.pipeline.host.aside()
 
-    def lead(self, untouched: Untouched, change: Change) -> None:
-        """Carry out what there is to do where clients are led."""
-        began, change = self.clock(), self.repair.due_part(change)
-        if change.todo:
-            enact(change, self.aside)
-            untouched.become(change)
-            self.tell(Outcome(change, True, self.clock() - began), untouched.who(untouched.changed))
+    def lead(self, untouched: Untouched) -> None:
+        """What there is to do where clients are led; where that fails, it holds up no other repair."""
+        with suppress(ReconcileError):
+            change = led(untouched.change, untouched.changed, self.aside)
+            if change and (change := allowed(change, self.repair)):
+                who = untouched.who(containers(untouched.changed))
+                untouched.become(change)
+                self.tell(carried_out(change, self.aside), who)
 
     def heal(self, untouched: Untouched, places: Places, host: LastingHost) -> Outcome | None:
         """What came of it, if there was anything to do and it could be done by what is known."""

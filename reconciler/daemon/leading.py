@@ -3,14 +3,16 @@ file to be read, nor until what else has moved is looked at."""
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
+from ..change import Change
 from ..core.plan import Plan
 from ..core.resource import Stage
 from ..errors import ReconcileError
 from ..lasting import LastingHost
-from ..pipeline import Change, enact
-from ..remembered import Dirty, has_replicas, led_again
+from ..pipeline import enact
+from ..remembered import Dirty, containers, has_replicas, led_again
 from .outcome import Outcome
 from .repair import RepairLoop
 
@@ -20,28 +22,36 @@ def lead(repair: RepairLoop, dirty: Dirty | None) -> Outcome | None:
     at all that has moved, and meets what fails here."""
     known, host, before = repair.known, repair.pipeline.host, repair.pipeline.latest()
     change = led(known, dirty.places or (), host) if known and dirty else None
-    if not change or repair.deferred_projects(change) or not (change := repair.due_part(change)).todo:
+    if not change or repair.deferred_projects(change):
         return None
-    began = time.monotonic()
-    try:
-        with repair.pipeline.lock() as last:
-            if last != before:
-                return None
-            repair.known = None
-            enact(change, host)
-    except ReconcileError:  # known is what stands, unless something was begun
-        return None
-    repair.known = done(change)
-    return Outcome(change, True, time.monotonic() - began)
+    with suppress(ReconcileError), repair.pipeline.lock() as last:
+        if last == before and (change := allowed(change, repair)):
+            repair.known = None  # unless all of it is done
+            outcome = carried_out(change, host)
+            repair.known = done(change)
+            return outcome
+    return None
 
 
 def led(known: Change, places: Iterable[str], host: LastingHost) -> Change | None:
     """What there is to do where clients are led, by how the containers do that have changed."""
-    containers = frozenset(place for place in places if place.startswith("/"))
-    if not containers or not has_replicas(known) or not (change := led_again(known, containers, host)):
+    moved = containers(places)
+    if not moved or not has_replicas(known) or not (change := led_again(known, moved, host)):
         return None
-    todo = Plan(step for step in change.todo if step.resource.stage != Stage.RUNNING)
-    return replace(change, todo=todo) if todo else None
+    return replace(change, todo=Plan(step for step in change.todo if step.resource.stage != Stage.RUNNING))
+
+
+def allowed(change: Change, repair: RepairLoop) -> Change | None:
+    """What of it is not left alone for now, if anything is; raises Refused where it is beyond limits."""
+    change = repair.due_part(change)
+    repair.pipeline.refuse(change)
+    return change if change.todo else None
+
+
+def carried_out(change: Change, host: LastingHost) -> Outcome:
+    began = time.monotonic()
+    enact(change, host)
+    return Outcome(change, True, time.monotonic() - began)
 
 
 def done(change: Change) -> Change:

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from ..change import Change
 from ..errors import ReconcileError
-from ..pipeline import Change
 from ..values import record
 
 

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import takewhile
 
+from ..change import Change
 from ..core.plan import Plan, outside
 from ..core.reconcile import Kernel, Refusals
 from ..core.resource import Stage
 from ..errors import FailedInPart
-from ..pipeline import Change, enact
+from ..pipeline import enact
 from ..remembered import as_it_stands
 
 During = Callable[[Change], AbstractContextManager[object]]  # around an apply
@@ -18,38 +19,32 @@ During = Callable[[Change], AbstractContextManager[object]]  # around an apply
 
 def enact_in_parts(change: Change, kernel: Kernel, during: During) -> Refusals:
     """What sandboxes refused, by place; raises whatever else the pipeline's `enact` raises."""
-    refused = carry_out(wired(change), kernel, during)
-    return {**refused, **carry_out(run(change, refused.keys()), kernel, during)}
+    wiring, _ = in_two(change.todo)
+    refused = refusals(replace(change, todo=wiring), kernel, during)
+    return {**refused, **refusals(rest(change, refused.keys()), kernel, during)}
 
 
-def carry_out(change: Change, kernel: Kernel, during: During) -> Refusals:
-    if not change.todo:
-        return {}
-    try:
-        enact(change, kernel, during(change))
-    except FailedInPart as error:
-        return error.refusals
+def refusals(change: Change, kernel: Kernel, during: During) -> Refusals:
+    if change.todo:
+        try:
+            enact(change, kernel, during(change))
+        except FailedInPart as error:
+            return error.refusals
     return {}
 
 
-def last(todo: Plan) -> int:
-    """How many steps at its end are about what runs."""
-    return sum(1 for _ in takewhile(lambda step: step.resource.stage == Stage.RUNNING, reversed(todo)))
+def in_two(todo: Plan) -> tuple[Plan, Plan]:
+    """What comes first, and what is run when that stands."""
+    last = takewhile(lambda step: step.resource.stage == Stage.RUNNING, reversed(todo))
+    at = len(todo) - sum(1 for _ in last)
+    return Plan(todo[:at]), Plan(todo[at:])
 
 
-def wired(change: Change) -> Change:
-    """Its first part: all but what is run when the rest stands."""
-    return replace(change, todo=Plan(change.todo[: len(change.todo) - last(change.todo)]))
-
-
-def run(change: Change, refused: Set[str]) -> Change:
-    """Its second, when the first is done but in sandboxes that refused: nothing is run there."""
-    todo = outside(change.todo, refused)
-    todo = Plan(todo[len(todo) - last(todo) :])
-    stands = {**as_it_stands(change, frozenset(refused))}
-    for step in todo:
-        if (old := change.live.get(step.resource.key)) is None:
-            stands.pop(step.resource.key, None)
-        else:
-            stands[step.resource.key] = old
-    return replace(change, live=stands, todo=todo)
+def rest(change: Change, refused: Set[str]) -> Change:
+    """What is left of it when the first part is done, but in sandboxes that refused: nothing is run there."""
+    _, running = in_two(outside(change.todo, refused))
+    pending = {step.resource.key for step in running}
+    stands = as_it_stands(change, frozenset(refused))
+    live = {key: r for key, r in stands.items() if key not in pending}
+    live |= {key: change.live[key] for key in pending & change.live.keys()}
+    return replace(change, live=live, todo=running)

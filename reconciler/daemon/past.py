@@ -1,9 +1,9 @@
 """What a watcher remembers of what was applied, and what somebody else has made of that."""
 
+from ..change import Change
 from ..inventory import ownership
 from ..inventory.summary import summary
 from ..manifest.spec import Manifest
-from ..pipeline import Change
 from ..safety.rejections import let_go
 from ..safety.revisions import Revisions
 from .outcome import Outcome

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from ..change import Change
 from ..core.plan import Plan
 from ..core.resource import Key, State
 from ..errors import (
@@ -28,7 +29,6 @@ from ..inventory.ownership import ownership
 from ..lasting import LastingHost
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
-from ..pipeline import Change, change_outside
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from ..values import record
@@ -267,7 +267,7 @@ class RepairLoop:
         spared = self.left_alone(change) - {""}
         self.spared |= bool(spared)
         self.put_off |= spared
-        return change_outside(change, spared)
+        return change.outside(spared)
 
     def left_alone(self, change: Change) -> frozenset[str]:
         """The sandboxes that are left alone for now; "" where something on the host is."""

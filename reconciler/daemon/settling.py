@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..pipeline import Change
+from ..change import Change
 
 TAKEN = ("namespace", "link")
 SETTLING = 3.0  # seconds that new files must say the same before any of these goes

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from .. import disk
+from ..change import Change
 from ..core import render
 from ..core.resource import Key, State
 from ..errors import ManifestErrors, ReconcileError
@@ -23,7 +24,6 @@ from ..kinds.evpn import Router
 from ..kinds.nft import Element
 from ..kinds.wireguard import Wireguard
 from ..kinds.workload import Workload
-from ..pipeline import Change
 from .answering import Answering, answering
 from .outcome import Outcome
 from .repair import RepairLoop

@@ -3,7 +3,7 @@
 import time
 from math import inf
 
-from ..pipeline import Change
+from ..change import Change
 
 
 class Turning:

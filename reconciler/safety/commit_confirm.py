@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import disk
+from ..change import Change
 from ..core.plan import plan
 from ..core.reconcile import asked_on_the_way_back
 from ..core.resource import State
@@ -25,7 +26,7 @@ from ..kernel.descriptors import keep_only
 from ..kernel.lock import RUN, is_held, lock
 from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
-from ..pipeline import Change, enact
+from ..pipeline import enact
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo

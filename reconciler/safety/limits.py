@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from ..change import Change
 from ..core.resource import DISRUPTIONS
 from ..errors import Refused
-from ..pipeline import Change
 from ..values import record
 from .removals import Memory, refuse_removals
 

@@ -14,12 +14,12 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from .. import disk
+from ..change import Change
 from ..core.resource import Key, State
 from ..errors import ReconcileError, Refused
 from ..inventory import ownership
 from ..kernel.lock import RUN
 from ..manifest.compose.files import SUFFIXES
-from ..pipeline import Change
 from ..truth import source
 
 WANTED = f"{RUN}/wanted.json"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.change import Change
 from reconciler.cli import markdown, show
 from reconciler.cli.options import Options
 from reconciler.cli.session import plan_json
@@ -17,7 +18,7 @@ from reconciler.cli.story import Story
 from reconciler.core import render
 from reconciler.core.plan import plan
 from reconciler.inventory.facts import Facts, RemotePlugin
-from reconciler.pipeline import Change, decide, load
+from reconciler.pipeline import decide, load
 from tests.schemas import Checked
 
 HERE = Path(__file__).parent

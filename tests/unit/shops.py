@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reconciler.change import Change
 from reconciler.cli.graph import alterations
 from reconciler.cnm.topology import Topology
 from reconciler.core.plan import plan
@@ -16,7 +17,7 @@ from reconciler.manifest.spec import Manifest as Told
 from reconciler.picture import FORMS
 from reconciler.picture.drawing import of_plan, of_state
 from reconciler.picture.model import Picture
-from reconciler.pipeline import Change, decide, load
+from reconciler.pipeline import decide, load
 
 Manifest = dict[str, Any]
 KINDS = ("web", "api", "cache", "queue", "cron", "mail", "job", "db", "proxy", "report")

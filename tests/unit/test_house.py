@@ -50,7 +50,8 @@ ROOMS = {
     "change": "errors values core inventory/facts inventory manifest cnm",
     "pipeline": "change expecting lasting healing draining errors core inventory/facts manifest cnm"
     " drivers inventory truth",
-    "remembered": "errors core kinds inventory/facts manifest cnm inventory truth expecting lasting pipeline",
+    "remembered": "errors core kinds inventory/facts manifest cnm inventory truth expecting lasting change"
+    " pipeline",
     "hosts": "errors disk version values core kinds/ownership kinds inventory/facts manifest drivers kernel",
     "safety": "errors paths disk values core kinds/ownership kinds inventory/facts manifest drivers inventory"
     " kernel truth lasting change pipeline",
@@ -58,7 +59,7 @@ ROOMS = {
     "daemon": "errors disk values core kinds/ownership kinds inventory/facts manifest drivers evaluate"
     " inventory kernel lasting change pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
-    " drivers kernel truth pipeline",
+    " drivers kernel truth change pipeline",
     "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
     " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
     " change pipeline hosts safety daemon/relay daemon guests",

@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.change import Change
 from reconciler.cli import markdown
 from reconciler.cli.story import Story
 from reconciler.core.plan import plan
@@ -15,7 +16,7 @@ from reconciler.errors import Where
 from reconciler.inventory.facts import Facts
 from reconciler.kinds.resolver import ZoneFile
 from reconciler.manifest.spec import NetworkSpec
-from reconciler.pipeline import Change, decide
+from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, port, project
 
 HEAD = {"host": "alpha", "commit": "3f2a91c04d11", "version": "0.0.0"}

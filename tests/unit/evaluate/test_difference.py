@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.change import Change
 from reconciler.cli.reachable import as_json, compared, lines
 from reconciler.core.plan import plan
 from reconciler.evaluate.difference import Comparison
@@ -21,7 +22,7 @@ from reconciler.inventory.facts import HostFacts
 from reconciler.kinds.namespace import Namespace
 from reconciler.kinds.nft import Chain, Element
 from reconciler.kinds.ownership import HOST
-from reconciler.pipeline import Change, decide, load
+from reconciler.pipeline import decide, load
 from tests.golden.test_golden import CASES, ROOT, change
 from tests.golden.test_golden import HOST as FACTS
 from tests.schemas import Checked
