@@ -43,7 +43,7 @@ def test_a_client_whose_table_was_meddled_with_is_led_to_nobody_dead_either(lab)
 
 
 def test_who_ends_while_its_project_waits_for_another_takes_nothing_new(lab):
-    """Though the apply goes on until that one is done."""
+    """Though the apply goes on until that one is done; what drifts meanwhile is put right, too."""
     lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
     manifest, crun_list = lab.write(TESTED), ["crun", f"--root={STATE}", "list"]
     with watching(lab, manifest) as watcher:
@@ -52,6 +52,8 @@ def test_who_ends_while_its_project_waits_for_another_takes_nothing_new(lab):
         watcher.until(lambda: "t-job-1" in lab.run(crun_list).out, EVENT)
         lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
         watcher.until(lambda: behind(lab) == ALL - {"t-web-2"}, EVENT)
+        lab.run("ip -n t-k addr flush dev eth0 scope global")
+        watcher.until(lambda: lab.address("t-k"), EVENT)
         assert "t-after-1" not in lab.run(crun_list).out
         lab.succeed(lab.reconcile("--exec", "t-job-1", "--", "touch", "/tmp/done"))
         watcher.until(lambda: behind(lab) == ALL and "t-after-1" in lab.run(crun_list).out)
