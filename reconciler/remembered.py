@@ -183,14 +183,15 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
         return None
     theirs = ownership.of_others(known.live, names)
     mine = {key: r for key, r in known.live.items() if key not in theirs}
-    places = frozenset(r.place for r in (*mine.values(), *wanted.values())) | {""}
     wanted = {**ownership.settings_of_host(known.desired), **wanted}
     parting = ownership.settings_of_parting_links(mine, wanted)
-    found = host.observe([*wanted.values(), *parting], places)
+    places = touched({key: r for key, r in known.desired.items() if key not in theirs}, wanted) | {""}
+    found = host.observe([*(r for r in wanted.values() if r.place in places), *parting], places)
     strange = found.keys() - known.live.keys() - wanted.keys()  # what came meanwhile
     if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
         return None
-    live = {**{key: r for key, r in found.items() if key not in theirs}, **theirs}
+    stands = {key: r for key, r in mine.items() if r.place not in places}
+    live = {**stands, **{key: r for key, r in found.items() if key not in theirs}, **theirs}
     desired = beside(theirs, wanted)
     if not known.prune:
         desired = {**ownership.without_leftovers(live), **desired}
@@ -215,6 +216,12 @@ def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
     if any(now.partial or not source(before, old[name]).whole for name in old.keys() - new.keys()):
         return None
     return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def touched(before: State, now: State) -> frozenset[str]:
+    """Where something else is wanted than was: in all other places what stands is as it was read."""
+    other = (key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return frozenset((before.get(key) or now[key]).place for key in other)
 
 
 def others_changed(before: State, now: State, names: frozenset[str]) -> bool:

@@ -85,3 +85,18 @@ def test_what_moved_alone_is_as_good_as_all(before, now):
         assert part.todo == whole.todo
         assert part.desired.items() >= whole.desired.items()
         assert part.projects >= whole.projects and part.manifest.digest == whole.manifest.digest
+
+
+def test_of_one_more_container_the_others_are_not_read():
+    boxes = [container(name, "net", ports=(port(80),)) for name in ("one", "two", "three")]
+    before, now = (
+        replace(manifest(project("a", NetworkSpec(name="net"), *some)), root="/m")
+        for some in (boxes[:2], boxes)
+    )
+    host = Host()
+    enact(compare(before, host), host)
+    known, read = compare(before, host), list[object]()
+    host.observe = lambda named, places, observe=host.observe: read.append(places) or observe(named, places)
+    part = compare_moved(known, now, host)
+    assert read == [{"", "a-three"}]
+    assert part and {step.resource.place for step in part.todo} == {"", "a-three"}
