@@ -24,8 +24,9 @@ def alone(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that run alone come last, when the others have no more to do."""
-    items.sort(key=alone)
+    """Those that are long in waiting begin first, beside all others; those that run alone come last, when the
+    others have no more to do."""
+    items.sort(key=lambda item: (alone(item), item.get_closest_marker("long") is None))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -54,6 +54,7 @@ def test_what_becomes_of_a_table_is_heard(lab: Lab):
         assert "nft[" in watcher.log
 
 
+@pytest.mark.long
 def test_who_floods_it_is_heard_seldom_and_others_at_once(lab: Lab):
     with watching(lab, lab.write(shop(), "m/t.yaml").parent) as watcher:
         with churning(lab, CLIENT):

@@ -1,5 +1,7 @@
 """Guests when something of theirs has gone, is illegible, or could not be done the first time."""
 
+import pytest
+
 from tests.netns.lab import Lab
 from tests.netns.test_guests import GUESTS, SHOP, Answer, addresses, cni, guests, shop
 from tests.netns.watching import until, watching
@@ -55,6 +57,7 @@ def test_who_has_no_file_any_more_leaves_all_the_same(shop: Lab) -> None:
         assert cni("DEL", "two") == Answer(0, None) and guests(shop) == set()
 
 
+@pytest.mark.long
 def test_whose_file_is_illegible_stands_and_holds_up_nobody(shop: Lab) -> None:
     for ns in ("one", "two"):
         assert cni("ADD", ns).rc == 0
@@ -94,6 +97,7 @@ def test_two_who_want_one_port_hold_up_nobody_else(shop: Lab) -> None:
     assert cni("DEL") == Answer(0, None) == cni("DEL", "two") and guests(shop) == set()
 
 
+@pytest.mark.long
 def test_nothing_is_done_while_the_watcher_is_suspended(shop: Lab) -> None:
     with watching(shop, shop.write(SHOP)) as watcher:
         watcher.settled()

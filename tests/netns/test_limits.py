@@ -278,6 +278,7 @@ def test_outside_its_hours_nobody_comes_in(town: Lab) -> None:
     assert "expires" in town.run("nft list set inet reconciler allow_from4").out
 
 
+@pytest.mark.long
 def test_hours_begin_and_end_by_themselves(town: Lab) -> None:
     """The kernel ends them, and a watcher begins the next."""
     wait = 60 - time.time() % 60

@@ -121,6 +121,7 @@ def test_who_is_root_in_a_client_harms_himself_alone_and_is_put_right(web):
     assert web.planned(shop()) == []
 
 
+@pytest.mark.long
 def test_scaling_moves_no_address_and_breaks_no_connection(lab):
     lab.apply(shop())
     serve(lab, 1, 2, 3)

@@ -240,7 +240,6 @@ DRIFT = [
 ]
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("command", DRIFT)
 def test_drift_is_put_right_by_an_event(lab, directory, command):
     with watching(lab, directory) as watcher:
@@ -271,13 +270,13 @@ def test_a_sandbox_without_networks_is_heard_too(lab):
         watcher.until(lambda: watcher.status["drift"]["healed"])
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled()
         lab.run("rm -r /etc/netns/t-web")
         lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
-        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3, 30)
+        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3)
         assert lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web") == "0"
         assert Path("/etc/netns/t-web/hosts").exists()
 
