@@ -5,6 +5,7 @@ import os
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 
@@ -48,7 +49,14 @@ def environment(environ: Mapping[str, str]) -> str:
 def folders(files: Iterable[str]) -> Names:
     """What is beside these files: a new `.env` or override counts too."""
     found = {os.path.dirname(os.path.abspath(file)) for file in files}
-    return {folder: sorted(os.listdir(folder)) for folder in sorted(found)}
+    return {folder: listed(folder) for folder in sorted(found)}
+
+
+def listed(folder: str) -> list[str]:
+    """What is in it; nothing where it is gone or shut: who reads a file of it says so."""
+    with suppress(OSError):
+        return sorted(os.listdir(folder))
+    return []
 
 
 def names(paths: Iterable[str]) -> Names:

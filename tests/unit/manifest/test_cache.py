@@ -207,3 +207,12 @@ def test_old_entries_and_all_but_the_newest_are_pruned(folder):
     left = {path.name for path in (folder / "kept").iterdir()}
     assert len(left) == KEPT and known(folder) and "folder" in left
     assert f"{1:032x}" in left and f"{2:032x}" not in left and f"{KEPT:032x}" not in left
+
+
+@pytest.mark.parametrize("path", ["gone/shop.yaml", "gone/below/shop.yaml", "in/compose.yaml/shop.yaml"])
+def test_a_file_of_a_folder_that_is_not_there_is_one_that_cannot_be_read(path, folder):
+    for kept in ("", str(folder / "kept")):
+        with pytest.raises(ManifestErrors) as caught:
+            load([folder / path], environ={}, folder=kept)
+        [error] = caught.value.errors
+        assert error.id == "R0102" and error.where.file == str(folder / path)
