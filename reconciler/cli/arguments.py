@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE
+from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE, WORDED
 from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins
 from .picture_file import path_of_graph, refuse_undrawn
 
@@ -115,18 +115,23 @@ def parse(argv: Sequence[str]) -> Options:
     """What was asked for; raises UsageError, and SystemExit where argparse has said what is wrong."""
     given = vars(parser().parse_args(argv))
     paths = (*path_of_graph(given), *given["paths"])
-    refuse_no_directory(paths)
-    stdin = piped() if "-" in paths else ""
-    if paths and paths[0] in {*MODES, *ELSEWHERE} and not os.path.exists(paths[0]):
-        hint = f"the mode is written --{ELSEWHERE.get(paths[0], paths[0])}"
-        raise UsageError(f"`{paths[0]}` is no file", hint)
-    if "" in paths:
-        raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
+    stdin = "" if given.keys() & WORDED else manifests_of(paths)
     given |= {name: tuple(given.get(name, ())) for name in ("project", "scale")}
     given |= {"paths": paths, "stdin": stdin, "words": tuple(argv)}
     options = Options(**{"mode": implied(given), **given})
     refuse_idle(options)
     return options
+
+
+def manifests_of(paths: Sequence[str]) -> str:
+    """Standard input, where that is one of the PATHs; raises UsageError for what is none."""
+    refuse_no_directory(paths)
+    if paths and paths[0] in {*MODES, *ELSEWHERE} and not os.path.exists(paths[0]):
+        hint = f"the mode is written --{ELSEWHERE.get(paths[0], paths[0])}"
+        raise UsageError(f"`{paths[0]}` is no file", hint)
+    if "" in paths:
+        raise UsageError("a PATH is blank", "a shell makes that of a variable that is not set")
+    return piped() if "-" in paths else ""
 
 
 def refuse_idle(options: Options) -> None:

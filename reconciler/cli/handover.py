@@ -3,9 +3,10 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from ..errors import ReconcileError, UsageError
+from ..errors import NotPermitted, ReconcileError, UsageError
 from ..kernel import netns, records, workloads
 from ..kinds.workload import Workload
 from ..manifest.yaml.node import nearest
@@ -34,7 +35,8 @@ def exec(options: Options) -> int:
 def workload(name: str) -> Workload | None:
     """The one that is called so."""
     try:
-        known = {one.name: one for one in workloads.listing()}
+        with looking():
+            known = {one.name: one for one in workloads.listing()}
     except OSError as error:
         raise ReconcileError(f"its engine does not answer: {error.strerror}") from error
     return known.get(called(name, {one.name: one.project for one in known.values()}))
@@ -42,7 +44,17 @@ def workload(name: str) -> Workload | None:
 
 def sandboxes() -> Mapping[str, str]:
     """All namespaces that have a name, each with its project; "" for somebody else's."""
-    return {name: told.project for name, told in records.read(netns.names()).items()}
+    with looking():
+        return {name: told.project for name, told in records.read(netns.names()).items()}
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Who may not look is told so."""
+    try:
+        yield
+    except PermissionError as error:
+        raise NotPermitted(f"looking at what stands: {error.strerror}", "run as root") from None
 
 
 def called(name: str, projects: Mapping[str, str]) -> str:

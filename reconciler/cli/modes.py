@@ -96,3 +96,4 @@ LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
+WORDED = {"exec", "guest"}  # modes behind which no PATH stands, but what another program is told

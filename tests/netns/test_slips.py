@@ -126,6 +126,21 @@ def test_a_bare_sandbox_goes_by_the_name_of_its_service(lab: Lab) -> None:
     assert idle.rc == 64 and "nothing runs in t-web-1" in idle.err
 
 
+def test_what_a_container_is_to_run_is_no_path(lab: Lab) -> None:
+    lab.apply("{name: t, services: {web: {}}, networks: {default: {dns: off}}}")
+    said = lab.run([*command("--exec", "web"), "--", "cat", "-"], input="told\n")
+    assert (said.rc, said.out) == (0, "told\n")
+    for words in (("--", "test", "-z", ""), ("--", "ls"), ("ls",)):
+        lab.succeed(lab.reconcile("--exec", "web", *words))
+
+
+@pytest.mark.parametrize("words", ["--exec web -- true", "--logs web"])
+def test_who_may_not_look_is_told_so(lab: Lab, words: str) -> None:
+    lab.apply("{name: t, services: {web: {}}, networks: {default: {dns: off}}}")
+    said = lab.run(["unshare", "-U", *command(*words.split())], check=False)
+    assert said.rc == 77 and "looking at what stands: Operation not permitted" in said.err
+
+
 def test_a_name_where_a_path_stands(lab: Lab) -> None:
     said = lab.reconcile("--status", "shop")
     assert said.rc == 65 and "--project NAME is a project" in said.err
