@@ -11,20 +11,12 @@ from ..change import Change, Terms
 from ..core.resource import Stage
 from ..daemon.held import within_limits
 from ..drivers.firewall.routing_policy import FORWARD
-from ..errors import (
-    FailedInPart,
-    NotPermitted,
-    ReconcileError,
-    RollbackFailed,
-    UsageError,
-    failed_in_part,
-    foreseen,
-)
+from ..errors import FailedInPart, ReconcileError, RollbackFailed, UsageError, failed_in_part, foreseen
 from ..expecting import refuse_unmet
 from ..inventory.facts import HostFacts
 from ..inventory.summary import summary
 from ..kernel.lock import lock
-from ..lasting import Host, LastingHost
+from ..lasting import LastingHost
 from ..manifest.parts import with_older
 from ..manifest.spec import Manifest
 from ..pipeline import compare, enact
@@ -43,6 +35,7 @@ from .session import (
     applied_before,
     comparing,
     comparison,
+    even_unread,
     machine,
     note,
     print_plan,
@@ -134,13 +127,7 @@ def rehearse(options: Options) -> int:
     """In a namespace of one's own; who may not read the host rehearses from an empty one."""
     from ..safety import rehearsal
 
-    host: Host = machine(options)
-    try:
-        change = comparison(options, host)
-    except NotPermitted:
-        note(options, "the host cannot be read without root: rehearsed as if nothing stood")
-        host = rehearsal.EmptyHost()
-        change = comparison(options, host)
+    change, host = even_unread(options, "rehearsed")
     say(options, rehearsal.rehearse(change, host))
     tell_who_waits(change)
     return 0

@@ -8,7 +8,7 @@ from ..evaluate.exposure import ANY, Exposed
 from ..evaluate.exposure import exposure as exposed
 from ..evaluate.world import World
 from .options import Options
-from .session import comparison, machine, tell, tell_who_waits
+from .session import questioned, tell, tell_who_waits
 
 HEAD = ("TO", "FROM OUTSIDE", "FROM THE HOST", "FROM CONTAINERS")
 NOBODY = "-"
@@ -16,7 +16,7 @@ LISTED = 4  # containers that are named
 
 
 def exposure(options: Options) -> int:
-    change = comparison(options, machine(options))
+    change = questioned(options)
     wanted = options.desired or not change.live
     world = World(change.desired if wanted else change.live, change.facts)
     names = [one.name for one in change.topology.sandboxes if one.name in world.sandboxes]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import disk
 from ..change import Change, Terms
 from ..core import render
-from ..errors import FailedInPart, ReconcileError, Unwritten, UsageError, trace
+from ..errors import FailedInPart, NotPermitted, ReconcileError, Unwritten, UsageError, trace
 from ..inventory.subjects import Subjects
 from ..lasting import Host
 from ..manifest.parts import keeping, without_expectations
@@ -120,7 +120,27 @@ def machine(options: Options, progress: Callable[[], None] | None = None) -> "Li
 
 def comparison(options: Options, host: Host) -> Change:
     """The manifests with the host, or with the one that was asked about instead."""
-    manifest = read(options)
+    return compared(options, host, read(options))
+
+
+def even_unread(options: Options, told: str) -> tuple[Change, Host]:
+    """Likewise, and with which host: one of which nothing is known where this one may not be read."""
+    manifest, host = read(options), machine(options)
+    try:
+        return compared(options, host, manifest), host
+    except NotPermitted:
+        from ..safety.rehearsal import EmptyHost
+
+        note(options, f"the host cannot be read without root: {told} as if nothing stood")
+        return compared(options, empty := EmptyHost(), manifest), empty
+
+
+def questioned(options: Options) -> Change:
+    """What --trace and --exposure tell of."""
+    return even_unread(options, "told")[0] if options.desired else comparison(options, machine(options))
+
+
+def compared(options: Options, host: Host, manifest: Manifest) -> Change:
     if options.against:
         from ..hosts.snapshot import saved
 
@@ -130,13 +150,13 @@ def comparison(options: Options, host: Host) -> Change:
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    compared = comparing(options, host)
+    with_host = comparing(options, host)
     heeds = options.mode in (*PLANNED, "rehearse", "graph")
-    change = compared(manifest if heeds else without_expectations(manifest))
+    change = with_host(manifest if heeds else without_expectations(manifest))
     change = change if heeds else replace(change, manifest=manifest)
     if change.waiting and not options.against:
         older = keeping(manifest, applied_before(options), change.waiting)
-        change = compared(older).instead_of(change) if older != manifest else change
+        change = with_host(older).instead_of(change) if older != manifest else change
     for warning in change.topology.warnings:
         note(options, f"warning: {warning}")
     for name, why in change.closed.items():

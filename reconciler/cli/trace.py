@@ -19,7 +19,7 @@ from ..evaluate.world import World
 from ..kinds.ownership import HOST
 from .explain import Directory
 from .options import Options
-from .session import comparison, machine, tell, tell_who_waits
+from .session import questioned, tell, tell_who_waits
 from .traced import Telling
 
 PLACES = (HOST, OUTSIDE)
@@ -38,7 +38,7 @@ class FromTo(NamedTuple):
 
 def trace(options: Options) -> int:
     """1 where it is closed."""
-    change = comparison(options, machine(options))
+    change = questioned(options)
     traced = Traced(options.trace[0], options.trace[1], change, wanted=options.desired or not change.live)
     told = Telling(traced)
     tell(options, json.dumps(told.json(), indent=1) if options.output == "json" else "\n".join(told.lines()))

@@ -1,5 +1,6 @@
 """--trace on a host: what stands is what is told, also where somebody has laid hands on it."""
 
+from tests.netns.lab import command
 from tests.schemas import Checked
 
 SHOP = """
@@ -24,6 +25,15 @@ def test_what_stands_is_told_until_somebody_changes_it(lab):
     lab.run(["nft", "delete element inet reconciler publish4 { tcp . 8080 }"])
     closed = lab.reconcile("--trace", "outside", "web:80", file)
     assert closed.rc == 1 and "once applied it is open" in closed.out, closed
+
+
+def test_what_manifests_want_is_told_to_anybody(lab):
+    lab.apply(SHOP)
+    for words in (("--trace", "web", "db:5432"), ("--trace", "outside", "web:80"), ("--exposure",)):
+        asked = ["unshare", "-U", *command(*words, lab.files / "t.yaml")]
+        wanted = lab.run([*asked, "--desired"], check=False)
+        assert wanted.rc == 0 and "cannot be read without root" in wanted.err, wanted
+        assert lab.run(asked, check=False).rc == 77
 
 
 def test_a_rule_that_went_is_noticed(lab):
