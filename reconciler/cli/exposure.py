@@ -9,6 +9,7 @@ from ..evaluate.exposure import exposure as exposed
 from ..evaluate.world import World
 from .options import Options
 from .session import questioned, tell, tell_who_waits
+from .traced import UNBUILT
 
 HEAD = ("TO", "FROM OUTSIDE", "FROM THE HOST", "FROM CONTAINERS")
 NOBODY = "-"
@@ -26,7 +27,7 @@ def exposure(options: Options) -> int:
         told = {"schema_version": 1, "of": of, "rows": [one._asdict() for one in rows]}
         tell(options, json.dumps(told, indent=1))
     else:
-        tell(options, "\n".join(table(rows)))
+        tell(options, "\n".join(table(rows)) if rows or wanted else UNBUILT)
     tell_who_waits(change)
     return 0
 

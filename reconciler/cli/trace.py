@@ -25,7 +25,7 @@ from .traced import Telling
 PLACES = (HOST, OUTSIDE)
 SPOKEN = ("tcp", "udp", "sctp", "icmp")
 NAME = re.compile(r"\w[\w-]*(\.\w[\w-]*)+\.?", re.ASCII)  # of the outside
-FORM = "TO is NAME:PORT, NAME:PORT/udp or NAME/icmp; an IPv6 address stands in brackets"
+FORM = "TO is NAME:PORT, NAME:PORT/udp or NAME/icmp, PORT one of 1 to 65535; IPv6 stands in brackets"
 
 
 class FromTo(NamedTuple):
@@ -105,6 +105,8 @@ class Traced:
         if protocol not in SPOKEN:
             raise UsageError(f"{protocol!r} is no protocol that is traced", f"there are: {', '.join(SPOKEN)}")
         name, port = (where, "0") if protocol == "icmp" else divided(where)
+        if protocol == "icmp" and divided(where)[1].isdecimal() and not is_address(where):
+            raise UsageError(f"{text!r} names a port, and icmp has none", FORM)
         if not port.isdecimal() or not (0 < int(port) < 65536 or protocol == "icmp"):
             raise UsageError(f"{text!r} names no port", FORM)
         name = name.strip("[]")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .trace import Traced
 
 PLACES = (HOST, OUTSIDE)
+UNBUILT = "nothing of it stands; --desired tells what the manifests want"
 
 
 class Telling:
@@ -44,7 +45,7 @@ class Telling:
         names = [name for name in self.traced.question.goal.names if name in self.world.sandboxes]
         if names and any(one in (*PLACES, *self.world.sandboxes) for one in self.traced.question.origins):
             return f"{', '.join(names)}: no address is known (`network_mode: none`, or a plugin gave it)"
-        return "nothing of it stands; --desired tells what the manifests want"
+        return UNBUILT
 
     @cached_property
     def groups(self) -> list[list[Judgement]]:

@@ -16,6 +16,8 @@ def test_what_stands_is_told_until_somebody_changes_it(lab):
     file = lab.write(SHOP)
     unbuilt = lab.reconcile("--trace", "outside", "web:80", "--desired", file)
     assert (unbuilt.rc, "open" in unbuilt.out) == (0, True), unbuilt
+    for words in (("--trace", "outside", "web:80"), ("--exposure",)):
+        assert "nothing of it stands; --desired tells" in lab.reconcile(*words, file).out
     lab.apply(SHOP)
     opened = lab.reconcile("--trace", "outside", "web:80", file)
     assert opened.rc == 0 and f"{file}:5:42" in opened.out, opened

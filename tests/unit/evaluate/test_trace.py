@@ -78,6 +78,7 @@ def test_closed(case, origin, target, words):
         ("web", "db", "names no port"),
         ("web", "db:0", "names no port"),
         ("web", "db:70000", "names no port"),
+        ("web", "db:80/icmp", "names a port, and icmp has none"),
         ("web", "db:80/xx", "'xx' is no protocol"),
         ("web", ":80", "nothing here is called ''"),
     ],
