@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE, WORDED
+from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE, WORDED, WRITTEN
 from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins
 from .picture_file import path_of_graph, refuse_undrawn
 
@@ -148,6 +148,10 @@ def refuse_idle(options: Options) -> None:
         raise UsageError("--confirm-within goes with --apply")
     if options.only and options.mode not in ("apply", "destroy", "rollback"):
         raise UsageError("--only goes with --apply, --destroy and --rollback")
+    if options.check and options.mode != "lock":
+        raise UsageError("--check goes with --lock")
+    if options.out and options.mode not in WRITTEN:
+        raise UsageError(f"--out goes with {', '.join(f'--{mode}' for mode in WRITTEN)}")
     if options.scale and options.mode not in SCALED:
         raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
     if options.graph or options.output in PICTURES:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .options import word
+from .options import revision, word
 
 
 class Mode(NamedTuple):
@@ -39,7 +39,7 @@ MODES = {
     "rollback": Mode(
         "apply",
         "apply a past revision; without N the one before",
-        {"metavar": "N", "nargs": "?", "type": int, "const": -1},
+        {"metavar": "N", "nargs": "?", "type": revision, "const": -1},
     ),
     "explain": Mode(
         "explain",
@@ -95,5 +95,6 @@ ELSEWHERE = {
 LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
-WHOLE = ("confirm", "suspend", "resume", "rollback")  # modes that are about all projects, whoever's
+WHOLE = ("confirm", "suspend", "resume", "rollback", "history")  # modes that are about all projects
+WRITTEN = ("plan", "status", "import")  # modes of which --out keeps what they tell
 WORDED = {"exec", "guest"}  # modes behind which no PATH stands, but what another program is told

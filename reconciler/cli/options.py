@@ -25,6 +25,7 @@ TRUTH = {
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
 REMOVALS = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
+REVISION = re.compile(r"[1-9][0-9]{0,8}")
 DIGEST = re.compile(r"[0-9a-f]{16}")
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")  # what Compose makes of any name
 LONGEST = 366 * 24 * 3600.0  # seconds; poll and the kernel's timers take no infinity
@@ -57,6 +58,12 @@ def scale(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def revision(text: str) -> int:
+    if not REVISION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no revision's number, as --history has them")
+    return int(text)
 
 
 def removals(text: str) -> str:

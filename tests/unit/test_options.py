@@ -122,9 +122,21 @@ def test_a_blank_path_names_nothing(capsys):
         "--resume /etc/reconciler",
         "--rollback 1 --project hello",
         "--confirm --project hello",
+        "--history --project hello",
+        "--history 3",
+        "--check",
+        "--validate --check",
+        "--show --out file",
+        "--apply --out file",
     ],
 )
 def test_an_option_that_the_mode_would_not_heed_is_refused(words, capsys):
     assert main(words.split()) == 64
     said = capsys.readouterr().err
     assert "goes with" in said or "is about all projects" in said
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "shop.yaml", "9" * 10, "\u0663"])
+def test_a_revision_has_a_number(text, capsys):
+    assert main(["--rollback", text]) == 64
+    assert f"argument --rollback: {text!r} is no revision's number" in capsys.readouterr().err
