@@ -67,7 +67,9 @@ def init(options: Options) -> int:
 
 
 def refuse_to_cover(file: str) -> None:
-    """Raise UsageError for a file that stands: it may be all that somebody has of his manifest."""
+    """Raise UsageError for a file that stands, which may be all that somebody has, or a folder."""
+    if os.path.isdir(file):
+        raise UsageError(f"{file} is a folder", f"name a file in it, as {os.path.join(file, 'web.yaml')}")
     if file not in ("", "-") and os.path.isfile(file):
         raise UsageError(f"{file} is there already", "name another file, or remove it")
 

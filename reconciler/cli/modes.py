@@ -90,6 +90,12 @@ ELSEWHERE = {
     "diff": "plan",
     "dry-run": "plan",
     "inspect": "explain",
+    "delete": "destroy",
+    "rm": "destroy",
+    "get": "status",
+    "describe": "explain",
+    "help": "help",
+    "version": "version",
 }
 # Modes that may be about another host, and those that may scale beside the files.
 LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")

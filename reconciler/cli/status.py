@@ -44,6 +44,11 @@ class ProjectRow(NamedTuple):
     sandboxes: int
     ports: int
 
+    @property
+    def words(self) -> str:
+        root = f", from {self.root}" if self.root else ""
+        return f"{self.project}: {sizes(self.networks, self.sandboxes, self.ports)}{root}"
+
 
 def status(options: Options) -> int:
     host = machine(options)
@@ -55,13 +60,14 @@ def status(options: Options) -> int:
         write_out(options.out, [save(machine(options), *said)])
     in_sync = not trouble and (change is None or not (change.todo or change.closed or change.waiting))
     desired, waiting = (change.desired, change.waiting) if change else ({}, {})
-    rows = [project_row(name, root, live) for name, root in sorted(folders.items()) if name in asked]
+    known = sorted(asked & folders.keys())  # of what is yet to come nothing is expected to run
+    rows = [project_row(name, folders[name], live) for name in known]
     others = [peer for peer in peers.peers(live) if peer.project in asked]
     wrong = discrepancies(of_projects(change.topology, asked), evpn.announced_routes) if change else []
-    names = [one for one in answering.statuses(desired, live) if one.resolver.project in asked]
+    names = [one for one in answering.statuses(desired, live) if one.resolver.project in known]
     running = [one for one in containers.statuses(live) if one.workload.project in asked]
     refused = drops.written()[1][-LISTED:] if watcher else []
-    beside = Revisions(options.state_dir).scaled([row.project for row in rows])
+    beside = Revisions(options.state_dir).scaled(known)
     if options.output == "json":
         told = {"schema_version": 1, "in_sync": in_sync, "projects": [row._asdict() for row in rows]}
         told |= {
@@ -78,8 +84,7 @@ def status(options: Options) -> int:
         tell(options, json.dumps(told, indent=1))
         return exit_code(trouble, in_sync=in_sync)
     for row in rows:
-        root = f", from {row.root}" if row.root else ""
-        say(options, f"{row.project}: {sizes(row.networks, row.sandboxes, row.ports)}{root}")
+        say(options, row.words)
     if beside:
         say(options, f"beside the files: {scaled.in_words(beside)}")
     for line in (*containers.in_words(running), *peers.in_words(others), *answering.in_words(names)):

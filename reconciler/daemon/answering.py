@@ -110,6 +110,11 @@ class ResolverStatus(NamedTuple):
         return "does not run" if not self.runs else "does not answer" if self.answers is False else ""
 
     @property
+    def called(self) -> str:
+        """By what a person knows: the name of one for several networks is a digest."""
+        return "+".join(self.resolver.networks) if self.resolver.ns == HOST else self.resolver.ns
+
+    @property
     def row(self) -> dict[str, object]:
         r, counts = self.resolver, self.counts._asdict()
         counts["servers"] = [one._asdict() for one in self.counts.servers]
@@ -143,6 +148,6 @@ def in_words(found: Iterable[ResolverStatus]) -> Iterator[str]:
     for project, members in groupby(found, lambda one: one.resolver.project):
         known = list(members)
         forwarded = render.number(sum(one.counts.misses for one in known), "question")
-        lost = [f"{one.resolver.name} {one.trouble}" for one in known if one.trouble]
+        lost = [f"{one.called} {one.trouble}" for one in known if one.trouble]
         up = f"{len(known) - len(lost)} of {render.number(len(known), 'resolver')}"
         yield "; ".join([f"{project}: names by {up}, {forwarded} forwarded", *lost])

@@ -3,11 +3,13 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from reconciler.kinds.resolver import PIDS
 from tests.netns.lab import ENVIRONMENT, Lab, Result, command
 from tests.netns.samples import WEB
 
@@ -89,6 +91,16 @@ def test_status_tells_of_the_project_that_was_asked_for(lab: Lab) -> None:
     whole, part = lab.reconcile("--status").out, lab.reconcile("--status", "--project", "other").out
     assert "t: 1 network" in whole and "other: 1 network" in whole
     assert "t: " not in part and "other: 1 network" in part
+
+
+def test_status_tells_of_no_resolver_of_what_is_yet_to_come(lab: Lab) -> None:
+    file = lab.write("{name: t, networks: {a: {}, b: {}}, containers: {c: {networks: [a, b]}}}")
+    assert "names by" not in lab.reconcile("--status", file).out
+    assert lab.reconcile("--status", "-o", "json", file).json["resolvers"] == []
+    lab.succeed(lab.reconcile("--apply", file))
+    for pid in Path(PIDS, "host").iterdir():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert "; t_a+t_b does not run" in lab.reconcile("--status", file).out
 
 
 @pytest.mark.parametrize("mode", ["--plan", "--show", "--apply", "--validate"])

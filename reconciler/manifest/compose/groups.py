@@ -190,7 +190,7 @@ def joined(section: str, one: Node, two: Node, mistakes: Mistakes) -> Node:
             continue  # which neither defines
         place = two.keys.get(name, two.place)
         label = (one.keys.get(name, one.place), "and here")
-        hint = "name the files one by one to merge them, or rename one of the two"
+        hint = "rename one, give its file a `name:` of its own, or name the files one by one to merge them"
         message = f"`{name}` is defined in two files"
         mistakes.between(where(place, f"{section}.{name}"), message, hint, label)
     return Node({**two.value, **one.value}, one.place, "", {**two.keys, **one.keys})

@@ -317,6 +317,8 @@ def test_no_file_is_covered(tmp_path, capsys):
     assert main(["--import", "docker", said, "--out", str(file)]) == 64
     assert main(["--init", str(file)]) == 64
     assert file.read_text() == "mine" and "is there already" in capsys.readouterr().err
+    assert main(["--init", str(tmp_path)]) == 64
+    assert f"{tmp_path} is a folder" in capsys.readouterr().err
     assert main(["--import", "docker", "-q", said, "--out", str(tmp_path / "new.yaml")]) == 0
     assert main(["--validate", "-q", str(tmp_path / "new.yaml")]) == 0
     assert (tmp_path / "new.yaml").stat().st_mode & 0o777 == 0o600  # variables are in it

@@ -152,7 +152,7 @@ def test_files_side_by_side_must_not_define_one_thing_twice(desk):
     desk.write("a.yaml", "services:\n  web: {image: a}")
     desk.write("b.yaml", "services:\n  other:\n  web: {image: b}")
     (error,) = desk.refused(".")
-    assert "`web` is defined in two files" in error.message
+    assert "`web` is defined in two files" in error.message and "a `name:` of its own" in error.hint
     assert error.where.file.endswith("b.yaml") and error.where.line == 3
     assert error.label[0].file.endswith("a.yaml") and error.label[0].line == 2
 
