@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import Where
+from ...mistakes import NoFile
 from ..compose import dotenv
 from ..compose.files import Inputs
 from ..compose.merge import NOTHING
@@ -253,7 +254,8 @@ def environment(
         file = entry.path
         if entry.required and not os.path.exists(file):
             hint = "create it, or set `required: false`"
-            written.wrong(("env_file", index), f"env file {file} does not exist", hint)
+            lack = NoFile(f"env file {file} does not exist", hint, written.at("env_file", index))
+            written.mistakes.extend([lack])
         text = written.inputs.optional(file)
         try:
             raw = entry.format == "raw"

@@ -31,6 +31,10 @@ class Node:
         self.tag = tag  # "", !reset or !override
         self.keys = keys or {}  # of a mapping: where each key stands
 
+    def __repr__(self) -> str:
+        """As a message has it."""
+        return repr(raw(self))
+
     def get(self, key: str) -> "Node | None":
         return self.value.get(key) if type(self.value) is dict else None
 

@@ -180,7 +180,8 @@ def test_environment_and_its_files(desk):
     desk.write("raw.env", "# note\nA='$B' # kept\n")
     container = desk.container("services: {web: {env_file: [{path: raw.env, format: raw}]}}")
     assert container.environment == {"A": "'$B' # kept"}
-    assert "none.env does not exist" in desk.only("services: {web: {env_file: none.env}}").message
+    lack = desk.only("services: {web: {env_file: none.env}}")
+    assert lack.id == "R0102" and "none.env does not exist" in lack.message
 
 
 @pytest.mark.parametrize(
