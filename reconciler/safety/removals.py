@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .. import disk
 from ..change import Change
 from ..core.resource import Key, State
-from ..errors import ReconcileError, Refused
+from ..errors import LISTED, ReconcileError, Refused
 from ..inventory import ownership
 from ..kernel.lock import RUN
 from ..manifest.compose.files import SUFFIXES
@@ -74,9 +74,11 @@ class TooMuchGoes(Refused):
     id = "R0006"
 
     def __init__(self, beyond: list[Loss], limit: str, digest: str, command: str):
-        others = f" (and {len(beyond) - 1} more like it)" * (len(beyond) > 1)
+        others = [loss.party.words for loss in beyond[1:]]
+        more = [f"{len(others) - LISTED} more"] * (len(others) > LISTED)
+        likewise = f" (likewise of {', '.join([*others[:LISTED], *more])})" * bool(others)
         super().__init__(
-            f"{beyond[0]}{others}, more than --max-removals {limit}",
+            f"{beyond[0]}{likewise}, more than --max-removals {limit}",
             f"first of them: {min(beyond[0].going)}; `{command}` accepts it by hand, and in a manifest the"
             f" line `accept-removals: {digest}`",
         )

@@ -9,7 +9,7 @@ from reconciler.manifest.sources import Source
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.safety import removals
 from reconciler.safety.limits import Limits, refuse
-from reconciler.safety.removals import TooMuchGoes
+from reconciler.safety.removals import Loss, Party, TooMuchGoes
 from tests.unit.test_pipeline import FakeHost, compare, run, shop
 from tests.unit.test_repair import ONE, World, revision
 from tests.unit.worlds import container, manifest, port, project
@@ -214,3 +214,15 @@ def test_what_has_no_room_beside_what_is_held_waits_with_it():
     world.turn()
     assert world.sandboxes == [f"shop-web{i}" for i in range(6)]
     assert ONE.projects
+
+
+def test_all_who_lose_too_much_are_named():
+    losses = [
+        Loss(Party(words, frozenset()), {"namespace a": "x"}, 0, 3) for words in ("project x", "/etc/y")
+    ]
+    said = TooMuchGoes(losses, "0", "digest", "command").message
+    assert said == (
+        "1 of 3 networks and sandboxes of project x would go (likewise of /etc/y), more than --max-removals 0"
+    )
+    many = TooMuchGoes(losses[:1] * 12, "0", "digest", "command").message
+    assert many.count("project x") == 9 and ", 3 more)" in many
