@@ -65,7 +65,7 @@ def of_watcher() -> Iterator[Row]:
 def of_kernel(options: Options, log: Nflog) -> Iterator[Row]:
     record, read = DropRecord(), -FRESH
     if LOGS not in standing(options)[0]:
-        note(options, "nobody here has `log: true`: nothing will be told until somebody has")
+        note(options, "nothing that stands has `log: true`: nothing will be told until an apply brings it")
     while not (watcher_runs() or has_gone()):
         if not select.select([log], [], [], PAUSE)[0]:
             continue

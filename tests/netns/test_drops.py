@@ -253,6 +253,11 @@ def test_nothing_is_left_where_nobody_logs(lab: Lab) -> None:
     assert differing(before, lab.snapshot()) == {}
 
 
+def test_what_is_yet_to_be_applied_logs_nothing(lab: Lab) -> None:
+    asked = ["timeout", "-s", "INT", "3", *command("--drops", lab.write(MANIFEST))]
+    assert "nothing that stands has `log: true`" in lab.run(asked, check=False).err
+
+
 def test_two_projects_one_of_which_logs(lab: Lab) -> None:
     other = "name: o\nservices: {a: {egress: []}}"
     lab.apply(MANIFEST)
