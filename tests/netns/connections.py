@@ -11,7 +11,7 @@ from tests.netns.lab import Lab, Probe
 from tests.netns.prober import family_of, retransmitted
 
 EVERY = 0.02  # seconds between two messages of eight octets
-STALL = 3 * EVERY  # seconds of silence, if something had to be sent again meanwhile, and nobody else is as late
+STALL = 3 * EVERY  # seconds of silence, if something had to be sent again, and nobody else is as late
 NOWHERE: Mapping[str, str] = {}
 OVER = (
     2.0  # seconds of silence after which a connection has ended; Linux alone goes on for a quarter of an hour
