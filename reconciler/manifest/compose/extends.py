@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from ..yaml.node import Node, nearest, raw
 from .library import Context
-from .merge import NOTHING, merged, with_resets, without
+from .merge import NOTHING, SERVICES, merged, with_resets, without
 
-SERVICES = ("services", "containers")
 LONGEST = 64  # services in a row; nobody writes so many, and each costs stack
 
 Trail = tuple[tuple[str, str], ...]  # the file and the name of every service on the way
@@ -48,7 +47,7 @@ class ExtendsChain:
             path = f"services.{name}.extends"
             base = self.base(extends, path, (*trail, (os.path.abspath(self.file), name)))
             own = without(service, "extends")
-            self.done[name] = with_resets(merged(base, own), own) if base else own
+            self.done[name] = with_resets(merged(base, own, (SERVICES[0], name)), own) if base else own
         return self.done[name]
 
     def base(self, extends: Node, path: str, trail: Trail) -> Node | None:

@@ -6,25 +6,32 @@ from collections.abc import Callable, Mapping
 from ..yaml.node import Node, Place
 
 Shape = Callable[[Node], Node]
-REPLACED = ("command", "entrypoint", "test")  # commands are never appended to
-MOUNTED = {"volumes": "target", "secrets": "source", "configs": "source"}  # by which entries are told apart
+REPLACED = (("command",), ("entrypoint",), ("healthcheck", "test"))  # commands are never appended to
+LOGGING = ("logging",)  # options of another driver mean something else
+MOUNTED = {("volumes",): "target", ("secrets",): "source", ("configs",): "source"}  # what tells entries apart
+SERVICES = ("services", "containers")
 NOTHING = Node(None, Place("", 0, 0))
 
 
 def merged(base: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
     """`over` on top of `base`: mappings by key, lists appended, anything else replaced."""
-    if over.tag == "!override" or base.tag == "!reset" or path and path[-1] in REPLACED:
+    if over.tag == "!override" or base.tag == "!reset" or of_service(path) in REPLACED:
         return over
     match base.value, over.value:
         case _, None:
             return base
-        case dict(), dict() if path[-1:] == ("logging",) and differ(base, over, "driver"):
-            return over  # options of another driver mean something else
+        case dict(), dict() if of_service(path) == LOGGING and differ(base, over, "driver"):
+            return over
         case dict(), dict():
             return mappings(base, over, path)
         case list(), list():
             return lists(base, over, path)
     return over
+
+
+def of_service(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The way from a service on, which anybody may have named like one of its keys."""
+    return path[2:] if path and path[0] in SERVICES else ()
 
 
 def mappings(base: Node, over: Node, path: tuple[str, ...]) -> Node:
@@ -52,10 +59,10 @@ def with_resets(node: Node, over: Node) -> Node:
 
 
 def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:
-    if path[-2:] == ("ipam", "config"):
+    if path[:1] == ("networks",) and path[2:] == ("ipam", "config"):
         return Node(subnets(base.value, over.value, path), base.place)
-    if path and path[-1] in MOUNTED:
-        return Node(mounts(base.value, over.value, MOUNTED[path[-1]]), base.place)
+    if key := MOUNTED.get(of_service(path)):
+        return Node(mounts(base.value, over.value, key), base.place)
     known = {(type(child.value), child.value) for child in base.value if is_scalar(child)}
     fresh = [c for c in over.value if not is_scalar(c) or (type(c.value), c.value) not in known]
     return Node([*base.value, *fresh], base.place)

@@ -73,6 +73,23 @@ def test_ports_reset_and_override(desk):
     ]
 
 
+@pytest.mark.parametrize("name", ["test", "command", "entrypoint", "logging", "ports", "volumes"])
+def test_what_is_named_like_a_key_is_merged_like_anything_else(desk, name):
+    base = (
+        f"networks: {{{name}: {{driver: bridge, internal: true}}}}\n"
+        f"services: {{{name}: {{networks: {{{name}: {{aliases: [a]}}}}, ports: ['1:80']}}}}\n"
+    )
+    over = (
+        f"networks: {{{name}: {{driver: default}}}}\n"
+        f"services: {{{name}: {{networks: {{{name}: {{aliases: [b]}}}}}}, "
+        f"web: {{extends: {{file: a.yaml, service: {name}}}, networks: {{{name}: {{aliases: [c]}}}}}}}}\n"
+    )
+    project = merged(desk, base, over)
+    assert project.networks[0].internal
+    assert [len(one.ports) for one in project.containers] == [1, 1]
+    assert [one.networks[0].aliases for one in project.containers] == [("a", "b"), ("a", "c")]
+
+
 def test_networks_in_both_spellings(desk):
     text = "networks: {front: , back: }\nservices: {web: {networks: [front]}}\n"
     over = "services: {web: {networks: {front: {aliases: [www]}, back: }}}\n"
