@@ -4,7 +4,7 @@ start from the project's folder."""
 import re
 
 from ..yaml.node import Node
-from .merge import Shape, as_assignments, as_path, shaped
+from .merge import Shape, as_assignments, as_keys, as_path, shaped
 
 PATHS = (".", "/", "~")  # what a source begins with that is no name of a volume
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
@@ -95,6 +95,16 @@ def as_build(folder: str) -> Shape:
 def as_sources(node: Node) -> Node:
     """`secrets: [NAME]` is `secrets: [{source: NAME}]`."""
     return each(node, lambda one: of(one, {"source": one.value}) if isinstance(one.value, str) else one)
+
+
+def as_dependencies(node: Node) -> Node:
+    """`depends_on: [db]` asks that db has started, whatever a file below asks."""
+    named = as_keys(node)
+    if named is node:
+        return node
+    started = {"condition": "service_started", "required": True}
+    children = {name: of(child, started) for name, child in named.items()}
+    return Node(children, node.place, node.tag, named.keys)
 
 
 def as_words(node: Node) -> Node:

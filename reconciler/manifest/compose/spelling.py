@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 from ..yaml.node import Node
 from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_path, as_paths, shaped
-from .mounts import as_build, as_devices, as_limits, as_mounts, as_source, as_sources, as_words, each
+from .mounts import (
+    as_build,
+    as_dependencies,
+    as_devices,
+    as_limits,
+    as_mounts,
+    as_source,
+    as_sources,
+    as_words,
+    each,
+)
 
 PORT = {"allow_from": as_list, "hours": as_list}
 
@@ -15,7 +25,7 @@ def as_ports(node: Node) -> Node:
 
 SERVICE = {
     "networks": as_keys,
-    "depends_on": as_keys,
+    "depends_on": as_dependencies,
     "labels": as_assignments,
     "sysctls": as_assignments,
     "environment": as_assignments,

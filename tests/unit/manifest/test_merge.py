@@ -97,6 +97,24 @@ def test_networks_in_both_spellings(desk):
     assert [(end.network, end.aliases) for end in ends] == [("back", ()), ("front", ("www",))]
 
 
+def test_depends_on_as_a_list_asks_for_a_start_and_no_more(desk):
+    base = "runtime: systemd\nservices: {db: {command: a}, web: {command: a, depends_on: {db: {condition: C}}}}"
+    text = base.replace("C", "service_completed_successfully")
+    conditions = {
+        over: [
+            (one.container, one.condition)
+            for one in merged(desk, text, f"services: {{web: {{depends_on: {over}}}}}")
+            .containers[1]
+            .workload.depends_on
+        ]
+        for over in ("[db]", "{db: {restart: true}}")
+    }
+    assert conditions == {
+        "[db]": [("db", "service_started")],
+        "{db: {restart: true}}": [("db", "service_completed_successfully")],
+    }
+
+
 def test_aliases_are_appended_and_unique(desk):
     base = "networks: {n: }\nservices: {web: {networks: {n: {aliases: [a, b]}}}}\n"
     over = "services: {web: {networks: {n: {aliases: [b, c]}}}}\n"
