@@ -26,7 +26,8 @@ def assemble(files: Sequence[str], at: Context) -> Node:
 
 
 def included(document: Node, at: Context, file: str) -> Node:
-    """Everything that `include` brings in; what the document itself defines goes on top."""
+    """Everything that `include` brings in, what comes first on top, as in Compose; what the document itself
+    defines goes on top of all."""
     entry = document.get("include")
     tree = Node({}, document.place)
     if entry is None or entry.value is None:
@@ -37,7 +38,7 @@ def included(document: Node, at: Context, file: str) -> Node:
     for index, item in enumerate(entry.value):
         source = IncludeEntry.of(item, f"include[{index}]", at)
         if source and not source.is_circular(at, file):
-            tree = merged(tree, without(source.tree(at, file), "name"))
+            tree = merged(without(source.tree(at, file), "name"), tree)
     return tree
 
 

@@ -42,6 +42,14 @@ def test_what_the_file_itself_says_goes_on_top(desk):
     assert (container.image, container.hostname) == ("b", "h")
 
 
+def test_of_two_included_files_the_first_wins(desk):
+    """As in Compose, which lays each below what there is already."""
+    desk.write("a.yaml", "services: {web: {hostname: a, ports: ['1:80']}}")
+    desk.write("b.yaml", "services: {web: {hostname: b, domainname: d, ports: ['2:80']}}")
+    web = desk.container("include: [a.yaml, b.yaml]")
+    assert (web.hostname, web.domainname, len(web.ports)) == ("a", "d", 2)
+
+
 def test_the_name_of_an_included_file_does_not_count(desk):
     desk.write("db.yaml", "name: other\nservices: {db: }")
     assert desk.project("include: [db.yaml]").name == "shop"
