@@ -3,12 +3,18 @@
 import os
 from collections.abc import Callable, Mapping
 
-from ..yaml.node import Node, Place
+from ..model.port_syntax import identity
+from ..yaml.node import Node, Place, raw
 
 Shape = Callable[[Node], Node]
 REPLACED = (("command",), ("entrypoint",), ("healthcheck", "test"))  # commands are never appended to
 LOGGING = ("logging",)  # options of another driver mean something else
-MOUNTED = {("volumes",): "target", ("secrets",): "source", ("configs",): "source"}  # what tells entries apart
+MOUNTED: Mapping[tuple[str, ...], str] = {  # by which entries are told apart
+    ("volumes",): "target",
+    ("secrets",): "source",
+    ("configs",): "source",
+}
+PORTS = ("ports",)  # which an address, both ports and a protocol tell apart
 SERVICES = ("services", "containers")
 NOTHING = Node(None, Place("", 0, 0))
 
@@ -62,7 +68,9 @@ def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:
     if path[:1] == ("networks",) and path[2:] == ("ipam", "config"):
         return Node(subnets(base.value, over.value, path), base.place)
     if key := MOUNTED.get(of_service(path)):
-        return Node(mounts(base.value, over.value, key), base.place)
+        return Node(laid(base.value, over.value, lambda entry: said(entry, key)), base.place)
+    if of_service(path) == PORTS:
+        return Node(laid(base.value, over.value, lambda entry: identity(raw(entry))), base.place)
     known = {(type(child.value), child.value) for child in base.value if is_scalar(child)}
     fresh = [c for c in over.value if not is_scalar(c) or (type(c.value), c.value) not in known]
     return Node([*base.value, *fresh], base.place)
@@ -80,16 +88,16 @@ def subnets(base: list[Node], over: list[Node], path: tuple[str, ...]) -> list[N
     return result
 
 
-def mounts(base: list[Node], over: list[Node], key: str) -> list[Node]:
-    """What is mounted in the place of something else replaces it."""
-    result = list(base)
+def laid(base: list[Node], over: list[Node], key: Callable[[Node], object]) -> list[Node]:
+    """What is of the same key, and thus in the place of something else, replaces it."""
+    result, known = list(base), [key(entry) for entry in base]
     for entry in over:
-        target = entry.get(key)
-        same = [i for i, other in enumerate(result) if target and said(other, key) == target.value]
-        if same:
-            result[same[0]] = entry
+        name = key(entry)
+        if name is not None and name in known:
+            result[known.index(name)] = entry
         else:
             result.append(entry)
+            known.append(name)
     return result
 
 

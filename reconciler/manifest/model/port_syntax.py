@@ -85,6 +85,18 @@ def short(value: Any) -> Any:
     }
 
 
+def identity(value: Any) -> Any:
+    """What tells a port apart when files are merged; None of what is none."""
+    try:
+        port = short(value)
+        if not isinstance(port, dict):
+            return None
+        ends = published(port.get("published")), target(port.get("target"))
+        return (host_ip(port.get("host_ip") or "0.0.0.0"), *ends, protocol(port.get("protocol") or "tcp"))
+    except PydanticCustomError:
+        return None
+
+
 def exposed(value: Any) -> Any:
     """`expose` takes a container port or a range, with or without a protocol."""
     spec, _, word = str(value).partition("/")

@@ -66,6 +66,16 @@ def test_ports_are_unique_by_address_ports_and_protocol(desk):
     assert len(both.ports) == 4
 
 
+def test_the_same_port_is_as_the_last_file_says(desk):
+    base = "ports: ['443:443', '8080:80', {target: 81, published: 81, mode: ingress}, '82']"
+    over = "{target: 80, published: '8080', host_ip: 0.0.0.0, allow_from: [10.0.0.0/8]}"
+    more = "{target: 81, published: 81, mode: host}, {target: 82, protocol: TCP, rate: 1/second}"
+    ports = web(desk, base, f"ports: [{over}, {more}]").ports
+    assert [one.target[0] for one in ports] == [443, 80, 81, 82]
+    assert [one.allow_from for one in ports][1] == ("10.0.0.0/8",)
+    assert [one.mode for one in ports][2] == "host" and ports[3].rate == "1/second"
+
+
 def test_ports_reset_and_override(desk):
     assert web(desk, "ports: ['8080:80']", "ports: !reset []").ports == ()
     assert published(web(desk, "ports: ['8080:80']", "ports: !override ['8443:443']")) == [
@@ -98,7 +108,9 @@ def test_networks_in_both_spellings(desk):
 
 
 def test_depends_on_as_a_list_asks_for_a_start_and_no_more(desk):
-    base = "runtime: systemd\nservices: {db: {command: a}, web: {command: a, depends_on: {db: {condition: C}}}}"
+    base = (
+        "runtime: systemd\nservices: {db: {command: a}, web: {command: a, depends_on: {db: {condition: C}}}}"
+    )
     text = base.replace("C", "service_completed_successfully")
     conditions = {
         over: [
