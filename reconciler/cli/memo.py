@@ -103,7 +103,7 @@ def keep(options: "Options", transcript: "Transcript", origin: Origin, said: Sai
     if transcript.doubtful or not origin:
         return
     host = list(noted(transcript)), transcript.generation, namespace()
-    kept = {name: origin[name] for name in ("texts", "names")}
+    kept = {name: origin[name] for name in ("texts", "names", "absent")}
     body = marshal.dumps((stamp.program(), options.sources, called(options.sources), kept, host, said))
     with suppress(OSError):
         os.makedirs(MEMOS, mode=0o700, exist_ok=True)

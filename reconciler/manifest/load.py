@@ -30,7 +30,8 @@ def load(asked: Asked, *, stdin: str | None = None, folder: str = "") -> Manifes
             loaded = assemble(asked.paths, inputs, asked.projects, before)
         if kept:
             texts = {file: text for file, text in inputs.shelf.items() if text is not None}
-            cache.remember(kept, asked, cache.Read(names, texts), loaded)
+            absent = inputs.absent.union(*(one.absent for one in loaded.projects))
+            cache.remember(kept, asked, cache.Read(names, texts, absent), loaded)
         return replace(loaded.manifest, sources=tuple(sources(asked.paths)))
 
 

@@ -7,7 +7,7 @@ A cache alone: it may be deleted at any time, and stands where only root writes.
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -25,17 +25,19 @@ from ..spec import Manifest
 from . import sealed
 from .codec import decode, encode, shape
 from .known import NOTHING, Loaded, digest
-from .stamp import Names, environment, folders, names
+from .stamp import Names, environment, folders, names, still_absent
 
 KEPT = 32  # entries: one for each set of PATHs that somebody names
 OLDEST = 7 * 24 * 3600.0  # seconds
 
 
 class Read(NamedTuple):
-    """What a manifest comes from: names as they were before it was read, and each text as it was."""
+    """What a manifest comes from: names as they were before it was read, each text as it was, and files that
+    would have been read, wherever they are."""
 
     names: Names
     texts: Mapping[str, str]
+    absent: Collection[str]
 
 
 class Asked(NamedTuple):
@@ -56,7 +58,8 @@ def remembered(folder: str, asked: Asked) -> Manifest | None:
     with suppress(*sealed.UNUSABLE):
         known, body = sealed.read(asked.entry(folder))
         texts = {file: read_regular(file) for file in known["texts"]}
-        if known == stamp(asked, texts, known["drivers"], names(asked.paths)):
+        read = Read(names(asked.paths), texts, still_absent(known["absent"]))
+        if known == stamp(asked, read, known["drivers"]):
             return replace(decoded(body).manifest, sources=tuple(sources(asked.paths)))
     return None
 
@@ -95,7 +98,7 @@ def remember(folder: str, asked: Asked, read: Read, loaded: Loaded) -> None:
     with suppress(OSError, ManifestError):
         body = encode(loaded._replace(manifest=replace(loaded.manifest, projects=())))
         drivers = driver_names(one.spec for one in loaded.projects)
-        known = stamp(asked, read.texts, drivers, read.names)
+        known = stamp(asked, read, drivers)
         sealed.write(asked.entry(folder), known, body)
         prune(folder)
 
@@ -110,12 +113,13 @@ def prune(folder: str) -> None:
             os.unlink(path)
 
 
-def stamp(asked: Asked, texts: Mapping[str, str], drivers: Iterable[str], listed: Names) -> dict[str, object]:
+def stamp(asked: Asked, read: Read, drivers: Iterable[str]) -> dict[str, object]:
     """Equal stamps, equal manifests.  Names in the folders count too: a new `.env` or override changes the
     result.  So may another version of a driver that somebody installed."""
     return terms(asked, drivers) | {
-        "texts": {file: digest(text) for file, text in texts.items()},
-        "names": folders(texts) | listed,
+        "texts": {file: digest(text) for file, text in read.texts.items()},
+        "names": folders(read.texts) | read.names,
+        "absent": sorted(read.absent),
     }
 
 

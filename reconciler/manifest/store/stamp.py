@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 from ... import disk
 
@@ -33,12 +34,18 @@ def digest(file: str) -> str:
     return sha256(disk.read(file, disk.LARGE).removeprefix(BOM_UTF8)).hexdigest()
 
 
-def stands(origin: Mapping[str, Mapping[str, object]], paths: Iterable[str]) -> bool:
+def stands(origin: Mapping[str, Any], paths: Iterable[str]) -> bool:
     """Whether these texts and names are what they were."""
-    texts = origin["texts"]
-    if any(digest(file) != known for file, known in texts.items()):
+    texts, absent = origin["texts"], origin["absent"]
+    if any(digest(file) != known for file, known in texts.items()) or still_absent(absent) != absent:
         return False
-    return origin["names"] == folders(texts) | names(paths)
+    return bool(origin["names"] == folders(texts) | names(paths))
+
+
+def still_absent(files: Iterable[str]) -> list[str]:
+    """Those of these files that are not there: their folders may be none whose names count, and a link that
+    led nowhere may lead to one."""
+    return [file for file in files if not os.path.isfile(file)]
 
 
 def environment(environ: Mapping[str, str]) -> str:

@@ -110,6 +110,28 @@ def test_whatever_it_came_from_makes_it_forgotten(folder, change, monkeypatch):
     assert known(folder, environ) is None
 
 
+@pytest.mark.parametrize("place", ["a folder that nothing else is read from", "behind a link", "a folder"])
+def test_a_file_that_was_not_there_makes_it_forgotten(folder, place):
+    late = folder / "late"
+    late.mkdir()
+    include = "include: [{path: compose.yaml, project_directory: ../late}]\n"
+    match place:
+        case "behind a link":
+            (folder / "in/.env").symlink_to(late / ".env")
+        case "a folder":
+            (late / ".env").mkdir()
+            (folder / "in/main.yaml").write_text(include)
+        case _:
+            (folder / "in/main.yaml").write_text(include)
+    before = loaded(folder)
+    assert known(folder) == before
+    if place == "a folder":
+        (late / ".env").rmdir()
+    (late / ".env").write_text("ANIMAL=dog\n")
+    assert known(folder) is None
+    assert loaded(folder).projects[0].containers[0].environment["A"] == "dog"
+
+
 @pytest.mark.parametrize("new", ["compose.yaml", "another.yaml"])
 def test_what_is_saved_while_it_is_read_is_read_next_time(folder, new, monkeypatch):
     """Else the last edit of several would never come to anything."""
