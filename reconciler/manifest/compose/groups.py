@@ -16,6 +16,7 @@ from .merge import NOTHING
 from .project import assemble, lenders
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
+ALIKE = 0.82
 
 
 @dataclass
@@ -33,7 +34,10 @@ class Group:
 def grouped(found: Sequence[Found], library: Library) -> dict[str, Group]:
     """The files by project; those that were named one by one go on top of one another."""
     for item in found:
+        before = len(library.mistakes)
         library.gists[item.file] = one = gist(item.file, library)
+        if not (item.explicit or one.is_manifest) and library.parsed.pop(item.file, []):
+            del library.mistakes[before:]  # other YAML may have tags of its own
         folder = os.path.dirname(item.file)
         library.borrowed.update(os.path.abspath(os.path.join(folder, file)) for file in one.lenders)
     found = [item for item in found if counts(item, library)]
@@ -74,7 +78,10 @@ def gist_of(documents: Sequence[Node], digest: str) -> Gist:
 
 
 def is_misspelt(key: str) -> bool:
-    return nearest(key, MANIFEST_KEYS).startswith("did you mean")
+    """A letter or two off: `spec`, `roles` and `servers` are of others."""
+    from difflib import get_close_matches  # as in nearest
+
+    return bool(get_close_matches(key.lower(), MANIFEST_KEYS, 1, ALIKE))
 
 
 def counts(item: Found, library: Library) -> bool:
