@@ -52,11 +52,11 @@ class Inputs:
         return text
 
     def optional(self, file: str) -> str | None:
-        """The text of a file that need not be there."""
-        if os.path.isfile(file):
-            return self.read(file)
-        self.absent.add(file)
-        return None
+        """The text of a file that need not be there; a pipe, say, is there."""
+        if os.path.isdir(file) or file == os.devnull or not os.path.exists(file):
+            self.absent.add(file)
+            return None
+        return self.read(file)
 
     def fetched(self, file: str) -> str | None:
         try:
@@ -101,7 +101,7 @@ def read_regular(file: str) -> str:
 
 def refuse_irregular(file: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NoFile(f"{kind(found.st_mode)} is no manifest", "name a regular file", Where(file))
+        raise NoFile(f"{kind(found.st_mode)} is no regular file", "name one that is", Where(file))
     if found.st_size > MAX_BYTES:
         raise too_large(file)
 
@@ -120,6 +120,13 @@ def decoded(file: str, data: bytes) -> str:
         raise NoFile(
             f"no UTF-8: byte {data[error.start]:#04x}", "save the file as UTF-8", Where(file, line, column)
         ) from None
+
+
+def lacking(file: str) -> str:
+    """Why a file of variables that was named cannot be had; "" where it is there."""
+    if os.path.isdir(file):
+        return f"env file {file} is a directory"
+    return "" if os.path.exists(file) else f"env file {file} does not exist"
 
 
 def kind(mode: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..yaml.node import Node, Place, raw
 from .extends import extended, services_of
+from .files import lacking
 from .interpolate import Variables
 from .library import Context, with_env_files
 from .merge import NOTHING, merged, without, without_resets
@@ -70,10 +71,8 @@ class IncludeEntry(NamedTuple):
         directory = value.get("project_directory")
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
         env_files = IncludeEntry.env_files_of(value.get("env_file"), at)
-        for missing in (name for name in env_files if not os.path.exists(name)):
-            at.mistakes.missing(
-                item.place, path, f"env file {missing} does not exist", "create it, or leave it out"
-            )
+        for message in filter(None, map(lacking, env_files)):
+            at.mistakes.missing(item.place, path, message, "create it, or leave it out")
         return IncludeEntry(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)
 
     @staticmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import Where
 from ...mistakes import NoFile
 from ..compose import dotenv
-from ..compose.files import Inputs
+from ..compose.files import Inputs, lacking
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.keys import from_record
@@ -252,10 +252,9 @@ def environment(
     values: dict[str, str] = {}
     for index, entry in enumerate(written.record.env_file):
         file = entry.path
-        if entry.required and not os.path.exists(file):
+        if (entry.required or os.path.isdir(file)) and (message := lacking(file)):
             hint = "create it, or set `required: false`"
-            lack = NoFile(f"env file {file} does not exist", hint, written.at("env_file", index))
-            written.mistakes.extend([lack])
+            written.mistakes.append(NoFile(message, hint, written.at("env_file", index)))
         text = written.inputs.optional(file)
         try:
             raw = entry.format == "raw"

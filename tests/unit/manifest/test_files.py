@@ -71,6 +71,10 @@ def test_a_directory_holds_other_yaml_too(desk):
     desk.write("prometheus.yml", "global: {scrape_interval: 5s}\nscrape_configs: []\n")
     desk.write("playbook.yaml", "- hosts: all\n")
     desk.write("empty.yaml", "# nothing\n")
+    desk.write("deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}\n")
+    desk.write("openapi.yaml", "openapi: 3.1.0\nservers: [{url: /}]\ntools: []\n")
+    desk.write("requirements.yml", "roles: [{name: a}]\n")
+    desk.write("stack.yaml", "Resources: {A: {B: !Ref C}, A: {}}\n")
     manifest = desk.load(".")
     assert projects(manifest) == {"shop": ["a"]}
     assert [note for note in manifest.notes if "no manifest" in note and "prometheus.yml" in note]
@@ -140,10 +144,10 @@ def listener(path):
     ("make", "message"),
     [
         (lambda path: None, "cannot be read: No such file or directory"),
-        (pipe, "a pipe is no manifest"),
+        (pipe, "a pipe is no regular file"),
         (lambda path: path.symlink_to("nowhere"), "dangling link to nowhere"),
         (lambda path: path.symlink_to("x.yaml"), "cannot be read: Too many levels of symbolic links"),
-        (lambda path: path.symlink_to("/dev/null"), "a device is no manifest"),
+        (lambda path: path.symlink_to("/dev/null"), "a device is no regular file"),
         (lambda path: path.write_bytes(b"a: \xff\n"), "no UTF-8: byte 0xff"),
         (lambda path: path.write_bytes("services: {}".encode("utf-16")), "no UTF-8: byte 0xff"),
         (lambda path: path.write_bytes(b"a: \0\n"), "no YAML"),
@@ -155,6 +159,34 @@ def test_what_cannot_be_read(desk, make, message):
     make(desk.folder / "x.yaml")
     (error,) = desk.refused("x.yaml")
     assert message in error.message and error.where.file.endswith("x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (pipe, "a pipe is no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device is no regular file"),
+        (lambda path: path.write_bytes(b"A=\xff"), "no UTF-8"),
+        (os.mkdir, "is a directory"),
+        (lambda path: path.symlink_to(path), "does not exist"),
+        (lambda path: None, "does not exist"),
+    ],
+)
+def test_a_file_of_variables_that_cannot_be_read(desk, make, message):
+    """Nobody is to go on as if nothing stood in it."""
+    make(desk.folder / "vars")
+    desk.write("sub/a.yaml", "services: {web: {image: a}}")
+    by_name = "services: {web: {image: a, env_file: vars}}", "include: [{path: sub/a.yaml, env_file: vars}]"
+    for text in by_name:
+        assert message in desk.only(text).message and desk.only(text).id == "R0102"
+    desk.write("compose.yaml", by_name[0].replace("vars", "/dev/null"))
+    desk.load()
+
+
+@pytest.mark.parametrize("make", [pipe, lambda path: path.symlink_to("/dev/zero")])
+def test_what_stands_in_the_place_of_env_is_read_or_told(desk, make):
+    make(desk.folder / ".env")
+    assert "is no regular file" in desk.only("services: {web: {hostname: '${A:-default}'}}").message
 
 
 def test_a_file_that_is_not_there_may_be_called_otherwise(desk):
