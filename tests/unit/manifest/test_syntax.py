@@ -143,7 +143,7 @@ def test_anchors_end_with_their_document():
         ("? [a]\n: 1\n", "a key must be text", (1, 3)),
         ("a: \x07\n", "no YAML: control characters are not allowed", (1, 4)),
         ("é: 1\nb: \x1b\n", "no YAML: control characters are not allowed", (2, 4)),
-        ('a: "\\ud800"\n', "no YAML: found invalid Unicode", (1, 7)),
+        ('a: "\\ud800"\n', "no YAML: a backslash in double quotes", (1, 7)),
     ],
 )
 def test_what_is_no_yaml(text, message, place):
@@ -172,3 +172,32 @@ def test_places_are_kept_for_every_node():
     ports = document.value["services"].value["web"].value["ports"]
     assert [node.place for node in ports.value] == [("a.yaml", 2, 17), ("a.yaml", 2, 21)]
     assert document.value["services"].keys["web"] == ("a.yaml", 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: *", "a `*` or `&` that names nothing"),
+        ("a: & b", "a `*` or `&` that names nothing"),
+        ("a: [b, , c]", "a value is missing"),
+        ("a: [", "a value is missing"),
+        ("{a: b}}", "text behind the end"),
+        ("a: b\n...\nc: d", "text behind the end"),
+        ('a: "x\n---\ny"', "a quote is not closed"),
+        ("a: !b!c d", "a `!` that begins no tag"),
+        ("a: !<x", "a `!` that begins no tag"),
+        ("a: !b%zz c", "a `!` that begins no tag"),
+        ("%YAML 3.0\n---\na: b", "a line that begins with `%`"),
+        ("%FOO\na: b", "a line that begins with `%`"),
+        ("a: |9x\n b", "text beside a `|` or `>`"),
+        ('a: "\\x4"', "a backslash in double quotes"),
+        ('a: "\\uD800"', "a backslash in double quotes"),
+        ('a: "b" c', "text behind a value"),
+        ("- 'a' b", "text behind a value"),
+        ("a: ? b", "a `?` where no key can be"),
+        ("a\7: b", "control characters are not allowed"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_words_and_with_a_hint(text, words):
+    _, (mistake,) = parsed(text)
+    assert mistake.message == f"no YAML: {words}" and mistake.hint
