@@ -9,7 +9,7 @@ from .extends import extended, services_of
 from .files import lacking
 from .interpolate import Variables
 from .library import Context, with_env_files
-from .merge import NOTHING, merged, without, without_resets
+from .merge import NOTHING, merged, with_resets, without, without_resets
 
 REMOTE = ("http://", "https://", "git@", "git://", "ssh://", "oci://", "github.com/")
 DEEPEST = 32  # files that include one another
@@ -20,7 +20,10 @@ def assemble(files: Sequence[str], at: Context) -> Node:
     tree = NOTHING
     for file in files:
         for document in at.library.readable(file, at.variables, at.directory):
-            document = merged(included(document, at, file), without(document, "include"))
+            own = without(document, "include")
+            document = merged(included(document, at, file), own)
+            if "!reset" in at.library.inputs.texts[file]:
+                document = with_resets(document, own)
             document = extended(document, at, file, tree)
             tree = merged(tree, document) if tree.value is not None else document
     return without_resets(tree) if at.library.tagged() else tree

@@ -153,6 +153,18 @@ def test_a_service_is_removed_by_reset(desk):
     assert [c.name for c in project.containers] == ["a"]
 
 
+def test_a_section_is_removed_by_reset(desk):
+    project = merged(desk, "services: {a: }\nnetworks: {n: }", "networks: !reset null", "services: {b: }")
+    assert project.networks == () and len(project.containers) == 2
+
+
+def test_reset_is_about_the_files_below_and_what_is_included_too(desk):
+    desk.write("c.yaml", "services: {web: {dns: [8.8.8.8], image: c}}\nnetworks: {m: }")
+    over = "include: [c.yaml]\nservices: {web: {dns: !reset []}}\nnetworks: !reset null"
+    project = merged(desk, "services: {web: {dns: [1.1.1.1]}}\nnetworks: {n: }", over)
+    assert (project.containers[0].dns, project.containers[0].image, project.networks) == ((), "c", ())
+
+
 def test_reset_with_nothing_below_it_is_nothing(desk):
     assert desk.service("ports: !reset ['80']\nlabels: {a: !reset x, b: y}").labels == {"b": "y"}
 
