@@ -12,6 +12,7 @@ from .help import HelpEntry
 
 MADE = "<!-- Made by reconciler/cli/reference.py: tests/unit/test_reference.py --update-golden writes it. -->"
 Schema = Mapping[str, Any]
+SILENT = ({"type": "null"}, {"$ref": "#/$defs/Variable"})  # of what may be written
 
 
 def command() -> str:
@@ -98,7 +99,7 @@ def kind(about: Schema) -> str:
         case {"$ref": name}:
             return f"[{name_of(name)}](#{name_of(name).lower()})"
         case {"anyOf": ways}:
-            return " or ".join(dict.fromkeys(kind(way) for way in ways if way != {"type": "null"}))
+            return " or ".join(dict.fromkeys(kind(way) for way in ways if way not in SILENT))
         case {"enum": values}:
             return ", ".join(f"`{value}`" for value in values)
         case {"type": "array", "items": items}:

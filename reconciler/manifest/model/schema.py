@@ -1,6 +1,7 @@
 """The JSON Schema of a manifest, from the models, for editors: `# yaml-language-server: $schema=...`."""
 
 import json
+from itertools import chain
 from typing import Any
 
 from ..options import Drivers, Option, accepted, usable
@@ -16,6 +17,8 @@ ABOUT = {
     "secrets": "Secrets that containers name, each a file.",
     "configs": "Configs that containers name, each a file.",
 }
+VARIABLE = {"$ref": "#/$defs/Variable"}
+NO_TEXT = ("boolean", "integer", "number")
 SCALAR = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -36,8 +39,27 @@ def schema(drivers: Drivers) -> dict[str, Any]:
     definitions["NetworkRecord"]["properties"]["driver_opts"] = driver_options(drivers)
     for section in ("networks", "services", "containers", "hosts"):
         made["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
-    named = {name.removesuffix("Record"): untitled(one) for name, one in definitions.items()}
-    return {"$schema": DRAFT, "title": "Manifest", **untitled(made), "$defs": named}
+    named = {name.removesuffix("Record"): with_variables(untitled(one)) for name, one in definitions.items()}
+    named["Variable"] = {"type": "string", "pattern": r"\$", "description": "It has a variable's value."}
+    return {"$schema": DRAFT, "title": "Manifest", **with_variables(untitled(made)), "$defs": named}
+
+
+def with_variables(value: Any) -> Any:
+    """The same, where `${VARIABLE}` may stand for a number, for true or false, and for one of some words."""
+    if isinstance(value, list):
+        return [with_variables(child) for child in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") in NO_TEXT or isinstance(value.get("enum"), list):
+        told = {key: value[key] for key in ("description", "default") if key in value}
+        return {"anyOf": [{k: v for k, v in value.items() if k not in told}, VARIABLE], **told}
+    done = {key: with_variables(child) for key, child in value.items()}
+    if "anyOf" in value:
+        ways = [*chain.from_iterable(way.get("anyOf", [way]) for way in done["anyOf"])]
+        rest = [way for way in ways if way != VARIABLE]
+        text = len(rest) == len(ways) or {"type": "string"} in rest
+        done["anyOf"] = rest if text else [*rest, VARIABLE]
+    return done
 
 
 def parts(model: type[Record]) -> dict[str, Any]:

@@ -105,7 +105,9 @@ class Top(Record):
     networks: dict[str, Annotated[NetworkRecord, Also({"type": "null"})]] = Is(
         "The networks, by name.", default_factory=dict
     )
-    services: dict[str, Service] = Is("Services: any number of equal containers each.", default_factory=dict)
+    services: dict[str, Annotated[Service, Also({"type": "null"})]] = Is(
+        "Services: any number of equal containers each.", default_factory=dict
+    )
     containers: dict[str, Annotated[Container, Also({"type": "null"})]] = Is(
         "Single containers, with a service's keys less the replicas.", default_factory=dict
     )

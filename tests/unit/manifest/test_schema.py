@@ -71,6 +71,15 @@ def test_both_spellings_are_allowed():
     assert {"string", "integer"} <= {of.get("type") for of in service["ports"]["items"]["anyOf"]}
 
 
+def test_variables_may_stand_where_no_text_can():
+    service, network = (SCHEMA["$defs"][name]["properties"] for name in ("Service", "Network"))
+    variable = {"$ref": "#/$defs/Variable"}
+    for key in (service["scale"], service["init"], network["internal"], network["gateway_mode"]):
+        assert variable in key["anyOf"] and key["description"]
+    for key in (service["networks"], service["ports"]["items"], network["mtu"], network["ipam"]):
+        assert variable not in key["anyOf"]
+
+
 def test_composes_unused_keys_are_accepted():
     assert {"build", "volumes", "healthcheck", "command"} <= set(SCHEMA["$defs"]["Service"]["properties"])
     assert set(Top.unused) <= set(SCHEMA["properties"])
