@@ -65,7 +65,7 @@ def spec_of(written: WrittenNetwork) -> NetworkSpec:
     config = config_of(written, driver)
     spec = replace(spec, driver=name, scope=scope, options=options, config=config, **fields)
     refuse_narrow(written, spec)
-    spec = replace(spec, subnets=subnets(written, ipv6=spec.enable_ipv6))
+    spec = replace(spec, subnets=subnets(written, spec))
     refuse_edges(written, spec)
     return spec
 
@@ -147,7 +147,7 @@ def converted(written: WrittenNetwork, name: str, option: Option, text: str) -> 
         return None
 
 
-def subnets(written: WrittenNetwork, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
+def subnets(written: WrittenNetwork, network: NetworkSpec) -> tuple[SubnetSpec, ...]:
     """The subnets of the families that are on."""
     ipam = written.record.ipam
     if ipam is None:
@@ -161,12 +161,12 @@ def subnets(written: WrittenNetwork, *, ipv6: bool) -> tuple[SubnetSpec, ...]:
     return tuple(
         subnet
         for index, config in enumerate(ipam.config)
-        for subnet in subnet_specs(written, index, config, ipv6=ipv6)
+        for subnet in subnet_specs(written, index, config, network)
     )
 
 
 def subnet_specs(
-    written: WrittenNetwork, index: int, config: "IpamConfig", *, ipv6: bool
+    written: WrittenNetwork, index: int, config: "IpamConfig", network: NetworkSpec
 ) -> Iterator[SubnetSpec]:
     """The one entry of `ipam.config`, or nothing where it counts for nothing."""
     steps = ("ipam", "config", index)
@@ -174,8 +174,9 @@ def subnet_specs(
     if not config.subnet:
         if config.model_fields_set:
             written.wrong((*steps, "subnet"), "`subnet` is missing", "add `subnet:`")
-    elif ":" in config.subnet and not ipv6:
-        written.inputs.notes.append(f"{at}: the subnet is not used, since `enable_ipv6` is off")
+    elif not (network.enable_ipv6 if ":" in config.subnet else network.enable_ipv4):
+        key = "enable_ipv6" if ":" in config.subnet else "enable_ipv4"
+        written.inputs.notes.append(f"{at}: the subnet is not used, since `{key}` is off")
     else:
         spec = from_record(SubnetSpec, config, subnet=config.subnet, where=at)
         aside = {name: ip for name, ip in spec.aux_addresses.items() if ip}

@@ -258,3 +258,15 @@ def test_reachability(desk, text, asn):
 def test_reachability_that_there_is_not(desk, text, words, path):
     error = desk.only(f"reachability: {text}")
     assert words in error.message and (error.where.line, error.where.path) == (1, path)
+
+
+@pytest.mark.parametrize("off", [4, 6])
+def test_a_subnet_of_a_family_that_is_off_is_not_used(desk, off):
+    body = f"enable_ipv4: {str(off != 4).lower()}\nenable_ipv6: {str(off != 6).lower()}\n"
+    body += "ipam: {config: [{subnet: 10.1.0.0/24}, {subnet: 'fd00:1::/64'}]}"
+    desk.write("compose.yaml", f"networks:\n  n:\n    {body.replace(chr(10), chr(10) + '    ')}")
+    manifest = desk.load()
+    assert [one.subnet for one in manifest.projects[0].networks[0].subnets] == [
+        "fd00:1::/64" if off == 4 else "10.1.0.0/24"
+    ]
+    assert any(f"`enable_ipv{off}` is off" in note for note in manifest.notes)
