@@ -17,6 +17,7 @@ from .project import assemble, lenders
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
 ALIKE = 0.82
+LONGEST = 128  # of a project's name: a sandbox's, which is a file's too, begins with it
 
 
 @dataclass
@@ -67,6 +68,7 @@ def gist_of(documents: Sequence[Node], digest: str) -> Gist:
     name = next((value for value in reversed(names) if value is not None), "")
     alike = all(value in (None, name) for value in names)
     plain = alike and isinstance(name, str) and "$" not in name and (normalised(name) or not name)
+    plain = plain and len(str(name)) <= LONGEST
     keys = [key for document in documents for key, _ in document.items()]
     return Gist(
         digest,
@@ -139,6 +141,9 @@ def said_name(node: Node, at: Context) -> str:
     if text and not name:
         hint = "small letters, digits, `-` and `_`"
         at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)
+    if len(name) > LONGEST:
+        message = f"a project's name of {len(name)} characters"
+        at.mistakes.at(node.place, "name", message, f"at most {LONGEST}")
     return name or ("unnamed" if text else "")
 
 
@@ -147,6 +152,11 @@ def by_default(item: Found, at: Context) -> str:
     name = normalised(at.variables.values.get("COMPOSE_PROJECT_NAME", "")) or normalised(folder)
     if not name:
         message = f"the folder's name {folder!r} makes no project name"
+        at.mistakes.at(Place(item.file, 0, 0), "", message, "add `name:`")
+    if len(name) > LONGEST:
+        message = (
+            f"the folder's name makes a project's name of {len(name)} characters, and {LONGEST} are most"
+        )
         at.mistakes.at(Place(item.file, 0, 0), "", message, "add `name:`")
     return name or "unnamed"
 

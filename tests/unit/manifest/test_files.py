@@ -131,6 +131,14 @@ def test_only_some_projects(desk):
     assert caught.value.errors[0].hint == "did you mean `one`?"
 
 
+def test_a_project_has_a_name_that_files_can_have(desk):
+    long = "a" * 129
+    assert desk.only(f"name: {long}\nservices: {{web: }}").message == "a project's name of 129 characters"
+    desk.write(f"{long}/compose.yaml", "services: {web: }")
+    assert "of 129 characters" in desk.refused(f"{long}/compose.yaml")[0].message
+    assert desk.project(f"name: {long[1:]}\nservices: {{web: }}").name == long[1:]
+
+
 def pipe(path):
     os.mkfifo(path)
 
