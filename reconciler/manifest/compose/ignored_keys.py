@@ -25,6 +25,7 @@ SERVICE = frozenset(
         "device_cgroup_rules",
         "devices",
         "entrypoint",
+        "external_links",
         "gpus",
         "group_add",
         "healthcheck",

@@ -120,9 +120,6 @@ class Container(Record):
     extra_hosts: Annotated[dict[str, list[str]], ALSO["list"], Also({"type": "object"})] = Is(
         "Lines for the hosts file, NAME=ADDRESS; the address may be `host-gateway`.", default_factory=dict
     )
-    external_links: list[str] = Is(
-        "Containers outside to reach by name or by alias (CONTAINER:ALIAS).", default_factory=list
-    )
     depends_on: Annotated[dict[str, Dependency], ALSO["list"]] = Is(
         "Services that this one needs.", default_factory=dict
     )
