@@ -111,7 +111,7 @@ class ContainerSpec:
     dns_search: Annotated[tuple[str, ...], Key("Domains to look names up in.", "HostName", "text")] = ()
     dns_opt: Annotated[tuple[str, ...], Key("Resolver options, as ndots:1.", "Word")] = ()
     extra_hosts: tuple[tuple[str, str], ...] = ()  # (name, address or host-gateway)
-    links: Annotated[tuple[str, ...], Key("Services to reach by name or by alias (SERVICE:ALIAS).")] = ()
+    links: Annotated[tuple[str, ...], Key("Services to reach, as SERVICE or SERVICE:ALIAS.", "Linked")] = ()
     sysctls: Annotated[
         Mapping[str, str], Key("Sysctls of the container's network namespace (net.*).", "Scalar", "list")
     ] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import re
 import shlex
 from typing import Any
 
-from .fields import wrong
+from .fields import host_name, wrong
 
 SIZE = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)  # as docker/go-units reads it
 LARGEST = 1 << 62
@@ -89,6 +89,12 @@ def mode(value: Any) -> Any:
     if not MODE.fullmatch(str(value)):
         raise wrong(f"{str(value)[:60]!r} are no permissions", "as 0440")
     return int(str(value), 8)
+
+
+def linked(text: str) -> str:
+    """A service, and behind a colon another name for it, which a hosts file gets."""
+    host_name(text.partition(":")[2])
+    return text
 
 
 def inside(text: str) -> str:

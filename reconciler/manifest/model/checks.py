@@ -13,6 +13,7 @@ Name = Annotated[str, TEXT, AfterValidator(fields.name)]
 Ifname = Annotated[str, TEXT, AfterValidator(fields.ifname)]
 HostName = Annotated[str, TEXT, AfterValidator(fields.host_name)]
 Alias = Annotated[str, TEXT, AfterValidator(fields.alias)]
+Linked = Annotated[str, AfterValidator(amounts.linked)]
 Link = Annotated[str, AfterValidator(fields.link)]
 Word = Annotated[str, AfterValidator(fields.word)]
 

@@ -325,3 +325,9 @@ def test_every_mistake_is_told_at_once(desk):
     )
     assert len(errors) == 5
     assert [e.where.line for e in errors] == [2, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("alias", ["x y", "a:c", "#", "a,b", "q\\n6.6.6.6 bank.example"])
+def test_a_link_calls_a_service_by_what_is_a_name(desk, alias):
+    error = desk.only(f'services: {{web: {{links: ["db:ok", "db:", "db:{alias}"]}}, db: }}')
+    assert "is no host name" in error.message and error.where.path == "services.web.links[2]"
