@@ -210,10 +210,10 @@ def as_paths(folder: str) -> Shape:
 
 
 def as_path(folder: str) -> Shape:
-    """One path, from the project's folder on."""
+    """One path, from the project's folder on; what an unset variable leaves is none."""
 
     def moved(node: Node) -> Node:
-        if not isinstance(node.value, str):
+        if not isinstance(node.value, str) or not node.value:
             return node
         return Node(os.path.normpath(os.path.join(folder, node.value)), node.place, node.tag)
 

@@ -252,9 +252,11 @@ def environment(
     values: dict[str, str] = {}
     for index, entry in enumerate(written.record.env_file):
         file = entry.path
+        if not file:
+            continue
         if (entry.required or os.path.isdir(file)) and (message := lacking(file)):
             hint = "create it, or set `required: false`"
-            written.mistakes.append(NoFile(message, hint, written.at("env_file", index)))
+            written.mistakes.extend([NoFile(message, hint, written.at("env_file", index))])
         text = written.inputs.optional(file)
         try:
             raw = entry.format == "raw"

@@ -187,8 +187,9 @@ def test_a_file_of_variables_that_cannot_be_read(desk, make, message):
     by_name = "services: {web: {image: a, env_file: vars}}", "include: [{path: sub/a.yaml, env_file: vars}]"
     for text in by_name:
         assert message in desk.only(text).message and desk.only(text).id == "R0102"
-    desk.write("compose.yaml", by_name[0].replace("vars", "/dev/null"))
-    desk.load()
+    for nothing in ("/dev/null", "'${UNSET}'"):
+        desk.write("compose.yaml", by_name[0].replace("vars", nothing))
+        desk.load()
 
 
 @pytest.mark.parametrize("make", [pipe, lambda path: path.symlink_to("/dev/zero")])
