@@ -22,6 +22,8 @@ OWN = {
     "address6": "write that of {}",
 }
 JOINS = ("service:", "container:")
+OF_SANDBOX = ("dns", "dns_search", "dns_opt", "extra_hosts", "links", "mac_address", "sysctls")
+OF_IDLE = ("hostname", "domainname")  # which an engine gives whoever it runs
 
 
 def semantic_mistakes(project: ProjectSpec, reading: ProjectReading) -> Iterator[ManifestError]:
@@ -123,9 +125,19 @@ def mode_mistakes(
     if spec.ports and mode == "host":  # Compose and Docker go on, too
         words = f"ports of {spec.name} are not published: it has the host's network, where all are open"
         reading.inputs.warnings.append(f"{spec.ports[0].where}: {words}")
-    elif spec.ports and mode.startswith(JOINS):
+    warn_of_idle(spec, reading)
+    if spec.ports and mode.startswith(JOINS):
         message = f"ports cannot be published with `network_mode: {mode}`"
         yield Contradiction(message, "publish them where it is made", spec.ports[0].where, (at, "the mode"))
+
+
+def warn_of_idle(spec: ContainerSpec, reading: ProjectReading) -> None:
+    """Of keys that are about a sandbox, in a container that has none of its own."""
+    keys = OF_SANDBOX if spec.runtime != "none" else (*OF_SANDBOX, *OF_IDLE)
+    said = [key for key in keys if getattr(spec, key)]
+    if said and spec.network_mode.startswith(("host", *JOINS)):
+        words = f"of {spec.name} change nothing: its network is that of `{spec.network_mode}`"
+        reading.inputs.warnings.append(f"{reading.where(spec, said[0])}: {', '.join(said)} {words}")
 
 
 def join_mistakes(

@@ -331,3 +331,12 @@ def test_every_mistake_is_told_at_once(desk):
 def test_a_link_calls_a_service_by_what_is_a_name(desk, alias):
     error = desk.only(f'services: {{web: {{links: ["db:ok", "db:", "db:{alias}"]}}, db: }}')
     assert "is no host name" in error.message and error.where.path == "services.web.links[2]"
+
+
+@pytest.mark.parametrize("mode", ["host", "service:db", "container:x"])
+def test_what_is_about_a_sandbox_changes_nothing_where_there_is_none(desk, mode):
+    keys = "hostname: h, dns: [9.9.9.9], extra_hosts: ['a:1.1.1.1'], sysctls: {net.core.somaxconn: 5}"
+    desk.write("compose.yaml", f"services: {{web: {{network_mode: '{mode}', {keys}}}, db: {{hostname: d}}}}")
+    (warning,) = desk.load().warnings
+    assert "dns, extra_hosts, sysctls, hostname of web change nothing" in warning
+    assert warning.endswith(f"`{mode}`") and ":1:" in warning
