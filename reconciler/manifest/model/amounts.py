@@ -5,6 +5,7 @@ import shlex
 from typing import Any
 
 from .fields import host_name, wrong
+from .pydantics_core import PydanticCustomError
 
 SIZE = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)  # as docker/go-units reads it
 LARGEST = 1 << 62
@@ -27,6 +28,13 @@ def size(value: Any) -> Any:
 
 def size_or_none(value: Any) -> Any:
     return -1 if str(value) == "-1" else size(value)
+
+
+def whole(value: Any) -> Any:
+    """A number as pydantic reads it, but for what Python alone takes for one."""
+    if isinstance(value, bool) or isinstance(value, str) and "_" in value:
+        raise PydanticCustomError("int_type", "no whole number")
+    return value
 
 
 def count(value: Any) -> Any:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from . import amounts, fields, limits, port_syntax
 
+WHOLE = BeforeValidator(amounts.whole)
 TEXT = BeforeValidator(fields.not_a_number, json_schema_input_type=str)
 
 Scalar = Annotated[str, BeforeValidator(fields.text, json_schema_input_type=str | int | float | bool | None)]
@@ -31,16 +32,19 @@ Reachable6 = Annotated[Address6, AfterValidator(fields.reachable)]
 Prefix = Annotated[str, AfterValidator(fields.prefix)]
 Subnet = Annotated[str, AfterValidator(fields.subnet)]
 Source = Annotated[str, AfterValidator(limits.source)]
-PrefixLength = Annotated[int, Field(ge=1, le=126)]
+PrefixLength = Annotated[int, Field(ge=1, le=126), WHOLE]
 Mac = Annotated[str, AfterValidator(fields.mac)]
 Mtu = Annotated[int | str, BeforeValidator(fields.mtu, json_schema_input_type=int | str)]
-Vlan = Annotated[int, Field(ge=1, le=4094)]
-Asn = Annotated[int, Field(ge=1, le=65534)]
+Int = Annotated[int, WHOLE]
+Natural = Annotated[int, Field(ge=0), WHOLE]
+Replicas = Annotated[int, Field(ge=0, le=65536), WHOLE]
+Vlan = Annotated[int, Field(ge=1, le=4094), WHOLE]
+Asn = Annotated[int, Field(ge=1, le=65534), WHOLE]
 PublicKey = Annotated[str, AfterValidator(fields.public_key)]
 Bits = Annotated[str, AfterValidator(fields.bandwidth)]
 Rate = Annotated[str, AfterValidator(limits.rate)]
 Hours = Annotated[str, AfterValidator(limits.hours)]
-Count = Annotated[int, Field(ge=0, le=100_000_000)]
+Count = Annotated[int, Field(ge=0, le=100_000_000), WHOLE]
 NetworkMode = Annotated[str, AfterValidator(fields.network_mode)]
 Metadata = Literal["allow", "deny"]
 GatewayMode = Literal["nat", "routed", "nat-unprotected", "isolated"]
@@ -57,8 +61,8 @@ Protocol = Annotated[
 ]
 PortMode = Literal["ingress", "host"]
 WeightKey = Annotated[str, AfterValidator(fields.weight_key)]
-Weight = Annotated[int, Field(ge=0, le=256)]  # as HAProxy's
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Weight = Annotated[int, Field(ge=0, le=256), WHOLE]  # as HAProxy's
+PortNumber = Annotated[int, Field(ge=1, le=65535), WHOLE]
 Exposed = Annotated[str, BeforeValidator(port_syntax.exposed, json_schema_input_type=str | int)]
 
 Restart = Annotated[str, AfterValidator(amounts.restart)]

@@ -71,7 +71,7 @@ def of(spec: type) -> Callable[[type[R]], type[R]]:
 
 def type_of(hint: Any, key: Key) -> Any:
     """That of a key: its check, of each value where there are many."""
-    check = getattr(checks, key.check) if key.check else None
+    check = getattr(checks, key.check) if key.check else checks.Int if hint is int else None
     if check and get_args(hint)[1:] == (...,):
         hint = Annotated[GenericAlias(tuple, (check, ...)), WITHOUT_BLANKS]
     elif check and get_origin(hint) is Mapping:

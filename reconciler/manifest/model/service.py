@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 from ..compose.ignored_keys import DEPLOY, SERVICE
 from ..spec import ContainerSpec, EndpointSpec, PortSpec
 from . import fields, limits, port_syntax
-from .checks import Bits, Prefix, Unicast, Vlan, Weight, WeightKey
+from .checks import Bits, Natural, Prefix, Replicas, Unicast, Vlan, Weight, WeightKey
 from .record import ALSO, Also, Is, Record, of
 
 
@@ -60,7 +60,7 @@ class Placement(Record):
         default_factory=list,
     )
     preferences: list[Preference] = Is("What the replicas are spread over.", default_factory=list)
-    max_replicas_per_node: int = Is("At most as many on one host; 0 is no limit.", default=0, ge=0)
+    max_replicas_per_node: Natural = Is("At most as many on one host; 0 is no limit.", default=0)
 
 
 class Deploy(Record):
@@ -69,7 +69,7 @@ class Deploy(Record):
     mode: Literal["replicated", "global", "replicated-job", "global-job"] = Is(
         "replicated: the hosts take them in turn; global: one on every host.", default="replicated"
     )
-    replicas: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
+    replicas: Replicas | None = Is("Number of equal containers.", default=None)
     endpoint_mode: Literal["vip", "dnsrr"] = Is(
         "One virtual address, or every replica's by DNS.", default="vip"
     )
@@ -82,7 +82,7 @@ class Attach(Record):
 
     docker: str = Is("Name of a Docker container.", default="")
     podman: str = Is("Name of a podman container.", default="")
-    pid: int = Is("A process.", default=0, ge=0)
+    pid: Natural = Is("A process.", default=0)
     netns: str = Is("Path of a network namespace.", default="")
     link: str = Is("What an end of a pair is called on the host, until somebody takes it.", default="")
 
@@ -158,7 +158,7 @@ class Container(Record):
 class Service(Container):
     """A service: equal containers, by Compose's keys."""
 
-    scale: int | None = Is("Number of equal containers.", default=None, ge=0, le=65536)
+    scale: Replicas | None = Is("Number of equal containers.", default=None)
     deploy: Deploy | None = Is("Replicas and how they are reached.", default=None)
     weights: dict[WeightKey, Weight] = Is(
         "By the number of a replica, its part beside others', as {1: 3}, or by its host, in the words of"

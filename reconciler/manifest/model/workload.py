@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 from ..compose.ignored_keys import DEPLOY, INSIDE, SERVICE
 from ..workload import WorkloadSpec
 from . import amounts
-from .checks import Cpus, Inside, Mode, Scalar, Seconds, Size, SizeOrNone, Words
+from .checks import Cpus, Inside, Mode, Natural, Scalar, Seconds, Size, SizeOrNone, Words
 from .record import ALSO, Also, Is, Record, of
 
 Count = Annotated[int, BeforeValidator(amounts.count, json_schema_input_type=int | str)]
@@ -22,7 +22,7 @@ class Health(Record):
     ] = Is("A line for /bin/sh, or a list that begins with CMD, CMD-SHELL or NONE.", default=None)
     interval: Seconds = Is("Between two tests, as 30s.", default=0.0)
     timeout: Seconds = Is("A test that takes longer has failed.", default=0.0)
-    retries: int = Is("As many failures in a row make it unhealthy.", default=0, ge=0)
+    retries: Natural = Is("As many failures in a row make it unhealthy.", default=0)
     start_period: Seconds = Is("Failures so soon after the start do not count.", default=0.0)
     start_interval: Seconds = Is("Between two tests in that time.", default=0.0)
     disable: bool = Is("Not even the image's own test.", default=False)
@@ -130,7 +130,7 @@ class RestartPolicy(Record):
     condition: Literal["none", "on-failure", "any", "no", "always", "unless-stopped"] = Is(
         "none, on-failure or any.", default="any"
     )
-    max_attempts: int = Is("on-failure: as many times at most; 0 is no limit.", default=0, ge=0)
+    max_attempts: Natural = Is("on-failure: as many times at most; 0 is no limit.", default=0)
     unused = frozenset(["delay", "window"])
 
 

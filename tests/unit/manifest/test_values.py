@@ -353,3 +353,12 @@ def test_what_a_question_can_hold_is_an_alias(desk, name):
     desk.write("compose.yaml", ALIAS % name)
     [project] = desk.load().projects
     assert project.containers[0].networks[0].aliases == (name,)
+
+
+@pytest.mark.parametrize("text", ["true", "'1_0'"])
+@pytest.mark.parametrize(
+    "key", ["scale: {}", "networks: {{front: {{priority: {}}}}}", "deploy: {{replicas: {}}}"]
+)
+def test_what_python_alone_takes_for_a_number_is_none(desk, key, text):
+    error = desk.only(f"networks: {{front: }}\nservices: {{web: {{{key.format(text)}}}}}")
+    assert "must be a whole number" in error.message and error.where.line == 2
