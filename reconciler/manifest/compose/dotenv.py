@@ -42,10 +42,17 @@ def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def verbatim(text: str) -> dict[str, str]:
-    """The variables of a file of `format: raw`: every value as it stands."""
-    lines = [line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return {name.strip(): value for name, equals, value in lines if equals}
+def verbatim(text: str, outside: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a file of `format: raw`, as Docker's CLI reads it: every value as it stands, and that
+    of `outside` where there is none."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        name, equals, value = line.removesuffix("\r").lstrip().partition("=")
+        if equals and not name or len(name.split()) > 1 and not name.startswith("#"):
+            raise BadLine(number, "no assignment")
+        if name and not name.startswith("#") and (equals or name in outside):
+            found[name.strip()] = value if equals else outside[name]
+    return found
 
 
 def value_at(text: str, at: int, known: Variables) -> tuple[str, int]:

@@ -259,10 +259,10 @@ def environment(
             written.mistakes.extend([NoFile(message, hint, written.at("env_file", index))])
         text = written.inputs.optional(file)
         try:
-            raw = entry.format == "raw"
-            values |= (
-                dotenv.verbatim(text or "") if raw else dotenv.parse(text or "", {**variables, **values})
-            )
+            if entry.format == "raw":
+                values |= dotenv.verbatim(text or "", variables)
+            else:
+                values |= dotenv.parse(text or "", {**variables, **values})
         except dotenv.BadLine as error:
             written.mistakes.at(Place(file, error.line, 0), "", str(error), "write NAME=value")
     return values | dict(own_environment(written, spec, variables))

@@ -319,6 +319,17 @@ def test_interface_names_are_unique_in_a_container(desk):
     assert "interface name `x` is taken" in error.message
 
 
+def test_a_raw_file_of_variables_is_read_as_dockers_cli_does(desk):
+    text = "runtime: systemd\nservices: {web: {command: a, env_file: [{path: raw.env, format: raw}]}}"
+    desk.write("raw.env", "\ufeffA=1 # one\r\n  # none\n\n  B='2'\nHOME\nNOWHERE\nC=\n")
+    found = desk.container(text, {"HOME": "/root"}).environment
+    assert found == {"A": "1 # one", "B": "'2'", "HOME": "/root", "C": ""}
+    for line, bad in ((1, "=x"), (2, "A=1\nB C=2"), (2, "A=1\nB C")):
+        desk.write("raw.env", bad)
+        error = desk.only(text)
+        assert error.message == "no assignment" and error.where.line == line
+
+
 def test_every_mistake_is_told_at_once(desk):
     errors = desk.mistakes(
         "services:\n  a: {prots: 1, image: []}\n  b: {network_mode: x}\n  c: {ports: [x]}\nnetwroks: {}\n"
