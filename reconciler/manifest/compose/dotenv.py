@@ -24,6 +24,7 @@ class BadLine(ValueError):
 
 def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     """The variables of a file; `outside` wins where a value names a variable that both have."""
+    refuse_nul(text)
     found: dict[str, str] = {}
     known = Variables(ChainMap(dict(outside), found))
     at = SPACE.match(text.removeprefix("\ufeff")).end()  # type: ignore[union-attr]
@@ -42,9 +43,15 @@ def parse(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise BadLine(line_of(text, text.index("\0")), "a value with a NUL")
+
+
 def verbatim(text: str, outside: Mapping[str, str]) -> dict[str, str]:
     """The variables of a file of `format: raw`, as Docker's CLI reads it: every value as it stands, and that
     of `outside` where there is none."""
+    refuse_nul(text)
     found: dict[str, str] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         name, equals, value = line.removesuffix("\r").lstrip().partition("=")

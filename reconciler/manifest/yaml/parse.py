@@ -128,12 +128,19 @@ class Builder:
         return node
 
     def scalar(self, event: ScalarEvent) -> Node:
-        place, text = self.place(event), intern(event.value)  # what many services say is one text
+        place, text = self.place(event), self.text(event)
         if event.implicit[0]:
             return Node(scalar(text), place)
         if event.tag is None or event.tag == STANDARD + "str":
             return Node(text, place)
         return Node(scalar(text) if event.style is None else text, place, self.tag(event))
+
+    def text(self, event: ScalarEvent) -> str:
+        """What many services say is one text; with a NUL no program and no file could be told it."""
+        if "\0" in event.value:
+            self.mistakes.append(self.refuse(event, "a text with a NUL", "remove the `\\0`"))
+            self.mistakes.flawed.add(self.place(event))
+        return intern(event.value)
 
     def tag(self, event: Own) -> str:
         tag = event.tag or ""
@@ -179,7 +186,7 @@ class Builder:
             raise self.refuse(event, "a key must be text", "quote it")
         if event.anchor:
             self.anchors[event.anchor] = Node(event.value, self.place(event)), 1
-        return intern(event.value)
+        return self.text(event)
 
     def merged(self, node: Node, spot: Place) -> list[Node]:
         """The mappings that `<<` brings in; the first wins, and what is written beside it wins over all."""

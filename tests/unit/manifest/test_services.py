@@ -328,6 +328,10 @@ def test_a_raw_file_of_variables_is_read_as_dockers_cli_does(desk):
         desk.write("raw.env", bad)
         error = desk.only(text)
         assert error.message == "no assignment" and error.where.line == line
+    for form in ("raw", "''"):
+        desk.write("raw.env", "A=1\nB=\0")
+        error = desk.only(text.replace("raw}", f"{form}}}"))
+        assert error.message == "a value with a NUL" and error.where.line == 2
 
 
 def test_every_mistake_is_told_at_once(desk):

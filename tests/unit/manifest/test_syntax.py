@@ -201,3 +201,9 @@ def test_places_are_kept_for_every_node():
 def test_what_is_no_yaml_is_told_in_words_and_with_a_hint(text, words):
     _, (mistake,) = parsed(text)
     assert mistake.message == f"no YAML: {words}" and mistake.hint
+
+
+def test_no_text_holds_a_nul():
+    for text in ('a: "b\\0"', 'a: ["\\0"]', '"a\\0": b', '"a\\0": &x {}', '&x "\\0": b'):
+        _, (mistake,) = parsed(text)
+        assert mistake.message == "a text with a NUL" and mistake.hint and mistake.where.line == 1

@@ -155,7 +155,7 @@ def test_what_interface_names_begin_with_leaves_room_for_a_number(desk):
     refused(desk, NETWORK % option % ("x" * 13), 2, "x" * 13, "at most 12")
 
 
-@pytest.mark.parametrize("value", ['"1\\n2"', '"1\\0"', '"1\\x1b"', "''", "' '", "é"])
+@pytest.mark.parametrize("value", ['"1\\n2"', '"1\\x1b"', "''", "' '", "é"])
 def test_values_of_sysctls_are_words_on_one_line(desk, value):
     refused(
         desk, f"containers:\n  a: {{sysctls: {{net.core.somaxconn: {value}}}}}\n", 2, value, "no value of"
@@ -322,7 +322,7 @@ def test_numbers_are_no_projects_names(desk, name):
     refused(desk, f"name: {name}\nnetworks: {{n: }}\n", 1, name, "must be text", "quotes")
 
 
-@pytest.mark.parametrize("text", ['"a\\nb"', '"a\\0"', "'a b'", '"a\\x1b"', "'#'"])
+@pytest.mark.parametrize("text", ['"a\\nb"', "'a b'", '"a\\x1b"', "'#'"])
 @pytest.mark.parametrize(
     "body",
     [
