@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..yaml.node import Node
-from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_path, as_paths, shaped
+from .merge import Shape, as_assignments, as_hosts, as_keys, as_list, as_path, as_paths, differ, shaped
 from .mounts import (
     as_build,
     as_dependencies,
@@ -66,7 +66,7 @@ def canonical(document: Node, folder: str) -> Node:
 def external_name(network: Node) -> Node:
     """`external: {name: X}`, which Compose has given up, is `external: true` and `name: X`."""
     external = network.get("external")
-    if external is None or type(external.value) is not dict:
+    if external is None or type(external.value) is not dict or differ(network, external, "name"):
         return network
     name = {"name": external.value["name"]} if "name" in external.value else {}
     children = {**network.value, **name, "external": Node(True, external.place, external.tag)}

@@ -270,3 +270,9 @@ def test_a_subnet_of_a_family_that_is_off_is_not_used(desk, off):
         "fd00:1::/64" if off == 4 else "10.1.0.0/24"
     ]
     assert any(f"`enable_ipv{off}` is off" in note for note in manifest.notes)
+
+
+def test_two_names_of_an_external_network_are_a_mistake(desk):
+    text = "networks: {n: {name: %s, external: {name: b}}}"
+    assert desk.only(text % "a").message == "`external` must be true or false, not a mapping"
+    assert desk.project(text % "b").networks[0].full_name == "b"
