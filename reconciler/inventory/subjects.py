@@ -21,8 +21,8 @@ from .ownership import by_key
 WRITTEN = re.compile(
     r"(?P<section>policies|services|containers|networks)\.(?P<name>.+?)(\.(for|egress|ingress)(\[\d+\])?)?"
 )
-TELLING = re.compile(r"(?:bound_)?(egress|ingress|out|in|opened)(?:_outside|_host)?[46]")
-WORDS = {"out": "egress", "in": "ingress", "opened": "allow_networks"}
+TELLING = re.compile(r"(?:bound_)?(egress|ingress|out|in|opened|own_errors)(?:_outside|_host)?[46]")
+WORDS = {"out": "egress", "in": "ingress", "own_errors": "egress", "opened": "allow_networks"}
 
 
 def policy(r: Resource) -> str:

@@ -1,5 +1,6 @@
 """Who is bound by a policy and is root in his sandbox: nothing gets through that is none of what he may."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,9 @@ from tests.netns.frames import (
     udp,
     udp6,
 )
-from tests.netns.lab import REMOTE4, THEIRS, Lab
+from tests.netns.lab import OURS, REMOTE4, THEIRS, Lab
+from tests.netns.prober import family_of
+from tests.netns.test_spoof import summed
 
 MANIFEST = """
 name: t
@@ -34,7 +37,9 @@ containers:
   bound:
     networks: {n: {ipv4_address: 10.91.0.2, ipv6_address: 'fd91::2', mac_address: '02:00:00:00:00:0a'}}
     egress: ["app:80/udp", "far:80/udp"]
-  app: {networks: {n: {ipv4_address: 10.91.0.3, ipv6_address: 'fd91::3', mac_address: '02:00:00:00:00:0b'}}}
+  app:
+    networks: {n: {ipv4_address: 10.91.0.3, ipv6_address: 'fd91::3', mac_address: '02:00:00:00:00:0b'}}
+    ports: ["8080:80/udp"]
   free: {networks: {n: {ipv4_address: 10.91.0.4, ipv6_address: 'fd91::4', mac_address: '02:00:00:00:00:0c'}}}
   far: {networks: {far: {ipv4_address: 10.92.0.5, ipv6_address: 'fd92::5'}}}
 """
@@ -148,6 +153,47 @@ def test_what_he_may_arrives(world):
     gateway = world.link("br-t-n")["address"]
     found = arrivals(world, "t-bound", allowed(gateway), PLACES)
     assert found == {"app": ["app"], "app6": ["app"], "far": ["far"], "far6": ["far"], "fragments": ["app"]}
+
+
+def errors(*ways: tuple[str, str, str, int]) -> dict[str, Frame]:
+    """`to` a MAC, that of what the address `dst` sent to `about` from port 5555 nothing comes in."""
+
+    def one(to: str, dst: str, about: str, port: int) -> Frame:
+        quoted = (
+            udp6(dst, about, (5555, port), b"?")
+            if ":" in dst
+            else ipv4(dst, about, 17, udp(5555, port, b"?"))
+        )
+        if ":" in dst:
+            return lambda m: ethernet(to, MAC, SIX, icmpv6("fd91::2", dst, 1, bytes(4) + quoted + m))
+        return lambda m: four(dst, to, 1, summed(b"\3\3" + bytes(6) + quoted + m))
+
+    return {f"{dst} about {about}": one(to, dst, about, port) for to, dst, about, port in ways}
+
+
+def test_errors_are_about_his_own_connections(world):
+    """What it quotes makes an error one of a connection: he may know what neighbours say to others."""
+    gateway = world.link("br-t-n")["address"]
+    for ns, address in (("t-free", "10.91.0.3"), ("t-free", "fd91::3"), ("R", OURS[4]), ("R", OURS[6])):
+        begin(world, ns, address, 8080 if ns == "R" else 80)
+    of_others = errors(
+        (FREE, "10.91.0.4", "10.91.0.3", 80),
+        (FREE, "fd91::4", "fd91::3", 80),
+        (gateway, THEIRS[4], "10.91.0.3", 80),
+        (gateway, THEIRS[6], "fd91::3", 80),
+    )
+    assert not any(arrivals(world, "t-bound", of_others, PLACES).values())
+    begin(world, "t-app", "10.91.0.2", 9)
+    begin(world, "t-app", "fd91::2", 9)
+    own = errors((APP, "10.91.0.3", "10.91.0.2", 9), (APP, "fd91::3", "fd91::2", 9))
+    assert [*arrivals(world, "t-bound", own, PLACES).values()] == [["app"], ["app"]]
+
+
+def begin(lab: Lab, ns: str, address: str, port: int) -> None:
+    """A datagram, from port 5555."""
+    with lab.inside(ns), socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.bind(("", 5555))
+        sock.sendto(b"?", (address, port))
 
 
 @pytest.fixture

@@ -156,10 +156,12 @@ def test_each_element_tells_which_policy_it_is_of(tmp_path):
     found = {(e.map, policy(e)) for e in lower(topology.policies) if isinstance(e, Element)}
     assert found == {
         ("bound_out4", "egress of web"),
+        ("own_errors4", "egress of web"),
         ("egress4", "egress of web"),
         ("bound_in4", "inner.one"),
         ("ingress4", "inner.one"),
         ("bound_out4", "egress of db"),
+        ("own_errors4", "egress of db"),
         ("egress_outside4", "egress of db"),
         ("opened4", "allow_networks of back"),
     }

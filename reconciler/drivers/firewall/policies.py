@@ -38,6 +38,7 @@ def of_family(number: int, ip: str) -> Maps:
     return {
         f"bound_out{number}": MapType(ip),
         f"bound_in{number}": MapType(ip),
+        f"own_errors{number}": MapType(f"{ip} . {ip}"),  # each that is bound in what it sends, twice
         f"{NAMES_OF}{number}": MapType(ip, "verdict"),
         f"egress{number}": both,
         f"ingress{number}": both,
@@ -61,7 +62,8 @@ POLICIES = Ruleset(
         # Of other hosts' containers a network that counts them all tells, whose subnets are the same.
         "policed": (
             filtering("forward"),
-            "ct state established,related accept",
+            "ct state established accept",
+            "ct state related jump related",
             f"iifgroup != {GROUP} oifgroup != {GROUP} accept",
             f"{DISCOVERY} accept",
             f"iifname @{NO_METADATA} ct original ip daddr {METADATA4} goto refused",
@@ -71,6 +73,18 @@ POLICIES = Ruleset(
             "ip6 saddr @bound_out6 jump sending",
             "ip daddr @bound_in4 goto receiving",
             "ip6 daddr @bound_in6 goto receiving",
+        ),
+        # To conntrack an error is about what it quotes, whoever sends it: of who is bound it has to be about
+        # a connection of his own, or is asked about like all else.
+        "related": (
+            "",
+            "ip saddr . ct original ip saddr @own_errors4 accept",
+            "ip saddr . ct reply ip saddr @own_errors4 accept",
+            "ip6 saddr . ct original ip6 saddr @own_errors6 accept",
+            "ip6 saddr . ct reply ip6 saddr @own_errors6 accept",
+            "ip saddr @bound_out4 return",
+            "ip6 saddr @bound_out6 return",
+            "accept",
         ),
         # A rule that reads a port matches only where there is one: what has none falls through.
         "sending": (
@@ -120,7 +134,8 @@ POLICIES = Ruleset(
         "refused": ("", "meta l4proto 6 reject with tcp reset", "reject with icmpx admin-prohibited"),
         "policed_in": (
             filtering("input"),
-            "ct state established,related accept",
+            "ct state established accept",
+            "ct state related jump related",
             f"iifgroup != {GROUP} accept",
             f"{DISCOVERY} accept",
             f"iifname @no_metadata ct original ip daddr {METADATA4} goto refused",
@@ -177,8 +192,11 @@ def lower(policies: Policies) -> Iterator[Resource]:
     if any(one.direction == OPEN for one in policies.allowed):
         yield from OPENING.skeleton()
     for bound in policies.bound:
-        name, origin = f"{WAYS[bound.direction]}{family(bound.ip)}", Origin(bound.where, "firewall")
+        number, origin = family(bound.ip), Origin(bound.where, "firewall")
+        name = f"{WAYS[bound.direction]}{number}"
         yield POLICIES.element(bound.project, origin, name, bound.ip, cuts=bound.stands)
+        if bound.direction == EGRESS:
+            yield POLICIES.element(bound.project, origin, f"own_errors{number}", f"{bound.ip} . {bound.ip}")
     for denied in policies.denied:
         origin = Origin(denied.where, "firewall")
         yield POLICIES.element(denied.project, origin, NO_METADATA, denied.link, cuts=True)

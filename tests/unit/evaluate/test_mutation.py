@@ -94,6 +94,7 @@ MOST = 60  # connections that are tried for one rule
 # What no connection that begins can show, and why.
 UNSEEN = {
     "errors": "of ICMP errors alone",
+    "related": "of ICMP errors alone",
     "asked": "of names that the host itself is asked for",
     "said_discovery": "of neighbour discovery",
     "said_icmpv6": "of ICMPv6",
@@ -129,6 +130,8 @@ INVISIBLE = (
     ("to_host", "meta mark", "likewise"),
     ("to_host", "invalid", "of ICMP errors alone"),
     ("to_host", "related", "of ICMP errors alone"),
+    ("policed", "related", "of ICMP errors alone"),
+    ("policed_in", "related", "of ICMP errors alone"),
     ("to_host", "127.0.0.0/8", "what is for loopback is dropped before"),
     ("loopback", "", "what is for loopback is dropped before"),
     ("entering", "!= @bridges", "of a bridge of somebody else's"),
