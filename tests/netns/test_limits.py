@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.netns.connections import held
-from tests.netns.lab import HOST4, IMPATIENCE, OURS, REMOTE4, REMOTE6, Lab, Probe
+from tests.netns.frames import arrivals, ethernet, udp6
+from tests.netns.lab import HOST4, HOST6, IMPATIENCE, OURS, REMOTE4, REMOTE6, Lab, Probe
 from tests.netns.snapshot import differing
 from tests.netns.watching import until, watching
 
@@ -220,6 +221,21 @@ def test_nobody_helps_himself_in(town: Lab) -> None:
     for claimed in (mine, "127.0.0.2"):
         town.run(f"ip addr add {claimed}/32 dev lo", "R", check=False)
         assert not who(town, "R", 8080, source=claimed)
+
+
+def test_nobody_on_the_lan_is_the_host(town: Lab) -> None:
+    """Of IPv6 Linux takes it: without an answer, which UDP needs none of."""
+    macs = town.link("uplink")["address"], town.link("eth0", "R")["address"]
+    for mode, at in (("nat", HOST6), ("routed", "fd91::2")):
+        network = f"gateway_mode_ipv6: {mode}, enable_ipv6: true, ipam: {{config: [{{subnet: 'fd91::/64'}}]}}"
+        port = f"{{target: 80, published: 80, protocol: udp, allow_from: ['{HOST6}']}}"
+        web = f"web: {{networks: {{n: {{ipv6_address: 'fd91::2'}}}}, ports: [{port}]}}"
+        town.apply(f"{{name: t, networks: {{n: {{{network}}}}}, containers: {{{web}}}}}")
+        if mode == "nat":
+            town.serve("t-web", 80, proto="udp")
+            assert town.ask("", at, 80, "udp")
+        claimed = {"it": lambda m, at=at: ethernet(*macs, 0x86DD, udp6(HOST6, at, (9, 80), m))}
+        assert arrivals(town, "R", claimed, {"web": ("t-web", "eth0")}) == {"it": []}, mode
 
 
 def test_nothing_stays_behind(town: Lab) -> None:

@@ -21,6 +21,7 @@ BEFORE = -102  # `share` comes next
 # What an element without one of its own would have.
 RATE, COUNT = "limit rate over 1/second burst 5 packets", "ct count over 1"
 TIMED = "interval, timeout"
+OWN_SOURCE = "meta pkttype host fib saddr type local drop"
 
 
 def of_family(family: int, ip: str) -> Maps:
@@ -76,13 +77,14 @@ LIMITS = Ruleset(
         "limits_at": ("", *doors("_at")),
         # As in `share_inbound`.  What another host has let in is not asked again.  On a routed network the
         # address is a container's own: who stands there too is not asked, and no container of another network
-        # gets further than `direct`.
+        # gets further than `direct`.  IPv6 takes from a LAN what says that it comes from the host itself.
         "limits_inbound": (
             f"type nat hook prerouting priority {BEFORE}; policy accept;",
             f"iifgroup != {GROUP} ip6 saddr fe80::/10 accept",
             f"iifgroup {GROUP} {CAME} accept",
             f"iifgroup {GROUP} {QUESTION} fib daddr . iif type local accept",
             f"iifgroup {GROUP} ip daddr . {PACKET} {DOCKER_DNS} accept",
+            OWN_SOURCE,
             "fib daddr type local goto limits",
             f"iifgroup {GROUP} accept",
             "ip daddr @subnets4 goto limits_at",

@@ -59,6 +59,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         f"limited{end}": {"": "who asks may not use that port (`allow_from`, `host_if`, `hours`)"}
         for end in DOORS
     },
+    "limits_inbound": {"": "it says that it comes from the host itself, and comes from elsewhere"},
     **{f"paced{end}": {"": "so many have come already (`rate`, `max_conns`)"} for end in DOORS},
     "errors": {"": "an error is about a connection that this host does not know"},
     "elsewhere": {"": "it says that it comes from another host's containers, and comes by another link"},
