@@ -189,6 +189,24 @@ def test_errors_are_about_his_own_connections(world):
     assert [*arrivals(world, "t-bound", own, PLACES).values()] == [["app"], ["app"]]
 
 
+def test_nobody_outside_sends_errors_about_connections_of_containers(world):
+    """Where netfilter sees a bridge it knows what neighbours say to each other."""
+    router, own = world.link("uplink")["address"], world.link("eth0", "R")["address"]
+    begin(world, "t-free", "10.91.0.3", 80)
+    begin(world, "t-free", "fd91::3", 80)
+    quoted, quoted6 = (
+        ipv4("10.91.0.4", "10.91.0.3", 17, udp(5555, 80, b"?")),
+        udp6("fd91::4", "fd91::3", (5555, 80), b"?"),
+    )
+    sent = {
+        "4": lambda m: ethernet(
+            router, own, FOUR, ipv4(THEIRS[4], "10.91.0.4", 1, summed(b"\3\3" + bytes(6) + quoted + m))
+        ),
+        "6": lambda m: ethernet(router, own, SIX, icmpv6(THEIRS[6], "fd91::4", 1, bytes(4) + quoted6 + m)),
+    }
+    assert not any(arrivals(world, "R", sent, {"free": PLACES["free"]}).values())
+
+
 def begin(lab: Lab, ns: str, address: str, port: int) -> None:
     """A datagram, from port 5555."""
     with lab.inside(ns), socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:

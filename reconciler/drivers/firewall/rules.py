@@ -25,6 +25,7 @@ DOCKER_DNS = f"{{ {DOCKER_RESOLVER} . 6 . 53, {DOCKER_RESOLVER} . 17 . 53 }}"
 # has lost of those goes on.
 NO_BEGIN = "tcp flags & (syn | ack) != syn"
 GOING_ON = f"{NO_BEGIN} tcp sport < 32768"
+STRANGE = f"iifgroup != {GROUP} ct state related"  # about no connection of containers with each other
 CONNECTIONS = 4  # of one container with who answers for names
 
 
@@ -145,7 +146,10 @@ CORE = Ruleset(
         ),
         "known": (
             "",
-            f"ct state established,related {SET} accept",
+            f"ct state established {SET} accept",
+            f"{STRANGE} ct original ip saddr @subnets4 ct reply ip saddr @subnets4 drop",
+            f"{STRANGE} ct original ip6 saddr @subnets6 ct reply ip6 saddr @subnets6 drop",
+            f"ct state related {SET} accept",
             f"ct status dnat {SET} accept",
             f"ip daddr @direct4 {SET}",
             f"ip6 daddr @direct6 {SET}",

@@ -130,6 +130,7 @@ INVISIBLE = (
     ("to_host", "meta mark", "likewise"),
     ("to_host", "invalid", "of ICMP errors alone"),
     ("to_host", "related", "of ICMP errors alone"),
+    ("known", "related", "of ICMP errors alone"),
     ("policed", "related", "of ICMP errors alone"),
     ("policed_in", "related", "of ICMP errors alone"),
     ("to_host", "127.0.0.0/8", "what is for loopback is dropped before"),
