@@ -110,7 +110,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     if (carrier := driver.carrier(wanted._replace(spec=spec), facts.with_mtu_of(name))) is None:
         return None
     carrier = mtu.with_room_for_ipv6(carrier, wanted, facts)
-    if carrier.isolated:
+    if carrier.isolated or leads_nowhere(spec):
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
     others = taken if carrier.inner else taken._replace(routes=Prefixes(), own=Prefixes())
@@ -153,6 +153,12 @@ def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iter
             yield replace(written, subnet=cidr, aux_addresses=aux)
         else:
             yield written
+
+
+def leads_nowhere(spec: NetworkSpec) -> bool:
+    """The host has no address there, and so is no router of what finds its MAC."""
+    modes = (spec.enable_ipv4, spec.gateway_mode), (spec.enable_ipv6, spec.gateway_mode_ipv6)
+    return all(mode == "isolated" for enabled, mode in modes if enabled)
 
 
 def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:

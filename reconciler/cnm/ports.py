@@ -62,7 +62,7 @@ def why_none(attached: Sequence[tuple[Network, Endpoint]]) -> str:
     if not attached:
         return "it is on no network"
     network, end = attached[0]
-    if network.spec.internal:
+    if network.spec.internal and network.spec.gateway_mode != "isolated":
         return f"network {network.name} is internal"
     if not network.inner:
         return f"network {network.name} is {network.carrier.unreached}"

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.netns.frames import arrivals, ethernet, ipv4, udp, udp6
 from tests.netns.lab import HOST4, HOST6, IMPATIENCE, OURS, REMOTE4, REMOTE6, THEIRS
 from tests.netns.samples import PAIR, SUBNET, network
+from tests.netns.test_spoof import summed
 
 # several networks for one container
 
@@ -109,6 +111,23 @@ def test_gateway_mode_isolated_gives_the_bridge_no_address(lab):
     lab.apply(network(f"gateway_mode: isolated, internal: true, {SUBNET}"))
     assert lab.addresses("", "br-t-n") == []
     assert lab.ping("t-a", lab.address("t-b"))
+
+
+def test_gateway_mode_isolated_leads_nowhere_whatever_root_does(netfiltered):
+    both = "gateway_mode: isolated, enable_ipv6: true"
+    netfiltered.apply(
+        network(f"{both}, ipam: {{config: [{{subnet: 10.91.0.0/24}}, {{subnet: 'fd91::/64'}}]}}")
+    )
+    router, own = netfiltered.link("br-t-n")["address"], netfiltered.link("eth0", "t-a")["address"]
+    four, six = (netfiltered.address("t-a", family=family) for family in (4, 6))
+    sent = {
+        "4": lambda m: ethernet(router, own, 0x0800, ipv4(four, REMOTE4, 17, udp(9, 80, m))),
+        "6": lambda m: ethernet(router, own, 0x86DD, udp6(six, REMOTE6, (9, 80), m)),
+        "echo": lambda m: ethernet(
+            router, own, 0x0800, ipv4(four, HOST4, 1, summed(b"\x08\0" + bytes(6) + m))
+        ),
+    }
+    assert not any(arrivals(netfiltered, "t-a", sent, {"outside": ("R", "eth0")}).values())
 
 
 @pytest.mark.parametrize(

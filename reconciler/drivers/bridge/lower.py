@@ -9,6 +9,7 @@ from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import NATIVE, STICKY_MAC, Bridge, HandedVeth, Veth, Vlans
 from ...kinds.ownership import HOST
+from ...kinds.route import Route
 from ..endpoint import NOBODY, PlacedLink, addressing
 from ..firewall.routing_policy import ways_back
 from .lan import Lan
@@ -51,6 +52,8 @@ def switch(network: Network, on: PlacedLink) -> Iterator[Resource]:
     for subnet in network.subnets:
         if subnet.gateway:
             yield on.address(subnet.gateway, subnet.prefix)
+        elif network.mode(subnet.family) == "isolated":  # or answers would leave by a default route
+            yield Route(ns=HOST, dst=subnet.cidr, kind="unreachable", origin=on.origin)
     yield from routes_elsewhere(network, on.origin)
     yield from ways_back(network, on)
 
