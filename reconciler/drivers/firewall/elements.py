@@ -159,6 +159,8 @@ def interface_items(network: Network, link: str) -> Iterator[Item]:
     for number, mode in modes.items():
         if mode in ("routed", "nat-unprotected"):
             yield mode.replace("nat-", ""), f"{link} . ipv{number}", ""
+    for subnet in network.subnets if not spec.hosts_only else ():  # there routers tell of what they carry
+        yield f"home{subnet.family}", f"{link} . {subnet.cidr}", ""
     for prefix in across(network):
         yield f"remote_of{family(prefix)}", f"{link} . {prefix}", ""
 

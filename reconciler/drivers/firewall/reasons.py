@@ -61,7 +61,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     },
     "limits_inbound": {"": "it says that it comes from the host itself, and comes from elsewhere"},
     **{f"paced{end}": {"": "so many have come already (`rate`, `max_conns`)"} for end in DOORS},
-    "known": {"": "an error from elsewhere is about no connection between containers"},
+    "quoting": {"": "an error is about a connection of others"},
     "errors": {"": "an error is about a connection that this host does not know"},
     "elsewhere": {"": "it says that it comes from another host's containers, and comes by another link"},
     "mesh_between": {"": "hosts carry to one another what is for a replica, and nothing else"},

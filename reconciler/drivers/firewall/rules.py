@@ -6,6 +6,7 @@ either `forward` or `to_host`.
 
 from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
+from .errors import ERRORS
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
 WIRE = "inet_proto . inet_service"
@@ -25,7 +26,6 @@ DOCKER_DNS = f"{{ {DOCKER_RESOLVER} . 6 . 53, {DOCKER_RESOLVER} . 17 . 53 }}"
 # has lost of those goes on.
 NO_BEGIN = "tcp flags & (syn | ack) != syn"
 GOING_ON = f"{NO_BEGIN} tcp sport < 32768"
-STRANGE = f"iifgroup != {GROUP} ct state related"  # about no connection of containers with each other
 CONNECTIONS = 4  # of one container with who answers for names
 
 
@@ -33,6 +33,7 @@ def of_family(family: int, ip: str) -> Maps:
     service = f"{ip} . inet_service"
     return {
         f"subnets{family}": MapType(ip, flags="interval"),
+        f"home{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
         f"remote{family}": MapType(ip, flags="interval"),  # slices of routed networks on other hosts
         f"remote_of{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
         f"direct{family}": MapType(ip, flags="interval"),  # may be reached without NAT
@@ -147,8 +148,7 @@ CORE = Ruleset(
         "known": (
             "",
             f"ct state established {SET} accept",
-            f"{STRANGE} ct original ip saddr @subnets4 ct reply ip saddr @subnets4 drop",
-            f"{STRANGE} ct original ip6 saddr @subnets6 ct reply ip6 saddr @subnets6 drop",
+            "ct state related jump quoting",
             f"ct state related {SET} accept",
             f"ct status dnat {SET} accept",
             f"ip daddr @direct4 {SET}",
@@ -247,19 +247,7 @@ CORE = Ruleset(
             f"add @asking6 {{ ip6 saddr ct count over {CONNECTIONS} }} reject with tcp reset",
             "accept",
         ),
-        # The kernel believes an error of whoever quotes a packet that it may have sent, of a VXLAN one by
-        # its VNI alone (vxlan_err_lookup), and the path MTU to that host is low for ten minutes.  An error
-        # about no connection changes no route; one of a container's is about connections with containers.
-        "errors": (
-            "",
-            "ct state invalid icmp type destination-unreachable icmp code frag-needed drop",
-            "ct state invalid icmp type redirect drop",
-            "ct state invalid icmpv6 type packet-too-big drop",
-            "iifname != @bridges return",
-            "ct state invalid meta l4proto { icmp, icmpv6 } drop",
-            "ct original ip saddr != @subnets4 ct reply ip saddr != @subnets4 drop",
-            "ct original ip6 saddr != @subnets6 ct reply ip6 saddr != @subnets6 drop",
-        ),
+        **ERRORS,
         "outbound": (
             "type nat hook postrouting priority 100; policy accept;",
             f"oifgroup {GROUP} goto home",

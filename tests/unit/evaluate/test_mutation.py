@@ -95,6 +95,7 @@ MOST = 60  # connections that are tried for one rule
 UNSEEN = {
     "errors": "of ICMP errors alone",
     "related": "of ICMP errors alone",
+    "quoting": "of ICMP errors alone",
     "asked": "of names that the host itself is asked for",
     "said_discovery": "of neighbour discovery",
     "said_icmpv6": "of ICMPv6",
