@@ -10,6 +10,7 @@ from ..kernel.netlink.events import EVENT, Events
 from ..kernel.transcript import engine_of
 from ..kinds.balancer import Balancer
 from ..kinds.evpn import Router
+from ..kinds.link import Veth
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import HOST
 from ..kinds.resolver import Resolver
@@ -29,7 +30,7 @@ class Hearing:
         self, events: Events, fire: Callable[[str, str, str], object], note: Callable[[str], object]
     ):
         self.events, self.fire, self.note = events, fire, note
-        self.wanted: State | None = None  # when it was last asked who has virtual servers
+        self.wanted: State | None = None  # when it was last followed
         self.missed: dict[str, int] = {}  # by place, how often one did not run when it should
         self.health = HealthTimer(self.tell)
         self.arrivals = Arrivals(lambda title: fire(EVENT, "", title))
@@ -50,7 +51,7 @@ class Hearing:
         for place in later - self.events.unheard(later):  # what happened there since it was read
             self.fire(EVENT, place, "")
         self.follow_attached(change)
-        self.follow_balancers(change.desired)
+        self.follow_wanted(change.desired)
         if Router.at(HOST, "evpn") in change.desired and (pid := frr.watch()):
             self.events.follow([pid])
         if whole or does(change, Resolver):
@@ -70,11 +71,13 @@ class Hearing:
         )
         self.arrivals.follow(one.title for one in change.topology.awaited)
 
-    def follow_balancers(self, wanted: State) -> None:
-        """What else is in the tables of sandboxes is of who is root there."""
+    def follow_wanted(self, wanted: State) -> None:
+        """Where links of the host lead, and who has virtual servers: what else is in the tables of sandboxes
+        is of who is root there."""
         if wanted is not self.wanted:
             self.wanted = wanted
             self.events.balanced = {r.place for r in wanted.values() if isinstance(r, Balancer)}
+            self.events.ends = {r.host_name: r.place for r in wanted.values() if isinstance(r, Veth)}
 
     def follow_workloads(self, moved: Set[str]) -> None:
         """Those that run.  Who should and does not may have ended before it was heard, or be about to be

@@ -254,6 +254,18 @@ def test_drift_is_put_right_by_an_event(lab, directory, command):
         assert lab.ask("R", "198.51.100.1", 8080)
 
 
+@pytest.mark.alone
+@pytest.mark.parametrize("setting", ["isolated on", "learning on", "hairpin off"])
+def test_what_a_bridge_alone_tells_of_its_port_is_put_right_by_an_event(lab, directory, setting):
+    """Its message says nothing of where the port leads."""
+    with watching(lab, directory) as watcher:
+        [end, _] = [link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"]
+        watcher.settled(1.0)
+        healed = watcher.status["drift"]["healed"]
+        lab.run(f"bridge link set dev {end} {setting}")
+        watcher.until(lambda: watcher.status["drift"]["healed"] > healed, EVENT)
+
+
 def test_the_log_says_what_differed_and_who_did_it(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled(1.5)

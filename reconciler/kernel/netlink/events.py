@@ -19,7 +19,18 @@ from typing import NamedTuple
 from ...errors import foreseen
 from ...kinds.ownership import PROTOCOL
 from .. import netns
-from .links import DELADDR, DELLINK, DELROUTE, DELRULE, IFLA_LINK_NETNSID, NEWADDR, NEWLINK, NEWROUTE, NEWRULE
+from .links import (
+    DELADDR,
+    DELLINK,
+    DELROUTE,
+    DELRULE,
+    IFLA_IFNAME,
+    IFLA_LINK_NETNSID,
+    NEWADDR,
+    NEWLINK,
+    NEWROUTE,
+    NEWRULE,
+)
 from .netfilter import NETFILTER, NFGEN, OURS
 from .nsid import NETNSA_FD, NETNSA_NSID, number_of
 from .socket import REPLACE, SOL_NETLINK, Message, attributes, frames, open_socket, printable, send, u32
@@ -52,6 +63,7 @@ class Events:
         self.fire = fire
         self.places: Mapping[int, str] = {}
         self.balanced: Set[str] = frozenset()  # the sandboxes whose tables matter
+        self.ends: Mapping[str, str] = {}  # the sandboxes that these links of the host lead to
         self.processes: dict[int, Told] = {}  # what the end of each means, by descriptor
         self.thread: Thread | None = None
         self.opened = ExitStack()
@@ -144,15 +156,19 @@ class Events:
         for data, control in self.rtnl.datagrams():
             for message in messages(data):
                 if ours(message):
-                    yield EVENT, self.place(message, control), who(message.port)
-                    yield from self.other_end(message)
+                    place = self.place(message, control)
+                    yield EVENT, place, who(message.port)
+                    yield from self.other_end(message, place)
 
-    def other_end(self, message: "Heard") -> Iterator[Told]:
-        """A pair is one thing, and stands in the sandbox."""
+    def other_end(self, message: "Heard", place: str) -> Iterator[Told]:
+        """A pair is one thing, and stands in the sandbox.  A bridge does not tell where its port leads."""
         if message.kind in (NEWLINK, DELLINK):
-            number = attributes(message.body, 16).get(IFLA_LINK_NETNSID)
+            found = attributes(message.body, 16)
+            number, name = found.get(IFLA_LINK_NETNSID), printable(found.get(IFLA_IFNAME, b""))
             if number is not None:
                 yield END, self.called(number), who(message.port)
+            elif message.body[0] == socket.AF_BRIDGE and not place and name in self.ends:
+                yield END, self.ends[name], who(message.port)
 
     def place(self, message: "Heard", control: Control) -> str:
         """Where it happened."""
