@@ -1,9 +1,13 @@
 """What comes of a turn, and what it goes by."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from ..change import Change
 from ..errors import ReconcileError
+from ..lasting import LastingHost
+from ..manifest.spec import Manifest
 from ..values import record
 
 
@@ -26,5 +30,18 @@ class Grounds(NamedTuple):
     """What a turn goes by, but for the host."""
 
     newest: str  # the digests of revisions
-    good: str
+    kept: str
     broken: str
+
+
+@record
+class Pipeline:
+    """The line as this watcher was told to run it."""
+
+    host: LastingHost
+    read: Callable[[], Manifest]
+    compare: Callable[[Manifest], Change]
+    refuse: Callable[[Change], None]
+    lock: Callable[[], AbstractContextManager[int]]
+    latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
+    last: Callable[[], Manifest | None]  # the last good revision, if somebody else has made it another one

@@ -7,7 +7,7 @@ good one is kept healed."""
 
 import time
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 
 from ..change import Change
@@ -26,16 +26,14 @@ from ..errors import (
     without_frames,
 )
 from ..inventory.ownership import ownership
-from ..lasting import LastingHost
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
-from ..values import record
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .held import within_limits
-from .outcome import Grounds, Outcome
+from .outcome import Grounds, Outcome, Pipeline
 from .parts import During, enact_in_parts
 from .settling import Settling, Unsettled
 from .turning import Turning
@@ -44,25 +42,13 @@ HARMLESS = (ManifestError, Refused, Unsupported, Foreign)  # raised before anyth
 FREE_REPAIRS = 5  # of one thing, each within a minute of the last: then somebody else wants it otherwise
 
 
-@record
-class Pipeline:
-    """The line as this watcher was told to run it."""
-
-    host: LastingHost
-    read: Callable[[], Manifest]
-    compare: Callable[[Manifest], Change]
-    refuse: Callable[[Change], None]
-    lock: Callable[[], AbstractContextManager[int]]
-    latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
-    last: Callable[[], Manifest | None]  # the last good revision, if somebody else has made it another one
-
-
 class RepairLoop:
     """Takes the turns, and leaves alone for a while what fails or comes undone."""
 
     def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
         self.pipeline, self.good = pipeline, pipeline.last()
         self.newest: Manifest | None = None
+        self.beside: Manifest | None = None  # the good one with what is new, while much that would go is held
         self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
@@ -108,8 +94,13 @@ class RepairLoop:
 
     @property
     def grounds(self) -> Grounds:
-        newest, good = (manifest.digest if manifest else "" for manifest in (self.newest, self.good))
-        return Grounds(newest, good, str(self.broken))
+        newest, kept = (manifest.digest if manifest else "" for manifest in (self.newest, self.kept))
+        return Grounds(newest, kept, str(self.broken))
+
+    @property
+    def kept(self) -> Manifest | None:
+        """What is kept healed where the newest cannot be had."""
+        return self.beside or self.good
 
     def at_rest(self) -> bool:
         """Whether another turn would be the last one again, as long as nothing on the host has moved."""
@@ -119,7 +110,7 @@ class RepairLoop:
     def attempt(self) -> Outcome | None:
         """The newest revision, or where it cannot be had the last good one."""
         error = self.broken
-        for manifest in filter(None, (self.newest, self.good)):
+        for manifest in filter(None, (self.newest, self.kept)):
             if manifest.digest in self.faulty.delays():
                 error = error or self.faults[manifest.digest]
                 continue
@@ -169,7 +160,8 @@ class RepairLoop:
             newest, self.broken = None, foreseen(error)
         else:
             self.broken = None
-        self.good = self.pipeline.last() or self.good
+        if last := self.pipeline.last():
+            self.good, self.beside = last, None
         if newest and (not self.newest or newest.digest != self.newest.digest):
             self.failing.reset()
             self.settling.begin()
@@ -188,19 +180,21 @@ class RepairLoop:
         with self.pipeline.lock() as last:
             if last != before:
                 self.read()  # who was here may have gone back behind it
-                if manifest.digest not in (self.grounds.newest, self.grounds.good):
+                if manifest.digest not in (self.grounds.newest, self.grounds.kept):
                     raise Locked("somebody else has applied meanwhile")
             if last != before or self.failing.delays():
                 self.dirty = None
                 change = self.look(self.mixture(manifest))
-            deferred = self.deferred_projects(change)
+            deferred = self.deferred_projects(change) | self.settling.losers(change)
             change = self.due_part(without(change, deferred))
             if manifest is self.newest and not drift:
                 self.settling.check(change)
             change, held = within_limits(change, self.pipeline.refuse, self.look, lambda: self.good)
             change = self.due_part(change)
+            beside = change.manifest if held else None
+            beside = beside if manifest is self.newest else self.beside
             if held and not change.todo:
-                self.known = change
+                self.known, self.beside = change, beside
                 return Outcome(change, error=held)
             stood = self.known and self.known.manifest.digest == change.manifest.digest
             drift = drift or bool(held and stood)
@@ -208,6 +202,7 @@ class RepairLoop:
             self.known, before_it = None, self.refusing.delays().keys()
             self.enact(change)
         self.stood |= change.projects
+        self.beside = beside
         change = self.due_part(change)
         # It was read back, all of it but who was left alone, and nobody stands by an older revision.
         refused = self.refusing.delays().keys() - before_it
@@ -242,11 +237,13 @@ class RepairLoop:
         """Whether others have moved: the manifests have not, and something of these projects stood before."""
         if not change.projects <= self.stood:
             self.stood |= ownership(change.live).projects
-        same = self.good is not None and manifest.digest == self.good.digest
+        same = manifest.digest == self.grounds.kept
         return same and not self.stood.isdisjoint(change.projects)
 
     def accept(self, manifest: Manifest, waiting: Collection[str]) -> None:
-        self.good, self.refused = self.older(manifest, waiting), None
+        if manifest is not self.beside:
+            self.good, self.beside = self.older(manifest, waiting), None
+        self.refused = None
         self.failing.reset()
         self.stuck.reset()
 

@@ -26,11 +26,11 @@ from .hearing import Hearing
 from .interlude import Interludes
 from .leading import lead
 from .orders import Orders
-from .outcome import Outcome
+from .outcome import Outcome, Pipeline
 from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
-from .repair import Pipeline, RepairLoop
+from .repair import RepairLoop
 from .sd_notify import notify
 from .status import SUSPENDED, WATCHED, Status, log_rows, publish
 from .triggers import NAMES, Trigger, cause, dirty_places
@@ -218,8 +218,8 @@ class Watcher:
         if outcome.change and outcome.change.desired is not self.wanted:
             with self.contained("removals"):
                 held = isinstance(outcome.error, removals.TooMuchGoes)
-                limited = outcome.seconds is not None
-                removals.remember(outcome.change, limited=limited or held, growing=not held)
+                limited, pending = outcome.seconds is not None, outcome.settling or self.repair.beside
+                removals.remember(outcome.change, limited=limited or held, growing=not (held or pending))
                 self.wanted = outcome.change.desired
         if outcome.change:
             with self.contained("what is refused"):

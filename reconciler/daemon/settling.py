@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..change import Change
+from ..core.resource import Key
 
 TAKEN = ("namespace", "link")
 SETTLING = 3.0  # seconds that new files must say the same before any of these goes
@@ -24,11 +25,20 @@ class Settling:
 
     def check(self, change: Change) -> None:
         """Raise Unsettled where new files would take something away: what is to come still is not removed."""
-        gone = (step.resource for step in change.todo if step.op == "-")
-        self.waits = self.clock() < self.until and any(r.noun in TAKEN and not r.leftover for r in gone)
+        self.waits = self.clock() < self.until and bool(taken(change))
         if self.waits:
             raise Unsettled
+
+    def losers(self, change: Change) -> frozenset[str]:
+        """Where what is new waits, the projects of which an older revision would take away what is there."""
+        return frozenset(map(change.owner, taken(change))) if self.waits else frozenset()
 
     def delays(self) -> list[float]:
         """The seconds for which something still waits."""
         return [max(self.until - self.clock(), 0.0)] if self.waits else []
+
+
+def taken(change: Change) -> list[Key]:
+    """The sandboxes and links that go."""
+    gone = (step.resource for step in change.todo if step.op == "-")
+    return [r.key for r in gone if r.noun in TAKEN and not r.leftover]

@@ -47,6 +47,25 @@ def test_only_the_removals_are_held_also_after_a_restart(lab, folder):
         watcher.synced()
 
 
+def test_what_has_come_while_removals_are_held_stays_whatever_comes_next(lab, folder):
+    """While new files settle, one is broken, or a watcher begins, an older revision holds that lacks it."""
+    with watching(lab, folder) as watcher:
+        (folder / "big.yaml").write_text(project("big", "a", "new"))
+        watcher.until(lambda: "big-new" in lab.namespaces())
+        stands = (Path("/run/netns/big-new").stat().st_ino, lab.namespaces())
+        lab.write(project("more", "a"), "dir/more.yaml")
+        watcher.until(lambda: "more-a" in lab.namespaces())
+        (folder / "p1.yaml").write_text("name: [\n")
+        watcher.until(lambda: "p1.yaml" in str(watcher.status["error"]))
+        lab.run("ip netns del big-d")
+        watcher.until(lambda: "big-d" in lab.namespaces())
+        lab.write(project("p1", "a"), "dir/p1.yaml")
+        watcher.until(lambda: "project big would go" in str(watcher.status["error"]))
+    with watching(lab, folder, sync=False) as watcher:
+        watcher.until(lambda: "project big would go" in str(watcher.status["error"]))
+    assert stands == (Path("/run/netns/big-new").stat().st_ino, sorted({*lab.namespaces()} - {"more-a"}))
+
+
 def test_a_folder_that_is_emptied_commit_by_commit_is_held_half_way(lab, folder):
     with watching(lab, folder) as watcher:
         (folder / "big.yaml").unlink()

@@ -11,7 +11,8 @@ import pytest
 from reconciler import pipeline
 from reconciler.cnm.build import build
 from reconciler.daemon.blame import blamed_projects, without
-from reconciler.daemon.repair import Pipeline, RepairLoop
+from reconciler.daemon.outcome import Pipeline
+from reconciler.daemon.repair import RepairLoop
 from reconciler.daemon.settling import SETTLING
 from reconciler.daemon.triggers import Trigger, dirty_places
 from reconciler.errors import (
