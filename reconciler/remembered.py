@@ -47,6 +47,9 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     """The comparison, with only what is dirty read again; None where that will not do."""
     host.forget(dirty.places)
     change = compare_again(known, host, dirty.compared, decided_beside)
+    if change and (more := beyond_ends(change, dirty)):
+        host.forget(more)
+        change = compare_again(known, host, dirty.compared, decided_beside)
     if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
@@ -56,6 +59,12 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     if known.manifest.digest == manifest.digest:
         return change
     return None if change.todo or change.closed else compare_moved(change, manifest, host)
+
+
+def beyond_ends(change: Change, dirty: Dirty) -> frozenset[str]:
+    """The sandboxes of which an end alone was read, and more than links is to be put right."""
+    more = frozenset(step.resource.place for step in change.todo if not isinstance(step.resource, Link))
+    return more & dirty.ends - dirty.places if dirty.places is not None else frozenset()
 
 
 def tells_of_workloads(dirty: Dirty) -> bool:

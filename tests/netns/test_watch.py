@@ -294,6 +294,19 @@ def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
 
 
 @pytest.mark.alone
+def test_what_has_no_event_is_put_right_with_what_an_event_leads_to(lab, directory):
+    """Of a pair whose end on the host has changed no more is read, unless there is something to do."""
+    with watching(lab, directory) as watcher:
+        watcher.settled()
+        lab.run("rm -r /etc/netns/t-web")
+        lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
+        for end in (link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"):
+            lab.run(f"ip link set {end} txqueuelen 5")
+        watcher.until(lambda: watcher.status["drift"]["healed"] >= 3, EVENT)
+        assert "differ afterwards" not in watcher.log
+
+
+@pytest.mark.alone
 def test_flows_elsewhere_go_on_while_drift_is_put_right(lab, directory):
     (directory / "o.yaml").write_text(OTHER)
     with watching(lab, directory) as watcher:
