@@ -71,7 +71,7 @@ class Triggers:
         if not self._fired:
             self._first = self._quiet = now
         self._fired[trigger] = self._news[trigger] = None
-        if talker in self._talkers:
+        if talker in self._talkers or len(self._fired) > KEPT:
             return True
         self._talkers |= {talker} - {""}
         self._quiet = max(self._quiet, now + QUIET.get(trigger.kind, 0.0))
