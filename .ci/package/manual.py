@@ -136,7 +136,7 @@ def manifest(schema: Mapping[str, Any]) -> str:
         *(
             chain(section(name.upper()), [escaped(part["description"])], described(part))
             for name, part in sorted(parts.items(), key=rank)
-            if name != ALIKE[1]
+            if name != ALIKE[1] and "properties" in part
         ),
         section("FILES"),
         items({"/usr/share/reconciler/schemas/manifest.schema.json": "for editors, as --schema prints it"}),
