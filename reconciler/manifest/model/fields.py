@@ -18,7 +18,7 @@ IFNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # IFNAMSIZ is 16, with
 # conf/all and conf/default stand beside the links' sysctls (devinet_init_net); lo is there from the start.
 NO_IFNAMES = ("all", "default", "lo")
 PREFIX_LENGTH = 12  # leaves room for 1000 networks of one container
-HOST = re.compile(r"[A-Za-z0-9_*.]([A-Za-z0-9_.*-]{0,251}[A-Za-z0-9_.*])?")
+HOST = re.compile(r"[A-Za-z0-9_.]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 WORD = re.compile(r"[!-~]+")
 MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")
 BANDWIDTH = re.compile(r"[1-9][0-9]{0,12}[kmg]?bit")
@@ -90,7 +90,8 @@ def alias(text: str) -> str:
     """A host name, or `*.` before one: whatever ends so."""
     if "*" in text.removeprefix("*.") or text == "*.":
         raise wrong(f"{text[:60]!r} is no host name", "a star stands for all before the first dot: *.web")
-    return host_name(text)
+    host_name(text.removeprefix("*."))
+    return text
 
 
 def ifname(text: str) -> str:

@@ -256,6 +256,8 @@ def test_extensions_are_anybodys(desk):
         ("mac_address: 02:00:00:00:00", "is no MAC address", ""),
         ("mac_address: 01:00:00:00:00:00", "is a group address", "second digit"),
         ("hostname: 'a;b'", "is no host name", ""),
+        ("hostname: '*.web'", "is no host name", ""),
+        ("extra_hosts: {'*': 192.0.2.1}", "is no host name", ""),
         ("dns: nope", "'nope' is no IP address", ""),
         ("dns_opt: ['a b']", "is no single word", ""),
         ("scale: -1", "-1 is too small", "at least 0"),
