@@ -30,6 +30,7 @@ class ReconcileError(Exception):
 
     id = "R0001"
     exit_code = 1
+    traceback = ""  # of what nobody foresaw
 
     def __init__(self, message: str, hint: str = "", where: Where | None = None):
         super().__init__(message)
@@ -237,8 +238,7 @@ def trace(error: ReconcileError) -> str:
     """The traceback of what nobody foresaw, where that is what it is about; "" of what we know."""
     if isinstance(error, FailedInPart):
         return "\n".join(filter(None, map(trace, (*error.refusals.values(), *error.waiting.values()))))
-    known = error if isinstance(error, Unforeseen) else error.__cause__
-    return known.traceback if isinstance(known, Unforeseen) else ""
+    return error.traceback or str(getattr(error.__cause__, "traceback", ""))
 
 
 class FailedInPart(ReconcileError):

@@ -15,6 +15,10 @@ from .netns import BIND, RECURSIVE, checked, libc
 NEWNS, NEWUSER = 0x20000, 0x10000000  # linux/sched.h
 PRIVATE = 0x40000  # linux/mount.h
 STATIC = 4  # RTPROT_STATIC
+HINT = (
+    "see sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and"
+    " kernel.apparmor_restrict_unprivileged_userns; a root of fewer capabilities needs CAP_SETFCAP"
+)
 BESIDE = "/run/etc"  # where the machine's own /etc can be read
 
 
@@ -33,16 +37,15 @@ def enter() -> None:
 def become_root() -> None:
     """Root needs no user namespace of its own where those are switched off."""
     uid, gid = os.geteuid(), os.getegid()
-    if libc.unshare(NEWUSER | NEWNS | netns.NEWNET) == 0:
+    try:
+        if libc.unshare(NEWUSER | NEWNS | netns.NEWNET):
+            checked(libc.unshare(NEWNS | netns.NEWNET))
+            return
         for file, line in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
             with open(f"/proc/self/{file}", "w", encoding="ascii") as out:
                 out.write(line)
-        return
-    try:
-        checked(libc.unshare(NEWNS | netns.NEWNET))
     except OSError:
-        hint = "see sysctl kernel.unprivileged_userns_clone and user.max_user_namespaces"
-        raise Unsupported("a rehearsal needs user namespaces", hint) from None
+        raise Unsupported("a rehearsal needs user namespaces", HINT) from None
 
 
 def forgetful_etc() -> None:

@@ -18,7 +18,7 @@ from ..core.reconcile import Refusals, apply
 from ..core.resource import Key, Resource, State
 from ..drivers import BUILT_IN
 from ..drivers.firewall.elements import skeleton
-from ..errors import KernelError, NotConverged, ReconcileError, Where
+from ..errors import KernelError, NotConverged, ReconcileError, Where, foreseen, trace
 from ..inventory import ownership
 from ..inventory.facts import USUAL_MTU, HostFacts
 from ..kernel import netns, scratch_host
@@ -113,7 +113,7 @@ def rehearse(change: Change, host: Host) -> str:
         return str(told["line"])
     where = Where(*told["where"]) if told["where"] else None
     error = ReconcileError(f"in the rehearsal: {told['message']}", told["hint"], where)
-    error.id, error.exit_code = told["id"], told["exit_code"]
+    error.id, error.exit_code, error.traceback = told["id"], told["exit_code"], told["traceback"]
     raise error
 
 
@@ -132,19 +132,16 @@ def perform(change: Change, facts: HostFacts, writer: int) -> None:
     """The child's whole life."""
     try:
         told: dict[str, object] = {"line": rehearse_here(change, facts)}
-    except ReconcileError as error:
+    except BaseException as failure:
+        error = foreseen(failure)
         told = {
             "message": error.message,
             "hint": error.hint,
             "where": error.where,
             "id": error.id,
             "exit_code": error.exit_code,
+            "traceback": trace(error),
         }
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-        os._exit(1)
     os.write(writer, json.dumps(told).encode())
     os._exit(0)
 

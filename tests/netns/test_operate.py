@@ -109,6 +109,14 @@ def test_a_rehearsal_without_privileges(lab):
     assert re.search(REHEARSED, result.out), result
 
 
+def test_a_rehearsal_that_may_make_no_user_namespace(lab):
+    """By a root who may not map itself."""
+    less = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    result = lab.run([*less, *command("--rehearse", lab.write(WEB))], check=False, env=ENVIRONMENT)
+    assert result.rc == 69 and "needs user namespaces" in result.err, result
+    assert "Traceback" not in result.err
+
+
 def test_rehearse_goes_with_apply_alone(lab):
     assert lab.reconcile("--rehearse", "--status").rc == 64
 

@@ -6,13 +6,22 @@ import pytest
 
 from reconciler.change import Terms
 from reconciler.core.plan import Step
-from reconciler.errors import ManifestError, NotConverged, Refused, RollbackFailed
+from reconciler.errors import (
+    ManifestError,
+    NotConverged,
+    ReconcileError,
+    Refused,
+    RollbackFailed,
+    Unforeseen,
+    trace,
+)
 from reconciler.inventory.facts import Facts
 from reconciler.inventory.ownership import roots
 from reconciler.kernel.fake.kernel import FakeKernel
 from reconciler.kinds.link import Bridge, Link
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import compare, enact
+from reconciler.safety import rehearsal
 from reconciler.safety.limits import Limits, refuse
 from reconciler.truth import destruction
 from tests.unit.worlds import container, manifest, port, project, shop
@@ -240,6 +249,16 @@ def test_adding_a_network_touches_no_running_container():
     more = project("shop", NetworkSpec(name="back"), *three.networks, *three.containers)
     change = compare(manifest(more), host)
     assert change.todo and change.todo.disruption == "none"
+
+
+def test_what_nobody_foresaw_in_a_rehearsal_is_told_like_any_error(monkeypatch, capfd):
+    monkeypatch.setattr(rehearsal, "in_full", lambda change, host: change)
+    monkeypatch.setattr(rehearsal, "rehearse_here", lambda change, facts: 1 // 0)
+    host = FakeHost()
+    with pytest.raises(ReconcileError, match="in the rehearsal: unforeseen ZeroDivisionError") as caught:
+        rehearsal.rehearse(compare(shop(1), host), host)
+    assert caught.value.id == Unforeseen.id and "rehearse_here" in trace(caught.value)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_library_in_a_few_names():
