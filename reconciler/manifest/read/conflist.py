@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ...errors import Where
+from ...mistakes import NoFile
 from ..compose.files import Inputs
 from ..yaml.node import Place
 
@@ -25,10 +27,10 @@ class Fault(NamedTuple):
     hint: str = ""
 
 
-def text_of(config: Mapping[str, Any] | str, inputs: Inputs, wrong: Wrong) -> str:
-    """The list as JSON, however it was written; "" and mistakes where it is none."""
+def text_of(config: Mapping[str, Any] | str, inputs: Inputs, wrong: Wrong, where: Where) -> str:
+    """The list as JSON, however it was written, which was there; "" and mistakes where it is none."""
     path = config if isinstance(config, str) else ""
-    said: Any = parsed(path, inputs, wrong) if path else config
+    said: Any = parsed(path, inputs, where) if path else config
     if said is None:
         return ""
     if faults := [*faults_of(said)]:
@@ -43,9 +45,9 @@ def text_of(config: Mapping[str, Any] | str, inputs: Inputs, wrong: Wrong) -> st
         return ""
 
 
-def parsed(path: str, inputs: Inputs, wrong: Wrong) -> Any:
+def parsed(path: str, inputs: Inputs, at: Where) -> Any:
     if not os.path.isfile(path):
-        wrong(("config",), f"{path} does not exist", "write its path from this file's folder")
+        inputs.mistakes.append(NoFile(f"{path} does not exist", "write its path from this file's folder", at))
         return None
     if (text := inputs.read(path)) is None:
         return None

@@ -115,7 +115,8 @@ def bound(
     source = absolute(record.source, declared.variables)
     if not (record.bind and record.bind.create_host_path) and declared.is_here and not os.path.exists(source):
         hint = "create it, or set `bind: {create_host_path: true}`"
-        written.wrong((*steps, "source"), f"{source} does not exist", hint)
+        at = written.at(*steps, "source")
+        written.mistakes.append(NoFile(f"{source} does not exist", hint, at))
         return None
     return source
 

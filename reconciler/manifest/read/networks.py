@@ -78,7 +78,8 @@ def config_of(written: WrittenNetwork, driver: Described | None) -> str:
         others = ", ".join(name for name, one in usable(written.inputs.drivers) if one.configured)
         written.wrong(("config",), "its driver takes no `config`", f"`driver: {others}` does")
     elif written.record.config is not None:
-        return conflist.text_of(written.record.config, written.inputs, written.wrong)
+        at = where(locate(written.node, ["config"]), f"{written.path}.config")
+        return conflist.text_of(written.record.config, written.inputs, written.wrong, at)
     return ""
 
 

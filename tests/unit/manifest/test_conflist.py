@@ -75,6 +75,12 @@ def test_what_is_no_list_is_told_at_its_place(loaded, config, words):
         loaded(config)
 
 
+def test_a_list_that_is_missing_is_a_missing_file(loaded):
+    with pytest.raises(ManifestErrors) as caught:
+        loaded("lan.conflist")
+    assert [one.id for one in caught.value.errors] == ["R0102"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

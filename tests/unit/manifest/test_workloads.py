@@ -168,6 +168,11 @@ def test_a_mistake_has_its_place(desk, spot, body, at, message, hint):
     assert spot(error) == at
 
 
+def test_a_source_that_is_missing_is_a_missing_file(desk):
+    text = RUNS + indented("volumes: [{type: bind, source: ./none, target: /a}]")
+    assert desk.only(text, PODMAN).id == "R0102"
+
+
 @pytest.mark.parametrize("section", ["volumes", "secrets", "configs"])
 def test_a_mistake_at_the_top_level_is_told_once(desk, section):
     text = f"{section}: {{x: {{nmae: y}}}}\n" + RUNS
