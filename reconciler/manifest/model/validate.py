@@ -1,5 +1,6 @@
 """Nodes through their forms: what passes is typed, what fails is told in our words at its place."""
 
+import re
 from typing import Any, TypeVar
 
 from ..compose.ignored_keys import INSIDE, NOTHING
@@ -10,6 +11,17 @@ from .pydantics_core import ValidationError
 Steps = tuple[str | int, ...]
 R = TypeVar("R")
 ABSENT = (None, "")  # an unset `${VARIABLE}` leaves a blank text
+EITHER = "a list or a mapping"
+NAMES = ("networks", "depends_on")  # keys that list names, or say more of each
+ASSIGNED = (
+    "labels",
+    "environment",
+    "sysctls",
+    "annotations",
+    "extra_hosts",
+)  # keys that list KEY=VALUE, or map
+RECORDS = ("config", "routes", "preferences")  # keys that list mappings alone
+WORD = re.compile(r"[\w.:/=*-]{1,60}")
 LIMITS = ("host_if", "rate", "max_conns")
 TYPES = {
     dict: "a mapping",
@@ -23,6 +35,7 @@ HINTS = {
     "text": "in quotes it is text",
     "a list": "write `[...]`, or each entry on a line that begins with `- `",
     "a mapping": "write `{KEY: VALUE}`, or each key on a line below it",
+    EITHER: "write `{KEY: VALUE}`, or `[KEY=VALUE]`",
     "a whole number": "as 3",
     "a number": "as 3, or 0.5",
     "true or false": "write `true` or `false`",
@@ -138,11 +151,28 @@ def words(error: Any, form: Form[Any], steps: Steps) -> tuple[str, str]:
             return f"{shortened(given)} is too large", f"at most {context['le']}"
         case kind if kind in EXPECTED:
             what = f"`{steps[-1]}`" if steps and isinstance(steps[-1], str) else "this entry"
-            wanted = EXPECTED[kind]
-            crowded = wanted == "text" and isinstance(given, dict | list)
-            hint = next((PEER for step in steps if step in WAYS), "one alone") if crowded else HINTS[wanted]
-            return f"{what} must be {wanted}, not {described(given, steps)}", hint
+            takes = wanted(kind, given, steps)
+            return f"{what} must be {takes}, not {described(given, steps)}", hint(takes, given, steps)
     return error["msg"], ""
+
+
+def wanted(kind: str, given: Any, steps: Steps) -> str:
+    """What its key takes; some take a list as well as a mapping."""
+    either = steps and steps[-1] in (*NAMES, *ASSIGNED) and not isinstance(given, dict | list)
+    return EITHER if either and EXPECTED[kind] == "a mapping" else EXPECTED[kind]
+
+
+def hint(takes: str, given: Any, steps: Steps) -> str:
+    key = steps[-1] if steps else 0
+    match given:
+        case dict() | list() if takes == "text":
+            return next((PEER for step in steps if step in WAYS), "one alone")
+        case bool() | dict() | list() | None:
+            return HINTS[takes]
+    listed = key in NAMES if takes == EITHER else takes == "a list" and key not in RECORDS
+    if listed and isinstance(key, str) and WORD.fullmatch(word := str(given)):
+        return f"write `{key}: [{word}]`" if word.isalnum() else f'write `{key}: ["{word}"]`'
+    return HINTS[takes]
 
 
 def likely(word: str, form: Form[Any]) -> str:

@@ -149,6 +149,7 @@ def mistaken_peers(
 ) -> Iterator[ManifestError]:
     labels = {f"{key}={value}" for spec in project.containers for key, value in spec.labels.items()}
     known = {"container": {*names, *ANYBODY}, "network": {*networks}, "label": labels}
+    selected = [one for policy in project.policies for one in policy.selected]
     for one in written(project):
         if one.kind == "name" and one.name not in names and one.name.rpartition(".")[2].isdecimal():
             hint = "as 10.2.0.0/16, or api.example.com"
@@ -160,12 +161,13 @@ def mistaken_peers(
             )
         elif one.kind in known and one.name not in known[one.kind]:
             what = "peer" if one.kind == "container" else one.kind
-            hint = nearest(one.name, known[one.kind])
+            nobody = ANYBODY if any(one is other for other in selected) else ()  # a policy is for
+            hint = nearest(one.name, known[one.kind].difference(nobody))
             yield NoSuchName(f"unknown {what} `{one.name}`", hint, one.where)
     for one in (one for one in coming(project) if one.kind == "name" and one.name not in names):
         hint = "write its addresses, or `outside`; a name may stand in `egress`"
         yield WrongValue(f"of who comes the address tells, and not that it is `{one.name}`", hint, one.where)
-    for one in (one for policy in project.policies for one in policy.selected):
+    for one in selected:
         if one.kind in (*ANYBODY, "prefix") or (one.kind == "name" and one.name not in names):
             hint = "name a service, a container, label:K=V or network/NAME"
             yield WrongValue("a policy is for containers of its project", hint, one.where)

@@ -405,7 +405,13 @@ ENVIRONMENT = (
         RUNS,
     ),
     B("a list as a value", web("environment: {A: ['1']}"), "!`A`", None, RUNS),
-    B("environment as text", web("environment: 'A=1'"), "!`environment` must be a mapping", None, RUNS),
+    B(
+        "environment as text",
+        web("environment: 'A=1'"),
+        "!`environment` must be a list or a mapping",
+        None,
+        RUNS,
+    ),
     B("a blank before =", web("environment: ['A = 1']"), "!A", None, RUNS),
     B(
         "env_file as text",

@@ -128,7 +128,7 @@ def test_what_stands_in_an_env_file_is_not_told(desk, file, line):
 
 def test_a_value_in_the_place_of_environment_is_not_told(desk):
     error = desk.only("services: {web: {environment: PASSWORD=hush}}")
-    assert error.message == "`environment` must be a mapping, not a scalar"
+    assert error.message == "`environment` must be a list or a mapping, not a scalar"
 
 
 def test_the_projects_name_is_a_variable(desk):

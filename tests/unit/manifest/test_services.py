@@ -228,7 +228,7 @@ def test_extensions_are_anybodys(desk):
         ("prots: ['80']", "unknown key `prots`", "did you mean `ports`?"),
         ("ports: 80", "must be a list, not 80", ""),
         ("image: [a]", "must be text, not a list", ""),
-        ("networks: front", "must be a mapping, not 'front'", ""),
+        ("networks: front", "must be a list or a mapping, not 'front'", "`networks: [front]`"),
         ("networks: {front: 5}", "must be a mapping, not 5", ""),
         (
             "networks: {front: {ipv4_adress: 10.1.0.1}}",
