@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..core.resource import State
+from ..core.subject import as_counted
 from ..daemon.metrics import published_ports
 from ..kernel import netns
 from ..kernel.observe.listening import listeners
@@ -55,6 +56,6 @@ def unheard(one: Workload, ports: set[tuple[str, int]]) -> Iterator[str]:
 
 
 def in_words(found: Sequence[ContainerStatus]) -> Iterator[str]:
-    for one, silent in found:
+    for one, silent in sorted(found, key=lambda one: as_counted(one.workload.name)):
         told = [one.state, one.health, *(f"nothing listens on {port}" for port in silent)]
         yield f"  {one.name}: {one.engine} {one.image}".rstrip() + f", {', '.join(filter(None, told))}"

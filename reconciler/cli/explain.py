@@ -11,7 +11,7 @@ from ..cnm.names import short_id
 from ..core import render
 from ..core.plan import ordered
 from ..core.resource import Key, Resource
-from ..core.subject import CONTAINER, KINDS, NAMED, PORT, Subject
+from ..core.subject import CONTAINER, KINDS, NAMED, PORT, Subject, as_counted
 from ..errors import UsageError
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
@@ -47,7 +47,7 @@ class Directory:
         """Raises UsageError where nothing is called so."""
         if word in self.all:
             return self.resource(word)
-        parties = [*dict.fromkeys(self.parties.get(word.lower(), ()))]
+        parties = sorted({*self.parties.get(word.lower(), ())}, key=in_order)
         keys = self.keys.get(word.lower(), [])
         decided = [] if parties or keys else self.decided(word)
         parties = parties or ([] if keys or decided else self.together(word))
@@ -92,7 +92,7 @@ class Directory:
     def together(self, word: str) -> list[Subject]:
         """All of a project, or what a plan has one line of for each: names, firewall, host settings."""
         found = [one for one in self.of if word in (one.project, one.name or one.kind)]
-        return sorted(found, key=lambda one: (KINDS.index(one.kind), one))
+        return sorted(found, key=in_order)
 
     def near(self, word: str) -> str:
         names = [*self.parties, *self.keys]
@@ -129,6 +129,10 @@ class Directory:
             for name in known_as(r):
                 found[name.lower()].append(key)
         return found
+
+
+def in_order(one: Subject) -> tuple[int, str, tuple[str | int, ...]]:
+    return KINDS.index(one.kind), one.project, as_counted(one.name)
 
 
 def called(one: Subject) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ..core.subject import as_counted
 from ..evaluate.exposure import ANY, Exposed
 from ..evaluate.exposure import exposure as exposed
 from ..evaluate.world import World
@@ -41,7 +42,7 @@ def table(rows: Sequence[Exposed]) -> Iterator[str]:
 
 
 def row(one: Exposed) -> tuple[str, ...]:
-    names, more = one.sandboxes[:LISTED], len(one.sandboxes) - LISTED
+    names, more = sorted(one.sandboxes, key=as_counted)[:LISTED], len(one.sandboxes) - LISTED
     containers = " ".join(names) + f" and {more} more" * (more > 0)
     outside = (f"{way} (limited)" if way in one.limited else way for way in one.outside)
     columns = (" ".join(shortened([*outside])), " ".join(shortened(one.host)), containers)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from ..core.subject import as_counted
 from ..errors import NotPermitted, ReconcileError, UsageError
 from ..kernel import netns, records, workloads
 from ..kinds.workload import Workload
@@ -61,7 +62,8 @@ def called(name: str, projects: Mapping[str, str]) -> str:
     """Whoever is called so, whole or as its project calls it; raises UsageError where several are."""
     found = [name] if name in projects else [one for one in projects if name in short(one, projects[one])]
     if len(found) > 1:
-        raise UsageError(f"{name!r} may be {', '.join(found)}", "name one of them")
+        words = ", ".join(sorted(found, key=as_counted))
+        raise UsageError(f"{name!r} may be {words}", "name one of them")
     return found[0] if found else ""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..change import Change
 from ..core.resource import State
+from ..core.subject import as_counted
 from ..evaluate.difference import NO, SOME, Difference, ReachChange, difference
 from ..evaluate.exposure import ANY
 from ..evaluate.journey import OUTSIDE
@@ -70,7 +71,7 @@ def sentence(who: Sequence[str], sources: Sequence[str], verb: str) -> str:
     """`shop-db-1:5432/tcp becomes reachable from outside`."""
     several, whence = len(who) > 1, listed([place(one) for one in sources])
     begins = ("are" if several else "is") if verb == NO_MORE else "become" if several else "becomes"
-    return f"{listed(who)} {begins} reachable from {whence}{verb}"
+    return f"{listed(sorted(who, key=as_counted))} {begins} reachable from {whence}{verb}"
 
 
 def place(source: str) -> str:

@@ -10,7 +10,7 @@ from ..change import Change
 from ..core.plan import Step
 from ..core.render import COLOURS, number, place, priced
 from ..core.resource import DISRUPTIONS, Disruption
-from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject
+from ..core.subject import CONTAINER, FIREWALL, KINDS, NAMES, NETWORK, PORT, SERVICES, Subject, as_counted
 from ..inventory.summary import COUNTED, DONE, EVERYBODY, ORDER, Groups, counted, defining, in_words
 from ..kinds.address import Address
 from ..kinds.balancer import Balancer
@@ -125,10 +125,10 @@ def led(steps: Sequence[Step]) -> str:
     return f"{', '.join(ips[:MOST])}{more} from {number(len(found), 'container')}"
 
 
-def rank(line: Becoming) -> tuple[int, int, int, str]:
+def rank(line: Becoming) -> tuple[int, int, int, tuple[str | int, ...]]:
     """What costs most, and what is lost."""
     cost = -DISRUPTIONS.index(line.cost)
-    return cost, ORDER.index(line.op), KINDS.index(line.subject.kind), line.subject.name
+    return cost, ORDER.index(line.op), KINDS.index(line.subject.kind), as_counted(line.subject.name)
 
 
 def defining_first(subject: Subject, steps: Sequence[Step]) -> list[Step]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..change import Change
 from ..core.resource import State
-from ..core.subject import CONTAINER
+from ..core.subject import CONTAINER, as_counted
 from ..errors import UsageError
 from ..evaluate.journey import OUTSIDE
 from ..evaluate.judge import Judgement
@@ -127,7 +127,7 @@ class Traced:
         if not names and is_address(word):
             mine = (state.addresses for state in (World(self.change.desired, self.change.facts),))
             names = dict.fromkeys(ns for held in mine for ns, rs in held.items() for r in rs if r.ip == word)
-        return tuple(names)
+        return tuple(sorted(names, key=as_counted))
 
     def nobody(self, word: str) -> UsageError:
         hint = self.directory.near(word) or "a container, a service, `host`, `outside` or an address"

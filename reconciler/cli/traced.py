@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..core.resource import Resource
-from ..core.subject import NETWORK
+from ..core.subject import NETWORK, as_counted
 from ..drivers.firewall.reasons import grant
 from ..evaluate.chains import REFUSING, Hop
 from ..evaluate.journey import OUTSIDE
@@ -58,7 +58,10 @@ class Telling:
                 groups.setdefault((self.shown(one), one.place, self.arrival(one)), []).append(one)
             elif one.attempt.origin not in able or one.alternatives > 1:
                 groups.setdefault((one.words, one.stopped), []).append(one)
-        return [*groups.values()]
+        order = {words: n for n, words in enumerate(dict.fromkeys(map(self.shown, self.found)))}
+        return sorted(
+            groups.values(), key=lambda group: (order[self.shown(group[0])], as_counted(group[0].place))
+        )
 
     def opened(self, group: Sequence[Judgement]) -> Iterator[str]:
         one = group[0]
@@ -92,7 +95,7 @@ class Telling:
 
     def who(self, group: Iterable[Judgement]) -> str:
         """Who asks, where that is not said by one word."""
-        names = sorted({one.attempt.origin for one in group})
+        names = sorted({one.attempt.origin for one in group}, key=as_counted)
         return f"{', '.join(names)} -> " if len(self.traced.question.origins) > 1 else ""
 
     def grants(self, one: Judgement) -> Iterator[tuple[str, Resource]]:

@@ -1,5 +1,6 @@
 """What a person calls what a resource is part of: a container, a network, a published port."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,7 +15,13 @@ CONTAINER, NETWORK, PORT, SERVICES, NAMES, FIREWALL, SETTINGS = KINDS = (
     "host settings",
 )
 NAMED = (CONTAINER, NETWORK, PORT)  # that a project has several of
+NUMBER = re.compile(r"([0-9]+)")
 Part = tuple[str, str]  # of these kinds, and its name; "" of what a project has one of
+
+
+def as_counted(name: str) -> tuple[str | int, ...]:
+    """By which names are sorted as people count: web-2 before web-10."""
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(NUMBER.split(name)))
 
 
 class Subject(NamedTuple):

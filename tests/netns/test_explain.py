@@ -1,5 +1,7 @@
 """`--explain` knows what a person types: names, ports, addresses, interfaces; and lists what it may be."""
 
+import re
+
 import pytest
 
 from reconciler.cnm.names import short_id
@@ -114,3 +116,26 @@ def test_the_address_of_a_service(shop):
 def test_what_nobody_is_called(shop, word, hint):
     said = shop.reconcile("--explain", word, shop.files / "t.yaml")
     assert said.rc == 64 and f"nothing here is called '{word}'" in said.err and hint in said.err, said
+
+
+MANY = "{name: many, services: {client: {scale: 11}, web: {scale: 11, ports: ['8080-8090:80']}}}"
+CLOSED = "{name: many, services: {client: {ingress: []}, web: {scale: 11}}}"
+
+
+def test_replicas_are_listed_as_people_count(lab):
+    said = [
+        lab.succeed(lab.reconcile(*words, lab.write(MANY))).out
+        for words in (
+            ("--explain", "web"),
+            ("--explain", "many"),
+            ("--plan",),
+            ("--trace", "outside", "web:80", "--desired"),
+            ("--trace", "client", "web:80", "--desired"),
+        )
+    ]
+    for text in said:
+        replicas = [int(number) for number in re.findall(r"(?<!to )many-web-(\d+)\b(?!:)", text)]
+        assert [*dict.fromkeys(replicas)] == [*range(1, 12)], text
+    closed = lab.reconcile("--trace", "web", "client:80", "--desired", lab.write(CLOSED))
+    who = re.search("closed  (.*) ->", closed.out)[1].split(", ")
+    assert who == [f"many-web-{n}" for n in range(1, 12)], closed
