@@ -12,6 +12,7 @@ from ...errors import ManifestError, ManifestErrors, ReconcileError, Where
 TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#]+|.""")
 WIDEST = 120  # columns of source that are shown; of a longer line the part around the token
 LONGEST = 500  # characters of one line of a report
+MOST = 50  # mistakes of a report: a folder may be full of files that are no manifests
 LARGEST = 64 << 20
 
 BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # what ends a line for YAML
@@ -29,10 +30,11 @@ def from_disk(file: str) -> str:
 
 
 def report(error: ManifestError, sources: Sources = from_disk) -> str:
-    """The mistake, or all of them with an empty line between; `sources` gives a file's text by its name."""
+    """The mistake, or the first of several, an empty line between; `sources` gives the text of a file."""
     lines = cache(lambda file: BREAK.split(sources(file)))
     errors = error.errors if isinstance(error, ManifestErrors) else [error]
-    return "\n\n".join(paragraph(one, lines) for one in errors)
+    rest = [f"and {len(errors) - MOST} more errors, which -o json lists"] * (len(errors) > MOST)
+    return "\n\n".join([*(paragraph(one, lines) for one in errors[:MOST]), *rest])
 
 
 def paragraph(error: ManifestError, lines: Lines) -> str:
