@@ -31,4 +31,10 @@ def answer(question: str) -> str:
     """In small letters; the end of the input is no answer."""
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower()
+    line = ""
+    try:
+        line = sys.stdin.readline()
+    finally:
+        if not line.endswith("\n"):  # nor has the terminal begun another one
+            streams.complain("")
+    return line.strip().lower()

@@ -23,7 +23,7 @@ def at_terminal(answer: str, *words: object) -> Result:
     os.close(theirs)
     said = heard(ours, "[y/N] ")
     if said.endswith("[y/N] "):
-        os.write(ours, f"{answer}\n".encode())
+        os.write(ours, answer.encode())
         said += heard(ours, "")
     os.close(ours)
     return Result(running.wait(30), said.replace("\r\n", "\n"), "")
@@ -40,16 +40,16 @@ def heard(terminal: int, until: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("answer", ["", "n", "no", "x", "\x04"])
+@pytest.mark.parametrize("answer", ["\n", "n\n", "no\n", "x\n", "\x04"])
 def test_destroy_asks_at_a_terminal_and_shows_what_goes(lab: Lab, answer: str) -> None:
     lab.apply(WEB)
     before = lab.snapshot()
     said = at_terminal(answer, "--destroy", "--project", "t")
-    assert said.rc == 1 and "- container t-web" in said.out and "error: nothing is removed" in said.out
+    assert said.rc == 1 and "- container t-web" in said.out and "\nerror: nothing is removed" in said.out
     assert lab.snapshot() == before
 
 
-@pytest.mark.parametrize("answer", ["y", "Yes"])
+@pytest.mark.parametrize("answer", ["y\n", "Yes\n"])
 def test_destroy_goes_on_where_the_answer_is_yes(lab: Lab, answer: str) -> None:
     lab.apply(WEB)
     assert at_terminal(answer, "--destroy", lab.files / "t.yaml").rc == 0
