@@ -58,7 +58,7 @@ class Directory:
         rows = [*map(self.row, parties), *(() if parties else map(self.key_row, keys))] or decided
         if not rows:
             priced = f"`reconcile --explain {word}`, without a PATH, tells what that costs" * (word in LEVELS)
-            near = self.near(word) or priced or "see --plan -o wide"
+            near = self.without_kind(word) or self.near(word) or priced or "see --plan -o wide"
             raise UsageError(f"nothing here is called {word!r}", near)
         return "".join(f"{row}\n" for row in (f"{word} is", *rows))
 
@@ -93,6 +93,11 @@ class Directory:
         """All of a project, or what a plan has one line of for each: names, firewall, host settings."""
         found = [one for one in self.of if word in (one.project, one.name or one.kind)]
         return sorted(found, key=in_order)
+
+    def without_kind(self, word: str) -> str:
+        """A hint with keys that are this but for the word that they begin with."""
+        found = sorted(key for key in self.all if key.partition(" ")[2] == word)
+        return f"did you mean {' or '.join(map(repr, found[:NEAR]))}?" if found else ""
 
     def near(self, word: str) -> str:
         names = [*self.parties, *self.keys]

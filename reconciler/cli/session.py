@@ -26,7 +26,7 @@ from ..pipeline import compare
 from ..truth import there
 from ..version import __version__
 from . import streams
-from .modes import LOOKING, PLANNED
+from .modes import LOOKING, MODES, PLANNED
 from .options import Options
 from .story import Story
 
@@ -74,10 +74,21 @@ def beginning(options: Options) -> str:
     if options.mode == "destroy":
         return "name a file or a folder, or a project by --project NAME"
     here: list[str] = []
+    if file := taken_for_a_word(options):
+        value = (MODES[options.mode].value or {})["metavar"]
+        words = value if isinstance(value, str) else " ".join(value)
+        return f"as in `reconcile --{options.mode} {words} {shlex.quote(file)}`"
     with suppress(OSError):  # it may be gone
         here = sorted(name for name in os.listdir() if name.endswith((".yaml", ".yml")))
     typed = shlex.join(["reconcile", *options.words, *here[:1]])
     return f"name a file or a folder, as in `{typed}`" if here else BEGINNING
+
+
+def taken_for_a_word(options: Options) -> str:
+    """The PATH that stands where the mode takes a name; "" where none does."""
+    value = getattr(options, options.mode, "") if MODES[options.mode].value else ""
+    words = value if isinstance(value, list | tuple) else (str(value),)
+    return next((word for word in words if word.startswith((".", "/")) or os.path.isfile(word)), "")
 
 
 def is_idle(options: Options, words: str) -> bool:

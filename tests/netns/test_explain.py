@@ -110,6 +110,8 @@ def test_the_address_of_a_service(shop):
         ("10.91.0.16", "did you mean '10.91.0.1"),
         ("8081", "did you mean '8080'"),
         ("frnt", "did you mean 'front'"),
+        ("shop-web/eth0", "did you mean 'link shop-web/eth0'?"),
+        ("shop-web/eth0/10.91.0.15", "did you mean 'address shop-web/eth0/10.91.0.15'?"),
         ("nothing-of-the-kind", "see --plan -o wide"),
     ],
 )

@@ -201,7 +201,7 @@ def test_what_is_held_tells_the_command_that_accepts_it(lab: Lab) -> None:
 def test_how_to_begin(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.files.mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(lab.files)
-    for mode in ("--plan", "--apply", "--show", "--validate"):
+    for mode in ("--plan", "--apply", "--show", "--validate", "--rehearse"):
         said = lab.reconcile(mode)
         assert said.rc == 64 and "no PATH is given, and there is no /etc/reconciler" in said.err
         typed = re.findall("`reconcile (.*?)`", said.err)
@@ -210,5 +210,12 @@ def test_how_to_begin(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         lab.succeed(lab.reconcile(*line.split()))
     said = lab.reconcile("--trace", "host", "web:80")
     assert "as in `reconcile --trace host web:80 web.yaml`" in said.err
+    for words, typed in (
+        (("--resolve", "web.yaml"), "--resolve NAME web.yaml"),
+        (("--explain", "./web.yaml"), "--explain WORD ./web.yaml"),
+        (("--trace", "web", "web.yaml"), "--trace FROM TO:PORT[/PROTO] web.yaml"),
+        (("--explain", "."), "--explain WORD ."),
+    ):
+        assert f"hint: as in `reconcile {typed}`" in lab.reconcile(*words).err
     assert "--project NAME" in lab.reconcile("--destroy").err
     assert lab.reconcile("--status").rc == 0
