@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from itertools import chain
@@ -14,9 +15,9 @@ from typing import Any
 from ..errors import FailedInPart, ManifestError, ManifestErrors, ReconcileError, UsageError, foreseen, trace
 from ..paths import DEFAULT_PATH
 from . import streams
-from .modes import ELSEWHERE, LOOKING, MODES, PLANNED, SCALED, WHOLE, WORDED, WRITTEN
-from .options import EXPORTS, PICTURES, Options, add_options, misnamed_twins
-from .picture_file import path_of_graph, refuse_undrawn
+from .modes import ELSEWHERE, FORMS, LOOKING, MODES, SCALED, WHOLE, WORDED, WRITTEN
+from .options import PICTURES, STDOUT, Options, add_options, misnamed_twins, twin
+from .picture_file import is_called_otherwise, path_of_graph, refuse_undrawn
 
 # Ids of errors of no kind, and of what --help tells.
 PLAIN = {ReconcileError.id, UsageError.id, ManifestError.id}
@@ -119,8 +120,8 @@ def parse(argv: Sequence[str]) -> Options:
     given |= {name: tuple(given.get(name, ())) for name in ("project", "scale")}
     given |= {"paths": paths, "stdin": stdin, "words": tuple(argv)}
     options = Options(**{"mode": implied(given), **given})
-    refuse_idle(options)
-    return options
+    refuse_idle(heeded(options))
+    return options if options.output == "json" else heeded(options)  # errors are JSON, whatever the mode has
 
 
 def manifests_of(paths: Sequence[str]) -> str:
@@ -156,12 +157,25 @@ def refuse_idle(options: Options) -> None:
         raise UsageError(f"--scale goes with {', '.join(f'--{mode}' for mode in SCALED)}")
     if options.graph or options.output in PICTURES:
         refuse_undrawn(options)
-    if options.output in EXPORTS and options.mode != "show":
-        raise UsageError(f"-o {options.output} goes with --show")
-    if options.output == "markdown" and options.mode not in PLANNED:
-        raise UsageError(f"-o markdown goes with {', '.join(f'--{mode}' for mode in PLANNED)}")
+    if not has_form(options):
+        able = ", ".join(f"--{mode}" for mode, forms in FORMS.items() if options.output in forms)
+        words = ", ".join(("text", *FORMS.get(options.mode, ())))
+        raise UsageError(f"-o {options.output} goes with {able}", f"--{options.mode} has: {words}")
     if options.mode in WHOLE and (options.project or options.paths):
         raise UsageError(f"--{options.mode} is about all projects, not some", "leave out --project and PATH")
+
+
+def has_form(options: Options) -> bool:
+    """Whether the mode can tell it as -o says; a plan may be drawn beside, or instead."""
+    forms = PICTURES if options.graph == STDOUT else FORMS.get(options.mode, ())
+    forms = (*forms, *(PICTURES if options.graph else ()))
+    return options.output in ("text", *forms) and not is_called_otherwise(options)
+
+
+def heeded(options: Options) -> Options:
+    """An exported RECONCILE_OUTPUT is a default, which a mode that has no such form does without."""
+    is_default = options.output == os.environ.get(twin("output"))
+    return replace(options, output="text") if is_default and not has_form(options) else options
 
 
 def refuse_no_directory(paths: Sequence[str]) -> None:

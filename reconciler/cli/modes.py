@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .options import revision, word
+from .options import EXPORTS, PICTURES, revision, word
 
 
 class Mode(NamedTuple):
@@ -102,5 +102,13 @@ LOOKING = ("plan", "show", "explain", "resolve", "trace", "exposure", "graph")
 SCALED = ("plan", "apply", "rehearse", "show", "explain", "trace", "exposure", "lock", "graph")
 PLANNED = ("plan", "apply", "destroy", "rollback")  # modes that tell a plan
 WHOLE = ("confirm", "suspend", "resume", "rollback", "history")  # modes that are about all projects
+# What -o may say of a mode beside `text`; one that is not here has text alone.
+FORMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(PLANNED, ("wide", "json", "markdown", "shell")),
+    **dict.fromkeys(("status", "history", "validate", "schema", "resolve", "trace", "exposure"), ("json",)),
+    **dict.fromkeys(("drops", "test", "doctor"), ("json",)),
+    "show": ("json", *EXPORTS),
+    "graph": PICTURES,
+}
 WRITTEN = ("plan", "status", "import")  # modes of which --out keeps what they tell
 WORDED = {"exec", "guest"}  # modes behind which no PATH stands, but what another program is told

@@ -27,18 +27,26 @@ def path_of_graph(given: dict[str, Any]) -> Iterator[str]:
 
 def refuse_undrawn(options: Options) -> None:
     """Raise UsageError for a picture that nobody draws, or that would stand among other words."""
-    suffix = os.path.splitext(options.graph)[1]
     if not options.graph:
         raise UsageError(f"-o {options.output} goes with --graph")
     if options.mode not in ("graph", "plan"):
         raise UsageError("--graph goes with --plan, or stands alone")
-    if options.output in PICTURES and SUFFIXES.get(suffix, options.output) != options.output:
-        raise UsageError(f"{options.graph} is {SUFFIXES[suffix]} by its name, and -o says {options.output}")
+    if is_called_otherwise(options):
+        raise UsageError(
+            f"{options.graph} is {form_by_name(options)} by its name, and -o says {options.output}"
+        )
     if options.output not in ("text", *PICTURES) and (options.mode == "graph" or options.graph == STDOUT):
         raise UsageError(f"-o {options.output} is no picture", f"there are: {', '.join(PICTURES)}")
 
 
+def is_called_otherwise(options: Options) -> bool:
+    """Whether the file's name says another form than -o does."""
+    return options.output in PICTURES and form_by_name(options) not in ("", options.output)
+
+
+def form_by_name(options: Options) -> str:
+    return SUFFIXES.get(os.path.splitext(options.graph)[1], "")
+
+
 def form(options: Options) -> str:
-    if options.output in PICTURES:
-        return options.output
-    return SUFFIXES.get(os.path.splitext(options.graph)[1], USUAL)
+    return options.output if options.output in PICTURES else form_by_name(options) or USUAL

@@ -1,5 +1,6 @@
 """What manifests alone tell: whether they are valid, their schema, and what their hosts must agree on."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,8 +26,13 @@ def validate(options: Options) -> int:
     for warning in topology.warnings:
         note(options, f"warning: {warning}")
     ports = {(port.protocol, port.host_ip, port.first) for port in topology.ports}  # of both families once
-    projects = render.number(len(topology.projects), "project")
-    say(options, f"valid: {projects}, {sizes(len(topology.networks), len(topology.sandboxes), len(ports))}")
+    counts = len(topology.networks), len(topology.sandboxes), len(ports)
+    if options.output == "json":
+        names = ("projects", "networks", "sandboxes", "ports")
+        told = dict(zip(names, (len(topology.projects), *counts), strict=True))
+        say(options, json.dumps({"schema_version": 1, **told}, indent=1))
+        return 0
+    say(options, f"valid: {render.number(len(topology.projects), 'project')}, {sizes(*counts)}")
     return 0
 
 

@@ -1,13 +1,16 @@
 """Options and their environment twins: what cannot be is refused before anything is read."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.arguments import main
-from reconciler.cli.options import Options
+from reconciler.cli.arguments import main, parse
+from reconciler.cli.modes import FORMS, MODES
+from reconciler.cli.options import SYNTAX, Options
 from reconciler.cli.watch import orders
 from reconciler.daemon.reader import ManifestReader
+from reconciler.errors import UsageError
 from reconciler.safety.revisions import Revisions
 
 HELLO = str(Path(__file__).parents[2] / "manifests/hello.yaml")
@@ -134,6 +137,49 @@ def test_an_option_that_the_mode_would_not_heed_is_refused(words, capsys):
     assert main(words.split()) == 64
     said = capsys.readouterr().err
     assert "goes with" in said or "is about all projects" in said
+
+
+VALUES = {
+    "rollback": ["1"],
+    "trace": ["a", "b:80"],
+    "guest": ["cni"],
+    "import": ["docker"],
+    "exec": ["a", "--"],
+}
+
+
+def typed(mode: str) -> list[str]:
+    value = VALUES.get(mode, ["word"] if MODES[mode].value else [])
+    return [f"--{mode}", *value]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_form_that_the_mode_has_not_is_refused_and_as_a_default_done_without(mode, monkeypatch):
+    for output in SYNTAX["output"].choices:
+        words = ["-o", output, *typed(mode)]
+        if output in ("text", *FORMS.get(mode, ())):
+            assert parse(words).output == output
+            continue
+        with pytest.raises(UsageError, match=f"-o {output} (goes with|is no picture)"):
+            parse(words)
+        monkeypatch.setenv("RECONCILE_OUTPUT", output)
+        assert parse(typed(mode)).output == ("json" if output == "json" else "text")
+        monkeypatch.delenv("RECONCILE_OUTPUT")
+
+
+@pytest.mark.parametrize(
+    ("output", "words", "form"),
+    [("svg", "--plan --graph x.html", "text"), ("json", "--plan --graph", "json"), ("svg", "--graph", "svg")],
+)
+def test_a_picture_is_as_its_file_is_called_whatever_the_default(output, words, form, monkeypatch):
+    monkeypatch.setenv("RECONCILE_OUTPUT", output)
+    assert parse(words.split()).output == form
+
+
+def test_the_counts_of_valid_manifests_as_json(capsys):
+    assert main(["--validate", "-o", "json", HELLO]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"schema_version": 1, "projects": 1, "networks": 1, "sandboxes": 2, "ports": 1}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "shop.yaml", "9" * 10, "\u0663"])

@@ -33,7 +33,7 @@ def report(error: ManifestError, sources: Sources = from_disk) -> str:
     """The mistake, or the first of several, an empty line between; `sources` gives the text of a file."""
     lines = cache(lambda file: BREAK.split(sources(file)))
     errors = error.errors if isinstance(error, ManifestErrors) else [error]
-    rest = [f"and {len(errors) - MOST} more errors, which -o json lists"] * (len(errors) > MOST)
+    rest = [f"and {len(errors) - MOST} more errors: --validate -o json lists all"] * (len(errors) > MOST)
     return "\n\n".join([*(paragraph(one, lines) for one in errors[:MOST]), *rest])
 
 
