@@ -159,14 +159,14 @@ def history(options: Options) -> int:
     """Past revisions, the newest first."""
     known = list(Revisions(options.state_dir))
     if options.output == "json":
-        say(options, json.dumps({"revisions": [revision_row(revision) for revision in known]}, indent=1))
+        tell(options, json.dumps({"revisions": [revision_row(revision) for revision in known]}, indent=1))
         return 0
     if not known:
         note(options, f"no revision is remembered in {options.state_dir}")
     for r in known:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(r.at))
         about = f"{r.digest[:12]}  {r.commit or '-':<20}  {r.summary}   {' '.join(r.paths)}"
-        say(options, f"{r.number:>5}  {at}  {about}{f'   {scaled.in_words(r.scaled)}' * bool(r.scaled)}")
+        tell(options, f"{r.number:>5}  {at}  {about}{f'   {scaled.in_words(r.scaled)}' * bool(r.scaled)}")
     return 0
 
 

@@ -78,7 +78,7 @@ def unpublished(manifest: Manifest) -> Manifest:
 
 def key(options: Options) -> int:
     """This host's key, made where there is none: the line that goes into `hosts:`."""
-    say(options, f"public_key: {machine(options).make_key()}")
+    tell(options, f"public_key: {machine(options).make_key()}")
     return 0
 
 

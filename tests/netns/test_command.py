@@ -3,9 +3,11 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
+import reconciler
 from reconciler.version import __version__
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, OTHER, WEB
@@ -119,6 +121,22 @@ def test_json_tells_where_it_comes_from(lab):
 def test_json_of_an_apply_and_of_an_error_is_one_object(lab):
     assert lab.apply(WEB, "-o", "json").json["summary"]["create"] > 5
     assert json.loads(lab.try_apply("{name: t, networks: {n: {driver: nope}}}", "-o", "json").err)
+
+
+def test_what_quiet_leaves_out_is_as_the_page_says(lab):
+    page = (Path(reconciler.__file__).parent / "docs/command.md").read_text()
+    silent = re.findall("`(--[a-z]+)`", re.search("\nWith `-q` (.*?)All others", page, re.DOTALL)[1])
+    lab.apply(WEB)
+    lab.apply(MORE)
+    file = lab.write(WEB)
+    bare = ("--rollback", "--suspend", "--resume", "--key", "--history", "--schema")
+    asked = {"--explain": ["web"], "--resolve": ["db"], "--trace": ["db", "web:80"]}
+    others = ("--show", "--exposure", "--doctor", "--graph", *asked, *bare[3:])
+    for mode in [*sorted({*silent} - {"--confirm"}), *others]:
+        said = lab.reconcile(mode, *asked.get(mode, []), "-q", *([] if mode in bare else [file]))
+        assert (said.out == "") == (mode in silent) and said.rc in (0, 1, 2), (mode, said)
+    assert {"--plan", "--destroy", "--confirm"} < {*silent} and lab.apply(WEB)
+    assert lab.reconcile("--status", "-q", "-o", "json").json["in_sync"] is True
 
 
 def test_shell_is_commands_that_a_shell_can_read(lab):
