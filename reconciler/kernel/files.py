@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import stat
 from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from . import looking, netns
 from .transcript import HOST_PLACE
 
 FOLDER = "/etc/netns"
+BEGUN = re.compile(r"\.(hosts|resolv\.conf)\.[0-9]+")  # with the number of a process
 
 
 def of(ns: str) -> Iterator[File]:
@@ -21,8 +24,15 @@ def of(ns: str) -> Iterator[File]:
     for entry in looking.listing(f"{FOLDER}/{ns}", ns):
         path = f"{FOLDER}/{ns}/{entry}"
         content = read(path, ns)
-        if content and content.startswith(FILE_MARK):
+        if content is not None and (content.startswith(FILE_MARK) or is_begun(path, content)):
             yield File(ns=ns, path=path, content=content)
+
+
+def is_begun(path: str, content: str) -> bool:
+    """Whether somebody was killed who was about to write it (disk.write)."""
+    return (
+        not content and bool(BEGUN.fullmatch(os.path.basename(path))) and stat.S_ISREG(os.lstat(path).st_mode)
+    )
 
 
 def orphans(names: Sequence[str], places: Set[str] | None) -> Iterator[Orphan]:

@@ -20,6 +20,7 @@ from reconciler.paths import STATE
 from reconciler.safety.limits import Limits
 from tests.netns.lab import ENVIRONMENT, command
 from tests.netns.samples import MORE, WEB
+from tests.netns.snapshot import differing
 from tests.netns.watching import STATUS, until, watching
 from tests.odd import odd
 
@@ -186,6 +187,20 @@ def test_whatever_stands_in_etc_netns(lab, kind):
         lab.run("rm -r /etc/netns/t-web")
     odd(kind, "/etc/netns/t-db/hosts") if not Path("/etc/netns/t-db/hosts").exists() else None
     sentence(lab, "--apply", file)
+
+
+def test_what_a_killed_apply_had_begun_to_write_goes_and_what_others_have_begun_stays(lab):
+    before = lab.snapshot()
+    lab.apply(WEB)
+    begun, theirs = Path("/etc/netns/t-web/.hosts.4711"), Path("/etc/netns/t-web/.nsswitch.conf.4711")
+    begun.touch()
+    theirs.touch()
+    lab.apply(WEB)
+    assert not begun.exists() and theirs.exists() and lab.planned(WEB) == []
+    Path("/etc/netns/t-db/.resolv.conf.4711").touch()
+    theirs.unlink()
+    lab.destroy()
+    assert differing(before, lab.snapshot()) == {}
 
 
 @pytest.mark.parametrize("name", ["", "lock", "watch", "watch/lock"])
