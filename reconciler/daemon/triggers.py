@@ -61,7 +61,7 @@ class Triggers:
                 return
             if self._delay(trigger):
                 self._postponed[kind, place] = trigger
-            elif self._add(trigger):
+            elif self._add(trigger) and kind != STOP:
                 return
             self._changed.notify()
 

@@ -51,6 +51,19 @@ def test_a_storm_costs_no_memory():
     assert len(triggers.wait(1)) <= 10_001
 
 
+def test_who_is_to_stop_waits_for_no_storm():
+    triggers = Triggers()
+    for n in range(20_000):
+        triggers.fire("kernel", words=str(n))
+    triggers.rest(2)
+    thread = Thread(target=lambda: (time.sleep(0.1), triggers.fire(STOP)))
+    thread.start()
+    began = time.monotonic()
+    assert Trigger(STOP) in triggers.wait(5)
+    assert time.monotonic() - began < 1
+    thread.join()
+
+
 def test_who_never_pauses_in_a_sandbox_puts_off_no_answer():
     triggers, ends = Triggers(), time.monotonic() + 1.0
 
