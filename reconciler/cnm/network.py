@@ -110,7 +110,7 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     if (carrier := driver.carrier(wanted._replace(spec=spec), facts.with_mtu_of(name))) is None:
         return None
     carrier = mtu.with_room_for_ipv6(carrier, wanted, facts)
-    if carrier.isolated or leads_nowhere(spec):
+    if carrier.isolated or carrier.inner and leads_nowhere(spec):
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
     others = taken if carrier.inner else taken._replace(routes=Prefixes(), own=Prefixes())
@@ -156,9 +156,9 @@ def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iter
 
 
 def leads_nowhere(spec: NetworkSpec) -> bool:
-    """The host has no address there, and so is no router of what finds its MAC."""
+    """The host is no router of any family there, not even of what finds its MAC."""
     modes = (spec.enable_ipv4, spec.gateway_mode), (spec.enable_ipv6, spec.gateway_mode_ipv6)
-    return all(mode == "isolated" for enabled, mode in modes if enabled)
+    return {mode for enabled, mode in modes if enabled} == {"isolated"}
 
 
 def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:

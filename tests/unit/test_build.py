@@ -155,6 +155,22 @@ def test_an_isolated_network_has_no_address_on_the_host():
     assert topology.networks[0].subnets[0].gateway == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "nowhere"),
+    [
+        ({}, True),
+        ({"enable_ipv6": True, "gateway_mode_ipv6": "isolated"}, True),
+        ({"enable_ipv6": True}, False),
+        ({"enable_ipv4": False}, False),  # it has no addresses at all
+        ({"driver": "macvlan", "options": {"parent": "eth0"}}, False),  # the LAN has a router of its own
+    ],
+)
+def test_an_isolated_network_behind_the_host_leads_nowhere(said, nowhere):
+    facts = Facts(links={"eth0": Device()})
+    topology = built(net("a", gateway_mode="isolated", **said), container("x", "a"), facts=facts)
+    assert topology.networks[0].spec.internal is nowhere
+
+
 def test_a_subnet_that_is_in_use_is_refused_and_one_inside_a_wider_route_is_not():
     with pytest.raises(ManifestError, match="overlaps 10.1.0.0/25"):
         built(net("a", "10.1.0.0/24"), facts=Facts(routes=frozenset({"10.1.0.0/25"})))
