@@ -167,6 +167,13 @@ def test_each_element_tells_which_policy_it_is_of(tmp_path):
     }
 
 
+def test_to_be_bound_no_more_cuts_nothing(tmp_path):
+    """What was allowed to him beside is another matter: it may go while he stays bound."""
+    found = lower(told(tmp_path, WEB % "egress: [app]" + APP % "x-a: 1")[1].policies)
+    tolls = {e.map: e.toll for e in found if isinstance(e, Element)}
+    assert tolls == {"bound_out4": "none", "own_errors4": "none", "egress4": "flow"}
+
+
 MANY = "  c%d: {networks: {front: {ipv4_address: 10.91.0.%d}}, labels: {x: y}}\n"
 
 
