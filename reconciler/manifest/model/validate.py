@@ -188,7 +188,7 @@ def likely(word: str, form: Form[Any]) -> str:
 
 
 def shortened(value: Any) -> str:
-    text = repr(value)
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 

@@ -361,4 +361,4 @@ def test_what_a_question_can_hold_is_an_alias(desk, name):
 )
 def test_what_python_alone_takes_for_a_number_is_none(desk, key, text):
     error = desk.only(f"networks: {{front: }}\nservices: {{web: {{{key.format(text)}}}}}")
-    assert "must be a whole number" in error.message and error.where.line == 2
+    assert f"must be a whole number, not {text}" in error.message and error.where.line == 2
