@@ -254,8 +254,9 @@ def environment(
         file = entry.path
         if not file:
             continue
-        if (entry.required or os.path.isdir(file)) and (message := lacking(file)):
-            hint = "create it, or set `required: false`"
+        folder = os.path.isdir(file)
+        if (entry.required or folder) and (message := lacking(file)):
+            hint = "name a file in it" if folder else "create it, or set `required: false`"
             written.mistakes.extend([NoFile(message, hint, written.at("env_file", index))])
         text = written.inputs.optional(file)
         try:

@@ -192,6 +192,12 @@ def test_a_file_of_variables_that_cannot_be_read(desk, make, message):
         desk.load()
 
 
+def test_a_folder_in_the_place_of_an_env_file_is_not_to_be_made(desk):
+    (desk.folder / "vars").mkdir()
+    error = desk.only("services: {web: {env_file: [{path: vars, required: false}]}}")
+    assert "is a directory" in error.message and error.hint == "name a file in it"
+
+
 @pytest.mark.parametrize("make", [pipe, lambda path: path.symlink_to("/dev/zero")])
 def test_what_stands_in_the_place_of_env_is_read_or_told(desk, make):
     make(desk.folder / ".env")
