@@ -9,7 +9,7 @@ from ..family import family
 from ..inventory.facts import Facts
 from ..kinds.ownership import HOST
 from ..manifest.spec import OFF, NetworkSpec, ProjectSpec, SubnetSpec
-from ..mistakes import NameTaken, NetworkLacks, NoSuchName
+from ..mistakes import Contradiction, NameTaken, NetworkLacks, NoSuchName
 from . import macs, mtu, names, ownership
 from .carrier import Carrier
 from .conflicts import hidden, overlaps
@@ -110,7 +110,11 @@ def decide(wanted: Wanted, driver: Driver, facts: Facts, taken: Taken) -> Networ
     if (carrier := driver.carrier(wanted._replace(spec=spec), facts.with_mtu_of(name))) is None:
         return None
     carrier = mtu.with_room_for_ipv6(carrier, wanted, facts)
-    if carrier.isolated or carrier.inner and leads_nowhere(spec):
+    modes = modes_of(spec) if carrier.inner else set[str]()
+    if len(modes) > 1 and "isolated" in modes and not spec.internal:
+        message = f"network {name} is isolated in one family, and leads outside in the other"
+        raise Contradiction(message, "isolate both, or set `internal: true`", spec.where)
+    if carrier.isolated or modes == {"isolated"}:  # the host is no router, not even of what finds its MAC
         spec = replace(spec, internal=True)
     # What stands on a link of the host shares the subnet of its LAN.
     others = taken if carrier.inner else taken._replace(routes=Prefixes(), own=Prefixes())
@@ -155,10 +159,10 @@ def parts(per_host: PerHostSubnets | None, ranges: Sequence[SubnetSpec]) -> Iter
             yield written
 
 
-def leads_nowhere(spec: NetworkSpec) -> bool:
-    """The host is no router of any family there, not even of what finds its MAC."""
+def modes_of(spec: NetworkSpec) -> set[str]:
+    """Of the families that it has."""
     modes = (spec.enable_ipv4, spec.gateway_mode), (spec.enable_ipv6, spec.gateway_mode_ipv6)
-    return {mode for enabled, mode in modes if enabled} == {"isolated"}
+    return {mode for enabled, mode in modes if enabled}
 
 
 def with_reserved(addresses: Sequence[str], written: SubnetSpec) -> SubnetSpec:

@@ -160,7 +160,6 @@ def test_an_isolated_network_has_no_address_on_the_host():
     [
         ({}, True),
         ({"enable_ipv6": True, "gateway_mode_ipv6": "isolated"}, True),
-        ({"enable_ipv6": True}, False),
         ({"enable_ipv4": False}, False),  # it has no addresses at all
         ({"driver": "macvlan", "options": {"parent": "eth0"}}, False),  # the LAN has a router of its own
     ],
@@ -169,6 +168,14 @@ def test_an_isolated_network_behind_the_host_leads_nowhere(said, nowhere):
     facts = Facts(links={"eth0": Device()})
     topology = built(net("a", gateway_mode="isolated", **said), container("x", "a"), facts=facts)
     assert topology.networks[0].spec.internal is nowhere
+
+
+@pytest.mark.parametrize("modes", [("isolated", "nat"), ("routed", "isolated")])
+def test_a_network_that_is_isolated_in_one_family_alone_is_refused_as_docker_does(modes):
+    said = {"enable_ipv6": True, "gateway_mode": modes[0], "gateway_mode_ipv6": modes[1]}
+    with pytest.raises(ManifestError, match="isolated in one family"):
+        built(net("a", **said), container("x", "a"))
+    built(net("a", internal=True, **said), container("x", "a"))
 
 
 def test_a_subnet_that_is_in_use_is_refused_and_one_inside_a_wider_route_is_not():
