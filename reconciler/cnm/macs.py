@@ -67,7 +67,10 @@ def conflicts(networks: Sequence[Network], facts: Facts) -> Iterator[ManifestErr
 
 def beforehand(network: Network, facts: Facts) -> Iterator[tuple[str, Holder]]:
     """The MACs of the host's own link, and of what stands on other hosts."""
+    own = f"the host's own link of network {network.name}"
     if network.carrier.own_link and not network.external:
-        yield network.mac, (f"the host's own link of network {network.name}", network.spec.where)
+        yield network.mac, (own, network.spec.where)
+    elif network.external and (standing := facts.networks.get(network.name)):  # of another run, maybe
+        yield standing.mac, (own, None)
     for mac, host in network.carrier.elsewhere if facts.name else ():  # without, all of them stand here
         yield mac, (f"an endpoint of host {host}", None)

@@ -48,6 +48,12 @@ def test_nor_when_only_one_of_them_is_in_the_run():
     assert "shop-a of project shop has it" in refusal(guest, facts=facts)
 
 
+def test_nor_that_of_the_gateway_of_another_projects_network():
+    facts = Facts(networks={"net": LiveNetwork("shop", BRIDGE, ("10.1.0.1/24",), mac=TAKEN)})
+    guest = project("u", NetworkSpec(name="lan", full_name="net", external=True), with_mac("b", TAKEN))
+    assert "the host's own link of network net has it" in refusal(guest, facts=facts)
+
+
 LAN = NetworkSpec(name="lan", driver="macvlan", options={"parent": "eth0"})
 
 
