@@ -147,9 +147,11 @@ def unreachable(network: Network, end: EndpointSpec) -> Iterator[tuple[str, str,
 def addresses(network: Network, attachments: Attachments, facts: Facts, found: list[Finding]) -> Addresses:
     """One address a family for each endpoint, whichever project the sandboxes are of, and for each host where
     the network is on several: a shared gateway would send replies to whichever host is nearer."""
-    gateways = [
-        Request(f"@{host}", held=facts.locked.get((network.name, f"@{host}"), ()), where=network.spec.where)
-        for host, _ in network.carrier.hosts
+    names = (f"@{host}" for host, _ in network.carrier.hosts)
+    locked = ((name, facts.locked.get((network.name, name), ())) for name in names)
+    gateways = [  # a slice is of when it was a routed network
+        Request(name, held=tuple(ip for ip in held if "/" not in ip), where=network.spec.where)
+        for name, held in locked
     ]
     others = had_by_others(network, attachments, facts)
     shunned = frozenset(others)

@@ -162,6 +162,11 @@ def test_a_locked_address_never_moves():
     assert before.items() <= decide(locked, Facts(name="h3"))[0].lock.items()
 
 
+def test_slices_of_a_routed_network_are_forgotten_where_it_becomes_an_overlay():
+    slices = Manifest(projects=fleet().projects, lock="t_mesh @h1 10.1.0.0/26\nt_mesh @h2 10.1.0.64/26\n")
+    assert seen("h1", slices)[0].lock == seen("h1")[0].lock
+
+
 words = st.tuples(st.sampled_from(("", "@")), st.text("az_", min_size=1, max_size=4)).map("".join)
 values = st.lists(st.ip_addresses().map(str), min_size=1, max_size=2).map(tuple)
 
