@@ -80,6 +80,8 @@ def behave(what: str) -> None:
             sys.exit(0)
         case "die":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case "nameless":
+            os.kill(os.getpid(), signal.SIGRTMIN + 6)
         case "end":
             sys.stderr.write("broken\n")
             sys.exit(3)

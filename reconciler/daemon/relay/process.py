@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ...core.render import signal_name
 from ...core.resource import State
 from ...kinds.nft import Element
 from .capacity import Capacity
@@ -140,4 +141,4 @@ class RelayProcess:
 
 
 def cause_of_death(status: int) -> str:
-    return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"died of {signal_name(-status)}" if status < 0 else f"ended with status {status}"

@@ -17,6 +17,7 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
+from ...core.render import signal_name
 from ...errors import Unsupported
 from .. import looking
 from ..descriptors import keep_only
@@ -156,6 +157,6 @@ def enact(work: Callable[[], tuple[bool, str]], writer: int) -> None:
 
 def death(status: int) -> str:
     if os.WIFSIGNALED(status):
-        return f"died of {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"died of {signal_name(os.WTERMSIG(status))}"
     code = os.waitstatus_to_exitcode(status)
     return "" if code in (0, REFUSED) else f"ended with status {code}"
