@@ -165,9 +165,9 @@ def addresses(network: Network, attachments: Attachments, facts: Facts, found: l
         if not ranges:
             continue
         requests = [*gateways, *(request(network, one, end, facts, number) for one, end in attachments)]
-        found += taken(others, requests)
         refused: list[Request] = []
         virtual = {one.name: one for one in vip_requests(network, attachments, facts, number)}
+        found += taken(others, (*requests, *virtual.values()))
         for group in (requests, virtual.values()):  # who stands goes before what stands for several
             for name, ip in assign(network.name, ranges, group, refused).items():
                 given[network.name, name].append((ip, prefix_of(ip, ranges)))
@@ -184,12 +184,14 @@ def prefix_of(ip: str, ranges: Sequence[Range]) -> int:
 def request(network: Network, one: SandboxSpec, end: EndpointSpec, facts: Facts, number: int) -> Request:
     """What is locked goes before what stands, which other hosts do not know of."""
     held = facts.locked.get((network.name, one.name), ())
+    stands = facts.leases.get((one.name, network.home), ())
     if not (held or network.carrier.everywhere):
-        held = facts.leases.get((one.name, network.home), ())
+        held = stands
     return Request(
         name=one.name,
         written=end.ipv4_address if number == 4 else end.ipv6_address,
         held=tuple([ip for ip in held if family(ip) == number]),
+        stands=stands,
         where=end.at(f"ipv{number}_address"),
     )
 

@@ -37,6 +37,7 @@ class Request(NamedTuple):
     name: str  # of the sandbox: what the hash is made of
     written: str = ""
     held: tuple[str, ...] = ()
+    stands: tuple[str, ...] = ()  # which of them it has by now
     where: Where | None = None
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .endpoint import Attachments
 
 
+LOCKED = "end the other one first, or write another address: addresses.lock has this one"
+
+
 def of_the_lan(network: Network, spec: SubnetSpec, subnet: Subnet, facts: Facts) -> list[str]:
     """What nobody is given unasked: on a LAN the host's own, and what its router has if nobody says which."""
     if not network.carrier.on_lan:
@@ -37,8 +40,11 @@ def had_by_others(network: Network, attachments: "Attachments", facts: Facts) ->
 
 
 def taken(others: Mapping[str, str], requests: Iterable[Request]) -> Iterator[ManifestError]:
-    """What is written, and had by others; who has it already keeps it."""
+    """What is written or locked, and had by others; who has it already keeps it."""
     for one in requests:
-        if one.written in others and one.written not in one.held:
-            message = f"{one.written} is taken: {others[one.written]} has it"
-            yield AddressTaken(message, "take another, or write none", one.where)
+        wanted, hint = one.held, LOCKED
+        if one.written:
+            wanted, hint = (one.written,), "take another, or write none"
+        for ip in wanted:
+            if ip in others and ip not in one.stands:
+                yield AddressTaken(f"{ip} is taken: {others[ip]} has it", hint, one.where)

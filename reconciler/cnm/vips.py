@@ -20,9 +20,10 @@ def vip_requests(
     for one, _ in attachments:
         if has_vip(network, one.spec):
             name = service_key(one)
-            held = facts.locked.get((network.name, name)) or facts.vips.get((network.name, name.lower()), ())
+            stands = facts.vips.get((network.name, name.lower()), ())
+            held = facts.locked.get((network.name, name)) or stands
             mine = tuple(ip for ip in held if family(ip) == number)
-            yield Request(name, held=mine, where=one.spec.where)
+            yield Request(name, held=mine, stands=stands, where=one.spec.where)
 
 
 def is_replicated(spec: ContainerSpec) -> bool:

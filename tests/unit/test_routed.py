@@ -73,6 +73,22 @@ def test_what_is_locked_is_what_others_are_told():
         assert free in [ip for ip, called in zone.entries if "b" in called]
 
 
+@pytest.mark.parametrize("written", ["", "10.1.5.9"])
+def test_nobody_has_a_locked_address_that_a_guest_has(written):
+    """Who wrote the lock knows of no guest of a host."""
+    lock = "t_n @h1 10.1.5.0/24\nt_n @h2 10.1.6.0/24\nt_n @h3 10.1.7.0/24\nt_n t-a 10.1.5.9\n"
+    one = container("a", EndpointSpec(network="n", ipv4_address=written), host="h1")
+    of = Manifest(
+        projects=manifest(project("t", network(subnets=(FOUR,)), one, hosts=HOSTS)).projects, lock=lock
+    )
+    leases = {("cni-1", "br-t-n"): ("10.1.5.9",)}
+    with pytest.raises(ManifestError, match="10.1.5.9 is taken: cni-1 of project cni-1 has it"):
+        seen("h1", of, leases=leases, sandboxes={"cni-1": "cni-1"})
+    assert seen("h2", of)[0].networks
+    stands = {**leases, ("t-a", "br-t-n"): ("10.1.5.9",)}
+    assert seen("h1", of, leases=stands, sandboxes={"cni-1": "cni-1"})[0].networks
+
+
 def test_the_others_are_reached_via_their_addresses_and_the_rest_is_unreachable():
     topology, state = seen(**REACHED)
     found = routes(state)
