@@ -42,6 +42,7 @@ class Table(Resource):
     family: Identity[str]
     name: Identity[str]
     root: Fixed[str] = ""
+    dormant: Odd[bool] = False  # no packet meets its chains
 
     def owner(self, known: Ownership) -> str:
         return owner_by_table(self.name) or known.shared

@@ -436,7 +436,7 @@ def firewall() -> Iterator[Specimen]:
         for chain in [r for r in inside if isinstance(r, Chain)]:
             rules = {"rules": [(), chain.rules[1:], (*chain.rules, "counter accept")]}
             yield Specimen(chain, (table, *maps, *beyond(chain, inside)), rules)
-    yield Specimen(Table(family="inet", name=TABLE, root="/srv/a b/ü"))
+    yield Specimen(Table(family="inet", name=TABLE, root="/srv/a b/ü"), changes={"dormant": [True]})
 
 
 GROUPS = (

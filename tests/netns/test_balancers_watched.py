@@ -18,6 +18,7 @@ DRIFT = (
     "nft flush chain inet reconciler connect",
     "nft flush map inet reconciler backends4",
     "nft add element inet reconciler servers4 { 10.0.0.1 }",
+    "nft add table inet reconciler { flags dormant; }",
 )
 
 
@@ -26,7 +27,8 @@ def leads(lab: Lab, ns: str, address: str) -> Callable[[], bool]:
 
     def stands() -> bool:
         told = lab.run("nft list table inet reconciler", ns, check=False).out
-        return f"{{ {address} }}" in told and f"{address} . " in told and "@backends4" in told
+        awake = "dormant" not in told
+        return awake and f"{{ {address} }}" in told and f"{address} . " in told and "@backends4" in told
 
     return stands
 

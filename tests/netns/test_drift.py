@@ -52,6 +52,8 @@ def test_files_do_not_outlive_a_sandbox_that_somebody_removed(lab):
         "nft flush map inet reconciler publish4",
         "nft add element inet reconciler internal { br-t-n }",
         "nft add chain inet reconciler stray",
+        "nft add table inet reconciler { flags dormant; }",
+        "nft add table bridge reconciler { flags dormant; }",
         "ip link del br-t-n",
         "ip link set br-t-n down",
         "ip addr flush dev br-t-n",

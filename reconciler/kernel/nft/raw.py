@@ -13,6 +13,7 @@ FAMILIES = ("inet", "bridge")
 ANONYMOUS, INTERVAL, MAP, TIMEOUT, DYNAMIC = 0x1, 0x4, 0x8, 0x10, 0x20  # NFT_SET_*
 # NFTA_SET_FLAGS, key, data and their lengths, POLICY, DESC, TIMEOUT, GC_INTERVAL, USERDATA, EXPR, EXPRESSIONS
 DECLARED = (3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17, 18)
+TABLE_FLAGS, DORMANT = 2, 0x1  # NFTA_TABLE_FLAGS, NFT_TABLE_F_DORMANT
 EXPRESSION = 17  # NFTA_SET_EXPR
 FLAGS = {INTERVAL: "interval", TIMEOUT: "timeout", DYNAMIC: "dynamic"}  # those that ours have
 
@@ -40,10 +41,18 @@ class RawChain(NamedTuple):
     rules: list[RawRule]
 
 
+class TableHead(NamedTuple):
+    family: str
+    name: str
+    comment: str
+    dormant: bool
+
+
 class RawTable(NamedTuple):
     family: str
     name: str
     comment: str
+    dormant: bool
     sets: list[RawSet]
     chains: list[RawChain]
 
@@ -66,26 +75,29 @@ def is_ours(table: str) -> bool:
 
 def tables(reading: RulesetReading, wanted: Selection) -> list[RawTable]:
     return [
-        table(reading, family, name, comment, wanted)
-        for family, name, comment in heads(reading)
-        if family in FAMILIES and wanted.table(name)
+        table(reading, head, wanted)
+        for head in heads(reading)
+        if head.family in FAMILIES and wanted.table(head.name)
     ]
 
 
-def heads(reading: RulesetReading) -> Iterator[tuple[str, str, str]]:
-    """Family, name and comment of every table."""
+def heads(reading: RulesetReading) -> Iterator[TableHead]:
+    """Of every table."""
     for message in reading.ask(GETTABLE):
         words = dict(userdata(message.attributes.get(6, b"")))
-        yield message.family, word(message.attributes[1]), word(words.get(0, b""))
+        flags = int.from_bytes(message.attributes.get(TABLE_FLAGS, b""), "big")
+        name, comment = word(message.attributes[1]), word(words.get(0, b""))
+        yield TableHead(message.family, name, comment, bool(flags & DORMANT))
 
 
-def table(reading: RulesetReading, family: str, name: str, comment: str, wanted: Selection) -> RawTable:
+def table(reading: RulesetReading, head: TableHead, wanted: Selection) -> RawTable:
+    family, name, *_ = head
     sets = [
         one(reading, family, found.attributes, wanted)
         for found in reading.ask(GETSET, NUMBERS[family], text(1, name))
         if wanted.set(word(found.attributes[2]))
     ]
-    return RawTable(family, name, comment, sets, chains(reading, family, name) if wanted.chains else [])
+    return RawTable(*head, sets, chains(reading, family, name) if wanted.chains else [])
 
 
 def one(reading: RulesetReading, family: str, found: dict[int, bytes], wanted: Selection) -> RawSet:

@@ -56,8 +56,9 @@ def resources(table: raw.RawTable, named: Named) -> Iterator[Resource]:
 def head(table: raw.RawTable, named: Named) -> Table:
     wanted = named.get(Table.at(table.family, table.name))
     if isinstance(wanted, Table) and encoded(wanted.root) == table.comment:
-        return replace(wanted, origin=None)
-    return Table(family=table.family, name=table.name, root=" ".join(decoded(table.comment)))
+        return replace(wanted, dormant=table.dormant, origin=None)
+    root = " ".join(decoded(table.comment))
+    return Table(family=table.family, name=table.name, root=root, dormant=table.dormant)
 
 
 def contents(table: raw.RawTable, one: raw.RawSet, named: Named) -> Iterator[Map | Element]:

@@ -21,6 +21,7 @@ from ..netlink.socket import ATTR, CREATE, EXCL, attr, text
 from . import encode, hooks, verdicts
 from .batch import BEFORE, BEHIND, BatchMessage
 from .code import ANY_NAME, renumbered
+from .raw import DORMANT, TABLE_FLAGS
 from .text import NAME, Place, Shape, Shapes, checked, illegible
 from .wire import (
     DELCHAIN,
@@ -90,6 +91,7 @@ def transaction(steps: FirewallSteps, live: Shapes, shapes: Shapes, codes: Codes
         *(emptied(s) for s in steps.maps if s.op == "-" and leads_on(s.resource)),
         *(in_turn(one, BEHIND, coming.keys()) for one in leaving),
         *(removed(s) for s in steps.others if s.op == "-"),
+        *(made(s, codes, 0) for s in steps.others if s.op == "~" and isinstance(s.resource, Table)),
         *(in_turn(made(s, codes, next(ids)), BEFORE, gone) for s in steps.others if s.op == "+"),
         *(in_turn(one, BEFORE, gone | going.keys()) for one in arriving),
         *(one for s in steps.chains if s.op != "-" for one in rules(s, codes[s.resource.key], ids)),
@@ -166,6 +168,8 @@ def made(step: Step, codes: Codes, number: int) -> BatchMessage:
             case Table(root=root) as wanted:
                 told = encode.userdata(root)
                 body = placed(wanted) + (attr(TABLE_USERDATA, told) if told else b"")
+                if wanted.dormant or step.op == "~":
+                    body += attr(TABLE_FLAGS, (DORMANT * wanted.dormant).to_bytes(4, "big"))
                 return message(step, NEWTABLE, CREATE, body)
     raise AssertionError(step)
 
