@@ -1,15 +1,22 @@
 """What somebody changed by hand is seen by the plan and put right by the next apply."""
 
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.kernel.kinds.address import message
+from reconciler.kernel.netlink.socket import attr, open_socket, send
+from reconciler.kinds.address import Address
 from tests.netns.conftest import new_lab
 from tests.netns.lab import Lab
 from tests.netns.samples import WEB
 from tests.netns.snapshot import differing
+
+IFA_CACHEINFO = 6  # linux/if_addr.h
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +93,21 @@ def test_is_repaired(drifting, command):
     with drifting.serving("t-web", 80):
         for address in ("198.51.100.1", "2001:db8:1::1"):
             assert drifting.ask("R", address, 8080)
+
+
+@pytest.mark.parametrize("valid", [600, 0xFFFFFFFF])
+@pytest.mark.parametrize("ip", ["10.91.0.1", "fd91::1"])
+def test_an_address_that_was_given_a_lifetime_is_repaired(drifting, ip, valid):
+    """And one of which that has ended in which it is preferred."""
+    ours = Address(link="br-t-n", ip=ip, prefix=64 if ":" in ip else 24)
+    lifetimes = attr(IFA_CACHEINFO, struct.pack("=IIII", 0, valid, 0, 0))
+    put = message(ours, socket.if_nametoindex(ours.link))
+    with open_socket() as channel:
+        send(channel, [put._replace(body=put.body + lifetimes)])
+    assert drifting.planned(WEB) == [f"update address host/br-t-n/{ip}"]
+    drifting.apply(WEB)
+    assert "deprecated" not in drifting.run("ip addr show dev br-t-n").out
+    assert drifting.planned(WEB) == []
 
 
 @pytest.mark.parametrize(

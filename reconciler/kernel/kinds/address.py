@@ -20,7 +20,7 @@ from .table import Kind, Live, Readings, Requests, Resource, Step, View, registe
 # linux/if_addr.h
 IFADDR = struct.Struct("=BBBBI")
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_PROTO = 1, 2, 8, 11
-IFA_F_NODAD = 2
+IFA_F_NODAD, IFA_F_DEPRECATED, IFA_F_PERMANENT = 2, 0x20, 0x80
 ALL_ADDRESSES = IFADDR.pack(0, 0, 0, 0, 0)
 
 
@@ -64,12 +64,13 @@ def decode(readings: Readings, ns: str) -> Iterator[Address]:
 
 def addresses_of(view: View, *, ours: bool = True) -> Iterator[Address]:
     for body in view.dumps[Address]:
-        family, prefix, _, _, index = IFADDR.unpack_from(body)
+        family, prefix, flags, _, index = IFADDR.unpack_from(body)
+        expires = flags & (IFA_F_DEPRECATED | IFA_F_PERMANENT) != IFA_F_PERMANENT
         found = attributes(body, IFADDR.size)
         known = family in (INET, INET6) and index in view.names
         if known and is_marked(found) == ours:
             ip = ip_of(found.get(IFA_LOCAL) or found[IFA_ADDRESS])
-            yield Address(ns=view.ns, link=view.names[index], ip=ip, prefix=prefix)
+            yield Address(ns=view.ns, link=view.names[index], ip=ip, prefix=prefix, expires=expires)
 
 
 def lost(view: View, name: str, mac: str, addresses: Sequence[str]) -> str:
