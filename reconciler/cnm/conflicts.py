@@ -40,7 +40,7 @@ def overlaps(
     where the network stands already."""
     holders = {
         span(one.subnet): (one.where, one.subnet, network.name)
-        for network in networks
+        for network in reversed([*networks])  # of several, the first has it
         for one in network.ranges
     }
     for number, (name, wanted, other, of_host) in enumerate(found):
