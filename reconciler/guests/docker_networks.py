@@ -45,5 +45,5 @@ def forget(ident: str) -> None:
 def all_of_them() -> list[str]:
     try:
         return [name for name in os.listdir(FOLDER) if ID.fullmatch(name)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
