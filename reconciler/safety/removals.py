@@ -102,7 +102,7 @@ def refuse_removals(change: Change, limit: str, memory: Callable[[], Memory]) ->
     going = {key: project for key, project in had.items() if key not in change.desired}
     if is_accepted(change, going):
         return
-    gone = [row for key, row in known.items() if row.left and key not in had]
+    gone = [row for key, row in known.items() if row.left and not (key in had or key in change.desired)]
     losses = (loss_of(party, had, going, gone) for party in parties(change))
     if beyond := [loss for loss in losses if loss.is_beyond(limit)]:
         raise TooMuchGoes(beyond, limit, digest(change, going), command(change))

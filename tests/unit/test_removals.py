@@ -92,6 +92,18 @@ def test_what_went_within_the_hour_counts_and_what_came_back_does_not(host, limi
     assert not held(compare(folder(RED, shop(4)), host), limits)
 
 
+def test_who_goes_back_to_what_was_before_loses_nothing(host, limits, follow):
+    """As a commit that renames half of the containers, and its revert."""
+    follow(folder(RED, shop(10)))
+    [some] = shop(5).projects
+    renamed = [container(f"x{number}", "front") for number in range(5)]
+    other = folder(RED, manifest(replace(some, containers=(*some.containers, *renamed))))
+    assert not held(compare(other, host), limits)
+    follow(other)
+    assert not held(compare(folder(RED, shop(10)), host), limits)
+    assert held(compare(folder(RED, shop(4)), host), limits) == {"shop"}
+
+
 def test_what_a_person_takes_away_does_not_count(host, limits, follow):
     follow(folder(RED, shop(10)))
     follow(folder(RED, shop(5)), limited=False)
