@@ -176,8 +176,11 @@ def test_internal_networks_publish_nothing():
 
 
 def test_an_isolated_bridge_publishes_nothing():
-    four = NetworkSpec(name="default", enable_ipv6=True, gateway_mode="isolated")
-    assert [p.family for p in published(port(80, 8080), network=four)] == [6]
+    both = NetworkSpec(
+        name="default", enable_ipv6=True, gateway_mode="isolated", gateway_mode_ipv6="isolated"
+    )
+    for isolated in (both, NetworkSpec(name="default", gateway_mode="isolated")):
+        assert published(port(80, 8080), network=isolated) == ()
 
 
 ROUTED = NetworkSpec(
