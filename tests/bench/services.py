@@ -132,7 +132,7 @@ class Bench:
                 yield "one well, since it is", row | {"cpu": process(watcher.process.pid) - worked}
 
     def healthy(self) -> int:
-        return self.lab.reconcile("--status", self.lab.files / "m").out.count("healthy")
+        return self.lab.reconcile("--status", self.lab.files / "m").out.count("running, healthy")
 
 
 def children() -> float:

@@ -20,7 +20,7 @@ def test_who_ends_takes_nothing_new_until_it_is_well_again(lab):
     lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
     manifest = lab.write(TESTED.replace("retries: 1}", "retries: 1000}"))
     with watching(lab, manifest) as watcher:
-        watcher.until(lambda: lab.reconcile("--status", manifest).out.count("healthy") == 3, EVENT)
+        watcher.until(lambda: lab.reconcile("--status", manifest).out.count("running, healthy") == 3, EVENT)
         watcher.until(lambda: behind(lab) == ALL, EVENT)
         before = watcher.log.count("t-web-2 is healthy")
         lab.run(["crun", f"--root={STATE}", "kill", "t-web-2", "KILL"])
