@@ -14,6 +14,8 @@ import pytest
 from tests.netns.lab import HOST4, ROOT, Lab
 from tests.netns.watching import until, watching
 
+pytestmark = pytest.mark.long
+
 PLUGIN = ROOT / "reconciler/guests/reconciler-cni"
 GUESTS = Path("/run/reconciler/guests")
 SHOP = """

@@ -17,6 +17,8 @@ from tests.netns.lab import Lab
 from tests.netns.test_guests import CONFIG, GUESTS, SHOP, Answer, addresses, call, cni, guests, shop
 from tests.netns.watching import until, watching
 
+pytestmark = pytest.mark.long
+
 __all__ = ["shop"]
 SOCKET = "/run/reconciler/guests.sock"
 KINDS = """

@@ -26,6 +26,8 @@ from reconciler.remembered import Dirty, look_again
 from tests.netns.lab import Lab
 from tests.netns.watching import until
 
+pytestmark = pytest.mark.long
+
 SHOP = """
 name: shop
 networks: {front: {enable_ipv6: true}, back: {internal: true}}

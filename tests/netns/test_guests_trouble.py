@@ -6,6 +6,8 @@ from tests.netns.lab import Lab
 from tests.netns.test_guests import GUESTS, SHOP, Answer, addresses, cni, guests, shop
 from tests.netns.watching import until, watching
 
+pytestmark = pytest.mark.long
+
 __all__ = ["shop"]
 WITHOUT_BACK = SHOP.replace(", back: {internal: true}", "")
 
@@ -57,7 +59,6 @@ def test_who_has_no_file_any_more_leaves_all_the_same(shop: Lab) -> None:
         assert cni("DEL", "two") == Answer(0, None) and guests(shop) == set()
 
 
-@pytest.mark.long
 def test_whose_file_is_illegible_stands_and_holds_up_nobody(shop: Lab) -> None:
     for ns in ("one", "two"):
         assert cni("ADD", ns).rc == 0
@@ -97,7 +98,6 @@ def test_two_who_want_one_port_hold_up_nobody_else(shop: Lab) -> None:
     assert cni("DEL") == Answer(0, None) == cni("DEL", "two") and guests(shop) == set()
 
 
-@pytest.mark.long
 def test_nothing_is_done_while_the_watcher_is_suspended(shop: Lab) -> None:
     with watching(shop, shop.write(SHOP)) as watcher:
         watcher.settled()

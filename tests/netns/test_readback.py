@@ -20,6 +20,7 @@ from reconciler.core.resource import Resource, roles, state
 from reconciler.kernel import wireguard_key
 from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
+from reconciler.kinds.address import Address
 from reconciler.kinds.balancer import Balancer
 from reconciler.kinds.cni import BrokenAttachment, CniAttachment
 from reconciler.kinds.evpn import Router
@@ -61,6 +62,7 @@ STEADY = {
     (HandedVeth, "mute"), (HandedVeth, "mtus_differ"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
     (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"), (Balancer, "altered"),
+    (Address, "expires"),
 }  # fmt: skip
 
 

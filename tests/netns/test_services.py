@@ -227,7 +227,9 @@ def behind(lab: Lab) -> set[str]:
 def test_who_is_sick_takes_nothing_new_until_well_again(lab):
     lab.run("mount -t cgroup2 none /sys/fs/cgroup", check=False)
     with watching(lab, lab.write(TESTED)) as watcher:
-        watcher.until(lambda: lab.reconcile("--status", lab.write(TESTED)).out.count("running, healthy") == 3, EVENT)
+        watcher.until(
+            lambda: lab.reconcile("--status", lab.write(TESTED)).out.count("running, healthy") == 3, EVENT
+        )
         watcher.until(lambda: behind(lab) == {"t-web-1", "t-web-2", "t-web-3"}, EVENT)
         lab.succeed(lab.reconcile("--exec", "t-web-2", "--", "rm", "/tmp/well"))
         watcher.until(lambda: behind(lab) == {"t-web-1", "t-web-3"}, EVENT)
@@ -256,7 +258,9 @@ def test_who_is_sick_is_found_by_no_name_and_no_port_of_all(lab, mode):
         .replace("    networks: [n]\n    deploy", '    networks: [n]\n    ports: ["8080:80"]\n    deploy')
     )
     with watching(lab, lab.write(manifest)) as watcher:
-        watcher.until(lambda: lab.reconcile("--status", lab.write(manifest)).out.count("running, healthy") == 3, EVENT)
+        watcher.until(
+            lambda: lab.reconcile("--status", lab.write(manifest)).out.count("running, healthy") == 3, EVENT
+        )
         for n in (1, 2, 3):
             lab.serve(f"{mode}-web-{n}", 80)
         all_ = {lab.address(f"{mode}-web-{n}"): n for n in (1, 2, 3)}
