@@ -3,11 +3,14 @@
 from ..core.resource import Fixed, Identity, Ownership, Resource, kind
 from .ownership import HOST, PROTOCOL, place
 
+SEVERAL = "several"
+
 
 @kind
 class Rule(Resource):
-    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit; a mask of 0 matches every
-    packet.  Somebody may have `narrowed` it to fewer packets than the fields say."""
+    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit, or `several` of what is called
+    alike; a mask of 0 matches every packet.  Somebody may have `narrowed` it to fewer packets than the fields
+    say."""
 
     noun, rank = "rule", 9
     loss = "none"

@@ -29,6 +29,7 @@ from reconciler.kinds.link import AtLink, Bridge, HandedVeth, Intruder, Link, Ne
 from reconciler.kinds.namespace import Closed, Namespace
 from reconciler.kinds.nft import InTable
 from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
+from reconciler.kinds.ownership import PROTOCOL
 from reconciler.kinds.remote import BrokenEndpoint, BrokenNetwork, RemoteEndpoint, RemoteNetwork
 from reconciler.kinds.resolver import StrayResolver
 from reconciler.kinds.rule import Rule
@@ -168,6 +169,20 @@ def test_a_rule_is_replaced(host: None, old: Rule, new: Rule) -> None:
     become(old)
     become(new)
     become(old, *([] if new.key == old.key else [new]))
+
+
+@pytest.mark.parametrize(
+    "stranger", ["from 10.0.0.0/8 prohibit", "from 10.0.0.0/8 goto 32766", "lookup 100", "to 10.0.0.0/8 nop"]
+)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if rule.family == "inet"], ids=lambda rule: rule.action
+)
+def test_a_rule_that_somebody_puts_beside_ours_goes(host: None, rule: Rule, stranger: str) -> None:
+    become(rule)
+    iif = f"iif {rule.iif} " * bool(rule.iif)
+    run(f"ip rule add pref {rule.priority} {iif}{stranger} protocol {PROTOCOL}")
+    become(rule)
+    assert become() == [f"- {rule.key}"]
 
 
 def test_everything_stands_at_once(host: None) -> None:

@@ -3,12 +3,11 @@
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 
 from ...core.resource import Key
 from ...kinds.ownership import PROTOCOL
-from ...kinds.rule import Rule
+from ...kinds.rule import SEVERAL, Rule
 from ..netlink.fields import integer, string
 from ..netlink.links import DELRULE, GETRULE, INET, INET6, NEWRULE, ip_of, packed
 from ..netlink.socket import CREATE, EXCL, Message, attr, attributes, dump, families, u8
@@ -20,6 +19,7 @@ FRA_DST, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL = 1, 2, 14, 21
 PRIORITY, TABLE = integer(6), integer(15)
 IIF, TARGET, MARK, MASK = string(3), integer(4), integer(10), integer(16)
 ACTIONS = {"lookup": 1, "goto": 2, "nop": 3, "prohibit": 8}
+WHICHEVER = 0  # FR_ACT_UNSPEC, of what is deleted
 ACTION_NAMES = {number: name for name, number in ACTIONS.items()}
 INVERT, ANY_LENGTH = 2, b"\xff\xff\xff\xff"  # FIB_RULE_INVERT; FRA_SUPPRESS_PREFIXLEN of those without
 SELECTORS = {FRA_DST, FRA_SRC, FRA_SUPPRESS_PREFIXLEN, FRA_PROTOCOL} | {
@@ -31,7 +31,7 @@ def message(r: Rule, *, delete: bool = False) -> Message:
     family, table = INET if r.family == "inet" else INET6, int(r.table or 0)
     (dst, _, to), (src, _, since) = r.dst.partition("/"), r.src.partition("/")
     lengths = int(to or 0), int(since or 0)
-    body = FIB_RULE.pack(family, *lengths, 0, min(table, 255), 0, 0, ACTIONS[r.action], 0)
+    body = FIB_RULE.pack(family, *lengths, 0, min(table, 255), 0, 0, ACTIONS.get(r.action, WHICHEVER), 0)
     body += attr(FRA_DST, packed(dst)[1]) if dst else b""
     body += attr(FRA_SRC, packed(src)[1]) if src else b""
     body += PRIORITY.to(int(r.priority)) + u8(FRA_PROTOCOL, PROTOCOL)
@@ -59,16 +59,16 @@ def rules(view: View, channel: socket.socket) -> list[bytes]:
 
 
 def decode(readings: Readings, ns: str) -> Iterator[Rule]:
-    """Of several that are called alike the one that asks for least: Linux deletes each as that."""
+    """Of several that are called alike what they have in common: Linux deletes each as that."""
     alike: dict[Key, list[Rule]] = {}
     for rule in marked(readings, ns):
         alike.setdefault(rule.key, []).append(rule)
-    for rule, *more in (sorted(group, key=selectors) for group in alike.values()):
-        yield replace(rule, narrowed=True) if more else rule
+    for rule, *more in alike.values():
+        yield several(rule) if more else rule
 
 
-def selectors(rule: Rule) -> int:
-    return sum(map(bool, (rule.src, rule.dst, rule.mask)))
+def several(one: Rule) -> Rule:
+    return Rule(family=one.family, priority=one.priority, iif=one.iif, action=SEVERAL, narrowed=True)
 
 
 def marked(readings: Readings, ns: str) -> Iterator[Rule]:
