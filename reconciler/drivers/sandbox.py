@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..cnm.topology import Sandbox
 from ..core.resource import Origin, Resource
 from ..inventory.facts import ForeignNamespace
-from ..kinds.file import File
+from ..kinds.file import HOSTS, RESOLV, File
 from ..kinds.namespace import Namespace
 from ..kinds.ownership import FILE_MARK
 from ..kinds.sysctl import Sysctl
@@ -26,7 +26,7 @@ def lower(box: Sandbox) -> Iterator[Resource]:
     for name, value in sorted(box.sysctls.items()):
         yield Sysctl(ns=box.name, name=name.translate(PATH), value=value, origin=origin)
     yield from balancer.lower(box, origin)
-    for name, text in (("hosts", box.hosts), ("resolv.conf", box.resolv)):
+    for name, text in ((HOSTS, box.hosts), (RESOLV, box.resolv)):
         yield File(
             ns=box.name, path=f"{FILES}/{box.name}/{name}", content=f"{FILE_MARK}\n{text}", origin=origin
         )

@@ -14,7 +14,7 @@ from .world import World
 # How the names of those maps begin that say the same of all who are on one network, or nothing of what
 # containers say to one another.
 SAME = (
-    *(PUBLISH, "reachable", "subnets", "home", "remote", "direct", "masquerade", "snat", "bridges"),
+    *(PUBLISH, "reachable", "subnets", "remote", "direct", "masquerade", "snat", "bridges"),
     *("same_network", "internal", "host_", "routed", "unprotected", "view", "resolvers", "asking"),
     *("unrouted", "projects", "has_ports", "own", "ports", "links6", "trunks", "held", "apart"),
     *("gateway_of", "mesh", "tunnel", "guarded_pairs", "sealed", "wireguard", "flooded", "bgp_peers", "loud"),

@@ -27,6 +27,10 @@ LOGGED = "logged"  # of whom it is told what is refused; with a family
 RESOLVERS = "resolvers"  # the set of the ports of who answers for names
 KEEPING_OUT = (  # sets that only forbid, are about errors, or say of whom something is told
     *("internal", "unrouted", NO_METADATA, NO_GROUPS),
-    *(f"{name}{number}" for name in (*BOUND, LOGGED, "held", "home", "own_errors") for number in (4, 6)),
+    *(
+        f"{name}{number}"
+        for name in (*BOUND, LOGGED, "held", "subnets_of", "own_errors")
+        for number in (4, 6)
+    ),
 )
 HAS_PORTS = "has_ports"  # the set of those that publish ports, each with what the name of their map ends in

@@ -160,7 +160,7 @@ def interface_items(network: Network, link: str) -> Iterator[Item]:
         if mode in ("routed", "nat-unprotected"):
             yield mode.replace("nat-", ""), f"{link} . ipv{number}", ""
     for subnet in network.subnets if not spec.hosts_only else ():  # there routers tell of what they carry
-        yield f"home{subnet.family}", f"{link} . {subnet.cidr}", ""
+        yield f"subnets_of{subnet.family}", f"{link} . {subnet.cidr}", ""
     for prefix in across(network):
         yield f"remote_of{family(prefix)}", f"{link} . {prefix}", ""
 

@@ -21,7 +21,6 @@ BEFORE = -102  # `share` comes next
 # What an element without one of its own would have.
 RATE, COUNT = "limit rate over 1/second burst 5 packets", "ct count over 1"
 TIMED = "interval, timeout"
-OWN_SOURCE = "meta pkttype host fib saddr type local drop"
 
 
 def of_family(family: int, ip: str) -> Maps:
@@ -84,7 +83,7 @@ LIMITS = Ruleset(
             f"iifgroup {GROUP} {CAME} accept",
             f"iifgroup {GROUP} {QUESTION} fib daddr . iif type local accept",
             f"iifgroup {GROUP} ip daddr . {PACKET} {DOCKER_DNS} accept",
-            OWN_SOURCE,
+            "meta pkttype host fib saddr type local drop",
             "fib daddr type local goto limits",
             f"iifgroup {GROUP} accept",
             "ip daddr @subnets4 goto limits_at",

@@ -6,7 +6,7 @@ either `forward` or `to_host`.
 
 from ...kinds.maps import HAS_PORTS, PROJECTS
 from ...kinds.ownership import DOCKER_RESOLVER, GROUP, PAIR
-from .errors import ERRORS
+from .icmp_errors import ICMP_ERRORS
 from .ruleset import FIRST, LAST, Maps, MapType, Ruleset, filtering
 
 WIRE = "inet_proto . inet_service"
@@ -33,7 +33,7 @@ def of_family(family: int, ip: str) -> Maps:
     service = f"{ip} . inet_service"
     return {
         f"subnets{family}": MapType(ip, flags="interval"),
-        f"home{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
+        f"subnets_of{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
         f"remote{family}": MapType(ip, flags="interval"),  # slices of routed networks on other hosts
         f"remote_of{family}": MapType(f"ifname . {ip}", flags="interval"),  # likewise, by its bridge
         f"direct{family}": MapType(ip, flags="interval"),  # may be reached without NAT
@@ -247,7 +247,7 @@ CORE = Ruleset(
             f"add @asking6 {{ ip6 saddr ct count over {CONNECTIONS} }} reject with tcp reset",
             "accept",
         ),
-        **ERRORS,
+        **ICMP_ERRORS,
         "outbound": (
             "type nat hook postrouting priority 100; policy accept;",
             f"oifgroup {GROUP} goto home",

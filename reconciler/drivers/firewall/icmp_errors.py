@@ -3,7 +3,7 @@
 from ...kinds.ownership import GROUP
 from .ruleset import Chains
 
-ERRORS: Chains = {
+ICMP_ERRORS: Chains = {
     # The kernel believes an error of whoever quotes a packet that it may have sent, of a VXLAN one by
     # its VNI alone (vxlan_err_lookup), and the path MTU to that host is low for ten minutes.  An error
     # about no connection changes no route; one of a container's is about connections with containers.
@@ -24,8 +24,8 @@ ERRORS: Chains = {
         f"iifgroup != {GROUP} ct original ip saddr @subnets4 ct reply ip saddr @subnets4 drop",
         f"iifgroup != {GROUP} ct original ip6 saddr @subnets6 ct reply ip6 saddr @subnets6 drop",
         *(
-            f"iifname . {ip} saddr @home{n} iifname . ct original {ip} saddr != @home{n}"
-            f" iifname . ct reply {ip} saddr != @home{n} drop"
+            f"iifname . {ip} saddr @subnets_of{n} iifname . ct original {ip} saddr != @subnets_of{n}"
+            f" iifname . ct reply {ip} saddr != @subnets_of{n} drop"
             for n, ip in ((4, "ip"), (6, "ip6"))
         ),
     ),
