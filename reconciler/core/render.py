@@ -1,10 +1,8 @@
 """A plan as text or JSON.  Pure: what is printed is returned."""
 
 import json
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -85,13 +83,6 @@ def counted(contents: Counter[str]) -> str:
 def number(n: int, noun: str) -> str:
     """`1 network`, `2 networks`, `3 addresses`."""
     return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith(('s', 'x')) else 's'}"
-
-
-def signal_name(number: int) -> str:
-    """As SIGSEGV; Python has no name for most of the real-time ones."""
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
 
 
 def as_json(

@@ -334,9 +334,9 @@ def test_without_its_sandbox_plugins_are_told_of_none(lab):
         ("nest", "plugin b: its answer is no JSON: nested too deep"),
         ("nothing", "plugin b: it answers nothing"),
         ("list", "plugin b: its answer is no result"),
-        ("die", "plugin b: it died by SIGSEGV"),
-        ("nameless", "plugin b: it died by signal 40"),
-        ("end", "plugin b: it ended with 3: broken"),
+        ("die", "plugin b: it died of SIGSEGV"),
+        ("nameless", "plugin b: it died of signal 40"),
+        ("end", "plugin b: it ended with status 3: broken"),
         ("hang", "plugin b: no answer within 2 s"),
     ],
 )

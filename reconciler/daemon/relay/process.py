@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...core.render import signal_name
 from ...core.resource import State
+from ...kernel.ended import ended
 from ...kinds.nft import Element
 from .capacity import Capacity
 from .sessions import Homes, Key
@@ -100,7 +100,7 @@ class RelayProcess:
     def fail(self, trouble: str) -> None:
         self.failures, self.trouble = self.failures + 1, trouble
         with suppress(subprocess.TimeoutExpired):
-            self.trouble = cause_of_death(self.process.wait(DYING)) if self.process else trouble
+            self.trouble = ended(self.process.wait(DYING)) if self.process else trouble
         self.end(signal.SIGKILL)
 
     def start(self) -> None:
@@ -138,7 +138,3 @@ class RelayProcess:
             most = self.answer["most"][kind]
             notes += [f"closed the idlest of {most} {kind} {count} times"] * bool(count)
         return {**self.answer, "pid": self.pid, "failures": self.failures, "notes": notes}
-
-
-def cause_of_death(status: int) -> str:
-    return f"died of {signal_name(-status)}" if status < 0 else f"ended with status {status}"

@@ -12,8 +12,8 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import TYPE_CHECKING, Any
 
 from ... import disk
-from ...core.render import signal_name
 from ...errors import LONGEST
+from ..ended import ended
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -129,7 +129,7 @@ def complaint(status: int, out: bytes, err: bytes) -> str:
         if isinstance(said, dict) and ("msg" in said or "code" in said):
             details = f" ({said['details']})" if said.get("details") else ""
             return printable(f"code {said.get('code')}: {said.get('msg')}{details}")
-    how = f"it died by {signal_name(-status)}" if status < 0 else f"it ended with {status}"
+    how = f"it {ended(status)}"
     words = printable(err.decode(errors="replace"))
     return f"{how}: {words}" if words else how
 

@@ -17,10 +17,10 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
-from ...core.render import signal_name
 from ...errors import Unsupported
 from .. import looking
 from ..descriptors import keep_only
+from ..ended import ended
 
 # Debian's module, which a virtual environment hides.
 DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
@@ -156,7 +156,5 @@ def enact(work: Callable[[], tuple[bool, str]], writer: int) -> None:
 
 
 def death(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"died of {signal_name(os.WTERMSIG(status))}"
     code = os.waitstatus_to_exitcode(status)
-    return "" if code in (0, REFUSED) else f"ended with status {code}"
+    return "" if code in (0, REFUSED) else ended(code)
