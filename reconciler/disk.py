@@ -72,6 +72,12 @@ def parsed(data: bytes | str) -> Any:
         raise ValueError("nested too deep") from None
 
 
+def begun(entry: str) -> str:
+    """The name of the file that this one is to be, whose writer was killed; "" of all others."""
+    name, _, pid = entry.rpartition(".")
+    return name[1:] if name.startswith(".") and pid.isdecimal() else ""
+
+
 def write(path: str | os.PathLike[str], data: bytes, mode: int = 0o600, *, durable: bool = False) -> None:
     """Whole or not at all, over whatever file, link or pipe stands there; `durable` outlives a power cut."""
     folder, name = os.path.split(os.fspath(path))

@@ -194,7 +194,9 @@ def compare_moved(known: Change, manifest: Manifest, host: Host) -> Change | Non
     mine = {key: r for key, r in known.live.items() if key not in theirs}
     wanted = {**ownership.settings_of_host(known.desired), **wanted}
     parting = ownership.settings_of_parting_links(mine, wanted)
-    places = touched({key: r for key, r in known.desired.items() if key not in theirs}, wanted) | {""}
+    places = wanted_otherwise({key: r for key, r in known.desired.items() if key not in theirs}, wanted) | {
+        ""
+    }
     found = host.observe([*(r for r in wanted.values() if r.place in places), *parting], places)
     strange = found.keys() - known.live.keys() - wanted.keys()  # what came meanwhile
     if not is_apart(known.topology, topology) or any(found[key].marked for key in strange):
@@ -227,7 +229,7 @@ def moved(before: Manifest, now: Manifest) -> frozenset[str] | None:
     return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
-def touched(before: State, now: State) -> frozenset[str]:
+def wanted_otherwise(before: State, now: State) -> frozenset[str]:
     """Where something else is wanted than was: in all other places what stands is as it was read."""
     other = (key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return frozenset((before.get(key) or now[key]).place for key in other)

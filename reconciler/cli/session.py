@@ -129,21 +129,16 @@ def machine(options: Options, progress: Callable[[], None] | None = None) -> "Li
     return Linux(options.host, options.state_dir, progress)
 
 
-def comparison(options: Options, host: Host) -> Change:
-    """The manifests with the host, or with the one that was asked about instead."""
-    return compared(options, host, read(options))
-
-
 def even_unread(options: Options, told: str) -> tuple[Change, Host]:
-    """Likewise, and with which host: one of which nothing is known where this one may not be read."""
+    """The comparison, and with which host: one of which nothing is known where this one may not be read."""
     manifest, host = read(options), machine(options)
     try:
-        return compared(options, host, manifest), host
+        return comparison(options, host, manifest), host
     except NotPermitted:
         from ..safety.rehearsal import EmptyHost
 
         note(options, f"the host cannot be read without root: {told} as if nothing stood")
-        return compared(options, empty := EmptyHost(), manifest), empty
+        return comparison(options, empty := EmptyHost(), manifest), empty
 
 
 def questioned(options: Options) -> Change:
@@ -151,7 +146,9 @@ def questioned(options: Options) -> Change:
     return even_unread(options, "told")[0] if options.desired else comparison(options, machine(options))
 
 
-def compared(options: Options, host: Host, manifest: Manifest) -> Change:
+def comparison(options: Options, host: Host, manifest: Manifest | None = None) -> Change:
+    """The manifests, maybe read already, with the host, or with the one that was asked about instead."""
+    manifest = manifest or read(options)
     if options.against:
         from ..hosts.snapshot import saved
 
@@ -161,13 +158,13 @@ def compared(options: Options, host: Host, manifest: Manifest) -> Change:
         from ..hosts.elsewhere import Elsewhere
 
         host = Elsewhere(options.host)
-    with_host = comparing(options, host)
+    compared = comparing(options, host)
     heeds = options.mode in (*PLANNED, "rehearse", "graph")
-    change = with_host(manifest if heeds else without_expectations(manifest))
+    change = compared(manifest if heeds else without_expectations(manifest))
     change = change if heeds else replace(change, manifest=manifest)
     if change.waiting and not options.against:
         older = keeping(manifest, applied_before(options), change.waiting)
-        change = with_host(older).instead_of(change) if older != manifest else change
+        change = compared(older).instead_of(change) if older != manifest else change
     for warning in change.topology.warnings:
         note(options, f"warning: {warning}")
     for name, why in change.closed.items():

@@ -48,7 +48,7 @@ class RepairLoop:
     def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
         self.pipeline, self.good = pipeline, pipeline.last()
         self.newest: Manifest | None = None
-        self.beside: Manifest | None = None  # the good one with what is new, while much that would go is held
+        self.holding: Manifest | None = None  # the good one with what is new, while what would go is held
         self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
@@ -100,7 +100,7 @@ class RepairLoop:
     @property
     def kept(self) -> Manifest | None:
         """What is kept healed where the newest cannot be had."""
-        return self.beside or self.good
+        return self.holding or self.good
 
     def at_rest(self) -> bool:
         """Whether another turn would be the last one again, as long as nothing on the host has moved."""
@@ -161,7 +161,7 @@ class RepairLoop:
         else:
             self.broken = None
         if last := self.pipeline.last():
-            self.good, self.beside = last, None
+            self.good, self.holding = last, None
         if newest and (not self.newest or newest.digest != self.newest.digest):
             self.failing.reset()
             self.settling.begin()
@@ -191,10 +191,9 @@ class RepairLoop:
                 self.settling.check(change)
             change, held = within_limits(change, self.pipeline.refuse, self.look, lambda: self.good)
             change = self.due_part(change)
-            beside = change.manifest if held else None
-            beside = beside if manifest is self.newest else self.beside
+            holding = self.holding if manifest is not self.newest else change.manifest if held else None
             if held and not change.todo:
-                self.known, self.beside = change, beside
+                self.known, self.holding = change, holding
                 return Outcome(change, error=held)
             stood = self.known and self.known.manifest.digest == change.manifest.digest
             drift = drift or bool(held and stood)
@@ -202,7 +201,7 @@ class RepairLoop:
             self.known, before_it = None, self.refusing.delays().keys()
             self.enact(change)
         self.stood |= change.projects
-        self.beside = beside
+        self.holding = holding
         change = self.due_part(change)
         # It was read back, all of it but who was left alone, and nobody stands by an older revision.
         refused = self.refusing.delays().keys() - before_it
@@ -241,8 +240,8 @@ class RepairLoop:
         return same and not self.stood.isdisjoint(change.projects)
 
     def accept(self, manifest: Manifest, waiting: Collection[str]) -> None:
-        if manifest is not self.beside:
-            self.good, self.beside = self.older(manifest, waiting), None
+        if manifest is not self.holding:
+            self.good, self.holding = self.older(manifest, waiting), None
         self.refused = None
         self.failing.reset()
         self.stuck.reset()

@@ -218,7 +218,7 @@ class Watcher:
         if outcome.change and outcome.change.desired is not self.wanted:
             with self.contained("removals"):
                 held = isinstance(outcome.error, removals.TooMuchGoes)
-                limited, pending = outcome.seconds is not None, outcome.settling or self.repair.beside
+                limited, pending = outcome.seconds is not None, outcome.settling or self.repair.holding
                 removals.remember(outcome.change, limited=limited or held, growing=not (held or pending))
                 self.wanted = outcome.change.desired
         if outcome.change:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
@@ -10,13 +9,12 @@ from pathlib import Path
 
 from .. import disk
 from ..errors import Foreign
-from ..kinds.file import File, Orphan
+from ..kinds.file import NAMES, File, Orphan
 from ..kinds.ownership import FILE_MARK
 from . import looking, netns
 from .transcript import HOST_PLACE
 
 FOLDER = "/etc/netns"
-BEGUN = re.compile(r"\.(hosts|resolv\.conf)\.[0-9]+")  # with the number of a process
 
 
 def of(ns: str) -> Iterator[File]:
@@ -29,10 +27,9 @@ def of(ns: str) -> Iterator[File]:
 
 
 def is_begun(path: str, content: str) -> bool:
-    """Whether somebody was killed who was about to write it (disk.write)."""
-    return (
-        not content and bool(BEGUN.fullmatch(os.path.basename(path))) and stat.S_ISREG(os.lstat(path).st_mode)
-    )
+    """Whether somebody was killed who was about to write one of ours."""
+    ours = disk.begun(os.path.basename(path)) in NAMES and not content
+    return ours and stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def orphans(names: Sequence[str], places: Set[str] | None) -> Iterator[Orphan]:

@@ -6,6 +6,8 @@ from ..core.resource import Identity, Key, Ownership, Resource, kind
 from .namespace import Namespace
 from .ownership import place
 
+NAMES = HOSTS, RESOLV = "hosts", "resolv.conf"
+
 
 @kind
 class File(Resource):

@@ -122,7 +122,7 @@ def decoded(file: str, data: bytes) -> str:
         ) from None
 
 
-def lacking(file: str) -> str:
+def lacking_env_file(file: str) -> str:
     """Why a file of variables that was named cannot be had; "" where it is there."""
     if os.path.isdir(file):
         return f"env file {file} is a directory"

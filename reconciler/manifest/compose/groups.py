@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...mistakes import NoSuchName
 from ..read.project import ProjectReading
 from ..store.known import Gist, Stacks, digest
-from ..yaml.node import Mistakes, Node, Place, nearest, raw, where
+from ..yaml.node import Mistakes, Node, Place, meant, nearest, raw, where
 from .files import Found
 from .interpolate import interpolated
 from .library import Context, Library, context
@@ -16,7 +16,7 @@ from .merge import NOTHING
 from .project import assemble, lenders
 
 MANIFEST_KEYS = ("services", "containers", "networks", "include", "hosts", "pools", "policies", "expect")
-ALIKE = 0.82
+ALIKE = 0.82  # a letter or two off: `spec`, `roles` and `servers` are of others
 LONGEST = 128  # of a project's name: a sandbox's, which is a file's too, begins with it
 
 
@@ -80,10 +80,7 @@ def gist_of(documents: Sequence[Node], digest: str) -> Gist:
 
 
 def is_misspelt(key: str) -> bool:
-    """A letter or two off: `spec`, `roles` and `servers` are of others."""
-    from difflib import get_close_matches  # as in nearest
-
-    return bool(get_close_matches(key.lower(), MANIFEST_KEYS, 1, ALIKE))
+    return bool(meant(key, MANIFEST_KEYS, ALIKE))
 
 
 def counts(item: Found, library: Library) -> bool:
@@ -142,8 +139,7 @@ def said_name(node: Node, at: Context) -> str:
         hint = "small letters, digits, `-` and `_`"
         at.mistakes.at(node.place, "name", f"{text!r} is no project name", hint)
     if len(name) > LONGEST:
-        message = f"a project's name of {len(name)} characters"
-        at.mistakes.at(node.place, "name", message, f"at most {LONGEST}")
+        at.mistakes.at(node.place, "name", too_long(name), "take a shorter one")
     return name or ("unnamed" if text else "")
 
 
@@ -154,11 +150,12 @@ def by_default(item: Found, at: Context) -> str:
         message = f"the folder's name {folder!r} makes no project name"
         at.mistakes.at(Place(item.file, 0, 0), "", message, "add `name:`")
     if len(name) > LONGEST:
-        message = (
-            f"the folder's name makes a project's name of {len(name)} characters, and {LONGEST} are most"
-        )
-        at.mistakes.at(Place(item.file, 0, 0), "", message, "add `name:`")
+        at.mistakes.at(Place(item.file, 0, 0), "", f"the folder's is {too_long(name)}", "add `name:`")
     return name or "unnamed"
+
+
+def too_long(name: str) -> str:
+    return f"a project's name of {len(name)} characters, and {LONGEST} are most"
 
 
 def normalised(name: str) -> str:

@@ -68,9 +68,9 @@ def lists(base: Node, over: Node, path: tuple[str, ...]) -> Node:
     if path[:1] == ("networks",) and path[2:] == ("ipam", "config"):
         return Node(subnets(base.value, over.value, path), base.place)
     if key := MOUNTED.get(of_service(path)):
-        return Node(laid(base.value, over.value, lambda entry: said(entry, key)), base.place)
+        return Node(replaced(base.value, over.value, lambda entry: said(entry, key)), base.place)
     if of_service(path) == PORTS:
-        return Node(laid(base.value, over.value, lambda entry: identity(raw(entry))), base.place)
+        return Node(replaced(base.value, over.value, lambda entry: identity(raw(entry))), base.place)
     known = {(type(child.value), child.value) for child in base.value if is_scalar(child)}
     fresh = [c for c in over.value if not is_scalar(c) or (type(c.value), c.value) not in known]
     return Node([*base.value, *fresh], base.place)
@@ -88,7 +88,7 @@ def subnets(base: list[Node], over: list[Node], path: tuple[str, ...]) -> list[N
     return result
 
 
-def laid(base: list[Node], over: list[Node], key: Callable[[Node], object]) -> list[Node]:
+def replaced(base: list[Node], over: list[Node], key: Callable[[Node], object]) -> list[Node]:
     """What is of the same key, and thus in the place of something else, replaces it."""
     result, known = list(base), [key(entry) for entry in base]
     for entry in over:

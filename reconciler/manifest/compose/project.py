@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..yaml.node import Node, Place, raw
 from .extends import extended, services_of
-from .files import lacking
+from .files import lacking_env_file
 from .interpolate import Variables
 from .library import Context, with_env_files
 from .merge import NOTHING, merged, with_resets, without, without_resets
@@ -74,7 +74,7 @@ class IncludeEntry(NamedTuple):
         directory = value.get("project_directory")
         folder = at.path(str(directory)) if directory else os.path.dirname(files[0])
         env_files = IncludeEntry.env_files_of(value.get("env_file"), at)
-        for message in filter(None, map(lacking, env_files)):
+        for message in filter(None, map(lacking_env_file, env_files)):
             at.mistakes.missing(item.place, path, message, "create it, or leave it out")
         return IncludeEntry(files, folder, env_files or (os.path.join(folder, ".env"),), item.place, path)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import Where
 from ...mistakes import NoFile
 from ..compose import dotenv
-from ..compose.files import Inputs, lacking
+from ..compose.files import Inputs, lacking_env_file
 from ..compose.merge import NOTHING
 from ..model.fields import HOST, address, ifname, message_and_hint
 from ..model.keys import from_record
@@ -255,7 +255,7 @@ def environment(
         if not file:
             continue
         folder = os.path.isdir(file)
-        if (entry.required or folder) and (message := lacking(file)):
+        if (entry.required or folder) and (message := lacking_env_file(file)):
             hint = "name a file in it" if folder else "create it, or set `required: false`"
             written.mistakes.extend([NoFile(message, hint, written.at("env_file", index))])
         text = written.inputs.optional(file)

@@ -108,13 +108,18 @@ class Mistakes(list[ManifestError]):
         super().extend(one for one in found if not one.where or Place(*one.where[:3]) not in self.flawed)
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint with the word that was probably meant, else all that there are."""
+def meant(word: str, words: Iterable[str], least: float = 0.6) -> str:
+    """The one that was probably meant, as much like it as `least` of 1; "" where none was."""
     from difflib import get_close_matches  # some milliseconds, which only mistakes are worth
 
+    near = [one for one in words if abs(len(one) - len(word)) <= MOST_DIFFERENCE][:MOST_COMPARED]
+    return next(iter(get_close_matches(word.lower(), near, 1, least)), "")
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A hint with the word that was probably meant, else all that there are."""
     known = sorted(words)
-    alike = [other for other in known if abs(len(other) - len(word)) <= MOST_DIFFERENCE][:MOST_COMPARED]
-    if near := get_close_matches(word.lower(), alike, 1, 0.6):
-        return f"did you mean `{near[0]}`?"
+    if one := meant(word, known):
+        return f"did you mean `{one}`?"
     more = f" and {len(known) - MOST_WORDS} more" if len(known) > MOST_WORDS else ""
     return f"there are: {', '.join(known[:MOST_WORDS])}{more}" if known else "there are none"
