@@ -282,12 +282,17 @@ def test_a_sandbox_without_networks_is_heard_too(lab):
         watcher.until(lambda: watcher.status["drift"]["healed"])
 
 
+def unheard(lab) -> None:
+    """Drift that nobody tells of."""
+    lab.run("rm -r /etc/netns/t-web")
+    lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
+
+
 @pytest.mark.long
 def test_what_has_no_event_is_put_right_by_the_next_sweep(lab, directory):
     with watching(lab, directory) as watcher:
         watcher.settled()
-        lab.run("rm -r /etc/netns/t-web")
-        lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
+        unheard(lab)
         watcher.until(lambda: watcher.status["drift"]["healed"] >= 3)
         assert lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web") == "0"
         assert Path("/etc/netns/t-web/hosts").exists()
@@ -298,8 +303,7 @@ def test_what_has_no_event_is_put_right_with_what_an_event_leads_to(lab, directo
     """Of a pair whose end on the host has changed no more is read, unless there is something to do."""
     with watching(lab, directory) as watcher:
         watcher.settled()
-        lab.run("rm -r /etc/netns/t-web")
-        lab.sysctl("net/ipv6/conf/eth0/accept_ra", "t-web", 2)
+        unheard(lab)
         for end in (link["ifname"] for link in lab.json("ip -j link") if link.get("master") == "br-t-n"):
             lab.run(f"ip link set {end} txqueuelen 5")
         watcher.until(lambda: watcher.status["drift"]["healed"] >= 3, EVENT)
