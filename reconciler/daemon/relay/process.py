@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ...core.ended import ended
 from ...core.resource import State
-from ...kernel.ended import ended
 from ...kinds.nft import Element
 from .capacity import Capacity
 from .sessions import Homes, Key

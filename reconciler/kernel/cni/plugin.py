@@ -12,8 +12,8 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import TYPE_CHECKING, Any
 
 from ... import disk
+from ...core.ended import ended
 from ...errors import LONGEST
-from ..ended import ended
 
 if TYPE_CHECKING:
     from subprocess import Popen

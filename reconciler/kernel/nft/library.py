@@ -17,10 +17,10 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
+from ...core.ended import ended
 from ...errors import Unsupported
 from .. import looking
 from ..descriptors import keep_only
-from ..ended import ended
 
 # Debian's module, which a virtual environment hides.
 DISTRIBUTION = "/usr/lib/python3/dist-packages/nftables/nftables.py"
