@@ -8,8 +8,9 @@ SEVERAL = "several"
 
 @kind
 class Rule(Resource):
-    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit, or `several` of what is so called;
-    a mask of 0 matches every packet.  Somebody may have `narrowed` it to fewer packets than the fields say."""
+    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit, or `several` where as many are
+    called so; a mask of 0 matches every packet.  Somebody may have `narrowed` it to fewer packets than its
+    fields say, or it is several."""
 
     noun, rank = "rule", 9
     loss = "none"
