@@ -16,21 +16,28 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 import reconciler
-from reconciler import pipeline
+from reconciler import pipeline, values
+from reconciler.core.plan import plan
+from reconciler.inventory.facts import Facts
 from reconciler.kernel import descriptors
 
 MANIFEST = "name: t\nnetworks: {n: {}}\ncontainers: {web: {networks: [n], ports: ['80:80']}}\n"
 
 
 def load() -> None:
-    """Before the first fork: every module, and what pydantic makes of the models."""
+    """Before the first fork: every module, what pydantic makes of the models, and the methods of values."""
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for one in gc.get_objects():
+        if isinstance(one, type) and vars(one).get("__init__") is values.first:
+            values.write_methods(one)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(MANIFEST)
         file.flush()
-        pipeline.load([Path(file.name)])
+        manifest = pipeline.load([Path(file.name)])
+    _, wanted = pipeline.decide(manifest, Facts(known=False))
+    plan({}, wanted)
 
 
 def run(arguments: Sequence[str], environment: dict[str, str], timeout: float) -> tuple[int, str, str]:

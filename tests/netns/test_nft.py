@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +23,9 @@ from reconciler.kernel.nft import batch, library, wire
 from reconciler.kernel.nft.write import execute
 from reconciler.kinds.nft import Chain, Element, Map, Table
 from tests.netns.lab import Lab
+from tests.netns.namespaces import RULES
 
 SHOP = "reconciler"
-RULES = Path("/run/reconciler/rules")  # what was compiled
 ITEMS = {
     "inet": [
         ("bridges", "br-shop-front", ""),
@@ -494,7 +493,7 @@ def test_without_the_library(shop: State, monkeypatch: pytest.MonkeyPatch) -> No
     library.binding.cache_clear()
     try:
         with pytest.raises(Unsupported, match="libnftables1 and python3-nftables"):
-            execute([Step("+", chain("extra", "counter"))])
+            execute([Step("+", chain("extra", "meta mark 77 counter"))])
         become({})
         become(shop)
         assert live(shop) == shop
