@@ -13,16 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import apply, status
 from reconciler.cli import arguments as cli
-from reconciler.kernel import linux
-from reconciler.manifest import load
 from tests.faults.syscalls import KILL, Fault, Missed, Trial, count, trial
-from tests.netns.namespaces import become_root, throwaway_host
+from tests.netns import forked
+from tests.netns.namespaces import RULES, become_root, throwaway_host
 
 pytestmark = pytest.mark.faults
-# What a run imports when it needs it: once here, not in every fork.
-PRELOADED = cli, apply, status, linux, load
 ACTIONS = (KILL, errno.ENOBUFS, errno.EPERM, errno.ENOMEM, errno.EINTR)
 ALL = os.environ.get("RECONCILER_SWEEP") == "all"
 EACH = 3  # in the suite: places where each call of a scenario meets a fault
@@ -64,6 +60,7 @@ def privileged() -> None:
     if "RECONCILER_THROWAWAY" not in os.environ:
         become_root()
         os.environ["RECONCILER_THROWAWAY"] = "1"
+    forked.load()
 
 
 def reconcile(*arguments: object) -> Callable[[], int]:
@@ -92,6 +89,7 @@ class Scenario:
         self.folder = folder
 
     def set_up(self) -> None:
+        RULES.unlink(missing_ok=True)  # what compiles them is disturbed too
         subprocess.run(["sh", "-ec", FOREIGN], check=True)
         if self.before:
             done("--apply", "-q", self.file(self.before))
