@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "/usr/sbin/dnsmasq"
 PACKAGE = "dnsmasq-base"
-PATIENCE = 10.0  # seconds until it has started
+PATIENCE, EACH = 10.0, 0.1  # seconds until one has started, and for each of many: they start at once
 PARTING = 2.0  # seconds until a process that was killed is no more
 NOBODY = 65534  # both as a user and as a group
 FOLDER = f"{RUN}/names"
@@ -214,7 +214,7 @@ def started(process: Starting, resolvers: Sequence[Resolver]) -> Iterator[tuple[
 
     try:
         with suppress(TimeoutExpired):
-            process.popen.wait(PATIENCE)
+            process.popen.wait(PATIENCE + EACH * len(resolvers))
         words = " ".join(os.pread(process.said, disk.SMALL, 0).decode(errors="replace").split())
     finally:
         os.close(process.said)

@@ -173,7 +173,7 @@ def test_a_whole_firewall_is_the_same(lab: Lab) -> None:
 @SAMPLES
 @given(wanted=filled(), cut=st.integers(0, 12))
 def test_elements_are_the_same(lab: Lab, wanted: tuple[Map, list[Element]], cut: int) -> None:
-    """All at once, or the second half to the first; and where one is refused, so is the other.  Whether ranges
+    """At once, or the second half to the first; and where one is refused, so is the other.  Whether ranges
     overlap the kernel notices by the order in which they come, and libnftables has an order of its own."""
     one, elements = wanted
     parts, rest = [Table(family=one.family, name=NAME), one, *elements[:cut]], elements[cut:]
