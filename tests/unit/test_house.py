@@ -101,13 +101,22 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[tuple[ast.AST, str]]:
+        """Every imported module by its full name."""
+        return list(imports(self))
+
+    @cached_property
     def name(self) -> str:
         """As `kinds/link`, and `kinds` for what is in its `__init__.py`."""
         name = str(self.path.relative_to(ROOT / "reconciler").with_suffix(""))
         return name.removesuffix("/__init__")
 
-    @property
+    @cached_property
     def package(self) -> str:
         return self.name.partition("/")[0]
 
@@ -120,13 +129,12 @@ NAMES = {f"reconciler/{module.name}".replace("/", ".") for module in MODULES}
 
 
 def functions(module: Module) -> Iterator[FUNCTION]:
-    return (node for node in ast.walk(module.tree) if isinstance(node, FUNCTION))
+    return (node for node in module.nodes if isinstance(node, FUNCTION))
 
 
 def imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
-    """Every imported module by its full name."""
     here = module.path.relative_to(ROOT).with_suffix("").parts
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -148,7 +156,7 @@ def layers(module: Module) -> Iterator[str]:
     here = room(module.name)
     if not here:
         yield module.at(module.tree, "is in no room")
-    for node, name in imports(module):
+    for node, name in module.imports:
         if entered(name) not in {"", here, *ROOMS.get(here, "").split()}:
             yield module.at(node, f"imports {name}")
 
@@ -160,7 +168,7 @@ def entered(name: str) -> str:
 
 
 def strangers(module: Module) -> Iterator[str]:
-    for node, name in imports(module):
+    for node, name in module.imports:
         head = name.partition(".")[0]
         if head not in sys.stdlib_module_names | {"reconciler"} | OTHERS.get(module.package, set()):
             yield module.at(node, f"imports {head}")
@@ -214,7 +222,7 @@ def nesting(module: Module) -> Iterator[str]:
 
 def nested(node: ast.AST) -> int:
     """How deep blocks stand in one another; an `elif` stands beside its `if`."""
-    if isinstance(node, FUNCTION | ast.ClassDef):
+    if isinstance(node, FUNCTION | ast.ClassDef | ast.expr):
         return 0
     if isinstance(node, ast.If) and len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
         return max(1 + max(map(nested, node.body)), nested(node.orelse[0]))
@@ -222,7 +230,7 @@ def nested(node: ast.AST) -> int:
 
 
 def frozen(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree) if module.package in PURE else ():
+    for node in module.nodes if module.package in PURE else ():
         if not isinstance(node, ast.ClassDef):
             continue
         marks = [ast.unparse(mark) for mark in node.decorator_list]
@@ -232,7 +240,7 @@ def frozen(module: Module) -> Iterator[str]:
 
 def silence(module: Module) -> Iterator[str]:
     if module.path.name not in SPEAKERS:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 yield module.at(node, "prints")
 
@@ -240,7 +248,7 @@ def silence(module: Module) -> Iterator[str]:
 def names(module: Module) -> Iterator[str]:
     if FORBIDDEN.search(module.path.stem):
         yield module.at(module.tree, "has a forbidden name")
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ClassDef | FUNCTION) and FORBIDDEN.search(node.name):
             yield module.at(node, f"{node.name} is a forbidden name")
         if isinstance(node, ast.Global):
@@ -249,7 +257,7 @@ def names(module: Module) -> Iterator[str]:
 
 def drivers_names(module: Module) -> Iterator[str]:
     """The Container Network Model knows no driver: not by its name, nor by asking which one a network has."""
-    for node in ast.walk(module.tree) if module.package == "cnm" else ():
+    for node in module.nodes if module.package == "cnm" else ():
         if isinstance(node, ast.Constant) and node.value in ("overlay", "macvlan", "ipvlan"):
             yield module.at(node, f"names the driver {node.value}")
         asked = node.subject if isinstance(node, ast.Match) else None
@@ -269,7 +277,7 @@ def words(module: Module) -> Iterator[str]:
 def docstrings(module: Module) -> Iterator[str]:
     if not ast.get_docstring(module.tree) and module.path.name != "__main__.py":
         yield module.at(module.tree, "does not say what its idea is")
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Module | ast.ClassDef | FUNCTION):
             _, *lines = (ast.get_docstring(node) or "").splitlines() or [""]
             if lines and len(lines[-1].split()) < 3:
@@ -304,7 +312,7 @@ def test_no_room_is_entered_from_below():
 
 
 def test_every_door_is_used():
-    used = {(room(module.name), entered(name)) for module in MODULES for _, name in imports(module)}
+    used = {(room(module.name), entered(name)) for module in MODULES for _, name in module.imports}
     stated = {(name, one) for name, below in ROOMS.items() for one in below.split()}
     assert stated - used == set()
 
@@ -312,7 +320,7 @@ def test_every_door_is_used():
 def test_one_class_name_has_one_meaning():
     places = defaultdict(list)
     for module in MODULES:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(module.name)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
