@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import field
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -26,6 +27,12 @@ def path(resource: Resource) -> tuple[str, ...]:
 def short(project: str) -> str:
     """What stands for it in the set of projects, at most 15 characters, as names of links have."""
     return project if len(project) <= 15 else f"p-{sha256(project.encode()).hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=4096)
+def words(pattern: re.Pattern[str], rules: tuple[str, ...]) -> frozenset[str]:
+    """What it finds in them: they are constant text, and asked about for each element that goes."""
+    return frozenset(word for rule in rules for word in pattern.findall(rule))
 
 
 def owner_by_table(name: str) -> str:
@@ -254,13 +261,11 @@ class Chain(InTable):
     @property
     def looks_up(self) -> list[str]:
         """The names of the maps that its rules ask."""
-        known = self.code.maps if self.code else ()
-        return sorted({*known, *(name for rule in self.rules for name in LOOKUP.findall(rule))})
+        return sorted({*(self.code.maps if self.code else ()), *words(LOOKUP, self.rules)})
 
     @property
     def jumps_to(self) -> list[str]:
-        known = self.code.chains if self.code else ()
-        return sorted({*known, *(name for rule in self.rules for name in JUMP.findall(rule))})
+        return sorted({*(self.code.chains if self.code else ()), *words(JUMP, self.rules)})
 
     @property
     def refers(self) -> tuple[Key, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ...core.plan import Step
 from ...core.reconcile import Refusals
-from ...core.resource import Key, Resource, Stage, State
+from ...core.resource import Key, Resource, Stage, State, laid
 from ...errors import KernelError, ReconcileError
 from ..kinds import KINDS
 
@@ -133,7 +133,7 @@ class FakeKernel:
         self.live[step.resource.key] = step.resource
 
     def _missing(self, new: Resource) -> int:
-        return KINDS[type(new)].missing(new, {**self.foreign, **self.live})
+        return KINDS[type(new)].missing(new, laid(self.foreign, self.live))
 
     def _delete(self, step: Step, batch: tuple[Step, ...]) -> None:
         key = step.resource.key
