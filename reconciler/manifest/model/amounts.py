@@ -48,11 +48,14 @@ def count(value: Any) -> Any:
 def duration(value: Any) -> Any:
     """Seconds, of a text as 1m30s."""
     text = str(value).strip()
-    seconds = sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
-    if not DURATION.fullmatch(text) or seconds > LONGEST:
+    if not DURATION.fullmatch(text) or (seconds := summed(text)) > LONGEST:
         hint = "with its unit: 10s" if text.isdecimal() else "as 1m30s"
         raise wrong(f"{text[:60]!r} is no time", hint)
     return seconds
+
+
+def summed(text: str) -> float:
+    return sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
 
 
 def words(value: Any) -> Any:

@@ -4,6 +4,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from reconciler.errors import ManifestErrors
 from reconciler.pipeline import load
 
 PROBE = """
@@ -34,3 +37,12 @@ def test_time_grows_with_the_manifest_and_no_faster():
         assert len(load(["-"], environ={}, stdin=large(count)).projects[0].containers) == count
         spent.append(time.process_time() - start)
     assert spent[1] < 8 * spent[0] + 0.05
+
+
+def test_a_number_of_any_length_is_refused_at_once():
+    text = f"runtime: podman\nservices: {{web: {{image: x, stop_grace_period: '{'9' * 100_000}'}}}}"
+    start = time.process_time()
+    with pytest.raises(ManifestErrors) as caught:
+        load(["-"], environ={}, stdin=text)
+    assert time.process_time() - start < 5  # and not minutes
+    assert "is no time" in caught.value.errors[0].message
