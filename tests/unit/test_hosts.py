@@ -187,7 +187,7 @@ def test_a_lock_gone_wrong_is_refused(text):
 
 
 @given(st.ip_addresses().map(str))
-@settings(max_examples=300)
+@settings(max_examples=settings.default.max_examples * 3)
 def test_addresses_as_numbers(ip):
     from ipaddress import ip_address
 

@@ -154,7 +154,7 @@ def test_a_crowd_of_places_is_looked_at_part_by_part():
     assert [len(untouched.next()[0]) for _ in range(3)] == [PART, 5, 0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(st.dictionaries(st.integers(0, 50), st.integers(0, 500), max_size=4))
 def test_whatever_is_lost_meanwhile_a_watcher_leaves_what_a_fresh_run_would(when):
     world = Busy(BEFORE)

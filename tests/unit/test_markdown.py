@@ -72,7 +72,7 @@ def outside(text: str) -> list[str]:
 PLAIN = state(project("shop", container("web", "default"), container("db", "default")))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 @given(WORDS, WORDS, WORDS, WORDS)
 def test_nothing_that_others_named_breaks_out(file, warning, host, body):
     def named(r):

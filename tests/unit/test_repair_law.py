@@ -112,7 +112,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 10)
 @given(st.lists(events, max_size=8))
 def test_a_watcher_leaves_what_a_fresh_run_would(sequence):
     world = Living()

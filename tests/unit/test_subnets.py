@@ -178,7 +178,7 @@ def wide() -> st.SearchStrategy[str]:
     return st.sampled_from(["172.16.0.0/13", "192.168.0.0/17", "10.0.0.0/21", "fd00::/58", "::/1"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings.default.max_examples * 3)
 @given(projects(), st.frozensets(prefixes() | wide() | pooled(), max_size=12), standing())
 def test_the_index_places_networks_as_a_search_through_all_does(asked, routes, stands):
     facts = Facts(routes=routes, networks=stands)

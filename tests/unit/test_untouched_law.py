@@ -24,7 +24,7 @@ def shop(name: str, boxes: int):
     return project(name, NetworkSpec(name="default"), *found, pools=(POOL,))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(
     st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(1, 4), max_size=6), min_size=2, max_size=5)
 )

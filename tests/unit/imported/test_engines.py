@@ -243,7 +243,7 @@ VICTIMS = {
 
 
 @given(st.sampled_from(["docker", "podman"]), st.data(), JSON)
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 def test_whatever_is_in_the_json_something_valid_comes_of_it(name, data, new):
     victims = VICTIMS[name]
     at = data.draw(st.sampled_from(sorted(places(victims), key=repr)))

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.drivers import BUILT_IN, built_in
@@ -107,7 +107,7 @@ def changed(text, luck):
 
 def test_mutated_manifests():
     luck = random.Random(20240817)
-    for _ in range(400):
+    for _ in range(4 * settings.default.max_examples):
         survives(changed(SEED, luck))
 
 
@@ -330,7 +330,7 @@ def quarrel(luck):
 
 def test_projects_that_quarrel():
     luck = random.Random(20240818)
-    for _ in range(120):
+    for _ in range(settings.default.max_examples * 6 // 5):
         survives("\n---\n".join(json.dumps(quarrel(luck)) for _ in range(luck.randint(1, 2))))
 
 
