@@ -48,7 +48,7 @@ class Firewall:
         self.chains: dict[tuple[str, str, str], Chain] = {}
         self.hooks: dict[tuple[str, str], list[BaseChain]] = defaultdict(list)
         self.elements: dict[tuple[str, str, str], list[Element]] = defaultdict(list)
-        self.known: dict[tuple[str, str, str, tuple[str, ...]], Contents] = {}
+        self.known: dict[tuple[str, str, str, Key], Contents] = {}
         for r in resources:
             if isinstance(r, Element):
                 self.elements[r.family, r.table, r.map].append(r)
@@ -69,10 +69,10 @@ class Firewall:
         return [one for one in self.hooks.get((family, hook), ()) if (one.kind == "nat") == nat]
 
     def contents(self, chain: Chain, name: str, key: Key) -> Contents:
-        kinds = tuple(part.looked_up for part in key)
-        place = chain.family, chain.table, name
-        if (found := self.known.get((*place, kinds))) is None:
-            found = self.known[(*place, kinds)] = Contents(self.elements.get(place, ()), kinds)
+        asked = chain.family, chain.table, name, key
+        if (found := self.known.get(asked)) is None:
+            kinds = tuple(part.looked_up for part in key)
+            found = self.known[asked] = Contents(self.elements.get(asked[:3], ()), kinds)
         return found
 
     @cached_property

@@ -1,6 +1,7 @@
 """What each statement of a rule does to a packet: it goes on, does not match, or decides."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from ..errors import Unjudged
@@ -10,6 +11,8 @@ from .contents import Contents, MapEntry
 from .fields import asked_of
 from .literals import FLAGS, Scalar, Span, span
 from .packet import Packet
+
+Reader = Callable[[Packet], Scalar | Span | None]
 
 
 class Part(NamedTuple):
@@ -31,12 +34,17 @@ class Part(NamedTuple):
         first, _, last = self.operand.partition("-")
         return "number" if int(last) - int(first) == WHOLE - 1 else "drawn"
 
-    def value(self, packet: Packet) -> Scalar | Span | None:
+    @property
+    def reader(self) -> Reader:
         if self.operator == "draw":
-            return span("number", self.operand)
-        found = asked_of(self.field).of(packet)
-        if not self.operator or not isinstance(found, int):
-            return found
+            drawn = span("number", self.operand)
+            return lambda packet: drawn
+        of = asked_of(self.field).of
+        if not self.operator:
+            return of
+        return lambda packet: self.combined(found) if isinstance(found := of(packet), int) else found
+
+    def combined(self, found: int) -> int:
         other, _ = span(self.kind, self.operand)
         assert isinstance(other, int)
         return COMBINED[self.operator](found, other)
@@ -212,10 +220,19 @@ Statement = Decide | Compare | Choose | Assign | Translate | Fill | Limited | As
 
 def valued(key: Key, packet: Packet) -> tuple[Scalar | Span, ...] | None:
     """None where the packet lacks a part."""
-    values = tuple(part.value(packet) for part in key)
+    values = tuple([read(packet) for read in readers(key)])
     return None if None in values else values  # type: ignore[return-value]
 
 
+# Rules are few, and packets many: of each key and each text it is found out once what they mean.
+
+
+@lru_cache(4096)
+def readers(key: Key) -> tuple[Reader, ...]:
+    return tuple(part.reader for part in key)
+
+
+@lru_cache(4096)
 def is_flag(key: Key) -> bool:
     return len(key) == 1 and key[0].kind in FLAGS
 
@@ -228,13 +245,17 @@ def looked_up(
     return [MapEntry(None, "")] * any(fits(key, text, values) for text in operand.texts)
 
 
-def fits(key: Key, text: str, values: tuple[Scalar | Span, ...]) -> bool:
+@lru_cache(4096)
+def spans(key: Key, text: str) -> tuple[Span, ...]:
+    """What a text says of each part; raises Unjudged."""
     parts = text.split(" . ")
     if len(parts) != len(key):
         raise Unjudged(f"nobody can tell what `{text}` is to {len(key)} fields")
-    return all(
-        within(span(part.kind, one), value) for part, one, value in zip(key, parts, values, strict=True)
-    )
+    return tuple(span(part.kind, one) for part, one in zip(key, parts, strict=True))
+
+
+def fits(key: Key, text: str, values: tuple[Scalar | Span, ...]) -> bool:
+    return all(map(within, spans(key, text), values))
 
 
 def within(known: Span, value: Scalar | Span) -> bool:
@@ -256,7 +277,7 @@ def number(value: Part | Mapped | str, run: Evaluation) -> int | None:
         value = mapped(value, run) or ""
     if isinstance(value, str):
         return int(value, 0) if value else None
-    found = value.value(run.packet)
+    found = value.reader(run.packet)
     return found if isinstance(found, int) else None
 
 
