@@ -124,8 +124,14 @@ class Module:
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)} {words}"
 
 
-MODULES = [Module(path) for path in sorted((ROOT / "reconciler").rglob("*.py"))]
-NAMES = {f"reconciler/{module.name}".replace("/", ".") for module in MODULES}
+FILES = sorted((ROOT / "reconciler").rglob("*.py"))
+NAMES = {f"reconciler/{Module(path).name}".replace("/", ".") for path in FILES}
+
+
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    """Gone when these tests are: so many trees would cost all others time."""
+    return [Module(path) for path in FILES]
 
 
 def functions(module: Module) -> Iterator[FUNCTION]:
@@ -301,8 +307,8 @@ def docstrings(module: Module) -> Iterator[str]:
     ],
     ids=lambda rule: rule.__name__,
 )
-def test_house(rule: Callable[[Module], Iterator[str]]):
-    broken = [line for module in MODULES for line in rule(module)]
+def test_house(modules: list[Module], rule: Callable[[Module], Iterator[str]]):
+    broken = [line for module in modules for line in rule(module)]
     assert not broken, "\n".join(broken)
 
 
@@ -311,20 +317,20 @@ def test_no_room_is_entered_from_below():
         assert set(below.split()) <= set(list(ROOMS)[:number]), name
 
 
-def test_every_door_is_used():
-    used = {(room(module.name), entered(name)) for module in MODULES for _, name in module.imports}
+def test_every_door_is_used(modules):
+    used = {(room(module.name), entered(name)) for module in modules for _, name in module.imports}
     stated = {(name, one) for name, below in ROOMS.items() for one in below.split()}
     assert stated - used == set()
 
 
-def test_one_class_name_has_one_meaning():
+def test_one_class_name_has_one_meaning(modules):
     places = defaultdict(list)
-    for module in MODULES:
+    for module in modules:
         for node in module.nodes:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(module.name)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
-def test_every_room_has_somebody_in_it():
-    assert {room(module.name) for module in MODULES} == set(ROOMS)
+def test_every_room_has_somebody_in_it(modules):
+    assert {room(module.name) for module in modules} == set(ROOMS)

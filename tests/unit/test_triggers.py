@@ -65,7 +65,7 @@ def test_who_is_to_stop_waits_for_no_storm():
 
 
 def test_who_never_pauses_in_a_sandbox_puts_off_no_answer():
-    triggers, ends = Triggers(), time.monotonic() + 1.0
+    triggers, ends = Triggers(), time.monotonic() + 0.6
 
     def storm() -> None:
         n = 0
