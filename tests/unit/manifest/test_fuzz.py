@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from reconciler.manifest.model import service, top, workload
 from reconciler.manifest.options import accepted
 from reconciler.manifest.yaml.report import as_json, report
 from reconciler.pipeline import load
+from tests.unit.thorough import some
 
 SEED = """\
 name: shop
@@ -119,9 +121,8 @@ def test_every_truncation():
 def test_every_value_replaced():
     strange = [None, True, -1, "", "a", "$", [[]], {"a": 1}, {"": None}]
     whole = json.loads(json.dumps(plain()))
-    for path in paths(whole):
-        for value in strange:
-            survives(json.dumps(replaced(whole, path, value)))
+    for path, value in some(product(paths(whole), strange)):
+        survives(json.dumps(replaced(whole, path, value)))
 
 
 SCALARS = [
@@ -188,13 +189,11 @@ HOMES: dict[Any, str] = {
 
 
 def test_every_key_with_every_kind_of_scalar():
-    for model, text in HOMES.items():
-        for scalar in SCALARS:
-            survives(text % ", ".join(f"{key}: {scalar}" for key in model.model_fields))
-    for driver in map(built_in, BUILT_IN):
-        for scalar in SCALARS:
-            options = ", ".join(f"{name}: {scalar}" for name in accepted(driver.options))
-            survives(f"networks: {{n: {{driver: {driver.name}, driver_opts: {{{options}}}}}}}")
+    for (model, text), scalar in some(product(HOMES.items(), SCALARS)):
+        survives(text % ", ".join(f"{key}: {scalar}" for key in model.model_fields))
+    for driver, scalar in some(product(map(built_in, BUILT_IN), SCALARS)):
+        options = ", ".join(f"{name}: {scalar}" for name in accepted(driver.options))
+        survives(f"networks: {{n: {{driver: {driver.name}, driver_opts: {{{options}}}}}}}")
 
 
 @pytest.mark.parametrize("entry", [{"protocol": 6}, {"host_ip": 127}, {"protocol": [1]}, {"host_ip": True}])
@@ -294,7 +293,7 @@ ADDRESSES = ["10.1.0.1", "10.1.0.9", "10.1.0.0", "10.9.9.9", "10.1.1.1"]
 MODES = ["host", "none", "bridge", "service:s0", "service:s1", "service:s2", "container:x", "n0", "?"]
 
 
-def some(luck, words, most):
+def drawn(luck, words, most):
     return luck.sample(words, luck.randint(0, most))
 
 
@@ -308,7 +307,7 @@ def quarrel(luck):
             "name": luck.choice(["", "", "x"]),
             "ipam": {
                 "config": [
-                    {"subnet": s, "gateway": luck.choice(["", *ADDRESSES])} for s in some(luck, SUBNETS, 2)
+                    {"subnet": s, "gateway": luck.choice(["", *ADDRESSES])} for s in drawn(luck, SUBNETS, 2)
                 ]
             },
         }
@@ -316,9 +315,11 @@ def quarrel(luck):
     }
     services = {}
     for i in range(4):
-        ends = {f"n{n}": {"ipv4_address": luck.choice(["", *ADDRESSES])} for n in some(luck, [0, 1, 2, 3], 2)}
+        ends = {
+            f"n{n}": {"ipv4_address": luck.choice(["", *ADDRESSES])} for n in drawn(luck, [0, 1, 2, 3], 2)
+        }
         services[f"s{i}"] = {
-            "ports": some(luck, PORTS, 4),
+            "ports": drawn(luck, PORTS, 4),
             "scale": luck.choice([0, 1, 2]),
             "depends_on": [f"s{i - 1}"],
         }
