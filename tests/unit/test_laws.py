@@ -18,7 +18,7 @@ from reconciler.kinds.workload import Workload
 from tests.unit.states import FOREIGN, moves, states
 
 LOST = OrphanVeth, BrokenAttachment, BrokenEndpoint
-few = settings(max_examples=max(settings.default.max_examples // 4, 10))
+few = settings(max_examples=settings.default.max_examples // 4)
 seeds = st.integers(0, 1 << 16)
 
 

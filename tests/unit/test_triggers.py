@@ -3,6 +3,7 @@
 import time
 from threading import Thread
 
+from reconciler.daemon import triggers as daemon_triggers
 from reconciler.daemon.triggers import FREE_ANSWERS, SELDOM, STOP, Trigger, Triggers
 
 
@@ -16,8 +17,10 @@ def test_many_triggers_are_answered_once():
     assert triggers.wait(0) == ()
 
 
-def test_firing_without_a_pause_is_answered_within_two_seconds():
-    triggers, ends = Triggers(), time.monotonic() + 2.6
+def test_firing_without_a_pause_is_answered_within_two_seconds(monkeypatch):
+    assert daemon_triggers.MOST == 2.0
+    monkeypatch.setattr(daemon_triggers, "MOST", 0.6)  # as long as here somebody waits
+    triggers, ends = Triggers(), time.monotonic() + 1.2
 
     def storm() -> None:
         while time.monotonic() < ends:
@@ -28,7 +31,7 @@ def test_firing_without_a_pause_is_answered_within_two_seconds():
     thread.start()
     began = time.monotonic()
     assert triggers.wait(10)
-    assert 1.8 < time.monotonic() - began < 2.5
+    assert 0.5 < time.monotonic() - began < 1.1
     thread.join()
 
 
