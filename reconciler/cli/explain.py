@@ -7,7 +7,6 @@ from functools import cached_property
 
 from ..change import Change
 from ..cnm.meaning import meanings, members
-from ..cnm.names import short_id
 from ..core import render
 from ..core.plan import ordered
 from ..core.resource import Key, Resource
@@ -16,6 +15,7 @@ from ..errors import UsageError
 from ..inventory.subjects import Subjects
 from ..kinds.address import Address
 from ..kinds.link import Link
+from ..kinds.names import short_id
 from .options import LEVELS, Options
 from .paragraph import ID, cost, paragraph
 from .session import comparison, machine, tell

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from sys import intern
 from typing import NamedTuple
 
+from ..kinds import names
 from ..kinds.ownership import TASKS
 from ..manifest.spec import LABEL, EndpointSpec
-from . import names
 from .endpoint import SandboxSpec
 from .topology import Network
 from .vips import has_vip, service_key

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ..core.resource import Resource
 from ..errors import Finding, Where
 from ..inventory.facts import Facts, Listener
+from ..kinds import names
 from ..manifest.options import COMMON, Option
 from ..manifest.spec import NetworkSpec, ProjectSpec, SubnetSpec
-from . import names
 from .carrier import Carrier
 from .endpoint import Addresses, Attachments
 from .topology import Network, PerHostSubnets

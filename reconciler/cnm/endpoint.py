@@ -10,11 +10,12 @@ from itertools import count
 from ..errors import Finding, ManifestError
 from ..family import family
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..manifest.reserved import assignable, is_link_local
 from ..manifest.spec import ContainerSpec, EndpointSpec, ProjectSpec
 from ..mistakes import AddressTaken, NetworkLacks, NoRoom, WrongAddress
 from ..values import record
-from . import conflicts, macs, names
+from . import conflicts, macs
 from .bandwidth import limits
 from .handed import end_of
 from .ipam import Range, Request, assign

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..mistakes import NoPlace, NoValue
-from . import names
 from .endpoint import SandboxSpec
 from .placement import admits, homes_of
 

@@ -10,10 +10,10 @@ from itertools import product
 from typing import NamedTuple
 
 from ..errors import Where
+from ..kinds.names import number
 from ..manifest.reserved import Prefix, assignable, first_free
 from ..manifest.spec import PoolSpec, SubnetSpec
 from ..mistakes import NoRoom
-from .names import number
 from .prefixes import Prefixes, Span, span, value_of
 
 # One is used when those before it are full, so that what is added at the end moves no network.

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import Finding, ManifestError, Where
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..mistakes import AddressTaken
-from . import names
 from .topology import Network
 
 OWN = "bridge"  # who it is, where a link is the host's

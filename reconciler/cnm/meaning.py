@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ..errors import Where
+from ..kinds import names
 from ..kinds.ownership import TASKS
 from ..manifest.spec import EndpointSpec, Manifest
-from . import names
 from .called import domain, lines_of
 from .endpoint import SandboxSpec
 from .hosts import sandboxes_of

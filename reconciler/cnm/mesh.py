@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ..family import family
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..manifest.spec import ContainerSpec, HostSpec, ProjectSpec
-from . import macs, names
+from . import macs
 from .endpoint import Addresses, SandboxSpec, endpoints
 from .entrance import Departure, Door, Entrance, Mesh
 from .hosts import is_here

@@ -7,10 +7,11 @@ from ipaddress import ip_interface
 from ..errors import Finding, ManifestError, Where
 from ..family import family
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..kinds.ownership import HOST
 from ..manifest.spec import OFF, NetworkSpec, ProjectSpec, SubnetSpec
 from ..mistakes import Contradiction, NameTaken, NetworkLacks, NoSuchName
-from . import macs, mtu, names, ownership
+from . import macs, mtu, ownership
 from .carrier import Carrier
 from .conflicts import hidden, overlaps
 from .driver import Driver, Wanted

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from ..errors import ManifestError, Where
 from ..inventory.facts import Facts, LiveNetwork
+from ..kinds import names
 from ..manifest.spec import Manifest
 from ..mistakes import NameTaken, OtherFolder
-from . import names
 from .topology import Network
 
 

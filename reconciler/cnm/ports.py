@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from ..family import family
 from ..inventory.facts import Claim, Facts
+from ..kinds.names import number
 from ..manifest.spec import ContainerSpec, PortSpec
 from ..mistakes import NoRoom
 from .driver import Socket
 from .endpoint import SandboxSpec
 from .limits import at_this_time, limits_of
-from .names import number
 from .shares import shares
 from .topology import Endpoint, Network, Port
 

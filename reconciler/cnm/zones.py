@@ -12,10 +12,11 @@ from itertools import chain, starmap
 from ..errors import Finding
 from ..family import family
 from ..inventory.facts import Facts
+from ..kinds import names
 from ..kinds.ownership import DOCKER_RESOLVER, HOST, PAIR
 from ..manifest.spec import OFF, ContainerSpec, ProjectSpec
 from ..mistakes import NoRoom
-from . import named, names
+from . import named
 from .bounds import EGRESS
 from .called import domain, lines_of
 from .driver import Joined

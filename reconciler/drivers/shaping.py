@@ -3,9 +3,9 @@ comes from it one on a link beside that, where Linux can keep it waiting."""
 
 from collections.abc import Iterator
 
-from ..cnm.names import beside
 from ..cnm.topology import Endpoint, Network, RateLimit
 from ..core.resource import Origin, Resource
+from ..kinds.names import beside
 from ..kinds.ownership import HOST
 from ..kinds.shaping import Ifb, Redirect, TokenBucket, token_bucket
 

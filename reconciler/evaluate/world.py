@@ -186,7 +186,7 @@ class World:
 
     @cached_property
     def groups(self) -> dict[str, int]:
-        return {r.host_end: r.group for r in self.state.of(Link) if r.host_end}
+        return {r.host_end: r.group for r in self.state.of(Link) if r.host_end and not r.ungrouped}
 
     @cached_property
     def kinds(self) -> dict[str, str]:

@@ -19,7 +19,8 @@ MAX_LEARNED = 8192
 LEAST_IPV6 = 1280
 
 
-# `mute` is a link that asks for no neighbour (`arp off`), or has no IPv6 neighbours (`multicast off`).
+# `mute` is a link that asks for no neighbour (`arp off`), or has no IPv6 neighbours (`multicast off`);
+# `ungrouped` one of another group than ours, by which the firewall does not know it.
 @kind
 class Link(Resource):
     noun = "link"
@@ -29,6 +30,7 @@ class Link(Resource):
     name: Identity[str]
     mtu: int = 1500
     up: bool = True
+    ungrouped: Odd[bool] = False
 
     @property
     def within(self) -> tuple[Key, ...]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from reconciler.cnm.names import short_id
+from reconciler.kinds.names import short_id
 from tests.engines.case import (
     BACK,
     BEYOND,

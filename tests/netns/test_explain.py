@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reconciler.cnm.names import short_id
+from reconciler.kinds.names import short_id
 from tests.netns.lab import Lab
 
 SHOP = """

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cnm.names import mac as mac_of_name
-from reconciler.cnm.names import network_id
 from reconciler.kernel.observe.capabilities import Missing
+from reconciler.kinds.names import mac as mac_of_name
+from reconciler.kinds.names import network_id
 from tests.netns.frames import Sniffer, ip, mac
 from tests.netns.lab import HOST4, IMPATIENCE, REMOTE4, REMOTE6, Lab
 from tests.netns.watching import until

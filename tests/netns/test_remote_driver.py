@@ -484,7 +484,7 @@ def test_a_network_goes_when_nobody_is_on_it(lab, weft):
 def test_networks_of_all_hosts_have_one_id(lab, weft):
     (HOME / "scope").write_text("global")
     lab.stands(manifest(ipam=IPAM))
-    from reconciler.cnm.names import network_id
+    from reconciler.kinds.names import network_id
 
     assert weft.body("CreateNetwork")["NetworkID"] == network_id("t_lan")
 

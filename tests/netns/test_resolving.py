@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.cnm.names import short_id
 from reconciler.cnm.zones import PORTS
+from reconciler.kinds.names import short_id
 from tests.netns.asking import LIBRARIES, QUICK, Answer, addresses, dig, dig_all, looked_up
 from tests.netns.lab import HOST4, HOST6, Lab
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from reconciler.cnm.names import host_end
 from reconciler.cnm.topology import RateLimit
 from reconciler.errors import ManifestError, ManifestErrors, Unsupported
 from reconciler.inventory.facts import Blocker, Device, Facts, LiveNetwork, StackedNetwork
+from reconciler.kinds.names import host_end
 from reconciler.manifest.spec import EndpointSpec, NetworkSpec, ProjectSpec, SubnetSpec
 from reconciler.pipeline import decide
 from tests.unit.worlds import build, container, manifest, project, shop

@@ -26,6 +26,7 @@ ROOMS = {
     "mistakes": "errors",
     "core": "errors values",
     "kinds/ownership": "core",
+    "kinds/names": "kinds/ownership",
     "kinds": "values core kinds/ownership",
     "family": "",
     "inventory/facts": "errors values",
@@ -33,15 +34,16 @@ ROOMS = {
     "inventory": "family values core kinds/ownership kinds inventory/facts",
     "manifest/yaml": "errors mistakes disk",
     "manifest": "errors mistakes family disk version values manifest/yaml",
-    "cnm": "errors mistakes family values core kinds/ownership inventory/facts manifest",
+    "cnm": "errors mistakes family values core kinds/ownership kinds/names inventory/facts manifest",
     "engines": "errors mistakes core kinds manifest cnm",
     "picture": "values core kinds/ownership kinds",
     "imported": "errors values core kinds/ownership kinds inventory/facts inventory",
-    "drivers": "errors mistakes family values core kinds/ownership kinds inventory/facts manifest cnm"
-    " engines",
+    "drivers": "errors mistakes family values core kinds/ownership kinds/names kinds inventory/facts"
+    " manifest cnm engines",
     "evaluate": "errors mistakes family core kinds/ownership kinds inventory/facts manifest cnm drivers",
     "doctor": "family core kinds/ownership kinds inventory/facts inventory/vitals cnm drivers",
-    "kernel": "errors paths disk values core kinds/ownership kinds inventory/facts inventory/vitals",
+    "kernel": "errors paths disk values core kinds/ownership kinds/names kinds inventory/facts"
+    " inventory/vitals",
     "truth": "family core inventory/facts manifest inventory",
     "healing": "errors core inventory/facts kinds manifest cnm drivers",
     "draining": "core kinds/ownership kinds cnm drivers",
@@ -60,9 +62,9 @@ ROOMS = {
     " inventory kernel lasting change pipeline remembered safety daemon/relay",
     "guests": "errors mistakes paths disk version family values core inventory/facts manifest cnm inventory"
     " drivers kernel truth change pipeline",
-    "cli": "errors paths disk version values core kinds/ownership kinds inventory/facts manifest/yaml"
-    " manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth expecting lasting"
-    " change pipeline hosts safety daemon/relay daemon guests",
+    "cli": "errors paths disk version values core kinds/ownership kinds/names kinds inventory/facts"
+    " manifest/yaml manifest cnm engines picture imported drivers evaluate inventory doctor kernel truth"
+    " expecting lasting change pipeline hosts safety daemon/relay daemon guests",
     "__init__": "version kernel pipeline",
     "__main__": "cli",
 }

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cnm import names
 from reconciler.errors import ManifestErrors
 from reconciler.inventory.facts import Facts, HeldMac, LiveNetwork
+from reconciler.kinds import names
 from reconciler.manifest.spec import EndpointSpec, HostSpec, NetworkSpec, SubnetSpec
 from tests.unit.worlds import build, container, manifest, project
 

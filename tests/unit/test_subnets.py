@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from reconciler.cnm.carrier import Carrier
 from reconciler.cnm.driver import Driver
 from reconciler.cnm.ipam import POOLS4, POOLS6, slot
-from reconciler.cnm.names import network as full_name
-from reconciler.cnm.names import number
 from reconciler.cnm.network import networks_of
 from reconciler.cnm.prefixes import Prefixes, prefix_of, span
 from reconciler.errors import Finding, ManifestError
 from reconciler.family import family
 from reconciler.inventory.facts import Facts, LiveNetwork
+from reconciler.kinds.names import network as full_name
+from reconciler.kinds.names import number
 from reconciler.manifest.spec import NetworkSpec, PoolSpec, ProjectSpec, SubnetSpec
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from ...cnm.ipam import Range
-from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
 from ...core.resource import Origin, Resource
 from ...kinds.bridge_port import BridgePort
 from ...kinds.link import NATIVE, STICKY_MAC, Bridge, HandedVeth, Veth, Vlans
+from ...kinds.names import link_local
 from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ..endpoint import NOBODY, PlacedLink, addressing

@@ -8,11 +8,11 @@ from ipaddress import ip_address, ip_network
 from ...cnm.driver import Wanted
 from ...cnm.hosts import this_host
 from ...cnm.ipam import slot
-from ...cnm.names import number
 from ...cnm.topology import HostSubnet, Network, PerHostSubnets
 from ...core.resource import Origin, Resource
 from ...family import family
 from ...inventory.facts import Facts
+from ...kinds.names import number
 from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ...manifest.reserved import Prefix, is_part

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
 
-from ...cnm.names import link_local
 from ...cnm.topology import Endpoint, Network
+from ...kinds.names import link_local
 from ...kinds.ownership import GROUP
 from .ruleset import Item, MapType, Ruleset, filtering
 

@@ -8,11 +8,11 @@ goes when nothing asks for it.  Whoever is not in a set goes on as who lists no 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from ...cnm import names
 from ...cnm.naming import DnsView, Listed
 from ...cnm.topology import Endpoint
 from ...core.resource import Origin, Resource
 from ...family import family
+from ...kinds import names
 from ...kinds.maps import PRIVATE
 from ...kinds.named import (
     CAUGHT,

@@ -4,7 +4,6 @@ addresses by itself."""
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...cnm import names
 from ...cnm.carrier import HostLink
 from ...cnm.driver import Wanted
 from ...cnm.endpoint import Addresses, Attachments
@@ -14,6 +13,7 @@ from ...cnm.topology import Network
 from ...errors import ManifestError
 from ...family import family
 from ...inventory.facts import Facts
+from ...kinds import names
 from ...manifest.spec import VNIS, NetworkSpec, ProjectSpec
 from ...mistakes import PortTaken, WrongTunnel, WrongValue
 from . import wireguard
@@ -43,7 +43,7 @@ def overlay(wanted: Wanted, bridge: str, facts: Facts) -> Overlay | None:
     hosts = tuple((host.name, host.address) for host in project.hosts)
     hosts = wireguard.addresses(project) if encrypted else hosts
     tunnel = wireguard.tunnel_of(project, here, spec.where, facts) if encrypted else None
-    uplink = f"vx-{ident[:12]}"
+    uplink = names.network_link("vxlan", ident)
     links = [HostLink(uplink, f"the tunnel of network {name}")]
     links += [HostLink(tunnel.link, f"WireGuard's link of project {tunnel.project}")] if tunnel else []
     return Overlay(

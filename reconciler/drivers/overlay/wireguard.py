@@ -4,12 +4,12 @@ keys these are."""
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 
-from ...cnm import names
 from ...cnm.hosts import underlay_mtu
 from ...cnm.topology import Network
 from ...errors import Finding, ManifestError, ManifestErrors, Where
 from ...family import family
 from ...inventory.facts import Facts
+from ...kinds import names
 from ...kinds.ownership import wireguard_prefix
 from ...manifest.spec import LEAST_IPV6_MTU, HostSpec, ProjectSpec
 from ...mistakes import PortTaken, WrongMtu, WrongTunnel
@@ -33,7 +33,7 @@ def tunnel_of(project: ProjectSpec, here: HostSpec, where: Where, facts: Facts) 
         raise ManifestErrors(errors)
     address_of = dict(addresses(project))
     return Tunnel(
-        link=f"wg-{names.digest('wireguard', project.name).hex()[:12]}",
+        link=names.wireguard_link(project.name),
         project=project.name,
         network=str(wireguard_prefix(project.name)),
         address=address_of[here.name],

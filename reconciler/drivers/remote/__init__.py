@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...cnm import names
 from ...cnm.carrier import Carrier
 from ...cnm.driver import Driver, Socket, Wanted, mtu_of
 from ...cnm.hosts import this_host
@@ -12,6 +11,7 @@ from ...core.resource import Origin, Resource
 from ...errors import Finding
 from ...family import family
 from ...inventory.facts import Facts, RemotePlugin
+from ...kinds import names
 from ...kinds.remote import RemoteEndpoint, RemoteNetwork
 from ...manifest.options import COMMON
 from ...mistakes import NetworkLacks

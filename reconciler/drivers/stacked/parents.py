@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...cnm import names
 from ...cnm.carrier import Carrier, HostLink
 from ...cnm.driver import Driver, Wanted, mtu_of
 from ...cnm.mtu import fitted
@@ -13,6 +12,7 @@ from ...core.resource import Origin
 from ...errors import Finding, ManifestError, NoLink, Where
 from ...family import family
 from ...inventory.facts import Device, Facts, StackedNetwork, Tagged
+from ...kinds import names
 from ...kinds.ownership import HOST
 from ...kinds.stacked_link import Dummy
 from ...manifest.spec import NetworkSpec
@@ -83,11 +83,12 @@ class Stacked(Driver):
         mode = choice(spec, "mode", MODES[spec.driver])
         flag = choice(spec, "flag", FLAGS[spec.driver])
         written = spec.options.get("parent", "")
-        link, base, tag = link_or_vlan(written, spec.where, facts) if written else (f"dm-{ident[:12]}", "", 0)
+        leading_nowhere = names.network_link("dummy", ident), "", 0
+        link, base, tag = link_or_vlan(written, spec.where, facts) if written else leading_nowhere
         if not written or tag:
             facts.require("vlan" if tag else "dummy", spec.where)
         host = shim_addresses(spec)
-        shim = f"mv-{ident[:12]}" if host else ""
+        shim = names.network_link("macvlan", ident) if host else ""
         own = {link: "parent"} if not written else {}
         own |= {shim: "host's own link"} if shim else {}
         mtu = mtu_above(base or link, wanted, facts)

@@ -53,7 +53,7 @@ def make(requests: Requests, step: Step, link: Link) -> None:
 def settings(link: Link, more: bytes = b"") -> list[Message]:
     """What every link that stands on another is told, and `more`."""
     head = rtnl.named(link.name)
-    mine = more + rtnl.size(link) + rtnl.alias(link)
+    mine = more + rtnl.size(link) + rtnl.alias(link) + rtnl.group(link)
     return [rtnl.change(head + mine), rtnl.change(head + rtnl.addressing(link))]
 
 
@@ -74,6 +74,7 @@ class LinkFields(TypedDict):
     name: str
     mtu: int
     up: bool
+    ungrouped: bool
 
 
 class NetworkFields(LinkFields):
@@ -90,7 +91,7 @@ class ChildFields(NetworkFields):
 
 
 def plain_link(ns: str, seen: Seen) -> LinkFields:
-    return {"ns": ns, "name": seen.name, "mtu": seen.mtu, "up": seen.up}
+    return {"ns": ns, "name": seen.name, "mtu": seen.mtu, "up": seen.up, "ungrouped": seen.ungrouped}
 
 
 def network_link(ns: str, seen: Seen) -> NetworkFields:

@@ -85,7 +85,7 @@ def host_end(batch: Batch, step: Step) -> list[Message]:
 def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
     """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
-    mine = rtnl.master(master) + rtnl.size(veth) + rtnl.alias(veth) + rtnl.addressing(veth)
+    mine = rtnl.master(master) + rtnl.size(veth) + rtnl.alias(veth) + rtnl.group(veth) + rtnl.addressing(veth)
     learning = rtnl.learning(on=not veth.station)
     port = rtnl.bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), learning)
     up = rtnl.flags(veth) + rtnl.name(veth.host_name) + (port if master else b"")
@@ -138,6 +138,7 @@ class PortFields(TypedDict):
     """What the host's end tells as a port."""
 
     host_name: str
+    ungrouped: bool
     bridge: str
     hairpin: bool
     isolated: bool
@@ -149,6 +150,7 @@ def port_of(outer: Seen, names: dict[int, str], vlans: Vlans, station: str) -> P
     master = outer.number(rtnl.IFLA_MASTER)
     return {
         "host_name": outer.name,
+        "ungrouped": outer.ungrouped,
         "bridge": names.get(master, ""),
         "hairpin": HAIRPIN.of(outer.port) if master else True,
         "isolated": ISOLATED.of(outer.port),

@@ -191,6 +191,7 @@ class Seen:
         self.found = attributes(body, IFINFO.size)
         self.name = printable(self.found[IFLA_IFNAME])
         self.group = self.number(IFLA_GROUP)
+        self.ungrouped = False  # `group` is that which it should be of
 
     def number(self, kind: int) -> int:
         return int.from_bytes(self.found.get(kind, b""), "little")

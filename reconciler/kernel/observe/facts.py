@@ -24,7 +24,7 @@ from .readings import View
 from .routes import Routes
 from .routes import seen as seen_routes
 
-PROC = "/proc/sys/"
+PROC, MACHINE = "/proc/sys/", "/etc/machine-id"
 # Behind systemd-resolved's stub, which is all that the first may name, stands the real list.
 RESOLV_CONF, RESOLVED = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
@@ -39,7 +39,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
     return HostFacts(
         name=hostname(),
         now=time.time,
-        machine=text("/etc/machine-id").strip(),
+        machine=text(MACHINE).strip(),
         routes=routes.prefixes,
         hops=routes.hops,
         onlink=routes.onlink,

@@ -15,6 +15,7 @@ from ..netlink.links import ALL_LINKS, GETLINK, Seen
 from ..netlink.nsid import number_of
 from ..netlink.socket import dump, open_socket
 from ..transcript import engine_of
+from . import ungrouped
 from .host_links import HostLinks
 from .readings import Readings, View, remembered
 
@@ -112,6 +113,8 @@ class Snapshot(Readings):
             else:
                 found = map(Seen, dump(channel, GETLINK, ALL_LINKS, view.most))
                 view.links.update((seen.index, seen) for seen in found)
+            if ns == HOST:
+                ungrouped.mark(view.links.values())
             for kind in ON_HOST if ns == HOST else IN_SANDBOXES:
                 view.dumps[kind.of] = kind.dump(view, channel)
         return view

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import IPv6Address
 
-from ..kinds.ownership import IFB, PAIR, PORT
+from .ownership import IFB, PAIR, PORT
 
 IFNAME = 15  # IFNAMSIZ less the terminating zero
+# How the names of links begin that a network has on the host beside its bridge, by what `ip` calls them.
+BESIDE_BRIDGE = {"vxlan": "vx", "dummy": "dm", "macvlan": "mv", "ipvlan": "mv"}
 
 
 def digest(*words: str) -> bytes:
@@ -72,6 +74,14 @@ def bridge_macs(name: str, machine: str, host: str) -> Iterator[str]:
     for scope in (machine, ""):
         ident = network_id(name, scope)
         yield from (mac(ident, "bridge", *more) for more in ((), (host,)))
+
+
+def network_link(kind: str, ident: str) -> str:
+    return f"{BESIDE_BRIDGE[kind]}-{ident[:12]}"
+
+
+def wireguard_link(project: str) -> str:
+    return f"wg-{digest('wireguard', project).hex()[:12]}"
 
 
 def host_end(sandbox: str, ifname: str, *, bridged: bool = True) -> str:
