@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Ownership, Resource, kind
+from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
 from ..core.subject import Part, Places
 from .address import Address
 from .link import Link
@@ -34,11 +34,13 @@ class Route(Resource):
     src: str = ""  # an address on `link`
     onlink: bool = False  # `via` is taken for a neighbour, whatever addresses `link` has
     metric: Fixed[int] = 0  # 0 is the family's default, 1024 for IPv6; `replace` never changes it, it adds
+    beside: Odd[int] = 0  # how many more there are of our mark, by other ways or of other metrics
 
     @property
     def within(self) -> tuple[Key, ...]:
-        """IPv4 deletes a route with its preferred source (fib_sync_down_addr); IPv6 only forgets it."""
-        if not self.link:
+        """IPv4 deletes a route with its preferred source (fib_sync_down_addr); IPv6 only forgets it.  What is
+        beside it may stay."""
+        if not self.link or self.beside:
             return ()
         link = Link.at(self.ns, self.link)
         return (link, *self._source) if ":" not in self.dst else (link,)
@@ -85,10 +87,13 @@ class Route(Resource):
         ]
         what = "" if self.kind == "unicast" else f"{self.kind} "
         text = " ".join(filter(None, words))
-        return [inside(self.ns, f"ip route replace {what}{text} table {self.table} proto {PROTOCOL}")]
+        stale = old.removal() if isinstance(old, Route) and old.beside else []
+        return [*stale, inside(self.ns, f"ip route replace {what}{text} table {self.table} proto {PROTOCOL}")]
 
     def removal(self) -> list[str]:
-        return [inside(self.ns, f"ip route del {self.dst} table {self.table} proto {PROTOCOL}")]
+        """Once for each: of several the first goes."""
+        one = inside(self.ns, f"ip route del {self.dst} table {self.table} proto {PROTOCOL}")
+        return [one] * (1 + self.beside)
 
 
 def within(cidr: str, whole: str) -> bool:

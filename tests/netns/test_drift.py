@@ -185,6 +185,55 @@ def test_a_read_only_state_directory_is_no_reason_to_fail(lab):
     assert lab.planned(WEB) == []
 
 
+BESIDE = {
+    "host": [
+        "prohibit 10.91.0.0/24 metric 5 table 109 proto 109",
+        "10.91.0.0/24 dev uplink metric 5 table 109 proto 109",
+        "10.91.0.0/24 dev uplink table 109 proto 109",
+        "fd91::/64 dev uplink metric 5 table 109 proto 109",
+        "fd91::/64 dev uplink metric 2000 table 109 proto 109",
+        "10.91.0.0/25 dev uplink table 109 proto 109",
+    ],
+    "t-web": [
+        "default via 10.91.0.9 metric 5 proto 109",
+        "default via 10.91.0.9 proto 109",
+        "default via fd91::9 metric 5 proto 109",
+        "default via fd91::9 metric 2000 proto 109",
+    ],
+}
+BESIDES = [(ns, route) for ns, routes in BESIDE.items() for route in routes]
+
+
+def routes(lab: Lab) -> list[str]:
+    every = [f"ip {ns} -{n} route show table all proto 109" for ns in ("", "-n t-web") for n in (4, 6)]
+    return [line for command in every for line in lab.run(command).out.splitlines()]
+
+
+def put_beside(lab: Lab, ns: str, route: str) -> None:
+    """After ours where both are of one metric."""
+    family = "-6" if "fd91" in route else "-4"
+    lab.run(f"ip {'' if ns == 'host' else f'-n {ns}'} {family} route append {route}")
+
+
+@pytest.mark.parametrize(("ns", "route"), BESIDES)
+def test_a_route_of_our_mark_that_somebody_puts_beside_ours_goes(drifting, ns, route):
+    before = routes(drifting)
+    put_beside(drifting, ns, route)
+    heals(drifting)
+    assert routes(drifting) == before
+
+
+def test_no_route_of_our_mark_outlives_ours(lab):
+    lab.apply(WEB)
+    for ns, route in (*BESIDES, ("host", "10.99.0.0/24 dev uplink metric 5 proto 109")):
+        put_beside(lab, ns, route)
+    put_beside(lab, "host", "10.99.0.0/24 dev uplink metric 6 proto 109")
+    lab.destroy()
+    assert (
+        "109" not in lab.run("ip -N route show table all").out + lab.run("ip -N -6 route show table all").out
+    )
+
+
 MORE = (
     "from 192.0.2.1",
     "oif uplink",

@@ -32,6 +32,7 @@ from reconciler.kinds.overlay import FdbEntries, OddFdbEntries, Vxlan
 from reconciler.kinds.ownership import PROTOCOL
 from reconciler.kinds.remote import BrokenEndpoint, BrokenNetwork, RemoteEndpoint, RemoteNetwork
 from reconciler.kinds.resolver import StrayResolver
+from reconciler.kinds.route import Route
 from reconciler.kinds.rule import Rule
 from reconciler.kinds.stacked_link import ChildLink, Macvlan, NamelessLink
 from reconciler.kinds.sysctl import Sysctl
@@ -63,7 +64,7 @@ STEADY = {
     (HandedVeth, "mute"), (HandedVeth, "mtus_differ"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
     (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"), (Balancer, "altered"),
-    (Address, "expires"),
+    (Address, "expires"), (Route, "beside"),
     *((type(one.value), "ungrouped") for one in SPECIMENS if isinstance(one.value, Link)),
 }  # fmt: skip
 

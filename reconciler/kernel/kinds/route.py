@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+from ...core.resource import Key
 from ...kinds.address import Address
 from ...kinds.ownership import HOST, PROTOCOL
 from ...kinds.route import Route
@@ -25,6 +26,7 @@ RTA_VIA = 18  # struct rtvia: a family of two bytes, and an address of it
 NEXTHOP = struct.Struct("=HBBi")  # struct rtnexthop: its length with what follows, flags, hops, link
 TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
+WHICHEVER = 0  # RTN_UNSPEC, of what is deleted
 MAIN, LOCAL = 254, 255  # RT_TABLE_*
 KERNEL = 2  # RTPROT_KERNEL
 LINK, NOWHERE = 253, 255  # RT_SCOPE_*
@@ -43,9 +45,10 @@ def message(r: Route, index: int, *, delete: bool = False, new: bool = False) ->
     flags = ONLINK if r.onlink else 0
     if delete:
         scope = NOWHERE  # any: where several ways lead, the scope is not that of a route without a gateway
-    if delete and r.ns != HOST:
-        r, index = replace(r, via="", src=""), 0
-    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, TYPES[r.kind], flags)
+    kind = TYPES[r.kind]
+    if delete and (r.ns != HOST or r.beside):
+        r, index, kind = replace(r, via="", src="", metric=0), 0, WHICHEVER
+    body = RTMSG.pack(family, int(length), 0, 0, min(table, 255), PROTOCOL, scope, kind, flags)
     body += attr(RTA_DST, raw) if int(length) else b""
     body += u32(RTA_TABLE, table)
     body += u32(RTA_OIF, index) if index else b""
@@ -61,11 +64,17 @@ def put(requests: Requests, step: Step, route: Route) -> None:
     if requests.ns == HOST and route.link in requests.batch.raised:  # until it is up, nothing is routed to it
         requests.batch.last.append(StepMessage(step, new))
     else:
-        requests.add(step, new)
+        stale = all_of(step.old, 0) if isinstance(step.old, Route) and step.old.beside else []
+        requests.add(step, *stale, new)
 
 
 def remove(requests: Requests, step: Step, route: Route) -> None:
-    requests.add(step, message(route, requests.index(route.link), delete=True))
+    requests.add(step, *all_of(route, requests.index(route.link)))
+
+
+def all_of(route: Route, index: int) -> list[Message]:
+    """What deletes it, and all that are beside it: each deletes the first that Linux finds."""
+    return [message(route, index, delete=True)] * (1 + route.beside)
 
 
 def asked(family: int, table: int = 0, protocol: int = 0, kind: int = 0) -> bytes:
@@ -86,6 +95,15 @@ def dump(view: View, channel: socket.socket) -> list[bytes]:
 
 
 def decode(readings: Readings, ns: str) -> Iterator[Route]:
+    """Of several to one destination the first, and how many are beside it."""
+    alike: dict[Key, list[Route]] = {}
+    for route in marked(readings, ns):
+        alike.setdefault(route.key, []).append(route)
+    for route, *more in alike.values():
+        yield replace(route, beside=len(more)) if more else route
+
+
+def marked(readings: Readings, ns: str) -> Iterator[Route]:
     view = readings.view(ns)
     for body in view.dumps[Route]:
         family, length, source, tos, table, protocol, _, number, flags = RTMSG.unpack_from(body)
