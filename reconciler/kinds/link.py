@@ -4,6 +4,7 @@ one of its values."""
 from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
 from .namespace import around, homes
 from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
+from .port_settings import undoing
 
 SWITCH = ("off", "on")
 # Of a port, in the words of `bridge vlan`; () where it has what every port of its bridge begins with: of a
@@ -144,6 +145,9 @@ class Bridge(NetworkLink):
     max_learned: int = MAX_LEARNED
     stp: Odd[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
     mute: Odd[bool] = False
+    deaf: Odd[bool] = (
+        False  # it knows its own MAC no more, or takes it for a port's: nothing reaches the host
+    )
 
     @property
     def group(self) -> int:
@@ -166,7 +170,9 @@ class Bridge(NetworkLink):
         netfilter = f"ip link set dev {self.name} type bridge {' '.join(calls)}"
         shown = self.netfilter == getattr(old, "netfilter", "")
         change = f"ip link set dev {self.name} address {self.mac} {self.settings}"
-        more = ((limited, table), (filters, filtering), (shown, netfilter))
+        own = f"bridge fdb replace {self.mac} dev {self.name} self permanent"
+        knows = not getattr(old, "deaf", False)
+        more = ((limited, table), (filters, filtering), (shown, netfilter), (knows, own))
         return [*create, change, *(command for known, command in more if not known)]
 
 
@@ -190,6 +196,7 @@ class Veth(Link):
     station: str = STICKY_MAC  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
     mtus_differ: Odd[bool] = False  # `mtu` is that of the end inside
     mute: Odd[bool] = False
+    amiss: Odd[str] = ""  # what of the port somebody has changed, beside all that
 
     @property
     def alias(self) -> str:
@@ -235,6 +242,7 @@ class Veth(Link):
         return [
             f"ip link set dev {self.host_name} {outer} up",
             *([f"ip link set dev {self.host_name} {port}"] if self.bridge else []),
+            *undoing(self.host_name, getattr(old, "amiss", "")),
             *tagging(self.host_name, self.vlans, getattr(old, "vlans", ())),
             *([static] if self.bridge and self.station else []),
         ]

@@ -7,6 +7,7 @@ from ..core.resource import Disruption, Fixed, Key, Odd, Resource, kind
 from .address import Address
 from .link import SWITCH, AtLink, Link, NetworkLink, unaddressed
 from .ownership import HOST, PROTOCOL
+from .port_settings import undoing
 
 NOBODY = "00:00:00:00:00:00"  # as the MAC of a forwarding entry: where to send what is for everybody
 
@@ -24,6 +25,7 @@ class Vxlan(NetworkLink):
     flood: bool = False  # broadcast and multicast goes out; nothing for unknown MACs does, as there are none
     isolated: bool = False
     odd_port: Odd[bool] = False  # it learns, or floods some of what is to be flooded together
+    amiss: Odd[str] = ""  # what else of the port somebody has changed
 
     @property
     def refers(self) -> tuple[Key, ...]:
@@ -40,6 +42,7 @@ class Vxlan(NetworkLink):
             *([] if old else [f"ip link add {self.name} type vxlan {tunnel}", unaddressed(HOST, self.name)]),
             f"ip link set dev {self.name} master {self.bridge} {self.settings}",
             f"bridge link set dev {self.name} {port} isolated {SWITCH[self.isolated]}",
+            *undoing(self.name, getattr(old, "amiss", "")),
         ]
 
 

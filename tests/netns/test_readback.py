@@ -22,6 +22,7 @@ from reconciler.kernel.linux import Linux
 from reconciler.kernel.observe.capabilities import Missing
 from reconciler.kinds.address import Address
 from reconciler.kinds.balancer import Balancer
+from reconciler.kinds.bridge_port import BridgePort
 from reconciler.kinds.cni import BrokenAttachment, CniAttachment
 from reconciler.kinds.evpn import Router
 from reconciler.kinds.file import File, Orphan
@@ -64,7 +65,8 @@ STEADY = {
     (HandedVeth, "mute"), (HandedVeth, "mtus_differ"),
     (Wireguard, "public_key"), (Veth, "mtus_differ"), (Vxlan, "odd_port"),
     (Bridge, "stp"), (Bridge, "mute"), (Veth, "mute"), (Macvlan, "mute"), (Balancer, "altered"),
-    (Address, "expires"), (Route, "beside"),
+    (Address, "expires"), (Route, "beside"), (Bridge, "deaf"),
+    *((one, "amiss") for one in (Veth, HandedVeth, Vxlan, BridgePort)),
     *((type(one.value), "ungrouped") for one in SPECIMENS if isinstance(one.value, Link)),
 }  # fmt: skip
 

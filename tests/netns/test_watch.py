@@ -255,7 +255,9 @@ def test_drift_is_put_right_by_an_event(lab, directory, command):
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("setting", ["isolated on", "learning on", "hairpin off"])
+@pytest.mark.parametrize(
+    "setting", ["isolated on", "learning on", "hairpin off", "state 0", "bcast_flood off"]
+)
 def test_what_a_bridge_alone_tells_of_its_port_is_put_right_by_an_event(lab, directory, setting):
     """Its message says nothing of where the port leads."""
     with watching(lab, directory) as watcher:

@@ -27,8 +27,8 @@ from reconciler.kernel.kinds.route import message as route_message
 from reconciler.kernel.kinds.rule import ACTIONS
 from reconciler.kernel.kinds.rule import message as rule_message
 from reconciler.kernel.kinds.stacked_link import IPVLAN_FLAGS, IPVLAN_MODES
+from reconciler.kernel.kinds.veth import Switched, host_mac, outer_settings, veth_of
 from reconciler.kernel.kinds.veth import create as new_veth
-from reconciler.kernel.kinds.veth import host_mac, outer_settings, veth_of
 from reconciler.kernel.netlink import layouts, traffic
 from reconciler.kernel.netlink import links as rtnl
 from reconciler.kernel.netlink import neighbours as ndm
@@ -199,8 +199,21 @@ def told(message) -> dict[str, object]:
     return dict(message["attrs"])
 
 
+class Knowing:
+    """Who answers that a bridge knows its own MAC."""
+
+    def send(self, question: bytes) -> None:
+        """It is asked of nothing else."""
+
+    def recv(self, size: int) -> bytes:
+        body = ndm.NDMSG.pack(ndm.PF_BRIDGE, INDEX, ndm.NUD_PERMANENT, ndm.NTF_SELF, 0)
+        return netlink.HEADER.pack(len(body) + 16, ndm.NEWNEIGH, 0, 0, 0) + body
+
+
 class Told:
     """One dump of a namespace, and whose sandbox it is."""
+
+    host = Knowing()
 
     def __init__(self, kind: type[Resource], *bodies: bytes, project: str = ""):
         self.told, self.owner = view(kind, *bodies), project
@@ -551,7 +564,7 @@ def test_a_veth_that_they_wrote(veth: Veth, inner_up: bool, outer_up: bool, lear
         *([("IFLA_MASTER", PARENT), ("IFLA_LINKINFO", slave)] if veth.bridge else []), up=outer_up,
     )  # fmt: skip
     pair = rtnl.Seen(ours(inner)), rtnl.Seen(ours(outer))
-    read = veth_of(veth.ns, pair, NAMES, (), station=veth.station)
+    read = veth_of(veth.ns, pair, NAMES, Switched((), veth.station, ""))
     assert read.values() == veth.values() | {
         "up": inner_up and outer_up,
         # an end without a bridge has no port to hold these

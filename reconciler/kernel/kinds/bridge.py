@@ -6,8 +6,10 @@ from ...kinds.link import MAX_LEARNED, Bridge
 from ...kinds.ownership import HOST, OUTER
 from ..apply.requests import StepMessage
 from ..netlink import links as rtnl
+from ..netlink import neighbours
 from ..netlink.fields import flag, integer
 from ..netlink.socket import Message, u8, u32
+from ..transcript import HOST_PLACE
 from .link import LinkKind, network_link
 from .table import Readings, Requests, Resource, Seen, Step, register
 
@@ -22,6 +24,8 @@ def put(requests: Requests, step: Step, bridge: Bridge) -> None:
         requests.batch.bridges[bridge.name] = bridge
         requests.add(step, create(bridge))
     requests.add(step, *rtnl.unmuted(bridge.name, step.before), *settings(bridge, step.before))
+    if getattr(step.before, "deaf", False):
+        requests.add(step, neighbours.own(requests.index(bridge.name), bridge.mac))
     up = raised(bridge) if step.op == "+" else [rtnl.raised(bridge)]
     requests.batch.raised[bridge.name] = [StepMessage(step, message) for message in up]
 
@@ -55,7 +59,7 @@ def settings(bridge: Bridge, old: Resource | None) -> list[Message]:
     return [rtnl.change(head + mine + rtnl.info("bridge", data)), rtnl.change(head + rtnl.addressing(bridge))]
 
 
-def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
+def decode(readings: Readings, _: str, seen: Seen) -> Iterator[Bridge]:
     limited = MAX_LEARNED_FIELD.number in seen.data  # a kernel that sets no limit has nothing to put right
     yield Bridge(
         **network_link(HOST, seen),
@@ -65,6 +69,7 @@ def decode(_: Readings, __: str, seen: Seen) -> Iterator[Bridge]:
         netfilter=" ".join(name for name, one in NETFILTER.items() if one.of(seen.data)),
         stp=STP.of(seen.data) != 0,
         mute=seen.mute,
+        deaf=not neighbours.knows_itself(readings.host, seen.index, seen.mac, HOST_PLACE),
         max_learned=MAX_LEARNED_FIELD.of(seen.data) if limited else MAX_LEARNED,
     )
 

@@ -28,8 +28,7 @@ def decode(readings: Readings, ns: str) -> Iterator[HandedVeth]:
     wanted = {r.host_name: r for r in readings.wanted(HandedVeth)}
     for seen in view.links.values():
         if seen.kind == "veth" and seen.group == GROUP and (pair := by_marks(seen, wanted.get(seen.name))):
-            vlans, station = switched(readings, seen, pair.mac, HOST_PLACE)
-            port = port_of(seen, view.names, vlans, station)
+            port = port_of(seen, view.names, switched(readings, seen, pair.mac, HOST_PLACE))
             yield replace(pair, mtu=seen.mtu, mute=seen.mute, up=seen.up, **port)
 
 

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterable, Iterator
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from ...kinds.link import STICKY_MAC, Veth, Vlans
 from ...kinds.ownership import ALIAS, GROUP, HOST, alias, owner
@@ -11,7 +11,7 @@ from ..netlink.fields import flag
 from ..netlink.neighbours import entered, forgotten_at_port, how_entered
 from ..netlink.socket import Message, nest, u32
 from ..netlink.vlans import numbers
-from .bridge_port import port_vlans, vlans_at
+from .bridge_port import amiss, mending, port_vlans, vlans_at
 from .link import LinkKind, missing_bridge
 from .table import Batch, Held, Readings, Requests, Resource, Seen, Step, register, remembered
 
@@ -76,18 +76,19 @@ def host_end(batch: Batch, step: Step) -> list[Message]:
     if not veth.bridge:
         return [*sized, *outer_settings(veth, 0)]
     tags = port_vlans(batch, step, veth.host_name)
-    settings, port = outer_settings(veth, batch.index(veth.bridge), tags), batch.index(veth.host_name)
+    more, port = mending(step.before), batch.index(veth.host_name)
+    settings = outer_settings(veth, batch.index(veth.bridge), tags, more)
     stale = [forgotten_at_port(port, old.mac)] if isinstance(old, Veth) and old.mac != veth.mac else []
     here = entered(port, veth.mac, veth.station, new=veth.bridge in batch.bridges)
     return [*sized, *settings, *stale, *here]
 
 
-def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = ()) -> list[Message]:
+def outer_settings(veth: Veth, master: int, tags: Iterable[Message] = (), more: bytes = b"") -> list[Message]:
     """A port's settings and IFF_UP in one message, after the one that makes it a port: each is an event for
     everybody who listens.  `tags` come between, so that no frame passes in another VLAN."""
     mine = rtnl.master(master) + rtnl.size(veth) + rtnl.alias(veth) + rtnl.group(veth) + rtnl.addressing(veth)
     learning = rtnl.learning(on=not veth.station)
-    port = rtnl.bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), learning)
+    port = rtnl.bridge_port(HAIRPIN.to(veth.hairpin), ISOLATED.to(veth.isolated), learning, more)
     up = rtnl.flags(veth) + rtnl.name(veth.host_name) + (port if master else b"")
     return [rtnl.change(rtnl.named(veth.host_name) + mine), *tags, rtnl.change(up)]
 
@@ -105,20 +106,27 @@ def pairs(readings: Readings, ns: str) -> list[Pair]:
 def decode(readings: Readings, ns: str) -> Iterator[Veth]:
     names = readings.view(HOST).names
     for inner, outer in pairs(readings, ns):
-        vlans, station = switched(readings, outer, inner.mac, ns)
-        yield veth_of(ns, (inner, outer), names, vlans, station=station)
+        yield veth_of(ns, (inner, outer), names, switched(readings, outer, inner.mac, ns))
 
 
-def switched(readings: Readings, outer: Seen, mac: str, place: str) -> tuple[Vlans, str]:
-    """The VLANs of a port, and how its bridge has this MAC there, which is of the sandbox of that place."""
+class Switched(NamedTuple):
+    """What a port is to its bridge; `station` tells how that has the MAC."""
+
+    vlans: Vlans
+    station: str
+    amiss: str
+
+
+def switched(readings: Readings, outer: Seen, mac: str, place: str) -> Switched:
+    """`mac` is that of the sandbox of that place."""
     master = readings.view(HOST).links.get(outer.number(rtnl.IFLA_MASTER))
     of = vlans_at(readings, outer, master)
     tags = numbers(of, master.native) if master and master.filtering else [0]
-    return of, how_entered(readings.host, outer.index, mac, tags, place) if master else ""
+    station = how_entered(readings.host, outer.index, mac, tags, place) if master else ""
+    return Switched(of, station, amiss(outer, master))
 
 
-def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station: str) -> Veth:
-    """`station` tells how the bridge has the MAC; what is no port of one is as good as any."""
+def veth_of(ns: str, pair: Pair, names: dict[int, str], port: Switched) -> Veth:
     inner, outer = pair
     project = owner(outer.alias)
     return Veth(
@@ -130,7 +138,7 @@ def veth_of(ns: str, pair: Pair, names: dict[int, str], vlans: Vlans, *, station
         mtus_differ=inner.mtu != outer.mtu,
         mute=inner.mute or outer.mute,
         up=inner.up and outer.up and not inner.number(rtnl.IFLA_MASTER),  # a port carries nothing of its own
-        **port_of(outer, names, vlans, station),
+        **port_of(outer, names, port),
     )
 
 
@@ -144,9 +152,11 @@ class PortFields(TypedDict):
     isolated: bool
     vlans: Vlans
     station: str
+    amiss: str
 
 
-def port_of(outer: Seen, names: dict[int, str], vlans: Vlans, station: str) -> PortFields:
+def port_of(outer: Seen, names: dict[int, str], port: Switched) -> PortFields:
+    """What is no port of a bridge is as good as any."""
     master = outer.number(rtnl.IFLA_MASTER)
     return {
         "host_name": outer.name,
@@ -154,8 +164,9 @@ def port_of(outer: Seen, names: dict[int, str], vlans: Vlans, station: str) -> P
         "bridge": names.get(master, ""),
         "hairpin": HAIRPIN.of(outer.port) if master else True,
         "isolated": ISOLATED.of(outer.port),
-        "vlans": vlans,
-        "station": STICKY_MAC if not master else station if outer.learning == {b"\0"} else "",
+        "vlans": port.vlans,
+        "station": STICKY_MAC if not master else port.station if outer.learning == {b"\0"} else "",
+        "amiss": port.amiss,
     }
 
 

@@ -8,6 +8,7 @@ from ..netlink.fields import flag, integer
 from ..netlink.links import ip_of, packed
 from ..netlink.socket import Message, attr, u8
 from . import link
+from .bridge_port import amiss, mending
 from .link import LinkKind, missing_bridge, network_link
 from .table import Readings, Requests, Seen, Step, register
 
@@ -19,6 +20,7 @@ IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD, IFLA_BRPORT_NEIGH_SUPPRESS = 2
 # checksum offload, GBP, metadata of its own (`external`), GPE, and a filter of VNIs.
 APART = (20, 22, 23, 24, 25, 27, 30)
 ISOLATED = flag(33)  # IFLA_BRPORT_ISOLATED
+TOLD = ("mcast_flood", "bcast_flood", "neigh_suppress")  # by `flood` and `odd_port`
 
 
 def data(vxlan: Vxlan) -> bytes:
@@ -33,12 +35,12 @@ def alone(seen: Seen) -> bool:
 
 def put(requests: Requests, step: Step, vxlan: Vxlan) -> None:
     link.make(requests, step, vxlan)
-    requests.add(step, *settings(vxlan, requests.batch.index(vxlan.bridge)))
+    requests.add(step, *settings(vxlan, requests.batch.index(vxlan.bridge), mending(step.before)))
 
 
-def settings(vxlan: Vxlan, master: int) -> list[Message]:
+def settings(vxlan: Vxlan, master: int, more: bytes = b"") -> list[Message]:
     port = rtnl.bridge_port(
-        *(u8(kind, on) for kind, on in quiet(flood=vxlan.flood).items()), ISOLATED.to(vxlan.isolated)
+        *(u8(kind, on) for kind, on in quiet(flood=vxlan.flood).items()), ISOLATED.to(vxlan.isolated), more
     )
     placed = link.settings(vxlan, rtnl.master(master) if master else b"")
     return [*placed, rtnl.change(rtnl.named(vxlan.name) + port), rtnl.raised(vxlan)]
@@ -58,16 +60,18 @@ def quiet(*, flood: bool) -> dict[int, int]:
 
 def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
     flags = {kind: seen.port.get(kind, b"\1")[0] for kind in quiet(flood=False)}
+    bridge = readings.view(ns).links.get(seen.number(rtnl.IFLA_MASTER))
     local = seen.data.get(IFLA_VXLAN_LOCAL6) or seen.data.get(IFLA_VXLAN_LOCAL) or bytes(4)
     yield Vxlan(
         **network_link(ns, seen),
-        bridge=readings.view(ns).names.get(seen.number(rtnl.IFLA_MASTER), ""),
+        bridge=bridge.name if bridge else "",
         vni=VNI.of(seen.data),
         local=ip_of(local),
         port=PORT.of(seen.data),
         flood=flags[IFLA_BRPORT_MCAST_FLOOD] == 1,
         isolated=ISOLATED.of(seen.port),
         odd_port=flags not in (quiet(flood=True), quiet(flood=False)),
+        amiss=amiss(seen, bridge, TOLD),
     )
 
 

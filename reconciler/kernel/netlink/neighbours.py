@@ -50,6 +50,17 @@ def forgotten_at_port(port: int, address: str) -> Message:
     return Message(DELNEIGH, 0, NDMSG.pack(PF_BRIDGE, port, NUD_STATIC, NTF_MASTER, 0) + mac(address))
 
 
+def own(bridge: int, address: str) -> Message:
+    """A bridge has a MAC itself."""
+    head = NDMSG.pack(PF_BRIDGE, bridge, NUD_PERMANENT, NTF_SELF, 0)
+    return Message(NEWNEIGH, CREATE | REPLACE, head + mac(address))
+
+
+def knows_itself(channel: socket.socket, bridge: int, address: str, place: str) -> bool:
+    ask = NDMSG.pack(PF_BRIDGE, bridge, 0, NTF_SELF, 0) + mac(address)
+    return entry(channel, ask, place)[:2] == (bridge, NUD_PERMANENT)
+
+
 def how_entered(channel: socket.socket, port: int, address: str, vlans: Iterable[int], place: str) -> str:
     """How the bridge has the MAC of this sandbox at its port, in each of the VLANs (0 is none); "" where not
     as we enter."""

@@ -10,7 +10,7 @@ from ...kinds.namespace import Namespace
 from ...kinds.ownership import HOST
 from ...kinds.route import Route
 from ..kinds.address import addresses_of
-from ..kinds.veth import veth_of
+from ..kinds.veth import Switched, veth_of
 from ..netlink.links import IFLA_LINK, Seen, ip_of
 from .readings import View
 from .routes import seen as seen_routes
@@ -38,7 +38,7 @@ def inside(snapshot: Snapshot, view: View) -> Iterator[Resource]:
     for index, seen in view.links.items():
         other = outside.links.get(seen.number(IFLA_LINK)) if view.leads_out(seen) else None
         if seen.kind == "veth" and other:
-            yield replace(veth_of(view.ns, (seen, other), outside.names, (), station=""), project="")
+            yield replace(veth_of(view.ns, (seen, other), outside.names, Switched((), "", "")), project="")
         elif seen.kind in STACKED and other:
             yield from nobodys(snapshot, view.ns, seen)
         elif index != LOOPBACK:
