@@ -1,7 +1,7 @@
 """What our own live state tells to decisions: which addresses, ports, networks and names are held."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -27,9 +27,10 @@ from ..kinds.wireguard import Wireguard
 from .balanced import backends, conditions, vips
 from .claims import claims
 from .facts import Device, Facts, HeldMac, HostFacts, Listener, LiveNetwork, StackedNetwork, Tagged
-from .leases import homes_of, leases
+from .leases import guards, homes_of, leases
 from .ownership import Owner, owners, remote, roots, sandboxes
 
+Homes = Mapping[tuple[str, str], str]  # by place and name, where links lead
 # That the host was no router: each survives a flush of the other (drivers/firewall/routing_policy.py).
 MEMORIES = tuple(
     {Rule.at(HOST, family, MEMORY, ""), Element.at("inet", TABLE, "unrouted", protocol)}
@@ -42,7 +43,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
     live = by_kind(live)
     elements = [(r, flow) for r in live.of(Element) if (flow := r.flow)]
     owner = owners(live)
-    claimed = claims(live, owner)
+    claimed, homes = claims(live, owner), homes_of(live, guards(live))
     others = tuple(children(live, owner, projects))
     bridged = networks(live, owner)
     used = {child.parent for child in others} | {device.parent for device in host.links.values()}
@@ -54,8 +55,8 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         vips=vips(live),
         backends=backends(live),
         leases=leases(live),
-        ways=ways(live),
-        ifnames=ifnames(live),
+        ways=ways(live, homes),
+        ifnames=ifnames(live, homes),
         stations=stations(live),
         instead=given_instead(live),
         networks=bridged[False],
@@ -143,10 +144,9 @@ def socket(tunnel: Vxlan | Wireguard | Router) -> Listener:
     return Listener("tcp", tunnel.address, tunnel.port, f"BGP of project {tunnel.project}")
 
 
-def ifnames(live: ByKind) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
+def ifnames(live: ByKind, homes: Homes) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
     """What links are called, by where they lead; of pairs without a bridge, by their addresses."""
     ends = {(r.ns, r.name): r.host_name for r in live.of(Veth)}
-    homes = homes_of(live)
     found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = defaultdict(tuple)
     for (ns, name), home in sorted(homes.items()):
         found[ns, home] += ((name, ends.get((ns, name), "")),)
@@ -161,9 +161,9 @@ def stations(live: ByKind) -> dict[tuple[str, str], str]:
     return {(r.ns, r.name): r.mac for r in ends}
 
 
-def ways(live: ByKind) -> dict[tuple[str, str], tuple[str, ...]]:
+def ways(live: ByKind, homes: Homes) -> dict[tuple[str, str], tuple[str, ...]]:
     """The gateways that each sandbox has on each network."""
-    homes, found = homes_of(live), defaultdict[tuple[str, str], tuple[str, ...]](tuple)
+    found = defaultdict[tuple[str, str], tuple[str, ...]](tuple)
     for r in live.of(Route):
         if r.ns != HOST and r.via and r.dst.endswith("/0"):
             found[r.ns, homes.get((r.ns, r.link), "")] += (r.via,)

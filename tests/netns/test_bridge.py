@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from reconciler.kinds.names import host_end
 from tests.netns.frames import ethernet, icmpv6, option, send
 from tests.netns.lab import REMOTE4, REMOTE6, Lab
 from tests.netns.samples import PAIR, SUBNET, network
@@ -53,6 +54,36 @@ def test_every_mac_is_another(pair):
 def test_what_is_ours_is_marked_by_alias(pair):
     assert pair.link("br-t-front")["ifalias"].startswith("reconciler/t/")
     assert pair.link("lo", "t-a")["ifalias"].startswith("reconciler/t/")
+
+
+TWO = network("", "web: {networks: [n, o]}, db: {networks: [n]}").replace(
+    "n: {}", "n: {enable_ipv6: true}, o: {}"
+)
+
+
+@pytest.mark.parametrize(
+    "moved", ["{a} master br-t-o", "{a} nomaster", "{a} master theirs", "{b} master br-t-n", "both"]
+)
+def test_who_is_moved_to_another_bridge_comes_back_as_he_was(lab, moved):
+    """And not the other of his links in his stead."""
+    lab.ip("link add theirs type bridge")
+    lab.apply(TWO)
+    before = [lab.run(f"{words} t-web {more}").out for words, more in LOOKS]
+    ends = {"a": host_end("t-web", "eth0"), "b": host_end("t-web", "eth1")}
+    swap = ["{a} master br-t-o", "{b} master br-t-n"]
+    for one in swap if moved == "both" else [moved]:
+        lab.run(f"ip link set dev {one}".format(**ends))
+    steps = {step for step in lab.planned(TWO) if "link" in step}
+    assert steps <= {"update link t-web/eth0", "update link t-web/eth1"} and len(steps) == 1 + (
+        moved == "both"
+    )
+    lab.apply(TWO)
+    assert lab.planned(TWO) == []
+    assert [lab.run(f"{words} t-web {more}").out for words, more in LOOKS] == before
+    assert lab.ping("t-db", lab.address("t-web"))
+
+
+LOOKS = [("ip -n", "addr"), ("ip -n", "route"), ("ip -6 -n", "route")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 say."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_a_lease_is_what_the_guard_lets_out():
         ("a", "br"): ("10.1.0.2", "fd01::2", "10.1.0.77"),
         ("b", "br"): ("10.1.0.3", "fd01::3"),
     }
+
+
+BRIDGES = [
+    r
+    for number, name in enumerate(("br", "br2", "bare"))
+    for r in (
+        Bridge(ns=HOST, name=name, project="shop", network=name, mac=""),
+        *([Address(link=name, ip=f"10.{number + 1}.0.1", prefix=24)] if name != "bare" else []),
+        Address(link=name, ip="fe80::1", prefix=64),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("now", "home"), [("br", "br"), ("br2", "br"), ("", "br"), ("bare", "bare"), ("theirs", "theirs")]
+)
+def test_a_port_that_somebody_moved_is_still_of_where_its_guard_says(now, home):
+    """As far as bridges tell by their addresses: of others nobody knows."""
+    space, veth, *rest = at("a", "va", "10.1.0.2", "fe80::2")
+    live = state(space, replace(veth, bridge=now), *rest, *guard("va", "10.1.0.2", "fe80::2"), *BRIDGES)
+    assert {at: ips[:1] for at, ips in leases(by_kind(live)).items()} == {("a", home): ("10.1.0.2",)}
 
 
 def test_without_a_guard_what_two_have_is_neither_s_lease():
