@@ -145,9 +145,7 @@ class Bridge(NetworkLink):
     max_learned: int = MAX_LEARNED
     stp: Odd[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
     mute: Odd[bool] = False
-    deaf: Odd[bool] = (
-        False  # it knows its own MAC no more, or takes it for a port's: nothing reaches the host
-    )
+    deaf: Odd[bool] = False  # it knows its own MAC no more, or takes it for a port's: nothing reaches us
 
     @property
     def group(self) -> int:
