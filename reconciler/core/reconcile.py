@@ -131,13 +131,20 @@ def is_homeless(r: Resource, past: State) -> bool:
     return lost or any(past[up].leftover for up in r.within if up in past)
 
 
+def undisturbed(past: State, now: State) -> State:
+    """The past, but for what somebody had brought about and an apply has put right since."""
+    alike = {key for key, r in past.items() if key in now and now[key] != r and now[key].mended == r.mended}
+    return {key: now[key] if key in alike else r for key, r in past.items()} if alike else past
+
+
 def roll_back(past: State, desired: State, kernel: Kernel, cause: ReconcileError) -> None:
     named = asked_on_the_way_back(past, desired)
     past = {key: r for key, r in past.items() if not (r.leftover or is_homeless(r, past))}
     try:
         now = kernel.observe(named)
-        apply(plan(now, past), kernel)
-        left = sorted(diff(kernel.observe(named), past))
+        apply(plan(now, undisturbed(past, now)), kernel)
+        now = kernel.observe(named)
+        left = sorted(diff(now, undisturbed(past, now)))
     except Exception as error:
         left = [str(foreseen(error))]
     if left:

@@ -1,7 +1,7 @@
 """A resource is a frozen value with roles on its fields; everything else follows from them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, dataclass_transform, overload
 
@@ -14,7 +14,10 @@ Of = TypeVar("Of")
 R = TypeVar("R", bound="Resource")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
-Odd = Annotated[T, "odd"]  # seldom so, and mostly brought about by somebody else; told only then
+Odd = Annotated[T, "odd"]  # seldom so, and told only then
+Drift = Annotated[
+    Odd[T], "drift"
+]  # somebody else has brought it about: nobody asks for it, nor for its return
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str
@@ -197,6 +200,13 @@ class Resource:
         names, odd = roles(type(self)).names, roles(type(self)).odd
         return {name: value for name in names if (value := getattr(self, name)) or name not in odd}
 
+    @property
+    def mended(self) -> "Resource":
+        """As somebody may ask for it."""
+        drift = roles(type(self)).drift
+        usual: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in drift}
+        return replace(self, **usual) if drift else self
+
     def commands(self, old: "Resource | None") -> list[str]:
         """The `ip` or `nft` commands that would bring this about, for people (`-o shell`)."""
         return []
@@ -217,6 +227,7 @@ class Roles(NamedTuple):
     names: tuple[str, ...]
     keys: tuple[str, ...]  # the names of those that are its identity
     odd: tuple[str, ...]
+    drift: tuple[str, ...]
 
 
 class Kinds(dict[type[Resource], Roles]):
@@ -232,7 +243,8 @@ class Kinds(dict[type[Resource], Roles]):
             return lambda resource: tuple(getattr(resource, name) for name in names)
 
         keys, names = tagged("identity"), tuple(f.name for f in fields(kind) if f.compare)
-        return self.setdefault(kind, Roles(getter(keys), getter(tagged("fixed")), names, keys, tagged("odd")))
+        odd, drift = tagged("odd"), tagged("drift")
+        return self.setdefault(kind, Roles(getter(keys), getter(tagged("fixed")), names, keys, odd, drift))
 
 
 roles = Kinds().__getitem__

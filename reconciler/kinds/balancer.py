@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from ..core.resource import Disruption, Identity, Key, Odd, Resource, kind
+from ..core.resource import Disruption, Drift, Identity, Key, Resource, kind
 from ..core.subject import SERVICES, Part, Places
 from .draws import drawn_and_told, drawn_of, ends_of, interval, numbers, parts, single, single_of, widths_of
 from .namespace import Namespace
@@ -175,7 +175,7 @@ class Balancer(Resource):
 
     ns: Identity[str]
     servers: tuple[Server, ...] = ()
-    altered: Odd[bool] = False  # by who is root in there: chains or maps are otherwise
+    altered: Drift[bool] = False  # by who is root in there: chains or maps are otherwise
 
     @property
     def place(self) -> str:

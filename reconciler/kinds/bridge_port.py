@@ -1,6 +1,6 @@
 """A link of the host that is lent to a bridge of ours: it stays what it was, and is given back."""
 
-from ..core.resource import Disruption, Identity, Key, Odd, Ownership, Resource, kind
+from ..core.resource import Disruption, Drift, Identity, Key, Ownership, Resource, kind
 from .link import SWITCH, Link, Vlans, tagging
 from .ownership import HOST, LENT, place
 from .port_settings import undoing
@@ -18,7 +18,7 @@ class BridgePort(Resource):
     bridge: str
     vlans: Vlans = ()
     learning: bool = True  # the LAN's stations; what is for an unknown one goes there
-    amiss: Odd[str] = ""  # what else somebody has changed there
+    amiss: Drift[str] = ""  # what else somebody has changed there
 
     @property
     def within(self) -> tuple[Key, ...]:

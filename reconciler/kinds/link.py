@@ -1,7 +1,7 @@
 """Network links.  A veth pair is one resource: it stands in its sandbox, and its host end is
 one of its values."""
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
+from ..core.resource import Disruption, Drift, Fixed, Identity, Key, Ownership, Resource, kind
 from .namespace import around, homes
 from .ownership import GROUP, HOST, OUTER, alias, inside, place, stage
 from .port_settings import undoing
@@ -31,7 +31,7 @@ class Link(Resource):
     name: Identity[str]
     mtu: int = 1500
     up: bool = True
-    ungrouped: Odd[bool] = False
+    ungrouped: Drift[bool] = False
 
     @property
     def within(self) -> tuple[Key, ...]:
@@ -143,9 +143,9 @@ class Bridge(NetworkLink):
     filtering: bool = False  # it keeps VLANs apart
     netfilter: str = ""  # the families of which inet tables see what it forwards: "ip ip6"
     max_learned: int = MAX_LEARNED
-    stp: Odd[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
-    mute: Odd[bool] = False
-    deaf: Odd[bool] = False  # it knows its own MAC no more, or takes it for a port's: nothing reaches us
+    stp: Drift[bool] = False  # it waits half a minute before a new port carries anything, and shuts some
+    mute: Drift[bool] = False
+    deaf: Drift[bool] = False  # it knows its own MAC no more, or takes it for a port's: nothing reaches us
 
     @property
     def group(self) -> int:
@@ -192,9 +192,9 @@ class Veth(Link):
     isolated: bool = False  # speaks to the bridge alone, not to other isolated ports
     vlans: Vlans = ()
     station: str = STICKY_MAC  # how its bridge has its MAC, as `bridge fdb` says it; "" where it learns
-    mtus_differ: Odd[bool] = False  # `mtu` is that of the end inside
-    mute: Odd[bool] = False
-    amiss: Odd[str] = ""  # what of the port somebody has changed, beside all that
+    mtus_differ: Drift[bool] = False  # `mtu` is that of the end inside
+    mute: Drift[bool] = False
+    amiss: Drift[str] = ""  # what of the port somebody has changed, beside all that
 
     @property
     def alias(self) -> str:

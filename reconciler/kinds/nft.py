@@ -6,7 +6,19 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, Stage, kind, roles
+from ..core.resource import (
+    Disruption,
+    Drift,
+    Fixed,
+    Identity,
+    Key,
+    Odd,
+    Ownership,
+    Resource,
+    Stage,
+    kind,
+    roles,
+)
 from ..core.subject import FIREWALL, PORT, Part, Places
 from .comment import encoded
 from .maps import BY_PEER, HAS_PORTS, KEEPING_OUT, PROJECTS
@@ -49,7 +61,7 @@ class Table(Resource):
     family: Identity[str]
     name: Identity[str]
     root: Fixed[str] = ""
-    dormant: Odd[bool] = False  # no packet meets its chains
+    dormant: Drift[bool] = False  # no packet meets its chains
 
     def owner(self, known: Ownership) -> str:
         return owner_by_table(self.name) or known.shared

@@ -3,7 +3,7 @@ one value a link."""
 
 from dataclasses import field
 
-from ..core.resource import Disruption, Fixed, Key, Odd, Resource, kind
+from ..core.resource import Disruption, Drift, Fixed, Key, Resource, kind
 from .address import Address
 from .link import SWITCH, AtLink, Link, NetworkLink, unaddressed
 from .ownership import HOST, PROTOCOL
@@ -24,8 +24,8 @@ class Vxlan(NetworkLink):
     bridge: str
     flood: bool = False  # broadcast and multicast goes out; nothing for unknown MACs does, as there are none
     isolated: bool = False
-    odd_port: Odd[bool] = False  # it learns, or floods some of what is to be flooded together
-    amiss: Odd[str] = ""  # what else of the port somebody has changed
+    odd_port: Drift[bool] = False  # it learns, or floods some of what is to be flooded together
+    amiss: Drift[str] = ""  # what else of the port somebody has changed
 
     @property
     def refers(self) -> tuple[Key, ...]:

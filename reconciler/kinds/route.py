@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
+from ..core.resource import Disruption, Drift, Fixed, Identity, Key, Ownership, Resource, kind
 from ..core.subject import Part, Places
 from .address import Address
 from .link import Link
@@ -34,7 +34,7 @@ class Route(Resource):
     src: str = ""  # an address on `link`
     onlink: bool = False  # `via` is taken for a neighbour, whatever addresses `link` has
     metric: Fixed[int] = 0  # 0 is the family's default, 1024 for IPv6; `replace` never changes it, it adds
-    beside: Odd[int] = 0  # how many more there are of our mark, by other ways or of other metrics
+    beside: Drift[int] = 0  # how many more there are of our mark, by other ways or of other metrics
 
     @property
     def within(self) -> tuple[Key, ...]:

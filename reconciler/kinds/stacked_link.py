@@ -1,6 +1,6 @@
 """Links that stand on another link of the host, and the links that they may need to stand on."""
 
-from ..core.resource import Disruption, Fixed, Identity, Key, Odd, Ownership, Resource, kind
+from ..core.resource import Disruption, Drift, Fixed, Identity, Key, Ownership, Resource, kind
 from .link import Link, NetworkLink, unaddressed
 from .ownership import GROUP, HOST, OUTER, alias, inside
 
@@ -62,7 +62,7 @@ class Macvlan(ChildLink):
 
     mode: Fixed[str]  # bridge, private, vepa, passthru
     mac: str
-    mute: Odd[bool] = False
+    mute: Drift[bool] = False
 
     @property
     def group(self) -> int:

@@ -65,6 +65,21 @@ def test_a_port_that_drifted_shows_as_one_field(lab: Lab, wired: State, command:
     assert steps(wired) == []
 
 
+@pytest.mark.parametrize(
+    "drift",
+    ["br-t-n arp off", "br-t-n type bridge stp_state 1", "va0 mtu 1400", "va0 type bridge_slave locked on"],
+)
+def test_what_was_put_right_before_an_apply_failed_stays_so(lab: Lab, wired: State, drift: str):
+    """And is no way back that failed."""
+    bad = Route(ns=HOST, dst="10.9.0.0/16", link=BRIDGE.name, via="203.0.113.1")
+    lab.run(f"ip link set {drift}")
+    with pytest.raises(KernelError, match="invalid gateway"):
+        reconcile({**wired, bad.key: bad}, Linux())
+    assert Linux().observe(wired.values()).keys() == wired.keys()
+    reconcile(wired, Linux())
+    assert steps(wired) == []
+
+
 def test_a_renamed_end_is_still_known(lab: Lab, wired: State):
     lab.ip("link set va0 down\nlink set va0 name other\nlink set other up")
     assert steps(wired) == ["- link t-a/eth0", "+ link t-a/eth0"]  # host_name cannot change in place
