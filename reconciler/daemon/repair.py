@@ -32,6 +32,7 @@ from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
+from .faults import Faults
 from .held import within_limits
 from .outcome import Grounds, Outcome, Pipeline
 from .parts import During, enact_in_parts
@@ -55,8 +56,7 @@ class RepairLoop:
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
         self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
         self.fights: Backoff[tuple[str, Key]] = Backoff(FREE_REPAIRS, clock)  # of a project, over a key
-        self.faulty: Backoff[str] = Backoff(clock=clock)  # revisions that ended in an exception, and
-        self.faults: dict[str, ReconcileError] = {}  # why; nothing was touched
+        self.faults = Faults(clock)  # of revisions; nothing was touched
         self.refusing: Backoff[str] = Backoff(clock=clock)  # sandboxes: their root holds up nobody, and
         self.refusals: dict[str, ReconcileError] = {}  # why
         self.known: Change | None = None  # what was in sync when it was last looked at
@@ -83,7 +83,7 @@ class RepairLoop:
     def to_look_at(self, dirty: Dirty | None) -> Dirty | None:
         """What has changed, and sandboxes that were left alone and are due: nobody tells of them again.  All,
         where more than sandboxes are left alone."""
-        backoffs = self.failing, self.stuck, self.faulty
+        backoffs = self.failing, self.stuck, self.faults
         broad = any(one.delays() for one in backoffs) or self.settling.delays() or self.turning.overdue
         alone = self.left_alone(self.known) if self.known else frozenset()
         if dirty is None or broad or "" in alone:
@@ -111,8 +111,8 @@ class RepairLoop:
         """The newest revision, or where it cannot be had the last good one."""
         error = self.broken
         for manifest in filter(None, (self.newest, self.kept)):
-            if manifest.digest in self.faulty.delays():
-                error = error or self.faults[manifest.digest]
+            if fault := self.faults.left_alone(manifest.digest):
+                error = error or fault
                 continue
             try:
                 outcome = self.run(manifest)
@@ -126,21 +126,14 @@ class RepairLoop:
             except ReconcileError as failed:
                 self.known = None  # where it was to look, it has not looked
                 return None if isinstance(failed, Locked) else Outcome(error=failed)
-            except Exception as fault:
-                error = error or self.remember_fault(manifest, fault)
+            except Exception as unforeseen:  # nothing was touched, else it were rolled back
+                self.known = None
+                error = error or self.faults.remember(manifest.digest, unforeseen)
         return Outcome(error=error)
-
-    def remember_fault(self, manifest: Manifest, fault: Exception) -> ReconcileError:
-        """What nobody foresaw is tried again ever later; nothing was touched, else it were rolled back."""
-        self.known = None
-        self.faulty.increase(manifest.digest)
-        kept = self.faults.keys() & self.faulty.delays().keys()
-        self.faults = {**{key: self.faults[key] for key in kept}, manifest.digest: foreseen(fault)}
-        return self.faults[manifest.digest]
 
     def delays(self) -> list[float]:
         """The seconds for which each thing is still left alone."""
-        backoffs = self.failing, self.stuck, self.fights, self.refusing, self.faulty
+        backoffs = self.failing, self.stuck, self.fights, self.refusing, self.faults
         left = (seconds for backoff in backoffs for seconds in backoff.delays().values())
         return [*left, *self.settling.delays()]
 
