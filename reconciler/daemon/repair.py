@@ -28,6 +28,7 @@ from ..errors import (
 from ..inventory.ownership import ownership
 from ..manifest.parts import keeping
 from ..manifest.spec import Manifest
+from ..pipeline import with_leftovers
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
@@ -52,6 +53,7 @@ class RepairLoop:
         self.holding: Manifest | None = None  # the good one with what is new, while what would go is held
         self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
+        self.blind = True  # none was compared yet: what stands beside the good one may be what it says
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
         self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
@@ -154,7 +156,8 @@ class RepairLoop:
         else:
             self.broken = None
         if last := self.pipeline.last():
-            self.good, self.holding = last, None
+            same = self.good and last.digest == self.good.digest
+            self.good, self.holding = last, self.holding if same else None
         if newest and (not self.newest or newest.digest != self.newest.digest):
             self.failing.reset()
             self.settling.begin()
@@ -212,14 +215,21 @@ class RepairLoop:
         host = self.pipeline.host
         same = self.known and self.known.manifest.digest == manifest.digest
         known = self.known if same or not self.put_off else None  # who was left alone stands as nobody wants
-        if known and self.dirty and (change := look_again(known, self.dirty, manifest, host)):
+        begins = self.blind and manifest is self.newest
+        if known and self.dirty and not begins and (change := look_again(known, self.dirty, manifest, host)):
             return change
         host.forget()
-        change = self.pipeline.compare(manifest)
+        change = self.compare(manifest)
         if (older := self.older(manifest, change.waiting)) == manifest:
             return change
         host.forget()
-        return self.pipeline.compare(older).instead_of(change)
+        return self.compare(older).instead_of(change)
+
+    def compare(self, manifest: Manifest) -> Change:
+        """Nothing goes before it is known what the files say: another watcher may have brought that about."""
+        change = self.pipeline.compare(manifest)
+        self.blind &= manifest is not self.newest
+        return with_leftovers(change) if self.blind else change
 
     def older(self, manifest: Manifest, names: Collection[str]) -> Manifest:
         """Of these projects the last good revision, which is kept healed, as far as there is one."""

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.errors import Refused
+from reconciler.daemon.repair import RepairLoop
+from reconciler.errors import ManifestError, Refused
 from reconciler.manifest.sources import Source
 from reconciler.manifest.spec import Manifest, NetworkSpec
 from reconciler.safety import removals
 from reconciler.safety.limits import Limits, refuse
 from reconciler.safety.removals import Loss, Party, TooMuchGoes
 from tests.unit.test_pipeline import FakeHost, compare, run, shop
-from tests.unit.test_repair import ONE, World, revision
+from tests.unit.test_repair import BROKEN, ONE, World, revision
 from tests.unit.worlds import container, manifest, port, project
 
 RED, BLUE = (Source(path=f"/{name}", names=(f"/{name}",), whole=True) for name in ("red", "blue"))
@@ -178,6 +179,60 @@ def test_additions_and_repairs_go_on_while_removals_are_held():
         outcome = world.turn()
         assert outcome.drift and isinstance(outcome.error, TooMuchGoes) and lost in world.host.observe()
     assert world.sandboxes == everybody and not world.turn("").change.todo
+
+
+def holding_much() -> World:
+    """A watcher that keeps what would go, and has brought about what came with that."""
+    world = World(BIG)
+    world.turn()
+    new = project("shop", *LOST.projects[0].networks, *LOST.projects[0].containers, container("new", "front"))
+    world.files = revision(manifest(new, *small("more").projects), "3")
+    world.settle()
+    world.turn()
+    assert {"more-a", "shop-new"} < {*world.sandboxes}
+    return world
+
+
+TAKEN = (container(name, ports=(port(80, 9000),)) for name in "ab")
+UNDECIDED = revision(manifest(*shop(1).projects, project("odd", *TAKEN)), "odd")
+
+
+def begun_with(files: Manifest | Exception, world: World, good: Manifest) -> None:
+    world.files, world.remembered = files, good
+    world.repair = RepairLoop(world.repair.pipeline, world.clock)
+
+
+@pytest.mark.parametrize("files", [BROKEN, UNDECIDED])
+def test_a_watcher_that_begins_with_broken_files_takes_nothing_away(files):
+    """What came beside what is held is in no revision."""
+    world = holding_much()
+    newest, stands = world.files, world.sandboxes
+    begun_with(files, world, BIG)
+    world.host.lose("namespace shop-web5")
+    for places in ((), ("",)):
+        assert isinstance(world.turn(*places).error, ManifestError) and world.sandboxes == stands
+    world.files = newest
+    world.settle()
+    assert world.sandboxes == stands
+    assert isinstance(world.turn().error, TooMuchGoes) and world.sandboxes == stands
+
+
+def test_what_a_watcher_that_began_so_finds_undeclared_goes_when_it_has_read_the_files():
+    """Also where they say what the last good revision does."""
+    world = holding_much()
+    begun_with(BROKEN, world, BIG)
+    world.turn()
+    world.files = BIG
+    world.settle()
+    assert world.turn().in_sync and "shop-new" not in world.sandboxes
+
+
+def test_what_somebody_else_applies_takes_nothing_away_of_what_came_beside_it():
+    """While files are broken, and the last good revision is what it was."""
+    world = holding_much()
+    stands = world.sandboxes
+    world.files, world.remembered = BROKEN, BIG
+    assert world.turn().error is BROKEN and world.sandboxes == stands
 
 
 def test_what_is_held_is_let_go_by_a_line_or_by_hand():
