@@ -1,5 +1,5 @@
-"""Revisions that end in an exception that nobody foresaw: nothing was touched, and each is tried again ever
-later."""
+"""What has failed, with why, and is tried again ever later: revisions that end in an exception that nobody
+foresaw, and sandboxes that refuse."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from .backoff import Backoff
 
 
 class Faults:
-    """By the digest of the revision."""
+    """By the digest of a revision, or the name of a sandbox."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self.backoff: Backoff[str] = Backoff(clock=clock)
@@ -18,12 +18,12 @@ class Faults:
     def delays(self) -> dict[str, float]:
         return self.backoff.delays()
 
-    def left_alone(self, digest: str) -> ReconcileError | None:
-        """Why it is, for now; None where it is not."""
-        return self.known[digest] if digest in self.delays() else None
+    def why(self) -> dict[str, ReconcileError]:
+        """Of each that is left alone for now."""
+        self.known = {key: self.known[key] for key in self.delays()}
+        return self.known
 
-    def remember(self, digest: str, fault: Exception) -> ReconcileError:
-        self.backoff.increase(digest)
-        kept = self.known.keys() & self.delays().keys()
-        self.known = {**{key: self.known[key] for key in kept}, digest: foreseen(fault)}
-        return self.known[digest]
+    def remember(self, key: str, fault: Exception) -> ReconcileError:
+        self.backoff.increase(key)
+        self.known[key] = error = foreseen(fault)
+        return error

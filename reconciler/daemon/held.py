@@ -1,10 +1,11 @@
-"""What is held back of a change that would take away too much, until a person accepts it."""
+"""What of a change would take away too much, and is held back until a person accepts it; what stands then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..change import Change
 from ..errors import ManifestError
+from ..manifest.parts import with_older
 from ..manifest.spec import Manifest, ProjectSpec
 from ..safety.removals import TooMuchGoes
 from .blame import without
@@ -30,6 +31,16 @@ def within_limits(
         refuse(change)
         return change, held
     return change, None
+
+
+def standing_part(
+    change: Change, held: TooMuchGoes | None, good: Manifest | None, failing: Collection[str]
+) -> Manifest | None:
+    """What is kept healed of a revision of which not all will stand, by limits or since projects fail; None
+    where all will."""
+    if failing:
+        return with_older(change.manifest, good or Manifest(), failing)
+    return change.manifest if held else None
 
 
 def holding(manifest: Manifest, old: dict[str, ProjectSpec], held: TooMuchGoes) -> Manifest:

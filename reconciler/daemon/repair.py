@@ -34,7 +34,7 @@ from ..safety.rejections import HeldBack
 from .backoff import Backoff
 from .blame import blamed_projects, place, without
 from .faults import Faults
-from .held import within_limits
+from .held import standing_part, within_limits
 from .outcome import Grounds, Outcome, Pipeline
 from .parts import During, enact_in_parts
 from .settling import Settling, Unsettled
@@ -50,7 +50,7 @@ class RepairLoop:
     def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic):
         self.pipeline, self.good = pipeline, pipeline.last()
         self.newest: Manifest | None = None
-        self.holding: Manifest | None = None  # the good one with what is new, while what would go is held
+        self.holding: Manifest | None = None  # the good one with what is new, while that is not all
         self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
         self.blind = True  # none was compared yet: what stands beside the good one may be what it says
@@ -59,8 +59,7 @@ class RepairLoop:
         self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
         self.fights: Backoff[tuple[str, Key]] = Backoff(FREE_REPAIRS, clock)  # of a project, over a key
         self.faults = Faults(clock)  # of revisions; nothing was touched
-        self.refusing: Backoff[str] = Backoff(clock=clock)  # sandboxes: their root holds up nobody, and
-        self.refusals: dict[str, ReconcileError] = {}  # why
+        self.refusing = Faults(clock)  # of sandboxes: their root holds up nobody
         self.known: Change | None = None  # what was in sync when it was last looked at
         self.turning = Turning()
         self.stood: set[str] = set()  # projects that have stood: after a boot none does
@@ -113,7 +112,7 @@ class RepairLoop:
         """The newest revision, or where it cannot be had the last good one."""
         error = self.broken
         for manifest in filter(None, (self.newest, self.kept)):
-            if fault := self.faults.left_alone(manifest.digest):
+            if fault := self.faults.why().get(manifest.digest):
                 error = error or fault
                 continue
             try:
@@ -187,7 +186,9 @@ class RepairLoop:
                 self.settling.check(change)
             change, held = within_limits(change, self.pipeline.refuse, self.look, lambda: self.good)
             change = self.due_part(change)
-            holding = self.holding if manifest is not self.newest else change.manifest if held else None
+            holding = self.holding
+            if manifest is self.newest:
+                holding = standing_part(change, held, self.good, self.failing.delays())
             if held and not change.todo:
                 self.known, self.holding = change, holding
                 return Outcome(change, error=held)
@@ -274,9 +275,7 @@ class RepairLoop:
 
     def part_failure(self, change: Change) -> FailedInPart | None:
         """Why some sandboxes are not as they should be."""
-        refusing = self.refusing.delays()
-        self.refusals = {name: error for name, error in self.refusals.items() if name in refusing}
-        return failed_in_part(change.closed | self.refusals, change.waiting)
+        return failed_in_part(change.closed | self.refusing.why(), change.waiting)
 
     def enact(self, change: Change) -> None:
         """Raises what the pipeline's `enact` raises, but for sandboxes that refuse."""
@@ -288,8 +287,7 @@ class RepairLoop:
                 (self.stuck if project in old else self.failing).increase(project)
             raise
         for name in refused.keys() - change.closed.keys():
-            self.refusing.increase(name)
-            self.refusals[name] = refused[name]
+            self.refusing.remember(name, refused[name])
 
     def count_fights(self, change: Change, wanted: State) -> None:
         """What is put right over and over another program wants otherwise, or it was `wanted` so before."""

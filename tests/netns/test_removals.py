@@ -64,7 +64,7 @@ def test_what_has_come_while_removals_are_held_stays_whatever_comes_next(lab, fo
     for broken, said in (("", "project big would go"), ("name: [\n", "p1.yaml")):
         (folder / "p1.yaml").write_text(broken or project("p1", "a"))
         with watching(lab, folder, sync=False) as watcher:
-            watcher.until(lambda: said in str(watcher.status["error"]))
+            watcher.until(lambda said=said: said in str(watcher.status["error"]))
             lab.run("ip netns del big-c")
             watcher.until(lambda: "big-c" in lab.namespaces())
     assert stands == (Path("/run/netns/big-new").stat().st_ino, sorted({*lab.namespaces()} - {"more-a"}))

@@ -310,6 +310,25 @@ def test_a_project_that_the_kernel_refuses_does_not_stop_the_others():
     assert world.turn().in_sync and "shop-web2" in world.sandboxes
 
 
+def test_what_stands_beside_a_project_that_fails_stays_when_the_files_break():
+    """No revision is as the host is then: it has the new one of these projects, and an old one of those."""
+    world = World(revision(manifest(*shop(2).projects, BLOG), "1"))
+    world.turn()
+    world.host.stubborn = "shop-web2"
+    blog = project("blog", *BLOG.containers, container("b"))
+    world.files = revision(manifest(*shop(3).projects, blog), "2")
+    for _ in range(2):
+        assert world.turn().error
+    stands = world.sandboxes
+    assert "blog-b" in stands and "shop-web2" not in stands
+    world.files = BROKEN
+    world.host.lose("namespace blog-b")
+    for _ in range(2):
+        assert world.turn().error is BROKEN and world.sandboxes == stands
+    world.host.stubborn, world.files = "", revision(manifest(*shop(3).projects, blog), "3")
+    assert world.turn().in_sync and "shop-web2" in world.sandboxes and not world.repair.holding
+
+
 def test_patience_grows_with_every_failure():
     world = World(TWO)
     world.host.stubborn = "shop-web2"
