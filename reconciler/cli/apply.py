@@ -23,7 +23,7 @@ from ..pipeline import compare, enact
 from ..safety import commit_confirm, removals
 from ..safety.git import commit, let_finish
 from ..safety.limits import Limits, refuse
-from ..safety.rejections import going_back, pardon, said_anew
+from ..safety.rejections import going_back, pardon, rejecting
 from ..safety.revisions import Revisions
 from ..truth import destruction
 from . import waiting
@@ -198,9 +198,9 @@ def follow(options: Options, change: Change, host: LastingHost) -> FailedInPart 
 def enact_until_confirmed(options: Options, change: Change, host: LastingHost) -> None:
     """Apply, with the way back held by somebody who outlives this process."""
     seconds, past = options.confirm_within, Revisions(options.state_dir)
-    keys = said_anew(change.manifest, past, options.absolute_paths)
-    rejecting = partial(past.reject, keys, f"nobody confirmed it within {seconds:g} s")
-    commit_confirm.hold(change, seconds, host, (partial(remember, options, change), rejecting))
+    why = f"nobody confirmed it within {seconds:g} s"
+    reject = rejecting(change.manifest, past, options.absolute_paths, why)
+    commit_confirm.hold(change, seconds, host, (partial(remember, options, change), reject))
     try:
         enact(change, host)
     except (RollbackFailed, FailedInPart):  # the holder goes back further when its time comes

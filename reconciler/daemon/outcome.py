@@ -1,6 +1,6 @@
 """What comes of a turn, and what it goes by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -45,3 +45,5 @@ class Pipeline:
     lock: Callable[[], AbstractContextManager[int]]
     latest: Callable[[], int]  # what `lock` yields, as long as nobody takes it
     last: Callable[[], Manifest | None]  # the last good revision, if somebody else has made it another one
+    # The projects that are left as they stand since a person's apply of them is not confirmed yet, and why
+    meanwhile: Callable[[Manifest], Mapping[str, ReconcileError]] = lambda _: {}

@@ -32,7 +32,7 @@ from ..pipeline import with_leftovers
 from ..remembered import Dirty, as_it_stands, look_again
 from ..safety.rejections import HeldBack
 from .backoff import Backoff
-from .blame import blamed_projects, place, without
+from .blame import blamed_projects, place, put_back, waiting_for, without
 from .faults import Faults
 from .held import standing_part, within_limits
 from .outcome import Grounds, Outcome, Pipeline
@@ -212,6 +212,10 @@ class RepairLoop:
         return Outcome(change, drift and bool(change.todo), seconds, error)
 
     def look(self, manifest: Manifest) -> Change:
+        """What a person has not confirmed yet is left as it stands."""
+        return waiting_for(self.look_at_all(manifest), self.pipeline.meanwhile(manifest))
+
+    def look_at_all(self, manifest: Manifest) -> Change:
         """Read again what may have changed, and all where that cannot be told."""
         host = self.pipeline.host
         same = self.known and self.known.manifest.digest == manifest.digest
@@ -290,8 +294,5 @@ class RepairLoop:
             self.refusing.remember(name, refused[name])
 
     def count_fights(self, change: Change, wanted: State) -> None:
-        """What is put right over and over another program wants otherwise, or it was `wanted` so before."""
-        owner = change.owner
-        for key in (step.resource.key for step in change.todo):
-            if wanted.get(key) in (None, change.desired.get(key)):
-                self.fights.increase((owner(key), key))
+        for fought in put_back(change, wanted):
+            self.fights.increase(fought)

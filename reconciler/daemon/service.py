@@ -3,19 +3,16 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from ..change import Change
 from ..core.resource import Key, State
 from ..errors import without_frames
 from ..kernel import resolvers
-from ..kernel.lock import latest, lock
+from ..kernel.lock import lock
 from ..kernel.netlink.events import EVENT, Events
 from ..lasting import LastingHost
-from ..pipeline import compare
 from ..remembered import Dirty
 from ..safety import removals
-from ..safety.limits import refuse
 from ..safety.revisions import Revisions
 from . import metrics
 from .answering import Inquiries
@@ -25,8 +22,9 @@ from .garbage import collect_frames
 from .hearing import Hearing
 from .interlude import Interludes
 from .leading import lead
+from .line import line
 from .orders import Orders
-from .outcome import Outcome, Pipeline
+from .outcome import Outcome
 from .past import HISTORY, Past
 from .reader import ManifestReader
 from .relay.process import RelayProcess, relayed_ports
@@ -53,22 +51,13 @@ class Watcher:
         self.reader = ManifestReader(orders, history)
         self.troubles = Troubles(self.note, verbose=orders.verbose)
         self.past = Past(history, self.reader, self.troubles)
-        pipeline = Pipeline(
-            host,
-            self.reader,
-            partial(compare, host=host, terms=orders.terms),
-            partial(refuse, limits=orders.limits),
-            lock,
-            latest,
-            self.past.last_good,
-        )
         self.complained = ""
         self.warned: tuple[str, ...] = ()  # as they were told last
         self.fought: set[tuple[str, Key]] = set()  # the fights that were told
         self.contained, self.inquiries = self.troubles.contained, Inquiries()
         self.drops = Drops(self.note)
         self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said), self.note)
-        self.repair = RepairLoop(pipeline)
+        self.repair = RepairLoop(line(orders, host, self.reader, self.past))
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
         self.fallen = ""  # why a thread is to be replaced
         self.unswept: list[str] = []  # places that a sweep has yet to look at

@@ -10,7 +10,7 @@ import signal
 import socket
 import syslog
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,11 +26,14 @@ from ..kernel.descriptors import keep_only
 from ..kernel.lock import RUN, is_held, lock
 from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
+from ..manifest.parts import sayings
+from ..manifest.spec import Manifest
 from ..pipeline import enact
 
 SOCKET, STATE = f"{RUN}/confirm.sock", f"{RUN}/confirm.json"
 HOLDING = f"{RUN}/confirm"  # where the holder's lock is, from before the apply until after an undo
 CONFIRM, RELEASE = b"confirm", b"release"
+HINT = "--confirm it, or wait until it is undone"
 PATIENCE = 60.0  # seconds for the host's lock: an undo that is due waits for the apply that holds it
 ANSWER = 30.0  # seconds
 SYSTEMD = "org.freedesktop.systemd1"
@@ -59,7 +62,8 @@ def hold(change: Change, seconds: float, host: LastingHost, then: tuple[Then, Th
             wait(door, deadline, lambda: undo(change, host), then)
     if ask(b"") is None:
         raise ReconcileError("nobody holds the way back", "the system's log may say why; nothing was applied")
-    record("waiting", seconds=seconds, digest=change.manifest.digest, projects=sorted(change.projects))
+    said, projects = sayings(change.manifest), sorted(change.projects)
+    record("waiting", seconds=seconds, digest=change.manifest.digest, projects=projects, said=said)
 
 
 @contextmanager
@@ -69,24 +73,38 @@ def alone() -> Iterator[None]:
         with lock(0, HOLDING):
             yield
     except Locked:
-        words = "an apply waits for confirmation already"
-        raise Refused(words, "--confirm it, or wait until it is undone") from None
+        raise Refused("an apply waits for confirmation already", HINT) from None
 
 
 def refuse_meanwhile(change: Change) -> None:
     """Raise Refused where the undo that is held, or waits for our lock, would take this
     change back as well."""
-    if not (change.todo and os.path.exists(SOCKET) and is_held(HOLDING)):
-        return
-    held = change.projects
-    with suppress(*ODD):
-        held = change.projects.intersection(disk.parsed(disk.read(STATE))["projects"])
-    if held:
+    if change.todo and (held := change.projects & unconfirmed(change.projects).keys()):
         which = f"project {', '.join(sorted(held))}"
         raise Refused(
-            f"an apply of {which} waits for confirmation, and undoing it would take this along",
-            "--confirm it, or wait until it is undone",
+            f"an apply of {which} waits for confirmation, and undoing it would take this along", HINT
         )
+
+
+def unconfirmed(projects: Collection[str]) -> dict[str, str]:
+    """What an apply that waits for confirmation, or whose undo has not ended, says of its projects, by their
+    names; of these projects where nothing tells."""
+    if not (os.path.exists(SOCKET) and is_held(HOLDING)):
+        return {}
+    with suppress(*ODD):
+        told = disk.parsed(disk.read(STATE))
+        return {str(name): str(told["said"].get(name)) for name in told["projects"]}
+    return dict.fromkeys(projects, "")
+
+
+def waiting_meanwhile(manifest: Manifest) -> dict[str, ReconcileError]:
+    """The projects of which the manifest says otherwise than an apply that waits for confirmation, and why
+    they wait for that: its undo would take along what is done to them."""
+    if not (held := unconfirmed([project.name for project in manifest.projects])):
+        return {}
+    said = sayings(manifest)
+    names = [name for name in said if held.get(name, said[name]) != said[name]]
+    return dict.fromkeys(names, Refused("an apply of it, which says otherwise, waits for confirmation", HINT))
 
 
 def detach(door: socket.socket) -> None:

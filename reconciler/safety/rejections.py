@@ -49,10 +49,20 @@ def departures(said: Mapping[str, str], past: Mapping[str, str], root: str) -> I
     yield from (absent(name, root) for name in past.keys() - said.keys() if root)
 
 
-def said_anew(manifest: Manifest, past: Revisions, paths: tuple[str, ...]) -> list[str]:
-    """What nobody has applied yet."""
-    said = sayings(manifest)
-    return [*departures(said, past.standing(paths, said), whole_root(manifest))]
+def rejecting(manifest: Manifest, past: Revisions, paths: tuple[str, ...], why: str) -> Callable[[], None]:
+    """What is called when nobody has confirmed it: what nobody had applied before is left alone by watchers,
+    and what the files say by then of the same projects, which has come on top of it."""
+    said, root = sayings(manifest), whole_root(manifest)
+    stood = past.standing(paths, said)
+    anew = {*departures(said, stood, root)}
+    names = {key.split(" ")[0] for key in anew}
+
+    def reject() -> None:
+        on_top = now(paths) or manifest
+        later = departures(sayings(on_top), stood, root and whole_root(on_top))
+        past.reject(anew | {key for key in later if key.split(" ")[0] in names}, why)
+
+    return reject
 
 
 @contextmanager

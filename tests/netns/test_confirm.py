@@ -151,6 +151,48 @@ def test_the_watcher_does_not_apply_again_what_was_undone(lab):
         assert "t-cache" in lab.namespaces()
 
 
+@pytest.fixture
+def waiting(lab):
+    """A watcher goes on while an apply waits for confirmation, and files say more on top of that."""
+    lab.write(OTHER, "m/o.yaml")
+    lab.write(WEB, "m/t.yaml")
+    with watching(lab, lab.files / "m") as watcher:
+        watcher.settled()
+        lab.reconcile("--suspend")
+        lab.write(MORE, "m/t.yaml")
+        lab.succeed(lab.reconcile("--apply", "--confirm-within", 8, lab.files / "m"))
+        lab.write(MORE + "  top: {networks: [n]}\n", "m/t.yaml")
+        lab.reconcile("--resume")
+        watcher.until(lambda: "project t waits: an apply of it" in watcher.log)
+        yield watcher
+
+
+def test_what_comes_on_top_waits_and_is_undone_no_later_than_what_it_stands_on(lab, waiting):
+    lab.run("ip netns del o-db")
+    waiting.until(lambda: "o-db" in lab.namespaces())
+    assert lab.namespaces() == ["o-db", "o-web", "t-cache", "t-db", "t-web"] and state() == "waiting"
+    until(lambda: state() == "undone")
+    waiting.until(lambda: "nobody confirmed" in waiting.log)
+    waiting.settled()
+    assert lab.namespaces() == ["o-db", "o-web", "t-db", "t-web"]
+    lab.write(WEB + "  last: {networks: [n]}\n", "m/t.yaml")
+    waiting.synced()
+    assert {"t-last", "t-db"} < {*lab.namespaces()} and "t-top" not in lab.namespaces()
+
+
+def test_what_comes_on_top_follows_when_it_is_confirmed(lab, waiting):
+    lab.succeed(lab.reconcile("--confirm"))
+    waiting.synced()
+    assert {"t-cache", "t-top"} < {*lab.namespaces()}
+
+
+def test_who_goes_back_to_what_was_before_meanwhile_has_nothing_held_back(lab, waiting):
+    lab.write(WEB, "m/t.yaml")
+    until(lambda: state() == "undone")
+    waiting.synced()
+    assert lab.namespaces() == ["o-db", "o-web", "t-db", "t-web"]
+
+
 @pytest.mark.parametrize("mode", ["--plan", "--destroy"])
 def test_it_goes_with_apply_alone(lab, mode):
     assert lab.reconcile(mode, "--confirm-within", "5").rc == 64

@@ -12,7 +12,7 @@ from reconciler.cli import arguments
 from reconciler.errors import ReconcileError, UsageError
 from reconciler.manifest.parts import sayings, with_older
 from reconciler.pipeline import load
-from reconciler.safety.rejections import going_back, held_back, let_go, pardon, said_anew
+from reconciler.safety.rejections import going_back, held_back, let_go, pardon, rejecting
 from reconciler.safety.revision import sealed
 from reconciler.safety.revisions import Revisions, rejection
 from tests.odd import ODD, odd
@@ -125,7 +125,7 @@ def test_what_nobody_has_applied_before_is_left_out_or_holds_up_all(past):
     """Of folders of which nothing is known, what is not named may stand all the same."""
     past.record(folder(BLOG), PATHS, "c", "s")
     new = folder(BLOG, NEWS)
-    past.reject(said_anew(new, past, PATHS), "why")
+    rejecting(new, past, PATHS, "why")()
     assert held_back(new, past, PATHS).instead.projects == (BLOG,)
     assert held_back(new, past, ("/elsewhere",)).instead is None
 
