@@ -8,7 +8,7 @@ from ..change import Change
 from ..core.resource import Key, State
 from ..errors import without_frames
 from ..kernel import resolvers
-from ..kernel.lock import lock
+from ..kernel.lock import folder_mode, keep_folder, lock
 from ..kernel.netlink.events import EVENT, Events
 from ..lasting import LastingHost
 from ..remembered import Dirty
@@ -59,6 +59,7 @@ class Watcher:
         self.hearing = Hearing(events, lambda *said: files.triggers.fire(*said), self.note)
         self.repair = RepairLoop(line(orders, host, self.reader, self.past))
         self.repair.during = Interludes(self.repair, self.news, self.answer_meanwhile).during
+        self.mode = folder_mode()  # when it is made anew
         self.fallen = ""  # why a thread is to be replaced
         self.unswept: list[str] = []  # places that a sweep has yet to look at
         self.restless = False  # the host itself was not as it was read when the last sweep came by
@@ -189,6 +190,7 @@ class Watcher:
             self.fallen = ""
             self.files.forget()
         with self.contained("files"):
+            keep_folder(self.mode)
             self.files.arm()
         if not self.fallen:
             with self.contained("events of the kernel"):

@@ -1,10 +1,16 @@
-"""One apply at a time on a host: an flock that dies with its holder, so there is no lease to outlive."""
+"""One apply at a time on a host: an flock that dies with its holder, so there is no lease to outlive.
+
+Whoever removes its file takes the lock from nobody: a byte is locked as well of what cannot be removed.
+"""
 
 import fcntl
 import os
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
+from zlib import crc32
 
 from ..errors import Locked, NotPermitted, ReconcileError
 
@@ -13,6 +19,21 @@ LOCK = f"{RUN}/lock"
 # Read-only, since that is enough for flock(2), on a file system that was made so too; a pipe does not block.
 FLAGS = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 UNTOLD = -1  # no time that a file has
+# Each network namespace has its own, and root alone may open it: nobody else can lock it either.
+ANCHOR = "/proc/sys/net/ipv4/route/flush"
+FLOCK = "hhqqi0q"  # struct flock; its owner is the open file, as of an flock, and not the process
+
+
+class Held(NamedTuple):
+    """Descriptors of a lock."""
+
+    file: int
+    anchor: int
+
+    def close(self) -> None:
+        for fd in self:
+            if fd >= 0:
+                os.close(fd)
 
 
 @contextmanager
@@ -25,16 +46,16 @@ def lock(
     given what it returns from then on.
     """
     deadline = time.monotonic() + wait
-    while (fd := attempt(run)) is None:
+    while (held := attempt(run)) is None:
         if time.monotonic() >= deadline:
             raise Locked("another apply is running on this host", "wait for it with --wait SECONDS")
         time.sleep(0.05)
     try:
-        yield taken(fd)
+        yield taken(held.file)
     finally:
-        known = taken(fd) != UNTOLD
-        parting(os.fstat(fd).st_mtime_ns if known else UNTOLD)
-        os.close(fd)
+        known = taken(held.file) != UNTOLD
+        parting(os.fstat(held.file).st_mtime_ns if known else UNTOLD)
+        held.close()
 
 
 def taken(fd: int) -> int:
@@ -49,8 +70,8 @@ def taken(fd: int) -> int:
     return before if os.fstat(fd).st_mtime_ns > before else UNTOLD
 
 
-def attempt(run: str) -> int | None:
-    """The locked descriptor, or None; the file may have been replaced between opening and locking it."""
+def attempt(run: str) -> Held | None:
+    """The lock, or None; the file may have been replaced between opening and locking it."""
     path = f"{run}/lock"
     try:
         os.makedirs(run, mode=0o700, exist_ok=True)
@@ -62,19 +83,50 @@ def attempt(run: str) -> int | None:
         raise ReconcileError(f"cannot take the lock {path}: {error.strerror}", hint) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.stat(path).st_ino == os.fstat(fd).st_ino:
-            return fd
+        if os.stat(path).st_ino == os.fstat(fd).st_ino and (fd_of_anchor := anchored(run)) is not None:
+            return Held(fd, fd_of_anchor)
     except (BlockingIOError, FileNotFoundError):
         pass
     os.close(fd)
     return None
 
 
+def anchored(run: str) -> int | None:
+    """The descriptor of the anchor, with the byte locked that is of this lock; None where another has it, -1
+    where there is none to be had."""
+    try:
+        fd = os.open(ANCHOR, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        byte = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, crc32(run.encode()), 1, 0)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, byte)
+    except OSError as error:
+        os.close(fd)
+        return None if isinstance(error, BlockingIOError) else -1
+    return fd
+
+
 def is_held(run: str) -> bool:
     """Whether somebody has this lock now."""
-    if (fd := attempt(run)) is not None:
-        os.close(fd)
-    return fd is None
+    if (held := attempt(run)) is not None:
+        held.close()
+    return held is None
+
+
+def folder_mode(run: str = RUN) -> int:
+    """With which it stands; root alone sees what is in one that is yet to be made."""
+    try:
+        return os.stat(run).st_mode & 0o7777
+    except OSError:
+        return 0o700
+
+
+def keep_folder(mode: int, run: str = RUN) -> None:
+    """Make it anew where somebody has removed it: files are written there."""
+    if not os.path.isdir(run):
+        os.makedirs(run, mode=0o700, exist_ok=True)
+        os.chmod(run, mode)
 
 
 def latest(run: str = RUN) -> int:

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from reconciler.kernel.lock import latest, lock
+from reconciler.kernel.lock import RUN, latest, lock
 from tests.netns.samples import MORE, WEB
+from tests.netns.watching import watching
 
 
 @pytest.fixture
@@ -57,6 +58,35 @@ def test_several_applies_at_once_without_waiting(lab):
     codes = [process.communicate(timeout=60) and process.returncode for process in running]
     assert set(codes) <= {0, 75} and 0 in codes
     assert lab.planned(MORE) == []
+
+
+def test_removing_its_file_takes_the_lock_from_nobody(lab):
+    lab.apply(WEB)
+    with lock():
+        lab.run(f"rm -rf {RUN}")
+        for _ in range(2):
+            assert lab.try_apply(MORE).rc == 75 and "t-cache" not in lab.namespaces()
+    lab.apply(MORE)
+
+
+def test_there_is_one_watcher_whatever_is_removed(lab):
+    lab.apply(WEB)
+    os.chmod(RUN, 0o755)
+    file = lab.write(WEB)
+    with watching(lab, file) as watcher:
+        watcher.settled()
+        lab.run(f"rm -rf {RUN}")
+        for _ in range(2):
+            result = lab.reconcile("--watch", file)
+            assert result.rc == 75 and "another --watch runs" in result.err
+        watcher.until(lambda: f"watching {file}: ok" in lab.reconcile("--status", file).out)
+        assert os.stat(RUN).st_mode & 0o777 == 0o755 and "trouble" not in watcher.log
+        lab.run("ip netns del t-db")
+        watcher.until(lambda: "t-db" in lab.namespaces())
+        lab.reconcile("--suspend")
+        watcher.until(lambda: watcher.status["health"] == "suspended")
+        lab.reconcile("--resume")
+    assert "a watcher" not in lab.reconcile("--status", file).out
 
 
 def test_who_looks_while_somebody_applies_learns_of_it(tmp_path):
