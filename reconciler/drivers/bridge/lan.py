@@ -100,7 +100,8 @@ def refuse_unwritten(spec: NetworkSpec, found: Lan) -> None:
     for number, enabled in ((4, spec.enable_ipv4), (6, spec.enable_ipv6)):
         if enabled and not any(family(s.subnet) == number for s in spec.subnets):
             message = f"network {spec.name} stands on a LAN and has no IPv{number} subnet"
-            hint = f"write the LAN's into `ipam`, or `enable_ipv{number}: false`"
+            other = spec.enable_ipv6 if number == 4 else spec.enable_ipv4
+            hint = "write the LAN's into `ipam`" + f", or `enable_ipv{number}: false`" * other
             raise NetworkLacks(message, hint, spec.where)
     for ip in found.addresses if found.mode == "port" else ():
         if not any(Range.within(s.subnet, ip) for s in spec.subnets):

@@ -65,6 +65,8 @@ def spec_of(written: WrittenNetwork) -> NetworkSpec:
     config = config_of(written, driver)
     spec = replace(spec, driver=name, scope=scope, options=options, config=config, **fields)
     refuse_narrow(written, spec)
+    if not (driver and driver.configured):  # of the plugins of CNI some give no addresses
+        refuse_no_family(written, spec)
     spec = replace(spec, subnets=subnets(written, spec))
     refuse_edges(written, spec)
     return spec
@@ -86,10 +88,23 @@ def config_of(written: WrittenNetwork, driver: Described | None) -> str:
 def refuse_narrow(written: WrittenNetwork, spec: NetworkSpec) -> None:
     """A link whose MTU is less has no IPv6, whatever its sysctls say (addrconf_notify)."""
     if spec.enable_ipv6 and isinstance(spec.mtu, int) and spec.mtu < LEAST_IPV6_MTU:
-        names = (n for n, option in accepted(COMMON).items() if option.key == "mtu")
-        option = next((n for n in names if n in written.record.driver_opts), "")
-        steps = ("driver_opts", option) if option else ("mtu",)
-        written.wrong(steps, f"mtu {spec.mtu} is too small for IPv6", f"at least {LEAST_IPV6_MTU}")
+        message = f"mtu {spec.mtu} is too small for IPv6"
+        written.wrong(said_at(written, "mtu"), message, f"at least {LEAST_IPV6_MTU}")
+
+
+def refuse_no_family(written: WrittenNetwork, spec: NetworkSpec) -> None:
+    """As Docker does; on a host's own network, and on none, nobody gets an address from here."""
+    if not (spec.enable_ipv4 or spec.enable_ipv6 or spec.driver in ("host", "none")):
+        message = "neither IPv4 nor IPv6 is enabled: nobody on the network can have an address"
+        hint = "set `enable_ipv6: true`, or leave `enable_ipv4` out"
+        written.wrong(said_at(written, "enable_ipv4"), message, hint)
+
+
+def said_at(written: WrittenNetwork, key: str) -> tuple[str, ...]:
+    """Where that is said, as a key or as an option."""
+    names = (name for name, option in accepted(COMMON).items() if option.key == key)
+    option = next((name for name in names if name in written.record.driver_opts), "")
+    return ("driver_opts", option) if option else (key,)
 
 
 def refuse_edges(written: WrittenNetwork, spec: NetworkSpec) -> None:

@@ -28,7 +28,7 @@ def test_defaults(desk):
         ("internal: true", "internal", True),
         ("internal: 'true'", "internal", True),
         ("enable_ipv6: true", "enable_ipv6", True),
-        ("enable_ipv4: false", "enable_ipv4", False),
+        ("enable_ipv4: false\nenable_ipv6: true", "enable_ipv4", False),
         ("name: my.net", "full_name", "my.net"),
         ("attachable: true", "attachable", True),
         ("labels: [a=b]", "labels", {"a": "b"}),
@@ -270,6 +270,26 @@ def test_a_subnet_of_a_family_that_is_off_is_not_used(desk, off):
         "fd00:1::/64" if off == 4 else "10.1.0.0/24"
     ]
     assert any(f"`enable_ipv{off}` is off" in note for note in manifest.notes)
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ("enable_ipv4: false", "enable_ipv4"),
+        ("enable_ipv4: false, enable_ipv6: false", "enable_ipv4"),
+        ("enable_ipv4: false, ipam: {config: [{subnet: 'fd00::/64'}]}", "enable_ipv4"),
+        ("driver_opts: {enable_ipv4: 'false'}", "driver_opts.enable_ipv4"),
+        (
+            "driver: macvlan, driver_opts: {com.docker.network.enable_ipv4: 'false'}",
+            "driver_opts.com.docker.network.enable_ipv4",
+        ),
+    ],
+)
+def test_a_network_without_any_family_is_refused_as_docker_does(desk, said, path):
+    """Also where a service is on another network too, and where nobody is on it."""
+    error = desk.only(f"services: {{a: {{networks: [n, m]}}}}\nnetworks:\n  m: {{}}\n  n: {{{said}}}\n")
+    assert "neither IPv4 nor IPv6 is enabled" in error.message and "enable_ipv6" in error.hint
+    assert (error.where.line, error.where.path) == (4, f"networks.n.{path}")
 
 
 def test_two_names_of_an_external_network_are_a_mistake(desk):
