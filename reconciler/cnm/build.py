@@ -104,7 +104,7 @@ def topology_of(
         attach.findings(here, networks, facts),
         *(driver.findings(networks, facts) for driver in used_by),
         findings_on_ports(ports, here, networks, facts, listening),
-        replicas.warnings,
+        replicas.warnings(networks, facts),
     ):
         found += findings
     shared = policy(manifest.projects, networks, facts, replicas.families)

@@ -17,6 +17,7 @@ from . import macs
 from .endpoint import Addresses, SandboxSpec, endpoints
 from .entrance import Departure, Door, Entrance, Mesh
 from .hosts import is_here
+from .own_addresses import absent_addresses
 from .ports import Targets, homes_of, is_across_hosts, targets, unpublished_warnings
 from .topology import Endpoint, Network
 
@@ -54,9 +55,9 @@ class Replicas(NamedTuple):
         """In which ports lead to replicas elsewhere."""
         return {number for to in self.elsewhere for number in to.homes}
 
-    @property
-    def warnings(self) -> Iterator[str]:
+    def warnings(self, networks: Sequence[Network], facts: Facts) -> Iterator[str]:
         yield from unpublished_warnings(self.here)
+        yield from absent_addresses(self.here, networks, facts)
         for spec, to in self.here:
             lost = to.host and reachable(to).homes.keys() < to.homes.keys()
             for port in (port for port in spec.ports if lost and port.meshed):

@@ -203,6 +203,8 @@ class HostFacts:
     namespaces: frozenset[str] = frozenset()  # names in /run/netns that are not ours
     listeners: frozenset[Listener] = frozenset()
     heard: Callable[[], tuple[Listener, ...]] = tuple  # the same with their processes, asked when it matters
+    # Prefixes that lead to the host itself by routes, without addresses: likewise
+    local: Callable[[], frozenset[str]] = frozenset
     ephemeral: tuple[int, int] = (32768, 60999)  # net.ipv4.ip_local_port_range
     forwarding: tuple[bool, bool] = (False, False)  # IPv4, IPv6
     bridged: bool = False  # br_netfilter shows the chains of IP what a bridge forwards
@@ -245,6 +247,7 @@ class Facts(HostFacts):
     ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()  # addresses of the host by us
     subnets: frozenset[str] = frozenset()  # of this run's networks, as firewall and routing policy know them
     mtus: Mapping[str, int] = field(default_factory=dict)  # of those that stand; 0 where their links differ
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN

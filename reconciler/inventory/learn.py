@@ -60,6 +60,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         stations=stations(live),
         instead=given_instead(live),
         networks=bridged[False],
+        held=frozenset(r.ip for r in live.of(Address) if r.ns == HOST),
         subnets=frozenset(subnets(live, owner, projects)),
         mtus=mtus(live),
         lans=bridged[True],
@@ -76,11 +77,7 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         meshed=meshed(live, owner, projects),
         vlans=vlans(live, owner, projects),
         tagged=tuple(tagged_link(r, host) for r in live.of(Vlan) if r.name in used),
-        tunnels={
-            (r.port, r.vni): f"{r.network} of project {r.project}"
-            for r in live.of(Vxlan)
-            if owner(r) not in projects | {""}
-        },
+        tunnels=tunnels(live, owner, projects),
         wireguard={r.port: owner(r) for r in live.of(Wireguard) if owner(r)},
         resolvers={(r.project, r.name): r.port for r in live.of(Resolver) if r.ns == HOST},
         router=next((r.project for r in live.of(Router) if r.project not in projects), ""),
@@ -88,6 +85,11 @@ def know(host: HostFacts, live: State, projects: frozenset[str]) -> Facts:
         guarded=(not MEMORIES[0].isdisjoint(live), not MEMORIES[1].isdisjoint(live)),
     )
     return replace(known, **vars(host.others.joined(known))) if host.others else known
+
+
+def tunnels(live: ByKind, owner: Owner, projects: frozenset[str]) -> dict[tuple[int, int], str]:
+    theirs = (r for r in live.of(Vxlan) if owner(r) not in projects | {""})
+    return {(r.port, r.vni): f"{r.network} of project {r.project}" for r in theirs}
 
 
 def meshed(live: ByKind, owner: Owner, projects: frozenset[str]) -> frozenset[int]:

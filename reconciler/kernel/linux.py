@@ -35,6 +35,7 @@ UNTOLD: dict[str, Any] = {
     "secret": "",
     "public_key": str,
     "heard": tuple,
+    "local": frozenset,
 }
 
 
@@ -112,6 +113,7 @@ class Linux:
             secret=self.key_file,
             public_key=cache(self.public_key),
             heard=cache(seen.heard),
+            local=cache(seen.local),
         )
 
     @mapped("reading the key")

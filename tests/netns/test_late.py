@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.netns.watching import watching
+
 WEB = """
 name: t
 networks: {auto: {enable_ipv6: true}}
@@ -108,6 +110,61 @@ def test_a_vpn_in_two_halves_says_nothing(lab, way):
         lab.run(f"ip {family} route add {half} {way[bool(family)]}")
     stays(lab, WEB)
     lab.apply(WEB.replace("name: t", "name: u").replace("80", "90"))
+
+
+VIP, VIP6 = "198.51.100.77", "2001:db8:1::77"
+AT = """
+name: t
+networks: {auto: {enable_ipv6: true, ipam: {config: [{subnet: 10.91.0.0/24}, {subnet: 'fd91::/64'}]}}}
+services:
+  web:
+    scale: 2
+    networks: [auto]
+    ports:
+      - "198.51.100.77:8080:80"
+      - "[2001:db8:1:0::77]:8080:80"
+      - "198.51.100.1:8081:80"
+      - "127.0.0.2:8082:80"
+      - "10.91.0.1:8083:80"
+      - "[fd91::1]:8084:80"
+"""
+COMES = [
+    ("ip addr add 198.51.100.77/24 dev uplink", "ip addr add 2001:db8:1::77/64 dev uplink nodad"),
+    ("ip route add local 198.51.100.64/26 dev lo", "ip route add local 2001:db8:1::77 dev lo"),
+]
+
+
+def absent(words: str) -> list[tuple[str, str]]:
+    """The places, and addresses."""
+    return re.findall(r"(\S+:\d+:\d+) \S+: port 80/tcp of web is not reached on (\S+) yet", words)
+
+
+@pytest.mark.parametrize("comes", COMES, ids=["address", "route"])
+def test_a_port_at_an_address_that_is_yet_to_come_is_told_until_it_comes(lab, comes):
+    file = lab.files / "t.yaml"
+    told = [(f"{file}:9:9", VIP), (f"{file}:10:9", VIP6)]
+    for result in (lab.plan(AT), lab.apply(AT), lab.plan(AT), lab.reconcile("--status", file)):
+        assert result.rc == 0 and absent(result.err) == told, result
+    for box in ("t-web-1", "t-web-2"):
+        lab.serve(box, 80)
+    assert not lab.ask("R", VIP, 8080)
+    for command in comes:
+        lab.run(command)
+    assert lab.ask("R", VIP, 8080) and lab.ask("", VIP6, 8080)
+    for result in (lab.plan(AT), lab.apply(AT), lab.reconcile("--status", file)):
+        assert result.rc == 0 and not absent(result.err), result
+
+
+def test_a_watcher_tells_of_it_until_it_comes_and_when_it_goes(lab):
+    file = lab.write(AT)
+    with watching(lab, file) as watcher:
+        watcher.until(lambda: len(absent(str(watcher.status["warnings"]))) == 2)
+        for command in COMES[0]:
+            lab.run(command)
+        watcher.until(lambda: watcher.status["warnings"] == [])
+        lab.run("ip addr del 198.51.100.77/24 dev uplink")
+        watcher.until(lambda: [ip for _, ip in absent(str(watcher.status["warnings"]))] == [VIP])
+        assert watcher.status["in_sync"]
 
 
 @pytest.mark.parametrize("manifest", [FIXED, WEB])

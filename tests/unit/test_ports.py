@@ -365,6 +365,31 @@ def test_so_is_one_of_a_container_without_a_network_or_in_a_vlan():
         assert [reason in words for words in topology.warnings] == [True]
 
 
+HERE = {"addresses": {"127.0.0.1": "lo", "192.0.2.1": "eth0"}, "local": lambda: frozenset({"192.0.2.64/26"})}
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "facts", "told"),
+    [
+        ("192.0.2.2", HERE, True),
+        ("192.0.2.2", {}, False),  # nobody knows what the host has
+        ("192.0.2.1", HERE, False),
+        ("127.0.0.53", HERE, False),
+        ("192.0.2.77", HERE, False),  # a route leads it here
+        ("10.7.0.1", HERE, False),  # the gateway
+        ("10.9.0.1", HERE, True),
+        ("10.9.0.1", HERE | {"held": frozenset({"10.9.0.1"})}, False),  # by another project
+        ("0.0.0.0", HERE, False),
+    ],
+)
+def test_a_port_at_an_address_that_the_host_has_not_is_told(host_ip, facts, told):
+    network = NetworkSpec(name="n", subnets=(SubnetSpec(subnet="10.7.0.0/24"),))
+    placed = replace(port(80, 8080, host_ip=host_ip), where=Where("shop.yaml", 14, 9))
+    of = manifest(project("p", network, container("a", "n", ports=(placed,))))
+    said = f"shop.yaml:14:9: port 80/tcp of a is not reached on {host_ip} yet: the host has no such address"
+    assert build(of, Facts(**facts)).warnings == ((said,) if told else ())
+
+
 def test_of_a_port_that_is_published_in_one_family_nothing_is_told():
     topology = build(
         manifest(project("p", container("a", ports=(port(80, 8080, host_ip="0.0.0.0"),)))), NOTHING

@@ -21,7 +21,7 @@ from ..transcript import note
 from . import listening
 from .capabilities import Missing
 from .readings import View
-from .routes import Routes
+from .routes import Routes, led_here
 from .routes import seen as seen_routes
 
 PROC, MACHINE = "/proc/sys/", "/etc/machine-id"
@@ -43,6 +43,7 @@ def facts(view: View, foreign_namespaces: Iterable[str]) -> HostFacts:
         routes=routes.prefixes,
         hops=routes.hops,
         onlink=routes.onlink,
+        local=led_here,
         gateways=routes.gateways,
         addresses={ip: names[index] for ip, index in own_addresses(view.dumps[Address]) if index in names},
         namespaces=frozenset(foreign_namespaces),

@@ -1,14 +1,27 @@
 """The host's own routes, of which there may be all of the Internet's: each is looked at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...kinds.ownership import PROTOCOL
-from ..kinds.route import LOCAL, MAIN, RTA_GATEWAY, RTMSG, TYPE_NAMES, TYPES, destination, leads_to, next_hops
-from ..netlink.links import ip_of
-from ..netlink.socket import attributes
+from ..kinds.route import (
+    KERNEL,
+    LOCAL,
+    MAIN,
+    RTA_GATEWAY,
+    RTMSG,
+    TYPE_NAMES,
+    TYPES,
+    asked,
+    destination,
+    leads_to,
+    next_hops,
+)
+from ..netlink.links import GETROUTE, ip_of
+from ..netlink.socket import attributes, dump, families, open_socket
 
 RA = 9  # RTPROT_RA
+LOCAL_TYPE = 2  # RTN_LOCAL
 UNROUTED = ("fe80:", "ff00:")  # what every link has
 Hop = tuple[bytes, int]  # a neighbour's address, and the index of the link there
 
@@ -39,6 +52,20 @@ def seen(dump: Sequence[bytes]) -> Iterator[SeenRoute]:
         hops = ((via, link),) if via else tuple(next_hops(found))
         prefix, unicast = destination(family, length, found), kind == TYPES["unicast"]
         yield SeenRoute(prefix, link, table == MAIN, protocol, unicast, via, hops)
+
+
+def led_here() -> frozenset[str]:
+    """What somebody leads to the host itself, though it has no such addresses: `ip route add local`."""
+    with open_socket() as channel:
+        each = (dump(channel, GETROUTE, asked(one, LOCAL, kind=LOCAL_TYPE)) for one in families())
+        return frozenset(set_by_somebody(body for bodies in each for body in bodies))
+
+
+def set_by_somebody(dump: Iterable[bytes]) -> Iterator[str]:
+    for body in dump:
+        family, length, _, _, _, protocol, *_ = RTMSG.unpack_from(body)
+        if protocol != KERNEL:
+            yield destination(family, length, attributes(body, RTMSG.size))
 
 
 class Routes:
