@@ -73,6 +73,7 @@ BRIDGES = [
 def test_a_port_that_somebody_moved_is_still_of_where_its_guard_says(now, home):
     """As far as bridges tell by their addresses: of others nobody knows."""
     space, veth, *rest = at("a", "va", "10.1.0.2", "fe80::2")
+    assert isinstance(veth, Veth)
     live = state(space, replace(veth, bridge=now), *rest, *guard("va", "10.1.0.2", "fe80::2"), *BRIDGES)
     assert {at: ips[:1] for at, ips in leases(by_kind(live)).items()} == {("a", home): ("10.1.0.2",)}
 
