@@ -58,9 +58,13 @@ def of_outside(peers: Iterable[PeerSpec], own: Set[str]) -> list[PeerSpec]:
     return [one for one in peers if one.kind == "name" and one.name not in own]
 
 
-@lru_cache(maxsize=16)
 def listed(peers: tuple[PeerSpec, ...], own: frozenset[str]) -> tuple[Listed, ...]:
-    """Replicas say the same, one after another."""
+    """Replicas say the same, one after another, and at the same lines."""
+    return listed_at(tuple(one.where for one in peers), peers, own)
+
+
+@lru_cache(maxsize=16)
+def listed_at(_: tuple[Where, ...], peers: tuple[PeerSpec, ...], own: frozenset[str]) -> tuple[Listed, ...]:
     return tuple(one_listed(entries) for entries in by_name(entries_of(peers, own)))
 
 

@@ -14,10 +14,10 @@ FACTS = Facts(nameservers=("192.0.2.53",), servers=("192.0.2.53",))
 HTTPS = (6, (443, 443))
 
 
-def views(tmp_path, **egress: str) -> dict[str, DnsView]:
+def views(tmp_path, above: str = "", **egress: str) -> dict[str, DnsView]:
     file = tmp_path / "t.yaml"
     lines = "".join(f"  {name}: {{networks: [n], egress: {said}}}\n" for name, said in egress.items())
-    file.write_text(f"name: t\nnetworks: {{n: }}\ncontainers:\n{lines}")
+    file.write_text(f"{above}name: t\nnetworks: {{n: }}\ncontainers:\n{lines}")
     found = build(load([str(file)], environ={}), FACTS, DRIVERS).naming.views
     return {name.removeprefix("t-"): view for view in found for name in view.sandboxes}
 
@@ -51,6 +51,13 @@ def test_who_lists_the_same_shares_all_and_who_does_not_the_sets_alone(tmp_path)
     sets = {name: {digest_of("t", each) for each in one[name].listed or ()} for name in "acd"}
     assert sets["c"] == sets["d"] < sets["a"]
     assert (one["e"].listed, one["e"].servers) == ((), ())
+
+
+def test_a_name_whose_line_moves_is_told_by_the_new_one(tmp_path):
+    """Also in a watcher, which has read the same list before."""
+    for above, line in (("", 4), ("# more\n", 5)):
+        [one] = views(tmp_path, above, a="[moved.com]")["a"].listed or ()
+        assert one.where.line == line
 
 
 def test_nobody_is_asked_for_anything_else(tmp_path):
