@@ -222,7 +222,7 @@ class Baseline:
         self.facts = replace(FACTS, bridged=bridged)
         self.by_rule: dict[tuple[str, str], list[tuple[Attempt, Seen]]] = {}
         world = World(desired(), self.facts)
-        for attempt in islice(attempts(desired()), 0, None, 3 if bridged else 1):
+        for attempt in islice(attempts(desired()), 0, None, 11 if bridged else 1):
             one = judge(world, attempt)
             for place in {(hop.chain, hop.rule) for hop in (*one.hops, *one.back)}:
                 self.by_rule.setdefault(place, []).append((attempt, seen(one)))
