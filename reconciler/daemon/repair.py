@@ -53,7 +53,7 @@ class RepairLoop:
         self.holding: Manifest | None = None  # the good one with what is new, while that is not all
         self.settling = Settling(clock)  # what the newest would take away waits for that
         self.broken: ReconcileError | None = None  # why there is no newest
-        self.blind = True  # none was compared yet: what stands beside the good one may be what it says
+        self.blind = True  # none went through yet: what stands beside the good one may be of one before
         self.refused: ReconcileError | None = None  # why some project stands by an older revision
         self.failing: Backoff[str] = Backoff(clock=clock)  # projects, by their newest revision
         self.stuck: Backoff[str] = Backoff(clock=clock)  # projects, by their last good one
@@ -66,6 +66,7 @@ class RepairLoop:
         self.dirty: Dirty | None = None
         self.rest: Grounds | None = None  # of the last turn, if the next will be the same
         self.spared = False  # something was left alone in the last turn
+        self.sparing = False  # nothing that stands goes by what is run
         self.put_off: frozenset[str] = frozenset()  # sandboxes that were left alone, and not looked at since
         self.during: During = nullcontext
 
@@ -117,6 +118,7 @@ class RepairLoop:
                 continue
             try:
                 outcome = self.run(manifest)
+                self.blind &= manifest is not self.newest
                 return replace(outcome, error=error or outcome.error, settling=self.settling.waits)
             except Unsettled:
                 continue
@@ -164,7 +166,7 @@ class RepairLoop:
 
     def run(self, manifest: Manifest) -> Outcome:
         """Look without the lock, so that nobody's apply waits for that; again under it if somebody had it."""
-        before = self.pipeline.latest()
+        before, self.sparing = self.pipeline.latest(), self.blind and manifest is not self.newest
         change = self.turning.seen(self.look(manifest))
         if not self.due_part(change).todo:
             self.accept(manifest, change.waiting)
@@ -231,10 +233,9 @@ class RepairLoop:
         return self.compare(older).instead_of(change)
 
     def compare(self, manifest: Manifest) -> Change:
-        """Nothing goes before it is known what the files say: another watcher may have brought that about."""
+        """An older revision need not have all that another watcher has brought about."""
         change = self.pipeline.compare(manifest)
-        self.blind &= manifest is not self.newest
-        return with_leftovers(change) if self.blind else change
+        return with_leftovers(change) if self.sparing else change
 
     def older(self, manifest: Manifest, names: Collection[str]) -> Manifest:
         """Of these projects the last good revision, which is kept healed, as far as there is one."""

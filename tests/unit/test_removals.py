@@ -202,15 +202,21 @@ def begun_with(files: Manifest | Exception, world: World, good: Manifest) -> Non
     world.repair = RepairLoop(world.repair.pipeline, world.clock)
 
 
-@pytest.mark.parametrize("files", [BROKEN, UNDECIDED])
+LATE = container("late", "front", ports=(port(80, 8005),))  # of one that would go
+NO_ROOM = revision(manifest(project("shop", *LOST.projects[0].networks, LATE)), "late")
+
+
+@pytest.mark.parametrize("files", [BROKEN, UNDECIDED, NO_ROOM])
 def test_a_watcher_that_begins_with_broken_files_takes_nothing_away(files):
     """What came beside what is held is in no revision."""
     world = holding_much()
     newest, stands = world.files, world.sandboxes
     begun_with(files, world, BIG)
+    world.settle()
     world.host.lose("namespace shop-web5")
     for places in ((), ("",)):
-        assert isinstance(world.turn(*places).error, ManifestError) and world.sandboxes == stands
+        error = world.turn(*places).error
+        assert isinstance(error, ManifestError | TooMuchGoes) and world.sandboxes == stands
     world.files = newest
     world.settle()
     assert world.sandboxes == stands
