@@ -37,7 +37,9 @@ def standing_part(
     change: Change, held: TooMuchGoes | None, good: Manifest | None, failing: Collection[str]
 ) -> Manifest | None:
     """What is kept healed of a revision of which not all will stand, by limits or since projects fail; None
-    where all will."""
+    where all will, or the last good one is the same."""
+    if good and good.digest == change.manifest.digest:
+        return None
     if failing:
         return with_older(change.manifest, good or Manifest(), failing)
     return change.manifest if held else None

@@ -329,6 +329,18 @@ def test_what_stands_beside_a_project_that_fails_stays_when_the_files_break():
     assert world.turn().in_sync and "shop-web2" in world.sandboxes and not world.repair.holding
 
 
+def test_where_a_repair_has_failed_what_comes_undone_is_drift_all_the_same():
+    world = World(ONE)
+    world.turn()
+    world.host.stubborn = "shop-web1"
+    world.host.lose("namespace shop-web1")
+    assert world.turn().error
+    world.host.stubborn = ""
+    assert world.turn().drift
+    world.host.lose("table inet/reconciler")
+    assert world.turn().drift
+
+
 def test_patience_grows_with_every_failure():
     world = World(TWO)
     world.host.stubborn = "shop-web2"
