@@ -12,6 +12,7 @@ from ...kinds.route import Route
 from ..kinds.address import addresses_of
 from ..kinds.veth import Switched, veth_of
 from ..netlink.links import IFLA_LINK, Seen, ip_of
+from ..netlink.socket import open_socket
 from .readings import View
 from .routes import seen as seen_routes
 from .snapshot import LINKS, Snapshot
@@ -22,6 +23,11 @@ LOOPBACK = 1  # the index that it has everywhere
 
 def strangers(snapshot: Snapshot) -> Iterator[Resource]:
     """Raises OSError of a namespace that cannot be looked into."""
+    with open_socket() as snapshot.host:
+        yield from nobodys(snapshot)
+
+
+def nobodys(snapshot: Snapshot) -> Iterator[Resource]:
     for name in snapshot.names:
         if not snapshot.project(name):
             yield Namespace(name=name, project="")
@@ -29,7 +35,7 @@ def strangers(snapshot: Snapshot) -> Iterator[Resource]:
     host = snapshot.view(HOST)
     for seen in host.links.values():
         if seen.kind == "bridge" and not seen.ours:
-            yield from nobodys(snapshot, HOST, seen)
+            yield from nobodys_link(snapshot, HOST, seen)
     yield from addresses_of(host, ours=False)
 
 
@@ -40,14 +46,14 @@ def inside(snapshot: Snapshot, view: View) -> Iterator[Resource]:
         if seen.kind == "veth" and other:
             yield replace(veth_of(view.ns, (seen, other), outside.names, Switched((), "", "")), project="")
         elif seen.kind in STACKED and other:
-            yield from nobodys(snapshot, view.ns, seen)
+            yield from nobodys_link(snapshot, view.ns, seen)
         elif index != LOOPBACK:
             yield Link(ns=view.ns, name=seen.name, mtu=seen.mtu, up=seen.up)
     yield from addresses_of(view, ours=False)
     yield from ways(view)
 
 
-def nobodys(snapshot: Snapshot, ns: str, seen: Seen) -> Iterator[Resource]:
+def nobodys_link(snapshot: Snapshot, ns: str, seen: Seen) -> Iterator[Resource]:
     """Whatever its alias says."""
     for link in LINKS[seen.kind].decode_link(snapshot, ns, seen):
         if isinstance(link, NetworkLink):
