@@ -31,7 +31,7 @@ class Watched:
         self.files = Files(self.triggers, [str(p) for p in paths])
         self.files.arm()
 
-    def fired(self, timeout: float = 1.0) -> bool:
+    def fired(self, timeout: float = 5.0) -> bool:
         """As the watcher does: look, and arm again."""
         found = bool(self.triggers.wait(timeout))
         self.files.arm()
