@@ -113,7 +113,7 @@ class Linux:
             secret=self.key_file,
             public_key=cache(self.public_key),
             heard=cache(seen.heard),
-            local=cache(seen.local),
+            local=cache(noting(self.transcript)(seen.local)),
         )
 
     @mapped("reading the key")
