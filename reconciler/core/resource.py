@@ -15,9 +15,9 @@ R = TypeVar("R", bound="Resource")
 Identity = Annotated[T, "identity"]  # part of the key
 Fixed = Annotated[T, "fixed"]  # the kernel cannot change it in place: replace
 Odd = Annotated[T, "odd"]  # seldom so, and told only then
-Drift = Annotated[
-    Odd[T], "drift"
-]  # somebody else has brought it about: nobody asks for it, nor for its return
+# What is not as it is by default somebody else has brought about: nobody asks for that, nor for its return.
+Unasked = Annotated[T, "drift"]
+Drift = Odd[Unasked[T]]  # which is told only then
 
 Key = str  # "link host/br-front": what is printed is what is compared
 Disruption = str

@@ -247,7 +247,7 @@ class Facts(HostFacts):
     ways: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     # By full name; where no alias tells it, by `@` and the bridge's: no name has an `@`.
     networks: Mapping[str, LiveNetwork] = field(default_factory=dict)
-    held: frozenset[str] = frozenset()  # addresses of the host by us
+    held: frozenset[str] = frozenset()  # addresses of the host on links of ours
     subnets: frozenset[str] = frozenset()  # of this run's networks, as firewall and routing policy know them
     mtus: Mapping[str, int] = field(default_factory=dict)  # of those that stand; 0 where their links differ
     lans: Mapping[str, LiveNetwork] = field(default_factory=dict)  # likewise, of bridges that stand on a LAN

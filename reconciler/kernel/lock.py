@@ -24,7 +24,7 @@ ANCHOR = "/proc/sys/net/ipv4/route/flush"
 FLOCK = "hhqqi0q"  # struct flock; its owner is the open file, as of an flock, and not the process
 
 
-class Held(NamedTuple):
+class HeldLock(NamedTuple):
     """Descriptors of a lock."""
 
     file: int
@@ -70,7 +70,7 @@ def taken(fd: int) -> int:
     return before if os.fstat(fd).st_mtime_ns > before else UNTOLD
 
 
-def attempt(run: str) -> Held | None:
+def attempt(run: str) -> HeldLock | None:
     """The lock, or None; the file may have been replaced between opening and locking it."""
     path = f"{run}/lock"
     try:
@@ -84,7 +84,7 @@ def attempt(run: str) -> Held | None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.stat(path).st_ino == os.fstat(fd).st_ino and (fd_of_anchor := anchored(run)) is not None:
-            return Held(fd, fd_of_anchor)
+            return HeldLock(fd, fd_of_anchor)
     except (BlockingIOError, FileNotFoundError):
         pass
     os.close(fd)

@@ -2,7 +2,7 @@
 
 from dataclasses import field
 
-from ..core.resource import Drift, Fixed, Identity, Resource, kind
+from ..core.resource import Drift, Fixed, Identity, Resource, Unasked, kind
 from .link import AtLink
 from .ownership import PROTOCOL, inside
 
@@ -13,7 +13,9 @@ class Address(AtLink):
 
     ip: Identity[str]
     prefix: Fixed[int]
-    connected: Fixed[bool] = True  # its prefix is routed to its link; only giving it anew restores that
+    connected: Fixed[Unasked[bool]] = (
+        True  # its prefix is routed to its link; only giving it anew restores that
+    )
     expires: Drift[bool] = False  # it has a lifetime, or that it is preferred has ended
 
     # The link of the host by which its LAN is asked whether another machine has it, and the 802.1Q tag there;

@@ -1,16 +1,14 @@
 """A routing policy rule, marked as ours by its protocol number.  Rules cannot be changed: all is fixed."""
 
-from ..core.resource import Fixed, Identity, Ownership, Resource, kind
+from ..core.resource import Drift, Fixed, Identity, Ownership, Resource, kind
 from .ownership import HOST, PROTOCOL, place
-
-SEVERAL = "several"
 
 
 @kind
 class Rule(Resource):
-    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit, or `several` where as many are
-    called so; a mask of 0 matches every packet.  Somebody may have `narrowed` it to fewer packets than its
-    fields say, or it is several."""
+    """`action` is lookup (of `table`), goto (rule `target`), nop or prohibit; a mask of 0 matches every
+    packet.  Somebody may have `narrowed` it to fewer packets than the fields say, or put others `beside` it
+    that are called alike: so many."""
 
     noun, rank = "rule", 9
     loss = "none"
@@ -27,7 +25,8 @@ class Rule(Resource):
     target: Fixed[int] = 0
     mark: Fixed[int] = 0
     mask: Fixed[int] = 0
-    narrowed: Fixed[bool] = False
+    narrowed: Fixed[Drift[bool]] = False
+    beside: Fixed[Drift[int]] = 0
 
     @property
     def on_links(self) -> tuple[str, ...]:

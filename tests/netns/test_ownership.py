@@ -18,8 +18,9 @@ from reconciler.kinds.address import Address
 from reconciler.kinds.file import File
 from reconciler.kinds.link import Bridge, OrphanVeth, Veth
 from reconciler.kinds.namespace import Namespace
-from reconciler.kinds.ownership import FILE_MARK, HOST, TO_DELETE
+from reconciler.kinds.ownership import FILE_MARK, HOST, PROTOCOL, TO_DELETE
 from reconciler.kinds.route import Route
+from reconciler.kinds.rule import Rule
 from tests.netns.lab import Lab
 
 BOX = Namespace(name="t-a", project="t")
@@ -67,12 +68,22 @@ def test_a_port_that_drifted_shows_as_one_field(lab: Lab, wired: State, command:
 
 @pytest.mark.parametrize(
     "drift",
-    ["br-t-n arp off", "br-t-n type bridge stp_state 1", "va0 mtu 1400", "va0 type bridge_slave locked on"],
+    [
+        "ip link set br-t-n arp off",
+        "ip link set br-t-n type bridge stp_state 1",
+        "ip link set va0 mtu 1400",
+        "ip link set va0 type bridge_slave locked on",
+        "ip -n t-a route del 10.91.0.0/24",
+        f"ip rule add pref 1000 nop protocol {PROTOCOL}",
+    ],
 )
 def test_what_was_put_right_before_an_apply_failed_stays_so(lab: Lab, wired: State, drift: str):
     """And is no way back that failed."""
+    wired |= state(HERE, Rule(family="inet", priority="1000", action="lookup", table="254"))
+    reconcile(wired, Linux())
     bad = Route(ns=HOST, dst="10.9.0.0/16", link=BRIDGE.name, via="203.0.113.1")
-    lab.run(f"ip link set {drift}")
+    lab.run(drift)
+    assert steps(wired)
     with pytest.raises(KernelError, match="invalid gateway"):
         reconcile({**wired, bad.key: bad}, Linux())
     assert Linux().observe(wired.values()).keys() == wired.keys()

@@ -61,11 +61,12 @@ def message(r: Route, index: int, *, delete: bool = False, new: bool = False) ->
 
 def put(requests: Requests, step: Step, route: Route) -> None:
     new = message(route, requests.index(route.link), new=step.op == "+" and step.old is None)
+    if isinstance(step.old, Route) and step.old.beside:
+        requests.add(step, *all_of(step.old, 0))
     if requests.ns == HOST and route.link in requests.batch.raised:  # until it is up, nothing is routed to it
         requests.batch.last.append(StepMessage(step, new))
     else:
-        stale = all_of(step.old, 0) if isinstance(step.old, Route) and step.old.beside else []
-        requests.add(step, *stale, new)
+        requests.add(step, new)
 
 
 def remove(requests: Requests, step: Step, route: Route) -> None:

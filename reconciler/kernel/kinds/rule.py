@@ -3,11 +3,12 @@
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from ...core.resource import Key
 from ...kinds.ownership import PROTOCOL
-from ...kinds.rule import SEVERAL, Rule
+from ...kinds.rule import Rule
 from ..netlink.fields import integer, string
 from ..netlink.links import DELRULE, GETRULE, INET, INET6, NEWRULE, ip_of, packed
 from ..netlink.socket import CREATE, EXCL, Message, attr, attributes, dump, families, u8
@@ -43,14 +44,15 @@ def message(r: Rule, *, delete: bool = False) -> Message:
 
 
 def put(requests: Requests, step: Step, rule: Rule) -> None:
-    """In place of another: ours may have stood beside that one, unseen."""
-    before = [message(rule, delete=True)] if step.old else []
-    requests.add(step, *before, message(rule))
+    requests.add(step, message(rule))
 
 
 def remove(requests: Requests, step: Step, rule: Rule) -> None:
-    """Twice: Linux deletes the first that has all this, which may be one that asks for more."""
-    requests.add(step, *[message(rule, delete=True)] * 2)
+    """Twice: Linux deletes the first that has all this, which may be one that asks for more.  Of several that
+    are called alike each, by what they have in common."""
+    if rule.beside:
+        rule = Rule(family=rule.family, priority=rule.priority, iif=rule.iif, action="", beside=rule.beside)
+    requests.add(step, *[message(rule, delete=True)] * max(2, 1 + rule.beside))
 
 
 def rules(view: View, channel: socket.socket) -> list[bytes]:
@@ -59,16 +61,12 @@ def rules(view: View, channel: socket.socket) -> list[bytes]:
 
 
 def decode(readings: Readings, ns: str) -> Iterator[Rule]:
-    """Of several that are called alike what they have in common: Linux deletes each as that."""
+    """Of several that are called alike the first, of which nobody can tell what it still does."""
     alike: dict[Key, list[Rule]] = {}
     for rule in marked(readings, ns):
         alike.setdefault(rule.key, []).append(rule)
     for rule, *more in alike.values():
-        yield several(rule) if more else rule
-
-
-def several(one: Rule) -> Rule:
-    return Rule(family=one.family, priority=one.priority, iif=one.iif, action=SEVERAL, narrowed=True)
+        yield replace(rule, narrowed=True, beside=len(more)) if more else rule
 
 
 def marked(readings: Readings, ns: str) -> Iterator[Rule]:

@@ -8,19 +8,18 @@ from ..netlink.fields import flag, integer
 from ..netlink.links import ip_of, packed
 from ..netlink.socket import Message, attr, u8
 from . import link
-from .bridge_port import amiss, mending
+from .bridge_port import NUMBERS, amiss, mending
 from .link import LinkKind, missing_bridge, network_link
 from .table import Readings, Requests, Seen, Step, register
 
 # linux/if_link.h
 VNI, PORT = integer(1), integer(15, "!H")  # IFLA_VXLAN_ID, IFLA_VXLAN_PORT
 IFLA_VXLAN_LOCAL, IFLA_VXLAN_LEARNING, IFLA_VXLAN_LOCAL6 = 4, 7, 17
-IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD, IFLA_BRPORT_NEIGH_SUPPRESS = 27, 30, 32
 # Links share a UDP port if these are alike (VXLAN_F_RCV_FLAGS in net/vxlan.h): zero checksums, remote
 # checksum offload, GBP, metadata of its own (`external`), GPE, and a filter of VNIs.
 APART = (20, 22, 23, 24, 25, 27, 30)
 ISOLATED = flag(33)  # IFLA_BRPORT_ISOLATED
-TOLD = ("mcast_flood", "bcast_flood", "neigh_suppress")  # by `flood` and `odd_port`
+TOLD = MCAST, BCAST, SUPPRESS = "mcast_flood", "bcast_flood", "neigh_suppress"  # by `flood` and `odd_port`
 
 
 def data(vxlan: Vxlan) -> bytes:
@@ -52,9 +51,9 @@ def quiet(*, flood: bool) -> dict[int, int]:
     return {
         rtnl.IFLA_BRPORT_LEARNING: 0,
         rtnl.IFLA_BRPORT_UNICAST_FLOOD: 0,
-        IFLA_BRPORT_MCAST_FLOOD: int(flood),
-        IFLA_BRPORT_BCAST_FLOOD: int(flood),
-        IFLA_BRPORT_NEIGH_SUPPRESS: int(not flood),
+        NUMBERS[MCAST]: int(flood),
+        NUMBERS[BCAST]: int(flood),
+        NUMBERS[SUPPRESS]: int(not flood),
     }
 
 
@@ -68,7 +67,7 @@ def decode(readings: Readings, ns: str, seen: Seen) -> Iterator[Vxlan]:
         vni=VNI.of(seen.data),
         local=ip_of(local),
         port=PORT.of(seen.data),
-        flood=flags[IFLA_BRPORT_MCAST_FLOOD] == 1,
+        flood=flags[NUMBERS[MCAST]] == 1,
         isolated=ISOLATED.of(seen.port),
         odd_port=flags not in (quiet(flood=True), quiet(flood=False)),
         amiss=amiss(seen, bridge, TOLD),
