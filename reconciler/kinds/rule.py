@@ -1,6 +1,6 @@
 """A routing policy rule, marked as ours by its protocol number.  Rules cannot be changed: all is fixed."""
 
-from ..core.resource import Drift, Fixed, Identity, Ownership, Resource, kind
+from ..core.resource import Drift, Fixed, Identity, Ownership, Resource, Unasked, kind
 from .ownership import HOST, PROTOCOL, place
 
 
@@ -25,7 +25,7 @@ class Rule(Resource):
     target: Fixed[int] = 0
     mark: Fixed[int] = 0
     mask: Fixed[int] = 0
-    narrowed: Fixed[Drift[bool]] = False
+    narrowed: Fixed[Unasked[bool]] = False
     beside: Fixed[Drift[int]] = 0
 
     @property

@@ -137,10 +137,7 @@ def test_a_second_one_is_refused_while_one_waits(lab):
 def test_the_watcher_does_not_apply_again_what_was_undone(lab):
     lab.write(WEB, "m/t.yaml")
     with watching(lab, lab.files / "m") as watcher:
-        watcher.settled()
-        lab.reconcile("--suspend")
-        lab.write(MORE, "m/t.yaml")
-        lab.succeed(lab.reconcile("--apply", "--confirm-within", 1, lab.files / "m"))
+        tried(lab, watcher, 1)
         lab.reconcile("--resume")
         until(lambda: state() == "undone")
         watcher.until(lambda: "nobody confirmed" in watcher.log)
@@ -151,16 +148,21 @@ def test_the_watcher_does_not_apply_again_what_was_undone(lab):
         assert "t-cache" in lab.namespaces()
 
 
+def tried(lab, watcher, seconds):
+    """While the watcher is suspended, MORE of what it has applied, for so long."""
+    watcher.settled()
+    lab.reconcile("--suspend")
+    lab.write(MORE, "m/t.yaml")
+    lab.succeed(lab.reconcile("--apply", "--confirm-within", seconds, lab.files / "m"))
+
+
 @pytest.fixture
 def waiting(lab):
     """A watcher goes on while an apply waits for confirmation, and files say more on top of that."""
     lab.write(OTHER, "m/o.yaml")
     lab.write(WEB, "m/t.yaml")
     with watching(lab, lab.files / "m") as watcher:
-        watcher.settled()
-        lab.reconcile("--suspend")
-        lab.write(MORE, "m/t.yaml")
-        lab.succeed(lab.reconcile("--apply", "--confirm-within", 8, lab.files / "m"))
+        tried(lab, watcher, 8)
         lab.write(MORE + "  top: {networks: [n]}\n", "m/t.yaml")
         lab.reconcile("--resume")
         watcher.until(lambda: "project t waits: an apply of it" in watcher.log)
