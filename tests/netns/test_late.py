@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.netns.watching import watching
+from tests.netns.watching import until, watching
 
 WEB = """
 name: t
@@ -150,7 +150,7 @@ def test_a_port_at_an_address_that_is_yet_to_come_is_told_until_it_comes(lab, co
     assert not lab.ask("R", VIP, 8080)
     for command in comes:
         lab.run(command)
-    assert lab.ask("R", VIP, 8080) and lab.ask("", VIP6, 8080)
+    until(lambda: lab.ask("R", VIP, 8080) and lab.ask("", VIP6, 8080))
     for result in (lab.plan(AT), lab.apply(AT), lab.reconcile("--status", file)):
         assert result.rc == 0 and not absent(result.err), result
 
