@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..change import Change
 from ..errors import ManifestError
-from ..manifest.parts import with_older
+from ..manifest.parts import keeping, with_older
 from ..manifest.spec import Manifest, ProjectSpec
 from ..safety.removals import TooMuchGoes
 from .blame import without
@@ -34,15 +34,14 @@ def within_limits(
 
 
 def standing_part(
-    change: Change, held: TooMuchGoes | None, good: Manifest | None, failing: Collection[str]
+    change: Change, held: TooMuchGoes | None, before: Manifest | None, failing: Collection[str]
 ) -> Manifest | None:
-    """What is kept healed of a revision of which not all will stand, by limits or since projects fail; None
-    where all will, or the last good one is the same."""
-    if good and good.digest == change.manifest.digest:
+    """What is kept healed of a revision of which not all will stand, by limits or since projects fail or
+    wait; None where all will, or what was kept before is the same."""
+    manifest = keeping(change.manifest, before, change.waiting)
+    if not held and (not failing or (before and before.digest == manifest.digest)):
         return None
-    if failing:
-        return with_older(change.manifest, good or Manifest(), failing)
-    return change.manifest if held else None
+    return with_older(manifest, before or Manifest(), failing) if failing else manifest
 
 
 def holding(manifest: Manifest, old: dict[str, ProjectSpec], held: TooMuchGoes) -> Manifest:

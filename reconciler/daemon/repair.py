@@ -190,7 +190,7 @@ class RepairLoop:
             change = self.due_part(change)
             holding = self.holding
             if manifest is self.newest:
-                holding = standing_part(change, held, self.good, self.failing.delays())
+                holding = standing_part(change, held, self.kept, self.failing.delays())
             if held and not change.todo:
                 self.known, self.holding = change, holding
                 return Outcome(change, error=held)
@@ -238,8 +238,8 @@ class RepairLoop:
         return with_leftovers(change) if self.sparing else change
 
     def older(self, manifest: Manifest, names: Collection[str]) -> Manifest:
-        """Of these projects the last good revision, which is kept healed, as far as there is one."""
-        return keeping(manifest, self.good, names)
+        """Of these projects what is kept healed, as far as there is any."""
+        return keeping(manifest, self.kept, names)
 
     def is_drift(self, manifest: Manifest, change: Change) -> bool:
         """Whether others have moved: the manifests have not, and something of these projects stood before."""
@@ -256,12 +256,12 @@ class RepairLoop:
         self.stuck.reset()
 
     def mixture(self, manifest: Manifest) -> Manifest:
-        """Of each project the newest revision, but the last good one where the newest has just failed."""
+        """Of each project the newest revision, but what is kept healed where the newest has just failed."""
         return self.older(manifest, self.failing.delays())
 
     def deferred_projects(self, change: Change) -> frozenset[str]:
         """Those that are left as they stand for now."""
-        old = {project.name for project in self.good.projects} if self.good else set()
+        old = {project.name for project in self.kept.projects} if self.kept else set()
         fought = {project for project, key in self.fights.delays() if not place(change, key)}
         failing = self.failing.delays().keys() - old
         self.spared |= bool(spared := frozenset(failing | self.stuck.delays().keys() | fought))

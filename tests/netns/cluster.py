@@ -43,6 +43,7 @@ class Machine(Lab):
         here = f"link add {port} type veth peer name uplink netns {self.process.pid}\n"
         here += f"link set {port} master ul up"
         subprocess.run(["ip", "-batch", "-"], input=here, text=True, check=True)
+        self.run("sysctl -qw net.ipv6.conf.uplink.accept_dad=0")  # a second, and its route comes after
         four, six = self.underlay[4], self.underlay[6]
         self.ip(f"addr add {four}/24 dev uplink\naddr add {six}/64 dev uplink nodad\nlink set uplink up")
         self.ip(f"route add default via {OUTSIDE[4]}")

@@ -143,7 +143,8 @@ class Lab:
         assert "Traceback" not in result.err, result
         missing = [word for word in words if word not in result.err]
         assert not missing, f"{missing} not in:\n{result.err}"
-        assert differing(before, self.snapshot()) == {}
+        touched = differing(before, self.snapshot())
+        assert touched == {}, touched
         return result
 
     def destroy(self, *arguments: object) -> Result:

@@ -176,6 +176,7 @@ route add default via 203.0.113.1
 def stretch(lab: Lab) -> None:
     """S stands behind R, which sends it no more than SMALL bytes at once."""
     lab.outside["S"] = fresh()
+    lab.sysctl("net/ipv6/conf/default/accept_dad", "R", 0)  # until then it asks for nobody's neighbours
     peer = f"/proc/{os.getpid()}/fd/{lab.outside['S']}"
     lab.ip(f"link add far mtu {SMALL} type veth peer name eth0 netns {peer}" + BEYOND, "R")
     lab.ip(ITSELF, "S")

@@ -277,6 +277,15 @@ def test_the_log_says_what_differed_and_who_did_it(lab, directory):
         watcher.until(lambda: watcher.status["drift"]["last"][0]["by"].startswith("nft["))
 
 
+def test_a_sandbox_that_lost_its_name_and_lives_on_is_replaced_at_once(lab, directory):
+    """Somebody is in there still, or Linux is yet to take it down: its end on the host stands."""
+    with watching(lab, directory) as watcher, open("/run/netns/t-db"):
+        lab.run("ip netns del t-db")
+        watcher.until(lambda: "put right" in watcher.log, EVENT)
+        assert "File exists" not in watcher.log
+    assert lab.succeed(lab.reconcile("--plan", directory)).out.startswith("Nothing to do.")
+
+
 def test_a_sandbox_without_networks_is_heard_too(lab):
     file = lab.write("name: t\ncontainers: {a: {network_mode: none}}\n")
     with watching(lab, file) as watcher:

@@ -329,6 +329,33 @@ def test_what_stands_beside_a_project_that_fails_stays_when_the_files_break():
     assert world.turn().in_sync and "shop-web2" in world.sandboxes and not world.repair.holding
 
 
+@pytest.mark.parametrize("more", [False, True])
+def test_where_a_project_fails_what_has_come_beside_its_held_removals_stays(more):
+    """Be it that a repair of it fails while files are broken, or its next revision."""
+    world = World(revision(shop(4), "1"))
+    world.turn()
+    (one,) = shop(1).projects
+    less = replace(one, containers=(*one.containers, container("new", "front")))
+    world.files = revision(manifest(less), "2")
+    world.settle()
+    assert isinstance(world.turn().error, Refused)
+    stands = world.sandboxes
+    assert stands == ["shop-new", "shop-web0", "shop-web1", "shop-web2", "shop-web3"]
+    if more:
+        less = replace(less, containers=(*less.containers, container("more", "front")))
+        world.files, world.host.stubborn = revision(manifest(less), "3"), "shop-more"
+        world.settle()
+        assert isinstance(world.turn().error, KernelError)
+    else:
+        world.files, world.host.stubborn = BROKEN, "shop-web3"
+        world.host.lose("namespace shop-web3")
+        assert isinstance(world.turn().error, KernelError)
+        world.host.stubborn = ""
+    for _ in range(2):
+        world.turn()
+        assert world.sandboxes == stands
+
+
 def test_where_a_repair_has_failed_what_comes_undone_is_drift_all_the_same():
     world = World(ONE)
     world.turn()

@@ -78,17 +78,20 @@ class Snapshot(Readings):
                 yield from kind.decode_link(self, ns, seen)
 
     def orphans(self, known: Iterable[Resource]) -> Iterator[Resource]:
-        """The links of ours that are neither one of these nor the host end of any pair."""
-        inside = (r for name in self.sandboxes for r in self.sandbox(name))
+        """The links of ours that are neither one of these nor the host end of any pair; where some places are
+        read alone, those that lead there by what they are called."""
+        places = self.places
+        names = self.sandboxes if places is None else places.intersection(self.sandboxes)
+        inside = (r for name in names for r in self.sandbox(name))
         ends = {r.host_end for r in (*known, *inside) if isinstance(r, Link)}
         for seen in self.view(HOST).links.values():
-            if seen.ours and seen.name not in ends:
+            if seen.ours and seen.name not in ends and (places is None or ungrouped.leads_to(seen, places)):
                 yield orphan_of(seen)
 
     def hosts_own(self) -> Iterator[Resource]:
         own = [*self.links(HOST), *(r for kind in ON_HOST for r in kind.decode(self, HOST))]
         yield from own
-        yield from self.orphans(own) if self.places is None else ()
+        yield from self.orphans(own)
 
     def intruders(self, sandboxes: Set[str]) -> Iterator[Resource]:
         """What else stands in these sandboxes at the names of what is wanted there: it is in the way."""
