@@ -11,7 +11,7 @@ from ..change import Change
 from ..cnm.topology import Topology
 from ..core.resource import State
 from ..daemon import answering, drops
-from ..daemon.status import in_words, watcher_status
+from ..daemon.status import in_words, warned, watcher_status
 from ..drivers.overlay.hearsay import discrepancies, listed
 from ..errors import ReconcileError
 from ..hosts.snapshot import save
@@ -91,7 +91,7 @@ def status(options: Options) -> int:
         say(options, line)
     if guarded := guards(live):
         say(options, ROUTER_GUARD.format(guarded))
-    warn(options, waiting, listed(wrong))
+    warn(options, waiting, (*listed(wrong), *(() if change or trouble else warned(watcher))))
     say(options, state_in_words())
     say(options, in_words(watcher))
     say(options, "\n".join(f"  {drops.in_words(row)}" for row in refused))
@@ -102,10 +102,10 @@ def status(options: Options) -> int:
     return exit_code(trouble, in_sync=in_sync)
 
 
-def warn(options: Options, waiting: Mapping[str, ReconcileError], differences: Iterable[str]) -> None:
+def warn(options: Options, waiting: Mapping[str, ReconcileError], lines: Iterable[str]) -> None:
     for name, why in waiting.items():
         note(options, f"warning: project {name} waits: {why}")
-    for line in differences:
+    for line in lines:
         note(options, f"warning: {line}")
 
 

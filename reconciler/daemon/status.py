@@ -104,7 +104,7 @@ class Status:
         self.turns += 1
         self.outcome, self.trigger, self.at = outcome, trigger, time.time()
         if outcome.change:
-            self.warnings, self.waiting = outcome.change.topology.warnings, outcome.change.waiting
+            self.warnings, self.waiting = outcome.change.warnings, outcome.change.waiting
             self.containers = containers(outcome.change)
         if outcome.change and outcome.change.desired is not self.standing.live:
             self.standing = Tally(outcome.change.desired)
@@ -220,6 +220,14 @@ def in_words(watcher: dict[str, Any] | None) -> str:
         return "\n".join(status_lines(watcher))
     except (LookupError, TypeError, AttributeError):
         return f"a watcher runs; {STATUS} does not tell what it does"
+
+
+def warned(watcher: dict[str, Any] | None) -> list[str]:
+    """What it warns of, for who compares no manifests himself."""
+    with suppress(LookupError, TypeError, AttributeError):
+        waiting = (watcher or {})["waiting"].items()
+        return [*(watcher or {})["warnings"], *(f"project {name} waits: {why}" for name, why in waiting)]
+    return []
 
 
 def status_lines(watcher: dict[str, Any]) -> list[str]:

@@ -159,6 +159,7 @@ def test_a_watcher_tells_of_it_until_it_comes_and_when_it_goes(lab):
     file = lab.write(AT)
     with watching(lab, file) as watcher:
         watcher.until(lambda: len(absent(str(watcher.status["warnings"]))) == 2)
+        assert absent(lab.reconcile("--status").err) == absent("\n".join(watcher.status["warnings"]))
         for command in COMES[0]:
             lab.run(command)
         watcher.until(lambda: watcher.status["warnings"] == [])
