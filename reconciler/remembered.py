@@ -47,9 +47,10 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     """The comparison, with only what is dirty read again; None where that will not do."""
     host.forget(dirty.places)
     change = compare_again(known, host, dirty.compared, decided_beside)
-    if change and (more := beyond_ends(change, dirty)):
+    read = dirty.compared
+    if change and read is not None and (more := beyond_ends(change, dirty) | astray(change) - read):
         host.forget(more)
-        change = compare_again(known, host, dirty.compared, decided_beside)
+        change = compare_again(known, host, read | more, decided_beside)
     if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
         return None
     if change.todo and change.waiting:  # of who waits all is wanted that can be had just then
@@ -64,7 +65,14 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
 def beyond_ends(change: Change, dirty: Dirty) -> frozenset[str]:
     """The sandboxes of which an end alone was read, and more than links is to be put right."""
     more = frozenset(step.resource.place for step in change.todo if not isinstance(step.resource, Link))
-    return more & dirty.ends - dirty.places if dirty.places is not None else frozenset()
+    return more & dirty.ends - (dirty.places or frozenset())
+
+
+def astray(change: Change) -> frozenset[str]:
+    """The places of what runs in sandboxes that are to be made: it may go on in one that has lost its name."""
+    made = {step.resource.key for step in change.todo if step.op == "+" and step.resource.lasting}
+    apart = (r for r in change.desired.values() if r.alone) if made else ()
+    return frozenset(r.place for r in apart if not made.isdisjoint(r.within))
 
 
 def tells_of_workloads(dirty: Dirty) -> bool:
