@@ -1,5 +1,5 @@
-"""Whatever fails or breaks, and whenever a watcher begins: nothing goes that the newest revision has not taken
-away, and in the end all is as that says, or held."""
+"""Whatever fails or breaks, and whenever a watcher begins: nothing goes that the newest revision has not
+taken away, and in the end all is as that says, or held."""
 
 from dataclasses import replace
 
