@@ -10,8 +10,8 @@ from reconciler.kinds.nft import Chain, Map, Table
 from reconciler.manifest.spec import Manifest
 from reconciler.pipeline import compare, load
 from reconciler.truth import destruction
+from tests.thorough import some
 from tests.unit.test_pipeline import FakeHost, run
-from tests.unit.thorough import some
 
 PARTS = {
     "plain": """

@@ -28,7 +28,7 @@ from reconciler.kinds.route import Route
 from reconciler.kinds.wireguard import Wireguard
 from reconciler.manifest.spec import HostSpec, Manifest, NetworkSpec
 from reconciler.pipeline import decide, load
-from tests.unit.thorough import some
+from tests.thorough import some
 from tests.unit.worlds import container, manifest, port, project
 
 KEYS = {f"h{n}": b64encode(bytes([n] * 32)).decode() for n in (1, 2, 3)}

@@ -26,7 +26,7 @@ from reconciler.pipeline import decide, load
 from tests.golden.test_golden import CASES, ROOT, change
 from tests.golden.test_golden import HOST as FACTS
 from tests.schemas import Checked
-from tests.unit.thorough import some
+from tests.thorough import some
 
 SHOP: dict[str, Any] = {
     "name": "shop",

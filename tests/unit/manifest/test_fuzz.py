@@ -17,7 +17,7 @@ from reconciler.manifest.model import service, top, workload
 from reconciler.manifest.options import accepted
 from reconciler.manifest.yaml.report import as_json, report
 from reconciler.pipeline import load
-from tests.unit.thorough import some
+from tests.thorough import some
 
 SEED = """\
 name: shop

@@ -1,4 +1,4 @@
-"""How many cases are tried: all in .ci/run, and one in a few where somebody waits (see conftest.py)."""
+"""How many cases are tried: all in .ci/run, and one in a few where somebody waits (see unit/conftest.py)."""
 
 import os
 from collections.abc import Iterable
