@@ -109,7 +109,8 @@ def test_git(lab, directory):
         turns = watcher.status["last_run"]["turns"]
         git(lab, "status")
         time.sleep(0.6)
-        assert watcher.status["last_run"]["turns"] == turns
+        last = watcher.status["last_run"]  # Linux tells late of carriers
+        assert last["turns"] == turns or "file" not in last["trigger"], last
         git(lab, "checkout", "-q", "-")
         watcher.until(lambda: "t-cache" in lab.namespaces())
         two = git(lab, "rev-parse", "--short=12", "HEAD")
