@@ -130,9 +130,8 @@ def test_names_that_somebody_edits_or_takes_away_are_as_they_were(stands, file, 
 def test_a_port_that_somebody_takes_meanwhile_is_his(stands):
     os.kill(pid_of(), signal.SIGKILL)
     port = PORTS[1]  # t_m has the first, by its name
-    until(lambda: not is_running(pid_of()))
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
-        taken.bind(("::", port))
+        until(lambda: taken.bind(("::", port)) is None)  # who ends is seen no more before it lets go
         healed(stands, "create resolver t/t_n")
         assert f":{port} " in stands.run("ss -Hlun").out
 
