@@ -85,7 +85,7 @@ class Snapshot(Readings):
         inside = (r for name in names for r in self.sandbox(name))
         ends = {r.host_end for r in (*known, *inside) if isinstance(r, Link)}
         for seen in self.view(HOST).links.values():
-            if seen.ours and seen.name not in ends and (places is None or ungrouped.leads_to(seen, places)):
+            if seen.ours and seen.name not in ends and (places is None or ungrouped.is_end_of(seen, places)):
                 yield orphan_of(seen)
 
     def hosts_own(self) -> Iterator[Resource]:

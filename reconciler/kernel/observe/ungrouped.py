@@ -46,7 +46,7 @@ def group_by_words(seen: Seen) -> int:
     return GROUPS.get(seen.kind, (GROUP,))[0] if seen.name in own else 0
 
 
-def leads_to(seen: Seen, places: Set[str]) -> bool:
+def is_end_of(seen: Seen, places: Set[str]) -> bool:
     """Whether it is the host's end of a pair that was made for one of these sandboxes."""
     if seen.kind != "veth" or not seen.alias.startswith(f"{ALIAS}/"):
         return False
