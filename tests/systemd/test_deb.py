@@ -13,7 +13,7 @@ from tests.systemd.test_units import ROOT, TREE, WEB, Machine
 TREES = {"12": os.environ.get("RECONCILER_TREE12", ""), "13": TREE}
 pytestmark = pytest.mark.skipif(not TREE, reason="run tests/systemd/run as root")
 NEWER = "9.0"
-MOST = {"12": 3_500_000, "13": 700_000}  # bytes
+MOST = {"12": 3_500_000, "13": 800_000}  # bytes: what is ours alone, and with libraries
 
 ECHO = """
 import socket
