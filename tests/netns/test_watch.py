@@ -278,11 +278,16 @@ def test_the_log_says_what_differed_and_who_did_it(lab, directory):
         watcher.until(lambda: watcher.status["drift"]["last"][0]["by"].startswith("nft["))
 
 
-def test_a_sandbox_that_lost_its_name_and_lives_on_is_replaced_at_once(lab, directory):
-    """Somebody is in there still, or Linux is yet to take it down: its end on the host stands."""
+@pytest.mark.parametrize("alias", ["", "mine", "reconciler/t/t-web/eth0"])
+def test_a_sandbox_that_lost_its_name_and_lives_on_is_replaced_at_once(lab, directory, alias):
+    """Somebody is in there still, or Linux is yet to take it down: its end on the host stands, whatever its
+    alias has become."""
     with watching(lab, directory) as watcher, open("/run/netns/t-db"):
-        lab.run("ip netns del t-db")
-        watcher.until(lambda: "put right" in watcher.log, EVENT)
+        words = {link["ifname"]: link.get("ifalias", "") for link in lab.json("ip -j link")}
+        end = next(name for name, said in words.items() if said == "reconciler/t/t-db/eth0")
+        watcher.settled()
+        lab.run(["sh", "-ec", f"ip link set {end} alias '{alias or words[end]}'; ip netns del t-db"])
+        watcher.until(lambda: "+ namespace t-db" in watcher.log, EVENT)
         assert "File exists" not in watcher.log
     assert lab.succeed(lab.reconcile("--plan", directory)).out.startswith("Nothing to do.")
 

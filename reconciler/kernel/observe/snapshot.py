@@ -79,13 +79,14 @@ class Snapshot(Readings):
 
     def orphans(self, known: Iterable[Resource]) -> Iterator[Resource]:
         """The links of ours that are neither one of these nor the host end of any pair; where some places are
-        read alone, those that lead there by what they are called."""
+        read alone, those that have the name of one that is wanted there: they are in its way."""
         places = self.places
         names = self.sandboxes if places is None else places.intersection(self.sandboxes)
         inside = (r for name in names for r in self.sandbox(name))
         ends = {r.host_end for r in (*known, *inside) if isinstance(r, Link)}
+        wanted = {r.host_end for r in self.wanted(Link) if places is not None and r.place in places}
         for seen in self.view(HOST).links.values():
-            if seen.ours and seen.name not in ends and (places is None or ungrouped.is_end_of(seen, places)):
+            if seen.ours and seen.name not in ends and (places is None or seen.name in wanted):
                 yield orphan_of(seen)
 
     def hosts_own(self) -> Iterator[Resource]:

@@ -4,7 +4,7 @@ Their aliases say whose they are; but an alias is what anybody writes.  So a nam
 they follow from the same words, and somebody else's link has them only where that is meant.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 
 from ...kinds import names
 from ...kinds.ownership import ALIAS, GROUP, OUTER, SHARED, TO_DELETE
@@ -44,14 +44,6 @@ def group_by_words(seen: Seen) -> int:
         case _:
             return 0
     return GROUPS.get(seen.kind, (GROUP,))[0] if seen.name in own else 0
-
-
-def is_end_of(seen: Seen, places: Set[str]) -> bool:
-    """Whether it is the host's end of a pair that was made for one of these sandboxes."""
-    if seen.kind != "veth" or not seen.alias.startswith(f"{ALIAS}/"):
-        return False
-    words = seen.alias.split("/")
-    return len(words) == 4 and words[2] in places and bool(group_by_words(seen))
 
 
 def group_of_bridge(seen: Seen, project: str, network: str) -> int:
