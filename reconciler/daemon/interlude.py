@@ -19,11 +19,11 @@ from ..core.reconcile import Kernel, Refusals
 from ..core.resource import Key, Resource, Stage, State
 from ..errors import FailedInPart, ReconcileError
 from ..kernel.netlink.events import EVENT
-from ..kinds.link import Link
+from ..kinds.link import Link, OrphanVeth
 from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
 from ..pipeline import enact
-from ..remembered import Dirty, compare_again, containers, depends_on_facts
+from ..remembered import Dirty, astray, compare_again, containers, depends_on_facts
 from ..values import record
 from .blame import without
 from .leading import allowed, carried_out, done, led
@@ -100,7 +100,7 @@ class Untouched:
 
 @record
 class Section:
-    """A kernel with nothing on the host but what is wanted, and of the sandboxes with these alone."""
+    """A kernel that has of the host what is wanted, or in its way, and of the sandboxes these alone."""
 
     kernel: Kernel
     wanted: State
@@ -108,7 +108,8 @@ class Section:
 
     def observe(self, named: Iterable[Resource] = (), places: Places | None = None) -> State:
         found = self.kernel.observe(named, self.places if places is None else places)
-        return {key: r for key, r in found.items() if r.place or key in self.wanted}
+        near = (r for r in found.values() if r.place or r.key in self.wanted or isinstance(r, OrphanVeth))
+        return {r.key: r for r in near}
 
     def execute(self, batch: Sequence[Step]) -> Refusals:
         return self.kernel.execute(batch)
@@ -183,6 +184,8 @@ class Interludes:
             return None
         if "" not in places and any(isinstance(step.resource, Link) for step in change.todo):
             return self.heal(untouched, places | {""}, host)  # what it leads to may have gone as well
+        if more := astray(replace(change, desired=untouched.change.desired)) - places:
+            return self.heal(untouched, places | more, host) if untouched.wanted.keys() >= more else None
         if depends_on_facts(change, Dirty(places), host) and not host.facts_stand():
             return None
         change = self.repair.due_part(without(change, self.repair.deferred_projects(change)))
