@@ -69,10 +69,12 @@ def beyond_ends(change: Change, dirty: Dirty) -> frozenset[str]:
 
 
 def astray(change: Change) -> frozenset[str]:
-    """The places of what runs in sandboxes that are to be made: it may go on where that has lost its name."""
+    """The places of what sandboxes had that are to be made: where one has lost its name alone, what runs in
+    it goes on there, and its end stands on the host."""
     made = {step.resource.key for step in change.todo if step.op == "+" and step.resource.lasting}
     apart = (r for r in change.desired.values() if r.alone) if made else ()
-    return frozenset(r.place for r in apart if not made.isdisjoint(r.within))
+    running = frozenset(r.place for r in apart if not made.isdisjoint(r.within))
+    return running | {""} if made else running
 
 
 def tells_of_workloads(dirty: Dirty) -> bool:

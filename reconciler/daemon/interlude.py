@@ -185,7 +185,8 @@ class Interludes:
         if "" not in places and any(isinstance(step.resource, Link) for step in change.todo):
             return self.heal(untouched, places | {""}, host)  # what it leads to may have gone as well
         if more := astray(replace(change, desired=untouched.change.desired)) - places:
-            return self.heal(untouched, places | more, host) if untouched.wanted.keys() >= more else None
+            known_too = more <= untouched.wanted.keys() | {""}
+            return self.heal(untouched, places | more, host) if known_too else None
         if depends_on_facts(change, Dirty(places), host) and not host.facts_stand():
             return None
         change = self.repair.due_part(without(change, self.repair.deferred_projects(change)))

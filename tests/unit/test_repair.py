@@ -415,6 +415,20 @@ def test_what_was_left_alone_is_due_though_its_time_came_in_the_middle_of_a_turn
     assert world.repair.patience > 0.0
 
 
+def test_a_sandbox_that_lost_its_name_while_it_was_left_alone_is_made_anew_when_it_is_due():
+    """Its end on the host stands, of which nobody tells again."""
+    world = World(revision(shop(3), "1"))
+    world.turn()
+    lost = next(key for key in world.host.observe() if key.startswith("address shop-web0/eth0"))
+    for _ in range(6):
+        world.host.lose(lost)
+        world.turn("shop-web0")
+    world.host.lose("namespace shop-web0")
+    assert not world.turn("shop-web0", "").change.todo
+    world.clock.now += 1000
+    assert world.turn("shop-web1").in_sync and "shop-web0" in world.sandboxes
+
+
 def test_what_moved_while_something_foreign_stood_in_the_way_is_not_forgotten():
     world = World(ONE)
     world.turn()
