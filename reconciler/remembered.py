@@ -72,9 +72,10 @@ def astray(change: Change) -> frozenset[str]:
     """The places of what sandboxes had that are to be made: where one has lost its name alone, what runs in
     it goes on there, and its end stands on the host."""
     made = {step.resource.key for step in change.todo if step.op == "+" and step.resource.lasting}
-    apart = (r for r in change.desired.values() if r.alone) if made else ()
-    running = frozenset(r.place for r in apart if not made.isdisjoint(r.within))
-    return running | {""} if made else running
+    if not made:
+        return frozenset()
+    running = (r for r in change.desired.values() if r.alone and not made.isdisjoint(r.within))
+    return frozenset({"", *(r.place for r in running)})
 
 
 def tells_of_workloads(dirty: Dirty) -> bool:
