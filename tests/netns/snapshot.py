@@ -19,7 +19,7 @@ COMMANDS = (
 # checked for duplicates, what a bridge takes over from its ports, an anycast address for each subnet that the
 # host is a router in.
 MOVING = re.compile(
-    r"anycast .*\n|multicast ff00::/8 .*\n|\bstate [a-z]+ "
+    r"anycast .*\n|multicast ff00::/8 .*\n|\bstate (disabled|listening|learning|forwarding|blocking) "
     r"|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs|fdb_n_learned) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
