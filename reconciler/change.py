@@ -55,8 +55,9 @@ class Change:
 
     @property
     def removed(self) -> list[str]:
-        """The keys of sandboxes and of links of the host that would go."""
-        gone = self.live.keys() - self.desired.keys()
+        """The keys of sandboxes and of links of the host that would go, but for what is left over: the end of
+        a pair whose sandbox has gone already."""
+        gone = [key for key, r in self.live.items() if key not in self.desired and not r.leftover]
         return sorted(key for key in gone if key.startswith(("namespace ", "link host/")))
 
     @property

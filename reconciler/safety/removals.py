@@ -126,7 +126,7 @@ def loss_of(party: Party, had: Mapping[Key, str], going: Mapping[Key, str], gone
 def counted(state: State) -> dict[Key, str]:
     """What counts, with the project that it is of."""
     owner = ownership.owners(state)
-    return {key: owner(r) for key, r in state.items() if is_counted(key)}
+    return {key: owner(r) for key, r in state.items() if is_counted(key) and not r.leftover}
 
 
 def is_counted(key: Key) -> bool:

@@ -17,6 +17,7 @@ from tests.unit.worlds import container, manifest, port, project
 
 RED, BLUE = (Source(path=f"/{name}", names=(f"/{name}",), whole=True) for name in ("red", "blue"))
 HALF = Limits(removals="50%")
+NETWORKS = [NetworkSpec(name=name) for name in "xyz"]
 
 
 def folder(source: Source, *manifests: Manifest, **more) -> Manifest:
@@ -48,6 +49,17 @@ def held(change, limits: Limits = HALF) -> frozenset[str]:
 def test_a_project_counts_by_itself_whatever_else_stands(host):
     assert held(compare(folder(RED, shop(4)), host)) == {"shop"}
     assert not held(compare(folder(RED, shop(6)), host))
+
+
+def test_the_ends_of_pairs_whose_sandboxes_lost_their_names_are_no_removals():
+    world = World(
+        revision(manifest(project("t", *(container(name, *"xyz") for name in "abc"), *NETWORKS)), "1")
+    )
+    world.turn()
+    for name in "abc":
+        world.host.lose(f"namespace t-{name}")
+    assert not compare(world.files, world.host).removed
+    assert world.turn().in_sync and world.sandboxes == ["t-a", "t-b", "t-c"]
 
 
 def test_projects_that_leave_count_by_their_folder(host):
