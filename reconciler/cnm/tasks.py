@@ -12,6 +12,7 @@ from .hosts import is_here, replicas
 from .topology import Task
 
 JOINED = ("service:", "container:")  # before the name of whom a namespace is shared with
+BORROWED = (*JOINED, "host")  # networks of others
 
 
 def tasks(manifest: Manifest, facts: Facts, found: list[Finding]) -> Iterator[Task]:
@@ -51,7 +52,7 @@ def task(
         project=project.name,
         name=name,
         engine=spec.runtime,
-        sandbox=sandbox(spec, name, here),
+        sandbox=sandbox(project, spec, name, here),
         image=spec.image,
         spec=replace(run, pid=shared(run.pid, here), ipc=shared(run.ipc, here)),
         environment=spec.environment,
@@ -63,9 +64,11 @@ def task(
     )
 
 
-def sandbox(spec: ContainerSpec, name: str, here: Mapping[str, list[str]]) -> str:
-    """Whose network it has; "" is the host's."""
-    mode = spec.network_mode
+def sandbox(project: ProjectSpec, spec: ContainerSpec, name: str, here: Mapping[str, list[str]]) -> str:
+    """Whose network it has, who may have another's; "" is the host's."""
+    modes, mode = {one.name: one.network_mode for one in project.containers}, spec.network_mode
+    while mode.startswith("service:") and (other := modes[mode.partition(":")[2]]).startswith(BORROWED):
+        mode = other
     if mode == "host":
         return ""
     return shared(mode, here).partition(":")[2] if mode.startswith(JOINED) else name

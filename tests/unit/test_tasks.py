@@ -55,3 +55,18 @@ def test_a_project_without_a_network_bears_a_mark_too():
     for mode in ("host", "none"):
         state = lower(built(manifest(project("t", running("web", network_mode=mode)))))
         assert [r.project for r in state.values() if isinstance(r, Element) and r.map == PROJECTS] == ["t"]
+
+
+def test_who_has_the_network_of_one_that_has_anothers_has_that():
+    modes = {
+        "j": "service:a",
+        "k": "service:j",
+        "h": "host",
+        "i": "service:h",
+        "c": "container:x",
+        "d": "service:c",
+    }
+    specs = [running("a"), *(running(name, network_mode=mode) for name, mode in modes.items())]
+    state = lower(built(manifest(project("t", *specs))))
+    found = {r.name.removeprefix("t-"): r.sandbox for r in state.values() if isinstance(r, Workload)}
+    assert found == {"a": "t-a", "j": "t-a", "k": "t-a", "h": "", "i": "", "c": "x", "d": "x"}
