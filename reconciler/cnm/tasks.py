@@ -66,12 +66,18 @@ def task(
 
 def sandbox(project: ProjectSpec, spec: ContainerSpec, name: str, here: Mapping[str, list[str]]) -> str:
     """Whose network it has, who may have another's; "" is the host's."""
-    modes, mode = {one.name: one.network_mode for one in project.containers}, spec.network_mode
-    while mode.startswith("service:") and (other := modes[mode.partition(":")[2]]).startswith(BORROWED):
-        mode = other
+    mode = followed(spec.network_mode, project)
     if mode == "host":
         return ""
     return shared(mode, here).partition(":")[2] if mode.startswith(JOINED) else name
+
+
+def followed(mode: str, project: ProjectSpec) -> str:
+    """As who lends it has it, where that is no network of his own."""
+    if not mode.startswith("service:"):
+        return mode
+    lender = next(one for one in project.containers if mode == f"service:{one.name}")
+    return followed(lender.network_mode, project) if lender.network_mode.startswith(BORROWED) else mode
 
 
 def shared(mode: str, here: Mapping[str, list[str]]) -> str:
