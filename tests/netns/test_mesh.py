@@ -218,6 +218,7 @@ class Held:
         address = address or host.underlay[family]
         self.sock = socket.socket(family_of(address), KINDS[proto])
         self.sock.settimeout(PATIENCE)
+        self.sock.bind(("", 0))  # so that nobody connects from this port by another host too: see limits.md
         self.sock.connect((address, 8080))
         if proto == "udp":
             self.sock.send(b"?")

@@ -32,10 +32,10 @@ class Busy(World):
         super().__init__(files)
         self.lost, self.who = lambda number: "", "ip[1]"
         self.told, self.fired, self.unheard, self.effects = [], [], [], 0
-        meanwhile = Interludes(self.repair, self.news, self.tell, lambda: float(self.effects))
+        self.meanwhile = Interludes(self.repair, self.news, self.tell, lambda: float(self.effects))
         self.turn()
         self.began = self.effects = 0
-        self.repair.during, self.host.progress = meanwhile.during, self.effect
+        self.repair.during, self.host.progress = self.meanwhile.during, self.effect
 
     def effect(self) -> None:
         if key := self.lost(self.effects):
@@ -100,7 +100,7 @@ def test_what_runs_in_a_sandbox_that_lost_its_name_is_run_in_the_new_one():
     world.files = revision(manifest(big(6), web), "2")
     world.lost = lambda number: "namespace web-a" * (number == 10)
     moved = world.news
-    world.repair.during.__self__.news = lambda: [one for one in moved() if not one.place.startswith("/")]
+    world.meanwhile.news = lambda: [one for one in moved() if not one.place.startswith("/")]
     assert world.turn().in_sync
     (_, steps), *more = world.told
     assert "+ namespace web-a" in steps and "~ workload web-a" in " ".join(steps) and not more
