@@ -1,6 +1,7 @@
 """What becomes of those that answer for names: ended, stopped, edited, robbed; and who is never touched."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -128,10 +129,10 @@ def test_names_that_somebody_edits_or_takes_away_are_as_they_were(stands, file, 
 
 
 def test_a_port_that_somebody_takes_meanwhile_is_his(stands):
+    [port] = re.findall(r"--port=(\d+)", Path(f"/proc/{pid_of()}/cmdline").read_text())
     os.kill(pid_of(), signal.SIGKILL)
-    port = PORTS[1]  # t_m has the first, by its name
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
-        until(lambda: taken.bind(("::", port)) is None)  # who ends is seen no more before it lets go
+        until(lambda: taken.bind(("::", int(port))) is None)  # who ends is seen no more before it lets go
         healed(stands, "create resolver t/t_n")
         assert f":{port} " in stands.run("ss -Hlun").out
 
