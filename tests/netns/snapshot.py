@@ -15,11 +15,12 @@ COMMANDS = (
     "bridge -d link",
     "bridge vlan",
 )
-# What moves on its own: timers, late carriers (and what a link has or forwards only then), addresses being
-# checked for duplicates, what a bridge takes over from its ports, an anycast address for each subnet that the
-# host is a router in.
+# What moves on its own: timers, late carriers (and what a link has or forwards only then: of the uplink the
+# routes to its own addresses), addresses being checked for duplicates, what a bridge takes over from its
+# ports, an anycast address for each subnet that the host is a router in.
 MOVING = re.compile(
-    r"anycast .*\n|multicast ff00::/8 .*\n|\bstate (disabled|listening|learning|forwarding|blocking) "
+    r"anycast .*\n|multicast ff00::/8 .*\n|local [0-9a-f:]+ dev uplink table local proto kernel .*\n"
+    r"|\bstate (disabled|listening|learning|forwarding|blocking) "
     r"|\b\w+_timer +[\d.]+ ?|\b(packets|bytes|tso_max_size|tso_max_segs|fdb_n_learned) \d+"
     r"|\b(NO-CARRIER,|,LOWER_UP|tentative |optimistic |state [A-Z]+ | linkdown)"
 )
