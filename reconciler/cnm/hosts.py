@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..inventory.facts import Facts
 from ..kinds import names
+from ..manifest.network_mode import is_borrowed
 from ..manifest.spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..mistakes import NoPlace, NoValue
 from .endpoint import SandboxSpec
@@ -45,9 +46,8 @@ def underlay_mtu(address: str, facts: Facts) -> int:
 def sandboxes_of(project: ProjectSpec) -> Iterator[SandboxSpec]:
     """One for each container and each replica that has a namespace of its own, on whichever host."""
     for spec in project.containers:
-        if spec.network_mode == "host" or spec.network_mode.startswith(("service:", "container:")):
-            continue
-        yield from replicas(project, spec)
+        if not is_borrowed(spec.network_mode):
+            yield from replicas(project, spec)
 
 
 def replicas(project: ProjectSpec, spec: ContainerSpec) -> Iterator[SandboxSpec]:

@@ -13,6 +13,7 @@ from itertools import chain
 from ..errors import Finding, ManifestError, Where
 from ..family import family
 from ..inventory.facts import Facts
+from ..manifest.network_mode import is_borrowed
 from ..manifest.policy import PeerSpec
 from ..manifest.spec import ProjectSpec
 from ..mistakes import Contradiction, NetworkLacks
@@ -94,7 +95,7 @@ def homeless(projects: Iterable[ProjectSpec]) -> Iterator[ManifestError]:
     for project in projects:
         for spec in project.containers:
             mode = spec.network_mode
-            if (mode == "host" or ":" in mode) and any(sides(spec, project.policies, ())):
+            if is_borrowed(mode) and any(sides(spec, project.policies, ())):
                 message = f"{spec.name} has no network of its own, and policies act on networks"
                 hint = "there is no policy for the host itself" if mode == "host" else f"write it for {mode}"
                 yield Contradiction(message, hint, spec.where)

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 from ..errors import Finding, ManifestError
 from ..inventory.facts import Facts
+from ..manifest.network_mode import is_borrowed
 from ..manifest.spec import ContainerSpec, Manifest, ProjectSpec
 from ..manifest.workload import WorkloadSpec
 from ..mistakes import Contradiction, EngineLacks
 from .hosts import is_here, replicas
 from .topology import Task
-
-JOINED = ("service:", "container:")  # before the name of whom a namespace is shared with
-BORROWED = (*JOINED, "host")  # networks of others
 
 
 def tasks(manifest: Manifest, facts: Facts, found: list[Finding]) -> Iterator[Task]:
@@ -65,19 +63,16 @@ def task(
 
 
 def sandbox(project: ProjectSpec, spec: ContainerSpec, name: str, here: Mapping[str, list[str]]) -> str:
-    """Whose network it has, who may have another's; "" is the host's."""
-    mode = followed(spec.network_mode, project)
+    """Whose network it has, be it one that its lender has of somebody else; "" is the host's."""
+    mode = spec.network_mode
+    if not is_borrowed(mode):
+        return name
     if mode == "host":
         return ""
-    return shared(mode, here).partition(":")[2] if mode.startswith(JOINED) else name
-
-
-def followed(mode: str, project: ProjectSpec) -> str:
-    """As who lends it has it, where that is no network of his own."""
-    if not mode.startswith("service:"):
-        return mode
-    lender = next(one for one in project.containers if mode == f"service:{one.name}")
-    return followed(lender.network_mode, project) if lender.network_mode.startswith(BORROWED) else mode
+    lender = next((one for one in project.containers if mode == f"service:{one.name}"), None)
+    if lender and is_borrowed(lender.network_mode):
+        return sandbox(project, lender, name, here)
+    return shared(mode, here).partition(":")[2]
 
 
 def shared(mode: str, here: Mapping[str, list[str]]) -> str:

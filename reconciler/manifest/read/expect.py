@@ -13,6 +13,7 @@ from ...mistakes import NoSuchName, WrongValue
 from ..compose.merge import NOTHING
 from ..model.fields import message_and_hint, wrong
 from ..model.pydantics_core import PydanticCustomError
+from ..network_mode import is_borrowed
 from ..policy import ExpectSpec, PeerSpec
 from ..spec import ProjectSpec
 from ..yaml.node import dotted, nearest, where
@@ -68,12 +69,13 @@ def mistaken_sentences(
     """Of names that nobody has, and of who has no network of his own."""
     labels = {f"{key}={text}" for spec in project.containers for key, text in spec.labels.items()}
     known = {"container": {*names, *ANYBODY}, "network": {*networks}, "label": labels}
-    homeless = {spec.name: spec for spec in project.containers if not has_network(spec.network_mode)}
+    modes = {spec.name: spec.network_mode for spec in project.containers}
+    homeless = {name: mode for name, mode in modes.items() if mode == "none" or is_borrowed(mode)}
     for one in project.expect:
         for each in (one.source, one.target):
             yield from unknown(each, known, one.where)
             if each.kind == "container" and each.name in homeless:
-                mode = homeless[each.name].network_mode
+                mode = homeless[each.name]
                 hint = f"write {'host' if mode == 'host' else mode.partition(':')[2] or 'another'} instead"
                 yield WrongValue(f"{each.name} has no network of its own", hint, one.where)
 
@@ -86,7 +88,3 @@ def unknown(one: PeerSpec, known: dict[str, set[str]], at: Where) -> Iterator[Ma
     elif kind in known and one.name not in known[kind]:
         what = "service or container" if kind == "container" else kind
         yield NoSuchName(f"unknown {what} `{one.name}`", nearest(one.name, known[kind]), at)
-
-
-def has_network(mode: str) -> bool:
-    return mode not in ("host", "none") and ":" not in mode

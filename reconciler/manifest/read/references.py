@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from ...errors import ManifestError, Where
 from ...mistakes import Contradiction, NoSuchName, WrongValue
 from ..model.fields import name_mistake
+from ..network_mode import JOINS, MODES, is_borrowed
 from ..options import ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, described
 from ..spec import ContainerSpec, HostSpec, NetworkSpec, ProjectSpec
 from ..yaml.node import dotted, nearest
@@ -15,13 +16,11 @@ from .policies import mistaken_peers
 from .project import ProjectReading
 
 IMPLICIT = ("default", "bridge")
-MODES = ("host", "none", "bridge")
 OWN = {
     "public_key": "run `reconcile --key` on {} for its own",
     "address": "write that of {}",
     "address6": "write that of {}",
 }
-JOINS = ("service:", "container:")
 OF_SANDBOX = ("dns", "dns_search", "dns_opt", "extra_hosts", "links", "mac_address", "sysctls")
 OF_IDLE = ("hostname", "domainname")  # which an engine gives whoever it runs
 
@@ -135,7 +134,7 @@ def warn_of_idle(spec: ContainerSpec, reading: ProjectReading) -> None:
     """Of keys that are about a sandbox, in a container that has none of its own."""
     keys = OF_SANDBOX if spec.runtime != "none" else (*OF_SANDBOX, *OF_IDLE)
     said = [key for key in keys if getattr(spec, key)]
-    if said and spec.network_mode.startswith(("host", *JOINS)):
+    if said and is_borrowed(spec.network_mode):
         words = f"of {spec.name} change nothing: its network is that of `{spec.network_mode}`"
         reading.inputs.warnings.append(f"{reading.where(spec, said[0])}: {', '.join(said)} {words}")
 
