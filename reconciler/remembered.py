@@ -48,7 +48,11 @@ def look_again(known: Change, dirty: Dirty, manifest: Manifest, host: LastingHos
     host.forget(dirty.places)
     change = compare_again(known, host, dirty.compared, decided_beside)
     read = dirty.compared
-    if change and read is not None and (more := beyond_ends(change, dirty) | astray(change) - read):
+    if (
+        change
+        and read is not None
+        and (more := beyond_ends(change, dirty) | left_behind(change.todo, change.desired) - read)
+    ):
         host.forget(more)
         change = compare_again(known, host, read | more, decided_beside)
     if not change or depends_on_facts(change, dirty, host) and not host.facts_stand():
@@ -68,13 +72,13 @@ def beyond_ends(change: Change, dirty: Dirty) -> frozenset[str]:
     return more & dirty.ends - (dirty.places or frozenset())
 
 
-def astray(change: Change) -> frozenset[str]:
+def left_behind(todo: Plan, desired: State) -> frozenset[str]:
     """The places of what sandboxes had that are to be made: where one has lost its name alone, what runs in
     it goes on there, and its end stands on the host."""
-    made = {step.resource.key for step in change.todo if step.op == "+" and step.resource.lasting}
+    made = {step.resource.key for step in todo if step.op == "+" and step.resource.lasting}
     if not made:
         return frozenset()
-    running = (r for r in change.desired.values() if r.alone and not made.isdisjoint(r.within))
+    running = (r for r in desired.values() if r.alone and not made.isdisjoint(r.within))
     return frozenset({"", *(r.place for r in running)})
 
 

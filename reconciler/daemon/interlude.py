@@ -23,7 +23,7 @@ from ..kinds.link import Link, OrphanVeth
 from ..kinds.ownership import SHARED
 from ..lasting import LastingHost
 from ..pipeline import enact
-from ..remembered import Dirty, astray, compare_again, containers, depends_on_facts
+from ..remembered import Dirty, compare_again, containers, depends_on_facts, left_behind
 from ..values import record
 from .blame import without
 from .leading import allowed, carried_out, done, led
@@ -184,9 +184,9 @@ class Interludes:
             return None
         if "" not in places and any(isinstance(step.resource, Link) for step in change.todo):
             return self.heal(untouched, places | {""}, host)  # what it leads to may have gone as well
-        if more := astray(replace(change, desired=untouched.change.desired)) - places:
-            known_too = more <= untouched.wanted.keys() | {""}
-            return self.heal(untouched, places | more, host) if known_too else None
+        if more := left_behind(change.todo, untouched.change.desired) - places:
+            can_be_told = more <= untouched.wanted.keys() | {""}
+            return self.heal(untouched, places | more, host) if can_be_told else None
         if depends_on_facts(change, Dirty(places), host) and not host.facts_stand():
             return None
         change = self.repair.due_part(without(change, self.repair.deferred_projects(change)))
