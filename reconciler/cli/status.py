@@ -91,7 +91,7 @@ def status(options: Options) -> int:
         say(options, line)
     if guarded := guards(live):
         say(options, ROUTER_GUARD.format(guarded))
-    warn(options, waiting, (*listed(wrong), *(() if change or trouble else warned(watcher))))
+    warn(options, *((waiting, listed(wrong)) if change else warned(watcher)))
     say(options, state_in_words())
     say(options, in_words(watcher))
     say(options, "\n".join(f"  {drops.in_words(row)}" for row in refused))
@@ -102,7 +102,7 @@ def status(options: Options) -> int:
     return exit_code(trouble, in_sync=in_sync)
 
 
-def warn(options: Options, waiting: Mapping[str, ReconcileError], lines: Iterable[str]) -> None:
+def warn(options: Options, waiting: Mapping[str, object], lines: Iterable[str]) -> None:
     for name, why in waiting.items():
         note(options, f"warning: project {name} waits: {why}")
     for line in lines:

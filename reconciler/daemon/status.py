@@ -222,12 +222,10 @@ def in_words(watcher: dict[str, Any] | None) -> str:
         return f"a watcher runs; {STATUS} does not tell what it does"
 
 
-def warned(watcher: dict[str, Any] | None) -> list[str]:
-    """What it warns of, for who compares no manifests himself."""
-    with suppress(LookupError, TypeError, AttributeError):
-        waiting = (watcher or {})["waiting"].items()
-        return [*(watcher or {})["warnings"], *(f"project {name} waits: {why}" for name, why in waiting)]
-    return []
+def warned(watcher: dict[str, Any] | None) -> tuple[dict[str, object], list[str]]:
+    """Who waits, with why, and what else it warns of: for who compares no manifests himself."""
+    told = watcher or {}
+    return dict(told.get("waiting") or {}), list(told.get("warnings") or ())
 
 
 def status_lines(watcher: dict[str, Any]) -> list[str]:
